@@ -1,0 +1,103 @@
+"""Every error that this package raises.
+
+    TosslError                 errorcode in Tcl
+     +- ArgumentError          TOSSL VALUE <argument>
+     +- KeyFormatError         TOSSL KEY <kind>
+     +- AcmeError              TOSSL ACME <problem type> <http status>
+     +- HttpError              TOSSL HTTP <kind>
+     +- DnsError               TOSSL DNS <provider> <kind>
+     +- WaitTimeout            TOSSL TIMEOUT <what>
+     +- Cancelled              TOSSL CANCELLED
+
+The message is for people, the errorcode (fixed positions) for programs, and `details` holds what else is known:
+it becomes the `-tossl` return option. No message and no detail ever holds a private key, a token secret or an API key.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+
+class TosslError(Exception):
+    """What a caller can expect from this package; anything else is a defect in it."""
+
+    def __init__(self, message: str, *errorcode: str, details: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errorcode = ("TOSSL", *errorcode)
+        self.details: dict[str, object] = dict(details or {})
+
+    def __str__(self) -> str:
+        return self.message
+
+    def within(self, context: str) -> Self:
+        """The same error, its message led by what was being done: "Order creation failed: <cause>"."""
+        self.message = f"{context}: {self.message}"
+        return self
+
+
+class ArgumentError(TosslError):
+    """A value that can be told to be wrong before anything is sent."""
+
+    def __init__(self, argument: str, message: str) -> None:
+        super().__init__(message, "VALUE", argument)
+
+
+class KeyFormatError(TosslError):
+    """A key or CSR that cannot be used; kind: format, public, encrypted, weak, type, curve."""
+
+    def __init__(self, kind: str, cause: str) -> None:
+        super().__init__(f"Invalid key format: {cause}", "KEY", kind)
+
+
+class AcmeError(TosslError):
+    """The CA's own refusal (a problem document, RFC 8555 section 6.7), or an answer that breaks the protocol.
+
+    The type is given without its "urn:ietf:params:acme:error:" prefix.
+    """
+
+    def __init__(self, message: str, kind: str, status: int, details: Mapping[str, object] | None = None) -> None:
+        super().__init__(message, "ACME", kind, str(status), details=details)
+        self.kind = kind
+        self.status = status
+
+
+class HttpError(TosslError):
+    """An exchange that brought no usable answer.
+
+    Kind: connect, tls, dns, reset, too_large, malformed, redirect, scheme, status.
+    `sent` says whether the peer may have acted on the request.
+    """
+
+    def __init__(self, kind: str, cause: str, *, sent: bool = True) -> None:
+        super().__init__(f"Server communication error: {cause}", "HTTP", kind)
+        self.kind = kind
+        self.cause = cause
+        self.sent = sent
+
+
+class DnsError(TosslError):
+    """A DNS provider, or the check that its record is seen, failed.
+
+    Kind: unsupported, credentials, zone, record, refused, answer.
+    """
+
+    def __init__(self, provider: str, kind: str, message: str) -> None:
+        super().__init__(message, "DNS", provider, kind)
+
+
+class WaitTimeout(TosslError):
+    """The time that the caller gave was over; `what` names what was being waited for."""
+
+    def __init__(self, what: str, message: str) -> None:
+        super().__init__(message, "TIMEOUT", what)
+
+
+class Cancelled(TosslError):
+    """The caller cancelled the job."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled", "CANCELLED")

@@ -1,0 +1,96 @@
+"""What a caller tells whatever waits: how long, how to stop, and whom to tell.
+
+One Scope goes down with every call, from the command to the socket. A blocking call and a background job differ only
+in which thread carries it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from .errors import Cancelled, WaitTimeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: How soon a wait that cannot be woken (a socket read) notices that it was cancelled, in seconds.
+NOTICE = 0.25
+
+
+class Scope:
+    """A deadline, a cancellation and a listener.
+
+    A bare Scope(60) stands in signatures for "60 seconds unless the caller says otherwise"; its clock does not run.
+    """
+
+    def __init__(
+        self,
+        limit: float,
+        *,
+        deadline: float | None = None,
+        cancelled: threading.Event | None = None,
+        listener: Callable[[dict[str, object]], None] | None = None,
+    ) -> None:
+        self.limit = limit
+        self._deadline = deadline
+        self._cancelled = cancelled or threading.Event()
+        self._listener = listener
+
+    def begin(
+        self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None
+    ) -> Scope:
+        """A running scope: its clock starts now. Without `limit` (seconds) this scope's own limit holds."""
+        seconds = self.limit if limit is None else limit
+        return Scope(seconds, deadline=time.monotonic() + seconds, listener=listener)
+
+    def narrowed(self, limit: float) -> Scope:
+        """A part of this scope that may take `limit` seconds at most and never outlives it."""
+        seconds = min(limit, self.remaining())
+        return Scope(
+            seconds, deadline=time.monotonic() + seconds, cancelled=self._cancelled, listener=self._listener
+        )
+
+    def for_cleanup(self, limit: float = 30.0) -> Scope:
+        """A scope of its own for cleaning up, which must happen even when this one is over or cancelled."""
+        return Scope(limit, deadline=time.monotonic() + limit, listener=self._listener)
+
+    def cancel(self) -> None:
+        """Ends every wait in this scope; safe from any thread."""
+        self._cancelled.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def remaining(self) -> float:
+        """Seconds left, never negative."""
+        if self._deadline is None:
+            return self.limit
+        return max(0.0, self._deadline - time.monotonic())
+
+    def check(self, what: str) -> None:
+        """Raises Cancelled, or WaitTimeout(what), when this scope is over."""
+        if self._cancelled.is_set():
+            raise Cancelled
+        if self.remaining() <= 0:
+            raise WaitTimeout(what, f"timed out after {self.limit:g} s waiting for {what}")
+
+    def sleep(self, seconds: float, what: str) -> None:
+        """Waits, at most to the deadline; wakes at once when cancelled. Raises as check() does."""
+        self._cancelled.wait(min(seconds, self.remaining()))
+        self.check(what)
+
+    def pauses(self, what: str, first: float = 0.02, most: float = 5.0) -> Iterator[float]:
+        """Endless pauses for polling, doubling from `first` to `most` seconds; the caller passes them to sleep()."""
+        pause = first
+        while True:
+            self.check(what)
+            yield pause
+            pause = min(pause * 2, most)
+
+    def tell(self, step: str, **facts: object) -> None:
+        """Reports a step to the listener, if there is one."""
+        if self._listener is not None:
+            self._listener({"step": step, **facts})
