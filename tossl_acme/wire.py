@@ -1,0 +1,315 @@
+"""One HTTP exchange, bounded in every direction: time, size, redirects. The only user of `requests`.
+
+Every socket read obeys the Scope of its caller, so a peer that drips bytes or falls silent cannot hold a call beyond
+its deadline, and a cancelled job lets go within a quarter of a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import http.client
+import io
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import requests.adapters
+import requests.utils
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from . import __version__
+from .errors import ArgumentError, Cancelled, HttpError, WaitTimeout
+from .scope import NOTICE, Scope
+
+USER_AGENT = f"tossl/{__version__}"
+#: No answer of a CA or of a DNS provider comes near this size.
+MOST_BYTES = 1 << 20
+#: Seconds that one attempt to connect may take.
+CONNECT_SECONDS = 15.0
+
+_reading_for: contextvars.ContextVar[Scope] = contextvars.ContextVar("_reading_for")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, whole and within its bounds."""
+
+    method: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def json(self) -> Any:
+        """The body as JSON; HttpError "malformed" when it is something else."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            kind = self.media_type or "no content type"
+            cause = f"{shown_url(self.url)} answered {self.status} with {kind}, which is not JSON"
+            raise HttpError("malformed", cause) from None
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object; HttpError "malformed" when it is something else."""
+        value = self.json()
+        if not isinstance(value, dict):
+            raise HttpError("malformed", f"{shown_url(self.url)} answered with a JSON {type(value).__name__}, not an object")
+        return value
+
+
+@dataclass(frozen=True)
+class Route:
+    """How to reach a peer. An empty ca_bundle or proxy means what the environment says.
+
+    ca_bundle: else REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, else certifi's roots.
+    proxy: else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY with NO_PROXY.
+    """
+
+    ca_bundle: str = ""
+    proxy: str = ""
+    verify: bool = True
+    user_agent: str = USER_AGENT
+
+    def trust(self) -> bool | str:
+        if not self.verify:
+            return False
+        for bundle in (self.ca_bundle, *map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"))):
+            if bundle:
+                if not Path(bundle).exists():
+                    raise ArgumentError("ca_bundle", f"there is no CA bundle {bundle!r}")
+                return bundle
+        return True
+
+    def proxies(self, url: str) -> dict[str, str]:
+        if self.proxy:
+            return {"http": self.proxy, "https": self.proxy}
+        return dict(requests.utils.get_environ_proxies(url))
+
+
+class Web:
+    """Connections kept open between exchanges over one route; safe for use by several threads."""
+
+    def __init__(self, route: Route | None = None) -> None:
+        self.route = route or Route()
+        self._trust = self.route.trust()
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["User-Agent"] = self.route.user_agent
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, _ScopedAdapter(pool_connections=8, pool_maxsize=8))
+
+    def exchange(
+        self,
+        scope: Scope,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        redirects: int = 0,
+        most: int = MOST_BYTES,
+        auth: tuple[str, str] | None = None,
+    ) -> Reply:
+        """Sends one request and reads its whole answer, whatever its status; up to `redirects` are followed (https
+        stays https).
+
+        Raises HttpError, or WaitTimeout / Cancelled as the scope says. An answer of over `most` bytes is refused.
+        """
+        scope.check("request")
+        token = _reading_for.set(scope)
+        try:
+            with contextlib.closing(self._send(scope, method, url, headers, data, auth)) as answer:
+                if redirects and answer.is_redirect:
+                    return self._follow(scope, method, answer, headers, data, redirects, most)
+                return Reply(method, url, answer.status_code, answer.headers, _body(scope, answer, most))
+        except requests.RequestException as error:
+            raise _explained(error, scope, url) from None
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            raise _explained(error, scope, url) from None
+        finally:
+            _reading_for.reset(token)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _send(
+        self,
+        scope: Scope,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        data: bytes | None,
+        auth: tuple[str, str] | None,
+    ) -> requests.Response:
+        left = max(scope.remaining(), 0.001)
+        return self._session.request(
+            method,
+            url,
+            headers=headers,
+            data=data,
+            auth=auth,
+            stream=True,
+            allow_redirects=False,
+            timeout=(min(left, CONNECT_SECONDS), left),
+            verify=self._trust,
+            proxies=self.route.proxies(url),
+        )
+
+    def _follow(
+        self,
+        scope: Scope,
+        method: str,
+        answer: requests.Response,
+        headers: Mapping[str, str] | None,
+        data: bytes | None,
+        redirects: int,
+        most: int,
+    ) -> Reply:
+        target = requests.compat.urljoin(answer.url, answer.headers["Location"])
+        if urlsplit(answer.url).scheme == "https" and urlsplit(target).scheme != "https":
+            raise HttpError("redirect", f"{shown_url(answer.url)} redirects away from https")
+        return self.exchange(scope, method, target, headers=headers, data=data, redirects=redirects - 1, most=most)
+
+
+class _ScopedReader(io.RawIOBase):
+    """Reads a socket in short waits, asking the scope between them."""
+
+    def __init__(self, sock: socket.socket, scope: Scope) -> None:
+        self._sock = sock
+        self._scope = scope
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            self._scope.check("answer")
+            self._sock.settimeout(max(0.001, min(NOTICE, self._scope.remaining())))
+            with contextlib.suppress(TimeoutError):
+                return self._sock.recv_into(buffer)
+
+
+class _ScopedResponse(http.client.HTTPResponse):
+    """An http.client response that reads through the scope of the exchange that it belongs to."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        # Closing fp is what drops http.client's hold on the socket, so the original is closed with its replacement.
+        original = self.fp
+        self.fp = _ClosingReader(_ScopedReader(sock, _reading_for.get()), original)
+
+
+class _ClosingReader(io.BufferedReader):
+    def __init__(self, raw: io.RawIOBase, original: Any) -> None:
+        super().__init__(raw)
+        self._original = original
+
+    def close(self) -> None:
+        super().close()
+        self._original.close()
+
+
+class _Connection(HTTPConnection):
+    response_class = _ScopedResponse
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _ScopedResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _ScopedAdapter(requests.adapters.HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        return manager
+
+
+def _body(scope: Scope, answer: requests.Response, most: int) -> bytes:
+    body = bytearray()
+    for piece in answer.iter_content(65536):
+        scope.check("answer")
+        body += piece
+        if len(body) > most:
+            raise HttpError("too_large", f"{shown_url(answer.url)} answered with more than {most} bytes")
+    return bytes(body)
+
+
+def _explained(error: Exception, scope: Scope, url: str) -> Exception:
+    """What went wrong, in this package's terms: the innermost cause says it best."""
+    for cause in _causes(error):
+        if isinstance(cause, Cancelled):
+            return cause
+    where = shown_url(url)
+    if scope.is_cancelled:
+        return Cancelled()
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        kind = "connect" if scope.remaining() > 0 else "timeout"
+        cause = HttpError("connect", f"no connection to {where} within {CONNECT_SECONDS:g} s", sent=False)
+        return cause if kind == "connect" else _too_late(where, scope)
+    if isinstance(error, requests.exceptions.Timeout) or scope.remaining() <= 0:
+        return _too_late(where, scope)
+    innermost = list(_causes(error))[-1]
+    if isinstance(error, requests.exceptions.SSLError):
+        return HttpError("tls", f"no TLS connection to {where}: {_reason(innermost)}", sent=False)
+    if isinstance(innermost, socket.gaierror):
+        return HttpError("dns", f"cannot find the address of {where}: {_reason(innermost)}", sent=False)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return HttpError("connect", f"the proxy did not connect to {where}: {_reason(innermost)}", sent=False)
+    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in _causes(error)):
+        return HttpError("connect", f"cannot connect to {where}: {_reason(innermost)}", sent=False)
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | ValueError):
+        return HttpError("scheme", f"{where} is not a usable URL: {_reason(innermost)}", sent=False)
+    return HttpError("reset", f"the connection to {where} broke: {_reason(innermost)}")
+
+
+def _too_late(where: str, scope: Scope) -> WaitTimeout:
+    return WaitTimeout("answer", f"Server communication error: no answer from {where} within {scope.limit:g} s")
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The error, what it wraps and what led to it, outermost first. urllib3 keeps causes in `reason` and in args."""
+    found: list[BaseException] = []
+    queue = [error]
+    while queue:
+        at = queue.pop(0)
+        if isinstance(at, BaseException) and at not in found:
+            found.append(at)
+            queue += [getattr(at, "reason", None), *at.args, at.__cause__ or at.__context__]
+    return found
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def shown_url(url: str) -> str:
+    """A URL without what may be secret in it: user, password and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
