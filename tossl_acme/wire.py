@@ -66,7 +66,8 @@ class Reply:
         """The body as a JSON object; HttpError "malformed" when it is something else."""
         value = self.json()
         if not isinstance(value, dict):
-            raise HttpError("malformed", f"{shown_url(self.url)} answered with a JSON {type(value).__name__}, not an object")
+            cause = f"{shown_url(self.url)} answered with a JSON {type(value).__name__}, not an object"
+            raise HttpError("malformed", cause)
         return value
 
 
