@@ -1,0 +1,155 @@
+"""BIND's named: authoritative for the given zones, updated by RFC 2136 with a TSIG key."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.resolver
+import dns.tsig
+import dns.tsigkeyring
+import dns.update
+
+from .process import Process, ServerError, find_program, free_port
+from .program import ServerProgram
+
+_TIMEOUT = 5.0
+_APPARMOR = (Path("/sys/module/apparmor/parameters/enabled"), Path("/etc/apparmor.d/usr.sbin.named"))
+
+_CONFIG = """\
+options {{
+    directory "{folder}";
+    listen-on port {port} {{ 127.0.0.1; }};
+    listen-on-v6 {{ none; }};
+    pid-file none;
+    lock-file none;
+    session-keyfile "{folder}/session.key";
+    recursion no;
+    dnssec-validation no;
+    empty-zones-enable no;
+    notify no;
+    allow-transfer {{ none; }};
+    allow-query {{ 127.0.0.0/8; }};
+    tcp-clients 64;
+}};
+controls {{ }};
+include "{key_file}";
+"""
+_KEY = 'key "{name}" {{ algorithm {algorithm}; secret "{secret}"; }};\n'
+_ZONE = 'zone "{zone}" {{ type primary; file "{zone}.zone"; allow-update {{ key "{key}"; }}; }};\n'
+_RECORDS = """\
+$TTL 1
+@   IN SOA ns.{zone}. hostmaster.{zone}. 1 3600 600 86400 1
+@   IN NS  ns.{zone}.
+@   IN A   127.0.0.1
+ns  IN A   127.0.0.1
+www IN A   127.0.0.1
+"""
+
+
+class Bind(ServerProgram):
+    """An authoritative DNS server. ``key_file`` is what ``nsupdate -k`` reads."""
+
+    def __init__(
+        self,
+        *,
+        zones: Sequence[str] = ("example.com", "example.org"),
+        folder: Path | None = None,
+        key_name: str = "tossl-test",
+        algorithm: str = "hmac-sha256",
+        binary: str | Path = "named",
+    ) -> None:
+        super().__init__(folder)
+        self.folder = self.folder.resolve()
+        self.port = free_port()
+        self.zones = tuple(zones)
+        self.key_name, self.algorithm = key_name, algorithm
+        self.key_secret = base64.b64encode(secrets.token_bytes(32)).decode()
+        self.key_file = self.folder / "update.key"
+        self._config = self.folder / "named.conf"
+        self._binary = self._unconfined(find_program(str(binary)))
+
+    @property
+    def address(self) -> str:
+        """The server's address as HOST:PORT (UDP and TCP)."""
+        return f"127.0.0.1:{self.port}"
+
+    def launch(self) -> None:
+        self._write_files()
+        # One thread, in the foreground, logging to standard error.
+        argv = [self._binary, "-g", "-n", "1", "-c", str(self._config)]
+        self._process = Process(argv, self.folder / "named.log", cwd=self.folder)
+
+    def wait_ready(self) -> None:
+        self.process.wait_ready(self._answers)
+
+    def add_txt(self, name: str, value: str) -> None:
+        """Add one TXT value by a signed update."""
+        self._update(name, lambda update, at: update.add(at, 1, "TXT", _quoted(value)))
+
+    def remove_txt(self, name: str, value: str) -> None:
+        """Remove one TXT value by a signed update."""
+        self._update(name, lambda update, at: update.delete(at, "TXT", _quoted(value)))
+
+    def txt(self, name: str) -> list[str]:
+        """Return the TXT values at the name, sorted."""
+        query = dns.message.make_query(name, "TXT")
+        reply = dns.query.udp(query, "127.0.0.1", port=self.port, timeout=_TIMEOUT)
+        records = [record for answer in reply.answer for record in answer]
+        return sorted(b"".join(record.strings).decode() for record in records)
+
+    def zone_of(self, name: str) -> str:
+        """Return the zone of this server that holds the name."""
+        host = dns.name.from_text(name)
+        held = [zone for zone in self.zones if host.is_subdomain(dns.name.from_text(zone))]
+        if not held:
+            raise ServerError(f"no zone here holds {name}")
+        return max(held, key=len)
+
+    def _update(self, name: str, change: Callable[[dns.update.UpdateMessage, dns.name.Name], None]) -> None:
+        zone = self.zone_of(name)
+        keyring = dns.tsigkeyring.from_text({self.key_name: self.key_secret})
+        update = dns.update.UpdateMessage(zone, keyring=keyring, keyalgorithm=self.algorithm)
+        change(update, dns.name.from_text(name))
+        reply = dns.query.tcp(update, "127.0.0.1", port=self.port, timeout=_TIMEOUT)
+        if reply.rcode() != dns.rcode.NOERROR:
+            raise ServerError(f"update of {name}: {dns.rcode.to_text(reply.rcode())}")
+
+    def _answers(self) -> bool:
+        query = dns.message.make_query(self.zones[-1], "SOA")
+        with suppress(dns.exception.DNSException, OSError):
+            return bool(dns.query.udp(query, "127.0.0.1", port=self.port, timeout=0.05).answer)
+        return False
+
+    def _write_files(self) -> None:
+        key = _KEY.format(name=self.key_name, algorithm=self.algorithm, secret=self.key_secret)
+        self.key_file.touch(mode=0o600)
+        self.key_file.write_text(key)
+        config = _CONFIG.format(folder=self.folder, port=self.port, key_file=self.key_file)
+        for zone in self.zones:
+            config += _ZONE.format(zone=zone, key=self.key_name)
+            (self.folder / f"{zone}.zone").write_text(_RECORDS.format(zone=zone))
+            (self.folder / f"{zone}.zone.jnl").unlink(missing_ok=True)
+        self._config.write_text(config)
+
+    def _unconfined(self, binary: str) -> str:
+        # AppArmor's profile keeps /usr/sbin/named out of temporary folders. It is bound to the path, so a copy is free.
+        enabled, profile = _APPARMOR
+        if not (profile.exists() and enabled.exists() and enabled.read_text().startswith("Y")):
+            return binary
+        return str(shutil.copy(binary, str(self.folder / "named")))
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
