@@ -1,0 +1,1 @@
+"""Keys, certificate requests and certificate chains."""

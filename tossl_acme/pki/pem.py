@@ -1,0 +1,71 @@
+"""Textual encodings (RFC 7468), read as leniently as people paste them.
+
+Text around the blocks, CRLF, indentation, blank lines and a whole block on one line are all accepted; what is inside a
+block must be strict base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+#: A key with its whole chain and the explanatory text of `openssl x509 -text` stays far below this many characters.
+MOST_TEXT = 1 << 19
+
+_BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----")
+
+
+class PemError(ValueError):
+    """Why the text cannot be read, in words that hold none of it."""
+
+
+@dataclass(frozen=True, repr=False)
+class Block:
+    """One encapsulated structure. The repr is the default one: the DER may be a private key."""
+
+    label: str
+    der: bytes
+    encrypted: bool = False
+
+
+def read_blocks(text: str) -> list[Block]:
+    """Every block in the text, in order; PemError when there is none or one is broken."""
+    if not text.strip():
+        raise PemError("it is empty")
+    if len(text) > MOST_TEXT:
+        raise PemError(f"it is longer than {MOST_TEXT} characters")
+    blocks = []
+    at = 0
+    while begin := _BEGIN.search(text, at):
+        label = begin[1]
+        ending = f"-----END {label}-----"
+        end = text.find(ending, begin.end())
+        if end < 0:
+            raise PemError(f"its {label} block is cut off")
+        blocks.append(_block(label, text[begin.end() : end]))
+        at = end + len(ending)
+    if not blocks:
+        raise PemError("it is not PEM text")
+    return blocks
+
+
+def write_block(label: str, der: bytes) -> str:
+    """The block as RFC 7468 section 3 writes it, with a final newline."""
+    body = base64.b64encode(der).decode()
+    lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
+
+
+def _block(label: str, body: str) -> Block:
+    # RFC 1421 headers, which the traditional encrypted formats have.
+    if "Proc-Type:" in body or label == "ENCRYPTED PRIVATE KEY":
+        return Block(label, b"", encrypted=True)
+    try:
+        der = base64.b64decode("".join(body.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise PemError(f"its {label} block is not base64") from None
+    if not der:
+        raise PemError(f"its {label} block is empty")
+    return Block(label, der)
