@@ -105,7 +105,7 @@ class Bind(ServerProgram):
         """Return the TXT values at the name, sorted."""
         query = dns.message.make_query(name, "TXT")
         reply = dns.query.udp(query, "127.0.0.1", port=self.port, timeout=_TIMEOUT)
-        records = [record for answer in reply.answer for record in answer]
+        records = [record for answer in reply.answer if answer.rdtype == dns.rdatatype.TXT for record in answer]
         return sorted(b"".join(record.strings).decode() for record in records)
 
     def zone_of(self, name: str) -> str:

@@ -114,12 +114,12 @@ class Process:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         return ""
 
-    def stop(self) -> None:
-        """End the process and wait until it is gone."""
+    def stop(self, within: float = STOP_WITHIN) -> None:
+        """End the process, by force if it takes too long, and wait until it is gone."""
         if self.is_running():
             self._popen.terminate()
             try:
-                self._popen.wait(STOP_WITHIN)
+                self._popen.wait(within)
             except subprocess.TimeoutExpired:
                 self._popen.kill()
         self._popen.wait()

@@ -1,0 +1,84 @@
+"""The servers of ``tests.servers`` as fixtures, started once for all tests, on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.bind import Bind
+from tests.servers.certs import Certificates, make_certificates
+from tests.servers.cloudflare import Cloudflare
+from tests.servers.faults import FaultProxy
+from tests.servers.httpreq import HttpReq
+from tests.servers.pebble import ChallTestSrv, Pebble
+from tests.servers.sinks import ChallTestSrvSink
+
+_FROM_OUTSIDE = (
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+)
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the machine's proxies, CA bundles and certificate store out of every test."""
+    for name in _FROM_OUTSIDE:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("TOSSL_HOME", str(tmp_path / "tossl-home"))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A CA of these tests and the certificate of its servers."""
+    return make_certificates(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def challtestsrv() -> Iterator[ChallTestSrv]:
+    """The mock DNS server which Pebble asks."""
+    with ChallTestSrv() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
+    """The CA, in strict mode, with its usual share of rejected nonces."""
+    with Pebble(dns=challtestsrv.dns, certificates=certificates) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bind() -> Iterator[Bind]:
+    """An authoritative DNS server for example.com and example.org that takes signed updates."""
+    with Bind() as server:
+        yield server
+
+
+@pytest.fixture
+def cloudflare(challtestsrv: ChallTestSrv) -> Iterator[Cloudflare]:
+    """A Cloudflare account with no records, publishing where Pebble looks."""
+    with Cloudflare(ChallTestSrvSink(challtestsrv)) as server:
+        yield server
+
+
+@pytest.fixture
+def httpreq(challtestsrv: ChallTestSrv) -> Iterator[HttpReq]:
+    """A receiver for httpreq, publishing where Pebble looks."""
+    with HttpReq(ChallTestSrvSink(challtestsrv)) as server:
+        yield server
+
+
+@pytest.fixture
+def fault_proxy(pebble: Pebble, certificates: Certificates) -> Iterator[FaultProxy]:
+    """A proxy in front of the CA with no rules yet."""
+    with FaultProxy(pebble.directory, certificates) as server:
+        yield server
