@@ -1,0 +1,113 @@
+"""Certificate requests (RFC 2986): built for a key, and read when the user brings one."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ..errors import ArgumentError
+from .keys import PrivateKey, check_public_key
+from .names import Name, alternative_names, common_names, general_names, normal_name
+from .pem import PemError, read_blocks
+
+_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
+
+
+@dataclass(frozen=True)
+class Csr:
+    """A request as it is sent; public_key is its SubjectPublicKeyInfo in DER."""
+
+    der: bytes
+    dns_names: tuple[str, ...]
+    ip_names: tuple[str, ...]
+    public_key: bytes
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """The identifiers that an order for this request must have (RFC 8555 section 7.4)."""
+        return (*(("dns", name) for name in self.dns_names), *(("ip", name) for name in self.ip_names))
+
+
+def build_csr(key: PrivateKey, names: Sequence[Name]) -> bytes:
+    """The DER of a request for exactly these names, all in the subjectAltName, under an empty subject.
+
+    Raises ArgumentError "domains" for no name, or for one that no certificate can hold.
+    """
+    if not names:
+        raise ArgumentError("domains", "a certificate needs a name")
+    try:
+        alternatives = x509.SubjectAlternativeName(general_names(names))
+    except ValueError as error:
+        raise ArgumentError("domains", f"a certificate cannot hold the name: {error}") from None
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.add_extension(alternatives, critical=False).sign(key, _hash_for(key)).public_bytes(Encoding.DER)
+
+
+def read_csr(text: str) -> Csr:
+    """The user's own request, from PEM text or from DER as a Tcl byte array; its common name counts as a name.
+
+    Raises ArgumentError "csr", and KeyFormatError (weak, size, curve, type) for its key.
+    """
+    der = _der(text)
+    try:
+        request = x509.load_der_x509_csr(der)
+        signed = request.is_signature_valid
+        public = request.public_key()
+        names = _requested_names(request)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise ArgumentError("csr", f"not a usable certificate request: {error}") from None
+    if not signed:
+        raise ArgumentError("csr", "the certificate request is not signed by the key in it")
+    if not names:
+        raise ArgumentError("csr", "the certificate request has no name in it")
+    check_public_key(public)
+    return Csr(
+        der=request.public_bytes(Encoding.DER),
+        dns_names=tuple(value for kind, value in names if kind == "dns"),
+        ip_names=tuple(value for kind, value in names if kind == "ip"),
+        public_key=public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    )
+
+
+def _hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
+    """A hash as strong as the key; Ed25519 has its own."""
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.key_size <= 256:
+        return hashes.SHA256()
+    return hashes.SHA384() if key.curve.key_size <= 384 else hashes.SHA512()
+
+
+def _der(text: str) -> bytes:
+    if text.startswith("0") and "-----BEGIN" not in text:
+        try:
+            return text.encode("latin-1")
+        except UnicodeEncodeError:
+            raise ArgumentError("csr", "not a certificate request") from None
+    try:
+        blocks = read_blocks(text)
+    except PemError as error:
+        raise ArgumentError("csr", f"cannot read the certificate request: {error}") from None
+    for block in blocks:
+        if block.label in _LABELS:
+            return block.der
+    raise ArgumentError("csr", f"a certificate request is needed, this is a {blocks[0].label.lower()}")
+
+
+def _requested_names(request: x509.CertificateSigningRequest) -> tuple[Name, ...]:
+    from_subject = [normal_name(_typed(name)) for name in common_names(request.subject)]
+    return tuple(dict.fromkeys([*alternative_names(request.extensions), *from_subject]))
+
+
+def _typed(name: str) -> Name:
+    try:
+        return "ip", str(ipaddress.ip_address(name))
+    except ValueError:
+        return "dns", name
