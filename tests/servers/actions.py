@@ -36,7 +36,8 @@ class Response:
         claimed = len(self.body) if length is None else length
         lines = [f"HTTP/1.1 {self.status} {self.reason}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
-        return "\r\n".join([*lines, f"Content-Length: {claimed}", "", ""]).encode("latin-1")
+        lines += [f"Content-Length: {claimed}"] if self.status not in (204, 304) else []
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 class Exchange(Protocol):

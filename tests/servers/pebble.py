@@ -115,7 +115,8 @@ class ChallTestSrv(ServerProgram):
 
     def dns_history(self, host: str) -> list[dict[str, Any]]:
         """The DNS questions asked about the host, oldest first."""
-        history: list[dict[str, Any]] = self.post("dns-request-history", host=_dotted(host)).json() or []
+        # Here alone the name is without its dot.
+        history: list[dict[str, Any]] = self.post("dns-request-history", host=host.rstrip(".")).json() or []
         return history
 
     def post(self, action: str, **body: object) -> requests.Response:
