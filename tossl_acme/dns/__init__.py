@@ -1,0 +1,1 @@
+"""DNS providers with one skeleton, and the check that a published record is seen."""

@@ -1,0 +1,78 @@
+"""What every provider's HTTP API needs: retries within the scope, and errors that say what was being done."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import time
+from collections.abc import Iterator, Mapping
+
+from ..errors import DnsError, HttpError, WaitTimeout
+from ..scope import Scope
+from ..wire import Reply, Web
+
+CREATING = "Failed to create DNS record"
+DELETING = "Failed to delete DNS record"
+
+_ATTEMPTS = 5
+_LONGEST_TEXT = 300
+
+
+def exchange(
+    web: Web,
+    scope: Scope,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    data: bytes | None = None,
+) -> Reply:
+    """One request that may safely be sent more than once.
+
+    429, 5xx and a lost connection are tried again: after Retry-After where the server says so, else after 0.25 s
+    doubling to 5 s. What the last attempt brought is returned or raised.
+    """
+    attempts_left = _ATTEMPTS
+    for pause in scope.pauses("DNS provider", first=0.25):
+        attempts_left -= 1
+        try:
+            reply = web.exchange(scope, method, url, headers=headers, data=data)
+        except HttpError as error:
+            if not attempts_left or error.kind not in ("connect", "reset"):
+                raise
+        else:
+            pause = _retry_after(reply, pause)
+            if not attempts_left or not _is_passing(reply.status) or pause >= scope.remaining():
+                return reply
+        scope.tell("dns_retry", seconds=pause)
+        scope.sleep(pause, "DNS provider")
+    raise AssertionError("pauses() ended")
+
+
+@contextlib.contextmanager
+def leading(context: str) -> Iterator[None]:
+    """Puts what was being done before the message of what went wrong."""
+    try:
+        yield
+    except (DnsError, HttpError, WaitTimeout) as error:
+        raise error.within(context) from error.__cause__
+
+
+def tidy(text: str) -> str:
+    """A server's own words on one line of bounded length."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return words if len(words) <= _LONGEST_TEXT else words[:_LONGEST_TEXT] + "..."
+
+
+def _is_passing(status: int) -> bool:
+    return status == 429 or status >= 500
+
+
+def _retry_after(reply: Reply, otherwise: float) -> float:
+    """Seconds to wait, from a number or a date (RFC 9110 section 10.2.3)."""
+    text = reply.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(otherwise, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return otherwise

@@ -1,0 +1,152 @@
+"""Cloudflare's API v4: https://developers.cloudflare.com/api/resources/dns/subresources/records/"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ..errors import ArgumentError, DnsError, HttpError
+from ..scope import Scope
+from ..wire import Reply, Web
+from .api import CREATING, DELETING, exchange, leading, tidy
+from .credentials import Credentials, check_endpoint
+from .names import normal_name, validated_domain
+
+ENDPOINT = "https://api.cloudflare.com/client/v4"
+#: Seconds; the least that Cloudflare accepts on every plan is 60.
+TTL = 120
+
+#: "Record already exists." and "An identical record already exists."
+_ALREADY_THERE = {81057, 81058}
+#: "Record does not exist."
+_ALREADY_GONE = {81044}
+_PER_PAGE = 100
+_MOST_PAGES = 20
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+class Cloudflare:
+    """api_key is an API token that may edit DNS (and read zones, where no zone_id is given), or "email:global-key"."""
+
+    name = "cloudflare"
+
+    def __init__(self, credentials: Credentials, web: Web) -> None:
+        self._credentials = credentials
+        self._endpoint = check_endpoint(credentials.endpoint or ENDPOINT)
+        self._headers = _authorization(credentials.api_key)
+        self._web = web
+
+    def publish(self, scope: Scope, fqdn: str, value: str) -> None:
+        """Adds one TXT value beside those that are there; a value that is there already is well."""
+        record = {"type": "TXT", "name": normal_name(fqdn), "content": f'"{value}"', "ttl": TTL}
+        with leading(CREATING):
+            path = f"/zones/{self._zone_id(scope, fqdn)}/dns_records"
+            self._call(scope, "POST", path, json.dumps(record).encode(), well=_ALREADY_THERE)
+
+    def remove(self, scope: Scope, fqdn: str, value: str | None) -> list[str]:
+        """Deletes this TXT value, or every one at the name; returns the values deleted."""
+        with leading(DELETING):
+            records = f"/zones/{self._zone_id(scope, fqdn)}/dns_records"
+            found = [r for r in self._texts(scope, records, fqdn) if value is None or r[1] == value]
+            if not found:
+                what = "no TXT record" if value is None else "no TXT record with that value"
+                raise DnsError(self.name, "record", f"there is {what} at {normal_name(fqdn)}")
+            for record_id, _content in found:
+                self._call(scope, "DELETE", f"{records}/{quote(record_id, safe='')}", well=_ALREADY_GONE)
+            return [content for _record_id, content in found]
+
+    def _texts(self, scope: Scope, records: str, fqdn: str) -> list[tuple[str, str]]:
+        """(id, value) of each TXT record at the name."""
+        name = normal_name(fqdn)
+        return [
+            (str(record["id"]), _unquoted(str(record.get("content", ""))))
+            for record in self._listed(scope, records, {"type": "TXT", "name.exact": name})
+            if record.get("id") and record.get("type") == "TXT" and normal_name(str(record.get("name"))) == name
+        ]
+
+    def _zone_id(self, scope: Scope, fqdn: str) -> str:
+        if self._credentials.zone_id:
+            return self._credentials.zone_id
+        labels = (validated_domain(fqdn) or normal_name(fqdn)).split(".")
+        candidates = [".".join(labels[at:]) for at in range(max(1, len(labels) - 1))]
+        for candidate in candidates:
+            zones = [z for z in self._listed(scope, "/zones", {"name": candidate}) if z.get("name") == candidate]
+            # A domain may be moving between accounts: the zone that is served comes first.
+            for zone in sorted(zones, key=lambda z: z.get("status") != "active"):
+                if isinstance(zone.get("id"), str):
+                    return quote(zone["id"], safe="")
+        asked = ", ".join(candidates)
+        raise DnsError(self.name, "zone", f"the API key sees no zone for {normal_name(fqdn)} (looked for {asked})")
+
+    def _listed(self, scope: Scope, path: str, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        for page in range(1, _MOST_PAGES + 1):
+            query = urlencode({**filters, "page": page, "per_page": _PER_PAGE})
+            answer = self._call(scope, "GET", f"{path}?{query}")
+            items = answer.get("result")
+            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+                raise DnsError(self.name, "answer", f"{self._endpoint}{path} answered without a list")
+            yield from items
+            info = answer.get("result_info")
+            pages = info.get("total_pages") if isinstance(info, dict) else None
+            if not items or (page >= pages if isinstance(pages, int) else len(items) < _PER_PAGE):
+                return
+        raise DnsError(self.name, "answer", f"{self._endpoint}{path} has more than {_MOST_PAGES} pages")
+
+    def _call(
+        self, scope: Scope, method: str, path: str, data: bytes | None = None, well: set[int] | None = None
+    ) -> dict[str, Any]:
+        """The answer's envelope; an error whose codes are all in `well` counts as success."""
+        headers = {**self._headers, "Accept": "application/json"}
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        reply = exchange(self._web, scope, method, self._endpoint + path, headers, data)
+        try:
+            envelope = reply.json_object()
+        except HttpError as error:
+            raise DnsError(self.name, "answer", error.cause) from None
+        if 200 <= reply.status < 300 and envelope.get("success") is True:
+            return envelope
+        errors = _errors(envelope.get("errors"))
+        if errors and {code for code, _message in errors} <= (well or set()):
+            return envelope
+        raise self._refusal(reply, errors)
+
+    def _refusal(self, reply: Reply, errors: list[tuple[int, str]]) -> DnsError:
+        words = "; ".join(f"{message} (code {code})" for code, message in errors) or "no reason given"
+        kind = "credentials" if reply.status in (401, 403) else "refused"
+        text = self._credentials.hidden(tidy(words))
+        return DnsError(self.name, kind, f"Cloudflare answered {reply.status}: {text}")
+
+
+def _authorization(api_key: str) -> dict[str, str]:
+    if not api_key:
+        raise ArgumentError("api_key", "cloudflare needs an API token, or email:global-key")
+    mail, colon, key = api_key.partition(":")
+    if not colon:
+        return {"Authorization": f"Bearer {api_key}"}
+    if "@" not in mail or not key:
+        raise ArgumentError("api_key", "cloudflare takes an API token, or email:global-key")
+    return {"X-Auth-Email": mail, "X-Auth-Key": key}
+
+
+def _errors(value: object) -> list[tuple[int, str]]:
+    """(code, message) of each error, with the messages of its error_chain, which often tell the actual cause."""
+    found = []
+    for error in value if isinstance(value, list) else []:
+        if isinstance(error, dict):
+            chain = error.get("error_chain")
+            causes = [c.get("message") for c in chain if isinstance(c, dict)] if isinstance(chain, list) else []
+            code = error.get("code")
+            words = ": ".join(str(part) for part in (error.get("message"), *causes) if part)
+            found.append((code if isinstance(code, int) else 0, words))
+    return found
+
+
+def _unquoted(content: str) -> str:
+    """A TXT value as it is on the wire, from content that may be given in quoted strings (RFC 1035 section 5.1)."""
+    if not content.startswith('"'):
+        return content
+    return "".join(re.sub(r"\\(.)", r"\1", piece) for piece in _QUOTED.findall(content))

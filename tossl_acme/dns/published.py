@@ -1,0 +1,64 @@
+"""What this process has published, so that cleaning up a name removes that and nothing else."""
+
+from __future__ import annotations
+
+import threading
+
+from ..errors import ArgumentError, DnsError
+from ..scope import Scope
+from .names import is_validation_name, normal_name
+from .provider import Provider
+
+
+class Published:
+    """The values that this process published and did not remove yet, by provider and name; safe for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[tuple[str, str], list[str]] = {}
+
+    def add(self, provider: Provider, fqdn: str, value: str) -> None:
+        with self._lock:
+            values = self._values.setdefault((provider.name, normal_name(fqdn)), [])
+            if value not in values:
+                values.append(value)
+
+    def values(self, provider: Provider, fqdn: str) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(self._values.get((provider.name, normal_name(fqdn)), ()))
+
+    def discard(self, provider: Provider, fqdn: str, value: str) -> None:
+        key = (provider.name, normal_name(fqdn))
+        with self._lock:
+            left = [v for v in self._values.pop(key, []) if v != value]
+            if left:
+                self._values[key] = left
+
+
+def check_validation_name(fqdn: str) -> None:
+    """Refuses a name that holds no ACME validation record."""
+    if not is_validation_name(fqdn):
+        raise ArgumentError("record_name", f"{fqdn!r} is not the name of an ACME validation record")
+
+
+def clean_name(scope: Scope, provider: Provider, fqdn: str, value: str | None, published: Published) -> list[str]:
+    """Removes one value at the name; without a value, those that this process published there; where it published
+    none, every TXT value there. Returns what was removed; nothing there is a DnsError of kind "record".
+    """
+    check_validation_name(fqdn)
+    chosen = [value] if value is not None else list(published.values(provider, fqdn))
+    if not chosen:
+        return provider.remove(scope, fqdn, None)
+    removed: list[str] = []
+    missing: DnsError | None = None
+    for one in chosen:
+        try:
+            removed += provider.remove(scope, fqdn, one)
+        except DnsError as error:
+            if error.errorcode[-1] != "record":
+                raise
+            missing = error
+        published.discard(provider, fqdn, one)
+    if missing is not None and not removed:
+        raise missing
+    return removed
