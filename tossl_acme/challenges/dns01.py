@@ -1,0 +1,56 @@
+"""dns-01 (RFC 8555 section 8.4)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from ..dns.propagation import PropagationCheck
+from ..dns.provider import Provider
+from ..errors import DnsError
+from ..scope import Scope
+from .solver import Proof
+
+
+def record_name(domain: str) -> str:
+    """Where a domain's TXT record stands; a wildcard's stands with the domain's own."""
+    return f"_acme-challenge.{domain.removeprefix('*.').removesuffix('.').lower()}"
+
+
+def record_value(key_authorization: str) -> str:
+    """The TXT value: base64url SHA-256 of the key authorization."""
+    digest = hashlib.sha256(key_authorization.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+class Dns01:
+    """Publishes TXT values through a provider, and waits until `check` (if any) sees them.
+
+    A domain and its wildcard share one name with two values: each is published and removed by itself.
+    """
+
+    challenge_type = "dns-01"
+
+    def __init__(self, provider: Provider, check: PropagationCheck | None = None) -> None:
+        self._provider = provider
+        self._check = check
+
+    def present(self, scope: Scope, proof: Proof) -> None:
+        name = record_name(proof.domain)
+        scope.tell("dns_publish", record=name, provider=self._provider.name)
+        self._provider.publish(scope, name, record_value(proof.key_authorization))
+
+    def wait(self, scope: Scope, proof: Proof) -> None:
+        if self._check is not None:
+            name = record_name(proof.domain)
+            scope.tell("dns_wait", record=name)
+            self._check.wait(scope, name, record_value(proof.key_authorization))
+
+    def clean_up(self, scope: Scope, proof: Proof) -> None:
+        name = record_name(proof.domain)
+        scope.tell("dns_remove", record=name, provider=self._provider.name)
+        try:
+            self._provider.remove(scope, name, record_value(proof.key_authorization))
+        except DnsError as error:
+            if error.errorcode[-1] != "record":
+                raise

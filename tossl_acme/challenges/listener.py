@@ -1,0 +1,199 @@
+"""A small server on one port that no client can hold: one thread, bounded connections, bounded time for each."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from ..errors import ArgumentError
+
+#: Seconds from accepting a connection to closing it, whatever its client does.
+LIFETIME = 10.0
+#: A further connection closes the oldest. A well-behaved one is served and gone within milliseconds.
+MOST_CONNECTIONS = 200
+
+_BACKLOG = 128
+
+
+class Connection(Protocol):
+    """One client."""
+
+    @property
+    def sock(self) -> socket.socket: ...
+
+    def advance(self) -> int:
+        """Goes as far as it can without waiting; returns the selector events to go on after, 0 when it is over.
+
+        An OSError ends the connection.
+        """
+
+
+class Listener:
+    """Listens from construction to close(). `port` is the one chosen where 0 was asked for.
+
+    An empty host means every address of the machine, IPv4 and IPv6.
+    """
+
+    def __init__(self, port: int, host: str, connect: Callable[[socket.socket], Connection]) -> None:
+        self._connect = connect
+        self._sockets = _listening(port, host)
+        self.port: int = self._sockets[0].getsockname()[1]
+        self._closing = threading.Event()
+        self._wake, self._waker = socket.socketpair()
+        self._connections: dict[int, tuple[Connection, float]] = {}
+        self._selector = selectors.DefaultSelector()
+        for sock in (*self._sockets, self._wake):
+            sock.setblocking(False)
+            self._selector.register(sock, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, name=f"tossl-port-{self.port}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends all connections and the thread, and frees the port; it is free when this returns."""
+        self._closing.set()
+        with contextlib.suppress(OSError):
+            self._waker.send(b"x")
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._closing.is_set():
+                for key, _events in self._selector.select(self._patience()):
+                    if key.data is not None:
+                        self._advance(key.data)
+                    elif key.fileobj is not self._wake:
+                        self._accept(key.fileobj)  # type: ignore[arg-type]
+                self._expire()
+        finally:
+            for connection, _ends in list(self._connections.values()):
+                self._drop(connection)
+            for sock in (*self._sockets, self._wake, self._waker):
+                sock.close()
+            self._selector.close()
+
+    def _patience(self) -> float | None:
+        """Seconds until the oldest connection is over. All live equally long, so the first is the oldest."""
+        for _connection, ends in self._connections.values():
+            return max(0.0, ends - time.monotonic())
+        return None
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            sock, _address = listening.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                self._relieve()
+            return
+        sock.setblocking(False)
+        if len(self._connections) >= MOST_CONNECTIONS:
+            self._drop(next(iter(self._connections.values()))[0])
+        try:
+            connection = self._connect(sock)
+        except OSError:
+            sock.close()
+            return
+        self._connections[connection.sock.fileno()] = (connection, time.monotonic() + LIFETIME)
+        self._selector.register(connection.sock, selectors.EVENT_READ, connection)
+        self._advance(connection)
+
+    def _relieve(self) -> None:
+        """The process is out of descriptors: gives one back, or waits a little for another part of it to do so."""
+        if self._connections:
+            self._drop(next(iter(self._connections.values()))[0])
+        else:
+            self._closing.wait(0.05)
+
+    def _advance(self, connection: Connection) -> None:
+        if connection.sock.fileno() not in self._connections:
+            return  # closed earlier in this round
+        try:
+            events = connection.advance()
+        except OSError:
+            events = 0
+        if events:
+            self._selector.modify(connection.sock, events, connection)
+        else:
+            self._drop(connection)
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for connection, ends in list(self._connections.values()):
+            if ends > now:
+                return
+            self._drop(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        del self._connections[connection.sock.fileno()]
+        self._selector.unregister(connection.sock)
+        connection.sock.close()
+
+
+def _listening(port: int, host: str) -> list[socket.socket]:
+    if not 0 <= port <= 65535:
+        raise ArgumentError("port", f"{port} is not a port: 0 to 65535 is expected")
+    try:
+        return _bound(port, host)
+    except socket.gaierror:
+        raise ArgumentError("host", f"{host!r} is not an address of this machine") from None
+    except OSError as error:
+        raise _unusable(port, host, error) from None
+
+
+def _bound(port: int, host: str) -> list[socket.socket]:
+    if not host:
+        return [_open_everywhere(port)]
+    bound: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _type, _protocol, _name, address in dict.fromkeys(found):
+            chosen = bound[0].getsockname()[1] if bound else port
+            bound.append(_open(family, (address[0], chosen, *address[2:])))
+    except OSError:
+        for sock in bound:
+            sock.close()
+        raise
+    return bound
+
+
+def _open_everywhere(port: int) -> socket.socket:
+    """One socket for IPv6 and IPv4, or for IPv4 alone where the machine has no IPv6."""
+    if socket.has_dualstack_ipv6():
+        try:
+            return _open(socket.AF_INET6, ("::", port))
+        except OSError as error:
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise
+    return _open(socket.AF_INET, ("0.0.0.0", port))  # noqa: S104 - the CA comes from outside
+
+
+def _open(family: int, address: tuple[object, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # Connections of an earlier listener that the kernel still remembers do not matter.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _unusable(port: int, host: str, error: OSError) -> ArgumentError:
+    where = f"port {port} of {host}" if host else f"port {port}"
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        return ArgumentError("port", f"{where} is in use by another program")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ArgumentError("port", f"{where} is not permitted: {reason} (ports below 1024 need a privilege)")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ArgumentError("host", f"{host!r} is not an address of this machine")
+    return ArgumentError("port", f"{where} cannot be used: {reason}")

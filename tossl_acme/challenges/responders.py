@@ -1,0 +1,93 @@
+"""Sharing a port: several orders and jobs of one process answer their challenges on the same one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Responder(Protocol):
+    """A server that shows values, each under a key (a token, a name), on one port."""
+
+    port: int
+
+    def show(self, key: str, value: str) -> None: ...
+
+    def hide(self, key: str, value: str) -> None: ...
+
+    @property
+    def is_idle(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class Shown:
+    """Values by key, each as often as it was put there. Under one key the last one put counts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[str, tuple[str, ...]] = {}
+
+    def put(self, key: str, value: str) -> None:
+        with self._lock:
+            self._values[key] = (*self._values.get(key, ()), value)
+
+    def take(self, key: str, value: str) -> None:
+        """Takes one of these values away; nothing happens where there is none."""
+        with self._lock:
+            values = list(self._values.pop(key, ()))
+            if value in values:
+                values.remove(value)
+            if values:
+                self._values[key] = tuple(values)
+
+    def get(self, key: str) -> str | None:
+        values = self._values.get(key)
+        return values[-1] if values else None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._values
+
+
+_Place = tuple[Callable[[int, str], Responder], str, int]
+
+
+class Responders:
+    """The responders of this process, each alive while it shows anything. A process keeps one of these."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[_Place, Responder] = {}
+
+    def show(self, start: Callable[[int, str], Responder], host: str, port: int, key: str, value: str) -> int:
+        """Shows the value at start(port, host), started if it is not running; returns its port.
+
+        Raises ArgumentError("port") where the port cannot be had.
+        """
+        place = (start, host, port)
+        with self._lock:
+            responder = self._open.get(place)
+            if responder is None:
+                responder = self._open[place] = start(port, host)
+            responder.show(key, value)
+            return responder.port
+
+    def hide(self, start: Callable[[int, str], Responder], host: str, port: int, key: str, value: str) -> None:
+        """Undoes one show(); a responder that shows nothing any more is closed and its port is free."""
+        place = (start, host, port)
+        with self._lock:
+            responder = self._open.get(place)
+            if responder is None:
+                return
+            responder.hide(key, value)
+            if responder.is_idle:
+                del self._open[place]
+                responder.close()
+
+    def close(self) -> None:
+        """Closes every responder, whatever it shows."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()

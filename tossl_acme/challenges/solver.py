@@ -1,0 +1,49 @@
+"""What every challenge type has in common."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..errors import ArgumentError
+from ..scope import Scope
+
+#: RFC 8555 section 8.1; a token also names a file, whose name can have 255 bytes.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
+
+
+def check_token(token: str) -> str:
+    """The token, if it is base64url: only then may it become a path or a record."""
+    if not _TOKEN.fullmatch(token):
+        raise ArgumentError("token", "the challenge token is not base64url (RFC 8555 section 8.1)")
+    return token
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is to be shown for one name: the domain (without "*.") or IP address, and its challenge's values."""
+
+    domain: str
+    wildcard: bool
+    token: str = field(repr=False)
+    key_authorization: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_token(self.token)
+
+
+class Solver(Protocol):
+    """Shows proofs to a CA. Several may be presented before the first is cleaned up, from several threads."""
+
+    @property
+    def challenge_type(self) -> str: ...
+
+    def present(self, scope: Scope, proof: Proof) -> None:
+        """Shows the proof. Where it raises, clean_up() is still to be called."""
+
+    def wait(self, scope: Scope, proof: Proof) -> None:
+        """Waits until the CA can be expected to see the proof."""
+
+    def clean_up(self, scope: Scope, proof: Proof) -> None:
+        """Removes exactly what present() made; nothing where that is gone already."""
