@@ -46,6 +46,9 @@ class Shown:
         values = self._values.get(key)
         return values[-1] if values else None
 
+    def holds(self, key: str, value: str) -> bool:
+        return value in self._values.get(key, ())
+
     @property
     def is_empty(self) -> bool:
         return not self._values

@@ -23,7 +23,10 @@ TTL = 120
 _ALREADY_THERE = {81057, 81058}
 #: "Record does not exist."
 _ALREADY_GONE = {81044}
-_PER_PAGE = 100
+#: Wrong headers, wrong or unknown key, no permission.
+_UNAUTHORISED = {6003, 6111, 9103, 9106, 9109, 10000}
+#: The most that a list of zones may be asked for.
+_PER_PAGE = 50
 _MOST_PAGES = 20
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
@@ -116,7 +119,8 @@ class Cloudflare:
 
     def _refusal(self, reply: Reply, errors: list[tuple[int, str]]) -> DnsError:
         words = "; ".join(f"{message} (code {code})" for code, message in errors) or "no reason given"
-        kind = "credentials" if reply.status in (401, 403) else "refused"
+        unauthorised = reply.status in (401, 403) or any(code in _UNAUTHORISED for code, _message in errors)
+        kind = "credentials" if unauthorised else "refused"
         text = self._credentials.hidden(tidy(words))
         return DnsError(self.name, kind, f"Cloudflare answered {reply.status}: {text}")
 
