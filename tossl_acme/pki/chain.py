@@ -53,6 +53,19 @@ class Chain:
         """What a TLS server is given."""
         return "".join(self.certificates)
 
+    def as_dict(self) -> dict[str, object]:
+        """What a caller is told of a certificate; PEM texts, times in epoch seconds."""
+        return {
+            "domains": [value for _, value in self.names],
+            "certificate": self.certificate,
+            "chain": self.issuers,
+            "fullchain": self.fullchain,
+            "not_before": self.not_before,
+            "not_after": self.not_after,
+            "issuer": self.issuer,
+            "serial": f"{self.serial:x}",
+        }
+
     @property
     def der(self) -> bytes:
         """The leaf in DER, as revocation sends it."""

@@ -1,0 +1,153 @@
+"""Accounts (RFC 8555 section 7.3): create, look up, update, change the key, deactivate, external binding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ArgumentError
+from ..scope import Scope
+from ..wire import Reply
+from .client import Client
+from .encoding import b64url_bytes
+from .jws import AccountKey, hmac_signed
+from .orders_list import read_order_urls
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account object (section 7.1.2); `raw` is all that the CA sent."""
+
+    url: str
+    status: str
+    contact: tuple[str, ...]
+    raw: Mapping[str, Any] = field(repr=False)
+
+    def as_dict(self) -> dict[str, object]:
+        return {**self.raw, "url": self.url, "status": self.status, "contact": list(self.contact)}
+
+
+@dataclass(frozen=True)
+class ExternalBinding:
+    """A key that the CA gave out of band (section 7.3.4)."""
+
+    kid: str
+    secret: bytes = field(repr=False)
+    alg: str = "HS256"
+
+    @classmethod
+    def parse(cls, kid: str, hmac_key: str, alg: str) -> ExternalBinding:
+        """hmac_key is base64url, as CAs show it. Raises ArgumentError eab_kid, eab_hmac_key or eab_alg."""
+        if alg not in ("HS256", "HS384", "HS512"):
+            raise ArgumentError("eab_alg", "eab_alg must be HS256, HS384 or HS512")
+        if not kid:
+            raise ArgumentError("eab_kid", "an external account binding needs eab_kid beside eab_hmac_key")
+        try:
+            secret = b64url_bytes(hmac_key)
+        except ValueError:
+            raise ArgumentError("eab_hmac_key", "eab_hmac_key is not base64url") from None
+        if not secret:
+            raise ArgumentError("eab_hmac_key", "an external account binding needs eab_hmac_key beside eab_kid")
+        return cls(kid, secret, alg)
+
+
+def new_account(
+    client: Client,
+    scope: Scope,
+    contact: Sequence[str],
+    *,
+    agree_tos: bool = True,
+    binding: ExternalBinding | None = None,
+) -> Account:
+    """Creates the account, or finds the one that the key has already (section 7.3); its contacts become `contact`.
+
+    One request, two where an existing account's contacts differ.
+    """
+    directory = client.directory(scope)
+    url = directory.where("newAccount")
+    if directory.needs_eab and binding is None:
+        raise ArgumentError("eab_kid", f"{directory.url} requires an external account binding (eab_kid, eab_hmac_key)")
+    payload: dict[str, object] = {"termsOfServiceAgreed": agree_tos}
+    if contact:
+        payload["contact"] = list(contact)
+    if binding:
+        protected = {"kid": binding.kid, "url": url}
+        payload["externalAccountBinding"] = hmac_signed(binding.secret, binding.alg, protected, client.key.jwk)
+    reply = client.post(scope, url, payload, accept=(200, 201), signer=client.key)
+    account = _read_account(reply, client.know_account(reply))
+    scope.tell("account", url=account.url, status=account.status)
+    if reply.status == 200 and contact and set(account.contact) != set(contact):
+        return update_account(client, scope, contact)
+    return account
+
+
+def get_account(client: Client, scope: Scope) -> Account:
+    """The account of this key; AcmeError accountDoesNotExist where there is none (section 7.3.1)."""
+    url = client.account_url(scope)
+    return _read_account(client.post_as_get(scope, url), url)
+
+
+def update_account(client: Client, scope: Scope, contact: Sequence[str]) -> Account:
+    """Replaces the contacts (section 7.3.2)."""
+    url = client.account_url(scope)
+    return _read_account(client.post(scope, url, {"contact": list(contact)}), url)
+
+
+def deactivate_account(client: Client, scope: Scope) -> Account:
+    """Ends the account for good (section 7.3.6)."""
+    url = client.account_url(scope)
+    account = _read_account(client.post(scope, url, {"status": "deactivated"}), url)
+    client.forget_account()
+    return account
+
+
+def change_key(client: Client, scope: Scope, new_key: AccountKey) -> str:
+    """Rolls the account over to another key (section 7.3.5); returns the account URL.
+
+    The CA knows the new key from then on: the caller makes its next client with it.
+    """
+    url = client.directory(scope).where("keyChange")
+    account = client.account_url(scope)
+    inner = new_key.sign(
+        {"alg": new_key.alg, "jwk": new_key.jwk, "url": url}, {"account": account, "oldKey": client.key.jwk}
+    )
+    client.post(scope, url, inner)
+    client.forget_account()
+    return account
+
+
+def list_orders(client: Client, scope: Scope) -> list[str]:
+    """The URLs of the account's orders, over all pages (section 7.1.2.1)."""
+    account = get_account(client, scope)
+    return read_order_urls(client, scope, account.raw.get("orders"), account.url)
+
+
+def contact_urls(email: str, contact: Sequence[str] = ()) -> tuple[str, ...]:
+    """Contacts as URLs (section 7.3): a bare address becomes mailto:. Raises ArgumentError email or contact."""
+    found = [_mailto(email.removeprefix("mailto:"), "email")] if email.strip() else []
+    for item in contact:
+        scheme = item.partition(":")[0].lower()
+        if any(char.isspace() or not char.isprintable() for char in item):
+            raise ArgumentError("contact", "contact has white space or a control character in it")
+        found.append(item if ":" in item and scheme != "mailto" else _mailto(item.removeprefix("mailto:"), "contact"))
+    return tuple(dict.fromkeys(found))
+
+
+def _mailto(address: str, argument: str) -> str:
+    local, _, domain = address.rpartition("@")
+    bad = any(char.isspace() or not char.isprintable() or char in ',?<>"' for char in address)
+    if bad or not local or not domain or "@" in local:
+        raise ArgumentError(argument, f"{argument} is not one mail address: {address[:100]!r}")
+    return f"mailto:{address}"
+
+
+def _read_account(reply: Reply, url: str) -> Account:
+    document = reply.json_object()
+    contact = document.get("contact")
+    return Account(
+        url=url,
+        status=str(document.get("status", "valid")),
+        contact=tuple(str(item) for item in contact) if isinstance(contact, list) else (),
+        raw=document,
+    )

@@ -1,0 +1,123 @@
+"""The directory (RFC 8555 section 7.1.1) and the short names of public CAs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import ArgumentError, HttpError
+from ..wire import Reply, shown_url
+
+_REQUIRED = ("newNonce", "newAccount", "newOrder")
+_KNOWN = (*_REQUIRED, "newAuthz", "revokeCert", "keyChange", "renewalInfo")
+
+
+@dataclass(frozen=True)
+class PublicCa:
+    """A CA's short name: where its directory is, and whether it wants an external account binding."""
+
+    name: str
+    url: str
+    needs_eab: bool = False
+
+
+PUBLIC_CAS = (
+    PublicCa("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory"),
+    PublicCa("letsencrypt-staging", "https://acme-staging-v02.api.letsencrypt.org/directory"),
+    PublicCa("zerossl", "https://acme.zerossl.com/v2/DV90", needs_eab=True),
+    PublicCa("google", "https://dv.acme-v02.api.pki.goog/directory", needs_eab=True),
+    PublicCa("google-staging", "https://dv.acme-v02.test-api.pki.goog/directory", needs_eab=True),
+    PublicCa("sslcom", "https://acme.ssl.com/sslcom-dv-rsa", needs_eab=True),
+    PublicCa("sslcom-ecc", "https://acme.ssl.com/sslcom-dv-ecc", needs_eab=True),
+    PublicCa("buypass", "https://api.buypass.com/acme/directory"),
+    PublicCa("buypass-staging", "https://api.test4.buypass.no/acme/directory"),
+    PublicCa("actalis", "https://acme-api.actalis.com/acme/directory", needs_eab=True),
+)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Where a CA takes its requests. `urls` maps the RFC's names to https URLs; `meta` is as the CA sent it."""
+
+    url: str
+    urls: Mapping[str, str]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    needs_eab: bool = False
+
+    def where(self, resource: str) -> str:
+        """The URL of a resource; HttpError "malformed" naming it when the CA does not offer it."""
+        if resource not in self.urls:
+            raise HttpError("malformed", f"{shown_url(self.url)} does not offer {resource}")
+        return self.urls[resource]
+
+    @property
+    def profiles(self) -> Mapping[str, str]:
+        """Certificate profiles by name with their descriptions (draft-ietf-acme-profiles)."""
+        profiles = self.meta.get("profiles")
+        return profiles if isinstance(profiles, Mapping) else {}
+
+    def as_dict(self) -> dict[str, object]:
+        return {**self.urls, "meta": dict(self.meta)}
+
+
+def directory_url(text: str) -> str:
+    """The URL for a directory URL or a CA's short name. Raises ArgumentError "directory_url"."""
+    for ca in PUBLIC_CAS:
+        if text.lower() == ca.name:
+            return ca.url
+    if "://" not in text:
+        names = ", ".join(ca.name for ca in PUBLIC_CAS)
+        raise ArgumentError("directory_url", f'"{text[:100]}" is neither an https URL nor a known CA ({names})')
+    return check_url(text, "directory_url")
+
+
+def check_url(url: str, argument: str) -> str:
+    """An https URL with a host, as given. Raises ArgumentError for `argument`."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        raise ArgumentError(argument, f"{argument} is not a URL") from None
+    if parts.scheme != "https":
+        raise ArgumentError(argument, f"{argument} must be an https URL: {shown_url(url)}")
+    if not usable or any(char.isspace() or not char.isprintable() for char in url):
+        raise ArgumentError(argument, f"{argument} is a URL without a usable host: {shown_url(url)}")
+    return url
+
+
+def server_url(value: Any, what: str, at: str) -> str:
+    """A URL that the CA named, which must be https. Raises HttpError "malformed"."""
+    try:
+        return check_url(value if isinstance(value, str) else "", what)
+    except ArgumentError:
+        raise HttpError("malformed", f"{shown_url(at)} names no https URL as its {what}") from None
+
+
+def read_directory(reply: Reply) -> Directory:
+    """The directory in an answer. Raises HttpError when it is none."""
+    if reply.status != 200:
+        raise HttpError("status", f"{shown_url(reply.url)} answered {reply.status}, which is no ACME directory")
+    document = reply.json_object()
+    missing = [name for name in _REQUIRED if name not in document]
+    if missing:
+        raise HttpError("malformed", f"{shown_url(reply.url)} is no ACME directory: it lacks {', '.join(missing)}")
+    meta = document.get("meta")
+    needs_eab = any(ca.url == reply.url and ca.needs_eab for ca in PUBLIC_CAS)
+    return Directory(
+        url=reply.url,
+        urls={name: server_url(document[name], name, reply.url) for name in _KNOWN if document.get(name)}
+        | _unknown_urls(document),
+        meta=meta if isinstance(meta, dict) else {},
+        needs_eab=needs_eab or (isinstance(meta, dict) and meta.get("externalAccountRequired") is True),
+    )
+
+
+def _unknown_urls(document: dict[str, Any]) -> dict[str, str]:
+    """Resources of later standards are kept as long as they are plain https URLs."""
+    return {
+        name: value
+        for name, value in document.items()
+        if name not in _KNOWN and isinstance(value, str) and value.startswith("https://")
+    }

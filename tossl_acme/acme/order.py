@@ -1,0 +1,162 @@
+"""Orders (RFC 8555 section 7.4): new, get, wait, finalize."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import AcmeError, ArgumentError, HttpError
+from ..scope import Scope
+from ..wire import Reply, shown_url
+from .client import Client, expect_text, location
+from .directory import server_url
+from .encoding import b64url
+from .identifiers import Identifier
+from .polling import poll
+from .problem import document_error, retry_after
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order object (section 7.1.3); `raw` is all that the CA sent."""
+
+    url: str
+    status: str
+    identifiers: tuple[Identifier, ...]
+    authorizations: tuple[str, ...]
+    finalize: str
+    certificate: str
+    raw: Mapping[str, Any] = field(repr=False)
+    retry_after: float | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        return {**self.raw, "url": self.url, "status": self.status}
+
+
+@dataclass(frozen=True)
+class OrderTerms:
+    """What an order may say beside its identifiers. Times are RFC 3339 texts; empty means not said.
+
+    profile: draft-ietf-acme-profiles; replaces: the certID of the certificate to be renewed (RFC 9773 section 5).
+    """
+
+    not_before: str = ""
+    not_after: str = ""
+    profile: str = ""
+    replaces: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        named = {
+            "notBefore": self.not_before,
+            "notAfter": self.not_after,
+            "profile": self.profile,
+            "replaces": self.replaces,
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+def new_order(
+    client: Client, scope: Scope, identifiers: Sequence[Identifier], terms: OrderTerms | None = None
+) -> Order:
+    """Places an order (section 7.4); one request on a known account.
+
+    A profile that the directory does not advertise is refused before the request (ArgumentError). An order that the
+    CA refuses because of `replaces` is placed once more without it (RFC 9773 section 5).
+    """
+    terms = terms or OrderTerms()
+    directory = client.directory(scope)
+    if terms.profile and terms.profile not in directory.profiles:
+        offered = ", ".join(directory.profiles) or "none"
+        raise ArgumentError("profile", f"the CA does not offer the profile {terms.profile!r} (it offers {offered})")
+    payload = {"identifiers": [identifier.as_json() for identifier in identifiers], **terms.as_json()}
+    url = directory.where("newOrder")
+    try:
+        reply = client.post(scope, url, payload, accept=(201,))
+    except AcmeError as error:
+        if not terms.replaces or not _refuses_replaces(error):
+            raise
+        del payload["replaces"]
+        reply = client.post(scope, url, payload, accept=(201,))
+    order = _read_order(reply, location(reply, "order"))
+    scope.tell("order", url=order.url, status=order.status)
+    return order
+
+
+def get_order(client: Client, scope: Scope, url: str) -> Order:
+    """The order as the CA sees it now."""
+    return _read_order(client.post_as_get(scope, url), url)
+
+
+def wait_order(client: Client, scope: Scope, url: str, known: Order | None = None) -> Order:
+    """Polls until the order is no longer pending on the CA: ready, valid or invalid, the last raised as an error.
+
+    `known` is the order as an answer just told, which saves a request (section 7.1.6 names the states).
+    """
+    order = poll(
+        scope,
+        "order",
+        lambda: get_order(client, scope, url),
+        lambda order: order.status not in ("pending", "processing"),
+        known,
+    )
+    return _usable(order)
+
+
+def wait_issued(client: Client, scope: Scope, order: Order) -> Order:
+    """Polls a finalized order until its certificate is there."""
+    order = poll(
+        scope,
+        "certificate",
+        lambda: get_order(client, scope, order.url),
+        lambda order: order.status not in ("ready", "processing"),
+        order,
+    )
+    if _usable(order).status != "valid" or not order.certificate:
+        raise HttpError("malformed", f"the order {shown_url(order.url)} is {order.status} without a certificate")
+    return order
+
+
+def finalize_order(client: Client, scope: Scope, order: Order, csr: bytes) -> Order:
+    """Sends the CSR (DER) of a ready order (section 7.4); the answer's order, which may be valid at once."""
+    if not order.finalize:
+        raise HttpError("malformed", f"the order {shown_url(order.url)} has no finalize URL")
+    reply = client.post(scope, order.finalize, {"csr": b64url(csr)})
+    finalized = _read_order(reply, order.url)
+    scope.tell("finalized", url=order.url, status=finalized.status)
+    return finalized
+
+
+def _usable(order: Order) -> Order:
+    if order.status != "invalid":
+        return order
+    problem = order.raw.get("error")
+    if isinstance(problem, dict):
+        raise document_error(problem, 0)
+    raise AcmeError("the order is invalid", "orderInvalid", 0, {"order": dict(order.raw)})
+
+
+def _refuses_replaces(error: AcmeError) -> bool:
+    return error.kind == "alreadyReplaced" or "replace" in error.message.lower() or error.kind == "malformed"
+
+
+def _read_order(reply: Reply, url: str) -> Order:
+    document = reply.json_object()
+    certificate = document.get("certificate")
+    return Order(
+        url=url,
+        status=expect_text(document.get("status"), "order status", reply),
+        identifiers=tuple(map(Identifier.from_json, _items(document, "identifiers"))),
+        authorizations=tuple(
+            server_url(item, "authorization URL", reply.url) for item in _items(document, "authorizations")
+        ),
+        finalize=server_url(document.get("finalize"), "finalize URL", reply.url),
+        certificate=server_url(certificate, "certificate URL", reply.url) if certificate else "",
+        raw=document,
+        retry_after=retry_after(reply.headers),
+    )
+
+
+def _items(document: Mapping[str, Any], name: str) -> list[Any]:
+    value = document.get(name)
+    return value if isinstance(value, list) else []

@@ -1,0 +1,37 @@
+"""Waiting for the CA: Retry-After where it gives one, else 20 ms doubling to 5 s (RFC 8555 section 7.5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from ..scope import Scope
+
+#: Whatever a CA asks for, it is looked at again after a minute.
+_MOST_PAUSE = 60.0
+
+
+class _Polled(Protocol):
+    @property
+    def retry_after(self) -> float | None: ...
+    @property
+    def status(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Polled)
+
+
+def poll(scope: Scope, what: str, look: Callable[[], T], is_done: Callable[[T], bool], known: T | None = None) -> T:
+    """Looks until is_done, and returns what it saw; `known` stands for a first look.
+
+    WaitTimeout(what) when the scope ends first.
+    """
+    state = known or look()
+    for pause in scope.pauses(what):
+        if is_done(state):
+            return state
+        wanted = pause if state.retry_after is None else min(max(state.retry_after, 0.02), _MOST_PAUSE)
+        scope.tell("waiting", what=what, status=state.status, seconds=round(wanted, 3))
+        scope.sleep(wanted, what)
+        state = look()
+    raise AssertionError("pauses() ends by raising only")

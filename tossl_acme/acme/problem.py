@@ -1,0 +1,91 @@
+"""Problem documents (RFC 7807 as RFC 8555 section 6.7 uses it) and Retry-After (RFC 9110 section 10.2.3)."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import AcmeError, HttpError, TosslError
+from ..wire import Reply, shown_url
+
+_PREFIX = "urn:ietf:params:acme:error:"
+#: A message is for people: no more of the CA's text than they would read.
+_MOST_TEXT = 1000
+_MOST_SUBPROBLEMS = 100
+
+
+def problem_error(reply: Reply) -> TosslError:
+    """What a refused request raises: the CA's own words, or what stood in their place."""
+    try:
+        document = reply.json()
+    except HttpError:
+        document = None
+    if not isinstance(document, dict) or not ("type" in document or "detail" in document):
+        said = reply.media_type or "no content"
+        return HttpError("status", f"{shown_url(reply.url)} answered {reply.status} with {said}")
+    return document_error(document, reply.status, reply.headers)
+
+
+def document_error(document: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> AcmeError:
+    """The error for a problem document, which may also stand inside an order or a challenge.
+
+    Its details hold the whole document, and `retry_after` (seconds) and `instance` where the CA gives them.
+    """
+    details: dict[str, object] = {"problem": dict(document)}
+    after = retry_after(headers or {})
+    if after is not None:
+        details["retry_after"] = round(after)
+    instance = document.get("instance")
+    if isinstance(instance, str):
+        details["instance"] = instance
+    kind = short_type(document.get("type"))
+    return AcmeError(_message(document, kind, details), kind, _status(document, status), details)
+
+
+def short_type(value: object) -> str:
+    """A problem type without the ACME prefix; "malformed" where the CA gave none."""
+    return clean_text(value).removeprefix(_PREFIX) if isinstance(value, str) and value else "malformed"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds from now, from a Retry-After in seconds or as a date; None when there is none that can be read."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(min(int(text[:12]), 10**9))
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time()) if text else None
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def clean_text(value: object) -> str:
+    """Server text fit for a message: printable, on one line, bounded."""
+    text = " ".join(str(value)[: 2 * _MOST_TEXT].split())
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown if len(shown) <= _MOST_TEXT else shown[:_MOST_TEXT] + "..."
+
+
+def _status(document: Mapping[str, Any], status: int) -> int:
+    stated = document.get("status")
+    return stated if isinstance(stated, int) and 100 <= stated <= 599 and not isinstance(stated, bool) else status
+
+
+def _message(document: Mapping[str, Any], kind: str, details: Mapping[str, object]) -> str:
+    message = clean_text(document.get("detail") or document.get("title") or kind)
+    parts = []
+    subproblems = document.get("subproblems")
+    for sub in subproblems[:_MOST_SUBPROBLEMS] if isinstance(subproblems, list) else ():
+        if isinstance(sub, dict):
+            identifier = sub.get("identifier")
+            name = identifier.get("value") if isinstance(identifier, dict) else None
+            said = clean_text(sub.get("detail") or short_type(sub.get("type")))
+            parts.append(f"{clean_text(name)}: {said}" if name else said)
+    if parts:
+        message += f" ({'; '.join(parts)})"
+    if kind == "userActionRequired" and "instance" in details:
+        message += f"; visit {clean_text(details['instance'])}"
+    if "retry_after" in details:
+        message += f"; try again in {details['retry_after']} s"
+    return f"{message} [{kind}]"

@@ -1,0 +1,73 @@
+"""Renewal information (RFC 9773): when the CA wants a certificate to be renewed."""
+
+from __future__ import annotations
+
+import datetime
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import HttpError
+from ..scope import Scope
+from ..wire import Reply, shown_url
+from .problem import problem_error, retry_after
+from .server import Server
+
+_LEAST_WAIT = 60.0
+_MOST_WAIT = 86400.0
+#: Seconds until the next look where the CA names none (RFC 9773 section 4.3.3).
+_USUAL_WAIT = 21600.0
+
+
+@dataclass(frozen=True)
+class RenewalInfo:
+    """Times in epoch seconds; `retry_after` is seconds until the CA wants to be asked again."""
+
+    start: int
+    end: int
+    chosen: int
+    explanation_url: str
+    retry_after: int
+    raw: Mapping[str, Any] = field(repr=False)
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "window": {"start": self.start, "end": self.end},
+            "chosen": self.chosen,
+            "explanation_url": self.explanation_url,
+            "retry_after": self.retry_after,
+        }
+
+
+def renewal_info(server: Server, scope: Scope, cert_id: str) -> RenewalInfo:
+    """The suggested window for a certID (section 4.2), with a random time in it; HttpError where there is no ARI."""
+    base = server.directory(scope).where("renewalInfo").rstrip("/")
+    reply = server.web.exchange(scope, "GET", f"{base}/{cert_id}", redirects=5)
+    if reply.status != 200:
+        raise problem_error(reply)
+    document = reply.json_object()
+    window = document.get("suggestedWindow")
+    start = _epoch(window, "start", reply)
+    end = _epoch(window, "end", reply)
+    if end <= start:
+        raise HttpError("malformed", f"{shown_url(reply.url)} suggests a window that ends before it starts")
+    explanation = document.get("explanationURL")
+    wait = retry_after(reply.headers)
+    return RenewalInfo(
+        start=start,
+        end=end,
+        chosen=random.SystemRandom().randrange(start, end),
+        explanation_url=explanation if isinstance(explanation, str) else "",
+        retry_after=round(min(max(_USUAL_WAIT if wait is None else wait, _LEAST_WAIT), _MOST_WAIT)),
+        raw=document,
+    )
+
+
+def _epoch(window: Any, name: str, reply: Reply) -> int:
+    text = window.get(name) if isinstance(window, dict) else None
+    try:
+        moment = datetime.datetime.fromisoformat(str(text))
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp())
+    except ValueError:
+        raise HttpError("malformed", f"{shown_url(reply.url)} names no suggestedWindow {name}") from None

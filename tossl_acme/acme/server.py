@@ -1,0 +1,61 @@
+"""One CA as this process knows it: its directory and the nonces that it gave."""
+
+from __future__ import annotations
+
+import collections
+import time
+
+from ..errors import HttpError
+from ..scope import Scope
+from ..wire import Reply, Web
+from .directory import Directory, read_directory
+from .problem import problem_error
+
+#: Seconds after which the directory is read again.
+_DIRECTORY_AGE = 3600.0
+#: Nonces beyond this number are older than a CA would remember.
+_MOST_NONCES = 64
+_MOST_REDIRECTS = 5
+
+
+class Server:
+    """Shared by all accounts at one directory URL; safe for use by several threads.
+
+    Directory and nonces are kept: a known directory costs no request, and an answer's nonce saves one.
+    """
+
+    def __init__(self, url: str, web: Web) -> None:
+        self.url = url
+        self.web = web
+        self._directory: tuple[float, Directory] | None = None
+        self._nonces: collections.deque[str] = collections.deque(maxlen=_MOST_NONCES)
+
+    def directory(self, scope: Scope) -> Directory:
+        """RFC 8555 section 7.1.1; one request where it is not known yet."""
+        known = self._directory
+        if known is None or time.monotonic() - known[0] > _DIRECTORY_AGE:
+            reply = self.web.exchange(scope, "GET", self.url, redirects=_MOST_REDIRECTS)
+            self.keep_nonce(reply)
+            known = self._directory = (time.monotonic(), read_directory(reply))
+        return known[1]
+
+    def nonce(self, scope: Scope) -> str:
+        """The latest nonce that was kept, else a new one (RFC 8555 section 7.2); one request in that case."""
+        try:
+            return self._nonces.pop()
+        except IndexError:
+            pass
+        reply = self.web.exchange(scope, "HEAD", self.directory(scope).where("newNonce"))
+        if reply.status not in (200, 204):
+            raise problem_error(reply)
+        self.keep_nonce(reply)
+        try:
+            return self._nonces.pop()
+        except IndexError:
+            raise HttpError("malformed", "newNonce answered without a Replay-Nonce") from None
+
+    def keep_nonce(self, reply: Reply) -> None:
+        """Every answer's nonce is kept, an error's too (RFC 8555 section 6.5)."""
+        nonce = reply.headers.get("Replay-Nonce", "")
+        if nonce and len(nonce) <= 1024 and all(char.isalnum() or char in "-_" for char in nonce):
+            self._nonces.append(nonce)

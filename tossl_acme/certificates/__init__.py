@@ -1,0 +1,1 @@
+"""Porcelain over acme/ and challenges/: obtain, store, renew."""

@@ -1,0 +1,72 @@
+"""From a placed order to a checked certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..acme.certificate import Download, alternate_chains, download_certificate
+from ..acme.client import Client
+from ..acme.identifiers import Identifier
+from ..acme.order import Order, OrderTerms, finalize_order, new_order, wait_issued, wait_order
+from ..challenges.solver import Solver
+from ..errors import AcmeError
+from ..pki.chain import Chain, check_chain, issuer_names, read_chain
+from ..scope import Scope
+from .prove import prove
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a certificate shall hold: the names, and a CSR (DER) for them with its public key (SPKI DER)."""
+
+    identifiers: tuple[Identifier, ...]
+    csr: bytes = field(repr=False)
+    spki: bytes = field(repr=False)
+    terms: OrderTerms = field(default_factory=OrderTerms)
+    preferred_chain: str = ""
+
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        return [(identifier.type, identifier.value) for identifier in self.identifiers]
+
+
+def issue(client: Client, scope: Scope, wanted: Wanted, solvers: Sequence[Solver]) -> Chain:
+    """Places the order, proves its names and returns the certificate, checked against what was wanted."""
+    order = new_order(client, scope, wanted.identifiers, wanted.terms)
+    if order.status == "pending":
+        prove(client, scope, order, solvers)
+    return complete(client, scope, order, wanted)
+
+
+def complete(client: Client, scope: Scope, order: Order, wanted: Wanted) -> Chain:
+    """Finalizes an order whose names are proven, and downloads its certificate.
+
+    Most CAs are ready as soon as the last name is; one that is not says orderNotReady and is waited for.
+    """
+    if order.status != "valid":
+        try:
+            order = finalize_order(client, scope, order, wanted.csr)
+        except AcmeError as error:
+            if error.kind != "orderNotReady":
+                raise
+            order = wait_order(client, scope, order.url)
+            if order.status == "ready":
+                order = finalize_order(client, scope, order, wanted.csr)
+        order = wait_issued(client, scope, order)
+    chain = _chosen(client, scope, download_certificate(client, scope, order.certificate), wanted.preferred_chain)
+    check_chain(chain, wanted.names, wanted.spki)
+    scope.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
+    return chain
+
+
+def _chosen(client: Client, scope: Scope, first: Download, preferred: str) -> Chain:
+    """The chain that leads to the preferred issuer's common name; the CA's default where none does."""
+    default = read_chain(first.pem)
+    if not preferred:
+        return default
+    for download in alternate_chains(client, scope, first):
+        chain = read_chain(download.pem)
+        if preferred in issuer_names(chain):
+            return chain
+    return default
