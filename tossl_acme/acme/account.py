@@ -75,11 +75,19 @@ def new_account(
         protected = {"kid": binding.kid, "url": url}
         payload["externalAccountBinding"] = hmac_signed(binding.secret, binding.alg, protected, client.key.jwk)
     reply = client.post(scope, url, payload, accept=(200, 201), signer=client.key)
-    account = _read_account(reply, client.know_account(reply))
+    account = _read_account(reply, client.know_account(reply, tuple(contact)))
     scope.tell("account", url=account.url, status=account.status)
     if reply.status == 200 and contact and set(account.contact) != set(contact):
         return update_account(client, scope, contact)
     return account
+
+
+def ensure_account(
+    client: Client, scope: Scope, contact: Sequence[str], binding: ExternalBinding | None = None
+) -> None:
+    """new_account(), unless this process knows already that the account is there with these contacts: no request."""
+    if not client.has_account(tuple(contact)):
+        new_account(client, scope, contact, binding=binding)
 
 
 def get_account(client: Client, scope: Scope) -> Account:

@@ -36,6 +36,7 @@ class Client:
         self.server = server
         self.key = key
         self._account_url = ""
+        self._contact: tuple[str, ...] | None = None
 
     def directory(self, scope: Scope) -> Directory:
         return self.server.directory(scope)
@@ -47,14 +48,20 @@ class Client:
             self.know_account(self.post(scope, url, {"onlyReturnExisting": True}, signer=self.key))
         return self._account_url
 
-    def know_account(self, reply: Reply) -> str:
-        """Keeps the account URL that newAccount answered with."""
+    def know_account(self, reply: Reply, contact: tuple[str, ...] | None = None) -> str:
+        """Keeps the account URL that newAccount answered with, and the contacts that the account has."""
         self._account_url = location(reply, "account")
+        self._contact = contact
         return self._account_url
 
     def forget_account(self) -> None:
-        """After the account was deactivated, or its key changed."""
+        """After the account was deactivated, its key changed, or the CA does not know it any more."""
         self._account_url = ""
+        self._contact = None
+
+    def has_account(self, contact: tuple[str, ...]) -> bool:
+        """Whether the account is known to exist with these contacts."""
+        return bool(self._account_url) and self._contact == contact
 
     def post(
         self,
@@ -100,7 +107,10 @@ class Client:
             return error, 0.0 if error.kind in ("reset", "connect") else None
         if reply.status in accept:
             return reply, None
-        return problem_error(reply), (retry_after(reply.headers) or 0.0) if reply.status >= 500 else None
+        refused = problem_error(reply)
+        if isinstance(refused, AcmeError) and refused.kind == "accountDoesNotExist":
+            self.forget_account()
+        return refused, (retry_after(reply.headers) or 0.0) if reply.status >= 500 else None
 
     def _send(self, scope: Scope, request: _Request) -> Reply:
         headers = _HEADERS | ({"Accept": request.media_type} if request.media_type else {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..acme.account import new_account
+from ..acme.account import ensure_account
 from ..acme.client import Client
 from ..acme.identifiers import Identifier
 from ..acme.order import OrderTerms
@@ -101,7 +101,7 @@ def obtain(client: Client, scope: Scope, plan: Plan, solvers: Sequence[Solver], 
 def _obtained(
     client: Client, scope: Scope, plan: Plan, solvers: Sequence[Solver], key: PrivateKey
 ) -> Certificate:
-    new_account(client, scope, plan.contact)
+    ensure_account(client, scope, plan.contact)
     names = [(identifier.type, identifier.value) for identifier in plan.identifiers]
     wanted = Wanted(
         plan.identifiers, build_csr(key, names), public_der(key), plan.terms, plan.preferred_chain
