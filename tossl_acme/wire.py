@@ -41,13 +41,18 @@ _reading_for: contextvars.ContextVar[Scope] = contextvars.ContextVar("_reading_f
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, whole and within its bounds."""
+    """An answer, whole and within its bounds.
+
+    `headers` joins what came in several lines; `header_lines` keeps every line apart, for Set-Cookie cannot be joined.
+    """
 
     method: str
     url: str
     status: int
     headers: Mapping[str, str]
     body: bytes
+    header_lines: tuple[tuple[str, str], ...] = ()
+    http_version: str = ""
 
     @property
     def media_type(self) -> str:
@@ -106,7 +111,9 @@ class Web:
     def __init__(self, route: Route | None = None) -> None:
         self.route = route or Route()
         self._trust = self.route.trust()
-        self._session = requests.Session()
+        if not self.route.verify:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self._session = _Session()
         self._session.trust_env = False
         self._session.headers["User-Agent"] = self.route.user_agent
         for scheme in ("https://", "http://"):
@@ -135,10 +142,10 @@ class Web:
             with contextlib.closing(self._send(scope, method, url, headers, data, auth)) as answer:
                 if redirects and answer.is_redirect:
                     return self._follow(scope, method, answer, headers, data, redirects, most)
-                return Reply(method, url, answer.status_code, answer.headers, _body(scope, answer, most))
+                return _reply(method, url, answer, _body(scope, answer, most))
         except requests.RequestException as error:
             raise _explained(error, scope, url) from None
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             raise _explained(error, scope, url) from None
         finally:
             _reading_for.reset(token)
@@ -183,6 +190,11 @@ class Web:
         if urlsplit(answer.url).scheme == "https" and urlsplit(target).scheme != "https":
             raise HttpError("redirect", f"{shown_url(answer.url)} redirects away from https")
         return self.exchange(scope, method, target, headers=headers, data=data, redirects=redirects - 1, most=most)
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nothing to look for: it would read every redirect to its end, however long, and trip on a bad Location."""
 
 
 class _ScopedReader(io.RawIOBase):
@@ -248,6 +260,12 @@ class _ScopedAdapter(requests.adapters.HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         return manager
+
+
+def _reply(method: str, url: str, answer: requests.Response, body: bytes) -> Reply:
+    lines = tuple(answer.raw.headers.iteritems())
+    version = {10: "1.0", 11: "1.1"}.get(answer.raw.version, "")
+    return Reply(method, url, answer.status_code, answer.headers, body, lines, version)
 
 
 def _body(scope: Scope, answer: requests.Response, most: int) -> bytes:
