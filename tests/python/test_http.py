@@ -1,0 +1,454 @@
+"""http::get against real servers on loopback: what a script gets, and what it never gives away."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.certs import Certificates
+from tests.servers.process import free_port
+from tests.servers.web import Listener, QuietHandler
+from tossl_acme import fetch
+from tossl_acme.commands.http import get
+from tossl_acme.errors import ArgumentError, Cancelled
+from tossl_acme.scope import Scope
+from tossl_acme.wire import Reply
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+JSON = [("Content-Type", "application/json")]
+SECRET = "s3cr3t-word"
+
+
+class Site:
+    """A server that tells what it was asked, and does what the path says."""
+
+    def __init__(self, certificates: Certificates | None = None) -> None:
+        site = self
+        self.seen: list[dict[str, str]] = []
+        self.paths: dict[str, Callable[[], Answer]] = {}
+
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:
+                site.seen.append({"path": self.path, **{name.lower(): value for name, value in self.headers.items()}})
+                made = site.paths.get(self.path.partition("?")[0])
+                status, headers, body = made() if made else (200, JSON, json.dumps(site.seen[-1]).encode())
+                self.send_response_only(status)
+                for name, value in headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self._listener = Listener(Handler, certificates)
+        self.url = self._listener.url
+        self.stop = self._listener.stop
+
+    def serve(self, path: str, body: bytes, content_type: str = "", *more: tuple[str, str], status: int = 200) -> str:
+        headers = [("Content-Type", content_type)] if content_type else []
+        self.paths[path] = lambda: (status, [*headers, *more], body)
+        return self.url + path
+
+    def redirect(self, path: str, location: str, status: int = 302) -> str:
+        return self.serve(path, b"moved", "text/plain", ("Location", location), status=status)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def other() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def secure(certificates: Certificates) -> Iterator[Site]:
+    made = Site(certificates)
+    yield made
+    made.stop()
+
+
+def fetched(url: str, **options: Any) -> dict[str, Any]:
+    return get(url, **{"scope": Scope(20).begin(), **options})
+
+
+def seen(result: dict[str, Any]) -> dict[str, str]:
+    return json.loads(result["body"])
+
+
+def test_answer(site: Site) -> None:
+    url = site.serve("/a", b"hello", "text/plain", ("x-Thing", "1"), ("X-thing", "2"), ("etag", '"e"'))
+    assert fetched(url) == {
+        "status_code": 200,
+        "body": "hello",
+        "headers": {"Content-Type": "text/plain", "X-Thing": "1, 2", "ETag": '"e"', "Content-Length": "5"},
+    }
+
+
+@pytest.mark.parametrize("status", [201, 204, 304, 404, 429, 500])
+def test_any_status_is_an_answer(site: Site, status: int) -> None:
+    assert fetched(site.serve("/s", b"", status=status))["status_code"] == status
+
+
+def test_cookies_of_the_answer_are_kept_apart(site: Site) -> None:
+    two = [("Set-Cookie", "a=1; Expires=Wed, 09 Jun 2032 10:18:14 GMT"), ("Set-Cookie", "b=2")]
+    headers = fetched(site.serve("/c", b"", "", *two))["headers"]
+    assert headers["Set-Cookie"] == "a=1; Expires=Wed, 09 Jun 2032 10:18:14 GMT\nb=2"
+
+
+def test_details(site: Site) -> None:
+    site.serve("/end", b"12345", "text/plain; charset=utf-8")
+    result = fetched(site.redirect("/start", "/end"), return_details=True)
+    assert result["url"] == f"{site.url}/end"
+    assert result["redirects"] == [f"{site.url}/start"]
+    assert (result["redirect_count"], result["response_size"], result["http_version"]) == (1, 5, "1.1")
+    assert (result["error_message"], result["error_kind"], result["ssl_info"]) == ("", "", "")
+    assert result["content_type"] == "text/plain; charset=utf-8"
+    assert 0 <= result["request_time"] < 20000
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "expected"),
+    [
+        ("grün".encode(), "text/html; charset=utf-8", "grün"),
+        ("grün".encode("latin-1"), 'text/html; Charset="ISO-8859-1"', "grün"),
+        ("grün".encode(), "text/html", "grün"),
+        ("grün".encode("latin-1"), "text/html", "grün"),
+        ("\ufeffgrün".encode(), "application/problem+json", "grün"),
+        ("Ж".encode("cp1251"), "text/plain; charset=windows-1251", "Ж"),
+        ("a😀".encode(), "application/json", "a😀"),
+        (b"a\xff", "text/plain; charset=utf-8", "a\ufffd"),
+        (b"abc", "text/plain; charset=no-such", "abc"),
+        (b"abc", "text/plain; charset=rot13", "abc"),
+        (b"abc-", "text/plain; charset=punycode", "abc-"),
+        (b"abc", "text/plain; charset=hex", "abc"),
+        (b"\x00\xff", "application/octet-stream", b"\x00\xff"),
+        (b"\x00\xff", "image/png", b"\x00\xff"),
+        (b"\x00\xff", "", b"\x00\xff"),
+        (b"", "text/plain", ""),
+    ],
+)
+def test_body(site: Site, body: bytes, content_type: str, expected: str | bytes) -> None:
+    assert fetched(site.serve("/b", body, content_type))["body"] == expected
+
+
+def test_compressed_body(site: Site) -> None:
+    url = site.serve("/z", gzip.compress(b"x" * 5000), "text/plain", ("Content-Encoding", "gzip"))
+    assert fetched(url)["body"] == "x" * 5000
+
+
+@pytest.mark.parametrize("body", [b"x" * 1001, gzip.compress(b"x" * 100_000)])
+def test_body_is_bounded(site: Site, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "MOST_BODY", 1000)
+    more = [("Content-Encoding", "gzip")] if body[:1] == b"\x1f" else []
+    result = fetched(site.serve("/big", body, "text/plain", *more), return_details=True)
+    assert (result["status_code"], result["error_kind"], result["body"]) == (0, "too_large", "")
+
+
+def test_what_is_sent(site: Site) -> None:
+    sent = seen(fetched(f"{site.url}/p?q=1", headers={"X-A": "é  b ", "accept:": "text/plain"}, user_agent="me/1"))
+    assert sent["path"] == "/p?q=1"
+    assert sent["user-agent"] == "me/1"
+    assert sent["accept"] == "text/plain"
+    assert sent["x-a"].encode("latin-1").decode() == "é  b"
+
+
+def test_user_agent(site: Site) -> None:
+    assert seen(fetched(site.url))["user-agent"].startswith("tossl/")
+    assert seen(fetched(site.url, headers={"user-agent": "h"}))["user-agent"] == "h"
+    assert seen(fetched(site.url, headers={"user-agent": "h"}, user_agent="o"))["user-agent"] == "o"
+
+
+def test_auth_and_cookies(site: Site) -> None:
+    sent = seen(fetched(site.url, auth="us:pä:ss", cookies="a=b; c=d", headers={"Cookie": "z=y"}))
+    assert base64.b64decode(sent["authorization"].removeprefix("Basic ")).decode() == "us:pä:ss"
+    assert sent["cookie"] == "z=y; a=b; c=d"
+
+
+def test_auth_in_the_url(site: Site) -> None:
+    url = site.url.replace("//", f"//me:{SECRET}%20x@")
+    result = fetched(url, return_details=True)
+    sent = base64.b64decode(seen(result)["authorization"].removeprefix("Basic ")).decode()
+    assert sent == f"me:{SECRET} x"
+    assert SECRET not in result["url"]
+
+
+def test_netrc_is_not_read(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text(f"machine 127.0.0.1 login me password {SECRET}\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert "authorization" not in seen(fetched(site.url))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_followed(site: Site, status: int) -> None:
+    assert seen(fetched(site.redirect("/old", "new?x=%20y#part", status)))["path"] == "/new?x=%20y"
+
+
+def test_redirects_are_left_when_told(site: Site) -> None:
+    result = fetched(site.redirect("/old", "/new"), follow_redirects=False)
+    assert (result["status_code"], result["headers"]["Location"], result["body"]) == (302, "/new", "moved")
+
+
+def test_redirects_are_bounded(site: Site) -> None:
+    result = fetched(site.redirect("/loop", "/loop"), return_details=True)
+    assert (result["status_code"], result["error_kind"]) == (0, "redirect")
+    assert len(site.seen) == 11
+
+
+@pytest.mark.parametrize("location", ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://[bad", "http://"])
+def test_redirects_to_nowhere(site: Site, location: str) -> None:
+    result = fetched(site.redirect("/r", location), return_details=True)
+    assert (result["status_code"], result["error_kind"]) == (0, "redirect")
+
+
+def test_a_redirect_without_location_is_an_answer(site: Site) -> None:
+    assert fetched(site.serve("/r", b"", status=302))["status_code"] == 302
+
+
+def test_credentials_stay_on_the_same_origin(site: Site) -> None:
+    options = {"auth": "u:p", "cookies": "a=b", "headers": {"X-Api-Key": "k", "X-Other": "o"}}
+    sent = seen(fetched(site.redirect("/r", "/to"), **options))
+    assert {"authorization", "cookie", "x-api-key", "x-other"} <= set(sent)
+
+
+def test_credentials_are_not_sent_to_another_host(site: Site, other: Site) -> None:
+    private = {"Authorization": f"Bearer {SECRET}", "X-Api-Key": SECRET, "Cookie": SECRET, "X-Other": "o"}
+    url = site.redirect("/r", f"{other.url}/to").replace("//", f"//me:{SECRET}@")
+    sent = seen(fetched(url, headers=private, cookies=f"a={SECRET}"))
+    assert sent["x-other"] == "o"
+    assert SECRET not in json.dumps(sent)
+    assert "authorization" not in sent
+    assert SECRET in json.dumps(site.seen[0])
+
+
+def test_credentials_do_not_come_back_with_a_redirect_back(site: Site, other: Site) -> None:
+    back = other.redirect("/back", f"{site.url}/home")
+    assert "authorization" not in seen(fetched(site.redirect("/r", back), auth="u:p"))
+
+
+def test_cookies_set_on_the_way_are_kept_for_that_call(site: Site) -> None:
+    site.serve("/in", b"", "", ("Set-Cookie", "sid=1; Path=/"), ("Location", "/home"), status=302)
+    assert seen(fetched(f"{site.url}/in"))["cookie"] == "sid=1"
+    assert "cookie" not in seen(fetched(site.url))
+
+
+def test_tls_is_verified(secure: Site, certificates: Certificates) -> None:
+    refused = fetched(secure.url, return_details=True)
+    assert (refused["status_code"], refused["error_kind"]) == (0, "tls")
+    trusted = fetched(secure.url, ca_bundle=str(certificates.ca_bundle), return_details=True)
+    assert (trusted["status_code"], trusted["ssl_info"]) == (200, "verified")
+    unverified = fetched(secure.url, verify_ssl=False, return_details=True)
+    assert (unverified["status_code"], unverified["ssl_info"]) == (200, "not verified")
+
+
+def test_https_is_not_left(secure: Site, site: Site, certificates: Certificates) -> None:
+    url = secure.redirect("/r", site.url)
+    result = fetched(url, ca_bundle=str(certificates.ca_bundle), return_details=True)
+    assert (result["status_code"], result["error_kind"]) == (0, "redirect")
+    assert not site.seen
+
+
+def test_http_may_go_to_https(secure: Site, site: Site, certificates: Certificates) -> None:
+    url = site.redirect("/r", secure.url)
+    assert fetched(url, ca_bundle=str(certificates.ca_bundle))["status_code"] == 200
+
+
+def test_proxy(site: Site) -> None:
+    proxy = site.url.replace("//", f"//me:{SECRET}@")
+    sent = seen(fetched("http://example.invalid/x", proxy=proxy))
+    assert sent["path"] == "http://example.invalid/x"
+    assert sent["proxy-authorization"].startswith("Basic ")
+
+
+def test_proxy_of_the_environment(site: Site, other: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", site.url)
+    assert seen(fetched("http://example.invalid/x"))["path"] == "http://example.invalid/x"
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert seen(fetched(f"{other.url}/y"))["path"] == "/y"
+
+
+def test_nobody_there() -> None:
+    result = fetched(f"http://127.0.0.1:{free_port()}/x?token={SECRET}")
+    assert result["status_code"] == 0
+    assert result["headers"] == {}
+    assert result["body"] == ""
+    assert "127.0.0.1" in result["error_message"]
+    assert SECRET not in result["error_message"]
+
+
+def test_a_proxy_that_is_not_there_shows_no_password(site: Site) -> None:
+    proxy = f"http://me:{SECRET}@127.0.0.1:{free_port()}"
+    for url in (site.url, "https://127.0.0.1:1/"):
+        result = fetched(url, proxy=proxy, auth=f"u:{SECRET}", cookies=f"a={SECRET}")
+        assert result["status_code"] == 0
+        assert SECRET not in str(result)
+    assert not site.seen
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[[bytes], str]]:
+    """A server that sends these bytes to whoever connects, then closes; silence when there are none."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    held = []
+
+    def serve(answer: bytes) -> str:
+        def run() -> None:
+            connection, _ = listener.accept()
+            held.append(connection)
+            connection.recv(65536)
+            if answer:
+                connection.sendall(answer)
+                connection.close()
+
+        threading.Thread(target=run, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+    yield serve
+    for connection in held:
+        connection.close()
+    listener.close()
+
+
+def test_silence_ends_with_the_timeout(raw: Callable[[bytes], str]) -> None:
+    result = fetched(raw(b""), scope=Scope(0.3).begin(), return_details=True)
+    assert (result["status_code"], result["error_kind"]) == (0, "timeout")
+    assert "0.3 s" in result["error_message"]
+    assert 250 <= result["request_time"] < 3000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"not http at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"\x16\x03\x01",
+    ],
+)
+def test_broken_answers(raw: Callable[[bytes], str], answer: bytes) -> None:
+    result = fetched(raw(answer))
+    assert result["status_code"] == 0
+    assert result["error_message"].startswith("Server communication error: ")
+
+
+def test_a_cancelled_call_is_an_error(raw: Callable[[bytes], str]) -> None:
+    scope = Scope(20).begin()
+    threading.Timer(0.1, scope.cancel).start()
+    with pytest.raises(Cancelled):
+        fetched(raw(b""), scope=scope)
+
+
+BAD = [
+    ("url", ""),
+    ("url", "example.com"),
+    ("url", "/path"),
+    ("url", "ftp://127.0.0.1/"),
+    ("url", "file:///etc/passwd"),
+    ("url", "http://"),
+    ("url", "http:///x"),
+    ("url", "http://[::1/"),
+    ("url", "http://127.0.0.1:99999/"),
+    ("url", "http://127.0.0.1:x/"),
+    ("url", "http://127.0.0.1/a b"),
+    ("url", "http://127.0.0.1/\r\nX: y"),
+    ("url", "http://127.0.0.1/\x00"),
+    ("url", "http://127.0.0.1/\ud800"),
+    ("headers", {"X": "a\r\nY: b"}),
+    ("headers", {"X": "a\nb"}),
+    ("headers", {"X": "a\x00b"}),
+    ("headers", {"X": "\ud800"}),
+    ("headers", {"X\r\nY": "b"}),
+    ("headers", {"X Y": "b"}),
+    ("headers", {"": "b"}),
+    ("headers", {"é": "b"}),
+    ("headers", {"content-length": "5"}),
+    ("headers", {"Transfer-Encoding": "chunked"}),
+    ("user_agent", "a\r\nX: y"),
+    ("cookies", "a=b\r\nX: y"),
+    ("auth", "nobody"),
+    ("proxy", "ftp://127.0.0.1:1"),
+    ("proxy", "http://"),
+    ("proxy", "http://127.0.0.1:x"),
+    ("proxy", "http://127.0.0.1 1"),
+    ("ca_bundle", "/no/such/file"),
+]
+
+
+@pytest.mark.parametrize(("argument", "value"), BAD)
+def test_bad_arguments(site: Site, argument: str, value: Any) -> None:
+    options = {argument: value} if argument != "url" else {}
+    with pytest.raises(ArgumentError) as raised:
+        fetched(value if argument == "url" else site.url, **options)
+    assert raised.value.errorcode == ("TOSSL", "VALUE", argument)
+    assert not site.seen
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": {"X": f"{SECRET}\r\n"}},
+        {"headers": {f"{SECRET} ": "x"}},
+        {"cookies": f"{SECRET}\n"},
+        {"auth": SECRET},
+        {"proxy": f"socks5://me:{SECRET}@127.0.0.1"},
+        {"user_agent": f"{SECRET}\n"},
+    ],
+)
+def test_refusals_show_no_secret(site: Site, options: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError) as raised:
+        fetched(site.url, **options)
+    assert SECRET not in str(raised.value)
+
+
+def test_url_refusals_show_no_secret() -> None:
+    for url in (f"ftp://me:{SECRET}@127.0.0.1/", f"http://me:{SECRET}@/", f"http://me:{SECRET}@127.0.0.1:x/?{SECRET}"):
+        with pytest.raises(ArgumentError) as raised:
+            fetched(url)
+        assert SECRET not in str(raised.value)
+
+
+def test_the_way_is_told(site: Site) -> None:
+    steps: list[dict[str, object]] = []
+    site.redirect("/a", "/b?x=1")
+    fetched(f"{site.url}/a", scope=Scope(20).begin(listener=steps.append))
+    assert steps == [{"step": "request", "url": f"{site.url}{path}"} for path in ("/a", "/b")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("http://h/", "http://h:80/x", True),
+        ("http://h/", "https://h/", True),
+        ("http://H/", "http://h/", True),
+        ("https://h/", "https://h:444/", False),
+        ("https://h/", "https://h.example/", False),
+        ("https://h/", "https://g.h/", False),
+        ("http://h:8080/", "https://h:8443/", False),
+    ],
+)
+def test_same_origin(old: str, new: str, same: bool) -> None:
+    class Two:
+        def exchange(self, scope: Scope, method: str, url: str, *, headers: dict[str, str], most: int) -> Reply:
+            sent.append(headers)
+            return Reply(method, url, 302 if len(sent) == 1 else 200, {"Location": new}, b"")
+
+    sent: list[dict[str, str]] = []
+    fetch.fetch(Scope(1).begin(), Two(), fetch.prepare(old, {}, auth="u:p"))  # type: ignore[arg-type]
+    assert ("Authorization" in sent[1]) is same

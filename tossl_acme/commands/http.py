@@ -1,0 +1,82 @@
+"""::tossl::http::*: plain HTTP for scripts."""
+
+from __future__ import annotations
+
+import time
+
+from ..errors import HttpError, WaitTimeout
+from ..scope import Scope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..fetch import Fetched
+
+
+def get(
+    url: str,
+    *,
+    headers: dict[str, str] | None = None,
+    user_agent: str = "",
+    follow_redirects: bool = True,
+    verify_ssl: bool = True,
+    proxy: str = "",
+    ca_bundle: str = "",
+    auth: str = "",
+    cookies: str = "",
+    return_details: bool = False,
+    scope: Scope = Scope(30),
+) -> dict[str, object]:
+    """Gets a URL: a dict status_code body headers. What fails on the way is status_code 0 with an error_message.
+
+    Errors: TOSSL VALUE url|headers|user_agent|proxy|ca_bundle|auth|cookies, TOSSL CANCELLED.
+    """
+    from ..fetch import checked_proxy, fetch, prepare
+    from ..wire import USER_AGENT, Route, Web
+
+    request = prepare(url, headers or {}, user_agent, auth, cookies)
+    route = Route(ca_bundle=ca_bundle, proxy=checked_proxy(proxy), verify=verify_ssl, user_agent=USER_AGENT)
+    web = Web(route)
+    began = time.monotonic()
+    try:
+        fetched = fetch(scope, web, request, follow_redirects)
+        result = _answer(fetched)
+        more = _details(fetched, verify_ssl)
+    except HttpError as error:
+        result, more = _failure(error.message), {"url": request.url, "error_kind": error.kind}
+    except WaitTimeout as error:
+        result, more = _failure(error.message), {"url": request.url, "error_kind": "timeout"}
+    finally:
+        web.close()
+    if return_details:
+        result |= more | {"request_time": round((time.monotonic() - began) * 1000)}
+    return result
+
+
+def _answer(fetched: Fetched) -> dict[str, object]:
+    from ..fetch import body_value, header_dict
+
+    reply = fetched.reply
+    return {"status_code": reply.status, "body": body_value(reply), "headers": header_dict(reply)}
+
+
+def _failure(message: str) -> dict[str, object]:
+    return {"status_code": 0, "body": "", "headers": {}, "error_message": message}
+
+
+def _details(fetched: Fetched, verified: bool) -> dict[str, object]:
+    reply = fetched.reply
+    tls = "verified" if verified else "not verified"
+    return {
+        "error_message": "",
+        "error_kind": "",
+        "url": fetched.urls[-1],
+        "redirect_count": len(fetched.urls) - 1,
+        "redirects": list(fetched.urls[:-1]),
+        "response_size": len(reply.body),
+        "content_type": reply.headers.get("Content-Type", ""),
+        "http_version": reply.http_version,
+        "ssl_info": tls if fetched.urls[-1].startswith("https:") else "",
+    }
+
+
+COMMANDS = (get,)
