@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 #: The namespaces, each a module here.
-MODULES: tuple[str, ...] = ("acme",)
+MODULES: tuple[str, ...] = ("acme", "http", "key")
