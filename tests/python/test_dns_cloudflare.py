@@ -1,0 +1,248 @@
+"""Cloudflare's provider against the look-alike."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.certs import Certificates
+from tests.servers.cloudflare import Cloudflare as Account
+from tests.servers.web import LookAlike, Reply, Request, json_reply
+from tossl_acme.dns.cloudflare import Cloudflare
+from tossl_acme.dns.credentials import Credentials
+from tossl_acme.errors import Cancelled, DnsError, HttpError, TosslError, WaitTimeout
+from tossl_acme.scope import Scope
+from tossl_acme.wire import Route, Web
+
+NAME = "_acme-challenge.example.com"
+ONE, TWO = "1" * 43, "2" * 43
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with Account(zones=("example.com", "sub.example.com", "example.org")) as server:
+        yield server
+
+
+@pytest.fixture
+def scope() -> Scope:
+    return Scope(20).begin()
+
+
+def provider(account: Account, api_key: str = "", zone_id: str = "") -> Cloudflare:
+    return Cloudflare(Credentials(api_key or account.token, zone_id, account.url), Web())
+
+
+def refused(error: TosslError, account: Account) -> DnsError:
+    assert isinstance(error, DnsError)
+    assert account.token not in f"{error} {error.details}"
+    assert account.key not in f"{error} {error.details}"
+    return error
+
+
+def test_two_values_at_one_name(account: Account, scope: Scope) -> None:
+    cloudflare = provider(account)
+    cloudflare.publish(scope, NAME, ONE)
+    cloudflare.publish(scope, NAME + ".", TWO)
+    assert account.txt(NAME) == [ONE, TWO]
+    assert cloudflare.remove(scope, NAME, ONE) == [ONE]
+    assert account.txt(NAME) == [TWO]
+    assert cloudflare.remove(scope, NAME.upper(), TWO) == [TWO]
+    assert account.txt(NAME) == []
+
+
+def test_what_is_sent(account: Account, scope: Scope) -> None:
+    provider(account).publish(scope, NAME, ONE)
+    asked, created = account.requests
+    assert (asked.method, asked.path, asked.query["name"]) == ("GET", "/client/v4/zones", "example.com")
+    assert created.path == f"/client/v4/zones/{account.zone_id('example.com')}/dns_records"
+    assert json.loads(created.body) == {"type": "TXT", "name": NAME, "content": f'"{ONE}"', "ttl": 120}
+
+
+def test_the_closest_zone_is_found(account: Account, scope: Scope) -> None:
+    name = "_acme-challenge.a.b.sub.example.com"
+    provider(account).publish(scope, name, ONE)
+    asked = [r.query["name"] for r in account.requests if r.path.endswith("/zones")]
+    assert asked == ["a.b.sub.example.com", "b.sub.example.com", "sub.example.com"]
+    assert account.txt(name) == [ONE]
+
+
+def test_a_given_zone_saves_the_search(account: Account, scope: Scope) -> None:
+    provider(account, zone_id=account.zone_id("example.com")).publish(scope, NAME, ONE)
+    assert [r.method for r in account.requests] == ["POST"]
+
+
+def test_no_zone(account: Account, scope: Scope) -> None:
+    with pytest.raises(DnsError) as caught:
+        provider(account).publish(scope, "_acme-challenge.www.example.net", ONE)
+    assert refused(caught.value, account).errorcode == ("TOSSL", "DNS", "cloudflare", "zone")
+    assert caught.value.message.startswith("Failed to create DNS record: ")
+    assert "looked for www.example.net, example.net" in caught.value.message
+
+
+def test_published_already_is_well(account: Account, scope: Scope) -> None:
+    provider(account).publish(scope, NAME, ONE)
+    provider(account).publish(scope, NAME, ONE)
+    assert account.txt(NAME) == [ONE]
+
+
+def test_a_global_key(account: Account, scope: Scope) -> None:
+    provider(account, f"{account.email}:{account.key}").publish(scope, NAME, ONE)
+    assert account.txt(NAME) == [ONE]
+    assert all("Authorization" not in request.headers for request in account.requests)
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize("page_size", [None, 1])
+def test_all_are_removed_from_every_page(scope: Scope, quoted: bool, page_size: int | None) -> None:
+    with Account(quote_txt=quoted, page_size=page_size) as account:
+        cloudflare = provider(account)
+        for value in (ONE, TWO, "3" * 43):
+            cloudflare.publish(scope, NAME, value)
+        cloudflare.publish(scope, "_acme-challenge.www.example.com", ONE)
+        assert sorted(cloudflare.remove(scope, NAME, None)) == [ONE, TWO, "3" * 43]
+        assert account.txt(NAME) == []
+        assert account.txt("_acme-challenge.www.example.com") == [ONE]
+
+
+def test_nothing_to_remove(account: Account, scope: Scope) -> None:
+    provider(account).publish(scope, NAME, ONE)
+    for name, value in ((NAME, TWO), ("_acme-challenge.www.example.com", None)):
+        with pytest.raises(DnsError) as caught:
+            provider(account).remove(scope, name, value)
+        assert refused(caught.value, account).errorcode[-1] == "record"
+        assert caught.value.message.startswith("Failed to delete DNS record: there is no TXT record")
+    assert account.txt(NAME) == [ONE]
+
+
+@pytest.mark.parametrize("key", ["x" * 40, "short-key", "me@example.com:" + "0" * 37, "me@example.com:wrong"])
+def test_wrong_keys(account: Account, scope: Scope, key: str) -> None:
+    with pytest.raises(DnsError) as caught:
+        provider(account, key).publish(scope, NAME, ONE)
+    assert refused(caught.value, account).errorcode[-1] == "credentials"
+    assert "(code " in caught.value.message
+    assert key not in caught.value.message
+    assert key.rpartition(":")[2] not in caught.value.message
+
+
+def test_a_zone_of_somebody_else(account: Account, scope: Scope) -> None:
+    with pytest.raises(DnsError) as caught:
+        provider(account, zone_id="0" * 32).publish(scope, NAME, ONE)
+    assert "Authentication error (code 10000)" in refused(caught.value, account).message
+
+
+def test_passing_troubles_are_outlasted(account: Account, scope: Scope) -> None:
+    account.misbehave("500", "html")
+    provider(account).publish(scope, NAME, ONE)
+    assert account.txt(NAME) == [ONE]
+
+
+def test_retry_after_is_waited_for(account: Account, scope: Scope) -> None:
+    account.misbehave("429")
+    before = time.monotonic()
+    provider(account).publish(scope, NAME, ONE)
+    assert time.monotonic() - before >= 1
+
+
+def test_no_waiting_beyond_the_scope(account: Account) -> None:
+    account.misbehave("429")
+    before = time.monotonic()
+    with pytest.raises(DnsError) as caught:
+        provider(account).publish(Scope(0.9).begin(), NAME, ONE)
+    assert time.monotonic() - before < 0.5
+    assert "Cloudflare answered 429: Please wait" in refused(caught.value, account).message
+
+
+def test_cancelled_while_waiting(account: Account) -> None:
+    account.misbehave("429")
+    # Cancelled by what is told just before the wait, so that nothing depends on time.
+    running = Scope(20).begin(listener=lambda facts: running.cancel() if facts["step"] == "dns_retry" else None)
+    before = time.monotonic()
+    with pytest.raises(Cancelled):
+        provider(account).publish(running, NAME, ONE)
+    assert time.monotonic() - before < 0.5
+
+
+def test_a_page_in_place_of_json(account: Account) -> None:
+    account.misbehave("html")
+    with pytest.raises(DnsError) as caught:
+        provider(account).publish(Scope(0.2).begin(), NAME, ONE)
+    assert refused(caught.value, account).errorcode[-1] == "answer"
+    assert "answered 502 with text/html, which is not JSON" in caught.value.message
+
+
+def test_over_tls(certificates: Certificates, scope: Scope) -> None:
+    with Account(certificates=certificates) as account:
+        credentials = Credentials(account.token, "", f"{account.tls_origin}/client/v4/")
+        Cloudflare(credentials, Web(Route(ca_bundle=str(certificates.ca_bundle)))).publish(scope, NAME, ONE)
+        assert account.txt(NAME) == [ONE]
+        with pytest.raises(HttpError) as caught:
+            Cloudflare(credentials, Web()).publish(scope, NAME, ONE)
+        assert caught.value.errorcode == ("TOSSL", "HTTP", "tls")
+        assert caught.value.message.startswith("Failed to create DNS record: Server communication error: ")
+
+
+class Scripted(LookAlike):
+    """Answers every request with the same."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        super().__init__()
+
+    def answer(self, request: Request) -> Reply:
+        return self.reply
+
+
+def scripted_error(reply: Reply, key: str = "token-of-the-operator") -> TosslError:
+    with Scripted(reply) as server, pytest.raises(TosslError) as caught:
+        Cloudflare(Credentials(key, "", server.origin), Web()).publish(Scope(0.2).begin(), NAME, ONE)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        json_reply([]),
+        json_reply("text"),
+        json_reply({"success": True, "result": {}}),
+        json_reply({"success": True, "result": ["x"]}),
+        json_reply({"success": True, "result": None, "errors": None}),
+        Reply(200, b"\xff\xfe"),
+        Reply(200, b""),
+    ],
+)
+def test_odd_answers(reply: Reply) -> None:
+    assert scripted_error(reply).errorcode == ("TOSSL", "DNS", "cloudflare", "answer")
+
+
+@pytest.mark.parametrize("errors", [None, {}, [1], [{}], [{"code": "x"}], [{"code": 1, "error_chain": [None]}]])
+def test_odd_errors(errors: object) -> None:
+    error = scripted_error(json_reply({"success": False, "errors": errors}, 400))
+    assert error.errorcode == ("TOSSL", "DNS", "cloudflare", "refused")
+    assert "Cloudflare answered 400: " in error.message
+
+
+def test_an_answer_that_quotes_the_key() -> None:
+    text = "the token token-of-the-operator\x1b[31m is unknown " + "x" * 1000
+    error = scripted_error(json_reply({"success": False, "errors": [{"code": 1, "message": text}]}, 403))
+    assert "token-of-the-operator" not in error.message
+    assert "\x1b" not in error.message
+    assert len(error.message) < 450
+
+
+def test_zones_without_end() -> None:
+    # A server that always promises one more page, of zones that do not match.
+    info = {"total_pages": 1 << 40}
+    error = scripted_error(json_reply({"success": True, "result": [{"name": "x"}], "result_info": info}))
+    assert "more than 20 pages" in error.message
+
+
+def test_nobody_there(scope: Scope) -> None:
+    with Account() as account:
+        gone = provider(account)
+    with pytest.raises((HttpError, WaitTimeout)) as caught:
+        gone.publish(Scope(0.3).begin(), NAME, ONE)
+    assert caught.value.message.startswith("Failed to create DNS record: ")
