@@ -36,6 +36,11 @@ MOST_BYTES = 1 << 20
 #: Seconds that one attempt to connect may take.
 CONNECT_SECONDS = 15.0
 
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_PROXIES = tuple(
+    name for kind in ("HTTPS", "HTTP", "ALL", "NO") for name in (f"{kind}_PROXY", f"{kind.lower()}_proxy")
+)
+
 _reading_for: contextvars.ContextVar[Scope] = contextvars.ContextVar("_reading_for")
 
 
@@ -89,10 +94,14 @@ class Route:
     verify: bool = True
     user_agent: str = USER_AGENT
 
+    def in_force(self) -> tuple[object, ...]:
+        """This route with what the environment says now: connections are kept for as long as that is the same."""
+        return (self, *map(os.environ.get, (*_BUNDLES, *_PROXIES)))
+
     def trust(self) -> bool | str:
         if not self.verify:
             return False
-        for bundle in (self.ca_bundle, *map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"))):
+        for bundle in (self.ca_bundle, *map(os.environ.get, _BUNDLES)):
             if bundle:
                 if not Path(bundle).exists():
                     raise ArgumentError("ca_bundle", f"there is no CA bundle {bundle!r}")
@@ -111,6 +120,7 @@ class Web:
     def __init__(self, route: Route | None = None) -> None:
         self.route = route or Route()
         self._trust = self.route.trust()
+        self._proxies: dict[str, dict[str, str]] = {}
         if not self.route.verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session = _Session()
@@ -173,8 +183,15 @@ class Web:
             allow_redirects=False,
             timeout=(min(left, CONNECT_SECONDS), left),
             verify=self._trust,
-            proxies=self.route.proxies(url),
+            proxies=self._proxies_for(url),
         )
+
+    def _proxies_for(self, url: str) -> dict[str, str]:
+        """Reading the environment for each request would cost more than the rest of it."""
+        peer = url.partition("://")[2].partition("/")[0]
+        if peer not in self._proxies:
+            self._proxies[peer] = self.route.proxies(url)
+        return self._proxies[peer]
 
     def _follow(
         self,

@@ -91,8 +91,8 @@ def obtain(client: Client, scope: Scope, plan: Plan, solvers: Sequence[Solver], 
         folder.keep_key(private_pem(key))
         certificate = _obtained(client, scope, plan, solvers, key)
         values = certificate.as_dict()
-        texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain", "private_key")}
-        record = {name: value for name, value in values.items() if name not in (*texts, "files")}
+        texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain")}
+        record = {name: value for name, value in values.items() if name not in (*texts, "private_key", "files")}
         files = folder.keep(texts, record | {"key_type": plan.key_type})
         scope.tell("stored", folder=str(folder.path))
         return Certificate(plan.identifiers, certificate.chain, certificate.private_key, client.server.url, files)

@@ -84,13 +84,13 @@ class CertificateFolder:
         """The private key, on disk before its CSR leaves."""
         write_whole(self._pending / FILES["private_key"], pem)
 
-    def keep(self, values: Mapping[str, str], record: Mapping[str, Any]) -> dict[str, str]:
-        """Keeps certificate, chain, fullchain and perhaps private_key with a record; returns their paths."""
-        for name, text in values.items():
-            write_whole(self._pending / FILES[name], text)
+    def keep(self, texts: Mapping[str, str], record: Mapping[str, Any]) -> dict[str, str]:
+        """Keeps certificate, chain and fullchain beside the key that keep_key() kept; returns the paths of all four."""
+        for name, text in texts.items():
+            write_whole(self._pending / FILES[name], text, sync_folder=False)
         write_whole(self._pending / _RECORD, json.dumps(record, indent=1))
         self.recover()
-        return {name: str(self.path / FILES[name]) for name in values}
+        return {name: str(self.path / file) for name, file in FILES.items()}
 
     def recover(self) -> None:
         """Moves a complete new set into place, also one that an earlier process did not live to move."""
@@ -112,8 +112,11 @@ def folder_name(name: str) -> str:
     return folder
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file that is there whole or not at all, readable by its owner only."""
+def write_whole(path: Path, text: str, *, sync_folder: bool = True) -> None:
+    """Writes a file that is there whole or not at all, readable by its owner only.
+
+    Without sync_folder its name is on disk only after the next write that has it: one sync serves several files.
+    """
     _make_folder(path.parent)
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -128,7 +131,8 @@ def write_whole(path: Path, text: str) -> None:
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
         raise _unwritable(path, error) from None
-    _sync(path.parent)
+    if sync_folder:
+        _sync(path.parent)
 
 
 @contextlib.contextmanager

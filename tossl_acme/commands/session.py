@@ -24,33 +24,34 @@ class Session:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._webs: dict[Route, Web] = {}
-        self._servers: dict[tuple[str, Route], Server] = {}
+        self._webs: dict[object, Web] = {}
+        self._servers: dict[tuple[str, Web], Server] = {}
         self._keys: dict[bytes, AccountKey] = {}
-        self._clients: dict[tuple[str, str, Route], Client] = {}
+        self._clients: dict[tuple[Server, str], Client] = {}
         self.responders = Responders()
         self.published = Published()
         self._presented: dict[tuple[str, str], Solver] = {}
 
     def web(self, route: Route) -> Web:
+        way = route.in_force()
         with self._lock:
-            if route not in self._webs:
-                self._webs[route] = Web(route)
-            return self._webs[route]
+            if way not in self._webs:
+                self._webs[way] = Web(route)
+            return self._webs[way]
 
     def server(self, directory: str, route: Route) -> Server:
         """The CA for a directory URL or a CA's short name."""
         url = directory_url(directory)
         web = self.web(route)
         with self._lock:
-            return self._servers.setdefault((url, route), Server(url, web))
+            return self._servers.setdefault((url, web), Server(url, web))
 
     def client(self, directory: str, account_key: str, route: Route) -> Client:
         """The client of an account key (PEM text) at a CA; the key is parsed once."""
         key = self.account_key(account_key)
         server = self.server(directory, route)
         with self._lock:
-            return self._clients.setdefault((server.url, key.thumbprint, route), Client(server, key))
+            return self._clients.setdefault((server, key.thumbprint), Client(server, key))
 
     def account_key(self, pem: str) -> AccountKey:
         digest = hashlib.sha256(pem.encode("utf-8", "surrogatepass")).digest()
