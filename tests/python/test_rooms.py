@@ -1,0 +1,90 @@
+"""Imports run one way: the folder layout is the architecture, and this holds it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "tossl_acme"
+
+#: What each room may import of this package; a room may always import itself.
+BASE = {"errors", "scope", "wire", "__init__"}
+ALLOWED = {
+    "errors": set(),
+    "scope": {"errors"},
+    "wire": {"errors", "scope", "__init__"},
+    "fetch": {"errors", "scope", "wire"},
+    "pki": BASE,
+    "acme": BASE | {"pki"},
+    "dns": BASE | {"pki", "acme"},
+    "challenges": BASE | {"pki", "acme", "dns"},
+    "certificates": BASE | {"pki", "acme", "dns", "challenges"},
+    "tcl": BASE | {"commands"},
+    "commands": BASE | {"fetch", "pki", "acme", "dns", "challenges", "certificates", "tcl"},
+    "__init__": {"tcl"},
+    "__main__": BASE | {"tcl"},
+}
+#: Libraries that have one home.
+HOMES = {
+    "requests": {"wire"},
+    "urllib3": {"wire"},
+    "cryptography": {"pki", "acme/jws.py", "challenges/tls_alpn01.py"},
+    "tkinter": {"__main__", "__init__"},
+    "_tkinter": set(),
+}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, absolute dotted name) of every import, also those inside functions and for type checkers only."""
+    parts = ("tossl_acme", *path.relative_to(PACKAGE).with_suffix("").parts)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(parts[: -node.level]) + "." if node.level else ""
+            stem = base + (node.module or "")
+            yield from ((node.lineno, f"{stem.rstrip('.')}.{alias.name}") for alias in node.names)
+
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    room = room_of(path)
+    for line, name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "tossl_acme":
+            continue
+        target = parts[1] if (PACKAGE / parts[1]).exists() or (PACKAGE / f"{parts[1]}.py").exists() else "__init__"
+        assert target == room or target in ALLOWED[room], f"{path}:{line} imports {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_libraries_stay_at_home(path: Path) -> None:
+    relative = str(path.relative_to(PACKAGE))
+    for line, name in imports(path):
+        homes = HOMES.get(name.partition(".")[0])
+        assert homes is None or room_of(path) in homes or relative in homes, f"{relative}:{line} imports {name}"
+
+
+def test_providers_do_not_import_each_other() -> None:
+    providers = {"cloudflare", "generic", "rfc2136", "route53"}
+    for name in providers:
+        path = PACKAGE / "dns" / f"{name}.py"
+        if path.exists():
+            imported = {part for _, dotted in imports(path) for part in dotted.split(".")}
+            assert not imported & (providers - {name})
+
+
+def test_the_tcl_room_knows_no_command_by_name() -> None:
+    for path in (PACKAGE / "tcl").iterdir():
+        if path.suffix in (".py", ".tcl"):
+            assert "create_order" not in path.read_text("utf-8")
