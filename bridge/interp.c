@@ -1,0 +1,298 @@
+/* A Tcl interpreter as a Python object, with the methods of tkinter's: createcommand, deletecommand, call, eval, ... */
+#include "tossl.h"
+
+typedef struct {
+    PyObject_HEAD
+    Tcl_Interp *interp; /* NULL once the interpreter is deleted */
+    Tcl_ThreadId thread;
+} Interp;
+
+static PyObject *TclError;
+static PyTypeObject *InterpType;
+
+/* ---- may this be done here and now ---- */
+
+static int usable(Interp *self)
+{
+    if (self->thread != Tcl_GetCurrentThread()) {
+        PyErr_SetString(PyExc_RuntimeError, "a Tcl interpreter can be used in its own thread only");
+        return 0;
+    }
+    if (self->interp == NULL || Tcl_InterpDeleted(self->interp)) {
+        PyErr_SetString(PyExc_RuntimeError, "the Tcl interpreter was deleted");
+        return 0;
+    }
+    return 1;
+}
+
+static void forget(void *client, Tcl_Interp *interp)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+
+    (void)interp;
+    ((Interp *)client)->interp = NULL;
+    Py_DECREF((PyObject *)client);
+    PyGILState_Release(gil);
+}
+
+/* ---- results ---- */
+
+static PyObject *optionsToPython(Tcl_Interp *interp, int code)
+{
+    Tcl_Obj *options = Tcl_GetReturnOptions(interp, code), **words;
+    PyObject *dict = PyDict_New();
+    Tcl_Size i, count;
+
+    Tcl_IncrRefCount(options);
+    if (Tcl_ListObjGetElements(NULL, options, &count, &words) != TCL_OK) {
+        count = 0;
+    }
+    for (i = 0; dict != NULL && i + 1 < count; i += 2) {
+        PyObject *name = TosslToPython(words[i]), *value = TosslToPython(words[i + 1]);
+
+        if (name == NULL || value == NULL || PyDict_SetItem(dict, name, value) < 0) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(name);
+        Py_XDECREF(value);
+    }
+    Tcl_DecrRefCount(options);
+    return dict;
+}
+
+/* Raises TclError(message) with the return options as its attribute `options`. */
+static PyObject *raise(Tcl_Interp *interp, int code)
+{
+    PyObject *message = TosslToPython(Tcl_GetObjResult(interp)), *options = NULL, *error = NULL;
+
+    if (message != NULL && (options = optionsToPython(interp, code)) != NULL &&
+        (error = PyObject_CallOneArg(TclError, message)) != NULL &&
+        PyObject_SetAttrString(error, "options", options) == 0) {
+        PyErr_SetObject(TclError, error);
+    }
+    Py_XDECREF(message);
+    Py_XDECREF(options);
+    Py_XDECREF(error);
+    return NULL;
+}
+
+static PyObject *resultToPython(Tcl_Interp *interp, int code)
+{
+    PyObject *result;
+
+    if (code == TCL_ERROR) {
+        result = raise(interp, code);
+    } else {
+        result = TosslToPython(Tcl_GetObjResult(interp));
+    }
+    Tcl_ResetResult(interp);
+    return result;
+}
+
+/* ---- commands ---- */
+
+static int internalError(Tcl_Interp *interp)
+{
+    PyObject *type = PyErr_Occurred();
+
+    Tcl_SetObjResult(interp, Tcl_ObjPrintf("internal error: %s", type ? ((PyTypeObject *)type)->tp_name : "unknown"));
+    Tcl_SetErrorCode(interp, "TOSSL", "INTERNAL", (char *)NULL);
+    PyErr_Clear();
+    return TCL_ERROR;
+}
+
+static int callFunction(PyObject *function, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    PyObject *arguments = TosslTupleToPython(objc - 1, objv + 1), *value = NULL;
+    Tcl_Obj *result = NULL;
+
+    if (arguments != NULL && (value = PyObject_Call(function, arguments, NULL)) != NULL) {
+        result = TosslToTcl(value);
+    }
+    Py_XDECREF(arguments);
+    Py_XDECREF(value);
+    if (result == NULL) {
+        return internalError(interp);
+    }
+    Tcl_SetObjResult(interp, result);
+    return TCL_OK;
+}
+
+static int runCommand(void *client, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *function = Py_NewRef((PyObject *)client); /* the command may delete itself */
+    int code;
+
+    Tcl_Preserve(interp);
+    code = callFunction(function, interp, objc, objv);
+    Py_DECREF(function);
+    Tcl_Release(interp);
+    PyGILState_Release(gil);
+    return code;
+}
+
+static void dropCommand(void *client)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+
+    Py_DECREF((PyObject *)client);
+    PyGILState_Release(gil);
+}
+
+/* ---- methods ---- */
+
+static PyObject *createCommand(Interp *self, PyObject *args)
+{
+    PyObject *name, *function;
+    Tcl_Obj *word;
+
+    if (!PyArg_ParseTuple(args, "UO:createcommand", &name, &function) || !usable(self) ||
+        (word = TosslToTcl(name)) == NULL) {
+        return NULL;
+    }
+    Tcl_IncrRefCount(word);
+    Py_INCREF(function);
+    Py_BEGIN_ALLOW_THREADS
+    Tcl_CreateObjCommand(self->interp, Tcl_GetString(word), runCommand, function, dropCommand);
+    Py_END_ALLOW_THREADS
+    Tcl_DecrRefCount(word);
+    Py_RETURN_NONE;
+}
+
+static PyObject *deleteCommand(Interp *self, PyObject *name)
+{
+    Tcl_Obj *word;
+    int code;
+
+    if (!usable(self) || (word = TosslToTcl(name)) == NULL) {
+        return NULL;
+    }
+    Tcl_IncrRefCount(word);
+    Py_BEGIN_ALLOW_THREADS
+    code = Tcl_DeleteCommand(self->interp, Tcl_GetString(word));
+    Py_END_ALLOW_THREADS
+    Tcl_DecrRefCount(word);
+    if (code != 0) {
+        PyErr_SetString(TclError, "can't delete Tcl command");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* Evaluates a script, or a list of words as one command, at global level. */
+static PyObject *evaluate(Interp *self, Tcl_Obj *script)
+{
+    Tcl_Interp *interp = self->interp;
+    PyObject *result;
+    int code;
+
+    Tcl_IncrRefCount(script);
+    Tcl_Preserve(interp);
+    Py_BEGIN_ALLOW_THREADS
+    code = Tcl_EvalObjEx(interp, script, TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
+    Py_END_ALLOW_THREADS
+    result = resultToPython(interp, code);
+    Tcl_Release(interp);
+    Tcl_DecrRefCount(script);
+    return result;
+}
+
+static PyObject *callWords(Interp *self, PyObject *args)
+{
+    Tcl_Obj *script;
+
+    if (!usable(self) || (script = TosslToTcl(args)) == NULL) {
+        return NULL;
+    }
+    return evaluate(self, script);
+}
+
+static PyObject *evalScript(Interp *self, PyObject *text)
+{
+    Tcl_Obj *script;
+
+    if (!usable(self) || (script = TosslToTcl(text)) == NULL) {
+        return NULL;
+    }
+    return evaluate(self, script);
+}
+
+static PyObject *splitList(Interp *self, PyObject *text)
+{
+    Tcl_Obj *list, **words;
+    Tcl_Size count;
+    PyObject *result;
+
+    if (!usable(self) || (list = TosslToTcl(text)) == NULL) {
+        return NULL;
+    }
+    Tcl_IncrRefCount(list);
+    if (Tcl_ListObjGetElements(self->interp, list, &count, &words) == TCL_OK) {
+        result = TosslTupleToPython(count, words);
+    } else {
+        result = resultToPython(self->interp, TCL_ERROR);
+    }
+    Tcl_DecrRefCount(list);
+    return result;
+}
+
+static void deallocate(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef methods[] = {
+    {"createcommand", (PyCFunction)createCommand, METH_VARARGS, "createcommand(name, function)"},
+    {"deletecommand", (PyCFunction)deleteCommand, METH_O, "deletecommand(name)"},
+    {"call", (PyCFunction)callWords, METH_VARARGS, "call(*words) -> the result of that command"},
+    {"eval", (PyCFunction)evalScript, METH_O, "eval(script) -> its result"},
+    {"splitlist", (PyCFunction)splitList, METH_O, "splitlist(text) -> its elements"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_methods, methods},
+    {Py_tp_dealloc, deallocate},
+    {Py_tp_doc, "A Tcl interpreter, for its own thread; every method raises once it is deleted."},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "tossl.Interp",
+    .basicsize = sizeof(Interp),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = slots,
+};
+
+/* Two threads cannot both be in here: nothing in it releases the GIL. */
+static int makeTypes(void)
+{
+    if (TclError == NULL) {
+        TclError = PyErr_NewException("tossl.TclError", NULL, NULL);
+    }
+    if (TclError != NULL && InterpType == NULL) {
+        InterpType = (PyTypeObject *)PyType_FromSpec(&spec);
+        if (InterpType != NULL && PyObject_SetAttrString((PyObject *)InterpType, "TclError", TclError) < 0) {
+            Py_CLEAR(InterpType);
+        }
+    }
+    return InterpType != NULL;
+}
+
+PyObject *TosslNewInterp(Tcl_Interp *interp)
+{
+    Interp *self;
+
+    if (!makeTypes() || (self = PyObject_New(Interp, InterpType)) == NULL) {
+        return NULL;
+    }
+    self->interp = interp;
+    self->thread = Tcl_GetCurrentThread();
+    Py_INCREF((PyObject *)self);
+    Tcl_CallWhenDeleted(interp, forget, self);
+    return (PyObject *)self;
+}

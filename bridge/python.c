@@ -1,0 +1,164 @@
+/* Starts Python: once per process, in the virtual environment that was built for it, and never ended. */
+#define _GNU_SOURCE
+#include "tossl.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+TCL_DECLARE_MUTEX(starting)
+
+/*
+ * Tcl loads libraries with their symbols kept to themselves, but Python's extension modules expect to find
+ * libpython's in the process.
+ */
+static int shareSymbols(Tcl_Interp *interp)
+{
+    Dl_info info;
+
+    if (dladdr((void *)(intptr_t)Py_IsInitialized, &info) == 0 || info.dli_fname == NULL ||
+        dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_LAZY | RTLD_GLOBAL) == NULL) {
+        Tcl_SetObjResult(interp, Tcl_ObjPrintf("cannot share Python's symbols: %s", dlerror()));
+        return TCL_ERROR;
+    }
+    return TCL_OK;
+}
+
+/* Where this library lies, without its name, symbolic links resolved. */
+static int findFolder(char folder[PATH_MAX])
+{
+    Dl_info info;
+    char *slash;
+
+    if (dladdr((void *)(intptr_t)TosslStartPython, &info) == 0 || realpath(info.dli_fname, folder) == NULL) {
+        return 0;
+    }
+    slash = strrchr(folder, '/');
+    if (slash == NULL) {
+        return 0;
+    }
+    *slash = '\0';
+    return 1;
+}
+
+/* The python of the virtual environment: its path tells Python where the environment is. */
+static char *findProgram(Tcl_Interp *interp)
+{
+    const char *chosen = getenv("TOSSL_PYTHON");
+    char folder[PATH_MAX], *program = NULL;
+
+    if (chosen != NULL && *chosen != '\0') {
+        program = strdup(chosen);
+    } else if (findFolder(folder) && asprintf(&program, "%s/.venv/bin/python", folder) < 0) {
+        program = NULL;
+    }
+    if (program == NULL || access(program, X_OK) != 0) {
+        Tcl_SetObjResult(interp, Tcl_ObjPrintf("tossl has no Python: %s cannot be executed; run make where tossl lies, "
+                                               "or let TOSSL_PYTHON name the python of an environment that has "
+                                               "tossl_acme", program ? program : ".venv/bin/python"));
+        free(program);
+        return NULL;
+    }
+    return program;
+}
+
+/*
+ * Isolated: no PYTHON* variable of the user (PYTHONHOME, PYTHONPATH, ...), no user site and no signal handler of its
+ * own may change what runs here. UTF-8 whatever the locale.
+ */
+static PyStatus initialize(const char *program)
+{
+    PyPreConfig before;
+    PyConfig config;
+    PyStatus status;
+
+    PyPreConfig_InitIsolatedConfig(&before);
+    before.utf8_mode = 1;
+    status = Py_PreInitialize(&before);
+    if (PyStatus_Exception(status)) {
+        return status;
+    }
+    PyConfig_InitIsolatedConfig(&config);
+    status = PyConfig_SetBytesString(&config, &config.program_name, program);
+    if (!PyStatus_Exception(status)) {
+        status = PyConfig_SetBytesString(&config, &config.executable, program);
+    }
+    if (!PyStatus_Exception(status)) {
+        status = Py_InitializeFromConfig(&config);
+    }
+    PyConfig_Clear(&config);
+    return status;
+}
+
+/*
+ * At the end of the process Python's own exit functions run (they end the background jobs); then the GIL is kept, so
+ * that no thread runs Python code while C's exit handlers take the libraries apart under it.
+ */
+static void atExit(void *unused)
+{
+    PyObject *module, *result = NULL;
+
+    (void)unused;
+    (void)PyGILState_Ensure();
+    module = PyImport_ImportModule("atexit");
+    if (module != NULL) {
+        result = PyObject_CallMethod(module, "_run_exitfuncs", NULL);
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(module);
+    PyErr_Clear();
+}
+
+static int start(Tcl_Interp *interp)
+{
+    PyStatus status;
+    char *program;
+
+    if (Py_IsInitialized()) { /* another extension, or Python is the host */
+        return TCL_OK;
+    }
+    program = findProgram(interp);
+    if (program == NULL || shareSymbols(interp) != TCL_OK) {
+        free(program);
+        return TCL_ERROR;
+    }
+    status = initialize(program);
+    free(program);
+    if (PyStatus_Exception(status)) {
+        Tcl_SetObjResult(interp, Tcl_ObjPrintf("cannot start Python: %s", status.err_msg ? status.err_msg : "exit"));
+        return TCL_ERROR;
+    }
+    (void)PyEval_SaveThread();
+    Tcl_CreateExitHandler(atExit, NULL);
+    return TCL_OK;
+}
+
+static void leaveThread(void *state)
+{
+    PyEval_RestoreThread(state);
+    PyGILState_Release(PyGILState_UNLOCKED);
+}
+
+/* A thread keeps one Python thread state from its first use to its end: making one per call would cost more. */
+static void enterThread(void)
+{
+    if (PyGILState_GetThisThreadState() == NULL) {
+        (void)PyGILState_Ensure();
+        Tcl_CreateThreadExitHandler(leaveThread, PyEval_SaveThread());
+    }
+}
+
+int TosslStartPython(Tcl_Interp *interp)
+{
+    int code;
+
+    Tcl_MutexLock(&starting);
+    code = start(interp);
+    Tcl_MutexUnlock(&starting);
+    if (code == TCL_OK) {
+        enterThread();
+    }
+    return code;
+}

@@ -1,0 +1,32 @@
+/*
+ * The bridge between a Tcl interpreter and the Python that runs in its process.
+ *
+ *   load.c    what Tcl's `load` calls
+ *   python.c  starts Python, once per process
+ *   interp.c  a Tcl interpreter as a Python object
+ *   value.c   Tcl values to Python values and back
+ *
+ * It knows no command by name: whatever a script can call was created by the Python package tossl_acme.
+ */
+#ifndef TOSSL_H
+#define TOSSL_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <tcl.h>
+
+#ifndef TCL_SIZE_MAX /* Tcl 8.6 counts in int */
+typedef int Tcl_Size;
+#define TCL_SIZE_MAX INT_MAX
+#endif
+
+/* All of these want the GIL, and return NULL with a Python exception set when they fail. */
+PyObject *TosslToPython(Tcl_Obj *value);
+PyObject *TosslTupleToPython(Tcl_Size count, Tcl_Obj *const values[]);
+Tcl_Obj *TosslToTcl(PyObject *value);
+PyObject *TosslNewInterp(Tcl_Interp *interp);
+
+/* Wants no GIL and leaves none; TCL_ERROR with a message in the interpreter. */
+int TosslStartPython(Tcl_Interp *interp);
+
+#endif

@@ -1,0 +1,118 @@
+"""Commands for testing the way between Tcl and Python: ::tossl::probe::*."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from tossl_acme.errors import AcmeError, ArgumentError
+from tossl_acme.scope import Scope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tossl_acme.tcl.waist import Interpreter
+
+
+def echo(text: str) -> str:
+    """What it is given."""
+    return text
+
+
+def points(text: str) -> list[int]:
+    """The code points of a text, as Python sees them."""
+    return [ord(character) for character in text]
+
+
+def text(points: list[str]) -> str:
+    """The text with these code points."""
+    return "".join(chr(int(point)) for point in points)
+
+
+def size(text: str) -> int:
+    """How many characters."""
+    return len(text)
+
+
+def types(
+    first: str,
+    second: int = 2,
+    third: str = "",
+    *,
+    whole: int = 0,
+    share: float = 0.5,
+    yes: bool = False,
+    names: list[str] | None = None,
+    pairs: dict[str, str] | None = None,
+    plain: str | None = None,
+) -> dict[str, object]:
+    """Its arguments, as Python sees them."""
+    values = {"first": first, "second": second, "third": third, "whole": whole, "share": share, "yes": yes}
+    return {name: repr(value) for name, value in {**values, "names": names, "pairs": pairs, "plain": plain}.items()}
+
+
+def domains(domains: list[str]) -> list[str]:
+    """A list given back."""
+    return domains
+
+
+def nested() -> dict[str, object]:
+    """Every kind of result."""
+    return {
+        "true": True,
+        "false": False,
+        "none": None,
+        "int": -7,
+        "big": 10**30,
+        "float": 1.5,
+        "bytes": b"\x00\xff",
+        "list": ["a b", "", "{"],
+        "tuple": (1, (2, 3)),
+        "dict": {"k 1": {"x": "y"}, "empty": {}},
+    }
+
+
+def fail(kind: str, *, secret: str = "") -> str:
+    """Fails."""
+    if kind == "argument":
+        raise ArgumentError("kind", "that is wrong")
+    if kind == "acme":
+        details = {"type": "urn:ietf:params:acme:error:rateLimited", "status": 429, "retry_after": 3600}
+        raise AcmeError("too many", "rateLimited", 429, details)
+    raise KeyError(secret)
+
+
+def quiet(text: str) -> None:
+    """Nothing."""
+
+
+def list_() -> list[str]:
+    """A function whose name is a Python word."""
+    return ["listed"]
+
+
+def thread() -> int:
+    """The thread it runs in."""
+    return threading.get_ident()
+
+
+def modules() -> list[str]:
+    """What is loaded."""
+    return sorted(sys.modules)
+
+
+def tcl(script: str, *, interpreter: Interpreter) -> str:
+    """Evaluates a script from within."""
+    return str(interpreter.host.eval(script))
+
+
+def wait(seconds: float, what: str = "nothing", *, loud: bool = False, scope: Scope = Scope(5)) -> dict[str, object]:
+    """Waits on its scope."""
+    scope.tell("waiting", seconds=seconds)
+    scope.sleep(seconds, what)
+    scope.tell("waited")
+    return {"waited": seconds, "loud": loud, "limit": scope.limit}
+
+
+COMMANDS = (
+    echo, points, text, size, types, domains, nested, fail, quiet, list_, thread, modules, tcl, wait,
+)  # fmt: skip

@@ -1,0 +1,28 @@
+"""Certificates for Tcl: the commands ::tossl::* in any Tcl interpreter of this process.
+
+    import tkinter, tossl_acme
+    tcl = tkinter.Tcl()
+    tossl_acme.register(tcl)
+    tcl.eval("tossl::acme::directory letsencrypt-staging")
+
+A tclsh gets the same through `package require tossl`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .tcl.waist import TclHost
+
+__version__ = "0.1.0"
+
+
+def register(interp: TclHost, package: str = "tossl") -> None:
+    """Gives `interp` the package's commands.
+
+    `interp` is tkinter.Tcl(), Tk(), either's `.tk`, or what the bridge hands over for a tclsh. The package
+    "tossl::acme" is ::tossl::acme alone (with the jobs that its commands start), beside another `tossl`.
+    """
+    from .tcl.waist import attach
+
+    attach(getattr(interp, "tk", interp), package, __version__)

@@ -1,0 +1,1 @@
+"""The Tcl side: knows Tcl, knows nothing of certificates."""

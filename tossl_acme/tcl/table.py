@@ -1,0 +1,119 @@
+"""Commands out of Python functions: one documented function is one Tcl command.
+
+Positional parameters are the arguments, keyword-only parameters are `-name value` options. A keyword-only parameter
+
+    scope: Scope = Scope(60)    marks a command that waits: it takes -timeout, -progress and -command
+    interpreter: Interpreter    is the calling interpreter, and
+    jobs: Jobs                  its background jobs: neither is an option
+"""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+from .values import converter, shown, to_tcl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import FunctionType, ModuleType
+
+    from ..scope import Scope
+    from .values import Converter
+    from .waist import Interpreter
+
+_INJECTED = ("Interpreter", "Jobs")
+_WAITING = {"timeout": "float", "progress": "str"}
+
+
+class Parameter:
+    """One argument or option: its name and type in Python."""
+
+    __slots__ = ("annotation", "convert", "name")
+
+    def __init__(self, name: str, annotation: str) -> None:
+        self.name = name
+        self.annotation = annotation
+        self.convert: Converter = converter(annotation)
+
+
+class Command:
+    """One Tcl command: the function behind it, and how its words become that function's arguments."""
+
+    def __init__(self, namespace: str, function: FunctionType) -> None:
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        types = function.__annotations__
+        keywords = names[code.co_argcount :]
+        self.name = f"{namespace}::{function.__name__.rstrip('_')}"
+        self.function: Callable[..., object] = function
+        self.arguments = [Parameter(name, types[name]) for name in names[: code.co_argcount]]
+        self.defaults: tuple[object, ...] = function.__defaults__ or ()
+        self.required = len(self.arguments) - len(self.defaults)
+        self.injected = {name: types[name] for name in keywords if types[name] in _INJECTED}
+        self.scope: Scope | None = (function.__kwdefaults__ or {}).get("scope")
+        options = {name: types[name] for name in keywords if name != "scope" and name not in self.injected}
+        if self.scope is not None:
+            options |= _WAITING
+        self.options = {f"-{name}": Parameter(name, kind) for name, kind in options.items()}
+
+    def __call__(self, interpreter: Interpreter, words: Sequence[str]) -> object:
+        """Calls the function with what `words` say. Nothing is called unless all of them are right."""
+        count = self._count_arguments(words)
+        arguments = [
+            parameter.convert(interpreter, parameter.name, word)
+            for parameter, word in zip(self.arguments, words[:count], strict=False)
+        ]
+        options = self._read_options(interpreter, words[count:]) if self.options or len(words) > count else {}
+        for name in self.injected:
+            options[name] = interpreter
+        if self.scope is None:
+            return to_tcl(self.function(*arguments, **options))
+        return interpreter.run(self, arguments, options)
+
+    def _count_arguments(self, words: Sequence[str]) -> int:
+        """How many words are arguments: an optional one that looks like an option begins the options."""
+        most = min(len(words), len(self.arguments))
+        if self.options:
+            for index in range(self.required, most):
+                if words[index][:1] == "-" and words[index][1:2].isalpha():
+                    return index
+        return most
+
+    def _read_options(self, interpreter: Interpreter, words: Sequence[str]) -> dict[str, object]:
+        given = {}
+        for index in range(0, len(words), 2):
+            option = self.options.get(words[index])
+            if option is None:
+                raise self._unknown_option(words[index])
+            if index + 1 == len(words):
+                raise ArgumentError(option.name, f'value for "{words[index]}" missing')
+            given[option.name] = option.convert(interpreter, words[index], words[index + 1])
+        return given
+
+    def _unknown_option(self, word: str) -> ArgumentError:
+        names = list(self.options)
+        choice = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+        if word[:1] == "-" and word[1:2].isalpha():
+            return ArgumentError(word[1:] if len(word) < 40 else "", f"unknown option {shown(word)}: must be {choice}")
+        return ArgumentError("", f"expected an option but got another value: must be {choice}")
+
+    def tcl_arguments(self) -> tuple[object, ...]:
+        """The proc's argument list, so that `info args`, `info default` and "wrong # args" are Tcl's own."""
+        optional = zip(self.arguments[self.required :], self.defaults, strict=True)
+        rest = ("args",) if self.options else ()
+        return (
+            *[parameter.name for parameter in self.arguments[: self.required]],
+            *[(parameter.name, to_tcl(default)) for parameter, default in optional],
+            *rest,
+        )
+
+
+def load_commands(package: str, modules: Iterable[str]) -> dict[str, Command]:
+    """The commands of these modules of `package`, by their names below the package's namespace."""
+    table = {}
+    for module in modules:
+        loaded: ModuleType = __import__(f"{package}.{module}", fromlist=("COMMANDS",))
+        for function in loaded.COMMANDS:
+            command = Command(module, function)
+            table[command.name] = command
+    return table

@@ -1,0 +1,111 @@
+"""Tcl words to typed Python values, and Python results to what Tcl makes a value of."""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .waist import Interpreter
+
+    #: (interpreter, name, word) to the value; `name` names the argument in errors.
+    Converter = Callable[[Interpreter, str, str], object]
+    #: What a host makes a Tcl value of by itself: a string, or a list of such.
+    TclValue = str | tuple["TclValue", ...]
+
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("0", "false", "no", "off")
+_LONGEST_SHOWN = 20
+
+
+def to_tcl(value: object) -> TclValue:
+    """A result as Tcl has it: a dict is a flat list, True is 1, None is empty, bytes are Latin-1 characters."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return tuple(to_tcl(item) for pair in value.items() for item in pair)
+    if isinstance(value, (list, tuple)):
+        return tuple([to_tcl(item) for item in value])
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return str(value)
+
+
+def shown(word: str) -> str:
+    """A rejected word for a message: as it is if it is short, else its length alone, for it may be a misplaced key."""
+    if len(word) <= _LONGEST_SHOWN and word.isprintable():
+        return f'"{word}"'
+    return f"a value of {len(word)} characters"
+
+
+def _rejected(name: str, expected: str, word: str) -> ArgumentError:
+    return ArgumentError(name.lstrip("-"), f"{name}: expected {expected} but got {shown(word)}")
+
+
+def _text(interpreter: Interpreter, name: str, word: str) -> str:
+    return word
+
+
+def _integer(interpreter: Interpreter, name: str, word: str) -> int:
+    digits = word.strip()
+    unsigned = digits.lstrip("+-")
+    try:
+        if not digits.isascii() or "_" in digits:
+            raise ValueError
+        return int(digits, 0 if unsigned[:2].lower() in ("0x", "0o", "0b") else 10)
+    except ValueError:
+        raise _rejected(name, "integer", word) from None
+
+
+def _number(interpreter: Interpreter, name: str, word: str) -> float:
+    try:
+        if not word.isascii() or "_" in word:
+            raise ValueError
+        number = float(word)
+        if number - number != 0:  # infinite, or not a number
+            raise ValueError
+    except ValueError:
+        raise _rejected(name, "floating-point number", word) from None
+    return number
+
+
+def _boolean(interpreter: Interpreter, name: str, word: str) -> bool:
+    given = word.strip().lower()
+    if given and given != "o":
+        if any(name_.startswith(given) for name_ in _TRUE):
+            return True
+        if any(name_.startswith(given) for name_ in _FALSE):
+            return False
+    raise _rejected(name, "boolean value", word)
+
+
+def _list(interpreter: Interpreter, name: str, word: str) -> list[str]:
+    return list(interpreter.split(name.lstrip("-"), word))
+
+
+def _dict(interpreter: Interpreter, name: str, word: str) -> dict[str, str]:
+    words = interpreter.split(name.lstrip("-"), word)
+    if len(words) % 2:
+        raise ArgumentError(name.lstrip("-"), f"Failed to parse {name.lstrip('-')}: missing value to go with key")
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+_CONVERTERS: dict[str, Converter] = {
+    "str": _text,
+    "int": _integer,
+    "float": _number,
+    "bool": _boolean,
+    "list[str]": _list,
+    "dict[str, str]": _dict,
+}
+
+
+def converter(annotation: str) -> Converter:
+    """The converter for a parameter annotated so; "| None" only says that it may be left out."""
+    return _CONVERTERS[annotation.removesuffix(" | None")]
