@@ -35,19 +35,23 @@ class Dns01:
         self._provider = provider
         self._check = check
 
+    def name_for(self, proof: Proof) -> str:
+        """Where the proof's TXT value is published."""
+        return record_name(proof.domain)
+
     def present(self, scope: Scope, proof: Proof) -> None:
-        name = record_name(proof.domain)
+        name = self.name_for(proof)
         scope.tell("dns_publish", record=name, provider=self._provider.name)
         self._provider.publish(scope, name, record_value(proof.key_authorization))
 
     def wait(self, scope: Scope, proof: Proof) -> None:
         if self._check is not None:
-            name = record_name(proof.domain)
+            name = self.name_for(proof)
             scope.tell("dns_wait", record=name)
             self._check.wait(scope, name, record_value(proof.key_authorization))
 
     def clean_up(self, scope: Scope, proof: Proof) -> None:
-        name = record_name(proof.domain)
+        name = self.name_for(proof)
         scope.tell("dns_remove", record=name, provider=self._provider.name)
         try:
             self._provider.remove(scope, name, record_value(proof.key_authorization))

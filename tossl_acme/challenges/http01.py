@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import selectors
 import socket
 import threading
@@ -225,7 +224,7 @@ def _response(status: str, headers: str = "", body: bytes = b"") -> bytes:
 
 def _write_whole(path: Path, content: bytes) -> None:
     """Puts the file there in one step; a link of that name is replaced, not followed."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
             file.write(content)

@@ -18,7 +18,9 @@ LIFETIME = 10.0
 #: A further connection closes the oldest. A well-behaved one is served and gone within milliseconds.
 MOST_CONNECTIONS = 200
 
-_BACKLOG = 128
+_BACKLOG = 512
+#: How many clients are let in before those that are in get their turn.
+_AT_ONCE = 64
 
 
 class Connection(Protocol):
@@ -85,11 +87,13 @@ class Listener:
 
     def _accept(self, listening: socket.socket) -> None:
         try:
-            sock, _address = listening.accept()
+            for _ in range(_AT_ONCE):
+                self._admit(listening.accept()[0])
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 self._relieve()
-            return
+
+    def _admit(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         if len(self._connections) >= MOST_CONNECTIONS:
             self._drop(next(iter(self._connections.values()))[0])

@@ -22,15 +22,22 @@ def check_token(token: str) -> str:
 
 @dataclass(frozen=True)
 class Proof:
-    """What is to be shown for one name: the domain (without "*.") or IP address, and its challenge's values."""
+    """What is to be shown for one name: the domain (without "*.") or IP address, and its challenge's values.
+
+    account_url: needed where the account takes part in the proof (dns-account-01, dns-persist-01).
+    issuers: the CA's own names, of which a standing record names one (dns-persist-01, which has no token).
+    """
 
     domain: str
     wildcard: bool
     token: str = field(repr=False)
     key_authorization: str = field(repr=False)
+    account_url: str = ""
+    issuers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_token(self.token)
+        if self.token or not self.issuers:
+            check_token(self.token)
 
 
 class Solver(Protocol):

@@ -29,7 +29,7 @@ from .names import normal_name
 
 _T = TypeVar("_T")
 
-#: Seconds that one server may take for one answer, and the whole search for the zone's servers.
+#: Seconds that one server may take for one answer, and each step of the search for the zone's servers.
 _QUERY_SECONDS = 2.0
 _SEARCH_SECONDS = 10.0
 #: Seconds between two rounds, at most.

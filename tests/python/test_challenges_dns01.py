@@ -1,0 +1,86 @@
+"""dns-01: names, values, and a solver on real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.bind import Bind
+from tests.servers.cloudflare import Cloudflare as Account
+from tossl_acme.challenges.dns01 import Dns01, record_name, record_value
+from tossl_acme.challenges.solver import Proof
+from tossl_acme.dns.credentials import Credentials
+from tossl_acme.dns.propagation import PropagationCheck
+from tossl_acme.dns.provider import open_provider
+from tossl_acme.errors import DnsError
+from tossl_acme.scope import Scope
+from tossl_acme.wire import Web
+
+APEX = Proof("example.com", False, "token-one", "token-one.thumbprint")
+WILDCARD = Proof("example.com", True, "token_two", "token_two.thumbprint")
+NAME = "_acme-challenge.example.com"
+
+
+@pytest.fixture
+def account(bind: Bind) -> Iterator[Account]:
+    with Account(bind) as server:
+        yield server
+
+
+@pytest.fixture
+def scope() -> Scope:
+    return Scope(20).begin()
+
+
+def solver(account: Account, check: PropagationCheck | None = None) -> Dns01:
+    return Dns01(open_provider("cloudflare", Credentials(account.token, "", account.url), Web()), check)
+
+
+def test_names() -> None:
+    assert record_name("example.com") == record_name("*.example.com") == record_name("Example.COM.") == NAME
+
+
+def test_values() -> None:
+    # The key authorization of RFC 8555 section 8.1; its digest worked out with sha256sum and basenc.
+    key_authorization = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA.nP1qzpXGymHBrUEepNY9HCsQk7K8KhOypzEt62jcerQ"
+    assert record_value(key_authorization) == "NGwKoXBgCT8JhEa0bK7AwfSqHyu_ZWeugV07fLGIVq0"
+    assert len(record_value("x")) == 43
+
+
+def test_apex_and_wildcard(account: Account, bind: Bind, scope: Scope) -> None:
+    dns01 = solver(account, PropagationCheck(port=bind.port, lookup=(bind.address,)))
+    for proof in (APEX, WILDCARD):
+        dns01.present(scope, proof)
+    for proof in (APEX, WILDCARD):
+        dns01.wait(scope, proof)
+    assert bind.txt(NAME) == sorted(record_value(proof.key_authorization) for proof in (APEX, WILDCARD))
+    dns01.clean_up(scope, APEX)
+    dns01.clean_up(scope, APEX)
+    assert bind.txt(NAME) == [record_value(WILDCARD.key_authorization)]
+    solver(account).clean_up(scope, WILDCARD)
+    assert bind.txt(NAME) == account.txt(NAME) == []
+
+
+def test_without_a_check(account: Account, scope: Scope) -> None:
+    dns01 = solver(account)
+    dns01.wait(scope, APEX)
+    assert account.requests == []
+
+
+def test_cleaning_up_fails_loudly(account: Account, scope: Scope) -> None:
+    account.misbehave("403")
+    with pytest.raises(DnsError) as caught:
+        solver(account).clean_up(scope, APEX)
+    assert caught.value.message.startswith("Failed to delete DNS record: ")
+
+
+def test_what_is_told(account: Account) -> None:
+    told: list[dict[str, object]] = []
+    scope = Scope(20).begin(listener=told.append)
+    dns01 = solver(account)
+    dns01.present(scope, APEX)
+    dns01.clean_up(scope, APEX)
+    assert [facts["step"] for facts in told] == ["dns_publish", "dns_remove"]
+    assert all(facts["record"] == NAME for facts in told)
+    assert account.token not in repr(told)

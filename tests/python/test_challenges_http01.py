@@ -1,0 +1,412 @@
+"""http-01: files below a web server's folder, and the own responder, also under attack."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import os
+import socket
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.servers.process import free_port
+from tossl_acme.challenges import listener
+from tossl_acme.challenges.http01 import Responder, Standalone, Webroot
+from tossl_acme.challenges.responders import Responders
+from tossl_acme.challenges.solver import Proof, check_token
+from tossl_acme.errors import ArgumentError
+from tossl_acme.scope import Scope
+
+PREFIX = "/.well-known/acme-challenge/"
+ONE = Proof("one.example.com", False, "token-one", "token-one.thumbprint")
+TWO = Proof("two.example.com", False, "token_two", "token_two.thumbprint")
+
+
+@pytest.fixture
+def scope() -> Scope:
+    return Scope(20).begin()
+
+
+@pytest.fixture
+def responder() -> Iterator[Responder]:
+    server = Responder(0)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def responders() -> Iterator[Responders]:
+    shared = Responders()
+    yield shared
+    shared.close()
+
+
+def get(port: int, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, str | None, bytes]:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["Content-Type"], answer.read()
+    finally:
+        connection.close()
+
+
+def raw(port: int, *pieces: bytes) -> bytes:
+    """What comes back when the pieces are sent."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        for piece in pieces:
+            sock.sendall(piece)
+        answer = b""
+        while piece := sock.recv(4096):
+            answer += piece
+        return answer
+
+
+# Tokens
+
+
+@pytest.mark.parametrize(
+    "token", ["", ".", "..", "../x", "a/b", "a\\b", "a.b", "a\0b", "a b", "a=", "\u00e9", "a\n", "x" * 256]
+)
+def test_tokens_that_are_not(token: str) -> None:
+    for check in (check_token, lambda text: Proof("example.com", False, text, f"{text}.x")):
+        with pytest.raises(ArgumentError) as caught:
+            check(token)
+        assert caught.value.errorcode == ("TOSSL", "VALUE", "token")
+
+
+def test_a_proof_hides_its_values() -> None:
+    assert "thumbprint" not in repr(ONE)
+    assert ONE.token not in repr(ONE)
+
+
+# Webroot
+
+
+def test_files_come_and_go(tmp_path: Path, scope: Scope) -> None:
+    webroot = Webroot(tmp_path)
+    for proof in (ONE, TWO):
+        webroot.present(scope, proof)
+        webroot.wait(scope, proof)
+        assert tmp_path.joinpath(PREFIX[1:], proof.token).read_text() == proof.key_authorization
+    webroot.clean_up(scope, ONE)
+    assert sorted(path.name for path in tmp_path.joinpath(PREFIX[1:]).iterdir()) == [TWO.token]
+    webroot.clean_up(scope, ONE)
+    webroot.clean_up(scope, TWO)
+    webroot.clean_up(scope, TWO)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_web_server_can_read_them(tmp_path: Path, scope: Scope) -> None:
+    before = os.umask(0o077)
+    try:
+        Webroot(tmp_path).present(scope, ONE)
+    finally:
+        os.umask(before)
+    path = tmp_path / PREFIX[1:] / ONE.token
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (path.parent, path.parent.parent)] == [0o755, 0o755]
+
+
+def test_folders_of_others_stay(tmp_path: Path, scope: Scope) -> None:
+    folder = tmp_path / ".well-known"
+    folder.mkdir(mode=0o700)
+    webroot = Webroot(tmp_path)
+    webroot.present(scope, ONE)
+    webroot.clean_up(scope, ONE)
+    assert list(folder.iterdir()) == []
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_another_process_cleans_up(tmp_path: Path, scope: Scope) -> None:
+    Webroot(tmp_path).present(scope, ONE)
+    other = tmp_path / PREFIX[1:] / TWO.token
+    other.write_text("not ours")
+    Webroot(tmp_path).clean_up(scope, ONE)
+    Webroot(tmp_path).clean_up(scope, TWO)
+    assert [path.name for path in other.parent.iterdir()] == [other.name]
+
+
+def test_links_are_not_followed(tmp_path: Path, scope: Scope) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    outside.write_text(ONE.key_authorization)
+    folder = root / PREFIX[1:]
+    folder.mkdir(parents=True)
+    (folder / ONE.token).symlink_to(outside)
+    webroot = Webroot(root)
+    webroot.clean_up(scope, ONE)
+    assert (folder / ONE.token).is_symlink()
+    outside.write_text("precious")
+    webroot.present(scope, ONE)
+    assert not (folder / ONE.token).is_symlink()
+    assert outside.read_text() == "precious"
+
+
+def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / ".well-known").touch()
+    for wrong in (tmp_path / "missing", file, tmp_path / "odd"):
+        with pytest.raises(ArgumentError) as caught:
+            Webroot(wrong)
+        assert caught.value.errorcode == ("TOSSL", "VALUE", "webroot")
+
+
+def test_a_folder_that_went_away(tmp_path: Path, scope: Scope) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    webroot = Webroot(root)
+    root.rmdir()
+    with pytest.raises(ArgumentError) as caught:
+        webroot.present(scope, ONE)
+    assert "No such file or directory" in caught.value.message
+    webroot.clean_up(scope, ONE)
+
+
+def test_orders_side_by_side_in_one_folder(tmp_path: Path, scope: Scope) -> None:
+    def order(number: int) -> None:
+        proof = Proof("example.com", False, f"t{number}", f"t{number}.x")
+        for _ in range(25):
+            webroot = Webroot(tmp_path)
+            webroot.present(scope, proof)
+            assert tmp_path.joinpath(PREFIX[1:], proof.token).read_text() == proof.key_authorization
+            webroot.clean_up(scope, proof)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(order, range(8)))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+# Responder
+
+
+def test_it_answers_for_its_tokens(responder: Responder) -> None:
+    for proof in (ONE, TWO):
+        responder.show(proof.token, proof.key_authorization)
+    for proof in (ONE, TWO):
+        expected = (200, "application/octet-stream", proof.key_authorization.encode())
+        assert get(responder.port, PREFIX + proof.token) == expected
+    assert get(responder.port, f"{PREFIX}{ONE.token}?x=y")[0] == 200
+    assert get(responder.port, f"http://one.example.com{PREFIX}{ONE.token}")[0] == 200
+    assert get(responder.port, PREFIX + ONE.token, "HEAD") == (200, "application/octet-stream", b"")
+
+
+def test_it_answers_over_ipv6(responder: Responder) -> None:
+    responder.show(ONE.token, ONE.key_authorization)
+    assert get(responder.port, PREFIX + ONE.token, host="::1")[2] == ONE.key_authorization.encode()
+
+
+@pytest.mark.parametrize("path", ["/", PREFIX, PREFIX + "other", f"{PREFIX}x/../token-one", f"/x{PREFIX}token-one"])
+def test_it_answers_for_nothing_else(responder: Responder, path: str) -> None:
+    responder.show(ONE.token, ONE.key_authorization)
+    assert get(responder.port, path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"POST /x HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", b"405"),
+        (b"GET /x\r\n\r\n", b"400"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"400"),
+        (b"GET http:/x HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET /x HTTP/2\r\n\r\n", b"400"),
+        (b"GET /x HTTP/1.0\r\n\r\n", b"404"),
+        (b"GET /" + b"x" * 9000, b"431"),
+    ],
+)
+def test_odd_requests(responder: Responder, request_: bytes, status: bytes) -> None:
+    assert raw(responder.port, request_).split(b" ")[1] == status
+
+
+def test_a_request_in_pieces(responder: Responder) -> None:
+    responder.show(ONE.token, ONE.key_authorization)
+    request = f"GET {PREFIX}{ONE.token} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    pieces = [request[at : at + 1] for at in range(len(request))]
+    assert raw(responder.port, *pieces).endswith(b"\r\n\r\n" + ONE.key_authorization.encode())
+
+
+def test_slow_clients_do_not_hold_it(responder: Responder, capfd: pytest.CaptureFixture[str]) -> None:
+    responder.show(ONE.token, ONE.key_authorization)
+    slow = []
+    try:
+        for number in range(listener.MOST_CONNECTIONS + 50):
+            sock = socket.create_connection(("127.0.0.1", responder.port), timeout=5)
+            slow.append(sock)
+            if number % 2:
+                sock.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        before = time.monotonic()
+        assert get(responder.port, PREFIX + ONE.token)[0] == 200
+        assert time.monotonic() - before < 1
+        # The first came before everyone that may stay.
+        assert slow[0].recv(1) == b""
+    finally:
+        for sock in slow:
+            sock.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_connection_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "LIFETIME", 0.1)
+    responder = Responder(0)
+    try:
+        with socket.create_connection(("127.0.0.1", responder.port), timeout=5) as sock:
+            sock.sendall(b"GET /")
+            assert sock.recv(1) == b""
+        with socket.create_connection(("127.0.0.1", responder.port), timeout=5) as sock:
+            # Answered, but it never closes.
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while sock.recv(4096):
+                pass
+            deadline = time.monotonic() + 5
+            with pytest.raises(OSError):
+                while time.monotonic() < deadline:
+                    sock.sendall(b"x")
+    finally:
+        responder.close()
+
+
+def test_clients_that_reset(responder: Responder) -> None:
+    responder.show(ONE.token, ONE.key_authorization)
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", responder.port)) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    assert get(responder.port, PREFIX + ONE.token)[0] == 200
+
+
+def test_closing_frees_the_port_and_all_else() -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before, threads = descriptors(), threading.active_count()
+    port = free_port()
+    for _ in range(5):
+        responder = Responder(port)
+        with socket.create_connection(("127.0.0.1", port)):
+            assert get(port, "/")[0] == 404
+            responder.close()
+    assert (descriptors(), threading.active_count()) == (before, threads)
+
+
+def test_a_port_in_use(responder: Responder) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        Responder(responder.port)
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "port")
+    assert caught.value.message == f"port {responder.port} is in use by another program"
+
+
+def test_a_port_in_use_for_ipv4_alone() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ArgumentError) as caught:
+        Responder(taken.getsockname()[1])
+    assert "is in use" in caught.value.message
+
+
+def test_a_port_that_is_not_permitted() -> None:
+    error = listener._unusable(80, "", PermissionError(errno.EACCES, "Permission denied"))
+    assert error.errorcode == ("TOSSL", "VALUE", "port")
+    assert error.message.startswith("port 80 is not permitted: Permission denied")
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_what_is_no_port(port: int) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        Responder(port)
+    assert caught.value.errorcode[-1] == "port"
+
+
+def test_one_address_alone() -> None:
+    responder = Responder(0, "127.0.0.1")
+    try:
+        assert get(responder.port, "/")[0] == 404
+        with pytest.raises(OSError):
+            get(responder.port, "/", host="::1")
+    finally:
+        responder.close()
+    with pytest.raises(ArgumentError) as caught:
+        Responder(0, "192.0.2.1")
+    assert caught.value.errorcode[-1] == "host"
+
+
+def test_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.socket
+
+    def only_ipv4(family: int = -1, *args: int, **options: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *args, **options)
+
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
+    monkeypatch.setattr(socket, "socket", only_ipv4)
+    responder = Responder(0)
+    monkeypatch.undo()
+    try:
+        assert get(responder.port, "/")[0] == 404
+    finally:
+        responder.close()
+
+
+# Sharing
+
+
+def test_orders_share_a_port(responders: Responders, scope: Scope) -> None:
+    port = free_port()
+    first, second = Standalone(responders, port), Standalone(responders, port)
+    first.present(scope, ONE)
+    second.present(scope, TWO)
+    second.present(scope, ONE)
+    first.clean_up(scope, ONE)
+    first.clean_up(scope, ONE)
+    assert get(port, PREFIX + ONE.token)[0] == 200
+    second.clean_up(scope, ONE)
+    assert get(port, PREFIX + ONE.token)[0] == 404
+    assert get(port, PREFIX + TWO.token)[0] == 200
+    second.clean_up(scope, TWO)
+    with pytest.raises(ConnectionRefusedError):
+        get(port, "/")
+    first.present(scope, ONE)
+    assert get(port, PREFIX + ONE.token)[0] == 200
+
+
+def test_another_solver_cleans_up(responders: Responders, scope: Scope) -> None:
+    solver = Standalone(responders, 0)
+    solver.present(scope, ONE)
+    assert solver.port != 0
+    Standalone(responders, 0).clean_up(scope, TWO)
+    assert get(solver.port, PREFIX + ONE.token)[0] == 200
+    Standalone(responders, 0).clean_up(scope, ONE)
+    with pytest.raises(ConnectionRefusedError):
+        get(solver.port, "/")
+
+
+def test_a_port_that_cannot_be_had(responders: Responders, scope: Scope) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        solver = Standalone(responders, taken.getsockname()[1])
+        with pytest.raises(ArgumentError):
+            solver.present(scope, ONE)
+        solver.clean_up(scope, ONE)
+    solver.present(scope, ONE)
+    assert get(solver.port, PREFIX + ONE.token)[0] == 200
+
+
+def test_jobs_side_by_side_on_one_port(responders: Responders, scope: Scope) -> None:
+    port = free_port()
+
+    def job(number: int) -> None:
+        proof = Proof("example.com", False, f"t{number}", f"t{number}.x")
+        solver = Standalone(responders, port)
+        for _ in range(20):
+            solver.present(scope, proof)
+            assert get(port, PREFIX + proof.token)[2] == proof.key_authorization.encode()
+            solver.clean_up(scope, proof)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(job, range(8)))
+    with pytest.raises(ConnectionRefusedError):
+        get(port, "/")

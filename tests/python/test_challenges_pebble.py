@@ -1,0 +1,134 @@
+"""Every solver before the eyes of a real CA: its validation authority decides."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.servers.cloudflare import Cloudflare as Account
+from tests.servers.httpreq import HttpReq
+from tests.servers.pebble import ChallTestSrv, Pebble
+from tossl_acme.acme.account import new_account
+from tossl_acme.acme.authorization import answer_challenge, get_authorization, wait_authorization
+from tossl_acme.acme.client import Client
+from tossl_acme.acme.identifiers import parse_identifiers
+from tossl_acme.acme.jws import AccountKey, thumbprint
+from tossl_acme.acme.order import new_order, wait_order
+from tossl_acme.acme.server import Server
+from tossl_acme.challenges.dns01 import Dns01
+from tossl_acme.challenges.http01 import Standalone, Webroot
+from tossl_acme.challenges.responders import Responders
+from tossl_acme.challenges.solver import Proof, Solver
+from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
+from tossl_acme.dns.credentials import Credentials
+from tossl_acme.dns.propagation import PropagationCheck
+from tossl_acme.dns.provider import open_provider
+from tossl_acme.errors import AcmeError
+from tossl_acme.pki.keys import generate_private_key, private_pem
+from tossl_acme.scope import Scope
+from tossl_acme.wire import Route, Web
+
+
+@pytest.fixture(scope="module")
+def client(pebble: Pebble) -> Client:
+    client = Client(Server(pebble.directory, Web(Route(ca_bundle=pebble.ca_bundle))), new_key())
+    new_account(client, Scope(20).begin(), ())
+    return client
+
+
+@pytest.fixture
+def responders() -> Iterator[Responders]:
+    shared = Responders()
+    yield shared
+    shared.close()
+
+
+def new_key() -> AccountKey:
+    return AccountKey.from_pem(private_pem(generate_private_key("ec")))
+
+
+def new_name() -> str:
+    """A name that no earlier authorization covers."""
+    return f"{secrets.token_hex(4)}.example.com"
+
+
+def prove(client: Client, solver: Solver, *names: str) -> str:
+    """Presents, answers and cleans up as an order does; the order's status at the end."""
+    scope = Scope(30).begin()
+    order = new_order(client, scope, parse_identifiers(names))
+    proofs = []
+    try:
+        for url in order.authorizations:
+            authorization = get_authorization(client, scope, url)
+            challenge = authorization.challenge(solver.challenge_type)
+            assert challenge is not None
+            key_authorization = f"{challenge.token}.{thumbprint(client.key.jwk)}"
+            proof = Proof(authorization.identifier.value, authorization.wildcard, challenge.token, key_authorization)
+            proofs.append((proof, challenge.url, url))
+            solver.present(scope, proof)
+        for proof, _challenge, _url in proofs:
+            solver.wait(scope, proof)
+        for _proof, challenge_url, _url in proofs:
+            answer_challenge(client, scope, challenge_url)
+        for _proof, _challenge, url in proofs:
+            wait_authorization(client, scope, url)
+    finally:
+        for proof, _challenge, _url in proofs:
+            solver.clean_up(scope, proof)
+    return wait_order(client, scope, order.url).status
+
+
+@pytest.mark.parametrize("names", [(new_name(),), (new_name(), new_name(), new_name()), ("127.0.0.1",)])
+def test_http01_by_the_own_responder(
+    client: Client, pebble: Pebble, responders: Responders, names: tuple[str, ...]
+) -> None:
+    assert prove(client, Standalone(responders, pebble.http_port), *names) == "ready"
+
+
+def test_http01_by_a_web_server(client: Client, pebble: Pebble, tmp_path: Path) -> None:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", pebble.http_port), partial(Quiet, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        assert prove(client, Webroot(tmp_path), new_name(), new_name()) == "ready"
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("names", [(new_name(),), (new_name(), new_name()), ("127.0.0.2",)])
+def test_tls_alpn01(client: Client, pebble: Pebble, responders: Responders, names: tuple[str, ...]) -> None:
+    assert prove(client, TlsAlpn01(responders, pebble.tls_port), *names) == "ready"
+
+
+def test_dns01_by_cloudflare(client: Client, challtestsrv: ChallTestSrv, cloudflare: Account) -> None:
+    name = new_name()
+    provider = open_provider("cloudflare", Credentials(cloudflare.token, "", cloudflare.url), Web())
+    assert prove(client, Dns01(provider, PropagationCheck((challtestsrv.dns,))), name, f"*.{name}") == "ready"
+    assert cloudflare.txt(f"_acme-challenge.{name}") == []
+
+
+def test_dns01_by_httpreq(client: Client, challtestsrv: ChallTestSrv, httpreq: HttpReq) -> None:
+    name = new_name()
+    provider = open_provider("generic", Credentials(httpreq.token, "", httpreq.url), Web())
+    assert prove(client, Dns01(provider, PropagationCheck((challtestsrv.dns,))), name, f"*.{name}") == "ready"
+
+
+def test_a_proof_of_somebody_else(client: Client, pebble: Pebble, responders: Responders) -> None:
+    class Wrong(Standalone):
+        def present(self, scope: Scope, proof: Proof) -> None:
+            super().present(scope, Proof(proof.domain, False, proof.token, f"{proof.token}.{'x' * 43}"))
+
+    with pytest.raises(AcmeError) as caught:
+        prove(client, Wrong(responders, pebble.http_port), new_name())
+    assert caught.value.kind == "unauthorized"

@@ -1,0 +1,178 @@
+"""tls-alpn-01: what the certificate holds, and whom the responder shows it to."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.servers.process import free_port
+from tossl_acme.challenges.responders import Responders
+from tossl_acme.challenges.solver import Proof
+from tossl_acme.challenges.tls_alpn01 import (
+    ACME_IDENTIFIER,
+    TlsAlpn01,
+    TlsResponder,
+    challenge_certificate,
+    server_name,
+)
+from tossl_acme.errors import ArgumentError
+from tossl_acme.scope import Scope
+
+ONE = Proof("one.example.com", False, "token-one", "token-one.thumbprint")
+TWO = Proof("two.example.com", False, "token_two", "token_two.thumbprint")
+
+
+@pytest.fixture
+def scope() -> Scope:
+    return Scope(20).begin()
+
+
+@pytest.fixture
+def responder() -> Iterator[TlsResponder]:
+    server = TlsResponder(0)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def responders() -> Iterator[Responders]:
+    shared = Responders()
+    yield shared
+    shared.close()
+
+
+def shown(
+    port: int, name: str | None, protocols: tuple[str, ...] = ("acme-tls/1",), tls: ssl.TLSVersion | None = None
+) -> tuple[x509.Certificate, str | None]:
+    """The certificate that a CA sees, and the protocol agreed on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    if tls is not None:
+        context.maximum_version = tls
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as sock,
+        context.wrap_socket(sock, server_hostname=name) as secure,
+    ):
+        certificate = secure.getpeercert(binary_form=True)
+        assert certificate is not None
+        return x509.load_der_x509_certificate(certificate), secure.selected_alpn_protocol()
+
+
+def holds(certificate: x509.Certificate, proof: Proof) -> bool:
+    extension = certificate.extensions.get_extension_for_oid(ACME_IDENTIFIER)
+    assert isinstance(extension.value, x509.UnrecognizedExtension)
+    digest = hashlib.sha256(proof.key_authorization.encode()).digest()
+    return extension.critical and extension.value.value == b"\x04\x20" + digest
+
+
+def test_the_certificate() -> None:
+    certificate = x509.load_pem_x509_certificate(challenge_certificate(ONE.domain, ONE.key_authorization)[0])
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert list(names) == [x509.DNSName(ONE.domain)]
+    assert holds(certificate, ONE)
+    assert certificate.issuer == certificate.subject
+    certificate.verify_directly_issued_by(certificate)
+    assert isinstance(certificate.public_key(), ec.EllipticCurvePublicKey)
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("192.0.2.1", "1.2.0.192.in-addr.arpa"),
+        ("2001:db8::1", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"),
+    ],
+)
+def test_addresses(responder: TlsResponder, address: str, name: str) -> None:
+    assert server_name(address) == name
+    responder.show(address, ONE.key_authorization)
+    certificate, _protocol = shown(responder.port, name)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert list(names) == [x509.IPAddress(ipaddress.ip_address(address))]
+
+
+@pytest.mark.parametrize("tls", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_each_name_sees_its_own(responder: TlsResponder, tls: ssl.TLSVersion) -> None:
+    for proof in (ONE, TWO):
+        responder.show(proof.domain, proof.key_authorization)
+    for proof in (ONE, TWO):
+        certificate, protocol = shown(responder.port, proof.domain.upper(), ("h2", "acme-tls/1"), tls)
+        assert holds(certificate, proof)
+        assert protocol == "acme-tls/1"
+
+
+@pytest.mark.parametrize("name", ["other.example.com", "example.com", None])
+def test_other_names_see_nothing(responder: TlsResponder, name: str | None) -> None:
+    responder.show(ONE.domain, ONE.key_authorization)
+    with pytest.raises(ssl.SSLError):
+        shown(responder.port, name)
+
+
+@pytest.mark.parametrize("protocols", [(), ("h2", "http/1.1")])
+def test_no_other_protocol(responder: TlsResponder, protocols: tuple[str, ...]) -> None:
+    responder.show(ONE.domain, ONE.key_authorization)
+    try:
+        assert shown(responder.port, ONE.domain, protocols)[1] is None
+    except (ssl.SSLError, ConnectionError):
+        return
+
+
+def test_clients_that_speak_no_tls(responder: TlsResponder, capfd: pytest.CaptureFixture[str]) -> None:
+    responder.show(ONE.domain, ONE.key_authorization)
+    with socket.create_connection(("127.0.0.1", responder.port), timeout=5) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while sock.recv(4096):
+                pass
+    idle = [socket.create_connection(("127.0.0.1", responder.port), timeout=5) for _ in range(250)]
+    before = time.monotonic()
+    assert holds(shown(responder.port, ONE.domain)[0], ONE)
+    assert time.monotonic() - before < 1
+    for sock in idle:
+        sock.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_orders_share_a_port(responders: Responders, scope: Scope) -> None:
+    port = free_port()
+    first, second = TlsAlpn01(responders, port), TlsAlpn01(responders, port)
+    first.present(scope, ONE)
+    second.present(scope, ONE)
+    second.present(scope, TWO)
+    first.clean_up(scope, ONE)
+    first.clean_up(scope, ONE)
+    for proof in (ONE, TWO):
+        assert holds(shown(port, proof.domain)[0], proof)
+    second.clean_up(scope, ONE)
+    with pytest.raises(ssl.SSLError):
+        shown(port, ONE.domain)
+    second.clean_up(scope, TWO)
+    with pytest.raises(ConnectionRefusedError):
+        shown(port, TWO.domain)
+
+
+def test_the_later_of_two_proofs_for_a_name(responders: Responders, scope: Scope) -> None:
+    solver = TlsAlpn01(responders, 0)
+    later = Proof(ONE.domain, False, "later", "later.thumbprint")
+    solver.present(scope, ONE)
+    solver.present(scope, later)
+    assert holds(shown(solver.port, ONE.domain)[0], later)
+    solver.clean_up(scope, later)
+    assert holds(shown(solver.port, ONE.domain)[0], ONE)
+
+
+def test_a_port_in_use(responders: Responders, scope: Scope) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ArgumentError) as caught:
+        TlsAlpn01(responders, taken.getsockname()[1]).present(scope, ONE)
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "port")

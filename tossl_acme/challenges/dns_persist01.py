@@ -1,0 +1,42 @@
+"""dns-persist-01 (draft-ietf-acme-dns-persist): a standing TXT record that lets one account have certificates.
+
+Whoever holds the account's key can use the record for as long as it stands. So it is never published or removed on the
+way to a certificate: the domain's owner puts it there, once.
+"""
+
+from __future__ import annotations
+
+from ..scope import Scope
+from .solver import Proof
+
+
+def record_name(domain: str) -> str:
+    """Where a domain's standing record is; a wildcard's is the domain's own."""
+    return f"_validation-persist.{domain.removeprefix('*.').removesuffix('.').lower()}"
+
+
+def record_value(issuer: str, account_url: str, *, wildcard: bool = False, until: int | None = None) -> str:
+    """The TXT value, in the form of a CAA issue value (RFC 8659 section 4.2).
+
+    wildcard lets it stand for wildcards and subdomains too; until (epoch seconds) is when it ends by itself.
+    """
+    parts = [issuer.removesuffix(".").lower(), f"accounturi={account_url}"]
+    parts += ["policy=wildcard"] if wildcard else []
+    parts += [f"persistUntil={until}"] if until is not None else []
+    return "; ".join(parts)
+
+
+class DnsPersist01:
+    """Answers with the record that stands already; which one is looked for is told."""
+
+    challenge_type = "dns-persist-01"
+
+    def present(self, scope: Scope, proof: Proof) -> None:
+        values = [record_value(issuer, proof.account_url, wildcard=proof.wildcard) for issuer in proof.issuers]
+        scope.tell("dns_standing", domain=proof.domain, record=record_name(proof.domain), values=values)
+
+    def wait(self, scope: Scope, proof: Proof) -> None:
+        """Nothing to wait for: the record stands, or the CA says that it does not."""
+
+    def clean_up(self, scope: Scope, proof: Proof) -> None:
+        """Nothing to remove: the record is the owner's."""
