@@ -27,7 +27,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from . import __version__
-from .errors import ArgumentError, Cancelled, HttpError, WaitTimeout
+from .errors import ArgumentError, Cancelled, HttpError, WaitTimeout, shown
 from .scope import NOTICE, Scope
 
 USER_AGENT = f"tossl/{__version__}"
@@ -104,7 +104,7 @@ class Route:
         for bundle in (self.ca_bundle, *map(os.environ.get, _BUNDLES)):
             if bundle:
                 if not Path(bundle).exists():
-                    raise ArgumentError("ca_bundle", f"there is no CA bundle {bundle!r}")
+                    raise ArgumentError("ca_bundle", f"there is no CA bundle {shown(bundle)}")
                 return bundle
         return True
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, shown
 from ..scope import Scope
 from ..wire import Reply
 from .client import Client
@@ -146,7 +146,7 @@ def _mailto(address: str, argument: str) -> str:
     local, _, domain = address.rpartition("@")
     bad = any(char.isspace() or not char.isprintable() or char in ',?<>"' for char in address)
     if bad or not local or not domain or "@" in local:
-        raise ArgumentError(argument, f"{argument} is not one mail address: {address[:100]!r}")
+        raise ArgumentError(argument, f"{argument} is not one mail address: {shown(address)}")
     return f"mailto:{address}"
 
 

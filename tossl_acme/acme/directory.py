@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ArgumentError, HttpError
+from ..errors import ArgumentError, HttpError, shown
 from ..wire import Reply, shown_url
 
 _REQUIRED = ("newNonce", "newAccount", "newOrder")
@@ -69,7 +69,7 @@ def directory_url(text: str) -> str:
             return ca.url
     if "://" not in text:
         names = ", ".join(ca.name for ca in PUBLIC_CAS)
-        raise ArgumentError("directory_url", f'"{text[:100]}" is neither an https URL nor a known CA ({names})')
+        raise ArgumentError("directory_url", f"{shown(text)} is neither an https URL nor a known CA ({names})")
     return check_url(text, "directory_url")
 
 
@@ -81,7 +81,7 @@ def check_url(url: str, argument: str) -> str:
     except ValueError:
         raise ArgumentError(argument, f"{argument} is not a URL") from None
     if parts.scheme != "https":
-        raise ArgumentError(argument, f"{argument} must be an https URL: {shown_url(url)}")
+        raise ArgumentError(argument, f"{argument} must be an https URL: {shown_url(url) if parts.netloc else shown(url)}")
     if not usable or any(char.isspace() or not char.isprintable() for char in url):
         raise ArgumentError(argument, f"{argument} is a URL without a usable host: {shown_url(url)}")
     return url

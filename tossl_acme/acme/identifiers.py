@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, shown
 
 _MOST_NAME = 253
 _MOST_LABEL = 63
@@ -93,8 +93,7 @@ def _ascii(base: str, name: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    shown = "".join(char if char.isprintable() else "?" for char in name)
-    return f'"{shown if len(shown) <= 80 else shown[:77] + "..."}"'
+    return shown(name)
 
 
 def _unusable(cause: str) -> ArgumentError:

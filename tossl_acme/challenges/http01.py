@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, shown
 from ..scope import Scope
 from .listener import Listener
 from .responders import Responders, Shown
@@ -58,14 +58,14 @@ class Webroot:
 
     def _check(self) -> None:
         if not self._root.is_dir():
-            raise ArgumentError("webroot", f"there is no folder {str(self._root)!r}")
+            raise ArgumentError("webroot", f"there is no folder {shown(str(self._root))}")
         deepest = self._root
         for part in _FOLDERS:
             if not (deepest / part).exists():
                 break
             deepest /= part
         if not deepest.is_dir() or not os.access(deepest, os.W_OK | os.X_OK):
-            raise ArgumentError("webroot", f"{str(deepest)!r} is not a folder that can be written to")
+            raise ArgumentError("webroot", f"{shown(str(deepest))} is not a folder that can be written to")
 
     def _write(self, proof: Proof) -> None:
         for attempts_left in reversed(range(10)):
@@ -260,4 +260,4 @@ def _about(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ArgumentError("webroot", f"cannot write to {str(folder)!r}: {error.strerror}") from None
+        raise ArgumentError("webroot", f"cannot write to {shown(str(folder))}: {error.strerror}") from None

@@ -23,7 +23,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from ..errors import ArgumentError, DnsError, WaitTimeout
+from ..errors import ArgumentError, DnsError, WaitTimeout, shown
 from ..scope import NOTICE, Scope
 from .names import normal_name
 
@@ -141,7 +141,7 @@ def parse_resolver(text: str) -> Server:
         host, port = match[1] or match[3], int(match[2] or match[4] or 53)
     valid = _is_address(host) if ":" in host else bool(re.fullmatch(r"[A-Za-z0-9_.-]{1,253}", host))
     if not valid or not 0 < port < 65536:
-        raise ArgumentError("resolvers", f"{text!r} is not a DNS server: host, host:port or [v6]:port is expected")
+        raise ArgumentError("resolvers", f"{shown(text)} is not a DNS server: host, host:port or [v6]:port is expected")
     return Server(host, port)
 
 

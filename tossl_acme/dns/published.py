@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from ..errors import ArgumentError, DnsError
+from ..errors import ArgumentError, DnsError, shown
 from ..scope import Scope
 from .names import is_validation_name, normal_name
 from .provider import Provider
@@ -38,7 +38,7 @@ class Published:
 def check_validation_name(fqdn: str) -> None:
     """Refuses a name that holds no ACME validation record."""
     if not is_validation_name(fqdn):
-        raise ArgumentError("record_name", f"{fqdn!r} is not the name of an ACME validation record")
+        raise ArgumentError("record_name", f"{shown(fqdn)} is not the name of an ACME validation record")
 
 
 def clean_name(scope: Scope, provider: Provider, fqdn: str, value: str | None, published: Published) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, shown
 from ...scope import Scope
 from .challenge import http01_solver
 from .shared import client_for, leading, provider_for, required
@@ -95,4 +95,4 @@ def _solver(
             required("provider", provider, "dns-01 needs a DNS provider"), api_key, zone_id, endpoint, ca_bundle, proxy
         )
         return Dns01(service, PropagationCheck(resolvers, propagation_timeout) if propagation_timeout > 0 else None)
-    raise ArgumentError("challenge", f"challenge must be http-01 or dns-01, not {challenge[:40]!r}")
+    raise ArgumentError("challenge", f"challenge must be http-01 or dns-01, not {shown(challenge)}")
