@@ -4,11 +4,12 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-TCL_DECLARE_MUTEX(starting)
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER; /* Tcl_Mutex is nothing unless TCL_THREADS is defined */
 
 /*
  * Tcl loads libraries with their symbols kept to themselves, but Python's extension modules expect to find
@@ -137,8 +138,10 @@ static int start(Tcl_Interp *interp)
 
 static void leaveThread(void *state)
 {
-    PyEval_RestoreThread(state);
-    PyGILState_Release(PyGILState_UNLOCKED);
+    if (!PyGILState_Check()) { /* else the process ends: see atExit */
+        PyEval_RestoreThread(state);
+        PyGILState_Release(PyGILState_UNLOCKED);
+    }
 }
 
 /* A thread keeps one Python thread state from its first use to its end: making one per call would cost more. */
@@ -154,9 +157,9 @@ int TosslStartPython(Tcl_Interp *interp)
 {
     int code;
 
-    Tcl_MutexLock(&starting);
+    pthread_mutex_lock(&starting);
     code = start(interp);
-    Tcl_MutexUnlock(&starting);
+    pthread_mutex_unlock(&starting);
     if (code == TCL_OK) {
         enterThread();
     }

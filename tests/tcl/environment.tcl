@@ -9,18 +9,21 @@ namespace eval environment {
         set packages [lindex [glob $tree/.venv/lib/python3*/site-packages] 0]
         set mine $folder/[string range $packages [string length $tree/.venv/] end]
         file mkdir $folder/bin $mine
-        file copy -force $tree/.venv/pyvenv.cfg $folder/pyvenv.cfg
-        file delete $folder/bin/python
-        file link -symbolic $folder/bin/python [file normalize $tree/.venv/bin/python]
-        set out [open $mine/probe.pth w]
-        puts $out [join [list $packages $tree $tree/tests/tcl/probe "import add_probe"] \n]
-        close $out
+        Write $mine/probe.pth [join [list $packages $tree $tree/tests/tcl/probe "import add_probe"] \n]
+        set python [exec readlink -f $tree/.venv/bin/python]
+        Write $folder/pyvenv.cfg "home = [file dirname $python]\ninclude-system-site-packages = false"
+        if {[catch {file readlink $folder/bin/python}]} {
+            file link -symbolic $folder/bin/python $python
+        }
         return $folder/bin/python
     }
 
-    # The words that start another such tclsh.
-    proc Tclsh {} {
-        return [list [info nameofexecutable]]
+    # Whole or not at all: test files may run at the same time.
+    proc Write {file text} {
+        set out [open $file.[pid] w]
+        puts $out $text
+        close $out
+        file rename -force $file.[pid] $file
     }
 }
 
