@@ -1,0 +1,20 @@
+#!/usr/bin/env tclsh
+# coroutine.tcl DIRECTORY NAMES ?OPTION VALUE ...?
+#
+# The same in a coroutine: it reads like a blocking script and blocks nobody.
+
+package require tossl
+
+set options [lassign $argv directory names]
+
+proc get {directory names options} {
+    foreach name $names {
+        tossl::acme::obtain_certificate $name -directory $directory {*}$options -command [info coroutine]
+        set certificate [tossl::job::result [yield]]
+        puts "$name: issued by [dict get $certificate issuer]"
+    }
+    set ::done 1
+}
+
+coroutine main get $directory $names $options
+vwait done
