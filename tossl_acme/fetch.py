@@ -155,6 +155,9 @@ def _without_user(parts: SplitResult) -> str:
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    if len({name.endswith(":") for name in headers}) > 1:
+        # "Name: some value" lines read as a dict: their words would become names.
+        raise ArgumentError("headers", "-headers must be a dict of header names and values")
     lines = {}
     for given, value in headers.items():
         name = given.removesuffix(":")

@@ -159,11 +159,16 @@ def test_body_is_bounded(site: Site, body: bytes, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_is_sent(site: Site) -> None:
-    sent = seen(fetched(f"{site.url}/p?q=1", headers={"X-A": "é  b ", "accept:": "text/plain"}, user_agent="me/1"))
+    sent = seen(fetched(f"{site.url}/p?q=1", headers={"X-A": "é  b ", "accept": "text/plain"}, user_agent="me/1"))
     assert sent["path"] == "/p?q=1"
     assert sent["user-agent"] == "me/1"
     assert sent["accept"] == "text/plain"
     assert sent["x-a"].encode("latin-1").decode() == "é  b"
+
+
+def test_header_lines_of_one_word_are_a_dict_too(site: Site) -> None:
+    sent = seen(fetched(site.url, headers={"Accept:": "text/plain", "X-A:": "b"}))
+    assert (sent["accept"], sent["x-a"]) == ("text/plain", "b")
 
 
 def test_user_agent(site: Site) -> None:
@@ -281,6 +286,13 @@ def test_proxy_of_the_environment(site: Site, other: Site, monkeypatch: pytest.M
     assert seen(fetched(f"{other.url}/y"))["path"] == "/y"
 
 
+def test_failures_have_the_same_details(site: Site) -> None:
+    failed = fetched(f"http://127.0.0.1:{free_port()}/", return_details=True)
+    assert failed.keys() == fetched(site.url, return_details=True).keys()
+    assert failed["error_message"].startswith("Server communication error: cannot connect to http://127.0.0.1:")
+    assert failed["error_kind"] == "connect"
+
+
 def test_nobody_there() -> None:
     result = fetched(f"http://127.0.0.1:{free_port()}/x?token={SECRET}")
     assert result["status_code"] == 0
@@ -377,6 +389,7 @@ BAD = [
     ("headers", {"X\r\nY": "b"}),
     ("headers", {"X Y": "b"}),
     ("headers", {"": "b"}),
+    ("headers", {"Authorization:": "Bearer", "t": "X-A:", "b": "c"}),
     ("headers", {"é": "b"}),
     ("headers", {"content-length": "5"}),
     ("headers", {"Transfer-Encoding": "chunked"}),

@@ -34,22 +34,23 @@ def get(
     from ..wire import USER_AGENT, Route, Web
 
     request = prepare(url, headers or {}, user_agent, auth, cookies)
-    route = Route(ca_bundle=ca_bundle, proxy=checked_proxy(proxy), verify=verify_ssl, user_agent=USER_AGENT)
-    web = Web(route)
+    web = Web(Route(ca_bundle=ca_bundle, proxy=checked_proxy(proxy), verify=verify_ssl, user_agent=USER_AGENT))
     began = time.monotonic()
+    details: dict[str, object] = {"url": request.url, **_NO_DETAILS}
     try:
         fetched = fetch(scope, web, request, follow_redirects)
         result = _answer(fetched)
-        more = _details(fetched, verify_ssl)
+        details |= _details(fetched, verify_ssl)
     except HttpError as error:
-        result, more = _failure(error.message), {"url": request.url, "error_kind": error.kind}
+        result = _failure(error.message)
+        details |= {"error_message": error.message, "error_kind": error.kind}
     except WaitTimeout as error:
-        result, more = _failure(error.message), {"url": request.url, "error_kind": "timeout"}
+        result = _failure(error.message)
+        details |= {"error_message": error.message, "error_kind": "timeout"}
     finally:
         web.close()
-    if return_details:
-        result |= more | {"request_time": round((time.monotonic() - began) * 1000)}
-    return result
+    details["request_time"] = round((time.monotonic() - began) * 1000)
+    return result | details if return_details else result
 
 
 def _answer(fetched: Fetched) -> dict[str, object]:
@@ -63,19 +64,30 @@ def _failure(message: str) -> dict[str, object]:
     return {"status_code": 0, "body": "", "headers": {}, "error_message": message}
 
 
+#: What a failure says of itself, so that a script finds the same keys in every result.
+_NO_DETAILS: dict[str, object] = {
+    "error_message": "",
+    "error_kind": "",
+    "redirect_count": 0,
+    "redirects": [],
+    "response_size": 0,
+    "content_type": "",
+    "http_version": "",
+    "ssl_info": "",
+}
+
+
 def _details(fetched: Fetched, verified: bool) -> dict[str, object]:
-    reply = fetched.reply
+    reply, urls = fetched.reply, fetched.urls
     tls = "verified" if verified else "not verified"
     return {
-        "error_message": "",
-        "error_kind": "",
-        "url": fetched.urls[-1],
-        "redirect_count": len(fetched.urls) - 1,
-        "redirects": list(fetched.urls[:-1]),
+        "url": urls[-1],
+        "redirect_count": len(urls) - 1,
+        "redirects": list(urls[:-1]),
         "response_size": len(reply.body),
         "content_type": reply.headers.get("Content-Type", ""),
         "http_version": reply.http_version,
-        "ssl_info": tls if fetched.urls[-1].startswith("https:") else "",
+        "ssl_info": tls if urls[-1].startswith("https:") else "",
     }
 
 
