@@ -6,13 +6,13 @@ in which thread carries it.
 
 from __future__ import annotations
 
-import threading
 import time
 
 from .errors import Cancelled, WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
 
 #: How soon a wait that cannot be woken (a socket read) notices that it was cancelled, in seconds.
@@ -35,15 +35,18 @@ class Scope:
     ) -> None:
         self.limit = limit
         self._deadline = deadline
-        self._cancelled = cancelled or threading.Event()
+        self._cancelled = cancelled
         self._listener = listener
 
     def begin(
         self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None
     ) -> Scope:
         """A running scope: its clock starts now. Without `limit` (seconds) this scope's own limit holds."""
+        import threading  # here, for it takes longer to import than the rest of what a script loads at first
+
         seconds = self.limit if limit is None else limit
-        return Scope(seconds, deadline=time.monotonic() + seconds, listener=listener)
+        deadline = time.monotonic() + seconds
+        return Scope(seconds, deadline=deadline, cancelled=threading.Event(), listener=listener)
 
     def narrowed(self, limit: float) -> Scope:
         """A part of this scope that may take `limit` seconds at most and never outlives it."""
@@ -54,15 +57,16 @@ class Scope:
 
     def for_cleanup(self, limit: float = 30.0) -> Scope:
         """A scope of its own for cleaning up, which must happen even when this one is over or cancelled."""
-        return Scope(limit, deadline=time.monotonic() + limit, listener=self._listener)
+        return Scope(limit).begin(listener=self._listener)
 
     def cancel(self) -> None:
-        """Ends every wait in this scope; safe from any thread."""
-        self._cancelled.set()
+        """Ends every wait in this scope once it runs; safe from any thread."""
+        if self._cancelled is not None:
+            self._cancelled.set()
 
     @property
     def is_cancelled(self) -> bool:
-        return self._cancelled.is_set()
+        return self._cancelled is not None and self._cancelled.is_set()
 
     def remaining(self) -> float:
         """Seconds left, never negative."""
@@ -72,14 +76,18 @@ class Scope:
 
     def check(self, what: str) -> None:
         """Raises Cancelled, or WaitTimeout(what), when this scope is over."""
-        if self._cancelled.is_set():
+        if self.is_cancelled:
             raise Cancelled
         if self.remaining() <= 0:
             raise WaitTimeout(what, f"timed out after {self.limit:g} s waiting for {what}")
 
     def sleep(self, seconds: float, what: str) -> None:
         """Waits, at most to the deadline; wakes at once when cancelled. Raises as check() does."""
-        self._cancelled.wait(min(seconds, self.remaining()))
+        pause = min(seconds, self.remaining())
+        if self._cancelled is None:
+            time.sleep(pause)
+        else:
+            self._cancelled.wait(pause)
         self.check(what)
 
     def pauses(self, what: str, first: float = 0.02, most: float = 5.0) -> Iterator[float]:
