@@ -166,6 +166,8 @@ def _parsed(block: Block) -> object:
         raise KeyFormatError("format", f"its {block.label} block holds no private key") from None
     if isinstance(key, rsa.RSAPrivateKey):
         _check_rsa(key)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        _check_ec(key)
     return key
 
 
@@ -185,6 +187,13 @@ def _check_rsa(key: rsa.RSAPrivateKey) -> None:
     )
     if not sound:
         raise KeyFormatError("format", "the numbers of the RSA key contradict each other")
+
+
+def _check_ec(key: ec.EllipticCurvePrivateKey) -> None:
+    """SEC1 and PKCS#8 hold the public key too, which older versions of the library take on trust."""
+    derived = ec.derive_private_key(key.private_numbers().private_value, key.curve)
+    if derived.public_key().public_numbers() != key.public_key().public_numbers():
+        raise KeyFormatError("format", "the private and the public part of the EC key contradict each other")
 
 
 def _usable(key: object) -> PrivateKey:
