@@ -138,7 +138,7 @@ def test_clients_that_speak_no_tls(responder: TlsResponder, capfd: pytest.Captur
     idle = [socket.create_connection(("127.0.0.1", responder.port), timeout=5) for _ in range(250)]
     before = time.monotonic()
     assert holds(shown(responder.port, ONE.domain)[0], ONE)
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 3
     for sock in idle:
         sock.close()
     assert capfd.readouterr() == ("", "")

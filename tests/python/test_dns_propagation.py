@@ -203,7 +203,7 @@ def test_silence_is_waited_out(scope: Scope) -> None:
         before = time.monotonic()
         with pytest.raises(WaitTimeout) as caught:
             PropagationCheck((server.address,), timeout=0.4).wait(scope, "_acme-challenge.example.com", ONE)
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 2
     assert "did not answer" in caught.value.message
 
 

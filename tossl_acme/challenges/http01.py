@@ -7,6 +7,7 @@ import os
 import re
 import selectors
 import socket
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,15 +58,17 @@ class Webroot:
                 self._made.pop()
 
     def _check(self) -> None:
-        if not self._root.is_dir():
-            raise ArgumentError("webroot", f"there is no folder {shown(str(self._root))}")
-        deepest = self._root
-        for part in _FOLDERS:
-            if not (deepest / part).exists():
-                break
-            deepest /= part
-        if not deepest.is_dir() or not os.access(deepest, os.W_OK | os.X_OK):
-            raise ArgumentError("webroot", f"{shown(str(deepest))} is not a folder that can be written to")
+        """Looks at the deepest folder that there is. Another order's clean-up may remove it at any moment."""
+        for folder in (self._folder, self._folder.parent, self._root):
+            try:
+                mode = folder.stat().st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if stat.S_ISDIR(mode) and os.access(folder, os.W_OK | os.X_OK):
+                return
+            if folder.exists():
+                raise ArgumentError("webroot", f"{str(folder)!r} is not a folder that can be written to")
+        raise ArgumentError("webroot", f"there is no folder {str(self._root)!r}")
 
     def _write(self, proof: Proof) -> None:
         for attempts_left in reversed(range(10)):

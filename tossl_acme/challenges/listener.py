@@ -195,7 +195,7 @@ def _unusable(port: int, host: str, error: OSError) -> ArgumentError:
     where = f"port {port} of {host}" if host else f"port {port}"
     reason = error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:
-        return ArgumentError("port", f"{where} is in use by another program")
+        return ArgumentError("port", f"{where} is in use already")
     if error.errno in (errno.EACCES, errno.EPERM):
         return ArgumentError("port", f"{where} is not permitted: {reason} (ports below 1024 need a privilege)")
     if error.errno == errno.EADDRNOTAVAIL:

@@ -14,6 +14,7 @@ from ..wire import Reply, Web
 CREATING = "Failed to create DNS record"
 DELETING = "Failed to delete DNS record"
 
+_WHAT = "provider"
 _ATTEMPTS = 5
 _LONGEST_TEXT = 300
 
@@ -32,19 +33,19 @@ def exchange(
     doubling to 5 s. What the last attempt brought is returned or raised.
     """
     attempts_left = _ATTEMPTS
-    for pause in scope.pauses("DNS provider", first=0.25):
+    for pause in scope.pauses(_WHAT, first=0.25):
         attempts_left -= 1
         try:
             reply = web.exchange(scope, method, url, headers=headers, data=data)
         except HttpError as error:
-            if not attempts_left or error.kind not in ("connect", "reset"):
+            if not attempts_left or error.kind not in ("connect", "reset") or pause >= scope.remaining():
                 raise
         else:
             pause = _retry_after(reply, pause)
             if not attempts_left or not _is_passing(reply.status) or pause >= scope.remaining():
                 return reply
         scope.tell("dns_retry", seconds=pause)
-        scope.sleep(pause, "DNS provider")
+        scope.sleep(pause, _WHAT)
     raise AssertionError("pauses() ended")
 
 

@@ -7,7 +7,10 @@ import threading
 from ..errors import ArgumentError, DnsError, shown
 from ..scope import Scope
 from .names import is_validation_name, normal_name
-from .provider import Provider
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .provider import Provider
 
 
 class Published:
