@@ -81,7 +81,8 @@ def check_url(url: str, argument: str) -> str:
     except ValueError:
         raise ArgumentError(argument, f"{argument} is not a URL") from None
     if parts.scheme != "https":
-        raise ArgumentError(argument, f"{argument} must be an https URL: {shown_url(url) if parts.netloc else shown(url)}")
+        given = shown_url(url) if parts.netloc else shown(url)
+        raise ArgumentError(argument, f"{argument} must be an https URL: {given}")
     if not usable or any(char.isspace() or not char.isprintable() for char in url):
         raise ArgumentError(argument, f"{argument} is a URL without a usable host: {shown_url(url)}")
     return url
