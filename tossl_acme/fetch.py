@@ -144,7 +144,7 @@ def _split(url: str) -> SplitResult:
     if _SPACE.search(url) or not url.isprintable():
         raise ArgumentError("url", "the URL has white space or control characters in it")
     if parts.scheme not in ("http", "https"):
-        raise ArgumentError("url", f"the URL must begin with http:// or https://, not {parts.scheme[:20]!r}")
+        raise ArgumentError("url", "the URL must begin with http:// or https://")
     if not usable:
         raise ArgumentError("url", "the URL has no host")
     return parts

@@ -9,7 +9,8 @@ from ..scope import Scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..fetch import Fetched
+    from ..fetch import Fetched, Request
+    from ..wire import Web
 
 
 def get(
@@ -30,27 +31,31 @@ def get(
 
     Errors: TOSSL VALUE url|headers|user_agent|proxy|ca_bundle|auth|cookies, TOSSL CANCELLED.
     """
-    from ..fetch import checked_proxy, fetch, prepare
+    from ..fetch import checked_proxy, prepare
     from ..wire import USER_AGENT, Route, Web
 
     request = prepare(url, headers or {}, user_agent, auth, cookies)
     web = Web(Route(ca_bundle=ca_bundle, proxy=checked_proxy(proxy), verify=verify_ssl, user_agent=USER_AGENT))
     began = time.monotonic()
-    details: dict[str, object] = {"url": request.url, **_NO_DETAILS}
-    try:
-        fetched = fetch(scope, web, request, follow_redirects)
-        result = _answer(fetched)
-        details |= _details(fetched, verify_ssl)
-    except HttpError as error:
-        result = _failure(error.message)
-        details |= {"error_message": error.message, "error_kind": error.kind}
-    except WaitTimeout as error:
-        result = _failure(error.message)
-        details |= {"error_message": error.message, "error_kind": "timeout"}
-    finally:
-        web.close()
+    result, details = _fetched(scope, web, request, follow_redirects)
     details["request_time"] = round((time.monotonic() - began) * 1000)
     return result | details if return_details else result
+
+
+def _fetched(scope: Scope, web: Web, request: Request, follow: bool) -> tuple[dict[str, object], dict[str, object]]:
+    """The result and its details, of an answer or of a failure."""
+    from ..fetch import fetch
+
+    details: dict[str, object] = {"url": request.url, **_NO_DETAILS}
+    try:
+        fetched = fetch(scope, web, request, follow)
+        return _answer(fetched), details | _details(fetched, web.route.verify)
+    except HttpError as error:
+        return _failure(error.message), details | {"error_message": error.message, "error_kind": error.kind}
+    except WaitTimeout as error:
+        return _failure(error.message), details | {"error_message": error.message, "error_kind": "timeout"}
+    finally:
+        web.close()
 
 
 def _answer(fetched: Fetched) -> dict[str, object]:
