@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ArgumentError, shown
+from ..errors import AcmeError, ArgumentError, TosslError, shown
 from ..scope import Scope
-from ..wire import Reply
+from ..wire import Reply, shown_url
 from .client import Client
 from .encoding import b64url_bytes
 from .jws import AccountKey, hmac_signed
@@ -67,8 +67,11 @@ def new_account(
     directory = client.directory(scope)
     url = directory.where("newAccount")
     if directory.needs_eab and binding is None:
-        raise ArgumentError("eab_kid", f"{directory.url} requires an external account binding (eab_kid, eab_hmac_key)")
-    payload: dict[str, object] = {"termsOfServiceAgreed": agree_tos}
+        raise unbound(directory.url)
+    if directory.terms_of_service and not agree_tos:
+        text = f"the CA takes no account that does not agree to its terms of service: {directory.terms_of_service}"
+        raise ArgumentError("agree_tos", text)
+    payload: dict[str, object] = {"termsOfServiceAgreed": True} if agree_tos else {}
     if contact:
         payload["contact"] = list(contact)
     if binding:
@@ -82,12 +85,34 @@ def new_account(
     return account
 
 
+def unbound(url: str) -> ArgumentError:
+    """What is raised for a new account at a CA that takes none without an external binding."""
+    return ArgumentError(
+        "eab_kid", f"{shown_url(url)} takes no new account without an external account binding (eab_kid, eab_hmac_key)"
+    )
+
+
 def ensure_account(
-    client: Client, scope: Scope, contact: Sequence[str], binding: ExternalBinding | None = None
+    client: Client,
+    scope: Scope,
+    contact: Sequence[str],
+    *,
+    agree_tos: bool = True,
+    binding: ExternalBinding | None = None,
 ) -> None:
-    """new_account(), unless this process knows already that the account is there with these contacts: no request."""
-    if not client.has_account(tuple(contact)):
-        new_account(client, scope, contact, binding=binding)
+    """new_account(), unless this process knows already that the account is there with these contacts: no request.
+
+    Where a binding is wanted and none given, the account that the key has already will do.
+    """
+    if client.has_account(tuple(contact)):
+        return
+    if binding is None and client.directory(scope).needs_eab:
+        try:
+            client.account_url(scope)
+        except AcmeError as error:
+            raise unbound(client.server.url) if error.kind == "accountDoesNotExist" else error from None
+    else:
+        new_account(client, scope, contact, agree_tos=agree_tos, binding=binding)
 
 
 def get_account(client: Client, scope: Scope) -> Account:
@@ -120,15 +145,27 @@ def change_key(client: Client, scope: Scope, new_key: AccountKey) -> str:
     inner = new_key.sign(
         {"alg": new_key.alg, "jwk": new_key.jwk, "url": url}, {"account": account, "oldKey": client.key.jwk}
     )
-    client.post(scope, url, inner)
+    try:
+        client.post(scope, url, inner)
+    except TosslError:
+        # Where the answer to the first attempt was lost, the second one is refused: the old key is unknown by then.
+        if _account_of(client, scope, new_key) != account:
+            raise
     client.forget_account()
     return account
 
 
-def list_orders(client: Client, scope: Scope) -> list[str]:
-    """The URLs of the account's orders, over all pages (section 7.1.2.1)."""
+def _account_of(client: Client, scope: Scope, key: AccountKey) -> str:
+    try:
+        return Client(client.server, key).account_url(scope)
+    except TosslError:
+        return ""
+
+
+def list_orders(client: Client, scope: Scope, most: int) -> list[str]:
+    """The URLs of the account's orders, over all pages, `most` at most (section 7.1.2.1)."""
     account = get_account(client, scope)
-    return read_order_urls(client, scope, account.raw.get("orders"), account.url)
+    return read_order_urls(client, scope, account.raw.get("orders"), account.url, most)
 
 
 def contact_urls(email: str, contact: Sequence[str] = ()) -> tuple[str, ...]:

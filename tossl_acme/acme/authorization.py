@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import AcmeError
+from ..errors import AcmeError, ArgumentError
 from ..scope import Scope
 from ..wire import Reply
 from .client import Client, expect_text, location
@@ -43,8 +43,8 @@ class Authorization:
     retry_after: float | None = None
 
     def challenge(self, kind: str) -> Challenge | None:
-        """The challenge of this type, None where the CA does not offer it."""
-        return next((challenge for challenge in self.challenges if challenge.type == kind), None)
+        """The challenge of this type, None where the CA does not offer it (or not in a way that can be answered)."""
+        return next((challenge for challenge in self.challenges if challenge.type == kind and challenge.url), None)
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -62,7 +62,9 @@ def get_authorization(client: Client, scope: Scope, url: str) -> Authorization:
 
 
 def new_authorization(client: Client, scope: Scope, identifier: Identifier) -> Authorization:
-    """Pre-authorization (section 7.4.1), where the CA offers newAuthz."""
+    """Pre-authorization (section 7.4.1), where the CA offers newAuthz; ArgumentError "domain" for a wildcard."""
+    if identifier.value.startswith("*."):
+        raise ArgumentError("domain", "a wildcard cannot be authorized in advance (RFC 8555 section 7.4.1)")
     url = client.directory(scope).where("newAuthz")
     reply = client.post(scope, url, {"identifier": identifier.as_json()}, accept=(200, 201))
     return _read_authorization(reply, location(reply, "authorization"))
@@ -108,10 +110,12 @@ def refusal(authorization: Authorization) -> AcmeError:
 
 
 def read_challenge(document: Mapping[str, Any], at: str) -> Challenge:
+    """A challenge; one without a URL, of a type that nobody here answers, is kept for what it says."""
     token = document.get("token")
+    url = document.get("url")
     return Challenge(
         type=str(document.get("type", "")),
-        url=server_url(document.get("url"), "challenge URL", at),
+        url=server_url(url, "challenge URL", at) if url else "",
         token=token if isinstance(token, str) else "",
         status=str(document.get("status", "pending")),
         raw=document,

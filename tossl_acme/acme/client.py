@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin
 
 from ..errors import AcmeError, HttpError, TosslError
 from ..scope import Scope
 from ..wire import Reply, shown_url
 from .directory import Directory, server_url
 from .jws import AccountKey
-from .problem import problem_error, retry_after
-from .server import Server
+from .patience import Patience
+from .problem import problem_error
+from .server import LANGUAGE, Server
 
 #: A bad nonce costs one more request; even a CA that refuses every second one is outlasted.
 _BAD_NONCE_RETRIES = 30
-#: 5xx and connection loss: these pauses in seconds, then the error is the caller's.
-_FAILURE_PAUSES = (0.1, 0.2, 0.4, 0.8)
-_HEADERS = {"Content-Type": "application/jose+json", "Accept-Language": "en"}
+_HEADERS = {"Content-Type": "application/jose+json", **LANGUAGE}
 
 
 @dataclass(frozen=True)
@@ -79,56 +79,52 @@ class Client:
         account's kid: the account key itself for newAccount, a certificate's key for revokeCert.
         """
         request = _Request(url, payload, signer, media_type)
-        pauses = list(_FAILURE_PAUSES)
+        patience = Patience(scope)
         nonce_retries = _BAD_NONCE_RETRIES
         while True:
-            error, wanted_pause = self._attempt(scope, request, accept)
-            if isinstance(error, Reply):
-                return error
-            if _is_bad_nonce(error) and nonce_retries:
+            # What signing itself has to ask for (a nonce, the account's URL) has a patience of its own.
+            body = self._signed(scope, request)
+            try:
+                reply = self._send(scope, request, body)
+            except HttpError as error:
+                if not patience.pause(error):
+                    raise
+                continue
+            if reply.status in accept:
+                return reply
+            refused = self._refusal(reply)
+            if isinstance(refused, AcmeError) and refused.kind == "badNonce" and nonce_retries:
                 nonce_retries -= 1
-            elif wanted_pause is not None and pauses and (pause := max(wanted_pause, pauses[0])) < scope.remaining():
-                pauses.pop(0)
-                scope.sleep(pause, "request")
-            else:
-                raise error
+            elif not patience.pause(reply):
+                raise refused
 
     def post_as_get(self, scope: Scope, url: str, media_type: str = "") -> Reply:
         """RFC 8555 section 6.3."""
         return self.post(scope, url, None, media_type=media_type)
 
-    def _attempt(
-        self, scope: Scope, request: _Request, accept: tuple[int, ...]
-    ) -> tuple[Reply | TosslError, float | None]:
-        """An accepted reply, or an error and the least pause after which another attempt makes sense."""
-        try:
-            reply = self._send(scope, request)
-        except HttpError as error:
-            return error, 0.0 if error.kind in ("reset", "connect") else None
-        if reply.status in accept:
-            return reply, None
+    def _refusal(self, reply: Reply) -> TosslError:
         refused = problem_error(reply)
         if isinstance(refused, AcmeError) and refused.kind == "accountDoesNotExist":
             self.forget_account()
-        return refused, (retry_after(reply.headers) or 0.0) if reply.status >= 500 else None
+        return refused
 
-    def _send(self, scope: Scope, request: _Request) -> Reply:
+    def _send(self, scope: Scope, request: _Request, body: bytes) -> Reply:
         headers = _HEADERS | ({"Accept": request.media_type} if request.media_type else {})
-        body = json.dumps(self._signed(scope, request)).encode("ascii")
         reply = self.server.web.exchange(scope, "POST", request.url, headers=headers, data=body)
         self.server.keep_nonce(reply)
         return reply
 
-    def _signed(self, scope: Scope, request: _Request) -> dict[str, str]:
+    def _signed(self, scope: Scope, request: _Request) -> bytes:
         signer = request.signer or self.key
         who: dict[str, Any] = {"jwk": signer.jwk} if request.signer else {"kid": self.account_url(scope)}
         protected = {"alg": signer.alg, **who, "nonce": self.server.nonce(scope), "url": request.url}
-        return signer.sign(protected, request.payload)
+        return json.dumps(signer.sign(protected, request.payload)).encode("ascii")
 
 
 def location(reply: Reply, what: str) -> str:
-    """The URL of the object that an answer created."""
-    return server_url(reply.headers.get("Location"), f"{what} URL", reply.url)
+    """The URL of the object that an answer created; a relative one is the answer's own (RFC 9110 section 10.2.2)."""
+    named = reply.headers.get("Location")
+    return server_url(urljoin(reply.url, named) if named else None, f"{what} URL", reply.url)
 
 
 def expect_text(value: Any, name: str, reply: Reply) -> str:
@@ -136,7 +132,3 @@ def expect_text(value: Any, name: str, reply: Reply) -> str:
     if not isinstance(value, str) or not value:
         raise HttpError("malformed", f"{shown_url(reply.url)} answered without a usable {name}")
     return value
-
-
-def _is_bad_nonce(error: TosslError) -> bool:
-    return isinstance(error, AcmeError) and error.kind == "badNonce"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ArgumentError, HttpError, shown
+from ..errors import AcmeError, ArgumentError, HttpError, shown
 from ..wire import Reply, shown_url
+from .problem import problem_error
 
 _REQUIRED = ("newNonce", "newAccount", "newOrder")
 _KNOWN = (*_REQUIRED, "newAuthz", "revokeCert", "keyChange", "renewalInfo")
@@ -47,10 +48,22 @@ class Directory:
     needs_eab: bool = False
 
     def where(self, resource: str) -> str:
-        """The URL of a resource; HttpError "malformed" naming it when the CA does not offer it."""
+        """The URL of a resource; AcmeError "notOffered" naming it when the CA does not offer it."""
         if resource not in self.urls:
-            raise HttpError("malformed", f"{shown_url(self.url)} does not offer {resource}")
+            raise AcmeError(f"{shown_url(self.url)} does not offer {resource}", "notOffered", 0)
         return self.urls[resource]
+
+    @property
+    def terms_of_service(self) -> str:
+        """Where the terms are that a new account agrees to; empty where the CA has none."""
+        terms = self.meta.get("termsOfService")
+        return terms if isinstance(terms, str) else ""
+
+    @property
+    def caa_identities(self) -> list[str]:
+        """The names by which the CA knows itself in CAA records (RFC 8659)."""
+        names = self.meta.get("caaIdentities")
+        return [str(name) for name in names] if isinstance(names, list) else []
 
     @property
     def profiles(self) -> Mapping[str, str]:
@@ -71,6 +84,11 @@ def directory_url(text: str) -> str:
         names = ", ".join(ca.name for ca in PUBLIC_CAS)
         raise ArgumentError("directory_url", f"{shown(text)} is neither an https URL nor a known CA ({names})")
     return check_url(text, "directory_url")
+
+
+def needs_binding(url: str) -> bool:
+    """Whether this directory is known, without a request, to want an external account binding for a new account."""
+    return any(ca.url == url and ca.needs_eab for ca in PUBLIC_CAS)
 
 
 def check_url(url: str, argument: str) -> str:
@@ -99,19 +117,18 @@ def server_url(value: Any, what: str, at: str) -> str:
 def read_directory(reply: Reply) -> Directory:
     """The directory in an answer. Raises HttpError when it is none."""
     if reply.status != 200:
-        raise HttpError("status", f"{shown_url(reply.url)} answered {reply.status}, which is no ACME directory")
+        raise problem_error(reply)
     document = reply.json_object()
     missing = [name for name in _REQUIRED if name not in document]
     if missing:
         raise HttpError("malformed", f"{shown_url(reply.url)} is no ACME directory: it lacks {', '.join(missing)}")
     meta = document.get("meta")
-    needs_eab = any(ca.url == reply.url and ca.needs_eab for ca in PUBLIC_CAS)
     return Directory(
         url=reply.url,
         urls={name: server_url(document[name], name, reply.url) for name in _KNOWN if document.get(name)}
         | _unknown_urls(document),
         meta=meta if isinstance(meta, dict) else {},
-        needs_eab=needs_eab or (isinstance(meta, dict) and meta.get("externalAccountRequired") is True),
+        needs_eab=needs_binding(reply.url) or (isinstance(meta, dict) and meta.get("externalAccountRequired") is True),
     )
 
 

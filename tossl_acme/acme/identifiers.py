@@ -49,7 +49,8 @@ def _identifier(name: str) -> Identifier:
     if any(char.isspace() or not char.isprintable() for char in name):
         raise _unusable(f"{_quoted(name)} has white space or a control character in it")
     try:
-        return Identifier("ip", str(ipaddress.ip_address(name)))
+        # "fe80::1%eth0" is an address with a zone, which means nothing elsewhere; it fails as a name.
+        return Identifier("ip", str(ipaddress.ip_address(name if "%" not in name else "")))
     except ValueError:
         return Identifier("dns", _dns_name(name))
 
@@ -65,6 +66,8 @@ def _dns_name(name: str) -> str:
         raise _unusable(f"{_quoted(name)} is longer than {_MOST_NAME} characters")
     for label in labels:
         _check_label(label, name)
+    if labels[-1].isdigit():
+        raise _unusable(f"{_quoted(name)} ends with a number, which is neither a domain name nor an IP address")
     if wildcard and len(labels) < 2:
         raise _unusable(f"{_quoted(name)}: a wildcard needs a domain below it")
     return f"*.{ascii_name}" if wildcard else ascii_name

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from ..errors import KeyFormatError
-from ..pki.keys import PrivateKey, load_private_key
+from ..pki.keys import PrivateKey, load_private_key, public_der
 from .encoding import b64url, b64url_json
 
 _CURVES: dict[str, tuple[str, str, type[hashes.HashAlgorithm]]] = {
@@ -34,6 +34,11 @@ class AccountKey:
     def from_pem(cls, pem: str) -> AccountKey:
         """Reads PKCS#8, PKCS#1 or SEC1 PEM; KeyFormatError says why a text is no usable account key."""
         return cls(load_private_key(pem))
+
+    @property
+    def spki(self) -> bytes:
+        """The public key as SubjectPublicKeyInfo in DER: what it is compared with other keys by."""
+        return public_der(self._key)
 
     def __repr__(self) -> str:
         return f"AccountKey({self.alg} {self.thumbprint})"

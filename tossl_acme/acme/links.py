@@ -1,27 +1,37 @@
-"""Link headers (RFC 8288), as far as ACME uses them: rel="next", "alternate", "up"."""
+"""Link headers (RFC 8288), as far as ACME uses them: rel="next", "alternate", "terms-of-service"."""
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urljoin
-
-from requests.utils import parse_header_links
 
 from ..errors import ArgumentError
 from ..wire import Reply
 from .directory import check_url
 
-#: No CA offers more chains than this, and no account has more pages worth reading.
+#: No CA offers more chains than this.
 MOST_LINKS = 20
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PARAMETER = re.compile(rf';\s*([\w*!#$&+.^`|~-]+)\s*(?:=\s*({_QUOTED}|[^",;\s]*))?\s*')
+_LINK = re.compile(rf"<([^>]*)>\s*((?:{_PARAMETER.pattern})*)")
 
 
 def links(reply: Reply, rel: str) -> list[str]:
     """The https URLs linked with this relation, in order, resolved against the answer's own; others are ignored."""
     found = []
-    for link in parse_header_links(reply.headers.get("Link", "")):
-        url = urljoin(reply.url, str(link.get("url", "")).strip())
-        if rel in str(link.get("rel", "")).lower().split() and _usable(url):
+    for link in _LINK.finditer(reply.headers.get("Link", "")):
+        url = urljoin(reply.url, link[1].strip())
+        if rel in _relations(link[2]) and _usable(url):
             found.append(url)
     return list(dict.fromkeys(found))[:MOST_LINKS]
+
+
+def _relations(parameters: str) -> list[str]:
+    """The relation types of a link; only its first `rel` counts (RFC 8288 section 3.3)."""
+    for name, value in _PARAMETER.findall(parameters):
+        if name.lower() == "rel":
+            return str(value).strip('"').lower().split()
+    return []
 
 
 def _usable(url: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,6 +58,31 @@ class OrderTerms:
         return {name: value for name, value in named.items() if value}
 
 
+def time_text(text: str, argument: str) -> str:
+    """A time as orders say it (RFC 3339, UTC), from epoch seconds or RFC 3339; empty for none. ArgumentError."""
+    if not text:
+        return ""
+    try:
+        moment = (
+            datetime.datetime.fromtimestamp(int(text), datetime.UTC)
+            if text.isascii() and text.isdigit()
+            else datetime.datetime.fromisoformat(text)
+        )
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        shape = "epoch seconds or an RFC 3339 time such as 2026-01-31T12:00:00Z"
+        raise ArgumentError(argument, f"{argument} must be {shape}") from None
+
+
+def replaced_id(text: str) -> str:
+    """A certID (RFC 9773 section 4.1) as it is, if it looks like one. ArgumentError "replaces"."""
+    if text and not re.fullmatch(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", text):
+        raise ArgumentError("replaces", "replaces must be a certificate in PEM or its certID (RFC 9773 section 4.1)")
+    return text
+
+
 def new_order(
     client: Client, scope: Scope, identifiers: Sequence[Identifier], terms: OrderTerms | None = None
 ) -> Order:
@@ -72,12 +99,12 @@ def new_order(
     payload = {"identifiers": [identifier.as_json() for identifier in identifiers], **terms.as_json()}
     url = directory.where("newOrder")
     try:
-        reply = client.post(scope, url, payload, accept=(201,))
+        reply = client.post(scope, url, payload, accept=(200, 201))
     except AcmeError as error:
         if not terms.replaces or not _refuses_replaces(error):
             raise
         del payload["replaces"]
-        reply = client.post(scope, url, payload, accept=(201,))
+        reply = client.post(scope, url, payload, accept=(200, 201))
     order = _read_order(reply, location(reply, "order"))
     scope.tell("order", url=order.url, status=order.status)
     return order

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import HttpError
+from ..errors import AcmeError
 from ..scope import Scope
 from ..wire import shown_url
 from .client import Client
 from .directory import server_url
 from .links import links
 
-_MOST_PAGES = 100
+#: An account with more pages than this is a mistake, or a trap.
+_MOST_PAGES = 1000
 
 
-def read_order_urls(client: Client, scope: Scope, first: Any, at: str) -> list[str]:
-    """All order URLs, page by page as the CA links them; bounded, and a page is read once."""
+def read_order_urls(client: Client, scope: Scope, first: Any, at: str, most: int) -> list[str]:
+    """The first `most` order URLs, page by page as the CA links them; a page is read once."""
     if not first:
-        raise HttpError("malformed", f"{shown_url(at)} does not offer a list of orders")
+        raise AcmeError(f"the CA does not offer a list of orders: {shown_url(at)} has none", "notOffered", 0)
     found: dict[str, None] = {}
     seen: set[str] = set()
     page = server_url(first, "orders URL", at)
-    while page and page not in seen and len(seen) < _MOST_PAGES:
+    while page and page not in seen and len(seen) < _MOST_PAGES and len(found) < most:
         seen.add(page)
         reply = client.post_as_get(scope, page)
         orders = reply.json_object().get("orders")
-        found |= dict.fromkeys(server_url(url, "order URL", page) for url in orders or () if isinstance(orders, list))
+        listed = orders if isinstance(orders, list) else []
+        found |= dict.fromkeys(server_url(url, "order URL", page) for url in listed)
         page = next(iter(links(reply, "next")), "")
-    return list(found)
+    return list(found)[:most]

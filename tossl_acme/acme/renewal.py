@@ -41,9 +41,9 @@ class RenewalInfo:
 
 
 def renewal_info(server: Server, scope: Scope, cert_id: str) -> RenewalInfo:
-    """The suggested window for a certID (section 4.2), with a random time in it; HttpError where there is no ARI."""
+    """The suggested window for a certID (section 4.2), with a random time in it; AcmeError "notOffered" where there is no ARI."""
     base = server.directory(scope).where("renewalInfo").rstrip("/")
-    reply = server.web.exchange(scope, "GET", f"{base}/{cert_id}", redirects=5)
+    reply = server.fetch(scope, "GET", f"{base}/{cert_id}")
     if reply.status != 200:
         raise problem_error(reply)
     document = reply.json_object()

@@ -9,6 +9,7 @@ from ..errors import HttpError
 from ..scope import Scope
 from ..wire import Reply, Web
 from .directory import Directory, read_directory
+from .patience import patiently
 from .problem import problem_error
 
 #: Seconds after which the directory is read again.
@@ -16,6 +17,8 @@ _DIRECTORY_AGE = 3600.0
 #: Nonces beyond this number are older than a CA would remember.
 _MOST_NONCES = 64
 _MOST_REDIRECTS = 5
+#: Error texts are mixed with this package's own (RFC 8555 section 6.1).
+LANGUAGE = {"Accept-Language": "en"}
 
 
 class Server:
@@ -34,8 +37,7 @@ class Server:
         """RFC 8555 section 7.1.1; one request where it is not known yet."""
         known = self._directory
         if known is None or time.monotonic() - known[0] > _DIRECTORY_AGE:
-            reply = self.web.exchange(scope, "GET", self.url, redirects=_MOST_REDIRECTS)
-            self.keep_nonce(reply)
+            reply = self.fetch(scope, "GET", self.url)
             known = self._directory = (time.monotonic(), read_directory(reply))
         return known[1]
 
@@ -45,14 +47,23 @@ class Server:
             return self._nonces.pop()
         except IndexError:
             pass
-        reply = self.web.exchange(scope, "HEAD", self.directory(scope).where("newNonce"))
+        reply = self.fetch(scope, "HEAD", self.directory(scope).where("newNonce"))
         if reply.status not in (200, 204):
             raise problem_error(reply)
-        self.keep_nonce(reply)
         try:
             return self._nonces.pop()
         except IndexError:
             raise HttpError("malformed", "newNonce answered without a Replay-Nonce") from None
+
+    def fetch(self, scope: Scope, method: str, url: str) -> Reply:
+        """An answer to a request without signature, asked again where that helps; the caller looks at its status."""
+
+        def send() -> Reply:
+            reply = self.web.exchange(scope, method, url, headers=LANGUAGE, redirects=_MOST_REDIRECTS)
+            self.keep_nonce(reply)
+            return reply
+
+        return patiently(scope, send)
 
     def keep_nonce(self, reply: Reply) -> None:
         """Every answer's nonce is kept, an error's too (RFC 8555 section 6.5)."""

@@ -1,0 +1,53 @@
+"""How often and how soon a request is sent again when it was not answered, or with 5xx."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import HttpError
+from ..scope import Scope
+from ..wire import Reply
+from .problem import retry_after
+
+#: These pauses in seconds, then the error is the caller's.
+_PAUSES = (0.1, 0.2, 0.4, 0.8)
+
+
+class Patience:
+    """The pauses that are left to one request; the CA's Retry-After makes them longer, the scope ends them."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._pauses = list(_PAUSES)
+
+    def pause(self, failure: HttpError | Reply) -> bool:
+        """Waits before another attempt; False where none makes sense, or no time is left for it."""
+        wanted = _wanted_pause(failure)
+        if wanted is None or not self._pauses:
+            return False
+        seconds = max(wanted, self._pauses.pop(0))
+        if seconds >= self._scope.remaining():
+            return False
+        self._scope.sleep(seconds, "request")
+        return True
+
+
+def patiently(scope: Scope, send: Callable[[], Reply]) -> Reply:
+    """The answer to a request that may be sent again as it is: a GET or HEAD."""
+    patience = Patience(scope)
+    while True:
+        try:
+            reply = send()
+        except HttpError as error:
+            if not patience.pause(error):
+                raise
+        else:
+            if not patience.pause(reply):
+                return reply
+
+
+def _wanted_pause(failure: HttpError | Reply) -> float | None:
+    """The least pause after which another attempt makes sense; None where it makes none."""
+    if isinstance(failure, HttpError):
+        return 0.0 if failure.kind in ("reset", "connect") else None
+    return (retry_after(failure.headers) or 0.0) if failure.status >= 500 else None
