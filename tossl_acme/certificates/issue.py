@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..acme.certificate import Download, alternate_chains, download_certificate
 from ..acme.client import Client
 from ..acme.identifiers import Identifier
 from ..acme.order import Order, OrderTerms, finalize_order, new_order, wait_issued, wait_order
-from ..challenges.solver import Solver
-from ..errors import AcmeError
+from ..errors import AcmeError, TosslError
 from ..pki.chain import Chain, check_chain, issuer_names, read_chain
+from ..pki.names import Name
 from ..scope import Scope
-from .prove import prove
+from .prove import Choice, give_up, prove
+from .request import Request
+
+#: Seconds that deactivating the rest of a failed order may take.
+_GIVING_UP = 10.0
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a certificate shall hold: the names, and a CSR (DER) for them with its public key (SPKI DER)."""
+    """What a certificate shall hold: the names, and the request for them."""
 
     identifiers: tuple[Identifier, ...]
-    csr: bytes = field(repr=False)
-    spki: bytes = field(repr=False)
+    request: Request
     terms: OrderTerms = field(default_factory=OrderTerms)
     preferred_chain: str = ""
 
     @property
-    def names(self) -> list[tuple[str, str]]:
+    def names(self) -> list[Name]:
         return [(identifier.type, identifier.value) for identifier in self.identifiers]
 
 
-def issue(client: Client, scope: Scope, wanted: Wanted, solvers: Sequence[Solver]) -> Chain:
-    """Places the order, proves its names and returns the certificate, checked against what was wanted."""
+def issue(client: Client, scope: Scope, wanted: Wanted, choice: Choice) -> Chain:
+    """Places the order, proves its names and returns the certificate, checked against what was wanted.
+
+    Where a name cannot be proven, what is still pending of the order is deactivated.
+    """
     order = new_order(client, scope, wanted.identifiers, wanted.terms)
     if order.status == "pending":
-        prove(client, scope, order, solvers)
+        try:
+            prove(client, scope, order, choice)
+        except TosslError:
+            give_up(client, scope.for_cleanup(_GIVING_UP), order)
+            raise
     return complete(client, scope, order, wanted)
 
 
@@ -46,16 +55,16 @@ def complete(client: Client, scope: Scope, order: Order, wanted: Wanted) -> Chai
     """
     if order.status != "valid":
         try:
-            order = finalize_order(client, scope, order, wanted.csr)
+            order = finalize_order(client, scope, order, wanted.request.csr)
         except AcmeError as error:
             if error.kind != "orderNotReady":
                 raise
             order = wait_order(client, scope, order.url)
             if order.status == "ready":
-                order = finalize_order(client, scope, order, wanted.csr)
+                order = finalize_order(client, scope, order, wanted.request.csr)
         order = wait_issued(client, scope, order)
     chain = _chosen(client, scope, download_certificate(client, scope, order.certificate), wanted.preferred_chain)
-    check_chain(chain, wanted.names, wanted.spki)
+    check_chain(chain, wanted.names, wanted.request.spki)
     scope.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
     return chain
 

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ..acme.account import ensure_account
+from ..acme.account import ExternalBinding, ensure_account
 from ..acme.client import Client
 from ..acme.identifiers import Identifier
+from ..acme.jws import AccountKey
 from ..acme.order import OrderTerms
-from ..challenges.solver import Solver
-from ..errors import ArgumentError
 from ..pki.chain import Chain
-from ..pki.csr import build_csr
-from ..pki.keys import PrivateKey, generate_private_key, load_private_key, private_pem, public_der
+from ..pki.csr import Csr
+from ..pki.keys import PrivateKey, generate_private_key, private_pem
 from ..scope import Scope
 from .issue import Wanted, issue
+from .prove import Choice
+from .request import Request, new_leaf_key, request_by_csr, request_by_key
 from .store import Store
-
-#: The kinds of leaf key, as arguments of generate_private_key.
-_KEY_TYPES: dict[str, tuple[str, int | None, str | None]] = {
-    "ec": ("ec", None, None),
-    "ec256": ("ec", 256, None),
-    "ec384": ("ec", 384, None),
-    "ec521": ("ec", 521, None),
-    "rsa": ("rsa", 2048, None),
-    "rsa2048": ("rsa", 2048, None),
-    "rsa3072": ("rsa", 3072, None),
-    "rsa4096": ("rsa", 4096, None),
-    "rsa8192": ("rsa", 8192, None),
-    "ed25519": ("ed25519", None, None),
-}
 
 
 @dataclass(frozen=True)
@@ -53,13 +39,6 @@ class Certificate:
         }
 
 
-def new_leaf_key(kind: str) -> PrivateKey:
-    """A key for a certificate: ec (P-256), ec384, ec521, rsa (2048), rsa3072, rsa4096, rsa8192, ed25519."""
-    if kind.lower() not in _KEY_TYPES:
-        raise ArgumentError("key_type", f"key_type {kind[:40]!r} is none of {', '.join(_KEY_TYPES)}")
-    return load_private_key(private_pem(generate_private_key(*_KEY_TYPES[kind.lower()])))
-
-
 def account_key_for(store: Store | None, directory_url: str, given: str) -> str:
     """The PEM of the account key: the one given, else the store's for this CA, else a new one, which is stored."""
     if given:
@@ -73,38 +52,48 @@ def account_key_for(store: Store | None, directory_url: str, given: str) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that one issuance needs to know beside its account."""
+    """All that one issuance needs to know beside its account's key.
+
+    The certificate's key is private_key, else that of csr, else a new one of key_type.
+    """
 
     identifiers: tuple[Identifier, ...]
     contact: tuple[str, ...]
     key_type: str = "ec"
+    private_key: PrivateKey | None = None
+    csr: Csr | None = None
     terms: OrderTerms = field(default_factory=OrderTerms)
     preferred_chain: str = ""
+    agree_tos: bool = True
+    binding: ExternalBinding | None = None
+
+    def request(self, account_key: AccountKey) -> Request:
+        """What is sent to the CA in the end, checked as far as that can be done now."""
+        names = [(identifier.type, identifier.value) for identifier in self.identifiers]
+        if self.csr is not None:
+            return request_by_csr(self.csr, names, account_key)
+        return request_by_key(self.private_key or new_leaf_key(self.key_type), names, account_key)
 
 
-def obtain(client: Client, scope: Scope, plan: Plan, solvers: Sequence[Solver], store: Store | None) -> Certificate:
+def obtain(client: Client, scope: Scope, plan: Plan, choice: Choice, store: Store | None) -> Certificate:
     """Gets a certificate; with a store, its key is on disk before the CSR leaves and the files are there at the end."""
-    key = new_leaf_key(plan.key_type)
+    request = plan.request(client.key)
     if store is None:
-        return _obtained(client, scope, plan, solvers, key)
+        return _obtained(client, scope, plan, choice, request)
     with store.certificate(plan.identifiers[0].value, scope) as folder:
-        folder.keep_key(private_pem(key))
-        certificate = _obtained(client, scope, plan, solvers, key)
+        if request.private_key:
+            folder.keep_key(request.private_key)
+        certificate = _obtained(client, scope, plan, choice, request)
         values = certificate.as_dict()
         texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain")}
         record = {name: value for name, value in values.items() if name not in (*texts, "private_key", "files")}
-        files = folder.keep(texts, record | {"key_type": plan.key_type})
+        files = folder.keep(texts, record | {"key_type": plan.key_type}, has_key=bool(request.private_key))
         scope.tell("stored", folder=str(folder.path))
-        return Certificate(plan.identifiers, certificate.chain, certificate.private_key, client.server.url, files)
+        return replace(certificate, files=files)
 
 
-def _obtained(
-    client: Client, scope: Scope, plan: Plan, solvers: Sequence[Solver], key: PrivateKey
-) -> Certificate:
-    ensure_account(client, scope, plan.contact)
-    names = [(identifier.type, identifier.value) for identifier in plan.identifiers]
-    wanted = Wanted(
-        plan.identifiers, build_csr(key, names), public_der(key), plan.terms, plan.preferred_chain
-    )
-    chain = issue(client, scope, wanted, solvers)
-    return Certificate(plan.identifiers, chain, private_pem(key), client.server.url)
+def _obtained(client: Client, scope: Scope, plan: Plan, choice: Choice, request: Request) -> Certificate:
+    ensure_account(client, scope, plan.contact, agree_tos=plan.agree_tos, binding=plan.binding)
+    wanted = Wanted(plan.identifiers, request, plan.terms, plan.preferred_chain)
+    chain = issue(client, scope, wanted, choice)
+    return Certificate(plan.identifiers, chain, request.private_key, client.server.url)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from ..acme.authorization import (
     Authorization,
     Challenge,
     answer_challenge,
+    deactivate_authorization,
     get_authorization,
     refusal,
     wait_authorization,
@@ -33,8 +34,20 @@ def key_authorization(token: str, thumbprint: str) -> str:
     return f"{check_token(token)}.{thumbprint}"
 
 
-def prove(client: Client, scope: Scope, order: Order, solvers: Sequence[Solver]) -> None:
-    """Makes every authorization of the order valid, with the first solver in `solvers` that the CA offers for each.
+@dataclass(frozen=True)
+class Choice:
+    """Which solvers may prove a name, in order of preference: its own, else the usual ones."""
+
+    usual: tuple[Solver, ...] = ()
+    by_name: Mapping[str, tuple[Solver, ...]] = field(default_factory=dict)
+
+    def solvers(self, name: str) -> tuple[Solver, ...]:
+        """The solvers for a name, a wildcard with its "*."."""
+        return self.by_name.get(name, self.usual)
+
+
+def prove(client: Client, scope: Scope, order: Order, choice: Choice) -> None:
+    """Makes every authorization of the order valid, each with the first solver chosen for it that the CA offers.
 
     Three requests per name (authorization, answer, one poll or more), one for a name that is valid already.
     """
@@ -43,7 +56,7 @@ def prove(client: Client, scope: Scope, order: Order, solvers: Sequence[Solver])
         for authorization in (get_authorization(client, scope, url) for url in order.authorizations)
         if not _is_proven(authorization)
     ]
-    tasks = [_task(client, authorization, solvers) for authorization in pending]
+    tasks = [_task(client, scope, authorization, choice) for authorization in pending]
     presented: list[_Task] = []
     try:
         for task in tasks:
@@ -66,18 +79,45 @@ def _is_proven(authorization: Authorization) -> bool:
     return authorization.status == "valid"
 
 
-def _task(client: Client, authorization: Authorization, solvers: Iterable[Solver]) -> _Task:
+def give_up(client: Client, scope: Scope, order: Order) -> None:
+    """Deactivates what is still pending of the order (section 7.5.2): CAs count pending authorizations.
+
+    What fails in doing so is told, not raised: it must not hide why the order is given up.
+    """
+    try:
+        for url in order.authorizations:
+            if get_authorization(client, scope, url).status == "pending":
+                deactivate_authorization(client, scope, url)
+                scope.tell("deactivated", url=url)
+    except TosslError as error:
+        scope.tell("deactivate_failed", url=order.url, message=error.message)
+
+
+def _task(client: Client, scope: Scope, authorization: Authorization, choice: Choice) -> _Task:
     name = authorization.identifier.value
+    shown = f"*.{name.removeprefix('*.')}" if authorization.wildcard else name
+    solvers = choice.solvers(shown)
     for solver in solvers:
         challenge = authorization.challenge(solver.challenge_type)
         if challenge is not None:
-            answer = key_authorization(challenge.token, client.key.thumbprint)
-            proof = Proof(name.removeprefix("*."), authorization.wildcard, challenge.token, answer)
-            return _Task(authorization, challenge, solver, proof)
+            return _Task(authorization, challenge, solver, _proof(client, scope, authorization, challenge))
     offered = ", ".join(challenge.type for challenge in authorization.challenges) or "none"
     wanted = ", ".join(solver.challenge_type for solver in solvers) or "none"
-    shown = f"*.{name}" if authorization.wildcard else name
     raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}", "unsupportedChallenge", 0)
+
+
+def _proof(client: Client, scope: Scope, authorization: Authorization, challenge: Challenge) -> Proof:
+    domain = authorization.identifier.value.removeprefix("*.")
+    account = client.account_url(scope)
+    if challenge.type != "dns-persist-01":
+        answer = key_authorization(challenge.token, client.key.thumbprint)
+        return Proof(domain, authorization.wildcard, challenge.token, answer, account)
+    # Drafts before the third name one issuer, and leave the account to the client.
+    named = challenge.raw.get("issuer-domain-names") or [challenge.raw.get("issuer-domain-name")]
+    issuers = tuple(str(issuer) for issuer in named if issuer) if isinstance(named, list) else ()
+    if not issuers:
+        raise AcmeError(f"{domain}: the CA's dns-persist-01 challenge names no issuer", "malformed", 0)
+    return Proof(domain, authorization.wildcard, "", "", str(challenge.raw.get("accounturi") or account), issuers)
 
 
 def _clean_up(scope: Scope, presented: Iterable[_Task]) -> None:

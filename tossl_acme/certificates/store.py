@@ -84,13 +84,19 @@ class CertificateFolder:
         """The private key, on disk before its CSR leaves."""
         write_whole(self._pending / FILES["private_key"], pem)
 
-    def keep(self, texts: Mapping[str, str], record: Mapping[str, Any]) -> dict[str, str]:
-        """Keeps certificate, chain and fullchain beside the key that keep_key() kept; returns the paths of all four."""
+    def keep(self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True) -> dict[str, str]:
+        """Keeps certificate, chain and fullchain beside the key that keep_key() kept; returns the paths of all four.
+
+        Without has_key the key is with the user: none is kept, and none stays from before.
+        """
+        if not has_key:
+            for folder in (self._pending, self.path):
+                (folder / FILES["private_key"]).unlink(missing_ok=True)
         for name, text in texts.items():
             write_whole(self._pending / FILES[name], text, sync_folder=False)
         write_whole(self._pending / _RECORD, json.dumps(record, indent=1))
         self.recover()
-        return {name: str(self.path / file) for name, file in FILES.items()}
+        return {name: str(self.path / file) for name, file in FILES.items() if has_key or name != "private_key"}
 
     def recover(self) -> None:
         """Moves a complete new set into place, also one that an earlier process did not live to move."""
