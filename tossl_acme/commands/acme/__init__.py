@@ -5,35 +5,47 @@ Imports of those rooms stand inside the functions, so that `package require` loa
 
 from __future__ import annotations
 
-from .account import create_account
-from .certificate import download_certificate, finalize_order
-from .challenge import (
+from .account import change_account_key, create_account, deactivate_account, get_account, list_orders, update_account
+from .authorization import (
     answer_challenge,
-    cleanup_challenge,
-    cleanup_dns,
-    dns01_challenge,
+    create_authorization,
+    deactivate_authorization,
     get_authorization,
-    http01_challenge,
     wait_authorization,
 )
+from .certificate import download_certificate, finalize_order, renewal_info, revoke_certificate
+from .challenge import cleanup_challenge, http01_challenge, tls_alpn01_challenge
 from .directory import directory
+from .dns_challenge import cleanup_dns, dns01_challenge, dns_account01_challenge, dns_persist01_record
 from .obtain import obtain_certificate
 from .order import create_order, get_order, wait_order
 
 COMMANDS = (
     directory,
     create_account,
+    get_account,
+    update_account,
+    change_account_key,
+    deactivate_account,
+    list_orders,
     create_order,
     get_order,
     wait_order,
+    create_authorization,
     get_authorization,
     wait_authorization,
+    deactivate_authorization,
     http01_challenge,
+    tls_alpn01_challenge,
     dns01_challenge,
+    dns_account01_challenge,
+    dns_persist01_record,
     answer_challenge,
     cleanup_challenge,
     cleanup_dns,
     finalize_order,
     download_certificate,
+    revoke_certificate,
+    renewal_info,
     obtain_certificate,
 )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from ...errors import ArgumentError, shown
+from ...errors import ArgumentError
 from ...scope import Scope
-from .challenge import http01_solver
-from .shared import client_for, leading, provider_for, required
+from .shared import client_for, leading, order_terms, required
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...acme.account import ExternalBinding
+    from ...acme.identifiers import Identifier
     from ...certificates.store import Store
-    from ...challenges.solver import Solver
+    from ...pki.csr import Csr
+    from ...pki.keys import PrivateKey
 
 
 def obtain_certificate(
@@ -18,9 +20,10 @@ def obtain_certificate(
     *,
     directory: str = "",
     email: str = "",
-    challenge: str = "",
+    challenge: list[str] = [],  # noqa: B006 - only read
     webroot: str = "",
     port: int | None = None,
+    tls_port: int = 443,
     provider: str = "",
     api_key: str = "",
     zone_id: str = "",
@@ -28,7 +31,17 @@ def obtain_certificate(
     resolvers: list[str] = [],  # noqa: B006 - only read
     propagation_timeout: float = 300,
     account_key: str = "",
+    eab_kid: str = "",
+    eab_hmac_key: str = "",
+    eab_alg: str = "HS256",
+    agree_tos: bool = True,
     key_type: str = "ec",
+    private_key: str = "",
+    csr: str = "",
+    profile: str = "",
+    not_before: str = "",
+    not_after: str = "",
+    preferred_chain: str = "",
     store: str | None = None,
     ca_bundle: str = "",
     proxy: str = "",
@@ -36,29 +49,90 @@ def obtain_certificate(
 ) -> dict[str, object]:
     """Gets a certificate: account, order, challenges, certificate, files. What it presents it cleans up.
 
-    -directory is a URL or a CA's short name. -challenge http-01 takes -webroot or -port; dns-01 takes -provider,
-    -api_key, -zone_id, -endpoint, -resolvers, -propagation_timeout as dns01_challenge does.
-    -account_key (PEM): else the store's for this CA, else a new one. -key_type: ec (P-256), ec384, ec521, rsa (2048),
-    rsa3072, rsa4096, rsa8192, ed25519. -store: a folder, else TOSSL_HOME or the XDG data home; empty stores nothing.
+    -directory is a URL or a CA's short name. domains are DNS names (perhaps with "*.") and IP addresses; with -csr
+    they may be empty, and are the request's.
+
+    -challenge is a list of types in order of preference, of which each name is proven by the first that the CA offers
+    for it; or a dict of such lists by domain, in which default stands for all others. http-01 (usual) takes -webroot
+    or -port; tls-alpn-01 takes -tls_port; dns-01 (usual where there is a -provider) takes -provider, -api_key,
+    -zone_id, -endpoint, -resolvers, -propagation_timeout as dns01_challenge does, and so does dns-account-01.
+    dns-persist-01 takes nothing: the record that dns_persist01_record tells has to stand. Where a name cannot be
+    proven, the authorizations still pending are deactivated.
+
+    -account_key (PEM): else the store's for this CA, else a new one. -eab_kid, -eab_hmac_key, -eab_alg, -agree_tos are
+    those of create_account; an account that is there already needs none of them.
+
+    The certificate's key is a new one of -key_type: ec (P-256), ec384, ec521, rsa (2048), rsa3072, rsa4096, rsa8192,
+    ed25519; or -private_key (PEM), which is how a key is used again; or that of -csr, your own request (PEM), which
+    must have exactly these names. -profile, -not_before and -not_after are those of create_order. -preferred_chain is
+    an issuer's common name: the first chain with such an issuer is taken, else the one that the CA gives first.
+
+    -store: a folder, else TOSSL_HOME or the XDG data home; empty stores nothing.
     Returns a dict domains certificate chain fullchain private_key not_before not_after (epoch seconds) issuer serial
-    directory files; files is a dict of paths, empty where nothing is stored.
-    Errors: those of the single steps, led by "Certificate not obtained".
+    directory files; private_key is empty with -csr; files is a dict of paths, empty where nothing is stored.
+    Errors: those of the single steps, led by "Certificate not obtained"; TOSSL VALUE option; TOSSL KEY kind.
     """
     from ...acme.account import contact_urls
     from ...acme.directory import directory_url
-    from ...acme.identifiers import parse_identifiers
     from ...certificates.obtain import Plan, account_key_for, obtain
+    from ...certificates.request import check_key_type
+    from .solvers import Means, choose
 
-    identifiers = parse_identifiers(domains)
+    own_key, own_csr = _own(private_key, csr)
+    identifiers = _names(domains, own_csr)
     url = directory_url(required("directory", directory, "a directory URL or a CA's short name"))
-    contacts = contact_urls(email)
-    solver = _solver(challenge, webroot, port, provider, api_key, zone_id, endpoint, resolvers, propagation_timeout,
-                     ca_bundle, proxy)  # fmt: skip
-    plan = Plan(identifiers, contacts, key_type)
+    means = Means(webroot, port, tls_port, provider, api_key, zone_id, endpoint, resolvers, propagation_timeout,
+                  ca_bundle, proxy)  # fmt: skip
+    choice = choose(challenge, identifiers, means)
     folder = _store(store)
+    plan = Plan(
+        identifiers,
+        contact_urls(email),
+        check_key_type(key_type),
+        own_key,
+        own_csr,
+        order_terms(not_before, not_after, profile),
+        preferred_chain,
+        agree_tos,
+        _binding(url, bool(account_key) or bool(folder and folder.account_key(url)), eab_kid, eab_hmac_key, eab_alg),
+    )
     client = client_for(url, account_key_for(folder, url, account_key), ca_bundle, proxy)
     with leading("Certificate not obtained"):
-        return obtain(client, scope, plan, [solver], folder).as_dict()
+        return obtain(client, scope, plan, choice, folder).as_dict()
+
+
+def _own(private_key: str, csr: str) -> tuple[PrivateKey | None, Csr | None]:
+    """The user's own key or request."""
+    from ...pki.csr import read_csr
+    from ...pki.keys import load_private_key
+
+    if private_key and csr:
+        raise ArgumentError("csr", "-csr and -private_key cannot be given together: the request has its own key")
+    return load_private_key(private_key) if private_key else None, read_csr(csr) if csr else None
+
+
+def _names(domains: list[str], csr: Csr | None) -> tuple[Identifier, ...]:
+    """The names asked for, which are the request's where none are given."""
+    from ...acme.identifiers import parse_identifiers
+    from ...certificates.request import check_csr_names
+
+    if csr is None:
+        return parse_identifiers(domains)
+    identifiers = parse_identifiers(domains or [value for _, value in csr.names])
+    check_csr_names(csr, [(identifier.type, identifier.value) for identifier in identifiers])
+    return identifiers
+
+
+def _binding(url: str, has_key: bool, kid: str, hmac_key: str, alg: str) -> ExternalBinding | None:
+    """The external account binding; a key that may have its account already can do without."""
+    from ...acme.account import ExternalBinding, unbound
+    from ...acme.directory import needs_binding
+
+    if kid or hmac_key:
+        return ExternalBinding.parse(kid, hmac_key, alg)
+    if needs_binding(url) and not has_key:
+        raise unbound(url)
+    return None
 
 
 def _store(folder: str | None) -> Store | None:
@@ -69,30 +143,3 @@ def _store(folder: str | None) -> Store | None:
     if folder == "":
         return None
     return Store(default_folder() if folder is None else Path(folder))
-
-
-def _solver(
-    challenge: str,
-    webroot: str,
-    port: int | None,
-    provider: str,
-    api_key: str,
-    zone_id: str,
-    endpoint: str,
-    resolvers: list[str],
-    propagation_timeout: float,
-    ca_bundle: str,
-    proxy: str,
-) -> Solver:
-    kind = challenge or ("dns-01" if provider else "http-01")
-    if kind == "http-01":
-        return http01_solver(webroot, port)
-    if kind == "dns-01":
-        from ...challenges.dns01 import Dns01
-        from ...dns.propagation import PropagationCheck
-
-        service = provider_for(
-            required("provider", provider, "dns-01 needs a DNS provider"), api_key, zone_id, endpoint, ca_bundle, proxy
-        )
-        return Dns01(service, PropagationCheck(resolvers, propagation_timeout) if propagation_timeout > 0 else None)
-    raise ArgumentError("challenge", f"challenge must be http-01 or dns-01, not {shown(challenge)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...scope import Scope
-from .shared import client_for, leading, object_url
+from .shared import client_for, leading, object_url, order_terms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,25 +16,34 @@ def create_order(
     account_key: str,
     domains: list[str],
     *,
+    profile: str = "",
+    not_before: str = "",
+    not_after: str = "",
+    replaces: str = "",
     return_details: bool = False,
     ca_bundle: str = "",
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> str | dict[str, object]:
-    """Places an order for a certificate with these names, in the account of the key.
+    """Places an order for a certificate with these names (DNS names, IP addresses), in the account of the key.
 
+    -profile is one of the directory's (profiles in its meta), else it is refused before the order is sent.
+    -not_before and -not_after (epoch seconds or RFC 3339) are wishes that few CAs take. -replaces names the
+    certificate that this one renews, in PEM or by its certID; a CA that refuses that is asked once more without.
     Returns "Order created successfully", or with -return_details 1 the order: url status expires identifiers
     authorizations finalize; each authorization with its challenges (type url token status). RFC 8555 section 7.4.
     One request on an account that this process knows, two on another; the details cost one more for each name.
-    Errors: "Failed to parse domains: ..." TOSSL VALUE domains; "Order creation failed: ..." TOSSL ACME type status.
+    Errors: "Failed to parse domains: ..." TOSSL VALUE domains; "Order creation failed: ..." TOSSL ACME type status;
+    TOSSL VALUE profile, not_before, not_after, replaces.
     """
     from ...acme.identifiers import parse_identifiers
     from ...acme.order import new_order
 
     identifiers = parse_identifiers(domains)
+    terms = order_terms(not_before, not_after, profile, replaces)
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     with leading("Order creation failed"):
-        order = new_order(client, scope, identifiers)
+        order = new_order(client, scope, identifiers, terms)
         return _detailed(client, scope, order) if return_details else "Order created successfully"
 
 

@@ -8,7 +8,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from ...acme.account import ExternalBinding
     from ...acme.client import Client
+    from ...acme.identifiers import Identifier
+    from ...acme.order import OrderTerms
     from ...challenges.solver import Proof
     from ...dns.provider import Provider
 
@@ -21,6 +24,39 @@ def client_for(directory_url: str, account_key: str, ca_bundle: str, proxy: str)
     return SESSION.client(directory_url, account_key, Route(ca_bundle, proxy))
 
 
+def binding_for(directory_url: str, eab_kid: str, eab_hmac_key: str, eab_alg: str) -> ExternalBinding | None:
+    """The external account binding that the options say; nothing is sent.
+
+    None without any of them. ArgumentError "eab_kid" where the CA is known to take no account without.
+    """
+    from ...acme.account import ExternalBinding, unbound
+    from ...acme.directory import directory_url as url_of
+    from ...acme.directory import needs_binding
+
+    url = url_of(directory_url)
+    if eab_kid or eab_hmac_key:
+        return ExternalBinding.parse(eab_kid, eab_hmac_key, eab_alg)
+    if needs_binding(url):
+        raise unbound(url)
+    return None
+
+
+def order_terms(not_before: str, not_after: str, profile: str = "", replaces: str = "") -> OrderTerms:
+    """What an order says beside its names. ArgumentError not_before, not_after, replaces."""
+    from ...acme.order import OrderTerms, replaced_id, time_text
+
+    start, end = time_text(not_before, "not_before"), time_text(not_after, "not_after")
+    if start and end and start >= end:
+        raise ArgumentError("not_after", "not_after must be later than not_before")
+    return OrderTerms(start, end, profile, _cert_id(replaces) if "-----BEGIN" in replaces else replaced_id(replaces))
+
+
+def _cert_id(certificate: str) -> str:
+    from ...pki.chain import cert_id, read_certificate
+
+    return cert_id(read_certificate(certificate))
+
+
 def object_url(url: str, argument: str) -> str:
     """The https URL of an object at the CA. ArgumentError names the argument."""
     from ...acme.directory import check_url
@@ -28,14 +64,20 @@ def object_url(url: str, argument: str) -> str:
     return check_url(url, argument)
 
 
+def one_identifier(domain: str) -> Identifier:
+    """What one name is to the CA. Raises ArgumentError domains."""
+    from ...acme.identifiers import parse_identifiers
+
+    return parse_identifiers([domain])[0]
+
+
 def proof_for(domain: str, token: str, account_key: str) -> Proof:
     """What is to be shown for a name. Raises ArgumentError domains or token, or KeyFormatError."""
-    from ...acme.identifiers import parse_identifiers
     from ...certificates.prove import key_authorization
     from ...challenges.solver import Proof
     from ..session import SESSION
 
-    name = parse_identifiers([domain])[0].value
+    name = one_identifier(domain).value
     authorization = key_authorization(token, SESSION.account_key(account_key).thumbprint)
     return Proof(name.removeprefix("*."), name.startswith("*."), token, authorization)
 

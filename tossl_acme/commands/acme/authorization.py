@@ -1,0 +1,111 @@
+"""Authorizations and their challenges, as the CA has them."""
+
+from __future__ import annotations
+
+from ...scope import Scope
+from .shared import client_for, leading, object_url, one_identifier
+
+
+def get_authorization(
+    directory_url: str,
+    account_key: str,
+    authorization_url: str,
+    *,
+    ca_bundle: str = "",
+    proxy: str = "",
+    scope: Scope = Scope(60),
+) -> dict[str, object]:
+    """An authorization: url status identifier {type value} challenges {{type url token status} ...}.
+
+    RFC 8555 section 7.1.4.
+    """
+    from ...acme import authorization
+
+    client = client_for(directory_url, account_key, ca_bundle, proxy)
+    url = object_url(authorization_url, "authorization_url")
+    return authorization.get_authorization(client, scope, url).as_dict()
+
+
+def create_authorization(
+    directory_url: str,
+    account_key: str,
+    domain: str,
+    *,
+    ca_bundle: str = "",
+    proxy: str = "",
+    scope: Scope = Scope(60),
+) -> dict[str, object]:
+    """Asks for an authorization before there is an order (newAuthz); domain is one name or IP address, no wildcard.
+
+    Returns the authorization as get_authorization does, to be proven in the same way. RFC 8555 section 7.4.1.
+    Errors: TOSSL ACME notOffered 0 where the CA does not offer newAuthz, as most do not; TOSSL VALUE domain, domains;
+    "Authorization creation failed: ..." TOSSL ACME type status.
+    """
+    from ...acme import authorization
+
+    identifier = one_identifier(domain)
+    client = client_for(directory_url, account_key, ca_bundle, proxy)
+    with leading("Authorization creation failed"):
+        return authorization.new_authorization(client, scope, identifier).as_dict()
+
+
+def answer_challenge(
+    directory_url: str,
+    account_key: str,
+    challenge_url: str,
+    *,
+    ca_bundle: str = "",
+    proxy: str = "",
+    scope: Scope = Scope(60),
+) -> dict[str, object]:
+    """Tells the CA that the challenge is presented and may be validated; returns the challenge.
+
+    RFC 8555 section 7.5.1.
+    """
+    from ...acme import authorization
+
+    client = client_for(directory_url, account_key, ca_bundle, proxy)
+    return authorization.answer_challenge(client, scope, object_url(challenge_url, "challenge_url")).as_dict()
+
+
+def wait_authorization(
+    directory_url: str,
+    account_key: str,
+    authorization_url: str,
+    *,
+    ca_bundle: str = "",
+    proxy: str = "",
+    scope: Scope = Scope(120),
+) -> dict[str, object]:
+    """Waits until the authorization is valid and returns it.
+
+    One that becomes invalid is raised with the CA's reason, TOSSL ACME type status; TOSSL TIMEOUT authorization.
+    RFC 8555 section 7.5.1.
+    """
+    from ...acme import authorization
+
+    client = client_for(directory_url, account_key, ca_bundle, proxy)
+    url = object_url(authorization_url, "authorization_url")
+    return authorization.wait_authorization(client, scope, url).as_dict()
+
+
+def deactivate_authorization(
+    directory_url: str,
+    account_key: str,
+    authorization_url: str,
+    *,
+    ca_bundle: str = "",
+    proxy: str = "",
+    scope: Scope = Scope(60),
+) -> dict[str, object]:
+    """Gives an authorization up, pending or valid: the name has to be proven again for the next order.
+
+    Returns the authorization, whose status is deactivated. RFC 8555 section 7.5.2.
+    Errors: "Authorization deactivation failed: ..." TOSSL ACME type status.
+    """
+    from ...acme import authorization
+
+    client = client_for(directory_url, account_key, ca_bundle, proxy)
+    url = object_url(authorization_url, "authorization_url")
+    with leading("Authorization deactivation failed"):
+        return authorization.deactivate_authorization(client, scope, url).as_dict()

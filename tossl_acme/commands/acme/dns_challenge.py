@@ -1,0 +1,195 @@
+"""Presenting challenges through the DNS, and removing their records."""
+
+from __future__ import annotations
+
+from ...errors import ArgumentError, TosslError
+from ...scope import Scope
+from .shared import client_for, object_url, one_identifier, proof_for, provider_for, required
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...challenges.solver import Proof
+    from ...dns.propagation import PropagationCheck
+    from ...dns.provider import Provider
+
+
+def dns01_challenge(
+    domain: str,
+    token: str,
+    account_key: str,
+    provider: str,
+    api_key: str,
+    zone_id: str = "",
+    *,
+    endpoint: str = "",
+    resolvers: list[str] = [],  # noqa: B006 - only read
+    propagation_timeout: float = 300,
+    ca_bundle: str = "",
+    proxy: str = "",
+    scope: Scope = Scope(600),
+) -> dict[str, object]:
+    """Publishes the TXT record of a dns-01 challenge and waits until it is seen.
+
+    provider is cloudflare (api_key: an API token, or email:global-key; zone_id is found where it is not given) or
+    generic (POSTs to -endpoint, with api_key as bearer token). Asked are the zone's authoritative servers, or
+    -resolvers ("host", "host:port") in their place, for -propagation_timeout seconds; 0 does not ask.
+    Returns a dict type token key_authorization dns_record_name dns_record_value. RFC 8555 section 8.4.
+    Errors: "Provider not supported", "Failed to create DNS record": TOSSL DNS provider kind; "DNS propagation timeout":
+    TOSSL TIMEOUT propagation, after which the record is removed again.
+    """
+    from ...challenges.dns01 import record_name
+
+    proof = dns_proof(domain, token, account_key)
+    service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
+    check = propagation_check(resolvers, propagation_timeout)
+    _publish(scope, service, check, record_name(proof.domain), proof)
+    return _published("dns-01", record_name(proof.domain), proof)
+
+
+def dns_account01_challenge(
+    domain: str,
+    token: str,
+    account_key: str,
+    provider: str,
+    api_key: str,
+    zone_id: str = "",
+    *,
+    account_url: str = "",
+    endpoint: str = "",
+    resolvers: list[str] = [],  # noqa: B006 - only read
+    propagation_timeout: float = 300,
+    ca_bundle: str = "",
+    proxy: str = "",
+    scope: Scope = Scope(600),
+) -> dict[str, object]:
+    """Publishes the TXT record of a dns-account-01 challenge, which stands at a name of the account's own.
+
+    As dns01_challenge; -account_url (required) is the url that get_account returns. Several accounts can so prove one
+    domain side by side. draft-ietf-acme-dns-account-label. Errors: those of dns01_challenge; TOSSL VALUE account_url.
+    """
+    from ...challenges.dns_account01 import record_name
+
+    url = object_url(required("account_url", account_url, "the url that get_account returns"), "account_url")
+    proof = dns_proof(domain, token, account_key)
+    service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
+    check = propagation_check(resolvers, propagation_timeout)
+    name = record_name(proof.domain, url)
+    _publish(scope, service, check, name, proof)
+    return _published("dns-account-01", name, proof)
+
+
+def dns_persist01_record(
+    directory_url: str,
+    account_key: str,
+    domain: str,
+    *,
+    issuer: str = "",
+    persist_until: int | None = None,
+    ca_bundle: str = "",
+    proxy: str = "",
+    scope: Scope = Scope(60),
+) -> dict[str, object]:
+    """The standing TXT record that lets this account have certificates for the domain (dns-persist-01).
+
+    Nothing is published: whoever holds the account's key can use the record for as long as it stands, so it is for
+    the domain's owner to put it there. "*.example.com" is the record that stands for wildcards and subdomains too.
+    -issuer is the CA's name for itself, else each of caaIdentities in the directory's meta makes a value, any one of
+    which will do. -persist_until (epoch seconds) ends it by itself. draft-ietf-acme-dns-persist.
+    Returns a dict type account_url dns_record_name dns_record_values.
+    Errors: TOSSL VALUE issuer, persist_until, domains; TOSSL ACME accountDoesNotExist status.
+    """
+    from ...challenges.dns_persist01 import record_name, record_value
+
+    name = dns_name(domain)
+    if persist_until is not None and persist_until < 0:
+        raise ArgumentError("persist_until", "persist_until must be a time in epoch seconds")
+    client = client_for(directory_url, account_key, ca_bundle, proxy)
+    issuers = [dns_name(issuer)] if issuer else client.directory(scope).caa_identities
+    if not issuers:
+        raise ArgumentError("issuer", "the CA's directory names no caaIdentities: -issuer has to")
+    account = client.account_url(scope)
+    wildcard = name.startswith("*.")
+    return {
+        "type": "dns-persist-01",
+        "account_url": account,
+        "dns_record_name": record_name(name),
+        "dns_record_values": [record_value(one, account, wildcard=wildcard, until=persist_until) for one in issuers],
+    }
+
+
+def cleanup_dns(
+    domain: str,
+    record_name: str,
+    provider: str,
+    api_key: str,
+    zone_id: str = "",
+    *,
+    value: str | None = None,
+    endpoint: str = "",
+    ca_bundle: str = "",
+    proxy: str = "",
+    scope: Scope = Scope(120),
+) -> str:
+    """Removes the TXT values that this process published at record_name; where it published none, every one there.
+
+    -value names one. A name that is not an ACME validation name is refused. Returns "DNS record deleted successfully".
+    Errors: "Failed to delete DNS record": TOSSL DNS provider kind, of kind record where nothing is there.
+    """
+    from ...acme.identifiers import parse_identifiers
+    from ...dns.published import check_validation_name, clean_name
+    from ..session import SESSION
+
+    parse_identifiers([domain])
+    check_validation_name(record_name)
+    service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
+    clean_name(scope, service, record_name, value, SESSION.published)
+    return "DNS record deleted successfully"
+
+
+def propagation_check(resolvers: list[str], seconds: float) -> PropagationCheck | None:
+    """The check that a record is seen; None for no time. ArgumentError for a resolver that is none."""
+    from ...dns.propagation import PropagationCheck
+
+    return PropagationCheck(resolvers, seconds) if seconds > 0 else None
+
+
+def dns_name(domain: str) -> str:
+    """A DNS name, perhaps with "*.", as it is sent. ArgumentError "domains" for an IP address too."""
+    identifier = one_identifier(domain)
+    if identifier.type != "dns":
+        raise ArgumentError("domains", "an IP address cannot be proven through the DNS (RFC 8738 section 7)")
+    return identifier.value
+
+
+def dns_proof(domain: str, token: str, account_key: str) -> Proof:
+    """What is to be shown for a DNS name."""
+    return proof_for(dns_name(domain), token, account_key)
+
+
+def _publish(scope: Scope, service: Provider, check: PropagationCheck | None, name: str, proof: Proof) -> None:
+    """Publishes the proof's value and waits until it is seen; where it is not, it is removed again."""
+    from ...challenges.dns01 import record_value
+    from ...dns.published import clean_name
+    from ..session import SESSION
+
+    value = record_value(proof.key_authorization)
+    service.publish(scope, name, value)
+    SESSION.published.add(service, name, value)
+    if check is not None:
+        try:
+            check.wait(scope, name, value)
+        except TosslError:
+            clean_name(scope.for_cleanup(), service, name, value, SESSION.published)
+            raise
+
+
+def _published(kind: str, name: str, proof: Proof) -> dict[str, object]:
+    from ...challenges.dns01 import record_value
+
+    return {
+        "type": kind,
+        "token": proof.token,
+        "key_authorization": proof.key_authorization,
+        "dns_record_name": name,
+        "dns_record_value": record_value(proof.key_authorization),
+    }
