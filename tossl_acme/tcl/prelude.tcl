@@ -7,8 +7,10 @@ namespace eval ::tossl {}
 proc ::tossl::Define {package version table} {
     foreach command $table {
         lassign $command name arguments
-        set namespace ::tossl::[namespace qualifiers $name]
-        namespace eval $namespace {namespace export {[a-z]*}; namespace ensemble create}
+        set namespace [namespace qualifiers $name]
+        if {$namespace ne ""} {
+            namespace eval ::tossl::$namespace {namespace export {[a-z]*}; namespace ensemble create}
+        }
         proc ::tossl::$name $arguments [format {
             lassign [::tossl::call %s {*}[lrange [info level 0] 1 end]] options value
             if {$options eq ""} {return $value}
@@ -25,5 +27,45 @@ proc ::tossl::Define {package version table} {
 proc ::tossl::Tell args {
     if {[catch {uplevel #0 $args} message options]} {
         after 0 [list ::return -level 0 -options $options $message]
+    }
+}
+
+# Jobs ring through a pipe. Its end for writing is duplicated by the other side, which knows it by its number.
+
+proc ::tossl::Listen {} {
+    variable pipe [chan pipe]
+    fconfigure [lindex $pipe 0] -blocking 0 -buffering none -translation binary
+    fileevent [lindex $pipe 0] readable ::tossl::Ring
+    return [string range [lindex $pipe 1] 4 end]
+}
+
+proc ::tossl::Listening {} {
+    variable pipe
+    close [lindex $pipe 1]
+}
+
+proc ::tossl::Ring {} {
+    variable pipe
+    read [lindex $pipe 0] 1
+    lassign [::tossl::call job::Step] options message
+    if {$options ne ""} {
+        after 0 [list ::return -level 0 {*}$options $message]
+    }
+}
+
+proc ::tossl::Unlisten {} {
+    variable pipe
+    close [lindex $pipe 0]
+}
+
+# Runs the event loop until some job is finished, or for so long.
+proc ::tossl::Await {milliseconds} {
+    variable finished
+    if {$milliseconds eq ""} {
+        vwait ::tossl::finished
+    } else {
+        set timer [after $milliseconds {set ::tossl::finished {}}]
+        vwait ::tossl::finished
+        after cancel $timer
     }
 }

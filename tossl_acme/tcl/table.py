@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .waist import Interpreter
 
 _INJECTED = ("Interpreter", "Jobs")
-_WAITING = {"timeout": "float", "progress": "str"}
+_WAITING = {"timeout": "float", "progress": "str", "command": "str"}
 
 
 class Parameter:
@@ -44,7 +44,7 @@ class Command:
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         types = function.__annotations__
         keywords = names[code.co_argcount :]
-        self.name = f"{namespace}::{function.__name__.rstrip('_')}"
+        self.name = f"{namespace}::{function.__name__.rstrip('_')}".removeprefix("::")
         self.function: Callable[..., object] = function
         self.arguments = [Parameter(name, types[name]) for name in names[: code.co_argcount]]
         self.defaults: tuple[object, ...] = function.__defaults__ or ()
@@ -64,8 +64,8 @@ class Command:
             for parameter, word in zip(self.arguments, words[:count], strict=False)
         ]
         options = self._read_options(interpreter, words[count:]) if self.options or len(words) > count else {}
-        for name in self.injected:
-            options[name] = interpreter
+        for name, kind in self.injected.items():
+            options[name] = interpreter if kind == "Interpreter" else interpreter.jobs
         if self.scope is None:
             return to_tcl(self.function(*arguments, **options))
         return interpreter.run(self, arguments, options)
@@ -109,11 +109,14 @@ class Command:
 
 
 def load_commands(package: str, modules: Iterable[str]) -> dict[str, Command]:
-    """The commands of these modules of `package`, by their names below the package's namespace."""
+    """The commands of these modules of `package`, by their names below the package's namespace.
+
+    A module's commands are in the namespace named as the module, unless its NAMESPACE says otherwise.
+    """
     table = {}
     for module in modules:
         loaded: ModuleType = __import__(f"{package}.{module}", fromlist=("COMMANDS",))
         for function in loaded.COMMANDS:
-            command = Command(module, function)
+            command = Command(getattr(loaded, "NAMESPACE", module), function)
             table[command.name] = command
     return table

@@ -10,12 +10,15 @@ from .values import to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from ..scope import Scope
+    from .jobs import Jobs
     from .table import Command
     from .values import TclValue
+
+    Listener = Callable[[dict[str, object]], None]
 
     class TclHost(Protocol):
         """What tkinter's interpreter and the bridge's have in common."""
@@ -30,33 +33,92 @@ if TYPE_CHECKING:
 DOOR = "::tossl::call"
 
 
+class WaitingCall:
+    """A call of a command that waits, ready to be run in any thread."""
+
+    def __init__(self, command: Command, arguments: list[object], options: dict[str, object], limit: object) -> None:
+        if isinstance(limit, float) and limit <= 0:
+            raise ArgumentError("timeout", "-timeout: must be a positive number of seconds")
+        self._command = command
+        self._arguments = arguments
+        self._options = options
+        self._limit = limit if isinstance(limit, float) else None
+
+    def begin(self, listener: Listener | None) -> Scope:
+        """The command's own scope, begun as the call says."""
+        assert self._command.scope is not None
+        return self._command.scope.begin(self._limit, listener)
+
+    def run(self, scope: Scope) -> TclValue:
+        """What the command returns, for Tcl."""
+        return to_tcl(self._command.function(*self._arguments, **self._options, scope=scope))
+
+    def outcome(self, scope: Scope) -> TclValue | TosslError:
+        """What the command returns or raises."""
+        try:
+            return self.run(scope)
+        except TosslError as error:
+            return error.with_traceback(None)
+        except Exception as error:  # noqa: BLE001 - a defect must not end the worker
+            return TosslError(_describe(error), "INTERNAL")
+
+
+class Door:
+    """What the Tcl command holds: when Tcl drops the command, or its interpreter, the interpreter's jobs end."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+
+    def __call__(self, name: str, *words: str) -> TclValue:
+        return self._interpreter.answer(name, words)
+
+    def __del__(self) -> None:
+        self._interpreter.close()
+
+
 class Interpreter:
-    """One Tcl interpreter: its commands, and the object that its door holds. When the door goes, so does this."""
+    """One Tcl interpreter: its commands and its jobs."""
 
     def __init__(self, host: TclHost, commands: dict[str, Command]) -> None:
         self.host = host
         self.commands = commands
+        self._answers: dict[str, Callable[[Interpreter, Sequence[str]], object]] = {**commands}
+        self._jobs: Jobs | None = None
         self._tcl_error: type[Exception] = getattr(type(host), "TclError", None) or sys.modules["_tkinter"].TclError
 
-    def __call__(self, name: str, *words: str) -> TclValue:
+    def answer(self, name: str, words: Sequence[str]) -> TclValue:
         """One call through the door: (return options, value). Never raises: Tcl raises what the options say."""
         try:
-            return (), self.commands[name](self, words)  # type: ignore[return-value]
+            return (), self._answers[name](self, words)  # type: ignore[return-value]
         except TosslError as error:
             return _refused(name, error), error.message
         except Exception as error:  # noqa: BLE001 - a defect must not end the host
             return _defect(name, error)
 
     def run(self, command: Command, arguments: list[object], options: dict[str, object]) -> TclValue:
-        """Runs a command that waits, with a scope begun as the call's -timeout and -progress say."""
+        """Runs a command that waits: at once, or with -command as a job, whose token is returned."""
         limit = options.pop("timeout", None)
-        progress = str(options.pop("progress", ""))
-        listener = self._listener(progress) if progress else None
-        return to_tcl(command.function(*arguments, **options, scope=begun(command, limit, listener)))
+        steps = self.split("progress", str(options.pop("progress", "")))
+        done = options.pop("command", None)
+        call = WaitingCall(command, arguments, options, limit)
+        if done is not None:
+            return self.jobs.start(call, steps, self.split("command", str(done)))
+        return call.run(call.begin((lambda step: self.tell(steps, step)) if steps else None))
 
-    def _listener(self, progress: str) -> Callable[[dict[str, object]], None]:
-        prefix = self.split("progress", progress)
-        return lambda step: self.tell(prefix, step)
+    @property
+    def jobs(self) -> Jobs:
+        """This interpreter's background jobs."""
+        if self._jobs is None:
+            from .jobs import Jobs
+
+            self._jobs = jobs = Jobs(self)
+            self._answers["job::Step"] = lambda _interpreter, _words: jobs.step()
+        return self._jobs
+
+    def close(self) -> None:
+        """The Tcl interpreter is gone, or its door."""
+        if self._jobs is not None:
+            self._jobs.close()
 
     def tell(self, prefix: tuple[str, ...], *values: object) -> None:
         """Calls a script's callback at once; its error is a background error (`interp bgerror`)."""
@@ -79,14 +141,6 @@ class Interpreter:
         return tuple(map(str, words)) if isinstance(words, tuple) else (str(words),)
 
 
-def begun(command: Command, limit: object, listener: Callable[[dict[str, object]], None] | None) -> Scope:
-    """The command's own scope, begun."""
-    assert command.scope is not None
-    if isinstance(limit, float) and limit <= 0:
-        raise ArgumentError("timeout", "-timeout: must be a positive number of seconds")
-    return command.scope.begin(limit if isinstance(limit, float) else None, listener)
-
-
 def _raised(name: str, message: str, errorcode: tuple[str, ...], *more: TclValue) -> TclValue:
     """Return options of an error. The trace is given whole, or Tcl would add the words of the call: keys, tokens."""
     trace = f'{message}\n    while executing\n"tossl::{name}"'
@@ -99,13 +153,17 @@ def _refused(name: str, error: TosslError) -> TclValue:
 
 
 def _defect(name: str, error: Exception) -> TclValue:
+    message = _describe(error)
+    return _raised(name, message, ("TOSSL", "INTERNAL")), message
+
+
+def _describe(error: Exception) -> str:
     """A defect in this package: where it is, without a value, for values may be secrets."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    message = f"internal error: {type(error).__name__}{place}"
-    return _raised(name, message, ("TOSSL", "INTERNAL")), message
+    return f"internal error: {type(error).__name__}{place}"
 
 
 def attach(host: TclHost, package: str, version: str) -> None:
@@ -114,7 +172,7 @@ def attach(host: TclHost, package: str, version: str) -> None:
 
     modules = MODULES if package == "tossl" else tuple(name for name in MODULES if name in ("acme", "job"))
     commands = load_commands("tossl_acme.commands", modules)
-    host.createcommand(DOOR, Interpreter(host, commands))
+    host.createcommand(DOOR, Door(Interpreter(host, commands)))
     with open(f"{__file__.rpartition('/')[0]}/prelude.tcl", encoding="utf-8") as prelude:  # noqa: PTH123 - loads slowly
         host.eval(prelude.read())
     table = tuple((command.name, command.tcl_arguments()) for command in commands.values())
