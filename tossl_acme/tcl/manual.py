@@ -1,0 +1,176 @@
+"""What the commands' docstrings say, read for tossl::help and for the pages in docs/.
+
+    Does this and that: the summary, one line.
+
+    Paragraphs about it.
+
+    domains          what an argument means
+    -webroot folder  what an option means, and the word for its value; a further line
+                     is indented
+
+    Returns a dict:
+    url              what a key of the result means
+
+    Errors:
+    TOSSL VALUE url  when that is raised
+
+Two spaces end the term of such a line. An argument or option that the docstring leaves out is looked for in the
+docstring of its module, of the package around that, and so outwards: so what many commands share is said once. The
+errors that are said there are those of every command that waits.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .table import Command
+from .values import to_tcl
+
+_TERM = re.compile(r"(\S+(?: \S+)*)  +(\S.*)")
+_WORDS = {
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "list[str]": "list",
+    "dict[str, str]": "dict",
+}
+
+
+@dataclass
+class Part:
+    """Paragraphs, then terms with their texts."""
+
+    paragraphs: list[str] = field(default_factory=list)
+    terms: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Text:
+    """A docstring in its parts."""
+
+    summary: str = ""
+    description: Part = field(default_factory=Part)
+    returns: Part = field(default_factory=Part)
+    errors: Part = field(default_factory=Part)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An argument or an option: its name, the word for an option's value, its default as Tcl has it, its meaning."""
+
+    name: str
+    word: str
+    default: str
+    text: str
+    shared: bool
+
+    @property
+    def is_option(self) -> bool:
+        return self.name.startswith("-")
+
+
+def read(docstring: str | None) -> Text:
+    """The parts of a docstring in the form above; one that is prose alone is a summary and paragraphs."""
+    summary, _, rest = inspect.cleandoc(docstring or "").partition("\n")
+    text = Text(summary)
+    part, begun = text.description, False
+    for line in rest.splitlines():
+        if line.startswith(("Returns", "Errors")):
+            part, begun = (text.returns if line[0] == "R" else text.errors), False
+        if not line:
+            begun = False
+        elif line[0] == " ":
+            _continue(part, line.strip())
+        elif found := _TERM.fullmatch(line):
+            part.terms[found[1]] = found[2]
+        elif begun:
+            part.paragraphs[-1] += f" {line}"
+        else:
+            part.paragraphs.append(line)
+            begun = True
+    return text
+
+
+def _continue(part: Part, more: str) -> None:
+    if part.terms:
+        part.terms[next(reversed(part.terms))] += f" {more}"
+
+
+class Manual:
+    """All that is known of one command."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.name = f"tossl::{command.name}"
+        self.text = read(command.function.__doc__)
+        self._own = {_name(term): (term, text) for term, text in self.text.description.terms.items()}
+        self._around = list(_texts_around(command.function.__module__))
+        self.arguments = [self._argument(index) for index in range(len(command.arguments))]
+        self.options = [self._option(name) for name in command.options]
+
+    @property
+    def namespace(self) -> str:
+        return self.command.name.rpartition("::")[0]
+
+    @property
+    def words(self) -> list[str]:
+        """The command's arguments as Tcl writes them: a ?b? ?-option value ...?"""
+        required = self.command.required
+        words = [argument.name for argument in self.arguments[:required]]
+        words += [f"?{argument.name}?" for argument in self.arguments[required:]]
+        return [*words, "?-option value ...?"] if self.options else words
+
+    @property
+    def results(self) -> dict[str, str]:
+        return self.text.returns.terms
+
+    def errors(self, *, shared: bool) -> dict[str, str]:
+        """The errorcodes, each with when it is raised: the command's own, or those that it shares with others."""
+        if not shared:
+            return self.text.errors.terms
+        if self.command.scope is None:
+            return {}
+        found: dict[str, str] = {}
+        for text in self._around:
+            found = {**found, **{code: when for code, when in text.errors.terms.items() if code not in found}}
+        return {code: when for code, when in found.items() if code not in self.text.errors.terms}
+
+    def _argument(self, index: int) -> Parameter:
+        parameter = self.command.arguments[index]
+        optional = index - self.command.required
+        default = self.command.defaults[optional] if optional >= 0 else None
+        return self._parameter(parameter.name, parameter.annotation, default)
+
+    def _option(self, name: str) -> Parameter:
+        parameter = self.command.options[name]
+        defaults = getattr(self.command.function, "__kwdefaults__", None) or {}
+        default = defaults.get(parameter.name)
+        if parameter.name == "timeout" and self.command.scope is not None:
+            default = f"{self.command.scope.limit:g}"
+        return self._parameter(name, parameter.annotation, default)
+
+    def _parameter(self, name: str, annotation: str, default: object) -> Parameter:
+        term, text = self._own.get(name, ("", ""))
+        shared = not text
+        for around in self._around if shared else ():
+            found = next((each for each in around.description.terms if _name(each) == name), "")
+            if found:
+                term, text = found, around.description.terms[found]
+                break
+        word = term.partition(" ")[2] or _WORDS.get(annotation.removesuffix(" | None"), "value")
+        value = to_tcl(default) if default not in ("", None) else ""
+        return Parameter(name, word, value if isinstance(value, str) else "", text, shared and bool(text))
+
+
+def _name(term: str) -> str:
+    return term.partition(" ")[0]
+
+
+def _texts_around(module: str) -> Iterator[Text]:
+    while module in sys.modules:
+        yield read(sys.modules[module].__doc__)
+        module = module.rpartition(".")[0]
