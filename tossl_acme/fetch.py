@@ -120,21 +120,6 @@ def body_value(reply: Reply) -> str | bytes:
         return reply.body.decode("latin-1")
 
 
-def checked_proxy(proxy: str) -> str:
-    """The proxy's URL; "host:port" means http. Raises ArgumentError "proxy", without showing it."""
-    if not proxy:
-        return ""
-    url = proxy if "://" in proxy else f"http://{proxy}"
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or _SPACE.search(url):
-        raise ArgumentError("proxy", "-proxy must be http://host:port")
-    return url
-
-
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

@@ -86,13 +86,18 @@ class Route:
     """How to reach a peer. An empty ca_bundle or proxy means what the environment says.
 
     ca_bundle: else REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, else certifi's roots.
-    proxy: else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY with NO_PROXY.
+    proxy: http://host:port or host:port, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY with NO_PROXY.
+    Raises ArgumentError "proxy" (without showing it, for it may hold a password) or "ca_bundle".
     """
 
     ca_bundle: str = ""
     proxy: str = ""
     verify: bool = True
     user_agent: str = USER_AGENT
+
+    def __post_init__(self) -> None:
+        if self.proxy:
+            object.__setattr__(self, "proxy", _checked_proxy(self.proxy))
 
     def in_force(self) -> tuple[object, ...]:
         """This route with what the environment says now: connections are kept for as long as that is the same."""
@@ -112,6 +117,18 @@ class Route:
         if self.proxy:
             return {"http": self.proxy, "https": self.proxy}
         return dict(requests.utils.get_environ_proxies(url))
+
+
+def _checked_proxy(proxy: str) -> str:
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(char.isspace() or not char.isprintable() for char in url):
+        raise ArgumentError("proxy", "-proxy must be http://host:port")
+    return url
 
 
 class Web:

@@ -31,11 +31,11 @@ def get(
 
     Errors: TOSSL VALUE url|headers|user_agent|proxy|ca_bundle|auth|cookies, TOSSL CANCELLED.
     """
-    from ..fetch import checked_proxy, prepare
+    from ..fetch import prepare
     from ..wire import USER_AGENT, Route, Web
 
     request = prepare(url, headers or {}, user_agent, auth, cookies)
-    web = Web(Route(ca_bundle=ca_bundle, proxy=checked_proxy(proxy), verify=verify_ssl, user_agent=USER_AGENT))
+    web = Web(Route(ca_bundle=ca_bundle, proxy=proxy, verify=verify_ssl, user_agent=USER_AGENT))
     began = time.monotonic()
     result, details = _fetched(scope, web, request, follow_redirects)
     details["request_time"] = round((time.monotonic() - began) * 1000)
