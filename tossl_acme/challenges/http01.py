@@ -67,8 +67,8 @@ class Webroot:
             if stat.S_ISDIR(mode) and os.access(folder, os.W_OK | os.X_OK):
                 return
             if folder.exists():
-                raise ArgumentError("webroot", f"{str(folder)!r} is not a folder that can be written to")
-        raise ArgumentError("webroot", f"there is no folder {str(self._root)!r}")
+                raise ArgumentError("webroot", f"{shown(str(folder))} is not a folder that can be written to")
+        raise ArgumentError("webroot", f"there is no folder {shown(str(self._root))}")
 
     def _write(self, proof: Proof) -> None:
         for attempts_left in reversed(range(10)):
