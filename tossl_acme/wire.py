@@ -170,6 +170,8 @@ class Web:
                 if redirects and answer.is_redirect:
                     return self._follow(scope, method, answer, headers, data, redirects, most)
                 return _reply(method, url, answer, _body(scope, answer, most))
+        except WaitTimeout:
+            raise _too_late(shown_url(url), scope) from None
         except requests.RequestException as error:
             raise _explained(error, scope, url) from None
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
