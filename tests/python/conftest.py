@@ -10,10 +10,14 @@ import pytest
 from tests.servers.bind import Bind
 from tests.servers.certs import Certificates, make_certificates
 from tests.servers.cloudflare import Cloudflare
+from tests.servers.debian import program_of
 from tests.servers.faults import FaultProxy
 from tests.servers.httpreq import HttpReq
 from tests.servers.pebble import ChallTestSrv, Pebble
+from tests.servers.process import ServerError
+from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.sinks import ChallTestSrvSink
+from tests.tclhost import Tcl
 
 _FROM_OUTSIDE = (
     "REQUESTS_CA_BUNDLE",
@@ -54,6 +58,46 @@ def pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[P
     """The CA, in strict mode, with its usual share of rejected nonces."""
     with Pebble(dns=challtestsrv.dns, certificates=certificates) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def calm_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
+    """The CA in strict mode, with no surprises: every nonce is taken, every name has to be proven again."""
+    server = Pebble(dns=challtestsrv.dns, certificates=certificates, nonce_reject=0, authz_reuse=0)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def calm_proxy(calm_pebble: Pebble, certificates: Certificates) -> Iterator[FaultProxy]:
+    """A proxy in front of that CA with no rules yet: what it logs can be counted."""
+    with FaultProxy(calm_pebble.directory, certificates) as server:
+        yield server
+
+
+@pytest.fixture
+def scripted_ca(certificates: Certificates) -> Iterator[ScriptedCa]:
+    """A CA that answers by its script."""
+    with ScriptedCa(certificates) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def newer_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
+    """Debian 13's Pebble, which has renewal information."""
+    try:
+        binary = program_of("pebble", "usr/bin/pebble")
+    except ServerError as error:
+        pytest.skip(f"Debian 13's pebble cannot be had: {error}")
+    server = Pebble(dns=challtestsrv.dns, certificates=certificates, nonce_reject=0, authz_reuse=0, binary=binary)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def tcl(certificates: Certificates) -> Tcl:
+    """A Tcl interpreter with the commands, whose CAs here are trusted."""
+    return Tcl(str(certificates.ca_bundle))
 
 
 @pytest.fixture(scope="session")

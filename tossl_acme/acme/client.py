@@ -12,6 +12,7 @@ from ..scope import Scope
 from ..wire import Reply, shown_url
 from .directory import Directory, server_url
 from .jws import AccountKey
+from .links import links
 from .patience import Patience
 from .problem import problem_error
 from .server import LANGUAGE, Server
@@ -106,6 +107,9 @@ class Client:
         refused = problem_error(reply)
         if isinstance(refused, AcmeError) and refused.kind == "accountDoesNotExist":
             self.forget_account()
+        terms = links(reply, "terms-of-service")
+        if terms:
+            refused.details["terms_of_service"] = terms[0]
         return refused
 
     def _send(self, scope: Scope, request: _Request, body: bytes) -> Reply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 
 
@@ -22,5 +21,5 @@ def b64url_bytes(text: str) -> bytes:
     trimmed = text.strip().rstrip("=").translate(str.maketrans("+/", "-_"))
     try:
         return base64.b64decode(trimmed + "=" * (-len(trimmed) % 4), altchars=b"-_", validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ValueError("not base64url") from error

@@ -41,7 +41,10 @@ class RenewalInfo:
 
 
 def renewal_info(server: Server, scope: Scope, cert_id: str) -> RenewalInfo:
-    """The suggested window for a certID (section 4.2), with a random time in it; AcmeError "notOffered" where there is no ARI."""
+    """The suggested window for a certID (section 4.2), with a random time in it.
+
+    AcmeError "notOffered" where the CA has no ARI.
+    """
     base = server.directory(scope).where("renewalInfo").rstrip("/")
     reply = server.fetch(scope, "GET", f"{base}/{cert_id}")
     if reply.status != 200:

@@ -99,7 +99,9 @@ def _task(client: Client, scope: Scope, authorization: Authorization, choice: Ch
     solvers = choice.solvers(shown)
     for solver in solvers:
         challenge = authorization.challenge(solver.challenge_type)
-        if challenge is not None:
+        # RFC 8738 section 7: an address is never proven through the DNS, whatever is offered.
+        usable = authorization.identifier.type == "dns" or not solver.challenge_type.startswith("dns-")
+        if challenge is not None and usable:
             return _Task(authorization, challenge, solver, _proof(client, scope, authorization, challenge))
     offered = ", ".join(challenge.type for challenge in authorization.challenges) or "none"
     wanted = ", ".join(solver.challenge_type for solver in solvers) or "none"

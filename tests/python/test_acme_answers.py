@@ -1,0 +1,237 @@
+"""What is read out of answers: problem documents, Retry-After, Link, directories, renewal windows."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from typing import Any
+
+import pytest
+from requests.structures import CaseInsensitiveDict
+
+from tossl_acme.acme.certificate import REASONS, reason_code
+from tossl_acme.acme.directory import PUBLIC_CAS, directory_url, needs_binding, read_directory, server_url
+from tossl_acme.acme.links import links
+from tossl_acme.acme.order import OrderTerms, time_text
+from tossl_acme.acme.problem import problem_error, retry_after
+from tossl_acme.errors import AcmeError, ArgumentError, HttpError
+from tossl_acme.wire import Reply
+
+AT = "https://ca.example/acme/cert/1"
+DIRECTORY = {name: f"https://ca.example/{name}" for name in ("newNonce", "newAccount", "newOrder")}
+
+
+def reply(body: object = b"", status: int = 200, **headers: str) -> Reply:
+    named = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Reply("GET", AT, status, named, data)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '<https://ca.example/alt>;rel="alternate"',
+        '<https://ca.example/alt>; rel=alternate',
+        '<https://ca.example/alt> ;\t rel = "alternate"',
+        '<  https://ca.example/alt  >;   rel  =  alternate  ',
+        '</alt>;rel="alternate"',
+        '<../../alt>; rel="alternate"',
+        '<https://ca.example/alt>;title="a, b; c=\\"d\\" <e>";rel="Up ALTERNATE next"',
+        '<https://ca.example/dir>;rel="index" , <https://ca.example/alt>;rel="alternate"',
+        '<https://ca.example/dir>;rel="index",,<https://ca.example/alt>;rel="alternate";rel="up"',
+        '<https://ca.example/alt>;REL="alternate", <http://ca.example/plain>;rel="alternate"',
+    ],
+)
+def test_links_are_read_however_they_are_written(header: str) -> None:
+    """RFC 8288 section 3; a link that is not https is none."""
+    assert links(reply(Link=header), "alternate") == ["https://ca.example/alt"]
+
+
+def test_a_semicolon_or_comma_may_stand_in_a_link() -> None:
+    """Between < and > everything is the URL."""
+    assert links(reply(Link="<https://ca.example/a;b=1,2?c=d>;rel=next"), "next") == ["https://ca.example/a;b=1,2?c=d"]
+
+
+@pytest.mark.parametrize(
+    "header", ["", "nonsense", "<https://ca.example/alt>", "<https://ca.example/alt", '<x>;rel="up"', "<>;rel"]
+)
+def test_what_is_not_that_link_is_ignored(header: str) -> None:
+    """No error: links are an offer."""
+    assert links(reply(Link=header), "alternate") == []
+
+
+def test_links_are_bounded() -> None:
+    """Each once, and not more than anyone needs."""
+    many = ", ".join(f"<https://ca.example/{n % 30}>;rel=alternate" for n in range(60))
+    assert len(links(reply(Link=many), "alternate")) == 20
+
+
+def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
+    """RFC 9110 section 10.2.3; RFC 8555 section 6.6 and 7.5.1."""
+    assert retry_after({"Retry-After": " 120 "}) == 120
+    assert retry_after({"Retry-After": "0"}) == 0
+    later = email.utils.formatdate(time.time() + 3600, usegmt=True)
+    assert 3500 < (retry_after({"Retry-After": later}) or 0) <= 3600
+    assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "1.5", "Wed, 99 Foo 2015 07:28:00 GMT"])
+def test_a_retry_after_that_says_nothing_is_none(text: str) -> None:
+    """As if it were not there."""
+    assert retry_after({"Retry-After": text}) is None
+    assert retry_after({}) is None
+
+
+def test_a_huge_retry_after_is_a_number() -> None:
+    """Bounded, so that no later sum overflows."""
+    assert retry_after({"Retry-After": "9" * 400}) == 10**9
+
+
+def problem(**members: Any) -> Reply:
+    return reply({"type": "urn:ietf:params:acme:error:malformed", **members}, 400)
+
+
+def test_a_problem_document_is_kept_whole() -> None:
+    """RFC 8555 section 6.7: type, detail, status and every other member."""
+    error = problem_error(problem(detail="bad", extra={"a": [1]}))
+    assert isinstance(error, AcmeError)
+    assert error.errorcode == ("TOSSL", "ACME", "malformed", "400")
+    assert error.message == "bad [malformed]"
+    assert error.details["problem"]["extra"] == {"a": [1]}  # type: ignore[index]
+
+
+def test_subproblems_are_told_by_identifier() -> None:
+    """RFC 8555 section 6.7.1."""
+    first = {"type": "dns", "value": "a.b"}
+    subproblems = [
+        {"type": "urn:ietf:params:acme:error:caa", "detail": "forbidden", "identifier": first},
+        {"type": "urn:ietf:params:acme:error:dns", "identifier": {"type": "dns", "value": "c.d"}},
+        {"detail": "something"},
+        "odd",
+    ]
+    error = problem_error(problem(type="urn:ietf:params:acme:error:compound", detail="two", subproblems=subproblems))
+    assert error.message == "two (a.b: forbidden; c.d: dns; something) [compound]"
+
+
+def test_a_person_is_sent_to_the_instance_url() -> None:
+    """RFC 8555 section 7.3.3: userActionRequired."""
+    kind = "urn:ietf:params:acme:error:userActionRequired"
+    error = problem_error(problem(type=kind, detail="agree", instance="https://ca.example/agree"))
+    assert error.message == "agree; visit https://ca.example/agree [userActionRequired]"
+    assert error.details["instance"] == "https://ca.example/agree"
+
+
+def test_a_rate_limit_says_when() -> None:
+    """RFC 8555 section 6.6."""
+    body = {"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many"}
+    error = problem_error(reply(body, 429, Retry_After="3600"))
+    assert error.message == "too many; try again in 3600 s [rateLimited]"
+    assert error.details["retry_after"] == 3600
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'"x"', b"{}", b"\xff"])
+def test_what_is_no_problem_document_is_the_status(body: bytes) -> None:
+    """A load balancer's page, for one."""
+    error = problem_error(reply(body, 502, Content_Type="text/html; charset=x"))
+    assert isinstance(error, HttpError)
+    assert error.errorcode == ("TOSSL", "HTTP", "status")
+    assert "answered 502 with text/html" in error.message
+
+
+def test_a_problem_with_odd_members_is_still_one() -> None:
+    """Types that are none, text that does not end, control characters."""
+    error = problem_error(problem(type=7, detail="x\n\x1b[31m" + "y" * 5000, status="400", subproblems={"a": 1}))
+    assert error.errorcode == ("TOSSL", "ACME", "malformed", "400")
+    assert error.message.isprintable()
+    assert len(error.message) < 1100
+
+
+def test_a_type_of_another_standard_is_kept_as_it_is() -> None:
+    """Only the ACME prefix is left out."""
+    error = problem_error(problem(type="urn:ietf:params:other:thing", detail="x"))
+    assert error.errorcode[2] == "urn:ietf:params:other:thing"
+
+
+def test_a_directory_is_read_with_what_nobody_knows() -> None:
+    """RFC 8555 section 7.1.1; later standards' resources are URLs as well."""
+    body = {**DIRECTORY, "newThing": "https://ca.example/thing", "odd": 7, "plain": "http://x", "meta": {"website": 1}}
+    directory = read_directory(reply(body))
+    assert directory.urls["newThing"] == "https://ca.example/thing"
+    assert {"odd", "plain"} & set(directory.urls) == set()
+    assert directory.as_dict()["meta"] == {"website": 1}
+    with pytest.raises(AcmeError, match="does not offer newAuthz") as raised:
+        directory.where("newAuthz")
+    assert raised.value.kind == "notOffered"
+
+
+@pytest.mark.parametrize("meta", [None, [], "x", {"profiles": [], "termsOfService": 7, "caaIdentities": "x"}])
+def test_a_directory_without_a_usable_meta_is_one(meta: object) -> None:
+    """meta and all in it is optional."""
+    directory = read_directory(reply({**DIRECTORY, "meta": meta}))
+    assert (dict(directory.profiles), directory.terms_of_service, directory.caa_identities) == ({}, "", [])
+    assert not directory.needs_eab
+
+
+@pytest.mark.parametrize("missing", ["newNonce", "newAccount", "newOrder"])
+def test_a_directory_names_what_it_needs(missing: str) -> None:
+    """And says what is not there."""
+    with pytest.raises(HttpError, match=f"lacks {missing}"):
+        read_directory(reply({name: url for name, url in DIRECTORY.items() if name != missing}))
+
+
+@pytest.mark.parametrize("url", ["http://ca.example/x", "", 7, None, "https://", "//ca.example/x", "https://a b/"])
+def test_a_url_from_the_ca_must_be_https(url: object) -> None:
+    """RFC 8555 section 6.1."""
+    with pytest.raises(HttpError, match="no https URL as its order URL"):
+        server_url(url, "order URL", AT)
+
+
+def test_short_names_stand_for_directories() -> None:
+    """With what each is known to want."""
+    assert directory_url("letsencrypt") == "https://acme-v02.api.letsencrypt.org/directory"
+    assert directory_url("LetsEncrypt-Staging") == "https://acme-staging-v02.api.letsencrypt.org/directory"
+    assert all(directory_url(ca.name) == ca.url and ca.url.startswith("https://") for ca in PUBLIC_CAS)
+    bound = {ca.name for ca in PUBLIC_CAS if needs_binding(ca.url)}
+    assert {"zerossl", "google", "google-staging", "sslcom"} <= bound
+    assert not bound & {"letsencrypt", "letsencrypt-staging"}
+    with pytest.raises(ArgumentError, match="letsencrypt, letsencrypt-staging"):
+        directory_url("nobody")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", ""),
+        ("0", "1970-01-01T00:00:00Z"),
+        ("1767225600", "2026-01-01T00:00:00Z"),
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31T12:00:00+02:00", "2026-01-31T10:00:00Z"),
+    ],
+)
+def test_times_are_said_as_rfc_3339(text: str, said: str) -> None:
+    """From Tcl's epoch seconds too."""
+    assert time_text(text, "not_before") == said
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-01-31", "2026-01-31T12:00:00", "-1", "9" * 30, "1.5"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    """A time without its zone is none."""
+    with pytest.raises(ArgumentError) as raised:
+        time_text(text, "not_after")
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "not_after")
+
+
+def test_an_order_says_only_what_was_asked() -> None:
+    """Empty terms are not sent."""
+    assert OrderTerms().as_json() == {}
+    assert OrderTerms(profile="tlsserver", replaces="a.b").as_json() == {"profile": "tlsserver", "replaces": "a.b"}
+
+
+def test_reasons_have_names_and_numbers() -> None:
+    """RFC 5280 section 5.3.1; 7 is not used."""
+    assert [reason_code(name) for name in REASONS] == list(REASONS.values())
+    assert (reason_code("KEYCOMPROMISE"), reason_code("4"), reason_code("")) == (1, 4, None)
+    for bad in ("7", "11", "-1", "stolen", "1.0", "\u0661"):
+        with pytest.raises(ArgumentError, match="reason must be one of"):
+            reason_code(bad)

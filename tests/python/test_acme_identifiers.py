@@ -1,0 +1,97 @@
+"""What a user types as a name, and what is sent for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tossl_acme.acme.identifiers import Identifier, parse_identifiers
+from tossl_acme.errors import ArgumentError
+
+LONG = ".".join(["a" * 63] * 3 + ["b" * 61])
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "sent"),
+    [
+        ("example.com", "dns", "example.com"),
+        ("EXAMPLE.Com.", "dns", "example.com"),
+        ("*.Example.com", "dns", "*.example.com"),
+        ("bücher.example", "dns", "xn--bcher-kva.example"),
+        ("*.Bücher.example", "dns", "*.xn--bcher-kva.example"),
+        ("faß.example", "dns", "xn--fa-hia.example"),
+        ("xn--bcher-kva.example", "dns", "xn--bcher-kva.example"),
+        ("localhost", "dns", "localhost"),
+        (LONG, "dns", LONG),
+        ("192.0.2.1", "ip", "192.0.2.1"),
+        ("2001:DB8:0:0::1", "ip", "2001:db8::1"),
+        ("::ffff:192.0.2.1", "ip", "::ffff:c000:201"),
+    ],
+)
+def test_a_name_is_sent_in_its_normal_form(typed: str, kind: str, sent: str) -> None:
+    """A-labels (RFC 8555 section 7.1.4); addresses as RFC 5952 section 4 writes them (RFC 8738 section 3)."""
+    assert parse_identifiers([typed]) == (Identifier(kind, sent),)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        " ",
+        "a b.example",
+        "a\tb.example",
+        "a\0b.example",
+        "a.example\n",
+        "a\u200bb.example",
+        LONG + "c",
+        "a" * 64 + ".example",
+        "*",
+        "*.",
+        "*.com.*",
+        "a.*.example",
+        "a*.example",
+        "**.example",
+        "*.*.example",
+        ".example",
+        "a..example",
+        "-a.example",
+        "a-.example",
+        "a_b.example",
+        "http://a.example",
+        "a.example/",
+        "a.example:80",
+        "a@example",
+        "1.2.3",
+        "192.0.2.256",
+        "*.192.0.2.1",
+        "192.0.2.0/24",
+        "[2001:db8::1]",
+        "fe80::1%eth0",
+        "xn--\u00fc.example",
+        "\u2100.example",
+        "\ud800.example",
+    ],
+)
+def test_what_is_no_name_is_refused(typed: str) -> None:
+    """With the errorcode of the argument, whatever it holds."""
+    with pytest.raises(ArgumentError, match="Failed to parse domains: ") as raised:
+        parse_identifiers([typed])
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "domains")
+    assert raised.value.message.isprintable()
+
+
+def test_no_name_at_all_is_refused() -> None:
+    """An order is for something."""
+    with pytest.raises(ArgumentError, match="no domain names"):
+        parse_identifiers([])
+
+
+def test_a_name_is_asked_for_once() -> None:
+    """In the order in which names were first given."""
+    found = parse_identifiers(["b.example", "a.example", "B.example.", "bücher.example", "xn--bcher-kva.example"])
+    assert [identifier.value for identifier in found] == ["b.example", "a.example", "xn--bcher-kva.example"]
+
+
+@pytest.mark.parametrize("odd", [None, 7, [], "example.com", {}])
+def test_what_a_server_sends_is_never_trusted_to_be_a_name(odd: object) -> None:
+    """It becomes text to be compared, which equals no name."""
+    assert Identifier.from_json(odd) == Identifier("", "")
