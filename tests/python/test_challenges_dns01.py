@@ -73,14 +73,3 @@ def test_cleaning_up_fails_loudly(account: Account, scope: Scope) -> None:
     with pytest.raises(DnsError) as caught:
         solver(account).clean_up(scope, APEX)
     assert caught.value.message.startswith("Failed to delete DNS record: ")
-
-
-def test_what_is_told(account: Account) -> None:
-    told: list[dict[str, object]] = []
-    scope = Scope(20).begin(listener=told.append)
-    dns01 = solver(account)
-    dns01.present(scope, APEX)
-    dns01.clean_up(scope, APEX)
-    assert [facts["step"] for facts in told] == ["dns_publish", "dns_remove"]
-    assert all(facts["record"] == NAME for facts in told)
-    assert account.token not in repr(told)

@@ -41,7 +41,6 @@ class Dns01:
 
     def present(self, scope: Scope, proof: Proof) -> None:
         name = self.name_for(proof)
-        scope.tell("dns_publish", record=name, provider=self._provider.name)
         self._provider.publish(scope, name, record_value(proof.key_authorization))
 
     def wait(self, scope: Scope, proof: Proof) -> None:
@@ -52,7 +51,6 @@ class Dns01:
 
     def clean_up(self, scope: Scope, proof: Proof) -> None:
         name = self.name_for(proof)
-        scope.tell("dns_remove", record=name, provider=self._provider.name)
         try:
             self._provider.remove(scope, name, record_value(proof.key_authorization))
         except DnsError as error:

@@ -44,7 +44,10 @@ class Webroot:
     def present(self, scope: Scope, proof: Proof) -> None:
         with self._lock, _about(self._folder):
             self._write(proof)
-        scope.tell("http_present", domain=proof.domain, file=str(self._folder / proof.token))
+
+    def where(self, proof: Proof) -> dict[str, object]:
+        """Where the proof stands, for people and their scripts."""
+        return {"file": str(self._folder / proof.token)}
 
     def wait(self, scope: Scope, proof: Proof) -> None:
         """Nothing to wait for: the file is there."""
@@ -140,7 +143,10 @@ class Standalone:
         self._ended.discard(proof)
         show = self._responders.show
         self.port = show(Responder, self._host, self._asked, proof.token, proof.key_authorization)
-        scope.tell("http_present", domain=proof.domain, port=self.port)
+
+    def where(self, proof: Proof) -> dict[str, object]:
+        """Where the proof stands, for people and their scripts."""
+        return {"port": self.port}
 
     def wait(self, scope: Scope, proof: Proof) -> None:
         """Nothing to wait for: the server answers as soon as present() returns."""

@@ -136,7 +136,6 @@ class TlsAlpn01:
         self._ended.discard(proof)
         show = self._responders.show
         self.port = show(TlsResponder, self._host, self._asked, proof.domain, proof.key_authorization)
-        scope.tell("tls_present", domain=proof.domain, port=self.port)
 
     def wait(self, scope: Scope, proof: Proof) -> None:
         """Nothing to wait for: the server answers as soon as present() returns."""

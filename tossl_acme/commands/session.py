@@ -63,7 +63,10 @@ class Session:
         """Presents a challenge until clean_up()."""
         solver.present(Scope(30).begin(), proof)
         with self._lock:
+            earlier = self._presented.get((proof.domain, proof.token))
             self._presented[proof.domain, proof.token] = solver
+        if earlier is not None:
+            earlier.clean_up(Scope(30).begin(), proof)
 
     def clean_up(self, proof: Proof) -> bool:
         """Removes what present() presented; whether there was anything."""

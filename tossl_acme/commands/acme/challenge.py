@@ -8,7 +8,7 @@ from .shared import proof_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...challenges.solver import Solver
+    from ...challenges.http01 import Standalone, Webroot
     from ...challenges.tls_alpn01 import TlsAlpn01
 
 
@@ -31,7 +31,7 @@ def http01_challenge(
         "token": token,
         "key_authorization": proof.key_authorization,
         "url": f"http://{host}/.well-known/acme-challenge/{token}",
-        **({"file": f"{webroot}/.well-known/acme-challenge/{token}"} if webroot else {"port": port}),
+        **solver.where(proof),
     }
 
 
@@ -73,7 +73,7 @@ def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: str
     return "Challenge cleaned up successfully"
 
 
-def http01_solver(webroot: str, port: int | None) -> Solver:
+def http01_solver(webroot: str, port: int | None) -> Webroot | Standalone:
     """The http-01 solver for either a folder or a port."""
     from ...challenges.http01 import Standalone, Webroot
     from ..session import SESSION

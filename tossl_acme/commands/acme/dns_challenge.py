@@ -168,18 +168,22 @@ def dns_proof(domain: str, token: str, account_key: str) -> Proof:
 
 def _publish(scope: Scope, service: Provider, check: PropagationCheck | None, name: str, proof: Proof) -> None:
     """Publishes the proof's value and waits until it is seen; where it is not, it is removed again."""
+    import contextlib
+
     from ...challenges.dns01 import record_value
     from ...dns.published import clean_name
     from ..session import SESSION
 
     value = record_value(proof.key_authorization)
-    service.publish(scope, name, value)
+    # Remembered first: a provider may have acted although its answer was lost.
     SESSION.published.add(service, name, value)
+    service.publish(scope, name, value)
     if check is not None:
         try:
             check.wait(scope, name, value)
         except TosslError:
-            clean_name(scope.for_cleanup(), service, name, value, SESSION.published)
+            with contextlib.suppress(TosslError):
+                clean_name(scope.for_cleanup(), service, name, value, SESSION.published)
             raise
 
 
