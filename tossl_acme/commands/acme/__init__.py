@@ -17,13 +17,14 @@ from .certificate import download_certificate, finalize_order, renewal_info, rev
 from .challenge import cleanup_challenge, http01_challenge, tls_alpn01_challenge
 from .directory import directory
 from .dns_challenge import cleanup_dns, dns01_challenge, dns_account01_challenge, dns_persist01_record
-from .obtain import obtain_certificate
+from .obtain import get_account_key, obtain_certificate
 from .order import create_order, get_order, wait_order
 
 COMMANDS = (
     directory,
     create_account,
     get_account,
+    get_account_key,
     update_account,
     change_account_key,
     deactivate_account,

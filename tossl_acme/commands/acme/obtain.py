@@ -135,6 +135,23 @@ def _binding(url: str, has_key: bool, kid: str, hmac_key: str, alg: str) -> Exte
     return None
 
 
+def get_account_key(directory_url: str, *, store: str | None = None) -> str:
+    """The account key (PEM) that obtain_certificate keeps in its store for this CA; nothing is sent.
+
+    directory_url is a URL or a CA's short name.
+    -store  the folder, else TOSSL_HOME or the XDG data home.
+    Errors: TOSSL VALUE store, where none is kept for this CA.
+    """
+    from ...acme import directory
+
+    url = directory.directory_url(directory_url)
+    folder = _store(store)
+    key = folder.account_key(url) if folder else ""
+    if not key:
+        raise ArgumentError("store", f"no account key is kept for {url}")
+    return key
+
+
 def _store(folder: str | None) -> Store | None:
     from pathlib import Path
 
