@@ -1,0 +1,285 @@
+"""Accounts: created, found, changed, bound to another, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import actions
+from tests.servers.certs import Certificates
+from tests.servers.faults import FaultProxy
+from tests.servers.pebble import Pebble, new_eab_key
+from tests.servers.scripted_ca import Refused, Script, ScriptedCa
+from tests.tclhost import Tcl, new_key
+from tossl_acme.acme.encoding import b64url_bytes
+from tossl_acme.acme.jws import AccountKey
+
+KEYS = {"p256": ("ec", 256), "p384": ("ec", 384), "p521": ("ec", 521), "rsa": ("rsa", 2048)}
+
+
+def test_an_account_is_created_and_found_again(tcl: Tcl, calm_pebble: Pebble) -> None:
+    """RFC 8555 sections 7.3 and 7.3.1; the same key gives the same account."""
+    key = new_key()
+    assert tcl.acme("create_account", calm_pebble.directory, key, "a@example.com") == "Account created successfully"
+    found = tcl.dict("get_account", calm_pebble.directory, key)
+    assert (found["status"], found["contact"]) == ("valid", "mailto:a@example.com")
+    again = tcl.dict("create_account", calm_pebble.directory, key, "a@example.com", return_details=1)
+    assert again["url"] == found["url"]
+
+
+def test_a_known_key_has_its_contacts_brought_up_to_date(tcl: Tcl, calm_pebble: Pebble) -> None:
+    """create_account on an account that is there."""
+    key = new_key()
+    tcl.acme("create_account", calm_pebble.directory, key, "a@example.com")
+    more = ["mailto:b@example.com"]
+    account = tcl.dict("create_account", calm_pebble.directory, key, "d@example.com", more, return_details=1)
+    assert tcl.as_list(account["contact"]) == ["mailto:d@example.com", "mailto:b@example.com"]
+
+
+def test_contacts_are_replaced_and_removed(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """RFC 8555 section 7.3.2: contact alone is sent, an empty list too."""
+    key = new_key()
+    tcl.acme("create_account", scripted_ca.directory, key, "a@example.com")
+    account = tcl.dict("update_account", scripted_ca.directory, key, "b@example.com", ["tel:+12025551212"])
+    assert account["contact"] == "mailto:b@example.com tel:+12025551212"
+    assert tcl.dict("update_account", scripted_ca.directory, key, "")["contact"] == ""
+    assert scripted_ca.payloads("account") == [
+        {"contact": ["mailto:b@example.com", "tel:+12025551212"]},
+        {"contact": []},
+    ]
+
+
+def test_pebble_replaces_contacts(tcl: Tcl, calm_pebble: Pebble) -> None:
+    """On a real CA."""
+    key = new_key()
+    tcl.acme("create_account", calm_pebble.directory, key, "a@example.com")
+    assert tcl.dict("update_account", calm_pebble.directory, key, "b@example.com")["contact"] == "mailto:b@example.com"
+    assert tcl.dict("get_account", calm_pebble.directory, key)["contact"] == "mailto:b@example.com"
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_accounts_have_keys_of_every_type(tcl: Tcl, calm_pebble: Pebble, kind: str) -> None:
+    """The algorithm follows from the key (RFC 8555 section 6.2)."""
+    key = new_key(*KEYS[kind])
+    tcl.acme("create_account", calm_pebble.directory, key, "")
+    assert tcl.acme("create_order", calm_pebble.directory, key, ["k.example"]) == "Order created successfully"
+
+
+def test_an_ed25519_account_where_the_ca_takes_it(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """And the CA's own words where it does not."""
+    key = new_key("ed25519")
+    tcl.acme("create_account", scripted_ca.directory, key, "")
+    assert scripted_ca.signed[0].header["alg"] == "EdDSA"
+
+
+def test_an_algorithm_that_the_ca_does_not_take_is_its_error(tcl: Tcl, calm_pebble: Pebble) -> None:
+    """RFC 8555 section 6.2: badSignatureAlgorithm, or what the CA says instead."""
+    failure = tcl.failure("create_account", calm_pebble.directory, new_key("ed25519"), "")
+    assert failure.code[:2] == ("TOSSL", "ACME")
+    assert failure.message.startswith("Account creation failed: ")
+
+
+@pytest.mark.parametrize(("old", "new"), [("p256", "rsa"), ("rsa", "p384"), ("p384", "p521"), ("p521", "p256")])
+def test_an_account_gets_another_key(tcl: Tcl, calm_pebble: Pebble, old: str, new: str) -> None:
+    """RFC 8555 section 7.3.5: the new key has the account, the old one has none."""
+    first, second = new_key(*KEYS[old]), new_key(*KEYS[new])
+    account = tcl.dict("create_account", calm_pebble.directory, first, "a@example.com", return_details=1)
+    changed = tcl.dict("change_account_key", calm_pebble.directory, first, second)
+    assert (changed["url"], changed["contact"]) == (account["url"], "mailto:a@example.com")
+    assert tcl.acme("create_order", calm_pebble.directory, second, ["rolled.example"]) == "Order created successfully"
+    assert tcl.failure("get_account", calm_pebble.directory, first).code[2] == "accountDoesNotExist"
+
+
+def test_the_inner_request_of_a_key_change_is_the_new_keys(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """RFC 8555 section 7.3.5: no nonce, the same url, the account and the old key in it; the outer one is the old's."""
+    first, second = new_key(), new_key("rsa")
+    tcl.acme("create_account", scripted_ca.directory, first, "")
+    tcl.try_acme("change_account_key", scripted_ca.directory, first, second)
+    outer = next(signed for signed in scripted_ca.signed if signed.kind == "key-change")
+    inner = {name: _json(outer.payload[name]) for name in ("protected", "payload")}
+    old, new = AccountKey.from_pem(first), AccountKey.from_pem(second)
+    assert inner["protected"] == {"alg": "RS256", "jwk": new.jwk, "url": outer.header["url"]}
+    assert inner["payload"] == {"account": outer.header["kid"], "oldKey": old.jwk}
+    assert outer.header["alg"] == "ES256"
+
+
+def test_a_key_that_has_an_account_cannot_become_anothers(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """RFC 8555 section 7.3.5: 409 and the other account's URL; the old key still works."""
+    first, second = new_key(), new_key()
+    for key in (first, second):
+        tcl.acme("create_account", scripted_ca.directory, key, "")
+    conflict = Refused(409, "malformed", "in use").reply
+    scripted_ca.answers["/key-change"].append(conflict)
+    failure = tcl.failure("change_account_key", scripted_ca.directory, first, second)
+    assert failure.message == "Account key change failed: in use [malformed]"
+    assert failure.code == ("TOSSL", "ACME", "malformed", "409")
+    assert tcl.dict("get_account", scripted_ca.directory, first)["status"] == "valid"
+
+
+def test_a_deactivated_account_is_the_end(tcl: Tcl, calm_pebble: Pebble) -> None:
+    """RFC 8555 section 7.3.6."""
+    key = new_key()
+    tcl.acme("create_account", calm_pebble.directory, key, "")
+    assert tcl.acme("deactivate_account", calm_pebble.directory, key) == "Account deactivated successfully"
+    failure = tcl.failure("create_order", calm_pebble.directory, key, ["ended.example"])
+    assert failure.code == ("TOSSL", "ACME", "unauthorized", "403")
+
+
+def test_a_key_without_an_account_has_none(tcl: Tcl, calm_pebble: Pebble) -> None:
+    """RFC 8555 section 7.3.1: looking does not create one."""
+    key = new_key()
+    for _ in range(2):
+        failure = tcl.failure("get_account", calm_pebble.directory, key)
+        assert failure.code == ("TOSSL", "ACME", "accountDoesNotExist", "400")
+        assert failure.details["problem"].startswith("type urn:ietf:params:acme:error:accountDoesNotExist")
+
+
+# terms of service
+
+
+def test_terms_are_agreed_to_and_can_be_refused(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """RFC 8555 section 7.3: sent as true or not at all; who does not agree is told where the terms are."""
+    scripted_ca.script.terms = "https://ca.example/terms"
+    key = new_key()
+    failure = tcl.failure("create_account", scripted_ca.directory, key, "", agree_tos=0)
+    assert failure.code == ("TOSSL", "VALUE", "agree_tos")
+    assert "https://ca.example/terms" in failure.message
+    assert scripted_ca.signed == []
+    meta = tcl.as_dict(tcl.dict("directory", scripted_ca.directory)["meta"])
+    assert meta["termsOfService"] == "https://ca.example/terms"
+    tcl.acme("create_account", scripted_ca.directory, key, "", agree_tos=1)
+    assert scripted_ca.payloads("new-account") == [{"termsOfServiceAgreed": True}]
+
+
+def test_a_ca_without_terms_is_told_of_no_agreement(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """With -agree_tos 0."""
+    tcl.acme("create_account", scripted_ca.directory, new_key(), "", agree_tos=0)
+    assert scripted_ca.payloads("new-account") == [{}]
+
+
+def test_new_terms_send_a_person_to_the_ca(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """RFC 8555 section 7.3.3: the instance URL in the message, it and the terms' URL in the return options."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    body = (
+        '{"type":"urn:ietf:params:acme:error:userActionRequired","detail":"Terms have changed",'
+        '"instance":"https://ca.example/agree/1"}'
+    )
+    link = {"Link": '<https://ca.example/terms/2>;rel="terms-of-service"'}
+    calm_proxy.fault(actions.answer(403, body, "application/problem+json", link), path="newOrder")
+    failure = tcl.failure("create_order", calm_proxy.directory, key, ["terms.example"])
+    assert "Terms have changed; visit https://ca.example/agree/1" in failure.message
+    assert failure.code == ("TOSSL", "ACME", "userActionRequired", "403")
+    assert failure.details["instance"] == "https://ca.example/agree/1"
+    assert failure.details["terms_of_service"] == "https://ca.example/terms/2"
+
+
+# external account binding
+
+
+@pytest.fixture(scope="module")
+def bound_pebble(certificates: Certificates) -> Iterator[Pebble]:
+    """A CA that takes bound accounts only."""
+    with Pebble(certificates=certificates, eab={"kid-1": new_eab_key()}, nonce_reject=0) as server:
+        yield server
+
+
+def test_an_account_is_bound_to_one_at_the_ca(tcl: Tcl, bound_pebble: Pebble) -> None:
+    """RFC 8555 section 7.3.4, on a real CA; the account then needs its binding no more."""
+    key, secret = new_key(), bound_pebble.eab["kid-1"]
+    created = tcl.acme("create_account", bound_pebble.directory, key, "", eab_kid="kid-1", eab_hmac_key=secret)
+    assert created == "Account created successfully"
+    assert tcl.acme("create_order", bound_pebble.directory, key, ["bound.example"]) == "Order created successfully"
+
+
+@pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
+def test_a_binding_takes_every_mac(tcl: Tcl, scripted_ca: ScriptedCa, alg: str) -> None:
+    """-eab_alg; the payload is the account's public key, the url that of newAccount."""
+    key = new_key()
+    tcl.acme("create_account", scripted_ca.directory, key, "", eab_kid="k", eab_hmac_key="c2VjcmV0", eab_alg=alg)
+    binding = scripted_ca.payloads("new-account")[0]["externalAccountBinding"]
+    url = scripted_ca.signed[0].header["url"]
+    assert _json(binding["protected"]) == {"alg": alg, "kid": "k", "url": url}
+    assert _json(binding["payload"]) == AccountKey.from_pem(key).jwk
+
+
+def test_a_wrong_binding_is_the_cas_error(tcl: Tcl, bound_pebble: Pebble) -> None:
+    """And the MAC key is in no message."""
+    secret = new_eab_key()
+    failure = tcl.failure(
+        "create_account", bound_pebble.directory, new_key(), "", eab_kid="kid-1", eab_hmac_key=secret
+    )
+    assert failure.code[:2] == ("TOSSL", "ACME")
+    assert secret not in repr(failure)
+
+
+def test_what_the_directory_wants_is_checked_before_the_account_is_asked_for(tcl: Tcl, bound_pebble: Pebble) -> None:
+    """externalAccountRequired in its meta."""
+    failure = tcl.failure("create_account", bound_pebble.directory, new_key(), "")
+    assert failure.code == ("TOSSL", "VALUE", "eab_kid")
+    assert "external account binding" in failure.message
+
+
+@pytest.mark.parametrize("name", ["zerossl", "google", "google-staging", "sslcom", "https://acme.zerossl.com/v2/DV90"])
+def test_what_a_known_ca_wants_is_checked_before_its_directory(tcl: Tcl, name: str) -> None:
+    """Nothing is sent: there is no way to any of them from here."""
+    tcl_here = {"proxy": "http://127.0.0.1:9"}
+    failure = tcl.failure("create_account", name, new_key(), "a@example.com", **tcl_here)
+    assert failure.code == ("TOSSL", "VALUE", "eab_kid")
+    failure = tcl.failure("obtain_certificate", ["a.example"], directory=name, port=5002, store="", **tcl_here)
+    assert failure.code == ("TOSSL", "VALUE", "eab_kid")
+
+
+def test_a_known_account_obtains_without_its_binding(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """The key is looked up before a binding is missed."""
+    scripted_ca.script = Script(eab_required=True, challenges=("dns-persist-01",), order="ready")
+    key = new_key()
+    options = {"directory": scripted_ca.directory, "account_key": key, "challenge": "dns-persist-01", "store": ""}
+    failure = tcl.failure("obtain_certificate", ["a.example"], **options)
+    assert failure.code == ("TOSSL", "VALUE", "eab_kid")
+    tcl.acme("create_account", scripted_ca.directory, key, "", eab_kid="k", eab_hmac_key="c2VjcmV0")
+    assert tcl.dict("obtain_certificate", ["a.example"], **options)["domains"] == "a.example"
+
+
+# the list of orders
+
+
+def test_orders_are_listed_over_all_pages(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """RFC 8555 section 7.1.2.1; three to a page on this CA."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    urls = [
+        tcl.dict("create_order", calm_proxy.directory, key, [f"o{number}.example"], return_details=1)["url"]
+        for number in range(7)
+    ]
+    calm_proxy.clear()
+    assert sorted(tcl.as_list(tcl.acme("list_orders", calm_proxy.directory, key))) == sorted(urls)
+    assert len(calm_proxy.seen("orders")) == 3
+    calm_proxy.clear()
+    assert len(tcl.as_list(tcl.acme("list_orders", calm_proxy.directory, key, limit=2))) == 2
+    assert len(calm_proxy.seen("orders")) == 1
+
+
+def test_a_list_that_goes_round_in_circles_ends(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """A page is read once."""
+    key = new_key()
+    account = tcl.dict("create_account", scripted_ca.directory, key, "", return_details=1)
+    scripted_ca.script.headers = {"Link": f'<{account["orders"]}>;rel="next"'}
+    assert tcl.acme("list_orders", scripted_ca.directory, key) == ""
+    assert len(scripted_ca.payloads("account")) == 2
+
+
+def test_a_ca_without_such_a_list_is_told_apart(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """As many CAs are."""
+    scripted_ca.script.sparse = True
+    key = new_key()
+    tcl.acme("create_account", scripted_ca.directory, key, "")
+    failure = tcl.failure("list_orders", scripted_ca.directory, key)
+    assert failure.code == ("TOSSL", "ACME", "notOffered", "0")
+
+
+def _json(text: str) -> object:
+    import json
+
+    return json.loads(b64url_bytes(text))

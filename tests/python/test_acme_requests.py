@@ -1,0 +1,213 @@
+"""How often is asked, and what is asked again: nonces, 5xx, lost connections, rate limits."""
+
+from __future__ import annotations
+
+import email.utils
+import itertools
+import json
+import time
+
+import pytest
+
+from tests.servers import actions
+from tests.servers.certs import Certificates
+from tests.servers.faults import RESOURCES, FaultProxy
+from tests.servers.pebble import ChallTestSrv, Pebble
+from tests.tclhost import Tcl, new_key
+from tossl_acme.acme.encoding import b64url_bytes
+
+COLD = ["directory", "newNonce", "newAccount", "newOrder", "authorization", "challenge", "authorization", "finalize"]
+
+
+def kinds(proxy: FaultProxy) -> list[str]:
+    """What was asked for, in order; a series of polls counts as one."""
+    found = []
+    for seen in proxy.seen():
+        found += [name for name, path in RESOURCES.items() if seen.path.startswith(path)][:1]
+    return [kind for kind, _ in itertools.groupby(found)]
+
+
+def obtain(tcl: Tcl, proxy: FaultProxy, pebble: Pebble, name: str, key: str) -> dict[str, str]:
+    return tcl.dict(
+        "obtain_certificate", [name], directory=proxy.directory, account_key=key, port=pebble.http_port, store=""
+    )
+
+
+def test_an_issuance_costs_what_the_protocol_does(tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble) -> None:
+    """Ten requests with a new account; seven for the next certificate, over the same connection."""
+    key = new_key()
+    obtain(tcl, calm_proxy, calm_pebble, "count.example", key)
+    assert [kind for kind in kinds(calm_proxy) if kind != "order"] == [*COLD, "certificate"]
+    assert calm_proxy.connections == 1
+    calm_proxy.clear()
+    obtain(tcl, calm_proxy, calm_pebble, "count-more.example", key)
+    assert [kind for kind in kinds(calm_proxy) if kind != "order"] == [*COLD[3:], "certificate"]
+    assert calm_proxy.connections == 0
+
+
+def test_an_order_on_a_known_account_costs_one_request(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """On an account that is known to the CA alone, two and a nonce."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    calm_proxy.clear()
+    tcl.acme("create_order", calm_proxy.directory, key, ["known.example"])
+    assert kinds(calm_proxy) == ["newOrder"]
+
+
+def test_every_request_is_signed_as_the_rfc_says(tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble) -> None:
+    """RFC 8555 section 6.2: alg, nonce, url and either jwk (newAccount) or kid (all others), on flattened JSON."""
+    obtain(tcl, calm_proxy, calm_pebble, "signed.example", new_key())
+    posts = calm_proxy.seen(method="POST")
+    for seen in posts:
+        body = json.loads(seen.body)
+        assert set(body) == {"protected", "payload", "signature"}
+        header = json.loads(b64url_bytes(body["protected"]))
+        who = "jwk" if seen.path == RESOURCES["newAccount"] else "kid"
+        assert set(header) == {"alg", "nonce", "url", who}
+        assert header["url"] == f"{calm_proxy.url}{seen.path}"
+    nonces = [json.loads(b64url_bytes(json.loads(seen.body)["protected"]))["nonce"] for seen in posts]
+    assert len(set(nonces)) == len(nonces)
+    assert {seen.path for seen in calm_proxy.seen(method="GET")} == {RESOURCES["directory"]}
+
+
+def test_half_of_the_nonces_refused_is_bearable(
+    tcl: Tcl, challtestsrv: ChallTestSrv, certificates: Certificates
+) -> None:
+    """RFC 8555 section 6.5: badNonce is tried again with the nonce that it brought."""
+    with (
+        Pebble(dns=challtestsrv.dns, certificates=certificates, nonce_reject=50, authz_reuse=0) as pebble,
+        FaultProxy(pebble.directory, certificates) as proxy,
+    ):
+        obtain(tcl, proxy, pebble, "nonce.example", new_key())
+        assert any(seen.status == 400 for seen in proxy.seen())
+        assert len(proxy.seen("newNonce")) == 1
+
+
+def test_a_nonce_that_is_never_taken_is_the_cas_error(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """Retries end."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    calm_proxy.fault(actions.problem(400, "badNonce", "never"), path="newOrder", times=None)
+    failure = tcl.failure("create_order", calm_proxy.directory, key, ["never.example"])
+    assert failure.code == ("TOSSL", "ACME", "badNonce", "400")
+    assert len(calm_proxy.seen("newOrder")) == 31
+
+
+def test_a_stale_nonce_costs_one_request(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """The refusal brings the next nonce: newNonce is not asked."""
+    key = new_key()
+    calm_proxy.fault(actions.stale_nonce(), path="newAccount")
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    tcl.acme("create_order", calm_proxy.directory, key, ["stale.example"])
+    assert [seen.status for seen in calm_proxy.seen("newOrder")] == [400, 201]
+    assert len(calm_proxy.seen("newNonce")) == 1
+
+
+def test_an_answer_without_a_nonce_costs_one_request(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """RFC 8555 section 7.2."""
+    key = new_key()
+    calm_proxy.fault(actions.no_nonce(), path="newAccount")
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    tcl.acme("create_order", calm_proxy.directory, key, ["nononce.example"])
+    assert len(calm_proxy.seen("newNonce")) == 2
+
+
+@pytest.mark.parametrize("path", ["directory", "newNonce", "newAccount", "newOrder", "authorization"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        actions.problem(500),
+        actions.html(503),
+        actions.html(502, retry_after="0"),
+        actions.reset(),
+        actions.drop(),
+        actions.deliver_then_drop(),
+    ],
+    ids=["problem", "page", "retry-after", "reset", "drop", "answer-lost"],
+)
+def test_what_goes_wrong_once_is_asked_again(
+    tcl: Tcl, calm_proxy: FaultProxy, path: str, fault: actions.Action
+) -> None:
+    """5xx, and connections lost before or after the request was delivered."""
+    key = new_key()
+    calm_proxy.fault(fault, path=path)
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    order = tcl.dict("create_order", calm_proxy.directory, key, ["once.example"], return_details=1)
+    assert order["status"] == "pending"
+    assert len(calm_proxy.seen(path)) == 2
+
+
+@pytest.mark.parametrize("path", ["challenge", "finalize", "order", "certificate"])
+def test_an_issuance_outlives_a_lost_answer(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, path: str
+) -> None:
+    """Also where the second request finds done what the first one asked for."""
+    if path == "challenge":
+        # Answering a challenge twice can lock this CA up for good, so here the request is lost, not the answer.
+        calm_proxy.fault(actions.reset(), path=path)
+    else:
+        calm_proxy.fault(actions.deliver_then_reset(), path=path)
+    assert obtain(tcl, calm_proxy, calm_pebble, "lost.example", new_key())["domains"] == "lost.example"
+
+
+def test_a_lasting_5xx_is_the_cas_own_error(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """After five attempts."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    calm_proxy.fault(actions.problem(500, "serverInternal", "out of order"), path="newOrder", times=None)
+    failure = tcl.failure("create_order", calm_proxy.directory, key, ["lasting.example"])
+    assert failure.code == ("TOSSL", "ACME", "serverInternal", "500")
+    assert failure.message == "Order creation failed: out of order [serverInternal]"
+    assert len(calm_proxy.seen("newOrder")) == 5
+
+
+@pytest.mark.parametrize("path", ["newNonce", "directory"])
+def test_a_lasting_5xx_is_not_asked_for_over_and_over(tcl: Tcl, calm_proxy: FaultProxy, path: str) -> None:
+    """Retries of what a request needs are not multiplied by its own."""
+    calm_proxy.fault(actions.html(503), path=path, times=None)
+    failure = tcl.failure("create_account", calm_proxy.directory, new_key(), "")
+    assert failure.code == ("TOSSL", "HTTP", "status")
+    assert len(calm_proxy.seen(path)) == 5
+
+
+def test_a_retry_after_beyond_the_time_given_ends_it_at_once(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """RFC 8555 section 6.6 and 7.5.1: the CA is not asked before it wants to be."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    calm_proxy.fault(actions.problem(503, "serverInternal", retry_after="120"), path="newOrder", times=None)
+    failure = tcl.failure("create_order", calm_proxy.directory, key, ["later.example"], timeout=30)
+    assert failure.details["retry_after"] == "120"
+    assert len(calm_proxy.seen("newOrder")) == 1
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_a_rate_limit_is_not_tried_again(tcl: Tcl, calm_proxy: FaultProxy, as_date: bool) -> None:
+    """RFC 8555 section 6.6: whoever asked is told when, in the message and in the -tossl return option."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    after = email.utils.formatdate(time.time() + 600, usegmt=True) if as_date else "600"
+    calm_proxy.fault(actions.problem(429, "rateLimited", "slow down", retry_after=after), path="newOrder", times=None)
+    failure = tcl.failure("create_order", calm_proxy.directory, key, ["limited.example"])
+    assert failure.code == ("TOSSL", "ACME", "rateLimited", "429")
+    assert 500 < int(failure.details["retry_after"]) <= 600
+    assert "slow down; try again in" in failure.message
+    assert len(calm_proxy.seen("newOrder")) == 1
+
+
+def test_a_key_change_whose_answer_is_lost_has_happened(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """The old key is unknown then, and the second attempt refused: what the new key opens tells."""
+    key, successor = new_key(), new_key()
+    account = tcl.dict("create_account", calm_proxy.directory, key, "", return_details=1)
+    calm_proxy.fault(actions.deliver_then_reset(), path="keyChange")
+    assert tcl.dict("change_account_key", calm_proxy.directory, key, successor)["url"] == account["url"]
+
+
+def test_an_account_that_the_ca_has_forgotten_is_asked_for_anew(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """The account's URL is not kept when the CA says that there is no such account."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    calm_proxy.fault(actions.problem(400, "accountDoesNotExist", "who?"), path="newOrder")
+    assert tcl.failure("create_order", calm_proxy.directory, key, ["a.example"]).code[2] == "accountDoesNotExist"
+    calm_proxy.clear()
+    tcl.acme("create_order", calm_proxy.directory, key, ["a.example"])
+    assert [kind for kind in kinds(calm_proxy) if kind != "newNonce"] == ["newAccount", "newOrder"]
