@@ -12,12 +12,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .tcl.waist import TclHost
+    from typing import Any
 
 __version__ = "0.1.0"
 
 
-def register(interp: TclHost, package: str = "tossl") -> None:
+def register(interp: Any, package: str = "tossl") -> None:
     """Gives `interp` the package's commands.
 
     `interp` is tkinter.Tcl(), Tk(), either's `.tk`, or what the bridge hands over for a tclsh. The package
@@ -25,4 +25,8 @@ def register(interp: TclHost, package: str = "tossl") -> None:
     """
     from .tcl.waist import attach
 
-    attach(getattr(interp, "tk", interp), package, __version__)
+    if not hasattr(interp, "TclError"):
+        from .tcl.tkhost import TkHost
+
+        interp = TkHost(getattr(interp, "tk", interp))
+    attach(interp, package, __version__)

@@ -83,7 +83,7 @@ class Jobs:
     def start(self, call: WaitingCall, steps: Words, done: Words) -> str:
         """Queues a call; returns the token of its job."""
         if self._bell is None:
-            self._bell = os.dup(int(str(self._interpreter.host.call("::tossl::Listen"))))
+            self._bell = os.dup(int(self._interpreter.host.call("::tossl::Listen")))
             self._interpreter.host.call("::tossl::Listening")
         self._count += 1
         job = Job(f"::tossl::job{self._count}", call, steps, done)
@@ -129,7 +129,7 @@ class Jobs:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise WaitTimeout("job", f"timed out after {limit:g} s waiting for the job")
-            self._interpreter.host.call("::tossl::Await", "" if left is None else int(left * 1000) + 1)
+            self._interpreter.host.call("::tossl::Await", "" if left is None else str(int(left * 1000) + 1))
         return job
 
     def set_parallel(self, parallel: int) -> None:

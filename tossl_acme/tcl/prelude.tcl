@@ -69,3 +69,19 @@ proc ::tossl::Await {milliseconds} {
         after cancel $timer
     }
 }
+
+# Python reads the environment once, when it starts; what the script says later is told.
+
+proc ::tossl::TellEnvironment {array name operation} {
+    if {$operation eq "write"} {
+        ::tossl::call Environment $name $::env($name)
+    } else {
+        ::tossl::call Environment $name
+    }
+}
+
+foreach name [array names ::env] {
+    ::tossl::TellEnvironment ::env $name write
+}
+unset name
+trace add variable ::env {write unset} ::tossl::TellEnvironment

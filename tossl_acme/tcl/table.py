@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import FunctionType, ModuleType
 
     from ..scope import Scope
-    from .values import Converter
+    from .values import Converter, TclValue
     from .waist import Interpreter
 
 _INJECTED = ("Interpreter", "Jobs")
@@ -97,7 +97,7 @@ class Command:
             return ArgumentError(word[1:] if len(word) < 40 else "", f"unknown option {shown(word)}: must be {choice}")
         return ArgumentError("", f"expected an option but got another value: must be {choice}")
 
-    def tcl_arguments(self) -> tuple[object, ...]:
+    def tcl_arguments(self) -> tuple[TclValue, ...]:
         """The proc's argument list, so that `info args`, `info default` and "wrong # args" are Tcl's own."""
         optional = zip(self.arguments[self.required :], self.defaults, strict=True)
         rest = ("args",) if self.options else ()

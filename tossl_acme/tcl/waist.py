@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 
 from ..errors import ArgumentError, TosslError
 from .table import load_commands
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     Listener = Callable[[dict[str, object]], None]
 
     class TclHost(Protocol):
-        """What tkinter's interpreter and the bridge's have in common."""
+        """A Tcl interpreter, for its own thread: the bridge's for a tclsh, tkinter's by way of TkHost."""
 
-        def createcommand(self, name: str, func: Callable[..., object], /) -> None: ...
-        def deletecommand(self, name: str, /) -> None: ...
-        def call(self, *words: object) -> object: ...
+        TclError: type[Exception]
+
+        def createcommand(self, name: str, function: Callable[..., TclValue], /) -> None: ...
+        def call(self, *words: TclValue) -> str: ...
         def eval(self, script: str, /) -> str: ...
         def splitlist(self, text: str, /) -> tuple[str, ...]: ...
 
@@ -82,9 +83,11 @@ class Interpreter:
     def __init__(self, host: TclHost, commands: dict[str, Command]) -> None:
         self.host = host
         self.commands = commands
-        self._answers: dict[str, Callable[[Interpreter, Sequence[str]], object]] = {**commands}
+        self._answers: dict[str, Callable[[Interpreter, Sequence[str]], object]] = {
+            **commands,
+            "Environment": set_environment,
+        }
         self._jobs: Jobs | None = None
-        self._tcl_error: type[Exception] = getattr(type(host), "TclError", None) or sys.modules["_tkinter"].TclError
 
     def answer(self, name: str, words: Sequence[str]) -> TclValue:
         """One call through the door: (return options, value). Never raises: Tcl raises what the options say."""
@@ -128,17 +131,18 @@ class Interpreter:
         """The elements of the Tcl list that argument `name` holds."""
         try:
             return self.host.splitlist(text)
-        except ValueError:  # tkinter's cannot take NUL and lone surrogates
-            return self._split_oddly(name, text)
-        except self._tcl_error as error:
+        except self.host.TclError as error:
             raise ArgumentError(name, f"Failed to parse {name}: {error}") from None
 
-    def _split_oddly(self, name: str, text: str) -> tuple[str, ...]:
-        try:
-            words = self.host.call("lrange", text, 0, "end")
-        except self._tcl_error as error:
-            raise ArgumentError(name, f"Failed to parse {name}: {error}") from None
-        return tuple(map(str, words)) if isinstance(words, tuple) else (str(words),)
+
+def set_environment(_interpreter: Interpreter, words: Sequence[str]) -> str:
+    """Sets a variable of Python's environment as Tcl has it now, or removes it."""
+    name, *value = words
+    if not value:
+        os.environ.pop(name, None)
+    elif os.environ.get(name) != value[0]:
+        os.environ[name] = value[0]
+    return ""
 
 
 def _raised(name: str, message: str, errorcode: tuple[str, ...], *more: TclValue) -> TclValue:

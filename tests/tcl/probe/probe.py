@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -100,6 +101,11 @@ def modules() -> list[str]:
     return sorted(sys.modules)
 
 
+def environment(name: str) -> str:
+    """A variable of the environment."""
+    return os.environ.get(name, "")
+
+
 def tcl(script: str, *, interpreter: Interpreter) -> str:
     """Evaluates a script from within."""
     return str(interpreter.host.eval(script))
@@ -114,5 +120,5 @@ def wait(seconds: float, what: str = "nothing", *, loud: bool = False, scope: Sc
 
 
 COMMANDS = (
-    echo, points, text, size, types, domains, nested, fail, quiet, list_, thread, modules, tcl, wait,
+    echo, points, text, size, types, domains, nested, fail, quiet, list_, thread, modules, environment, tcl, wait,
 )  # fmt: skip

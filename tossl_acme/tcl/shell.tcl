@@ -1,0 +1,69 @@
+# What tclsh does around a script, for `python -m tossl_acme`.
+
+namespace eval ::tossl::shell {}
+
+proc ::tossl::shell::Prepare {script words interactive version} {
+    set ::argv0 $script
+    set ::argv $words
+    set ::argc [llength $words]
+    set ::tcl_interactive $interactive
+    foreach package {tossl tossl::acme} {
+        package ifneeded $package $version [list ::tossl::shell::Register $package]
+    }
+    # tkinter takes `exit` away; a child interpreter has it still.
+    interp create ::tossl::shell::leaver
+    interp hide ::tossl::shell::leaver exit
+}
+
+proc ::exit {{returnCode 0}} {
+    if {![string is integer -strict $returnCode]} {
+        return -code error -errorcode {TCL VALUE NUMBER} "expected integer but got \"$returnCode\""
+    }
+    ::tossl::shell::Leave
+    interp invokehidden ::tossl::shell::leaver exit $returnCode
+}
+
+# The script failed, or could not be read, which leaves no trace.
+proc ::tossl::shell::Fail {message} {
+    if {[info exists ::errorInfo] && [string first $message $::errorInfo] == 0} {
+        set message $::errorInfo
+    }
+    puts stderr $message
+    exit 1
+}
+
+# Commands from standard input; an error is told, and the next command follows.
+proc ::tossl::shell::Converse {} {
+    set command ""
+    Prompt tcl_prompt1 "% "
+    while {[gets stdin line] >= 0} {
+        append command $line \n
+        if {![info complete $command]} {
+            Prompt tcl_prompt2 ""
+            continue
+        }
+        Evaluate [string range $command 0 end-1]
+        set command ""
+        Prompt tcl_prompt1 "% "
+    }
+}
+
+proc ::tossl::shell::Evaluate {command} {
+    if {[catch {uplevel #0 $command} result]} {
+        puts stderr $result
+    } elseif {$::tcl_interactive && $result ne ""} {
+        puts $result
+    }
+}
+
+proc ::tossl::shell::Prompt {variable default} {
+    if {!$::tcl_interactive} {
+        return
+    }
+    if {[info exists ::$variable]} {
+        uplevel #0 [set ::$variable]
+    } else {
+        puts -nonewline $default
+    }
+    flush stdout
+}

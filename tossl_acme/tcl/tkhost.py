@@ -1,0 +1,72 @@
+"""tkinter's interpreter with the bridge's exactness: every string, every list, both ways.
+
+Where Tcl holds half a character (a surrogate) tkinter has its three bytes, escaped as for file names. It hands a
+character beyond U+FFFF over whole and NUL as a byte, where Tcl (8) has two halves and two bytes, and takes the one and
+the other for different strings. And its splitlist takes no NUL.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .values import TclValue
+
+
+#: Tcl's two bytes for NUL, escaped.
+_NUL = b"\xc0\x80".decode("utf-8", "surrogateescape")
+
+
+def _from_tk(text: str) -> str:
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogatepass")
+    except ValueError:
+        return text
+
+
+def _halved(text: str) -> str:
+    """Each character beyond U+FFFF as its two halves."""
+    units = text.encode(f"utf-16-{sys.byteorder[0]}e", "surrogatepass")
+    return "".join(map(chr, memoryview(units).cast("H")))
+
+
+class TkHost:
+    """The methods of the bridge's interpreter, on tkinter's."""
+
+    def __init__(self, tk: Any) -> None:
+        self._tk = tk
+        self._halves = str(tk.call("info", "tclversion")).startswith("8.")
+        self.TclError: type[Exception] = sys.modules["_tkinter"].TclError
+
+    def _to_tk(self, value: TclValue) -> TclValue:
+        if isinstance(value, tuple):
+            return tuple(map(self._to_tk, value))
+        if value.isascii() and "\0" not in value:
+            return value
+        if self._halves and max(value) > "\uffff":
+            value = _halved(value)
+        return value.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape").replace("\0", _NUL)
+
+    def createcommand(self, name: str, function: Callable[..., TclValue], /) -> None:
+        convert = self._to_tk
+        self._tk.createcommand(name, lambda *words: convert(function(*map(_from_tk, words))))
+
+    def call(self, *words: TclValue) -> str:
+        return str(self._tk.call(*map(self._to_tk, words)))
+
+    def eval(self, script: str, /) -> str:
+        return _from_tk(self._tk.eval(self._to_tk(script)))
+
+    def splitlist(self, text: str, /) -> tuple[str, ...]:
+        given = self._to_tk(text)
+        try:
+            words = self._tk.splitlist(given)
+        except ValueError:
+            words = self._tk.call("lrange", given, 0, "end")
+        return tuple([_from_tk(str(word)) for word in words])
