@@ -79,6 +79,10 @@ def _is_proven(authorization: Authorization) -> bool:
     return authorization.status == "valid"
 
 
+#: Seconds that the CA has for an answer to what is done in its own interest alone.
+_COURTESY = 2.0
+
+
 def give_up(client: Client, scope: Scope, order: Order) -> None:
     """Deactivates what is still pending of the order (section 7.5.2): CAs count pending authorizations.
 
@@ -86,8 +90,8 @@ def give_up(client: Client, scope: Scope, order: Order) -> None:
     """
     try:
         for url in order.authorizations:
-            if get_authorization(client, scope, url).status == "pending":
-                deactivate_authorization(client, scope, url)
+            if get_authorization(client, scope.narrowed(_COURTESY), url).status == "pending":
+                deactivate_authorization(client, scope.narrowed(_COURTESY), url)
                 scope.tell("deactivated", url=url)
     except TosslError as error:
         scope.tell("deactivate_failed", url=order.url, message=error.message)
