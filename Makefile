@@ -1,48 +1,90 @@
-# make          builds in place: .venv (Python packages) and libtossl.so; then: TCLLIBPATH=<this folder> tclsh
-# make test     everything that is checked
-# make demo     a certificate from a local ACME server
-# make bench    what loading and a call cost
+# make            builds in place: .venv (Python packages) and libtossl.so; then: TCLLIBPATH=<this folder> tclsh
+# make demo       a certificate from a local ACME server
+# make test       everything that is checked
+# make bench      what loading and a call cost
+# make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
+# make install    a package folder in TCLLIBDIR that works without this tree; `make uninstall` removes it
 #
 # TCLSH= and PYTHON= choose the tclsh and the python to build for. The system's own Python is the default: every user
 # can read it, it gets security updates, it has the shared library to embed and a tkinter that matches the system's Tcl.
 TCLSH ?= tclsh
-PYTHON ?= $(shell [ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
-export TCLSH PYTHON
+PYTHON ?= $(shell [ -x /usr/bin/python3 ] || ! command -v python3 >/dev/null && echo /usr/bin/python3 || echo python3)
+# Where TCLLIBDIR is not given, it is a folder below PREFIX/lib where that tclsh looks for packages.
+PREFIX ?= /usr/local
+export TCLSH PYTHON PREFIX DESTDIR TCLLIBDIR CC CFLAGS LDFLAGS
+# The caller's own Python settings are for other programs.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONPYCACHEPREFIX PYTHONWARNINGS VIRTUAL_ENV
 
 VENV = .venv/bin/python
 SERVERS = $(VENV) -m tests.servers
+# What is fetched is fetched as wheels first, with the user's settings for pip; it is installed from those alone.
+FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check
+UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
+SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
-.PHONY: all test demo bench clean
+.PHONY: all test lint test-tcl test-python test-debian13 demo bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
-all: libtossl.so
+all: libtossl.so .venv/compiled
 
-libtossl.so: bridge/*.c bridge/*.h bridge/*.sh .venv/built
+# These two change only when the choice does.
+build/for-library build/for-python: build/chosen ;
+build/chosen: FORCE
+	@sh bridge/choose.sh
+
+libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) bridge/build.sh
 	sh bridge/build.sh $@
 
-.venv/built: pyproject.toml bridge/need.sh
-	sh bridge/need.sh build
-	$(PYTHON) -m venv .venv
-	$(VENV) -m pip install -q --disable-pip-version-check -e .
+.venv/pyvenv.cfg: build/for-python
+	"$(PYTHON)" -m venv --clear .venv
+
+.venv/built: .venv/pyvenv.cfg pyproject.toml
+	rm -rf build/wheels
+	$(FETCH) -w build/wheels hatchling editables .
+	rm build/wheels/tossl_acme-*
+	$(UNPACK) -f build/wheels -e .
 	touch $@
 
-# pip compiles what it installs; the tree itself is compiled here, for users who cannot write to it
+# For users who cannot write here. What does not compile is told of, but is no reason to stop.
+.venv/compiled: .venv/built $(SOURCES)
+	-$(VENV) -m compileall -q tossl_acme
+	touch $@
+
 .venv/tests: .venv/built
 	sh bridge/need.sh test
-	$(VENV) -m pip install -q --disable-pip-version-check -e '.[test]'
+	$(FETCH) -w build/wheels/tests '.[test]'
+	rm build/wheels/tests/tossl_acme-*
+	$(UNPACK) -f build/wheels -f build/wheels/tests -e '.[test]'
 	touch $@
 
-test: all .venv/tests
-	.venv/bin/ruff check .
-	.venv/bin/mypy
-	$(SERVERS) --pebble --cloudflare -- $(TCLSH) tests/tcl/all.tcl
+demo: all
+	sh bridge/need.sh demo
+	TCLLIBPATH="{$(CURDIR)}" $(SERVERS) --pebble -- "$(TCLSH)" examples/quickstart.tcl
+
+test: lint test-tcl test-python
+
+lint: all .venv/tests
+	$(VENV) -m ruff check .
+	$(VENV) -m mypy
+	CFLAGS="$(CFLAGS) -Werror" sh bridge/build.sh build/strict.so
+
+test-tcl: all .venv/tests
+	$(SERVERS) --pebble --cloudflare --httpreq --impersonate --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl
+
+test-python: all .venv/tests
 	$(VENV) -m pytest -q
 
-demo: all .venv/tests
-	$(SERVERS) --pebble -- $(TCLSH) examples/quickstart.tcl
+test-debian13:
+	sh tests/debian.sh trixie build/debian13 tclsh9.0
 
 bench: all
-	$(TCLSH) tests/tcl/bench.tcl
+	"$(TCLSH)" tests/tcl/bench.tcl
+
+install: all
+	sh bridge/install.sh install
+
+uninstall:
+	sh bridge/install.sh uninstall
 
 clean:
 	rm -rf .venv build libtossl.so .mypy_cache .ruff_cache .pytest_cache

@@ -1,45 +1,91 @@
 #!/bin/sh
-# need.sh build|test: the system packages that building (and testing) wants. Quick and silent when nothing is missing;
-# else installs them where that is allowed, or names them.
+# need.sh build|demo|test|debian: the system packages that this wants. Quick and silent when nothing is missing; else
+# installs them where that is allowed, or names them.
 set -u
 goal=$1
-tcl=$(basename "$TCLSH" | sed 's/sh//')            # tclsh9.0 -> tcl9.0
-python=$(basename "$PYTHON")
-missing=
+here=$(dirname "$0")
 
 lacks() { missing="$missing $*"; }
-has() { command -v "$1" >/dev/null 2>&1; }
+has() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null 2>&1; }
+stop() { echo "tossl: $*" >&2; exit 1; }
 
-has "${CC:-cc}" || lacks gcc libc6-dev
-if has "$TCLSH"; then
-    sh "$(dirname "$0")/tclconfig.sh" >/dev/null 2>&1 || lacks "$tcl-dev"
-else
-    lacks "$tcl" "$tcl-dev"
-fi
-if has "$PYTHON"; then
-    "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || lacks "$python-venv"
-    "$PYTHON" -c 'import os, sys, sysconfig as s
-sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' || lacks "$python-dev"
-else
-    lacks "$python" "$python-venv" "$python-dev"
-fi
-if [ "$goal" = test ]; then
-    has pebble || lacks pebble
-    PATH=$PATH:/usr/sbin has named || lacks bind9
-    { has "$PYTHON" && "$PYTHON" -c 'import tkinter' 2>/dev/null; } || lacks "$python-tk"
-    { has "$TCLSH" && echo 'exit [catch {package require Thread}]' | "$TCLSH"; } || lacks tcl-thread
-fi
+# Sets `missing` to Debian's names of what is not there.
+look() {
+    missing=
+    case $goal in
+        build) has "${CC:-cc}" || lacks gcc libc6-dev ;;
+        demo) has pebble || lacks pebble ;;
+        test)
+            has pebble || lacks pebble
+            has named || lacks bind9
+            has openssl || lacks openssl
+            ;;
+        debian) has debootstrap || lacks debootstrap ;;
+    esac
+    case $goal in build | test) look_for_tcl && look_for_python ;; esac
+}
 
-[ -n "$missing" ] || exit 0
-if has apt-get; then
-    if [ "$(id -u)" = 0 ]; then as=; else as='sudo -n'; fi
-    if [ -z "$as" ] || sudo -n true 2>/dev/null; then
-        echo "tossl: installing$missing with apt-get"
-        $as apt-get update -qq || true
-        # shellcheck disable=SC2086 # one word per package
-        $as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null &&
-            exit 0
+look_for_tcl() {
+    if ! has "$TCLSH"; then
+        tcl=$(basename "$TCLSH" | sed 's/sh//') # tclsh9.0 -> tcl9.0
+        lacks "$tcl" "$tcl-dev"
+        return
     fi
-fi
-echo "tossl: missing system packages (Debian names):$missing" >&2
-exit 1
+    version=$(echo 'puts [info tclversion]' | "$TCLSH") || stop "$TCLSH does not run"
+    sh "$here/tclconfig.sh" >/dev/null 2>&1 || lacks "tcl$version-dev"
+    if [ "$goal" = test ] && ! echo 'exit [catch {package require Thread}]' | "$TCLSH"; then
+        case $version in 8.*) lacks tcl-thread ;; *) lacks "tcl$version-thread" ;; esac
+    fi
+}
+
+look_for_python() {
+    if ! has "$PYTHON"; then
+        python=$(basename "$PYTHON")
+        lacks "$python" "$python-dev" "$python-venv"
+        return
+    fi
+    # shellcheck disable=SC2046 # one word per package
+    lacks $("$PYTHON" - "$goal" <<'END'
+import importlib.util, os, sys, sysconfig
+there, goal = importlib.util.find_spec, sys.argv[1]
+name = "python%d.%d" % sys.version_info[:2]
+wanted = {"python3-tk": there("_tkinter")} if goal == "test" else {
+    f"{name}-dev": os.path.exists(sysconfig.get_path("include") + "/Python.h"),
+    f"{name}-venv": there("venv") and there("ensurepip"),
+}
+print(*(package for package, found in wanted.items() if not found))
+END
+    )
+    missing=${missing% }
+}
+
+# What no package can mend.
+suits() {
+    "$PYTHON" - <<'END'
+import sys, sysconfig
+if sys.version_info < (3, 11):
+    sys.exit(f"tossl: {sys.executable} is Python {sys.version.split()[0]}; 3.11 or later is needed, see PYTHON=")
+if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
+    sys.exit(f"tossl: {sys.executable} has no shared libpython (it was built without --enable-shared);"
+             " choose another with PYTHON=")
+END
+}
+
+allowed() {
+    has apt-get || return 1
+    if [ "$(id -u)" = 0 ]; then as=; else as='sudo -n'; fi
+    [ -z "$as" ] || sudo -n true 2>/dev/null
+}
+
+if has "$PYTHON"; then suits || exit 1; fi
+look
+[ -n "$missing" ] || exit 0
+allowed || stop "missing system packages (Debian names):$missing"
+echo "tossl: installing$missing with apt-get"
+$as apt-get -qq -o DPkg::Lock::Timeout=300 update || true
+# shellcheck disable=SC2086 # one word per package
+$as env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends \
+    $missing >/dev/null || stop "cannot install all of:$missing"
+suits || exit 1
+look
+[ -z "$missing" ] || stop "installed, but $TCLSH or $PYTHON does not find its part of:$missing"

@@ -1,0 +1,93 @@
+#!/bin/sh
+# install.sh install|uninstall: the package folder, and bin/tossl and the man pages below $PREFIX.
+#
+# The folder has what the tree has after make: library, pkgIndex.tcl, .venv (with the package copied into it). Its file
+# `installed` names what lies elsewhere. Nothing of it names the tree or $DESTDIR, and nothing is fetched for it.
+set -eu
+umask 022
+
+stop() { echo "tossl: $*" >&2; exit 1; }
+
+case $PREFIX in /*) ;; *) stop "PREFIX must be an absolute path: $PREFIX" ;; esac
+stage=${DESTDIR:-}
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+# The first folder below PREFIX/lib where the tclsh looks for packages. One that knows none there may have its own
+# place for them; a prefix of the user's own is taken as it is.
+package_folder() {
+    "$TCLSH" <<'END'
+set prefix [file normalize $env(PREFIX)]/lib
+foreach folder $auto_path {
+    if {"$folder/" eq "$prefix/" || [string equal -length [string length $prefix/] $prefix/ $folder/]} {
+        puts $folder
+        exit
+    }
+}
+puts [expr {$env(PREFIX) eq "/usr/local" ? [file dirname [info library]] : $prefix}]
+END
+}
+
+remove() {
+    if [ -f "$1/installed" ]; then
+        while IFS= read -r file; do
+            rm -f "$stage$file"
+        done <"$1/installed"
+    fi
+    rm -rf "$1"
+}
+
+# add MODE FILE FOLDER: a file outside the package folder
+add() {
+    install -d "$stage$3"
+    install -m "$1" "$2" "$stage$3/"
+    echo "$3/$(basename "$2")" >>"$new/installed"
+}
+
+pip() { .venv/bin/python -m pip --isolated -q --disable-pip-version-check --no-cache-dir "$@"; }
+
+add_environment() {
+    "$PYTHON" -m venv --without-pip "$new/.venv"
+    wheel=$(mktemp -d)
+    trap 'rm -rf "$wheel" "$new"' EXIT
+    pip wheel --no-index --no-deps -f build/wheels -w "$wheel" .
+    pip --python "$new/.venv/bin/python" install --no-index --no-compile -f build/wheels -f "$wheel" \
+        "tossl-acme==$version"
+    # Commands of other packages, shells' settings and the log of this command name a place that is not theirs.
+    find "$new/.venv/bin" ! -type d ! -name 'python*' -exec rm {} +
+    sed -i '/^command/d' "$new/.venv/pyvenv.cfg"
+    "$new/.venv/bin/python" -m compileall -q -s "$new" -p "$folder" "$new/.venv/lib"
+}
+
+folder=${TCLLIBDIR:-$(package_folder)}/tossl$version
+if [ "$1" = uninstall ]; then
+    [ -d "$stage$folder" ] || stop "nothing is installed in $stage$folder"
+    remove "$stage$folder"
+    echo "tossl: removed $stage$folder"
+    exit
+fi
+
+new=$stage$folder.new
+trap 'rm -rf "$new"' EXIT
+rm -rf "$new"
+install -d "$new"
+add_environment
+install -m 755 libtossl.so "$new/"
+install -m 644 pkgIndex.tcl LICENSE "$new/"
+
+# What was installed before goes only now.
+remove "$stage$folder"
+: >"$new/installed"
+for page in build/man/*.n; do
+    [ ! -f "$page" ] || add 644 "$page" "$PREFIX/share/man/mann"
+done
+if [ -f bin/tossl ]; then
+    # It runs in that tclsh, and finds that package.
+    tclsh=$(echo 'puts [info nameofexecutable]' | "$TCLSH")
+    sed -e "1s|.*|#!$tclsh|" -e "1a lappend auto_path {$(dirname "$folder")}" bin/tossl >build/tossl
+    add 755 build/tossl "$PREFIX/bin"
+fi
+mv "$new" "$stage$folder"
+
+echo "tossl: installed $stage$folder"
+echo "puts [expr {[file dirname {$folder}] in \$auto_path}]" | "$TCLSH" | grep -q 1 ||
+    echo "tossl: $TCLSH does not look there by itself; TCLLIBPATH='$(dirname "$folder")' makes it do so"
