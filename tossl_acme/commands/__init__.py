@@ -2,7 +2,7 @@
 
 tcl/manual.py says how their docstrings are written. These options mean the same everywhere:
 
--timeout seconds  the longest that the call may take, fractions too
+-timeout seconds  the longest that the call may take; fractions count
 -command prefix   returns a job token at once; the event loop later calls the prefix with that token added, and
                   tossl::job::result has the result or the error
 -progress prefix  called with a dict for each step, its key step names it; an error in it is a background error
@@ -15,6 +15,8 @@ Errors:
 TOSSL VALUE timeout    not a positive number of seconds
 TOSSL VALUE ca_bundle  there is no such file or folder
 TOSSL VALUE proxy      not the URL of a proxy
+
+Errors with -command:
 TOSSL CANCELLED        the job was cancelled
 """
 

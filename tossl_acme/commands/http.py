@@ -27,9 +27,49 @@ def get(
     return_details: bool = False,
     scope: Scope = Scope(30),
 ) -> dict[str, object]:
-    """Gets a URL: a dict status_code body headers. What fails on the way is status_code 0 with an error_message.
+    """Gets an http or https URL. A network failure is a result too: status_code 0, and why.
 
-    Errors: TOSSL VALUE url|headers|user_agent|proxy|ca_bundle|auth|cookies, TOSSL CANCELLED.
+    A body of over 64 MB is not read; that is a failure too.
+
+    url                  an http or https URL; a user and password in it do what -auth does
+    -headers dict        header names and values; Content-Length, Transfer-Encoding and their like cannot be set
+    -user_agent text     tossl/VERSION unless given
+    -follow_redirects boolean
+                         at most 10, and never from https to http. Credentials (-auth, -cookies, and every header with
+                         auth, cookie, token, key, secret or password in its name) are not sent on to another host, port
+                         or scheme, other than from http to https on the same host. With 0 the redirect is the result
+    -verify_ssl boolean  with 0 anyone on the way can read and change the exchange
+    -auth user:password  basic authentication
+    -cookies text        name=value; other=value. Without it, cookies that a redirect sets are sent to the pages after
+                         it; nothing is kept for the next call
+    -return_details boolean
+                         1 returns more of it
+
+    Returns a dict:
+
+    status_code     the status of the answer; 0 when there was none
+    body            text for text types, JSON and XML, decoded by their charset (UTF-8 where none is given, else
+                    Latin-1); else bytes, ready for binary scan or a binary channel
+    headers         a dict. Names are spelled the same whatever the server sends: Content-Type, ETag, ... Several lines
+                    of a header are joined by a comma and a space, those of Set-Cookie by a newline
+    error_message   why there was no answer; where status_code is 0, and with -return_details
+    error_kind      with -return_details, of which after a failure only url, request_time and the first two are there:
+                    empty, or connect, dns, tls, reset, timeout, redirect, too_large, malformed, scheme
+    url             where the answer came from, after redirects, without user and password
+    redirect_count  how many redirects were followed
+    redirects       the URLs before url
+    request_time    milliseconds, redirects included
+    response_size   bytes of the body
+    content_type    the header of that name, or empty
+    http_version    1.1 or 1.0
+    ssl_info        verified, not verified, or empty for http
+
+    Errors: only a wrong argument is one. No message shows a password, a cookie, a header's value or the query of a URL.
+    TOSSL VALUE url         not an http or https URL, or one with white space in it
+    TOSSL VALUE headers     not a dict, a name that is no header name, a line break in a value
+    TOSSL VALUE user_agent  a line break in it
+    TOSSL VALUE auth        no colon in it
+    TOSSL VALUE cookies     a line break in it
     """
     from ..fetch import prepare
     from ..wire import USER_AGENT, Route, Web

@@ -1,4 +1,10 @@
-"""Background jobs: ::tossl::job::*. A command with -command returns the token of a job at once."""
+"""Background jobs: ::tossl::job::*. A command with -command returns the token of a job at once.
+
+job  the token that a command with -command returned
+
+Errors:
+TOSSL VALUE job  no such job, or one that was forgotten
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def result(job: str, *, jobs: Jobs) -> object:
-    """What the job's command returned; or its error, raised as the command itself would have."""
+    """Returns what the job's command returned; or raises its error, as the command itself would have.
+
+    Errors: those of the job's command, and
+    TOSSL VALUE job  no such job, or it is not finished
+    """
     found = jobs.get(job)
     if not found.is_finished:
         raise ArgumentError("job", f"the job is not finished: it is {found.status}")
@@ -20,35 +30,64 @@ def result(job: str, *, jobs: Jobs) -> object:
 
 
 def status(job: str, *, jobs: Jobs) -> str:
-    """One of queued, running, done, error, cancelled."""
+    """Tells how far a job is.
+
+    Returns queued, running, done, error or cancelled.
+    """
     return jobs.get(job).status
 
 
 def wait_(job: str, *, timeout: float | None = None, jobs: Jobs) -> str:
-    """Runs the event loop until the job is finished; returns its status then.
+    """Runs the event loop until the job is finished.
 
-    After -timeout seconds it raises TOSSL TIMEOUT job, and the job goes on.
+    -timeout seconds  how long at most; without it, as long as it takes
+
+    Returns the status, as the command of that name does.
+
+    Errors:
+    TOSSL TIMEOUT job  the time was over; the job goes on
     """
     return jobs.wait(job, timeout).status
 
 
 def cancel(job: str, *, jobs: Jobs) -> None:
-    """Ends the job at its next step; what it has presented is cleaned up first. A finished one stays as it is."""
+    """Ends a job at its next step; what it has presented is cleaned up first.
+
+    A finished job stays as it is. One that was cancelled is told of as any other: its result is the error TOSSL
+    CANCELLED.
+    """
     jobs.cancel(job)
 
 
 def list_(*, jobs: Jobs) -> list[str]:
-    """The tokens of all jobs that can be asked for: those at work, and the 1000 that were last to finish."""
+    """Lists the jobs that can be asked for: those at work, and the 1000 that were last to finish.
+
+    Returns a list of tokens, the oldest first.
+    """
     return jobs.tokens()
 
 
 def forget(job: str, *, jobs: Jobs) -> None:
-    """Lets go of what a finished job returned."""
+    """Lets go of what a finished job returned.
+
+    Errors:
+    TOSSL VALUE job  no such job, or it is not finished
+    """
     jobs.forget(job)
 
 
 def configure(*, parallel: int | None = None, jobs: Jobs) -> dict[str, object]:
-    """The settings, after changing those that are given: -parallel, how many jobs work at the same time (8)."""
+    """Tells the settings, and changes those that are given.
+
+    -parallel count  how many jobs of this interpreter work at the same time, 8 at first; others are queued
+
+    Returns a dict:
+
+    parallel  the number
+
+    Errors:
+    TOSSL VALUE parallel  less than 1
+    """
     if parallel is not None:
         if parallel < 1:
             raise ArgumentError("parallel", "-parallel: must be at least 1")

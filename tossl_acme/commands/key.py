@@ -4,10 +4,27 @@ from __future__ import annotations
 
 
 def generate(*, type: str = "rsa", bits: int | None = None, curve: str | None = None) -> dict[str, object]:
-    """A new key pair: a dict private public type bits ?curve?, the keys as PEM text (PKCS#8, SubjectPublicKeyInfo).
+    """Makes a key pair, for an account, a certificate or another use.
 
-    rsa has 2048 bits and ec is on prime256v1 unless told otherwise; dsa has 2048 bits, and no CA takes it.
-    Errors: TOSSL VALUE type|bits|curve.
+    -type name   rsa, ec, ed25519 or dsa. ec is the better choice for a new account or certificate: it is made at once,
+                 and all that is signed with it is smaller. No CA takes dsa
+    -bits count  for rsa 2048 (unless given) to 8192, a multiple of 8; for dsa 2048 (unless given) or 3072; for ec 256,
+                 384 or 521, which picks the curve of that size. Large RSA and DSA keys take seconds
+    -curve name  for ec: prime256v1 (unless given; also secp256r1, P-256), secp384r1 (P-384), secp521r1 (P-521); and
+                 secp256k1, brainpoolP256r1, brainpoolP384r1, brainpoolP512r1, which no CA takes. Case does not matter
+
+    Returns a dict:
+
+    private  the private key, PKCS#8 PEM text, not encrypted
+    public   the public key, PEM text
+    type     rsa, dsa, ec or ed25519
+    bits     the size of the key
+    curve    OpenSSL's name of the curve; for ec only
+
+    Errors:
+    TOSSL VALUE type   no such type of key
+    TOSSL VALUE bits   a size that this type or curve does not have
+    TOSSL VALUE curve  no such curve, or a curve for a key that is not ec
     """
     from ..pki.keys import curve_name, generate_private_key, key_bits, key_type, private_pem, public_pem
 

@@ -7,6 +7,8 @@
     domains          what an argument means
     -webroot folder  what an option means, and the word for its value; a further line
                      is indented
+    -propagation_timeout seconds
+                     a long one has a line for itself
 
     Returns a dict:
     url              what a key of the result means
@@ -15,8 +17,12 @@
     TOSSL VALUE url  when that is raised
 
 Two spaces end the term of such a line. An argument or option that the docstring leaves out is looked for in the
-docstring of its module, of the package around that, and so outwards: so what many commands share is said once. The
-errors that are said there are those of every command that waits.
+docstring of its module, of the package around that, and so outwards: so what many commands share is said once. Of the
+errors said there, TOSSL VALUE url is one of the commands that take url (or -url), and those below
+
+    Errors with -url:
+
+are too.
 """
 
 from __future__ import annotations
@@ -56,6 +62,8 @@ class Text:
     description: Part = field(default_factory=Part)
     returns: Part = field(default_factory=Part)
     errors: Part = field(default_factory=Part)
+    #: The name of an argument or option, by the errorcode that goes with it.
+    cause: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,16 +85,23 @@ def read(docstring: str | None) -> Text:
     """The parts of a docstring in the form above; one that is prose alone is a summary and paragraphs."""
     summary, _, rest = inspect.cleandoc(docstring or "").partition("\n")
     text = Text(summary)
-    part, begun = text.description, False
-    for line in rest.splitlines():
+    part, begun, cause = text.description, False, ""
+    lines = rest.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         if line.startswith(("Returns", "Errors")):
             part, begun = (text.returns if line[0] == "R" else text.errors), False
+            cause = line.removeprefix("Errors with ").rstrip(":") if line.startswith("Errors with ") else ""
+        if cause and line.endswith(f"{cause}:"):
+            continue
         if not line:
             begun = False
         elif line[0] == " ":
             _continue(part, line.strip())
         elif found := _TERM.fullmatch(line):
             part.terms[found[1]] = found[2]
+            text.cause[found[1]] = cause
+        elif following.startswith(" "):
+            part.terms[line], text.cause[line] = "", cause
         elif begun:
             part.paragraphs[-1] += f" {line}"
         else:
@@ -97,7 +112,8 @@ def read(docstring: str | None) -> Text:
 
 def _continue(part: Part, more: str) -> None:
     if part.terms:
-        part.terms[next(reversed(part.terms))] += f" {more}"
+        term = next(reversed(part.terms))
+        part.terms[term] = f"{part.terms[term]} {more}".lstrip()
 
 
 class Manual:
@@ -130,14 +146,18 @@ class Manual:
 
     def errors(self, *, shared: bool) -> dict[str, str]:
         """The errorcodes, each with when it is raised: the command's own, or those that it shares with others."""
+        own = self.text.errors.terms
         if not shared:
-            return self.text.errors.terms
-        if self.command.scope is None:
-            return {}
-        found: dict[str, str] = {}
-        for text in self._around:
-            found = {**found, **{code: when for code, when in text.errors.terms.items() if code not in found}}
-        return {code: when for code, when in found.items() if code not in self.text.errors.terms}
+            return own
+        return {
+            code: when
+            for text in reversed(self._around)
+            for code, when in text.errors.terms.items()
+            if code not in own and self._takes(text.cause[code] or code.rpartition(" ")[2])
+        }
+
+    def _takes(self, name: str) -> bool:
+        return any(each.name.lstrip("-") == name.lstrip("-") for each in (*self.arguments, *self.options))
 
     def _argument(self, index: int) -> Parameter:
         parameter = self.command.arguments[index]

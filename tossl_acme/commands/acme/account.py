@@ -28,14 +28,14 @@ def create_account(
 ) -> str | dict[str, object]:
     """Creates an account for the key, agreeing to the terms of service; a known key's contacts are brought up to date.
 
-    email may be empty; contact is a list of further contacts (mail addresses, or URLs such as tel:).
-    -eab_kid and -eab_hmac_key (base64url, as the CA shows it) bind the account to one at the CA (RFC 8555 section
-    7.3.4), with -eab_alg HS256, HS384 or HS512; a CA that wants them (zerossl, google, sslcom, ... or any whose
-    directory says so) is not asked without. -agree_tos 0 does not agree to the terms, whose URL is termsOfService in
-    the directory's meta; a CA that has such terms is then not asked.
-    Returns "Account created successfully", or with -return_details 1 the account object. RFC 8555 section 7.3.
-    Errors: "Account creation failed: ..." TOSSL ACME type status; TOSSL KEY kind; TOSSL VALUE email, contact,
-    agree_tos, eab_kid, eab_hmac_key, eab_alg.
+    RFC 8555 section 7.3.
+
+    -return_details boolean  1 returns the account in place of the status line
+
+    Returns "Account created successfully", for a key that the CA knows already too; or the account, as get_account
+    does.
+
+    Errors: what the CA says is led by "Account creation failed: ".
     """
     from ...acme.account import contact_urls, new_account
 
@@ -50,9 +50,19 @@ def create_account(
 def get_account(
     directory_url: str, account_key: str, *, ca_bundle: str = "", proxy: str = "", scope: Scope = Scope(60)
 ) -> dict[str, object]:
-    """The account of the key: url status contact, and orders and whatever else the CA says of it.
+    """Gets the account of the key.
 
-    RFC 8555 section 7.3.1. Errors: TOSSL ACME accountDoesNotExist status, where the CA does not know the key.
+    RFC 8555 section 7.3.1.
+
+    Returns a dict with all that the CA says of the account:
+
+    url      the account's URL
+    status   valid, deactivated or revoked
+    contact  a list of URLs
+    orders   where its orders are listed; many CAs do not say
+
+    Errors:
+    TOSSL ACME accountDoesNotExist 400  the CA does not know the key
     """
     from ...acme import account
 
@@ -69,10 +79,13 @@ def update_account(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """Replaces the account's contacts by email and contact, which are as in create_account; none of both removes all.
+    """Replaces the account's contacts.
 
-    Returns the account. RFC 8555 section 7.3.2.
-    Errors: "Account update failed: ..." TOSSL ACME type status; TOSSL VALUE email, contact.
+    Without email and contact, all are removed. RFC 8555 section 7.3.2.
+
+    Returns the account, as get_account does.
+
+    Errors: what the CA says is led by "Account update failed: ".
     """
     from ...acme import account
 
@@ -91,11 +104,16 @@ def change_account_key(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """Gives the account another key, of any type; account_key is of no use from then on.
+    """Gives the account another key, of any type; the old one is of no use from then on.
 
-    Both keys are PEM texts, and new_key must be new: not the account's own, and not that of another account.
-    Returns the account as the new key sees it. RFC 8555 section 7.3.5.
-    Errors: "Account key change failed: ..." TOSSL ACME type status; TOSSL KEY kind; TOSSL VALUE new_key.
+    RFC 8555 section 7.3.5.
+
+    new_key  the new private key, PEM text: not the account's own, and not that of another account
+
+    Returns the account as the new key sees it, as get_account does.
+
+    Errors: what the CA says is led by "Account key change failed: ".
+    TOSSL VALUE new_key  it is the key that the account has already
     """
     from ...acme import account
 
@@ -113,8 +131,11 @@ def deactivate_account(
 ) -> str:
     """Ends the account of the key for good: the CA takes nothing from it any more, and no CA undoes this.
 
-    Its certificates stay valid. Returns "Account deactivated successfully". RFC 8555 section 7.3.6.
-    Errors: "Account deactivation failed: ..." TOSSL ACME type status.
+    Its certificates stay valid. RFC 8555 section 7.3.6.
+
+    Returns "Account deactivated successfully".
+
+    Errors: what the CA says is led by "Account deactivation failed: ".
     """
     from ...acme import account
 
@@ -133,10 +154,18 @@ def list_orders(
     proxy: str = "",
     scope: Scope = Scope(120),
 ) -> list[str]:
-    """The URLs of the account's orders, as get_order takes them; -limit of them at most.
+    """Lists the URLs of the account's orders, as get_order takes them.
 
-    A request for each page that the CA makes of them. RFC 8555 section 7.1.2.1; several CAs (Let's Encrypt is one)
-    do not offer it. Errors: TOSSL ACME notOffered 0 where the CA has no such list; TOSSL VALUE limit.
+    A request for each page that the CA makes of them. Several CAs (Let's Encrypt is one) do not offer it. RFC 8555
+    section 7.1.2.1.
+
+    -limit count  how many at most
+
+    Returns a list of URLs.
+
+    Errors:
+    TOSSL ACME notOffered 0  the CA has no such list
+    TOSSL VALUE limit        less than 1
     """
     from ...acme import account
 

@@ -15,9 +15,18 @@ def get_authorization(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """An authorization: url status identifier {type value} challenges {{type url token status} ...}.
+    """Gets an authorization: what the CA wants as proof of one name.
 
     RFC 8555 section 7.1.4.
+
+    Returns a dict:
+
+    url         the authorization's URL
+    identifier  a dict type value: the name, a wildcard without its "*."
+    status      pending, valid, invalid, deactivated, expired or revoked
+    wildcard    1 where it is for the wildcard
+    expires     until when it holds
+    challenges  a list of dicts type url token status: any one of them is enough
     """
     from ...acme import authorization
 
@@ -35,11 +44,18 @@ def create_authorization(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """Asks for an authorization before there is an order (newAuthz); domain is one name or IP address, no wildcard.
+    """Asks for an authorization before there is an order (newAuthz).
 
-    Returns the authorization as get_authorization does, to be proven in the same way. RFC 8555 section 7.4.1.
-    Errors: TOSSL ACME notOffered 0 where the CA does not offer newAuthz, as most do not; TOSSL VALUE domain, domains;
-    "Authorization creation failed: ..." TOSSL ACME type status.
+    RFC 8555 section 7.4.1.
+
+    domain  one DNS name or IP address, no wildcard
+
+    Returns the authorization as get_authorization does, to be proven in the same way.
+
+    Errors: what the CA says is led by "Authorization creation failed: ".
+    TOSSL ACME notOffered 0  the CA does not offer newAuthz, as most do not
+    TOSSL VALUE domain       a wildcard
+    TOSSL VALUE domains      not a name
     """
     from ...acme import authorization
 
@@ -58,9 +74,11 @@ def answer_challenge(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """Tells the CA that the challenge is presented and may be validated; returns the challenge.
+    """Tells the CA that the challenge is presented and may be validated.
 
     RFC 8555 section 7.5.1.
+
+    Returns the challenge, a dict type url token status.
     """
     from ...acme import authorization
 
@@ -77,10 +95,14 @@ def wait_authorization(
     proxy: str = "",
     scope: Scope = Scope(120),
 ) -> dict[str, object]:
-    """Waits until the authorization is valid and returns it.
+    """Waits until the authorization is valid.
 
-    One that becomes invalid is raised with the CA's reason, TOSSL ACME type status; TOSSL TIMEOUT authorization.
     RFC 8555 section 7.5.1.
+
+    Returns the authorization as get_authorization does.
+
+    Errors: one that becomes invalid is raised with the CA's reason, which has the status 0.
+    TOSSL TIMEOUT authorization  it was still pending
     """
     from ...acme import authorization
 
@@ -100,8 +122,11 @@ def deactivate_authorization(
 ) -> dict[str, object]:
     """Gives an authorization up, pending or valid: the name has to be proven again for the next order.
 
-    Returns the authorization, whose status is deactivated. RFC 8555 section 7.5.2.
-    Errors: "Authorization deactivation failed: ..." TOSSL ACME type status.
+    RFC 8555 section 7.5.2.
+
+    Returns the authorization, whose status is deactivated.
+
+    Errors: what the CA says is led by "Authorization deactivation failed: ".
     """
     from ...acme import authorization
 

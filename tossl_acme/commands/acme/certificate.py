@@ -26,11 +26,18 @@ def finalize_order(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """Asks for the certificate of a ready order: -key makes the request for that private key, -csr sends your own.
+    """Asks for the certificate of a ready order, with a request for a key or with your own request.
 
-    Returns the order, which wait_order brings to valid. A CSR whose names are not the order's is refused before it is
-    sent, and so is the account's own key. RFC 8555 section 7.4.
-    Errors: TOSSL VALUE csr, key; TOSSL KEY kind; TOSSL ACME type status.
+    It needs one of -key and -csr. RFC 8555 section 7.4.
+
+    -key pem  the certificate's private key, another than the account's: the request is made for it
+    -csr pem  a certificate signing request of your own, for exactly the order's names
+
+    Returns the order as get_order -authorizations 0 does; wait_order brings it to valid.
+
+    Errors: what the CA says is of type orderNotReady, badCSR, ...
+    TOSSL VALUE csr  not a request, or not for the order's names, or for the account's key
+    TOSSL VALUE key  the account's own; neither or both of -key and -csr
     """
     from ...acme import order as orders
 
@@ -65,10 +72,23 @@ def download_certificate(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """A certificate by its URL, the `certificate` of a valid order.
+    """Gets a certificate with its chain.
 
-    Returns a dict domains certificate chain fullchain not_before not_after (epoch seconds) issuer serial alternates
-    (the URLs of other chains for it). RFC 8555 section 7.4.2.
+    RFC 8555 section 7.4.2.
+
+    certificate_url  the `certificate` of a valid order, or one of `alternates`
+
+    Returns a dict:
+
+    domains      a list of its names
+    certificate  the certificate alone, PEM text
+    chain        the CA's certificates above it, PEM text
+    fullchain    both, as a web server wants them
+    not_before   when it begins, epoch seconds
+    not_after    when it ends, epoch seconds
+    issuer       the name of who issued it
+    serial       its serial number, hexadecimal
+    alternates   a list of URLs of other chains for it
     """
     from ...acme import certificate
     from ...pki.chain import read_chain
@@ -88,14 +108,22 @@ def revoke_certificate(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> str:
-    """Revokes a certificate (PEM, alone or with its chain).
+    """Revokes a certificate.
 
-    account_key is the key of the account that it was issued to, or of one that holds authorizations for all its names,
-    or the certificate's own private key: then no account is needed. -reason is unspecified, keyCompromise,
-    affiliationChanged, superseded, cessationOfOperation, ... or its number in RFC 5280 section 5.3.1.
-    Returns "Certificate revoked successfully". RFC 8555 section 7.6.
-    Errors: "Certificate revocation failed: ..." TOSSL ACME type status (alreadyRevoked, unauthorized,
-    badRevocationReason); TOSSL VALUE certificate, reason; TOSSL KEY kind.
+    RFC 8555 section 7.6.
+
+    account_key   the key of the account that it was issued to, or of one that holds authorizations for all its names;
+                  or the certificate's own private key: then no account is needed
+    certificate   the certificate, PEM text, alone or with its chain
+    -reason name  unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation, ... or its number in
+                  RFC 5280 section 5.3.1
+
+    Returns "Certificate revoked successfully".
+
+    Errors: what the CA says is led by "Certificate revocation failed: ", of type alreadyRevoked, unauthorized,
+    badRevocationReason, ...
+    TOSSL VALUE certificate  not a certificate
+    TOSSL VALUE reason       no such reason
     """
     from ...acme import certificate as certificates
     from ...pki.chain import read_certificate
@@ -117,12 +145,23 @@ def renewal_info(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """When the CA wants this certificate (PEM) to be renewed; no account is needed.
+    """Tells when the CA wants a certificate to be renewed; no account is needed.
 
-    Returns a dict window {start end}, chosen (a random time in the window, at which to renew; in the past: at once),
-    explanation_url (empty where there is none), retry_after (seconds until the CA wants to be asked again, between a
-    minute and a day) and cert_id, which create_order -replaces takes. Times are epoch seconds. RFC 9773.
-    Errors: TOSSL ACME notOffered 0 where the CA does not offer it; TOSSL VALUE certificate.
+    RFC 9773.
+
+    certificate  the certificate, PEM text
+
+    Returns a dict:
+
+    window           a dict start end, epoch seconds
+    chosen           a random time in the window, at which to renew; in the past: at once
+    explanation_url  a page that says why, or empty
+    retry_after      seconds until the CA wants to be asked again, between a minute and a day
+    cert_id          the certificate as create_order -replaces takes it
+
+    Errors:
+    TOSSL ACME notOffered 0  the CA does not offer it
+    TOSSL VALUE certificate  not a certificate
     """
     from ...acme import renewal
     from ...pki.chain import cert_id, read_certificate

@@ -15,10 +15,30 @@ if TYPE_CHECKING:
 def http01_challenge(
     domain: str, token: str, account_key: str, *, webroot: str = "", port: int | None = None
 ) -> dict[str, object]:
-    """Presents an http-01 challenge: as a file below the folder -webroot, or by a responder of its own on -port.
+    """Presents an http-01 challenge: as a file of a web server, or by a responder of its own.
 
-    The responder answers while Tcl does anything else, until cleanup_challenge. Returns a dict type token
-    key_authorization url, and file or port. RFC 8555 section 8.3. Errors: TOSSL VALUE webroot, port, token, domains.
+    It needs one of -webroot and -port. The responder answers while Tcl does anything else, until cleanup_challenge. The
+    CA asks at port 80. RFC 8555 section 8.3.
+
+    domain           the DNS name or IP address that is to be proven
+    -webroot folder  the folder from which a web server serves the domain; below it .well-known/acme-challenge/ is made
+    -port number     the port for a responder of its own; 0 chooses one
+
+    Returns a dict:
+
+    type               http-01
+    token              as given
+    key_authorization  what the CA is to find
+    url                where it looks for it
+    file               the file, with -webroot
+    port               the port, with -port
+
+    Errors:
+    TOSSL VALUE webroot  not a folder that can be written to; neither or both of -webroot and -port
+    TOSSL VALUE port     not a port that is free here
+    TOSSL VALUE token    not base64url
+    TOSSL VALUE domains  not a name
+    TOSSL KEY kind       a key that cannot be used
     """
     from ..session import SESSION
 
@@ -36,11 +56,27 @@ def http01_challenge(
 
 
 def tls_alpn01_challenge(domain: str, token: str, account_key: str, *, port: int = 443) -> dict[str, object]:
-    """Presents a tls-alpn-01 challenge by a TLS server of its own on -port, for a DNS name or an IP address.
+    """Presents a tls-alpn-01 challenge by a TLS server of its own, for a DNS name or an IP address.
 
     It speaks acme-tls/1 alone and shows the certificate of the name that is asked for, while Tcl does anything else,
-    until cleanup_challenge. Returns a dict type token key_authorization server_name port; port 0 chooses one.
-    RFC 8737; RFC 8738 section 6. Errors: TOSSL VALUE port, token, domains; TOSSL KEY kind.
+    until cleanup_challenge. RFC 8737; RFC 8738 section 6.
+
+    domain        the DNS name or IP address that is to be proven
+    -port number  where the server listens; 0 chooses a port
+
+    Returns a dict:
+
+    type               tls-alpn-01
+    token              as given
+    key_authorization  what its certificate holds the digest of
+    server_name        the name under which the CA asks
+    port               the port
+
+    Errors:
+    TOSSL VALUE port     not a port that is free here
+    TOSSL VALUE token    not base64url
+    TOSSL VALUE domains  not a name
+    TOSSL KEY kind       a key that cannot be used
     """
     from ...challenges.tls_alpn01 import server_name
     from ..session import SESSION
@@ -60,8 +96,16 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: str, *, port: int
 def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: str = "") -> str:
     """Removes what http01_challenge or tls_alpn01_challenge presented, and ends its responder.
 
-    -webroot names the folder where another process presented it. Returns "Challenge cleaned up successfully".
-    Errors: TOSSL VALUE token, when this process presented nothing for it and there is no -webroot.
+    domain           as it was presented
+    -webroot folder  the folder, where another process presented it there
+
+    Returns "Challenge cleaned up successfully".
+
+    Errors:
+    TOSSL VALUE token    this process presented nothing for it and there is no -webroot; or not base64url
+    TOSSL VALUE webroot  not a folder that can be written to
+    TOSSL VALUE domains  not a name
+    TOSSL KEY kind       a key that cannot be used
     """
     from ..session import SESSION
 

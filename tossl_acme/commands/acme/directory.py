@@ -8,11 +8,13 @@ from ...scope import Scope
 def directory(
     directory_url: str, *, ca_bundle: str = "", proxy: str = "", scope: Scope = Scope(60)
 ) -> dict[str, object]:
-    """The CA's directory: where it takes requests, and its meta data.
+    """Gets the CA's directory: where it takes requests, and its meta data.
 
-    directory_url is an https URL or a CA's short name (letsencrypt, letsencrypt-staging, zerossl, google, sslcom, ...).
-    Returns a dict newNonce newAccount newOrder revokeCert keyChange ... ; meta is a dict. RFC 8555 section 7.1.1.
-    Errors: TOSSL VALUE directory_url, TOSSL HTTP kind, TOSSL TIMEOUT what.
+    Returns a dict with the members of RFC 8555 section 7.1.1, of which the CA may have more:
+
+    newNonce newAccount newOrder revokeCert keyChange  URLs
+    newAuthz renewalInfo  URLs, where the CA offers them
+    meta  a dict, perhaps with termsOfService, website, caaIdentities, externalAccountRequired, profiles
     """
     from ...wire import Route
     from ..session import SESSION

@@ -30,12 +30,23 @@ def dns01_challenge(
 ) -> dict[str, object]:
     """Publishes the TXT record of a dns-01 challenge and waits until it is seen.
 
-    provider is cloudflare (api_key: an API token, or email:global-key; zone_id is found where it is not given) or
-    generic (POSTs to -endpoint, with api_key as bearer token). Asked are the zone's authoritative servers, or
-    -resolvers ("host", "host:port") in their place, for -propagation_timeout seconds; 0 does not ask.
-    Returns a dict type token key_authorization dns_record_name dns_record_value. RFC 8555 section 8.4.
-    Errors: "Provider not supported", "Failed to create DNS record": TOSSL DNS provider kind; "DNS propagation timeout":
-    TOSSL TIMEOUT propagation, after which the record is removed again.
+    RFC 8555 section 8.4.
+
+    domain  the DNS name that is to be proven; of a wildcard the "*." is left out in the record's name
+
+    Returns a dict, when the zone's authoritative servers, or the resolvers given, all show the record:
+
+    type               dns-01
+    token              as given
+    key_authorization  what the record holds the digest of
+    dns_record_name    the record's name, for cleanup_dns
+    dns_record_value   its value
+
+    Errors:
+    TOSSL DNS provider kind    "Provider not supported: ", "Failed to create DNS record: ": unsupported, credentials,
+                               zone, record, refused or answer
+    TOSSL TIMEOUT propagation  "DNS propagation timeout": the record was not seen in time; it is removed again
+    TOSSL VALUE domains        not a DNS name
     """
     from ...challenges.dns01 import record_name
 
@@ -64,8 +75,15 @@ def dns_account01_challenge(
 ) -> dict[str, object]:
     """Publishes the TXT record of a dns-account-01 challenge, which stands at a name of the account's own.
 
-    As dns01_challenge; -account_url (required) is the url that get_account returns. Several accounts can so prove one
-    domain side by side. draft-ietf-acme-dns-account-label. Errors: those of dns01_challenge; TOSSL VALUE account_url.
+    As dns01_challenge; several accounts can so prove one domain side by side. draft-ietf-acme-dns-account-label.
+
+    domain            the DNS name that is to be proven
+    -account_url url  required: the `url` that get_account returns
+
+    Returns a dict as dns01_challenge does, of type dns-account-01.
+
+    Errors: those of dns01_challenge, and
+    TOSSL VALUE account_url  missing, or not an https URL
     """
     from ...challenges.dns_account01 import record_name
 
@@ -89,14 +107,28 @@ def dns_persist01_record(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """The standing TXT record that lets this account have certificates for the domain (dns-persist-01).
+    """Tells the standing TXT record that lets this account have certificates for the domain (dns-persist-01).
 
-    Nothing is published: whoever holds the account's key can use the record for as long as it stands, so it is for
-    the domain's owner to put it there. "*.example.com" is the record that stands for wildcards and subdomains too.
-    -issuer is the CA's name for itself, else each of caaIdentities in the directory's meta makes a value, any one of
-    which will do. -persist_until (epoch seconds) ends it by itself. draft-ietf-acme-dns-persist.
-    Returns a dict type account_url dns_record_name dns_record_values.
-    Errors: TOSSL VALUE issuer, persist_until, domains; TOSSL ACME accountDoesNotExist status.
+    Nothing is published: whoever holds the account's key can use the record for as long as it stands, so it is for the
+    domain's owner to put it there. draft-ietf-acme-dns-persist.
+
+    domain               a DNS name; with "*." before it the record is one for wildcards and subdomains too
+    -issuer name         the CA's name for itself; without it each of caaIdentities in the directory's meta makes a
+                         value
+    -persist_until time  epoch seconds, after which the record is of no use
+
+    Returns a dict:
+
+    type               dns-persist-01
+    account_url        the account's URL
+    dns_record_name    the record's name
+    dns_record_values  a list of values, any one of which will do
+
+    Errors:
+    TOSSL ACME accountDoesNotExist 400  the CA does not know the key
+    TOSSL VALUE issuer                  not a DNS name; missing, where the directory names no caaIdentities
+    TOSSL VALUE persist_until           not a time
+    TOSSL VALUE domains                 not a DNS name
     """
     from ...challenges.dns_persist01 import record_name, record_value
 
@@ -130,10 +162,20 @@ def cleanup_dns(
     proxy: str = "",
     scope: Scope = Scope(120),
 ) -> str:
-    """Removes the TXT values that this process published at record_name; where it published none, every one there.
+    """Removes the TXT values that this process published at a name; where it published none, every one there.
 
-    -value names one. A name that is not an ACME validation name is refused. Returns "DNS record deleted successfully".
-    Errors: "Failed to delete DNS record": TOSSL DNS provider kind, of kind record where nothing is there.
+    A name that is not that of an ACME validation record is refused.
+
+    domain       the DNS name that was to be proven
+    record_name  the `dns_record_name` of dns01_challenge
+    -value text  this value alone
+
+    Returns "DNS record deleted successfully".
+
+    Errors:
+    TOSSL DNS provider kind  "Failed to delete DNS record: ": of kind record where nothing is there
+    TOSSL VALUE record_name  not the name of a validation record
+    TOSSL VALUE domains      not a name
     """
     from ...acme.identifiers import parse_identifiers
     from ...dns.published import check_validation_name, clean_name

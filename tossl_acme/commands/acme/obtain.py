@@ -49,28 +49,51 @@ def obtain_certificate(
 ) -> dict[str, object]:
     """Gets a certificate: account, order, challenges, certificate, files. What it presents it cleans up.
 
-    -directory is a URL or a CA's short name. domains are DNS names (perhaps with "*.") and IP addresses; with -csr
-    they may be empty, and are the request's.
-
-    -challenge is a list of types in order of preference, of which each name is proven by the first that the CA offers
-    for it; or a dict of such lists by domain, in which default stands for all others. http-01 (usual) takes -webroot
-    or -port; tls-alpn-01 takes -tls_port; dns-01 (usual where there is a -provider) takes -provider, -api_key,
-    -zone_id, -endpoint, -resolvers, -propagation_timeout as dns01_challenge does, and so does dns-account-01.
-    dns-persist-01 takes nothing: the record that dns_persist01_record tells has to stand. Where a name cannot be
+    Every name is proven by the first type of challenge in -challenge that the CA offers for it. http-01 takes -webroot
+    or -port; tls-alpn-01 takes -tls_port; dns-01 and dns-account-01 take -provider and what goes with it;
+    dns-persist-01 takes nothing, the record that dns_persist01_record tells has to stand. Where a name cannot be
     proven, the authorizations still pending are deactivated.
 
-    -account_key (PEM): else the store's for this CA, else a new one. -eab_kid, -eab_hmac_key, -eab_alg, -agree_tos are
-    those of create_account; an account that is there already needs none of them.
+    domains                a list of DNS names, perhaps with "*.", and IP addresses; with -csr it may be empty
+    -directory url         required: the CA, as directory_url
+    -email address         a mail address for the account
+    -challenge list        types in order of preference: http-01, tls-alpn-01, dns-01, dns-account-01, dns-persist-01;
+                           or a dict of such lists by domain, in which default stands for all others; dns-01 if there is
+                           a -provider, else http-01
+    -webroot folder        the folder from which a web server serves the domains
+    -port number           the port of a responder of its own for http-01, to which port 80 of the domains leads
+    -tls_port number       the port of a responder of its own for tls-alpn-01, to which port 443 of the domains leads
+    -provider name         as provider of dns01_challenge
+    -api_key text          as api_key of dns01_challenge
+    -zone_id text          as zone_id of dns01_challenge
+    -account_key pem       the account's private key; without it the one in the store for this CA, else a new one; an
+                           account that is there already needs no -eab_kid and no -agree_tos
+    -key_type name         of a new key for the certificate: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072,
+                           rsa4096, rsa8192, ed25519
+    -private_key pem       the certificate's private key, in place of a new one
+    -csr pem               your own certificate signing request, for exactly these names, in place of a key
+    -preferred_chain name  an issuer's common name: the first chain with such an issuer is taken, else the CA's first
+    -store folder          where account keys and certificates are kept; without it TOSSL_HOME of the environment, else
+                           tossl in the XDG data home; empty stores nothing
 
-    The certificate's key is a new one of -key_type: ec (P-256), ec384, ec521, rsa (2048), rsa3072, rsa4096, rsa8192,
-    ed25519; or -private_key (PEM), which is how a key is used again; or that of -csr, your own request (PEM), which
-    must have exactly these names. -profile, -not_before and -not_after are those of create_order. -preferred_chain is
-    an issuer's common name: the first chain with such an issuer is taken, else the one that the CA gives first.
+    Returns a dict:
 
-    -store: a folder, else TOSSL_HOME or the XDG data home; empty stores nothing.
-    Returns a dict domains certificate chain fullchain private_key not_before not_after (epoch seconds) issuer serial
-    directory files; private_key is empty with -csr; files is a dict of paths, empty where nothing is stored.
-    Errors: those of the single steps, led by "Certificate not obtained"; TOSSL VALUE option; TOSSL KEY kind.
+    domains      a list of its names
+    certificate  the certificate alone, PEM text
+    chain        the CA's certificates above it, PEM text
+    fullchain    both, as a web server wants them
+    private_key  PEM text; empty with -csr
+    not_before   when it begins, epoch seconds
+    not_after    when it ends, epoch seconds
+    issuer       the name of who issued it
+    serial       its serial number, hexadecimal
+    directory    the CA's directory URL
+    files        a dict certificate chain fullchain private_key of paths; empty if nothing is stored
+
+    Errors: those of the single steps; what the CA says is led by "Certificate not obtained: ".
+    TOSSL VALUE domains      "Failed to parse domains: " and what is wrong with which name
+    TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
+    TOSSL DNS provider kind  a DNS provider failed
     """
     from ...acme.account import contact_urls
     from ...acme.directory import directory_url

@@ -25,16 +25,30 @@ def create_order(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> str | dict[str, object]:
-    """Places an order for a certificate with these names (DNS names, IP addresses), in the account of the key.
+    """Places an order for a certificate with these names, in the account of the key.
 
-    -profile is one of the directory's (profiles in its meta), else it is refused before the order is sent.
-    -not_before and -not_after (epoch seconds or RFC 3339) are wishes that few CAs take. -replaces names the
-    certificate that this one renews, in PEM or by its certID; a CA that refuses that is asked once more without.
-    Returns "Order created successfully", or with -return_details 1 the order: url status expires identifiers
-    authorizations finalize; each authorization with its challenges (type url token status). RFC 8555 section 7.4.
-    One request on an account that this process knows, two on another; the details cost one more for each name.
-    Errors: "Failed to parse domains: ..." TOSSL VALUE domains; "Order creation failed: ..." TOSSL ACME type status;
-    TOSSL VALUE profile, not_before, not_after, replaces.
+    One request on an account that this process knows, two on another; the details cost one more for each name. RFC 8555
+    section 7.4.
+
+    domains         a list of DNS names, perhaps with "*.", and IP addresses; a name in other letters is sent as its
+                    A-label, one given twice is sent once
+    -replaces text  the certificate that this one renews, PEM text or its `cert_id` of renewal_info; a CA that refuses
+                    that is asked once more without
+    -return_details boolean
+                    1 returns the order in place of the status line
+
+    Returns "Order created successfully"; or the order, all that the CA says of it with
+
+    url             the order's URL, for the commands that follow
+    status          pending; ready, where all names are proven already
+    expires         until when the order can be finished
+    identifiers     a list of dicts type value: the names
+    authorizations  a list of dicts, one for each name, as get_authorization returns them
+    finalize        the URL to which finalize_order sends the request
+
+    Errors: what the CA says is led by "Order creation failed: ".
+    TOSSL VALUE domains   "Failed to parse domains: " and what is wrong with which name
+    TOSSL VALUE replaces  neither a certificate nor a certID
     """
     from ...acme.identifiers import parse_identifiers
     from ...acme.order import new_order
@@ -57,9 +71,15 @@ def get_order(
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
-    """The order as the CA sees it now, with its authorizations as create_order -return_details gives them.
+    """Gets the order as the CA sees it now.
 
-    -authorizations 0 leaves them as URLs, which saves a request for each name. RFC 8555 section 7.1.3.
+    RFC 8555 section 7.1.3.
+
+    -authorizations boolean  0 leaves them as URLs, which saves a request for each name
+
+    Returns the order, as create_order -return_details does; a valid one has
+
+    certificate  the certificate's URL, for download_certificate
     """
     from ...acme import order as orders
 
@@ -77,10 +97,14 @@ def wait_order(
     proxy: str = "",
     scope: Scope = Scope(120),
 ) -> dict[str, object]:
-    """Waits until the order is ready (its names are proven) or valid (its certificate is there) and returns it.
+    """Waits until the order is ready (its names are proven) or valid (its certificate is there).
 
-    Its authorizations are URLs. An order that becomes invalid is raised with the CA's reason, TOSSL ACME type status;
-    TOSSL TIMEOUT order. RFC 8555 section 7.1.6.
+    RFC 8555 section 7.1.6.
+
+    Returns the order as get_order -authorizations 0 does.
+
+    Errors: an order that becomes invalid is raised with the CA's reason, which has the status 0.
+    TOSSL TIMEOUT order  it was still pending or processing
     """
     from ...acme import order as orders
 
