@@ -1,7 +1,7 @@
 # make            builds in place: .venv (Python packages) and libtossl.so; then: TCLLIBPATH=<this folder> tclsh
 # make demo       a certificate from a local ACME server
 # make test       everything that is checked
-# make bench      what loading and a call cost
+# make bench      what it costs, side by side with what else there is; `make soak`: many threads, a CA that refuses nonces
 # make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
 # make install    a package folder in TCLLIBDIR that works without this tree; `make uninstall` removes it
 #
@@ -22,7 +22,7 @@ FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check
 UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
-.PHONY: all test lint test-tcl test-python test-debian13 demo bench install uninstall clean FORCE
+.PHONY: all test lint test-tcl test-python test-debian13 demo bench soak install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: libtossl.so .venv/compiled
@@ -77,8 +77,11 @@ test-python: all .venv/tests
 test-debian13:
 	sh tests/debian.sh trixie build/debian13 tclsh9.0
 
-bench: all
-	"$(TCLSH)" tests/tcl/bench.tcl
+bench: all .venv/tests
+	TCLLIBPATH='$(CURDIR)' $(SERVERS) --pebble --proxy --nonce-reject 0 --authz-reuse 0 -- $(VENV) -m tests.bench
+
+soak: all .venv/tests
+	$(VENV) -m tests.bench.soak
 
 install: all
 	sh bridge/install.sh install

@@ -58,7 +58,7 @@ def poll(url, waiting):
 
 
 class Responder(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(proofs[self.path.rpartition("/")[2]].encode())
