@@ -1,0 +1,253 @@
+"""Which challenge proves which name, and showing the proofs."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.servers.faults import RESOURCES, FaultProxy
+from tests.servers.httpreq import HttpReq
+from tests.servers.pebble import Pebble
+from tests.servers.process import free_port
+from tests.servers.scripted_ca import Script, ScriptedCa
+from tests.tclhost import Tcl, new_key
+from tossl_acme.challenges import dns_account01, dns_persist01
+from tossl_acme.challenges.dns01 import record_value
+
+TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+
+
+def answered(proxy: FaultProxy, tcl: Tcl, key: str) -> dict[str, str]:
+    """The type of the challenge that proved each name of the account's last order."""
+    url = proxy.url + RESOURCES["order"] + proxy.seen("finalize")[-1].path.rpartition("/")[2]
+    order = tcl.dict("get_order", proxy.directory, key, url)
+    return {
+        tcl.as_dict(authorization["identifier"])["value"]: challenge["type"]
+        for authorization in tcl.dicts(order["authorizations"])
+        for challenge in tcl.dicts(authorization["challenges"])
+        if challenge["status"] == "valid"
+    }
+
+
+@pytest.mark.parametrize(
+    ("challenge", "proven"),
+    [
+        ("http-01", {"a.example": "http-01", "b.example": "http-01"}),
+        ("tls-alpn-01", {"a.example": "tls-alpn-01", "b.example": "tls-alpn-01"}),
+        (["tls-alpn-01", "http-01"], {"a.example": "tls-alpn-01", "b.example": "tls-alpn-01"}),
+        (["dns-persist-01", "http-01"], {"a.example": "http-01", "b.example": "http-01"}),
+        (["a.example", "http-01", "b.example", "tls-alpn-01"], {"a.example": "http-01", "b.example": "tls-alpn-01"}),
+        (["B.example", ["dns-persist-01", "http-01"], "default", "tls-alpn-01"],
+         {"a.example": "tls-alpn-01", "b.example": "http-01"}),
+    ],
+)  # fmt: skip
+def test_a_challenge_is_chosen_by_preference_and_by_name(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, challenge: object, proven: dict[str, str]
+) -> None:
+    """A list of types is a preference, a list that begins with a name is a dict."""
+    key = new_key()
+    tcl.dict(
+        "obtain_certificate", ["a.example", "b.example"], directory=calm_proxy.directory, account_key=key, store="",
+        challenge=challenge, port=calm_pebble.http_port, tls_port=calm_pebble.tls_port,
+    )  # fmt: skip
+    assert answered(calm_proxy, tcl, key) == proven
+
+
+def test_an_apex_and_its_wildcard_are_proven_apart(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, httpreq: HttpReq
+) -> None:
+    """A dict tells *.example.net from example.net; RFC 8555 section 7.1.4: the wildcard's identifier has no star."""
+    key = new_key()
+    got = tcl.dict(
+        "obtain_certificate", ["example.net", "*.example.net"], directory=calm_proxy.directory, account_key=key,
+        challenge=["example.net", "http-01", "*.example.net", "dns-01"], port=calm_pebble.http_port, store="",
+        provider="generic", endpoint=httpreq.url, api_key=httpreq.token, propagation_timeout=0,
+    )  # fmt: skip
+    assert sorted(got["domains"].split()) == ["*.example.net", "example.net"]
+
+
+@pytest.mark.parametrize("kind", ["http-01", "tls-alpn-01"])
+def test_an_address_is_proven(tcl: Tcl, calm_pebble: Pebble, kind: str) -> None:
+    """RFC 8738, beside a name."""
+    got = tcl.dict(
+        "obtain_certificate", ["127.0.0.1", "addr.example"], directory=calm_pebble.directory, account_key=new_key(),
+        challenge=kind, port=calm_pebble.http_port, tls_port=calm_pebble.tls_port, store="",
+    )  # fmt: skip
+    assert sorted(got["domains"].split()) == ["127.0.0.1", "addr.example"]
+
+
+def test_an_address_is_never_proven_through_the_dns(tcl: Tcl, scripted_ca: ScriptedCa, httpreq: HttpReq) -> None:
+    """RFC 8738 section 7, whatever the CA offers."""
+    scripted_ca.script = Script(challenges=("dns-01",))
+    key = new_key()
+    dns = {"provider": "generic", "endpoint": httpreq.url, "api_key": httpreq.token, "propagation_timeout": 0}
+    failure = tcl.failure(
+        "obtain_certificate", ["192.0.2.1"], directory=scripted_ca.directory, account_key=key, store="", **dns
+    )
+    assert failure.code[2] == "unsupportedChallenge"
+    failure = tcl.failure("dns01_challenge", "192.0.2.1", TOKEN, key, "generic", httpreq.token, endpoint=httpreq.url)
+    assert failure.code == ("TOSSL", "VALUE", "domains")
+    assert httpreq.requests == []
+
+
+def test_a_name_step_by_step_by_tls_alpn(tcl: Tcl, calm_pebble: Pebble) -> None:
+    """tls_alpn01_challenge, answer_challenge, wait_authorization, cleanup_challenge, finalize_order."""
+    directory, key, leaf = calm_pebble.directory, new_key(), new_key("rsa")
+    tcl.acme("create_account", directory, key, "")
+    order = tcl.dict("create_order", directory, key, ["step.example"], return_details=1)
+    authorization = tcl.dicts(order["authorizations"])[0]
+    challenge = next(c for c in tcl.dicts(authorization["challenges"]) if c["type"] == "tls-alpn-01")
+    shown = tcl.dict("tls_alpn01_challenge", "step.example", challenge["token"], key, port=calm_pebble.tls_port)
+    assert (shown["server_name"], shown["port"]) == ("step.example", str(calm_pebble.tls_port))
+    tcl.acme("answer_challenge", directory, key, challenge["url"])
+    tcl.acme("wait_authorization", directory, key, authorization["url"])
+    done = tcl.acme("cleanup_challenge", "step.example", challenge["token"], key)
+    assert done == "Challenge cleaned up successfully"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", calm_pebble.tls_port)).close()
+    tcl.acme("finalize_order", directory, key, order["url"], key=leaf)
+    valid = tcl.dict("wait_order", directory, key, order["url"])
+    assert tcl.dict("download_certificate", directory, key, valid["certificate"])["domains"] == "step.example"
+
+
+@pytest.mark.parametrize(
+    ("domain", "name"), [("Tls.example", "tls.example"), ("192.0.2.1", "1.2.0.192.in-addr.arpa"), ("*.tls.example", "")]
+)
+def test_a_proof_by_tls_alpn_can_be_seen(tcl: Tcl, domain: str, name: str) -> None:
+    """RFC 8737 section 3 and RFC 8738 section 6: acme-tls/1 and the name, or the address's reverse name."""
+    shown = tcl.dict("tls_alpn01_challenge", domain, TOKEN, new_key(), port=0)
+    name = name or "tls.example"
+    assert shown["server_name"] == name
+    context = ssl._create_unverified_context()
+    context.set_alpn_protocols(["acme-tls/1"])
+    with (
+        socket.create_connection(("127.0.0.1", int(shown["port"])), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=name) as secure,
+    ):
+        assert secure.selected_alpn_protocol() == "acme-tls/1"
+
+
+def test_a_challenge_is_cleaned_up_once(tcl: Tcl, tmp_path: Path) -> None:
+    """Of whatever type; what another process left in a folder as well."""
+    key, port = new_key(), free_port()
+    for name, options in (("tls_alpn01_challenge", {"port": port}), ("http01_challenge", {"webroot": tmp_path})):
+        tcl.acme(name, "once.example", TOKEN, key, **options)
+        assert tcl.acme("cleanup_challenge", "once.example", TOKEN, key) == "Challenge cleaned up successfully"
+        failure = tcl.failure("cleanup_challenge", "once.example", TOKEN, key)
+        assert failure.code == ("TOSSL", "VALUE", "token")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_has_its_brackets_in_a_url(tcl: Tcl, tmp_path: Path) -> None:
+    """RFC 8738 section 4."""
+    key = new_key()
+    shown = tcl.dict("http01_challenge", "2001:DB8::1", TOKEN, key, webroot=tmp_path)
+    assert shown["url"] == f"http://[2001:db8::1]/.well-known/acme-challenge/{TOKEN}"
+    tcl.acme("cleanup_challenge", "2001:db8::1", TOKEN, key)
+
+
+# dns-account-01
+
+
+def test_an_accounts_label_is_that_of_the_draft() -> None:
+    """draft-ietf-acme-dns-account-label section 3.1."""
+    url = "https://example.com/acme/acct/ExampleAccount"
+    assert dns_account01.account_label(url) == "_ujmmovf2vn55tgye"
+    name = "_ujmmovf2vn55tgye._acme-challenge.example.org"
+    assert dns_account01.record_name("*.Example.org.", url) == name
+
+
+def test_an_accounts_record_is_published_and_removed(tcl: Tcl, httpreq: HttpReq) -> None:
+    """dns_account01_challenge; cleanup_dns takes its name."""
+    shown = tcl.dict(
+        "dns_account01_challenge", "*.example.org", TOKEN, new_key(), "generic", httpreq.token,
+        account_url="https://example.com/acme/acct/ExampleAccount", endpoint=httpreq.url, propagation_timeout=0,
+    )  # fmt: skip
+    assert (shown["type"], shown["dns_record_name"]) == (
+        "dns-account-01",
+        "_ujmmovf2vn55tgye._acme-challenge.example.org",
+    )
+    assert shown["dns_record_value"] == record_value(shown["key_authorization"])
+    name = shown["dns_record_name"]
+    tcl.acme("cleanup_dns", "example.org", name, "generic", httpreq.token, endpoint=httpreq.url)
+    assert [request.path.rpartition("/")[2] for request in httpreq.requests] == ["present", "cleanup"]
+    assert {request.json()["fqdn"].rstrip(".") for request in httpreq.requests} == {name}
+
+
+def test_an_account_proves_at_its_own_name(tcl: Tcl, scripted_ca: ScriptedCa, httpreq: HttpReq) -> None:
+    """In one call; the record goes again."""
+    scripted_ca.script = Script(challenges=("dns-01", "dns-account-01"))
+    key = new_key()
+    account = tcl.dict("create_account", scripted_ca.directory, key, "", return_details=1)
+    dns = {"provider": "generic", "endpoint": httpreq.url, "api_key": httpreq.token, "propagation_timeout": 0}
+    tcl.dict(
+        "obtain_certificate", ["*.acct.example"], directory=scripted_ca.directory, account_key=key, store="",
+        challenge="dns-account-01", **dns,
+    )  # fmt: skip
+    name = dns_account01.record_name("acct.example", account["url"])
+    assert [request.json()["fqdn"].rstrip(".") for request in httpreq.requests] == [name, name]
+
+
+def test_a_ca_that_does_not_offer_it_is_named(tcl: Tcl, calm_pebble: Pebble, httpreq: HttpReq) -> None:
+    """With what it does offer, and nothing published."""
+    dns = {"provider": "generic", "endpoint": httpreq.url, "api_key": httpreq.token, "propagation_timeout": 0}
+    failure = tcl.failure(
+        "obtain_certificate", ["acct.example"], directory=calm_pebble.directory, account_key=new_key(), store="",
+        challenge="dns-account-01", **dns,
+    )  # fmt: skip
+    assert failure.code == ("TOSSL", "ACME", "unsupportedChallenge", "0")
+    assert failure.message.endswith(", not dns-account-01")
+    assert httpreq.requests == []
+
+
+# dns-persist-01
+
+
+def test_a_standing_record_says_who_may_use_it(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """draft-ietf-acme-dns-persist section 3: one value for each name of the CA."""
+    scripted_ca.script.caa_identities = ("ca.example", "CA.example.net.")
+    key = new_key()
+    account = tcl.dict("create_account", scripted_ca.directory, key, "", return_details=1)["url"]
+    record = tcl.dict("dns_persist01_record", f"{scripted_ca.directory}?fresh", key, "Persist.example")
+    assert record["dns_record_name"] == "_validation-persist.persist.example"
+    assert tcl.as_list(record["dns_record_values"]) == [
+        f"ca.example; accounturi={account}",
+        f"ca.example.net; accounturi={account}",
+    ]
+    wide = tcl.dict(
+        "dns_persist01_record", scripted_ca.directory, key, "*.persist.example", issuer="ca.example", persist_until=7
+    )
+    assert wide["dns_record_name"] == "_validation-persist.persist.example"
+    value = f"ca.example; accounturi={account}; policy=wildcard; persistUntil=7"
+    assert tcl.as_list(wide["dns_record_values"]) == [value]
+
+
+@pytest.mark.parametrize("issuers", [{"issuer-domain-names": ["ca.example"]}, {"issuer-domain-name": "ca.example"}])
+def test_a_standing_record_proves_a_name(tcl: Tcl, scripted_ca: ScriptedCa, issuers: dict[str, object]) -> None:
+    """In the form of the later drafts and of the first; a challenge without a token, and nothing published."""
+    scripted_ca.script = Script(challenges=({"type": "dns-persist-01", **issuers},))
+    key = new_key()
+    got = tcl.dict(
+        "obtain_certificate", ["*.persist.example"], directory=scripted_ca.directory, account_key=key, store="",
+        challenge="dns-persist-01",
+    )  # fmt: skip
+    assert got["domains"] == "*.persist.example"
+    assert scripted_ca.payloads("challenge") == [{}]
+
+
+def test_a_standing_record_needs_the_cas_name(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """A challenge that names none is not answered; a directory that names none needs -issuer."""
+    scripted_ca.script = Script(challenges=({"type": "dns-persist-01"},))
+    key = new_key()
+    failure = tcl.failure(
+        "obtain_certificate", ["persist.example"], directory=scripted_ca.directory, account_key=key, store="",
+        challenge="dns-persist-01",
+    )  # fmt: skip
+    assert "names no issuer" in failure.message
+    assert scripted_ca.payloads("challenge") == []
+    failure = tcl.failure("dns_persist01_record", scripted_ca.directory, key, "persist.example")
+    assert failure.code == ("TOSSL", "VALUE", "issuer")
+    assert dns_persist01.record_value("ca.example.", "https://a/1") == "ca.example; accounturi=https://a/1"
