@@ -19,6 +19,7 @@ look() {
             has pebble || lacks pebble
             has named || lacks bind9
             has openssl || lacks openssl
+            has Xvfb || lacks xvfb
             ;;
         debian) has debootstrap || lacks debootstrap ;;
     esac
@@ -33,8 +34,13 @@ look_for_tcl() {
     fi
     version=$(echo 'puts [info tclversion]' | "$TCLSH") || stop "$TCLSH does not run"
     sh "$here/tclconfig.sh" >/dev/null 2>&1 || lacks "tcl$version-dev"
-    if [ "$goal" = test ] && ! echo 'exit [catch {package require Thread}]' | "$TCLSH"; then
+    [ "$goal" = test ] || return 0
+    if ! echo 'exit [catch {package require Thread}]' | "$TCLSH"; then
         case $version in 8.*) lacks tcl-thread ;; *) lacks "tcl$version-thread" ;; esac
+    fi
+    # without a screen, Tk can only be asked for
+    if echo 'catch {package require no-such-one}; exit [llength [package versions Tk]]' | "$TCLSH"; then
+        lacks "tk$version"
     fi
 }
 
