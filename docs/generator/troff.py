@@ -83,7 +83,7 @@ def _block(block: str) -> Iterator[str]:
 
 def _code(lines: list[str]) -> Iterator[str]:
     yield from (".PP", ".RS 4", ".nf")
-    yield from map(_escaped, lines)
+    yield from (_guarded(_escaped(line)) for line in lines)
     yield from (".fi", ".RE")
 
 
@@ -128,8 +128,8 @@ def _inline(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("^", "\\(ha").replace("~", "\\(ti")
-    return "\n".join(map(_guarded, escaped.replace("`", "\\(ga").split("\n")))
+    marks = {"\\": "\\e", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga"}
+    return text.translate(str.maketrans(marks))
 
 
 def _guarded(line: str) -> str:

@@ -1,0 +1,97 @@
+"""Reading docstrings, and tossl::help."""
+
+from __future__ import annotations
+
+import pytest
+
+from tossl_acme.commands import MODULES
+from tossl_acme.errors import ArgumentError
+from tossl_acme.scope import Scope
+from tossl_acme.tcl.helptext import command_text, help_text
+from tossl_acme.tcl.manual import Manual, read
+from tossl_acme.tcl.table import Command, load_commands
+
+COMMANDS = load_commands("tossl_acme.commands", MODULES)
+
+
+def take(word: str, more: list[str] = [], *, size: int = 3, timeless: bool = False, scope: Scope = Scope(2.5)) -> str:
+    """Takes words.
+
+    It does so
+    at once.
+
+    word        the first, which
+                has two lines
+    -size count how many
+    -timeless boolean
+                a long one
+
+    Returns a dict:
+
+    word  given back
+
+    Errors: seldom.
+    TOSSL VALUE word  it is none
+    """
+    return word
+
+
+def test_a_docstring_in_its_parts() -> None:
+    text = read(take.__doc__)
+    assert text.summary == "Takes words."
+    assert text.description.paragraphs == ["It does so at once.", "-size count how many"]
+    assert text.description.terms == {"word": "the first, which has two lines", "-timeless boolean": "a long one"}
+    assert (text.returns.paragraphs, text.returns.terms) == (["Returns a dict:"], {"word": "given back"})
+    assert (text.errors.paragraphs, text.errors.terms) == (["Errors: seldom."], {"TOSSL VALUE word": "it is none"})
+
+
+@pytest.mark.parametrize("docstring", [None, "", "One line."])
+def test_little_or_nothing(docstring: str | None) -> None:
+    text = read(docstring)
+    assert text.summary == (docstring or "")
+    assert not text.description.paragraphs
+    assert not text.description.terms
+
+
+def test_defaults_and_words_are_the_code_s() -> None:
+    manual = Manual(Command("test", take))
+    found = {each.name: (each.word, each.default) for each in (*manual.arguments, *manual.options)}
+    assert found["word"] == ("value", "")
+    assert found["more"] == ("list", "")
+    assert found["-size"] == ("integer", "3")
+    assert found["-timeless"] == ("boolean", "0")
+    assert found["-timeout"][1] == "2.5"
+    assert manual.words == ["word", "?more?", "?-option value ...?"]
+
+
+def test_what_is_shared_is_said_outside() -> None:
+    directory, generate = Manual(COMMANDS["acme::directory"]), Manual(COMMANDS["key::generate"])
+    assert directory.arguments[0].shared
+    assert {option.name for option in directory.options if option.shared} >= {"-timeout", "-ca_bundle", "-proxy"}
+    assert "TOSSL ACME type status" in directory.errors(shared=True)
+    assert "TOSSL KEY kind" not in directory.errors(shared=True)
+    assert not generate.errors(shared=True)
+
+
+@pytest.mark.parametrize("name", ["create_order", "acme::create_order", " ::tossl::acme::create_order "])
+def test_a_command_by_its_names(name: str) -> None:
+    assert help_text(COMMANDS, name) == command_text(Manual(COMMANDS["acme::create_order"]))
+
+
+def test_one_name_in_two_namespaces() -> None:
+    commands = {"a::take": Command("a", take), "b::take": Command("b", take)}
+    assert [line for line in help_text(commands, "take").splitlines() if line.startswith("tossl::")] == [
+        "tossl::a::take word ?more? ?-option value ...?",
+        "tossl::b::take word ?more? ?-option value ...?",
+    ]
+
+
+def test_no_such_command() -> None:
+    with pytest.raises(ArgumentError, match=r'"generat" \(near: generate, get\)') as caught:
+        help_text(COMMANDS, "generat")
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "command")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_a_terminal(name: str) -> None:
+    assert max(map(len, help_text(COMMANDS, name).splitlines())) <= 80

@@ -1,0 +1,117 @@
+"""The pages in docs/ are what the generator makes of the commands, and say something of each thing that there is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from docs.generator.page import DOCS, SOURCES, manuals, pages
+from docs.generator.troff import man_page
+from tossl_acme.tcl.manual import Manual
+
+PAGES = pages()
+MANUALS = [manual for each in manuals().values() for manual in each]
+each_page = pytest.mark.parametrize("name", PAGES)
+each_command = pytest.mark.parametrize("manual", MANUALS, ids=lambda manual: manual.name)
+SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "ERRORS", "EXAMPLE", "SEE ALSO"]
+
+
+@each_page
+def test_the_page_is_up_to_date(name: str) -> None:
+    assert (DOCS / f"{name}.md").read_text("utf-8") == PAGES[name], "run `make docs`, and commit what it changes"
+
+
+def test_each_source_has_its_namespace() -> None:
+    assert {path.stem for path in SOURCES.iterdir()} == set(PAGES)
+
+
+@each_page
+def test_sections_stand_in_the_usual_order(name: str) -> None:
+    found = re.findall(r"^## (.*)$", PAGES[name], re.MULTILINE)
+    assert found == [section for section in SECTIONS if section in found]
+    assert set(SECTIONS) - set(found) <= {"OPTIONS"}
+
+
+@each_command
+def test_every_argument_and_option_has_a_text(manual: Manual) -> None:
+    parameters = [*manual.arguments, *manual.options]
+    missing = [each.name for each in parameters if not each.text]
+    assert not missing, f"{manual.name}: its docstring lacks a line `NAME  text` for {', '.join(missing)}"
+
+
+@each_command
+def test_every_text_is_of_something(manual: Manual) -> None:
+    known = {each.name for each in (*manual.arguments, *manual.options)}
+    terms = {term.partition(" ")[0] for term in manual.text.description.terms}
+    assert terms <= known, f"{manual.name} takes no {', '.join(terms - known)}"
+
+
+@each_command
+def test_errors_are_errorcodes(manual: Manual) -> None:
+    codes = manual.errors(shared=False) | manual.errors(shared=True)
+    assert all(re.fullmatch(r"TOSSL (ACME|HTTP|KEY|DNS|VALUE|TIMEOUT|CANCELLED)( [\w]+)*", code) for code in codes)
+
+
+@each_command
+def test_the_summary_is_a_sentence_on_one_line(manual: Manual) -> None:
+    assert re.fullmatch(r"[A-Z].*\.", manual.text.summary), manual.text.summary
+
+
+@each_command
+def test_every_command_stands_on_its_page(manual: Manual) -> None:
+    page = PAGES[manual.namespace or "tossl"]
+    assert f"#### {manual.name}\n" in page
+    synopsis = page.partition("## DESCRIPTION")[0]
+    assert " ".join([manual.name, *manual.words]) in " ".join(synopsis.split())
+    for option in manual.options:
+        assert f"**{option.name}**" in page
+
+
+@each_page
+def test_links_lead_somewhere(name: str) -> None:
+    anchors = {re.sub(r"[^\w -]", "", title).lower() for title in re.findall(r"^#+ (.*)$", PAGES[name], re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)]+)\)", PAGES[name]):
+        page, _, anchor = target.partition("#")
+        assert not page or (DOCS / page).is_file(), target
+        assert not anchor or anchor in anchors, target
+
+
+@each_page
+@pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
+def test_the_man_page_is_without_warnings(name: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.n"
+    page.write_text(man_page(f"tossl_{name}", "0.1.0", PAGES[name]), "utf-8")
+    done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-rLL=100n", str(page)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+    for manual in manuals()[name]:
+        assert manual.name in shown
+    # No markup of Markdown's is left over in the text.
+    assert not re.search(r"\*\*|\]\(|^#|```|<!--", shown, re.MULTILINE)
+
+
+def test_markdown_becomes_troff() -> None:
+    text = "## A B\n\nOne `co-de` and **bold**, *thin*, [a page](x.md), [tossl::key](key.md).\n"
+    text += "\n- **-x** *n* (default 1): why\n\n.dot\n"
+    assert man_page("t", "1", text).splitlines()[3:] == [
+        ".SH A B",
+        ".PP",
+        r"One \fBco\-de\fR and \fBbold\fR, \fIthin\fR, a page, tossl_key(n).",
+        ".TP",
+        r"\fB\-x\fR \fIn\fR (default 1)",
+        "why",
+        ".PP",
+        r"\&.dot",
+    ]
+
+
+def test_code_keeps_its_lines() -> None:
+    text = "```tcl\nputs \"a\\n\"\n\n.x 'y'\n```\n\n    b\n\n    c\n"
+    assert man_page("t", "1", text).splitlines()[3:] == [
+        *(".PP", ".RS 4", ".nf", r'puts "a\en"', "", r"\&.x 'y'", ".fi", ".RE"),
+        *(".PP", ".RS 4", ".nf", "b", "", "c", ".fi", ".RE"),
+    ]
