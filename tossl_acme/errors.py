@@ -40,14 +40,14 @@ class TosslError(Exception):
 
 
 #: Letters and digits in a row as only tokens and keys have them.
-_SECRET_RUN = r"(?=[A-Za-z_+-]*[0-9])(?=[0-9_+-]*[A-Za-z])[A-Za-z0-9_+-]{24}"
+_OPAQUE_RUN = r"(?=[A-Za-z_+-]*[0-9])(?=[0-9_+-]*[A-Za-z])[A-Za-z0-9_+-]{24}"
 
 
 def shown(text: str, most: int = 80) -> str:
     """A rejected value, quoted for a message: its length alone where it may be a misplaced key or token."""
     import re  # not at the top: a process that meets no error does without
 
-    if "-----" in text or ("/" not in text and re.search(_SECRET_RUN, text)):
+    if "-----" in text or ("/" not in text and re.search(_OPAQUE_RUN, text)):
         return f"a value of {len(text)} characters"
     printable = "".join(char if char.isprintable() else "?" for char in text)
     return f'"{printable if len(printable) <= most else printable[: most - 3] + "..."}"'
