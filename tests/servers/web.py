@@ -160,8 +160,8 @@ def _handler_for(answer: Callable[[Request], Reply]) -> type[BaseHTTPRequestHand
                 self.send_header(name, value)
             self.end_headers()
             with suppress(ConnectionError):
-                self.wfile.write(reply.body)
+                self.wfile.write(reply.body if self.command != "HEAD" else b"")
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = take
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = take
 
     return Handler
