@@ -1,3 +1,13 @@
-# The prefix of Tossl_Init, as Tcl 8.6 and 9 both take it.
-package ifneeded tossl 0.1.0 [list load [file join $dir libtossl.so] Tossl]
-package ifneeded tossl::acme 0.1.0 [list load [file join $dir libtossl.so] Tosslacme]
+# Tcl loads a library once into an interpreter, and always under one name (that of Tossl_Init). So the second package says
+# to what the first has loaded that it is wanted too.
+foreach package {tossl tossl::acme} {
+    package ifneeded $package 0.1.0 [list apply {{library package} {
+        if {[llength [info commands ::tossl::Require]]} {
+            ::tossl::Require $package
+        } else {
+            namespace eval ::tossl [list variable package $package]
+            load $library Tossl
+        }
+    }} [file join $dir libtossl.so] $package]
+}
+unset package

@@ -1,4 +1,7 @@
-/* What Tcl's `load` calls: package tossl, and package tossl::acme for those who have another tossl. */
+/*
+ * What Tcl's `load` calls. It gives package tossl, or the one that ::tossl::package names (see pkgIndex.tcl): a process
+ * may load a library under one name only.
+ */
 #include "tossl.h"
 
 /* The message of the Python exception that is set, as the interpreter's result. */
@@ -46,47 +49,29 @@ static int registerPackage(Tcl_Interp *interp, const char *package)
     return TCL_OK;
 }
 
-static int initPackage(Tcl_Interp *interp, const char *package)
+DLLEXPORT int Tossl_Init(Tcl_Interp *interp)
 {
+    const char *package;
     PyGILState_STATE gil;
     int code;
 
     if (Tcl_InitStubs(interp, TCL_VERSION, 0) == NULL || TosslStartPython(interp) != TCL_OK) {
         return TCL_ERROR;
     }
+    package = Tcl_GetVar2(interp, "::tossl::package", NULL, TCL_GLOBAL_ONLY);
     gil = PyGILState_Ensure();
-    code = registerPackage(interp, package);
+    code = registerPackage(interp, package ? package : "tossl");
     PyGILState_Release(gil);
     return code;
 }
 
-static int refuse(Tcl_Interp *interp, const char *package)
+DLLEXPORT int Tossl_SafeInit(Tcl_Interp *interp)
 {
     if (Tcl_InitStubs(interp, TCL_VERSION, 0) == NULL) {
         return TCL_ERROR;
     }
-    Tcl_SetObjResult(interp, Tcl_ObjPrintf("package %s cannot be loaded into a safe interpreter: "
-                                           "it opens network connections and reads and writes files", package));
+    Tcl_SetObjResult(interp, Tcl_NewStringObj("package tossl cannot be loaded into a safe interpreter: "
+                                              "it opens network connections and reads and writes files", -1));
     Tcl_SetErrorCode(interp, "TOSSL", "SAFE", (char *)NULL);
     return TCL_ERROR;
-}
-
-DLLEXPORT int Tossl_Init(Tcl_Interp *interp)
-{
-    return initPackage(interp, "tossl");
-}
-
-DLLEXPORT int Tossl_SafeInit(Tcl_Interp *interp)
-{
-    return refuse(interp, "tossl");
-}
-
-DLLEXPORT int Tosslacme_Init(Tcl_Interp *interp)
-{
-    return initPackage(interp, "tossl::acme");
-}
-
-DLLEXPORT int Tosslacme_SafeInit(Tcl_Interp *interp)
-{
-    return refuse(interp, "tossl::acme");
 }

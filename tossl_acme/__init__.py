@@ -29,4 +29,4 @@ def register(interp: Any, package: str = "tossl") -> None:
         from .tcl.tkhost import TkHost
 
         interp = TkHost(getattr(interp, "tk", interp))
-    attach(interp, package, __version__)
+    attach(interp, package)

@@ -33,7 +33,7 @@ HOMES = {
     "urllib3": {"wire"},
     "cryptography": {"pki", "acme/jws.py", "challenges/tls_alpn01.py"},
     "tkinter": {"__main__", "__init__"},
-    "_tkinter": set(),
+    "_tkinter": {"__main__"},  # tkinter.Tcl() would run the profile scripts of the user as well
 }
 
 

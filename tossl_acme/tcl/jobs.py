@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 
 from ..errors import ArgumentError, Cancelled, TosslError, WaitTimeout
 
@@ -190,13 +191,15 @@ class Jobs:
         return listen
 
     def _ring(self, event: Callable[[], None]) -> None:
-        """Puts an event into the queue. Under the lock."""
-        self._events.append(event)
-        if len(self._events) == 1:
-            self._write()
+        """Puts an event into the queue, unless nobody listens any more. Under the lock."""
+        if self._bell is not None:
+            self._events.append(event)
+            if len(self._events) == 1:
+                self._write()
 
     def _write(self) -> None:
-        if self._bell is not None:
+        assert self._bell is not None
+        with suppress(BrokenPipeError):  # the script closed a channel that is not its own
             os.write(self._bell, b"!")
 
     # ---- the end ----
@@ -220,6 +223,7 @@ class Jobs:
             self._drop_bell()
 
     def _drop_bell(self) -> None:
+        self._events.clear()
         if self._bell is not None:
             os.close(self._bell)
             self._bell = None
@@ -229,7 +233,6 @@ class Jobs:
         _OPEN.discard(self)
         with self._lock:
             self._queue.clear()
-            self._events.clear()
             self._drop_bell()
             running = [job.scope for job in self._jobs.values() if job.scope is not None]
         for scope in running:

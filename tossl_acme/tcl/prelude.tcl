@@ -4,6 +4,12 @@
 
 namespace eval ::tossl {}
 
+# Gives this interpreter the commands of a package, as far as it has them not yet.
+proc ::tossl::Require {package} {
+    lassign [::tossl::call Require $package] options value
+    return -level 0 {*}$options $value
+}
+
 proc ::tossl::Define {package version table} {
     foreach command $table {
         lassign $command name arguments
@@ -35,7 +41,7 @@ proc ::tossl::Tell args {
 proc ::tossl::Listen {} {
     variable pipe [chan pipe]
     fconfigure [lindex $pipe 0] -blocking 0 -buffering none -translation binary
-    fileevent [lindex $pipe 0] readable ::tossl::Ring
+    fileevent [lindex $pipe 0] readable [list ::tossl::Ring [lindex $pipe 0]]
     return [string range [lindex $pipe 1] 4 end]
 }
 
@@ -44,9 +50,12 @@ proc ::tossl::Listening {} {
     close [lindex $pipe 1]
 }
 
-proc ::tossl::Ring {} {
-    variable pipe
-    read [lindex $pipe 0] 1
+proc ::tossl::Ring {in} {
+    read $in 1
+    if {[eof $in]} {
+        close $in
+        return
+    }
     lassign [::tossl::call job::Step] options message
     if {$options ne ""} {
         after 0 [list ::return -level 0 {*}$options $message]
@@ -55,7 +64,7 @@ proc ::tossl::Ring {} {
 
 proc ::tossl::Unlisten {} {
     variable pipe
-    close [lindex $pipe 0]
+    catch {close [lindex $pipe 0]}
 }
 
 # Runs the event loop until some job is finished, or for so long.

@@ -59,6 +59,7 @@ class WaitingCall:
         try:
             return self.run(scope)
         except TosslError as error:
+            error.__cause__ = error.__context__ = None  # it is kept: without what led to it
             return error.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - a defect must not end the worker
             return TosslError(_describe(error), "INTERNAL")
@@ -80,14 +81,28 @@ class Door:
 class Interpreter:
     """One Tcl interpreter: its commands and its jobs."""
 
-    def __init__(self, host: TclHost, commands: dict[str, Command]) -> None:
+    def __init__(self, host: TclHost) -> None:
         self.host = host
-        self.commands = commands
+        self.commands: dict[str, Command] = {}
         self._answers: dict[str, Callable[[Interpreter, Sequence[str]], object]] = {
-            **commands,
             "Environment": set_environment,
+            "Require": Interpreter.require,
         }
         self._jobs: Jobs | None = None
+
+    def require(self, words: Sequence[str]) -> str:
+        """Gives the Tcl interpreter the commands of a package, besides those that it has."""
+        from .. import __version__
+        from ..commands import MODULES
+
+        (package,) = words
+        modules = MODULES if package == "tossl" else tuple(name for name in MODULES if name in ("acme", "job"))
+        commands = load_commands("tossl_acme.commands", modules)
+        self.commands |= commands
+        self._answers |= commands
+        table = tuple((command.name, command.tcl_arguments()) for command in commands.values())
+        self.host.call("::tossl::Define", package, __version__, table)
+        return ""
 
     def answer(self, name: str, words: Sequence[str]) -> TclValue:
         """One call through the door: (return options, value). Never raises: Tcl raises what the options say."""
@@ -170,14 +185,11 @@ def _describe(error: Exception) -> str:
     return f"internal error: {type(error).__name__}{place}"
 
 
-def attach(host: TclHost, package: str, version: str) -> None:
-    """Gives the host interpreter the commands of `package`, and tells Tcl that it is there."""
-    from ..commands import MODULES
-
-    modules = MODULES if package == "tossl" else tuple(name for name in MODULES if name in ("acme", "job"))
-    commands = load_commands("tossl_acme.commands", modules)
-    host.createcommand(DOOR, Door(Interpreter(host, commands)))
-    with open(f"{__file__.rpartition('/')[0]}/prelude.tcl", encoding="utf-8") as prelude:  # noqa: PTH123 - loads slowly
-        host.eval(prelude.read())
-    table = tuple((command.name, command.tcl_arguments()) for command in commands.values())
-    host.call("::tossl::Define", package, version, table)
+def attach(host: TclHost, package: str) -> None:
+    """Gives the host interpreter the commands of `package`, by the door that it has already or by a new one."""
+    if not host.eval(f"info commands {DOOR}"):
+        host.createcommand(DOOR, Door(Interpreter(host)))
+        path = f"{__file__.rpartition('/')[0]}/prelude.tcl"
+        with open(path, encoding="utf-8") as prelude:  # noqa: PTH123 - pathlib loads slowly
+            host.eval(prelude.read())
+    host.call("::tossl::Require", package)

@@ -119,6 +119,11 @@ def wait(seconds: float, what: str = "nothing", *, loud: bool = False, scope: Sc
     return {"waited": seconds, "loud": loud, "limit": scope.limit}
 
 
+def late(seconds: float, *, scope: Scope = Scope(5)) -> None:
+    """Tells a step when it is over already."""
+    threading.Timer(seconds, scope.tell, ("late",)).start()
+
+
 COMMANDS = (
-    echo, points, text, size, types, domains, nested, fail, quiet, list_, thread, modules, environment, tcl, wait,
+    echo, points, text, size, types, domains, nested, fail, quiet, list_, thread, modules, environment, tcl, wait, late,
 )  # fmt: skip
