@@ -361,7 +361,9 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    # An error may quote what the peer sent.
+    said = "".join(char if char.isprintable() else "?" for char in " ".join(str(error).split())[:200])
+    return said or type(error).__name__
 
 
 def shown_url(url: str) -> str:
