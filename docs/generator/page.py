@@ -120,7 +120,8 @@ def _errors(commands: Sequence[Manual], alone: bool) -> str:
     terms: dict[str, str] = dict(commands[0].errors(shared=False)) if alone else {}
     for manual in commands:
         terms |= {code: when for code, when in manual.errors(shared=True).items() if code not in terms}
-    return _terms(terms) if terms else ""
+    # What can go wrong anywhere comes before what is wrong with one argument.
+    return _terms(terms if alone else dict(sorted(terms.items(), key=lambda term: "TOSSL VALUE" in term[0])))
 
 
 def _parameters(parameters: Iterable[Parameter]) -> str:

@@ -159,11 +159,14 @@ def _binding(url: str, has_key: bool, kid: str, hmac_key: str, alg: str) -> Exte
 
 
 def get_account_key(directory_url: str, *, store: str | None = None) -> str:
-    """The account key (PEM) that obtain_certificate keeps in its store for this CA; nothing is sent.
+    """Tells the account key that obtain_certificate keeps in its store for this CA; nothing is sent.
 
-    directory_url is a URL or a CA's short name.
-    -store  the folder, else TOSSL_HOME or the XDG data home.
-    Errors: TOSSL VALUE store, where none is kept for this CA.
+    -store folder  the store; without it TOSSL_HOME of the environment, else tossl in the XDG data home
+
+    Returns the private key, PEM text, as the other commands take it.
+
+    Errors:
+    TOSSL VALUE store  no key is kept for this CA
     """
     from ...acme import directory
 
