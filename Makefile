@@ -90,7 +90,7 @@ bench: all .venv/tests
 soak: all .venv/tests
 	$(VENV) -m tests.bench.soak
 
-install: all
+install: all man
 	sh bridge/install.sh install
 
 uninstall:

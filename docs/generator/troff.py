@@ -128,7 +128,7 @@ def _inline(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    marks = {"\\": "\\e", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga"}
+    marks: dict[str, str | int | None] = {"\\": "\\e", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga"}
     return text.translate(str.maketrans(marks))
 
 
