@@ -60,7 +60,7 @@ libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) bridge/build.sh
 
 demo: all
 	sh bridge/need.sh demo
-	TCLLIBPATH="{$(CURDIR)}" $(SERVERS) --pebble -- "$(TCLSH)" examples/quickstart.tcl
+	TOSSL_HOME=build/demo TCLLIBPATH="{$(CURDIR)}" $(SERVERS) --pebble -- "$(TCLSH)" examples/quickstart.tcl
 
 test: lint test-tcl test-python
 

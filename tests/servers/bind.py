@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ options {{
     listen-on port {port} {{ 127.0.0.1; }};
     listen-on-v6 {{ none; }};
     pid-file none;
-    lock-file none;
+    {only_old}
     session-keyfile "{folder}/session.key";
     recursion no;
     dnssec-validation no;
@@ -125,6 +126,10 @@ class Bind(ServerProgram):
         if reply.rcode() != dns.rcode.NOERROR:
             raise ServerError(f"update of {name}: {dns.rcode.to_text(reply.rcode())}")
 
+    def _version(self) -> tuple[int, ...]:
+        text = subprocess.run([self._binary, "-v"], capture_output=True, text=True, check=True).stdout
+        return tuple(map(int, text.split()[1].split(".")[:2]))
+
     def _answers(self) -> bool:
         query = dns.message.make_query(self.zones[-1], "SOA")
         with suppress(dns.exception.DNSException, OSError):
@@ -135,7 +140,9 @@ class Bind(ServerProgram):
         key = _KEY.format(name=self.key_name, algorithm=self.algorithm, secret=self.key_secret)
         self.key_file.touch(mode=0o600)
         self.key_file.write_text(key)
-        config = _CONFIG.format(folder=self.folder, port=self.port, key_file=self.key_file)
+        # BIND 9.20 has no lock file any more, nor the option to have none.
+        only_old = "lock-file none;" if self._version() < (9, 20) else ""
+        config = _CONFIG.format(folder=self.folder, port=self.port, key_file=self.key_file, only_old=only_old)
         for zone in self.zones:
             config += _ZONE.format(zone=zone, key=self.key_name)
             (self.folder / f"{zone}.zone").write_text(_RECORDS.format(zone=zone))

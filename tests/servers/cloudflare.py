@@ -50,7 +50,7 @@ class Cloudflare(LookAlike):
 
     ``quote_txt`` returns TXT contents in quotes however they were sent, as the real service may.
     ``page_size`` makes pages smaller than asked for, so that few records need several pages.
-    Without a client at hand: POST /control/fail?what=429&times=2, GET /control/requests.
+    Without a client at hand: POST /control/fail?what=429&times=2, POST /control/clear, GET /control/requests.
     """
 
     def __init__(
@@ -114,6 +114,9 @@ class Cloudflare(LookAlike):
                 self.misbehave(*[request.query.get("what", "500")] * int(request.query.get("times", "1")))
             except ValueError as error:
                 return json_reply({"error": str(error)}, 400)
+        if request.path == "/control/clear":
+            with self.lock:
+                self._faults.clear()
         seen = [{"method": r.method, "path": r.path, "query": dict(r.query)} for r in self.requests]
         return json_reply({"requests": seen})
 

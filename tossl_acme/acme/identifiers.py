@@ -50,9 +50,12 @@ def _identifier(name: str) -> Identifier:
         raise _unusable(f"{_quoted(name)} has white space or a control character in it")
     try:
         # "fe80::1%eth0" is an address with a zone, which means nothing elsewhere; it fails as a name.
-        return Identifier("ip", str(ipaddress.ip_address(name if "%" not in name else "")))
+        address = ipaddress.ip_address(name if "%" not in name else "")
     except ValueError:
         return Identifier("dns", _dns_name(name))
+    mapped = getattr(address, "ipv4_mapped", None)
+    # Python 3.13 writes these as RFC 5952 section 5 would; RFC 8738 wants section 4.
+    return Identifier("ip", f"::ffff:{int(mapped) >> 16:x}:{int(mapped) & 0xFFFF:x}" if mapped else str(address))
 
 
 def _dns_name(name: str) -> str:
