@@ -107,14 +107,22 @@ def test_the_inner_request_of_a_key_change_is_the_new_keys(tcl: Tcl, scripted_ca
 def test_a_key_that_has_an_account_cannot_become_anothers(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
     """RFC 8555 section 7.3.5: 409 and the other account's URL; the old key still works."""
     first, second = new_key(), new_key()
-    for key in (first, second):
-        tcl.acme("create_account", scripted_ca.directory, key, "")
-    conflict = Refused(409, "malformed", "in use").reply
-    scripted_ca.answers["/key-change"].append(conflict)
+    tcl.acme("create_account", scripted_ca.directory, first, "")
+    scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").reply)
     failure = tcl.failure("change_account_key", scripted_ca.directory, first, second)
     assert failure.message == "Account key change failed: in use [malformed]"
     assert failure.code == ("TOSSL", "ACME", "malformed", "409")
     assert tcl.dict("get_account", scripted_ca.directory, first)["status"] == "valid"
+
+
+def test_a_key_known_to_have_an_account_is_not_asked_for(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """RFC 8555 section 11.1: an error of the client's own."""
+    first, second = new_key(), new_key()
+    for key in (first, second):
+        tcl.acme("create_account", scripted_ca.directory, key, "")
+    failure = tcl.failure("change_account_key", scripted_ca.directory, first, second)
+    assert failure.code == ("TOSSL", "VALUE", "new_key")
+    assert scripted_ca.payloads("key-change") == []
 
 
 def test_a_deactivated_account_is_the_end(tcl: Tcl, calm_pebble: Pebble) -> None:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
@@ -37,11 +38,9 @@ BAD_DIRECTORIES = ["", "nobody", "http://ca.example/directory", "https://", "htt
 BAD_URLS = ["", "x", "/order/1", "http://ca.example/order/1", "https://", "https://ca.example/a b"]
 
 
-def certificate() -> str:
-    from cryptography import x509
-
+def certificate(days: float = 6) -> str:
     request = build_csr(ec.generate_private_key(ec.SECP256R1()), [("dns", "a.example")])
-    return Issuer().issue(x509.load_der_x509_csr(request))[0]
+    return Issuer().issue(x509.load_der_x509_csr(request), days)[0]
 
 
 GOOD: dict[str, object] = {
@@ -193,6 +192,13 @@ def test_what_is_no_address_is_refused(tcl: Tcl, proxy: FaultProxy, command: str
 def test_what_is_no_certificate_is_refused(tcl: Tcl, proxy: FaultProxy, command: str, text: str) -> None:
     """Also where it is a key."""
     assert refused(tcl, proxy, command, certificate=text).code == ("TOSSL", "VALUE", "certificate")
+
+
+def test_an_expired_certificate_is_not_asked_about(tcl: Tcl, proxy: FaultProxy) -> None:
+    """RFC 9773 section 4.3."""
+    failure = refused(tcl, proxy, "renewal_info", certificate=certificate(-0.5))
+    assert failure.code == ("TOSSL", "VALUE", "certificate")
+    assert "has expired" in failure.message
 
 
 OWN = {"directory": "https://127.0.0.1:9/directory", "store": "", "port": 0}

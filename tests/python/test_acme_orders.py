@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
+from tests.servers.faults import FaultProxy
 from tests.servers.issuer import ROOTS
 from tests.servers.pebble import Pebble
 from tests.servers.scripted_ca import Refused, Script, ScriptedCa
 from tests.tclhost import Tcl, new_key
+from tossl_acme.acme.encoding import b64url_bytes
 from tossl_acme.pki.chain import read_chain
 
 CERT_ID = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"
@@ -94,6 +97,15 @@ def test_an_order_that_replaces_is_placed_once_more_without(tcl: Tcl, scripted_c
     scripted_ca.script.refuse_replaces = "alreadyReplaced"
     tcl.acme("create_order", scripted_ca.directory, key, ["a.example"], replaces=CERT_ID)
     assert [payload.get("replaces") for payload in scripted_ca.payloads("new-order")] == [CERT_ID, None]
+
+
+def test_what_is_replaced_is_not_said_where_nobody_asks(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """RFC 9773 section 5: to a CA without renewal information."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    tcl.acme("create_order", calm_proxy.directory, key, ["a.example"], replaces=CERT_ID)
+    body = json.loads(calm_proxy.seen("newOrder")[0].body)
+    assert set(json.loads(b64url_bytes(body["payload"]))) == {"identifiers"}
 
 
 def test_an_order_that_is_refused_for_another_reason_is_not(tcl: Tcl, scripted_ca: ScriptedCa, key: str) -> None:

@@ -21,12 +21,12 @@ class Issuer:
         self._name = _name("Scripted Intermediate")
         self._intermediates = [self._certified(root) for root in ROOTS]
 
-    def issue(self, csr: x509.CertificateSigningRequest) -> list[str]:
-        """PEM chains for the request, the usual one first."""
+    def issue(self, csr: x509.CertificateSigningRequest, days: float = 6) -> list[str]:
+        """PEM chains for the request, the usual one first; it ends so many days from now."""
         names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         leaf = (
-            _builder(x509.Name([]), self._name)
+            _builder(x509.Name([]), self._name, days)
             .public_key(csr.public_key())
             .add_extension(names, critical=True)
             .add_extension(key_id, critical=False)
@@ -43,15 +43,15 @@ class Issuer:
         )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, days: float = 6) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=6))
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
     )
 
 

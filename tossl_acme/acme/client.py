@@ -60,6 +60,11 @@ class Client:
         self._account_url = ""
         self._contact = None
 
+    @property
+    def knows_account(self) -> bool:
+        """Whether this process has seen that the key has an account."""
+        return bool(self._account_url)
+
     def has_account(self, contact: tuple[str, ...]) -> bool:
         """Whether the account is known to exist with these contacts."""
         return bool(self._account_url) and self._contact == contact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import AcmeError, ArgumentError, HttpError
@@ -88,14 +88,17 @@ def new_order(
 ) -> Order:
     """Places an order (section 7.4); one request on a known account.
 
-    A profile that the directory does not advertise is refused before the request (ArgumentError). An order that the
-    CA refuses because of `replaces` is placed once more without it (RFC 9773 section 5).
+    A profile that the directory does not advertise is refused before the request (ArgumentError). `replaces` is not
+    said to a CA without renewal information, and an order that the CA refuses because of it is placed once more
+    without (RFC 9773 section 5).
     """
     terms = terms or OrderTerms()
     directory = client.directory(scope)
     if terms.profile and terms.profile not in directory.profiles:
         offered = ", ".join(directory.profiles) or "none"
         raise ArgumentError("profile", f"the CA does not offer the profile {terms.profile!r} (it offers {offered})")
+    if terms.replaces and "renewalInfo" not in directory.urls:
+        terms = replace(terms, replaces="")
     payload = {"identifiers": [identifier.as_json() for identifier in identifiers], **terms.as_json()}
     url = directory.where("newOrder")
     try:

@@ -113,7 +113,7 @@ def change_account_key(
     Returns the account as the new key sees it, as get_account does.
 
     Errors: what the CA says is led by "Account key change failed: ".
-    TOSSL VALUE new_key  it is the key that the account has already
+    TOSSL VALUE new_key  it is the key that the account has already, or known to have another
     """
     from ...acme import account
 
@@ -121,6 +121,8 @@ def change_account_key(
     successor = client_for(directory_url, new_key, ca_bundle, proxy)
     if successor.key.thumbprint == client.key.thumbprint:
         raise ArgumentError("new_key", "new_key is the key that the account has already")
+    if successor.knows_account:
+        raise ArgumentError("new_key", "new_key has an account of its own (RFC 8555 section 11.1)")
     with leading("Account key change failed"):
         account.change_key(client, scope, successor.key)
         return _fresh_account(successor, scope)

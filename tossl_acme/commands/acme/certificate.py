@@ -161,13 +161,18 @@ def renewal_info(
 
     Errors:
     TOSSL ACME notOffered 0  the CA does not offer it
-    TOSSL VALUE certificate  not a certificate
+    TOSSL VALUE certificate  not a certificate, or one that has expired: it is to be renewed at once
     """
+    import time
+
     from ...acme import renewal
     from ...pki.chain import cert_id, read_certificate
     from ...wire import Route
     from ..session import SESSION
 
-    name = cert_id(read_certificate(certificate))
+    chain = read_certificate(certificate)
+    name = cert_id(chain)
+    if chain.not_after <= time.time():
+        raise ArgumentError("certificate", "the certificate has expired: it is to be renewed at once")
     server = SESSION.server(directory_url, Route(ca_bundle, proxy))
     return renewal.renewal_info(server, scope, name).as_dict() | {"cert_id": name}
