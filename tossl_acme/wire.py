@@ -366,7 +366,12 @@ def _reason(error: BaseException) -> str:
     return said or type(error).__name__
 
 
+#: Of a URL in a message.
+_LONGEST_URL = 500
+
+
 def shown_url(url: str) -> str:
     """A URL without what may be secret in it: user, password and query."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return text if len(text) <= _LONGEST_URL else text[:_LONGEST_URL] + "..."

@@ -41,7 +41,7 @@ def issue(client: Client, scope: Scope, wanted: Wanted, choice: Choice) -> Chain
     order = new_order(client, scope, wanted.identifiers, wanted.terms)
     if order.status == "pending":
         try:
-            prove(client, scope, order, choice)
+            prove(client, scope, order, choice, wanted.names)
         except TosslError:
             give_up(client, scope.for_cleanup(_GIVING_UP), order)
             raise

@@ -17,8 +17,11 @@ from ..acme.authorization import (
 from ..acme.client import Client
 from ..acme.order import Order
 from ..challenges.solver import Proof, Solver, check_token
-from ..errors import AcmeError, TosslError
+from ..acme.problem import clean_text
+from ..errors import AcmeError, HttpError, TosslError
+from ..pki.names import Name, normal_name
 from ..scope import Scope
+from ..wire import shown_url
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,10 @@ class Choice:
         return self.by_name.get(name, self.usual)
 
 
-def prove(client: Client, scope: Scope, order: Order, choice: Choice) -> None:
+def prove(client: Client, scope: Scope, order: Order, choice: Choice, names: Iterable[Name]) -> None:
     """Makes every authorization of the order valid, each with the first solver chosen for it that the CA offers.
 
+    One that is for none of `names` is refused: no CA decides where a file or a record is put.
     Three requests per name (authorization, answer, one poll or more), one for a name that is valid already.
     """
     pending = [
@@ -56,6 +60,7 @@ def prove(client: Client, scope: Scope, order: Order, choice: Choice) -> None:
         for authorization in (get_authorization(client, scope, url) for url in order.authorizations)
         if not _is_proven(authorization)
     ]
+    _check_ordered(pending, names)
     tasks = [_task(client, scope, authorization, choice) for authorization in pending]
     presented: list[_Task] = []
     try:
@@ -71,6 +76,19 @@ def prove(client: Client, scope: Scope, order: Order, choice: Choice) -> None:
             wait_authorization(client, scope, task.authorization.url, task.authorization)
     finally:
         _clean_up(scope.for_cleanup(), presented)
+
+
+def _check_ordered(authorizations: Iterable[Authorization], names: Iterable[Name]) -> None:
+    ordered = {normal_name((kind, value.removeprefix("*."))) for kind, value in names}
+    for authorization in authorizations:
+        named = authorization.identifier
+        try:
+            known = normal_name((named.type, named.value.removeprefix("*."))) in ordered
+        except ValueError:
+            known = False
+        if not known:
+            cause = f"the authorization {shown_url(authorization.url)} is for {clean_text(named.value)}, not ordered"
+            raise HttpError("malformed", cause)
 
 
 def _is_proven(authorization: Authorization) -> bool:
