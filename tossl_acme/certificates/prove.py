@@ -16,8 +16,8 @@ from ..acme.authorization import (
 )
 from ..acme.client import Client
 from ..acme.order import Order
-from ..challenges.solver import Proof, Solver, check_token
 from ..acme.problem import clean_text
+from ..challenges.solver import Proof, Solver, check_token
 from ..errors import AcmeError, HttpError, TosslError
 from ..pki.names import Name, normal_name
 from ..scope import Scope
