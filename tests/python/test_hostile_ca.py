@@ -1,0 +1,505 @@
+"""A CA that breaks every rule: each issuance ends with a certificate or the right error, soon, and leaves nothing behind.
+
+The CA of tests/servers/scripted_ca.py stands behind the fault proxy, which may do to each of its answers what it likes;
+one test has a real Pebble that refuses half of all nonces. Everything is started here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import itertools
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from tests.servers import actions
+from tests.servers.actions import Action, Exchange, Response
+from tests.servers.certs import Certificates
+from tests.servers.faults import FaultProxy
+from tests.servers.issuer import Issuer
+from tests.servers.pebble import ChallTestSrv, Pebble
+from tests.servers.scripted_ca import ScriptedCa
+from tests.tclhost import Failure, Tcl, new_key
+from tossl_acme.commands.session import SESSION
+
+#: The way of one issuance: where each request goes.
+STEPS = (
+    "/directory",
+    "/nonce",
+    "/new-account",
+    "/new-order",
+    "/authorization/",
+    "/challenge/",
+    "/finalize/",
+    "/order/",
+    "/certificate/",
+)
+KEY = new_key()
+#: Values that no member of an object should have.
+ODD: tuple[Any, ...] = (None, 7, "x", "http://127.0.0.1:1/x", ["x"], {"type": 7}, [[{}]])
+#: Makes each directory URL one that this process does not know yet, wherever the ports come from.
+NUMBERS = itertools.count()
+
+
+class Hidden(ScriptedCa):
+    """The CA names URLs at the proxy."""
+
+    front = ""
+
+    @property
+    def tls_origin(self) -> str:
+        return self.front or super().tls_origin
+
+
+class World:
+    """The CA, the proxy and a Tcl interpreter."""
+
+    def __init__(self, ca: Hidden, proxy: FaultProxy, tcl: Tcl, webroot: Path) -> None:
+        self.ca, self.proxy, self.tcl, self.webroot = ca, proxy, tcl, webroot
+
+    @property
+    def directory(self) -> str:
+        """The directory, under a URL of its own each time."""
+        return f"{self.proxy.url}/directory?{next(NUMBERS)}"
+
+    def obtain(self, **options: Any) -> str | Failure:
+        """Asks for a certificate, and looks whether anything was left behind."""
+        given = {"directory": self.directory, "account_key": KEY, "store": "", "timeout": 3}
+        given |= {} if "port" in options else {"webroot": self.webroot}
+        result = self.tcl.try_acme("obtain_certificate", ["example.com"], **given | options)
+        assert list(self.webroot.rglob("*")) == []
+        assert not SESSION.responders._open
+        if isinstance(result, Failure):
+            assert result.code[0] == "TOSSL", result
+            assert result.code[1] != "INTERNAL", result
+            assert "PRIVATE KEY" not in f"{result.message} {result.details} {result.info}"
+            assert len(result.message) < 4000
+        return result
+
+    def refused(self, **options: Any) -> tuple[str, ...]:
+        """The errorcode of a refused issuance, without TOSSL."""
+        result = self.obtain(**options)
+        assert isinstance(result, Failure), "it succeeded"
+        return result.code[1:]
+
+    def obtained(self, **options: Any) -> dict[str, str]:
+        """The certificate."""
+        result = self.obtain(**options)
+        assert isinstance(result, str), result
+        return self.tcl.as_dict(result)
+
+
+@pytest.fixture(autouse=True)
+def _watchdog() -> Iterator[None]:
+    """A hang is a failure like another."""
+
+    def bark(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError("the test hangs")
+
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def world(certificates: Certificates, tcl: Tcl, tmp_path: Path) -> Iterator[World]:
+    """A CA that is well behaved until told otherwise."""
+    webroot = tmp_path / "webroot"
+    webroot.mkdir()
+    with Hidden(certificates) as ca, FaultProxy(ca.directory, certificates) as proxy:
+        ca.front = proxy.url
+        yield World(ca, proxy, tcl, webroot)
+
+
+def edited(edit: Callable[[dict[str, Any]], object]) -> Action:
+    """Delivers, and changes the JSON object that comes back."""
+
+    def change(response: Response) -> Response:
+        document = json.loads(response.body)
+        edit(document)
+        return Response(response.status, response.reason, response.headers, json.dumps(document).encode())
+
+    return actions.change(change)
+
+
+def with_member(name: str, value: object) -> Action:
+    """Delivers with this member in place of the CA's own."""
+    return edited(lambda document: document.update({name: value}))
+
+
+def raw(data: bytes) -> Action:
+    """Answers bytes that may be anything."""
+
+    def act(exchange: Exchange) -> None:
+        exchange.write(data)
+
+    return act
+
+
+# ---- the CA as it should be, and the network ----
+
+
+def test_it_works_when_nothing_is_wrong(world: World) -> None:
+    """Otherwise the rest would show nothing."""
+    assert world.obtained()["domains"] == "example.com"
+    assert world.obtained(port=0)["domains"] == "example.com"
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("fault", ["drop", "reset", "deliver_then_drop", "deliver_then_reset", "cut_body"])
+def test_a_lost_answer_is_survived(world: World, fault: str, step: str) -> None:
+    """The request is sent again, whether or not the CA acted on the first."""
+    if step == "/nonce":
+        # Answers bring nonces, so that this one is asked for only where the first answer has none.
+        world.proxy.fault(actions.no_nonce(), path="/directory")
+    world.proxy.fault(actions.ACTIONS[fault](), path=step)
+    assert world.obtained(port=0)["domains"] == "example.com"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_connection_that_always_breaks_is_told(world: World, step: str) -> None:
+    """After a few attempts."""
+    if step == "/nonce":
+        world.proxy.fault(actions.no_nonce(), path="/directory")
+    world.proxy.fault(actions.reset(), path=step, times=None)
+    assert world.refused(timeout=0.5, port=0)[0] in ("HTTP", "TIMEOUT")
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("fault", [actions.drip(0.05), actions.delay(60), actions.drip(0.05, "body")])
+def test_slowness_ends_with_the_time_given(world: World, fault: Action, step: str) -> None:
+    """However slowly the bytes come."""
+    if step == "/nonce":
+        world.proxy.fault(actions.no_nonce(), path="/directory")
+    world.proxy.fault(fault, path=step, times=None)
+    result = world.obtain(timeout=0.3)
+    # An answer without a body is slow in its head only.
+    assert (step == "/nonce" and isinstance(result, str)) or (isinstance(result, Failure) and result.code[1] == "TIMEOUT")
+
+
+# ---- bodies ----
+
+BODIES = {
+    "html": actions.html(200),
+    "html 503": actions.html(503),
+    "html 403": actions.html(403),
+    "array": actions.body("[]"),
+    "null": actions.body("null"),
+    "number": actions.body("7"),
+    "nothing": actions.body(""),
+    "object": actions.body("{}"),
+    "deep": actions.body("[" * 200000),
+    "long number": actions.body('{"status": 1' + "0" * 10000 + "}"),
+    "not utf-8": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Type: application/json\r\n\r\n\xff\xfe{\x00"),
+    "oversized": actions.oversized(),
+    "endless": actions.endless(),
+    "bomb": actions.answer(200, gzip.compress(bytes(20_000_000)), "application/json", {"Content-Encoding": "gzip"}),
+    "no gzip": actions.answer(200, "{}", "application/json", {"Content-Encoding": "gzip"}),
+    "no http": raw(b"\x00\x01\x02" * 100),
+    "long line": raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200000),
+    "many lines": raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n"),
+    "negative length": raw(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}"),
+    "bad chunks": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
+    "problem of odd types": actions.answer(
+        400, '{"type": 7, "detail": [1], "status": "x", "subproblems": [7, {"identifier": 7, "type": []}]}',
+        "application/problem+json",
+    ),
+    "huge problem": actions.problem(400, "x" * 10000, "y" * 500_000),
+    "redirect to http": actions.redirect("http://127.0.0.1:1/"),
+    "redirect to itself": actions.redirect("?"),
+    "redirect nowhere": actions.redirect("https://[::1/"),
+    "nonsense for a status": actions.answer(799, "{}", "application/json"),
+    "no content": actions.answer(204),
+}  # fmt: skip
+
+#: Asked for again like a lost answer: at an authorization that takes long, for an order given up asks once more.
+BROKEN = ("html 503", "no http", "long line", "many lines", "bad chunks", "nonsense for a status")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_any_body_at_any_step(world: World, step: str) -> None:
+    """A typed error, or success where the body does not matter."""
+    for name, action in BODIES.items():
+        if step == "/authorization/" and name in BROKEN:
+            continue
+        world.proxy.clear()
+        if step == "/nonce":
+            world.proxy.fault(actions.no_nonce(), path="/directory", times=None)
+        world.proxy.fault(action, path=step, times=None)
+        result = world.obtain(timeout=0.3)
+        if step not in ("/nonce", "/new-account", "/challenge/"):
+            assert isinstance(result, Failure), f"{name}: it succeeded"
+            assert result.code[1] in ("HTTP", "ACME", "TIMEOUT"), name
+
+
+MEMBERS = {
+    "/directory": ("newNonce", "newAccount", "newOrder", "revokeCert", "renewalInfo", "meta", "keyChange"),
+    "/new-account": ("status", "contact", "orders"),
+    "/new-order": ("status", "identifiers", "authorizations", "finalize", "expires", "certificate", "error"),
+    "/authorization/": ("status", "identifier", "challenges", "wildcard", "expires"),
+    "/challenge/": ("status", "type", "url", "token", "error"),
+    "/finalize/": ("status", "certificate", "finalize", "identifiers", "authorizations", "error"),
+    "/order/": ("status", "certificate", "finalize", "identifiers", "authorizations", "error"),
+}
+
+
+@pytest.mark.parametrize(("step", "member"), [(step, member) for step, members in MEMBERS.items() for member in members])
+def test_wrong_types_everywhere(world: World, step: str, member: str) -> None:
+    """Each member of each object with each odd value."""
+    for value in ODD:
+        world.proxy.clear()
+        world.proxy.fault(with_member(member, value), path=step, times=None)
+        world.obtain(timeout=0.3)
+
+
+@pytest.mark.parametrize("member", ["type", "url", "token", "status", "error"])
+def test_wrong_types_in_a_challenge(world: World, member: str) -> None:
+    """And one level deeper."""
+
+    def spoil(document: dict[str, Any], value: object) -> None:
+        for challenge in document["challenges"]:
+            challenge[member] = value
+
+    for value in ODD:
+        world.proxy.clear()
+        world.proxy.fault(edited(lambda document, value=value: spoil(document, value)), path="/authorization/", times=None)
+        world.obtain(timeout=0.3)
+
+
+@pytest.mark.parametrize("name", ["Replay-Nonce", "Location", "Content-Type", "Link", "Retry-After"])
+def test_odd_headers(world: World, name: str) -> None:
+    """Missing, empty, long, of another alphabet."""
+    odd = (None, "x" * 5000, "\xff\xfe", "http://127.0.0.1:1/", '<x>;rel="alternate",', "99999999999999999999")
+    for value, step in itertools.product(odd, ("/new-order", "/certificate/")):
+        world.proxy.clear()
+        world.proxy.fault(actions.header(name, value), path=step, times=None)
+        world.obtain(timeout=0.3)
+
+
+# ---- what would be believed ----
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["../../etc/passwd", "..", ".", "a/b", "a\\b", "/etc/passwd", "", " ", "a b", "a\nb", "a\x00b", "\u00e9", "a" * 300, "a.b",
+     "%2e%2e%2f"],
+)  # fmt: skip
+def test_a_bad_token_becomes_no_path(world: World, token: str, tmp_path: Path) -> None:
+    """RFC 8555 section 8.1: base64url; nothing is written, and nothing answered."""
+    before = sorted(tmp_path.rglob("*"))
+
+    def spoil(document: dict[str, Any]) -> None:
+        for challenge in document["challenges"]:
+            challenge["token"] = token
+
+    world.proxy.fault(edited(spoil), path="/authorization/", times=None)
+    world.refused()
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not world.proxy.seen("/challenge/")
+
+
+@pytest.mark.parametrize(
+    ("step", "member"),
+    [("/directory", "newOrder"), ("/directory", "newAccount"), ("/new-order", "finalize"), ("/order/", "certificate")],
+)
+def test_http_urls_are_not_followed(world: World, step: str, member: str) -> None:
+    """A URL that the CA names must be https."""
+    world.proxy.fault(with_member(member, "http://127.0.0.1:1/x"), path=step, times=None)
+    assert world.refused()[:2] == ("HTTP", "malformed")
+
+
+def test_http_urls_of_authorizations_and_challenges(world: World) -> None:
+    """Nor are those in lists."""
+    world.proxy.fault(with_member("authorizations", ["http://127.0.0.1:1/x"]), path="/new-order", times=None)
+    assert world.refused()[:2] == ("HTTP", "malformed")
+    world.proxy.clear()
+
+    def spoil(document: dict[str, Any]) -> None:
+        for challenge in document["challenges"]:
+            challenge["url"] = "http://127.0.0.1:1/x"
+
+    world.proxy.fault(edited(spoil), path="/authorization/", times=None)
+    assert world.refused()[:2] == ("HTTP", "malformed")
+
+
+@pytest.mark.parametrize("name", ["other.example", "../../etc", "", "sub.example.com", "com"])
+def test_an_authorization_for_another_name_is_not_proven(world: World, name: str) -> None:
+    """A CA shall not have records or files made for names that nobody ordered."""
+    world.proxy.fault(with_member("identifier", {"type": "dns", "value": name}), path="/authorization/", times=None)
+    world.refused()
+    assert not world.proxy.seen("/challenge/")
+
+
+def test_redirects(world: World) -> None:
+    """Of the directory alone, and to https alone."""
+    for step in STEPS[2:]:
+        world.proxy.clear()
+        world.proxy.fault(actions.redirect(f"{world.proxy.url}/directory"), path=step, times=None)
+        assert world.refused()[0] == "HTTP"
+    world.proxy.clear()
+    world.proxy.fault(actions.redirect("http://127.0.0.1:1/"), path="/directory", times=None)
+    assert world.refused()[:2] == ("HTTP", "redirect")
+
+
+def certificate(*names: str) -> bytes:
+    """A certificate that nobody asked for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Nobody")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    alternative = x509.SubjectAlternativeName([x509.DNSName(text) for text in names])
+    return builder.add_extension(alternative, critical=False).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def chain_of(edit: Callable[[bytes], bytes]) -> Action:
+    """Delivers another chain."""
+
+    def change(response: Response) -> Response:
+        return Response(response.status, response.reason, response.headers, edit(response.body))
+
+    return actions.change(change)
+
+
+GARBAGE = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda chain: certificate("example.com"),
+        lambda chain: certificate("other.example"),
+        lambda chain: certificate("example.com") + chain,
+        lambda chain: chain + certificate("example.com"),
+        lambda chain: chain + KEY.encode(),
+        lambda chain: KEY.encode() + chain,
+        lambda chain: chain[chain.index(b"-----END") :],
+        lambda chain: chain[chain.index(b"-----BEGIN", 10) :],
+        lambda chain: GARBAGE,
+        lambda chain: GARBAGE + chain,
+        lambda chain: chain + GARBAGE,
+        lambda chain: chain.replace(b"A", b"!", 1),
+        lambda chain: chain[:200],
+        lambda chain: chain * 20,
+        lambda chain: b"-----BEGIN CERTIFICATE-----\n" * 10000,
+        lambda chain: b"\x30\x82\x00\x00",
+    ],
+    ids=["key", "names", "first", "last", "key-after", "key-before", "headless", "leafless", "garbage", "garbage-first",
+         "garbage-last", "base64", "cut", "many", "begins", "der"],
+)  # fmt: skip
+def test_a_wrong_certificate_is_not_given_out(world: World, edit: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """Nor kept: what stood there stays."""
+    world.obtained(store=str(tmp_path / "store"))
+    stored = (tmp_path / "store/certificates/example.com/fullchain.pem").read_bytes()
+    world.proxy.fault(chain_of(edit), path="/certificate/", times=None)
+    code = world.refused(store=str(tmp_path / "store"))
+    assert code[:2] in (("ACME", "badCertificate"), ("HTTP", "malformed"))
+    assert (tmp_path / "store/certificates/example.com/fullchain.pem").read_bytes() == stored
+
+
+def test_a_certificate_for_other_names(world: World) -> None:
+    """With the right key and a sound chain."""
+    world.ca.issuer = Renaming()
+    assert world.refused()[:2] == ("ACME", "badCertificate")
+
+
+class Renaming(Issuer):
+    """Certifies the key that it is asked for, under another name."""
+
+    def issue(self, csr: x509.CertificateSigningRequest) -> list[str]:
+        other = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.DNSName("example.com"), x509.DNSName("extra.example.com")])
+        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(names, critical=False)
+        return super().issue(_Disguised(builder.sign(other, hashes.SHA256()), csr))  # type: ignore[arg-type]
+
+
+class _Disguised:
+    """One request's names with another's key."""
+
+    def __init__(self, names: x509.CertificateSigningRequest, key: x509.CertificateSigningRequest) -> None:
+        self._names, self._key = names, key
+
+    def public_key(self) -> object:
+        return self._key.public_key()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._names, name)
+
+
+# ---- endless promises ----
+
+
+@pytest.mark.parametrize(
+    ("step", "status"), [("/authorization/", "pending"), ("/order/", "processing"), ("/order/", "ready")]
+)
+def test_an_object_that_never_gets_done(world: World, step: str, status: str) -> None:
+    """Polled until the time is over."""
+    world.proxy.fault(with_member("status", status), path=step, times=None)
+    assert world.refused(timeout=0.5)[0] == "TIMEOUT"
+
+
+def test_a_retry_after_beyond_the_time_given(world: World) -> None:
+    """It is not slept through; the error is told at once or when the time is over."""
+    world.proxy.fault(actions.html(503, "86400"), path="/new-order", times=None)
+    assert world.refused(timeout=30)[:2] == ("HTTP", "status")
+
+
+@pytest.mark.parametrize("retry_after", [None, "0", "1", "soon", "-1", "Wed, 21 Oct 2015 07:28:00 GMT"])
+@pytest.mark.parametrize("step", ["/directory", "/new-account", "/new-order", "/finalize/"])
+def test_an_overloaded_ca_is_asked_again(world: World, step: str, retry_after: str | None) -> None:
+    """A 503 or two are no reason to give up."""
+    if retry_after == "1" and step != "/new-order":
+        pytest.skip("a second of waiting shows no more here")
+    world.proxy.fault(actions.html(503, retry_after), path=step, times=2 if retry_after != "1" else 1)
+    world.obtained()
+
+
+def test_a_rate_limit_is_not_waited_for(world: World) -> None:
+    """It says when to come back, and is the caller's to decide."""
+    world.proxy.fault(actions.problem(429, "rateLimited", "Too many", retry_after="5"), path="/new-order", times=None)
+    result = world.obtain()
+    assert isinstance(result, Failure)
+    assert result.code == ("TOSSL", "ACME", "rateLimited", "429")
+    assert result.details["retry_after"] == "5"
+    assert len(world.proxy.seen("/new-order")) == 1
+
+
+# ---- nonces ----
+
+
+def test_every_second_nonce_is_stale(world: World) -> None:
+    """badNonce is matched by its type and retried at once."""
+    turn = itertools.cycle((True, False))
+    world.proxy.fault(actions.stale_nonce(), times=None, when=lambda method, path, body: next(turn))
+    world.obtained()
+
+
+@pytest.mark.parametrize("action", [actions.stale_nonce(), actions.header("Replay-Nonce", "not/a nonce"), actions.no_nonce()])
+def test_no_nonce_is_good(world: World, action: Action) -> None:
+    """Bounded, and the CA's own error at the end."""
+    world.proxy.fault(action, times=None)
+    assert world.refused(timeout=20)[0] in ("ACME", "HTTP")
+    assert len(world.proxy.seen()) < 100
+
+
+def test_half_of_all_nonces_refused_by_pebble(
+    challtestsrv: ChallTestSrv, certificates: Certificates, tcl: Tcl
+) -> None:
+    """A real CA, in strict mode."""
+    with Pebble(dns=challtestsrv.dns, certificates=certificates, nonce_reject=50, authz_reuse=0) as pebble:
+        for name in ("a.example.com", "b.example.com"):
+            options = {"directory": pebble.directory, "port": pebble.http_port, "store": "", "account_key": KEY}
+            assert tcl.dict("obtain_certificate", [name, f"www.{name}"], timeout=30, **options)["domains"]
