@@ -12,6 +12,8 @@ from ..wire import Reply, shown_url
 from .problem import problem_error
 
 _REQUIRED = ("newNonce", "newAccount", "newOrder")
+#: No CA comes near it, and every server and proxy takes as much.
+_LONGEST_URL = 2048
 _KNOWN = (*_REQUIRED, "newAuthz", "revokeCert", "keyChange", "renewalInfo")
 
 
@@ -107,9 +109,9 @@ def check_url(url: str, argument: str) -> str:
 
 
 def server_url(value: Any, what: str, at: str) -> str:
-    """A URL that the CA named, which must be https. Raises HttpError "malformed"."""
+    """A URL that the CA named, which must be https and of a sane length. Raises HttpError "malformed"."""
     try:
-        return check_url(value if isinstance(value, str) else "", what)
+        return check_url(value if isinstance(value, str) and len(value) <= _LONGEST_URL else "", what)
     except ArgumentError:
         raise HttpError("malformed", f"{shown_url(at)} names no https URL as its {what}") from None
 
