@@ -2,10 +2,13 @@
 
 package require tcltest
 set folder [file dirname [file normalize [info script]]]
-set scratch [file normalize [file join $folder .. .. build tcltest]]
+# Of its own: tests of the same tree may run at the same time.
+set scratch [file normalize [file join $folder .. .. build tcltest [pid]]]
 file mkdir $scratch
 tcltest::configure -testdir $folder -tmpdir $scratch
 if {[llength $argv]} {
     tcltest::configure -file $argv
 }
-exit [tcltest::runAllTests]
+set failed [tcltest::runAllTests]
+file delete -force $scratch
+exit $failed

@@ -1,0 +1,132 @@
+"""make install: a package folder that works without the tree, and nothing left after make uninstall."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import tossl_acme
+
+TREE = Path(__file__).resolve().parents[2]
+TCLSH = os.environ.get("TCLSH", "tclsh")
+NAME = f"tossl{tossl_acme.__version__}"
+USE = """
+    puts [package require tossl]
+    puts [dict get [tossl::key::generate -type ec] type]
+    set maps [open /proc/self/maps]
+    puts [read $maps]
+"""
+
+
+def make(goal: str, **settings: str) -> None:
+    """Run make in the tree, as from a shell: without the settings of a make around this test."""
+    outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PREFIX", "DESTDIR", "TCLLIBDIR")
+    environment = {name: value for name, value in os.environ.items() if name not in outer}
+    words = [f"{name}={value}" for name, value in settings.items()]
+    done = subprocess.run(["make", "-C", TREE, goal, *words], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run(command: Sequence[str | Path], *, script: str = "", path: str = "") -> str:
+    """What a command prints, away from the tree, with that TCLLIBPATH."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TOSSL", "TCLLIBPATH"))}
+    done = subprocess.run(
+        list(command), input=script, env=environment | {"TCLLIBPATH": path}, cwd="/", capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def files(folder: Path) -> list[Path]:
+    """Every file and link below a folder."""
+    return [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where it is put for a packager: below DESTDIR, at the place that the tclsh itself knows."""
+    folder = tmp_path_factory.mktemp("a stage")
+    make("install", DESTDIR=str(folder))
+    yield folder
+    make("uninstall", DESTDIR=str(folder))
+    assert files(folder) == []
+
+
+@pytest.fixture(scope="module")
+def package(stage: Path) -> Path:
+    """The package folder on the stage."""
+    (index,) = stage.rglob("pkgIndex.tcl")
+    return index.parent
+
+
+def test_it_lies_where_the_tclsh_looks(stage: Path, package: Path) -> None:
+    known = run([TCLSH], script="foreach folder $auto_path {puts $folder}").splitlines()
+    assert package.name == NAME
+    assert f"/{package.parent.relative_to(stage)}" in known
+
+
+def test_the_manual_lies_where_man_looks(stage: Path) -> None:
+    pages = sorted((TREE / "build" / "man").glob("*.n"))
+    assert pages
+    assert sorted(path.name for path in (stage / "usr/local/share/man/mann").iterdir()) == [p.name for p in pages]
+
+
+def test_it_works_without_the_tree(package: Path) -> None:
+    version, kind, *maps = run([TCLSH], script=USE, path=f"{{{package.parent}}}").splitlines()
+    assert (version, kind) == (tossl_acme.__version__, "ec")
+    assert not [line for line in maps if str(TREE) in line]
+    assert [line for line in maps if str(package / "libtossl.so") in line]
+
+
+def test_python_can_be_the_host(package: Path) -> None:
+    python = package / ".venv/bin/python"
+    script = (
+        "import sys, tkinter, tossl_acme; tcl = tkinter.Tcl(); tossl_acme.register(tcl);"
+        "print(tcl.eval('dict get [tossl::key::generate -type ec] type'), tossl_acme.__file__, *sys.path)"
+    )
+    kind, *places = run([python, "-c", script]).split(" ", 1)
+    assert kind == "ec"
+    assert str(TREE) not in places[0]
+
+
+def test_nothing_names_the_tree_or_the_stage(stage: Path) -> None:
+    for path in files(stage):
+        text = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+        assert str(TREE).encode() not in text, path
+        assert str(stage).encode() not in text, path
+
+
+def test_everybody_may_read_it(stage: Path) -> None:
+    for path in stage.rglob("*"):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        wanted = 0o555 if path.is_dir() or (path.suffix == ".so" and path.name == "libtossl.so") else 0o444
+        assert path.is_symlink() or mode & wanted == wanted, path
+
+
+def test_the_python_package_is_whole_and_compiled(package: Path) -> None:
+    (home,) = package.glob(".venv/lib/python*/site-packages/tossl_acme")
+    sources = {str(path.relative_to(TREE / "tossl_acme")) for path in (TREE / "tossl_acme").rglob("*.py")}
+    assert {str(path.relative_to(home)) for path in home.rglob("*.py")} == sources
+    assert {path.stem.partition(".")[0] for path in (home / "__pycache__").iterdir()} >= {"__init__", "errors"}
+    assert (home / "tcl" / "prelude.tcl").exists()
+    assert (home / "py.typed").exists()
+    assert list(home.parent.glob("tossl_acme-*.dist-info/licenses/LICENSE"))
+    assert not list(home.parent.glob("tossl_acme-*.dist-info/direct_url.json")), "not installed from its name"
+    assert not (home.parent / "pip").exists()
+
+
+def test_a_prefix_of_ones_own(tmp_path: Path) -> None:
+    prefix = tmp_path / "my prefix"
+    make("install", PREFIX=str(prefix))
+    make("install", PREFIX=str(prefix))  # over itself
+    assert (prefix / "lib" / NAME / "libtossl.so").exists()
+    version = run([TCLSH, prefix / "bin" / "tossl", "--version"])
+    assert version == f"tossl {tossl_acme.__version__}\n"
+    (prefix / "bin" / "other").touch()
+    make("uninstall", PREFIX=str(prefix))
+    assert files(prefix) == [prefix / "bin" / "other"]
