@@ -83,14 +83,12 @@ class HttpError(TosslError):
     """An exchange that brought no usable answer.
 
     Kind: connect, tls, dns, reset, too_large, malformed, redirect, scheme, status.
-    `sent` says whether the peer may have acted on the request.
     """
 
-    def __init__(self, kind: str, cause: str, *, sent: bool = True) -> None:
+    def __init__(self, kind: str, cause: str) -> None:
         super().__init__(f"Server communication error: {cause}", "HTTP", kind)
         self.kind = kind
         self.cause = cause
-        self.sent = sent
 
 
 class DnsError(TosslError):

@@ -324,21 +324,21 @@ def _explained(error: Exception, scope: Scope, url: str) -> Exception:
         return Cancelled()
     if isinstance(error, requests.exceptions.ConnectTimeout):
         kind = "connect" if scope.remaining() > 0 else "timeout"
-        cause = HttpError("connect", f"no connection to {where} within {CONNECT_SECONDS:g} s", sent=False)
+        cause = HttpError("connect", f"no connection to {where} within {CONNECT_SECONDS:g} s")
         return cause if kind == "connect" else _too_late(where, scope)
     if isinstance(error, requests.exceptions.Timeout) or scope.remaining() <= 0:
         return _too_late(where, scope)
     innermost = list(_causes(error))[-1]
     if isinstance(error, requests.exceptions.SSLError):
-        return HttpError("tls", f"no TLS connection to {where}: {_reason(innermost)}", sent=False)
+        return HttpError("tls", f"no TLS connection to {where}: {_reason(innermost)}")
     if isinstance(innermost, socket.gaierror):
-        return HttpError("dns", f"cannot find the address of {where}: {_reason(innermost)}", sent=False)
+        return HttpError("dns", f"cannot find the address of {where}: {_reason(innermost)}")
     if isinstance(error, requests.exceptions.ProxyError):
-        return HttpError("connect", f"the proxy did not connect to {where}: {_reason(innermost)}", sent=False)
+        return HttpError("connect", f"the proxy did not connect to {where}: {_reason(innermost)}")
     if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in _causes(error)):
-        return HttpError("connect", f"cannot connect to {where}: {_reason(innermost)}", sent=False)
+        return HttpError("connect", f"cannot connect to {where}: {_reason(innermost)}")
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | ValueError):
-        return HttpError("scheme", f"{where} is not a usable URL: {_reason(innermost)}", sent=False)
+        return HttpError("scheme", f"{where} is not a usable URL: {_reason(innermost)}")
     return HttpError("reset", f"the connection to {where} broke: {_reason(innermost)}")
 
 
