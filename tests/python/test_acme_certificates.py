@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.servers import actions
 from tests.servers.certs import Certificates
 from tests.servers.faults import FaultProxy
 from tests.servers.pebble import ChallTestSrv, Pebble
@@ -240,9 +241,29 @@ def test_a_ca_without_renewal_information_says_so(tcl: Tcl, calm_pebble: Pebble)
     assert failure.code == ("TOSSL", "ACME", "notOffered", "0")
 
 
-@pytest.mark.parametrize(("said", "kept"), [("5", 60), ("7200", 7200), ("9999999", 86400)])
+def test_renewal_information_survives_a_bad_moment(
+    tcl: Tcl, newer_pebble: Pebble, certificates: Certificates
+) -> None:
+    """RFC 9773 section 4.3.3: a temporary error is asked again, another one is told."""
+    got = obtain(tcl, newer_pebble, new_key(), "ari.example")
+    with FaultProxy(newer_pebble.directory, certificates) as proxy:
+        for fault in (actions.html(503), actions.reset()):
+            proxy.clear()
+            proxy.fault(fault, path="renewalInfo")
+            tcl.dict("renewal_info", proxy.directory, got["certificate"])
+            assert len(proxy.seen("renewalInfo")) == 2
+        proxy.clear()
+        proxy.fault(actions.problem(404, "malformed", "unknown certificate"), path="renewalInfo")
+        failure = tcl.failure("renewal_info", proxy.directory, got["certificate"])
+        assert failure.code == ("TOSSL", "ACME", "malformed", "404")
+        assert len(proxy.seen("renewalInfo")) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("5", 60), ("7200", 7200), ("9999999", 86400), ("soon", 21600), ("", 21600)]
+)
 def test_how_often_is_asked_is_bounded(tcl: Tcl, scripted_ca: ScriptedCa, said: str, kept: int) -> None:
-    """RFC 9773 section 4.3: Retry-After between a minute and a day; the explanation is told."""
+    """RFC 9773 section 4.3: Retry-After between a minute and a day, else six hours; the explanation is told."""
     scripted_ca.script = Script(order="ready", retry_after=None)
     got = tcl.dict("obtain_certificate", ["ari.example"], directory=scripted_ca.directory, store="", port=0)
     scripted_ca.script.retry_after = said

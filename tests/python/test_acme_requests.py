@@ -13,6 +13,7 @@ from tests.servers import actions
 from tests.servers.certs import Certificates
 from tests.servers.faults import RESOURCES, FaultProxy
 from tests.servers.pebble import ChallTestSrv, Pebble
+from tests.servers.scripted_ca import ScriptedCa
 from tests.tclhost import Tcl, new_key
 from tossl_acme.acme.encoding import b64url_bytes
 
@@ -68,6 +69,32 @@ def test_every_request_is_signed_as_the_rfc_says(tcl: Tcl, calm_proxy: FaultProx
     nonces = [json.loads(b64url_bytes(json.loads(seen.body)["protected"]))["nonce"] for seen in posts]
     assert len(set(nonces)) == len(nonces)
     assert {seen.path for seen in calm_proxy.seen(method="GET")} == {RESOURCES["directory"]}
+    assert {seen.path for seen in calm_proxy.seen(method="HEAD")} == {RESOURCES["newNonce"]}
+    fetched = {seen.path for seen in posts if json.loads(seen.body)["payload"] == ""}
+    starts = ("authorization", "order", "certificate")
+    assert fetched == {path for path in fetched if path.startswith(tuple(RESOURCES[name] for name in starts))}
+
+
+def test_a_ca_is_told_who_asks_and_in_which_language(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """RFC 8555 section 6.1: User-Agent and Accept-Language in every request; section 6.2: the content type."""
+    tcl.acme("create_account", scripted_ca.directory, new_key(), "")
+    assert [request.method for request in scripted_ca.requests] == ["GET", "HEAD", "POST"]
+    for request in scripted_ca.requests:
+        assert request.headers["User-Agent"].startswith("tossl/")
+        assert request.headers["Accept-Language"] == "en"
+        assert "Replay-Nonce" not in request.headers
+    assert scripted_ca.requests[-1].headers["Content-Type"] == "application/jose+json"
+
+
+@pytest.mark.parametrize("nonce", ["", "a b", "a=", "é", "x" * 2000])
+def test_a_nonce_that_is_none_is_ignored(tcl: Tcl, calm_proxy: FaultProxy, nonce: str) -> None:
+    """RFC 8555 section 6.5.1: another one is asked for."""
+    key = new_key()
+    calm_proxy.fault(actions.header("Replay-Nonce", nonce), path="newAccount")
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    tcl.acme("create_order", calm_proxy.directory, key, ["odd.example"])
+    assert [seen.status for seen in calm_proxy.seen("newOrder")] == [201]
+    assert len(calm_proxy.seen("newNonce")) == 2
 
 
 def test_half_of_the_nonces_refused_is_bearable(

@@ -99,6 +99,8 @@ class ScriptedCa(LookAlike):
             reply = self._answer(request)
         except Refused as refused:
             reply = refused.reply
+        if request.method == "GET":
+            return Reply(reply.status, reply.body, {**self.script.headers, **reply.headers})
         nonce = secrets.token_urlsafe(12)
         self._nonces.add(nonce)
         return Reply(reply.status, reply.body, {"Replay-Nonce": nonce, **self.script.headers, **reply.headers})
@@ -291,7 +293,8 @@ class ScriptedCa(LookAlike):
     def _renewal(self, path: str) -> Reply:
         window = {"start": "2030-01-01T00:00:00Z", "end": "2030-01-02T00:00:00+00:00"}
         document = {"suggestedWindow": window, "explanationURL": "https://ca.example/why"}
-        return json_reply(document, retry_after=self.script.retry_after or "21600")
+        after = self.script.retry_after
+        return json_reply(document, **({"retry_after": after} if after else {}))
 
     # what all have in common
 
