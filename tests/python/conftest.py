@@ -18,6 +18,7 @@ from tests.servers.process import ServerError
 from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.sinks import ChallTestSrvSink
 from tests.tclhost import Tcl
+from tossl_acme.commands.session import SESSION
 
 _FROM_OUTSIDE = (
     "REQUESTS_CA_BUNDLE",
@@ -96,7 +97,10 @@ def newer_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iter
 
 @pytest.fixture
 def tcl(certificates: Certificates) -> Tcl:
-    """A Tcl interpreter with the commands, whose CAs here are trusted."""
+    """A Tcl interpreter with the commands, whose CAs here are trusted. Nothing is known of any CA yet."""
+    # A server of an earlier test may have had the same port.
+    SESSION._servers.clear()
+    SESSION._clients.clear()
     return Tcl(str(certificates.ca_bundle))
 
 

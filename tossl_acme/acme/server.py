@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 import time
 
 from ..errors import HttpError
@@ -17,6 +18,8 @@ _DIRECTORY_AGE = 3600.0
 #: Nonces beyond this number are older than a CA would remember.
 _MOST_NONCES = 64
 _MOST_REDIRECTS = 5
+#: RFC 8555 section 6.5.1; anything else is ignored.
+_NONCE = re.compile(r"[A-Za-z0-9_-]{1,1024}")
 #: Error texts are mixed with this package's own (RFC 8555 section 6.1).
 LANGUAGE = {"Accept-Language": "en"}
 
@@ -68,5 +71,5 @@ class Server:
     def keep_nonce(self, reply: Reply) -> None:
         """Every answer's nonce is kept, an error's too (RFC 8555 section 6.5)."""
         nonce = reply.headers.get("Replay-Nonce", "")
-        if nonce and len(nonce) <= 1024 and all(char.isalnum() or char in "-_" for char in nonce):
+        if _NONCE.fullmatch(nonce):
             self._nonces.append(nonce)
