@@ -15,7 +15,7 @@ from pathlib import Path
 from ..errors import ArgumentError, shown
 from ..scope import Scope
 from .listener import Listener
-from .responders import Responders, Shown
+from .responders import OnPort, Responders, Shown
 from .solver import Proof
 
 _FOLDERS = (".well-known", "acme-challenge")
@@ -123,39 +123,13 @@ class Responder:
         self._listener.close()
 
 
-class Standalone:
-    """Answers by an own server on a port, which `responders` shares with every other order of the process.
-
-    The port is taken by the first proof presented and freed with the last one cleaned up.
-    """
+class Standalone(OnPort):
+    """Answers by an own http server on a port."""
 
     challenge_type = "http-01"
 
     def __init__(self, responders: Responders, port: int = 80, host: str = "") -> None:
-        self._responders = responders
-        self._host = host
-        self._asked = port
-        #: Where it listens, once a proof was presented; differs from what was asked for where that was 0.
-        self.port = port
-        self._ended: set[Proof] = set()
-
-    def present(self, scope: Scope, proof: Proof) -> None:
-        self._ended.discard(proof)
-        show = self._responders.show
-        self.port = show(Responder, self._host, self._asked, proof.token, proof.key_authorization)
-
-    def where(self, proof: Proof) -> dict[str, object]:
-        """Where the proof stands, for people and their scripts."""
-        return {"port": self.port}
-
-    def wait(self, scope: Scope, proof: Proof) -> None:
-        """Nothing to wait for: the server answers as soon as present() returns."""
-
-    def clean_up(self, scope: Scope, proof: Proof) -> None:
-        # Another order may show the same token: a second clean_up() must not take that one away.
-        if proof not in self._ended:
-            self._ended.add(proof)
-            self._responders.hide(Responder, self._host, self._asked, proof.token, proof.key_authorization)
+        super().__init__(responders, Responder, lambda proof: proof.token, port, host)
 
 
 class _HttpConnection:

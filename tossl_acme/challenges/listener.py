@@ -138,9 +138,15 @@ class Listener:
         connection.sock.close()
 
 
-def _listening(port: int, host: str) -> list[socket.socket]:
+def check_port(port: int) -> int:
+    """The port, if it is one; 0 lets the system choose. Raises ArgumentError("port")."""
     if not 0 <= port <= 65535:
         raise ArgumentError("port", f"{port} is not a port: 0 to 65535 is expected")
+    return port
+
+
+def _listening(port: int, host: str) -> list[socket.socket]:
+    check_port(port)
     try:
         return _bound(port, host)
     except socket.gaierror:

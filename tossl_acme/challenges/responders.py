@@ -6,6 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from ..scope import Scope
+from .listener import check_port
+from .solver import Proof
+
 
 class Responder(Protocol):
     """A server that shows values, each under a key (a token, a name), on one port."""
@@ -94,3 +98,44 @@ class Responders:
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
+
+
+class OnPort:
+    """A solver with an own server on a port, which `responders` shares with every other order of the process.
+
+    The port is taken by the first proof presented and freed with the last one cleaned up. Raises ArgumentError("port").
+    """
+
+    def __init__(
+        self,
+        responders: Responders,
+        start: Callable[[int, str], Responder],
+        key: Callable[[Proof], str],
+        port: int,
+        host: str,
+    ) -> None:
+        self._responders = responders
+        self._place = (start, host, check_port(port))
+        self._key = key
+        #: Where it listens, once a proof was presented; differs from what was asked for where that was 0.
+        self.port = port
+        self._ended: set[Proof] = set()
+
+    def present(self, scope: Scope, proof: Proof) -> None:
+        """Answers for the proof from now on."""
+        self._ended.discard(proof)
+        self.port = self._responders.show(*self._place, self._key(proof), proof.key_authorization)
+
+    def where(self, proof: Proof) -> dict[str, object]:
+        """Where the proof stands, for people and their scripts."""
+        return {"port": self.port}
+
+    def wait(self, scope: Scope, proof: Proof) -> None:
+        """Nothing to wait for: the server answers as soon as present() returns."""
+
+    def clean_up(self, scope: Scope, proof: Proof) -> None:
+        """Undoes one present()."""
+        # Another order may show the same under the same key: a second clean_up() must not take that one away.
+        if proof not in self._ended:
+            self._ended.add(proof)
+            self._responders.hide(*self._place, self._key(proof), proof.key_authorization)

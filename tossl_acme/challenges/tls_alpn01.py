@@ -16,10 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ..scope import Scope
 from .listener import Listener
-from .responders import Responders, Shown
-from .solver import Proof
+from .responders import OnPort, Responders, Shown
 
 PROTOCOL = "acme-tls/1"
 #: acmeIdentifier, RFC 8737 section 6.1.
@@ -115,36 +113,13 @@ class TlsResponder:
         return None
 
 
-class TlsAlpn01:
-    """Answers by an own TLS server on a port, which `responders` shares with every other order of the process.
-
-    The port is taken by the first proof presented and freed with the last one cleaned up. Two proofs for one name at
-    the same time cannot both be shown: the later one is.
-    """
+class TlsAlpn01(OnPort):
+    """Answers by an own TLS server on a port. Of two proofs for one name at the same time only the later is shown."""
 
     challenge_type = "tls-alpn-01"
 
     def __init__(self, responders: Responders, port: int = 443, host: str = "") -> None:
-        self._responders = responders
-        self._host = host
-        self._asked = port
-        #: Where it listens, once a proof was presented; differs from what was asked for where that was 0.
-        self.port = port
-        self._ended: set[Proof] = set()
-
-    def present(self, scope: Scope, proof: Proof) -> None:
-        self._ended.discard(proof)
-        show = self._responders.show
-        self.port = show(TlsResponder, self._host, self._asked, proof.domain, proof.key_authorization)
-
-    def wait(self, scope: Scope, proof: Proof) -> None:
-        """Nothing to wait for: the server answers as soon as present() returns."""
-
-    def clean_up(self, scope: Scope, proof: Proof) -> None:
-        # Another order may show the same proof: a second clean_up() must not take that one away.
-        if proof not in self._ended:
-            self._ended.add(proof)
-            self._responders.hide(TlsResponder, self._host, self._asked, proof.domain, proof.key_authorization)
+        super().__init__(responders, TlsResponder, lambda proof: proof.domain, port, host)
 
 
 class _TlsConnection:
