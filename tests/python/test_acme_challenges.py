@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers.faults import RESOURCES, FaultProxy
 from tests.servers.httpreq import HttpReq
-from tests.servers.pebble import Pebble
+from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.process import free_port
 from tests.servers.scripted_ca import Script, ScriptedCa
 from tests.tclhost import Tcl, new_key
@@ -189,6 +189,25 @@ def test_an_account_proves_at_its_own_name(tcl: Tcl, scripted_ca: ScriptedCa, ht
     )  # fmt: skip
     name = dns_account01.record_name("acct.example", account["url"])
     assert [request.json()["fqdn"].rstrip(".") for request in httpreq.requests] == [name, name]
+
+
+def test_a_real_ca_takes_an_accounts_record(
+    tcl: Tcl, newer_pebble: Pebble, challtestsrv: ChallTestSrv, httpreq: HttpReq
+) -> None:
+    """Debian 13's Pebble asks at the name of an earlier draft, which an alias leads to the present one."""
+    key = new_key()
+    url = tcl.dict("create_account", newer_pebble.directory, key, "", return_details=1)["url"]
+    label = dns_account01.account_label(url)
+    challtestsrv.add_cname(
+        f"{label}._acme-host-challenge.real.example", dns_account01.record_name("real.example", url)
+    )
+    dns = {"provider": "generic", "endpoint": httpreq.url, "api_key": httpreq.token, "propagation_timeout": 0}
+    got = tcl.dict(
+        "obtain_certificate", ["real.example"], directory=newer_pebble.directory, account_key=key, store="",
+        challenge=["dns-account-01", "dns-01"], **dns,
+    )  # fmt: skip
+    assert got["domains"] == "real.example"
+    assert httpreq.requests[0].json()["fqdn"] == f"{label}._acme-challenge.real.example."
 
 
 def test_a_ca_that_does_not_offer_it_is_named(tcl: Tcl, calm_pebble: Pebble, httpreq: HttpReq) -> None:
