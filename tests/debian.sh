@@ -28,10 +28,10 @@ if [ ! -d "$folder" ]; then
 fi
 
 # What was built there stays; what is no longer in the tree goes.
-mkdir -p "$folder/tossl"
-find "$folder/tossl" -mindepth 1 -maxdepth 1 ! -name .venv ! -name build ! -name libtossl.so -exec rm -rf {} +
+mkdir -p "$folder/tree"
+find "$folder/tree" -mindepth 1 -maxdepth 1 ! -name .venv ! -name build ! -name libtossl.so -exec rm -rf {} +
 tar -c --exclude=./build --exclude=./.venv --exclude=./.git --exclude='*.so' --exclude='.*_cache' \
-    --exclude=__pycache__ . | tar -x --no-same-owner -C "$folder/tossl"
+    --exclude=__pycache__ . | tar -x --no-same-owner -C "$folder/tree"
 
 # The machine's settings for its network.
 for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
@@ -48,5 +48,5 @@ exec unshare --mount --pid --fork --kill-child --propagation private sh -c '
     IFS="
 "
     exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 $settings \
-        chroot "$1" make -C /tossl test TCLSH="$2"
+        chroot "$1" make -C /tree --keep-going test TCLSH="$2"
 ' sh "$folder" "$tclsh"

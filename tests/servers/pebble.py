@@ -192,6 +192,10 @@ class Pebble(ServerProgram):
         """The PEM file that verifies the API's own certificate (not the certificates it issues)."""
         return str(self.certificates.ca_bundle)
 
+    def is_new(self) -> bool:
+        """Whether this is Pebble 2.5 or later, which has renewal information and dns-account-01."""
+        return "renewalInfo" in self._session.get(self.directory, verify=self.ca_bundle, timeout=_TIMEOUT).json()
+
     def root(self, number: int = 0) -> str:
         """The PEM of the root that its issued certificates chain to (0 is the default chain)."""
         return self.manage(f"roots/{number}").text

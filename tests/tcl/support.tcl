@@ -48,9 +48,9 @@ namespace eval support {
         foreach way {{{*}$::support::words} {eval $::support::words} {uplevel #0 $::support::words}
                      {namespace eval :: $::support::words} {try $::support::words on ok {} {}}} {
             if {![uplevel #0 [list catch $way ::support::message ::support::options]]} {
-                error "no error: [string range $support::message 0 200]"
+                error "no error: [string range $::support::message 0 200]"
             }
-            lappend found $support::message $support::options $::errorInfo $::errorCode [info errorstack]
+            lappend found $::support::message $::support::options $::errorInfo $::errorCode [info errorstack]
         }
         return $found
     }
