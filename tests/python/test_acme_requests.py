@@ -238,3 +238,15 @@ def test_an_account_that_the_ca_has_forgotten_is_asked_for_anew(tcl: Tcl, calm_p
     calm_proxy.clear()
     tcl.acme("create_order", calm_proxy.directory, key, ["a.example"])
     assert [kind for kind in kinds(calm_proxy) if kind != "newNonce"] == ["newAccount", "newOrder"]
+
+
+def test_a_certificate_is_had_although_the_ca_has_lost_the_account(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble
+) -> None:
+    """A server runs for months: the account that it knew is asked for once more, and then the order is placed."""
+    key = new_key()
+    obtain(tcl, calm_proxy, calm_pebble, "kept.example", key)
+    calm_proxy.clear()
+    calm_proxy.fault(actions.problem(400, "accountDoesNotExist", "who?"), path="newOrder")
+    obtain(tcl, calm_proxy, calm_pebble, "lost.example", key)
+    assert kinds(calm_proxy)[:3] == ["newOrder", "newAccount", "newOrder"]

@@ -313,7 +313,7 @@ def test_a_bad_token_becomes_no_path(world: World, token: str) -> None:
             challenge["token"] = token
 
     world.proxy.fault(edited(spoil), path="/authorization/", times=None)
-    world.refused()
+    assert world.refused()[:2] == ("HTTP", "malformed")
     assert sorted(around.rglob("*")) == before
     assert not world.proxy.seen("/challenge/")
 

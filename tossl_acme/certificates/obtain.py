@@ -9,6 +9,7 @@ from ..acme.client import Client
 from ..acme.identifiers import Identifier
 from ..acme.jws import AccountKey
 from ..acme.order import OrderTerms
+from ..errors import AcmeError
 from ..pki.chain import Chain
 from ..pki.csr import Csr
 from ..pki.keys import PrivateKey, generate_private_key, private_pem
@@ -93,7 +94,18 @@ def obtain(client: Client, scope: Scope, plan: Plan, choice: Choice, store: Stor
 
 
 def _obtained(client: Client, scope: Scope, plan: Plan, choice: Choice, request: Request) -> Certificate:
-    ensure_account(client, scope, plan.contact, agree_tos=plan.agree_tos, binding=plan.binding)
     wanted = Wanted(plan.identifiers, request, plan.terms, plan.preferred_chain)
-    chain = issue(client, scope, wanted, choice)
+    was_known = client.knows_account
+    try:
+        chain = _issued(client, scope, plan, wanted, choice)
+    except AcmeError as error:
+        # A CA may lose an account that this process has known for months; the key can have another.
+        if error.kind != "accountDoesNotExist" or not was_known:
+            raise
+        chain = _issued(client, scope, plan, wanted, choice)
     return Certificate(plan.identifiers, chain, request.private_key, client.server.url)
+
+
+def _issued(client: Client, scope: Scope, plan: Plan, wanted: Wanted, choice: Choice) -> Chain:
+    ensure_account(client, scope, plan.contact, agree_tos=plan.agree_tos, binding=plan.binding)
+    return issue(client, scope, wanted, choice)

@@ -18,7 +18,7 @@ from ..acme.client import Client
 from ..acme.order import Order
 from ..acme.problem import clean_text
 from ..challenges.solver import Proof, Solver, check_token
-from ..errors import AcmeError, HttpError, TosslError
+from ..errors import AcmeError, ArgumentError, HttpError, TosslError
 from ..pki.names import Name, normal_name
 from ..scope import Scope
 from ..wire import shown_url
@@ -71,7 +71,9 @@ def prove(client: Client, scope: Scope, order: Order, choice: Choice, names: Ite
         for task in tasks:
             task.solver.wait(scope, task.proof)
         for task in tasks:
-            answer_challenge(client, scope, task.challenge.url)
+            # One that is being validated already was answered before: a second answer would disturb that.
+            if task.challenge.status != "processing":
+                answer_challenge(client, scope, task.challenge.url)
         for task in tasks:
             wait_authorization(client, scope, task.authorization.url, task.authorization)
     finally:
@@ -134,7 +136,10 @@ def _proof(client: Client, scope: Scope, authorization: Authorization, challenge
     domain = authorization.identifier.value.removeprefix("*.")
     account = client.account_url(scope)
     if challenge.type != "dns-persist-01":
-        answer = key_authorization(challenge.token, client.key.thumbprint)
+        try:
+            answer = key_authorization(challenge.token, client.key.thumbprint)
+        except ArgumentError:
+            raise HttpError("malformed", f"the CA's {challenge.type} token for {domain} is not base64url") from None
         return Proof(domain, authorization.wildcard, challenge.token, answer, account)
     # Drafts before the third name one issuer, and leave the account to the client.
     named = challenge.raw.get("issuer-domain-names") or [challenge.raw.get("issuer-domain-name")]
