@@ -249,4 +249,5 @@ def test_a_certificate_is_had_although_the_ca_has_lost_the_account(
     calm_proxy.clear()
     calm_proxy.fault(actions.problem(400, "accountDoesNotExist", "who?"), path="newOrder")
     obtain(tcl, calm_proxy, calm_pebble, "lost.example", key)
-    assert kinds(calm_proxy)[:3] == ["newOrder", "newAccount", "newOrder"]
+    asked = [kind for kind in kinds(calm_proxy) if kind != "newNonce"]
+    assert asked[:3] == ["newOrder", "newAccount", "newOrder"]
