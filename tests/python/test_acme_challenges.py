@@ -118,7 +118,8 @@ def test_a_name_step_by_step_by_tls_alpn(tcl: Tcl, calm_pebble: Pebble) -> None:
 )
 def test_a_proof_by_tls_alpn_can_be_seen(tcl: Tcl, domain: str, name: str) -> None:
     """RFC 8737 section 3 and RFC 8738 section 6: acme-tls/1 and the name, or the address's reverse name."""
-    shown = tcl.dict("tls_alpn01_challenge", domain, TOKEN, new_key(), port=0)
+    key = new_key()
+    shown = tcl.dict("tls_alpn01_challenge", domain, TOKEN, key, port=0)
     name = name or "tls.example"
     assert shown["server_name"] == name
     context = ssl._create_unverified_context()
@@ -128,6 +129,7 @@ def test_a_proof_by_tls_alpn_can_be_seen(tcl: Tcl, domain: str, name: str) -> No
         context.wrap_socket(plain, server_hostname=name) as secure,
     ):
         assert secure.selected_alpn_protocol() == "acme-tls/1"
+    tcl.acme("cleanup_challenge", domain, TOKEN, key)
 
 
 def test_a_challenge_is_cleaned_up_once(tcl: Tcl, tmp_path: Path) -> None:
