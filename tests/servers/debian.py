@@ -68,7 +68,7 @@ def _mirror() -> str:
         for uri in targets.stdout.split():
             if uri.rstrip("/").endswith("/debian"):
                 return uri
-    return "http://deb.debian.org/debian/"
+    raise ServerError("this machine's apt names no Debian mirror")
 
 
 def _unpack(package: Path, folder: Path) -> None:
