@@ -3,6 +3,7 @@
 # make test       everything that is checked
 # make bench      what it costs, side by side with what else there is; `make soak`: many threads, a CA that refuses nonces
 # make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man
+# make check-memory  the C parts under valgrind and gcc's sanitizers: some minutes
 # make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
 # make install    a package folder in TCLLIBDIR that works without this tree; `make uninstall` removes it
 #
@@ -23,7 +24,8 @@ FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check
 UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
-.PHONY: all test lint test-tcl test-python test-debian13 demo docs man bench soak install uninstall clean FORCE
+.PHONY: all test lint test-tcl test-python test-debian13 check-memory demo docs man bench soak install uninstall clean \
+    FORCE
 .DELETE_ON_ERROR:
 
 all: libtossl.so .venv/compiled
@@ -74,6 +76,10 @@ test-tcl: all .venv/tests
 
 test-python: all .venv/tests
 	$(VENV) -m pytest -q
+
+check-memory: all .venv/tests
+	sh bridge/need.sh memory
+	sh tests/memory/check.sh
 
 test-debian13:
 	sh tests/debian.sh trixie build/debian13 tclsh9.0

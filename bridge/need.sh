@@ -1,6 +1,6 @@
 #!/bin/sh
-# need.sh build|demo|test|debian: the system packages that this wants. Quick and silent when nothing is missing; else
-# installs them where that is allowed, or names them.
+# need.sh build|demo|test|memory|debian: the system packages that this wants. Quick and silent when nothing is missing;
+# else installs them where that is allowed, or names them.
 set -u
 goal=$1
 here=$(dirname "$0")
@@ -21,6 +21,7 @@ look() {
             has openssl || lacks openssl
             has Xvfb || lacks xvfb
             ;;
+        memory) has valgrind || lacks valgrind ;;
         debian) has debootstrap || lacks debootstrap ;;
     esac
     case $goal in build | test) look_for_tcl && look_for_python ;; esac

@@ -11,7 +11,10 @@ from tossl_acme.scope import Scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tossl_acme.tcl.waist import Interpreter
+    from collections.abc import Callable
+    from typing import Any
+
+    from tossl_acme.tcl.waist import Interpreter, TclHost
 
 
 def echo(text: str) -> str:
@@ -111,6 +114,85 @@ def tcl(script: str, *, interpreter: Interpreter) -> str:
     return str(interpreter.host.eval(script))
 
 
+_KINDS: dict[str, object] = {
+    "text": "a\0\u00e9\U0001f600\ud83d",
+    "int": -7,
+    "minus one": -1,
+    "big": 10**30,
+    "bool": True,
+    "float": 1.5,
+    "bytes": b"\x00\xff",
+    "list": ["a b", ("x", [1, 2.5]), ""],
+    "none": None,
+    "bad list": ["x" * 100, ["y", None]],
+    "raise": None,
+    "arguments": None,
+}
+_endless: list[object] = []
+_endless.append(_endless)
+_KINDS["endless"] = _endless
+
+
+def kinds() -> list[str]:
+    """What a defined command may return."""
+    return list(_KINDS)
+
+
+def define(name: str, kind: str, *, interpreter: Interpreter) -> None:
+    """Creates a command straight at the host."""
+
+    def raw(*words: str) -> object:
+        if kind == "raise":
+            raise KeyError(name)
+        return words if kind == "arguments" else _KINDS[kind]
+
+    interpreter.host.createcommand(name, raw)  # type: ignore[arg-type]
+
+
+def undefine(name: str, *, interpreter: Interpreter) -> None:
+    """Deletes a command straight at the host."""
+    interpreter.host.deletecommand(name)  # type: ignore[attr-defined]
+
+
+def refusals(*, interpreter: Interpreter) -> list[str]:
+    """What the host answers to what cannot be done."""
+    host: Any = interpreter.host
+    tries: list[Callable[[], object]] = [
+        lambda: host.deletecommand("::no::such"),
+        lambda: host.call("error", "message", "info", "code \0"),
+        lambda: host.splitlist("{"),
+        lambda: host.eval(object()),
+        lambda: host.createcommand(1, 2),
+    ]
+    found = [_refusal(attempt) for attempt in tries]
+    thread = threading.Thread(target=lambda: found.append(_refusal(lambda: host.eval("exit 1"))))
+    thread.start()
+    thread.join()
+    return found
+
+
+_kept: list[TclHost] = []
+
+
+def keep(*, interpreter: Interpreter) -> None:
+    """Keeps the host beyond its interpreter's end."""
+    _kept.append(interpreter.host)
+
+
+def stale() -> list[str]:
+    """What kept hosts answer."""
+    found = [_refusal(lambda host=host: host.eval("set x 1")) for host in _kept]
+    _kept.clear()
+    return found
+
+
+def _refusal(attempt: Callable[[], object]) -> str:
+    try:
+        return str(attempt())
+    except Exception as error:  # noqa: BLE001 - which one is what is asked
+        return type(error).__name__
+
+
 def wait(seconds: float, what: str = "nothing", *, loud: bool = False, scope: Scope = Scope(5)) -> dict[str, object]:
     """Waits on its scope."""
     scope.tell("waiting", seconds=seconds)
@@ -126,4 +208,5 @@ def late(seconds: float, *, scope: Scope = Scope(5)) -> None:
 
 COMMANDS = (
     echo, points, text, size, types, domains, nested, fail, quiet, list_, thread, modules, environment, tcl, wait, late,
+    kinds, define, undefine, refusals, keep, stale,
 )  # fmt: skip
