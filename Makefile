@@ -16,6 +16,8 @@ PREFIX ?= /usr/local
 export TCLSH PYTHON PREFIX DESTDIR TCLLIBDIR CC CFLAGS LDFLAGS
 # The caller's own Python settings are for other programs.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONPYCACHEPREFIX PYTHONWARNINGS VIRTUAL_ENV
+# So is where their pip installs; its other settings (indexes, proxies, certificates, ...) count here too.
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER
 
 VENV = .venv/bin/python
 SERVERS = $(VENV) -m tests.servers
