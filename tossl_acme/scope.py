@@ -31,11 +31,13 @@ class Scope:
         *,
         deadline: float | None = None,
         cancelled: threading.Event | None = None,
+        interrupts: list[Callable[[], None]] | None = None,
         listener: Callable[[dict[str, object]], None] | None = None,
     ) -> None:
         self.limit = limit
         self._deadline = deadline
         self._cancelled = cancelled
+        self._interrupts = [] if interrupts is None else interrupts
         self._listener = listener
 
     def begin(
@@ -52,7 +54,11 @@ class Scope:
         """A part of this scope that may take `limit` seconds at most and never outlives it."""
         seconds = min(limit, self.remaining())
         return Scope(
-            seconds, deadline=time.monotonic() + seconds, cancelled=self._cancelled, listener=self._listener
+            seconds,
+            deadline=time.monotonic() + seconds,
+            cancelled=self._cancelled,
+            interrupts=self._interrupts,
+            listener=self._listener,
         )
 
     def for_cleanup(self, limit: float = 30.0) -> Scope:
@@ -63,6 +69,21 @@ class Scope:
         """Ends every wait in this scope once it runs; safe from any thread."""
         if self._cancelled is not None:
             self._cancelled.set()
+            for action in list(self._interrupts):
+                action()
+
+    def add_interrupt(self, action: Callable[[], None]) -> None:
+        """Has `action` called, in whatever thread, when this scope is cancelled: it ends a wait that asks for no scope.
+
+        It may be called twice, and must neither wait nor raise.
+        """
+        self._interrupts.append(action)
+        if self.is_cancelled:
+            action()
+
+    def remove_interrupt(self, action: Callable[[], None]) -> None:
+        """Undoes one add_interrupt()."""
+        self._interrupts.remove(action)
 
     @property
     def is_cancelled(self) -> bool:

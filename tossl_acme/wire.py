@@ -276,7 +276,31 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection):
+    """Cancelling the scope ends the TLS handshake too, by shutting its connection down."""
+
     response_class = _ScopedResponse
+    _handshake: socket.socket | None = None
+
+    def connect(self) -> None:
+        scope = _reading_for.get()
+        scope.add_interrupt(self._shut_down)
+        try:
+            super().connect()
+        finally:
+            scope.remove_interrupt(self._shut_down)
+            if self._handshake is not None:
+                self._handshake.close()
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        self._handshake = sock.dup()  # the socket object that does the handshake is not ours to see
+        _reading_for.get().check("answer")
+        return sock
+
+    def _shut_down(self) -> None:
+        if self._handshake is not None:
+            with contextlib.suppress(OSError):
+                self._handshake.shutdown(socket.SHUT_RDWR)
 
 
 class _Pool(HTTPConnectionPool):
