@@ -109,6 +109,7 @@ class Interpreter:
         try:
             return (), self._answers[name](self, words)  # type: ignore[return-value]
         except TosslError as error:
+            error.__traceback__ = None  # a job's error is kept: without the frames that it came through this time
             return _refused(name, error), error.message
         except Exception as error:  # noqa: BLE001 - a defect must not end the host
             return _defect(name, error)
