@@ -1,8 +1,10 @@
 #!/bin/sh
-# check.sh: exercises the bridge under valgrind's memcheck and with gcc's AddressSanitizer and UndefinedBehaviorSanitizer,
-# for each way in which the process may end. What they find is shown, and is this script's exit status.
+# check.sh: exercises the bridge under valgrind's memcheck and with gcc's AddressSanitizer and
+# UndefinedBehaviorSanitizer, for each way in which the process may end. What they find is shown, and is this script's
+# exit status.
 #
-# Memcheck counts what is definitely lost. AddressSanitizer looks for no leaks: Python is never ended, and keeps what it has.
+# Memcheck counts what is definitely lost. AddressSanitizer looks for no leaks: Python is never ended, and keeps what it
+# has. Neither sees into the blocks that Tcl's own allocator hands out; tests/tcl/memory.test watches their number.
 set -eu
 here=$(dirname "$0")
 build=build/memory

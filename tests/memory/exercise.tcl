@@ -32,8 +32,8 @@ proc await {variable count} {
 
 proc values {} {
     set emoji [encoding convertfrom utf-8 \xf0\x9f\x98\x80]
-    set samples [list {} a "a\0b" \u00e9\u00ff \u20ac \uffff \ud83d \ude00\ud83d \ud83d\ude00 $emoji x$emoji\ud83d "\{" "\\" \
-        [binary format c* {0 127 128 255 192 128}] [string repeat \u00e9 100000] [string repeat a\0 100000]]
+    set samples [list {} a "a\0b" \u00e9\u00ff \u20ac \uffff \ud83d \ude00\ud83d \ud83d\ude00 $emoji x$emoji\ud83d \
+        "\{" "\\" [binary format c* {0 127 128 255 192 128}] [string repeat \u00e9 100000] [string repeat a\0 100000]]
     foreach sample $samples {
         same [tossl::probe::echo $sample] $sample
     }

@@ -8,8 +8,9 @@
 
 void PyPreConfig_InitIsolatedConfig(PyPreConfig *config)
 {
-    void (*original)(PyPreConfig *) = (void (*)(PyPreConfig *))(intptr_t)dlsym(RTLD_NEXT, "PyPreConfig_InitIsolatedConfig");
+    void (*original)(PyPreConfig *);
 
+    original = (void (*)(PyPreConfig *))(intptr_t)dlsym(RTLD_NEXT, "PyPreConfig_InitIsolatedConfig");
     original(config);
     config->allocator = PYMEM_ALLOCATOR_MALLOC;
 }
