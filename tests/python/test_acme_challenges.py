@@ -132,6 +132,30 @@ def test_a_proof_by_tls_alpn_can_be_seen(tcl: Tcl, domain: str, name: str) -> No
     tcl.acme("cleanup_challenge", domain, TOKEN, key)
 
 
+def test_a_challenge_can_be_presented_again(tcl: Tcl, tmp_path: Path) -> None:
+    """What stands then is the new one, whose clean-up leaves nothing."""
+    key = new_key()
+    for _ in range(2):
+        shown = tcl.dict("http01_challenge", "again.example", TOKEN, key, webroot=tmp_path)
+    assert Path(shown["file"]).read_text() == shown["key_authorization"]
+    tcl.acme("cleanup_challenge", "again.example", TOKEN, key)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["http01_challenge", "tls_alpn01_challenge"])
+def test_a_challenge_is_cleaned_up_with_another_key(tcl: Tcl, tmp_path: Path, name: str) -> None:
+    """The account can have got another key since."""
+    port = free_port()
+    tcl.acme(name, "rolled.example", TOKEN, new_key(), port=port)
+    socket.create_connection(("127.0.0.1", port)).close()
+    tcl.acme("cleanup_challenge", "rolled.example", TOKEN, new_key())
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port)).close()
+    shown = tcl.dict("http01_challenge", "rolled.example", TOKEN, new_key(), webroot=tmp_path)
+    tcl.acme("cleanup_challenge", "rolled.example", TOKEN, new_key())
+    assert not Path(shown["file"]).exists()
+
+
 def test_a_challenge_is_cleaned_up_once(tcl: Tcl, tmp_path: Path) -> None:
     """Of whatever type; what another process left in a folder as well."""
     key, port = new_key(), free_port()

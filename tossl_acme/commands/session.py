@@ -30,7 +30,8 @@ class Session:
         self._clients: dict[tuple[Server, str], Client] = {}
         self.responders = Responders()
         self.published = Published()
-        self._presented: dict[tuple[str, str], Solver] = {}
+        self._presenting = threading.RLock()
+        self._presented: dict[tuple[str, str], tuple[Solver, Proof]] = {}
 
     def web(self, route: Route) -> Web:
         way = route.in_force()
@@ -58,23 +59,22 @@ class Session:
         key = self._keys.get(digest) or AccountKey.from_pem(pem)
         return self._keys.setdefault(digest, key)
 
-
     def present(self, solver: Solver, proof: Proof) -> None:
-        """Presents a challenge until clean_up()."""
-        solver.present(Scope(30).begin(), proof)
-        with self._lock:
-            earlier = self._presented.get((proof.domain, proof.token))
-            self._presented[proof.domain, proof.token] = solver
-        if earlier is not None:
-            earlier.clean_up(Scope(30).begin(), proof)
+        """Presents a challenge until clean_up(), in the place of an earlier one with its domain and token."""
+        with self._presenting:
+            self.clean_up(proof)
+            solver.present(Scope(30).begin(), proof)
+            self._presented[proof.domain, proof.token] = solver, proof
 
     def clean_up(self, proof: Proof) -> bool:
-        """Removes what present() presented; whether there was anything."""
-        with self._lock:
-            solver = self._presented.pop((proof.domain, proof.token), None)
-        if solver is not None:
-            solver.clean_up(Scope(30).begin(), proof)
-        return solver is not None
+        """Removes what present() presented for this domain and token, by whatever key; whether there was anything."""
+        with self._presenting:
+            earlier = self._presented.pop((proof.domain, proof.token), None)
+            if earlier is None:
+                return False
+            solver, shown = earlier
+            solver.clean_up(Scope(30).begin(), shown)
+            return True
 
 
 SESSION = Session()
