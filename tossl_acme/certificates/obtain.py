@@ -9,15 +9,15 @@ from ..acme.client import Client
 from ..acme.identifiers import Identifier
 from ..acme.jws import AccountKey
 from ..acme.order import OrderTerms
-from ..errors import AcmeError
+from ..errors import AcmeError, ArgumentError
 from ..pki.chain import Chain
 from ..pki.csr import Csr
 from ..pki.keys import PrivateKey, generate_private_key, private_pem
 from ..scope import Scope
 from .issue import Wanted, issue
 from .prove import Choice
-from .request import Request, new_leaf_key, request_by_csr, request_by_key
-from .store import Store
+from .request import Request, left_over_key, new_leaf_key, request_by_csr, request_by_key
+from .store import CertificateFolder, Store
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Certificate:
         }
 
 
-def account_key_for(store: Store | None, directory_url: str, given: str) -> str:
+def account_key_for(scope: Scope, store: Store | None, directory_url: str, given: str) -> str:
     """The PEM of the account key: the one given, else the store's for this CA, else a new one, which is stored."""
     if given:
         return given
@@ -48,7 +48,7 @@ def account_key_for(store: Store | None, directory_url: str, given: str) -> str:
     if known:
         return known
     pem = private_pem(generate_private_key("ec"))
-    return store.keep_account_key(directory_url, pem) if store else pem
+    return store.keep_account_key(scope, directory_url, pem) if store else pem
 
 
 @dataclass(frozen=True)
@@ -68,29 +68,42 @@ class Plan:
     agree_tos: bool = True
     binding: ExternalBinding | None = None
 
-    def request(self, account_key: AccountKey) -> Request:
-        """What is sent to the CA in the end, checked as far as that can be done now."""
+    def request(self, account_key: AccountKey, left_over: str = "") -> Request:
+        """What is sent to the CA in the end, checked as far as that can be done now.
+
+        left_over is the key (PEM) of an attempt that did not end; it serves again where a new one is wanted.
+        """
         names = [(identifier.type, identifier.value) for identifier in self.identifiers]
         if self.csr is not None:
             return request_by_csr(self.csr, names, account_key)
-        return request_by_key(self.private_key or new_leaf_key(self.key_type), names, account_key)
+        key = self.private_key or left_over_key(left_over, self.key_type) or new_leaf_key(self.key_type)
+        return request_by_key(key, names, account_key)
 
 
 def obtain(client: Client, scope: Scope, plan: Plan, choice: Choice, store: Store | None) -> Certificate:
     """Gets a certificate; with a store, its key is on disk before the CSR leaves and the files are there at the end."""
-    request = plan.request(client.key)
     if store is None:
-        return _obtained(client, scope, plan, choice, request)
+        return _obtained(client, scope, plan, choice, plan.request(client.key))
     with store.certificate(plan.identifiers[0].value, scope) as folder:
+        request = plan.request(client.key, folder.left_over_key())
         if request.private_key:
             folder.keep_key(request.private_key)
         certificate = _obtained(client, scope, plan, choice, request)
-        values = certificate.as_dict()
-        texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain")}
-        record = {name: value for name, value in values.items() if name not in (*texts, "private_key", "files")}
-        files = folder.keep(texts, record | {"key_type": plan.key_type}, has_key=bool(request.private_key))
+        files = _stored(folder, certificate, plan.key_type)
         scope.tell("stored", folder=str(folder.path))
         return replace(certificate, files=files)
+
+
+def _stored(folder: CertificateFolder, certificate: Certificate, key_type: str) -> dict[str, str]:
+    """Keeps the certificate; where the disk refuses, the error's details hold it, for the CA has issued it."""
+    values = certificate.as_dict()
+    texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain")}
+    record = {name: value for name, value in values.items() if name not in (*texts, "private_key", "files")}
+    try:
+        return folder.keep(texts, record | {"key_type": key_type}, has_key=bool(certificate.private_key))
+    except ArgumentError as error:
+        error.details["fullchain"] = texts["fullchain"]
+        raise
 
 
 def _obtained(client: Client, scope: Scope, plan: Plan, choice: Choice, request: Request) -> Certificate:

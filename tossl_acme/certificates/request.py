@@ -6,9 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..acme.jws import AccountKey
-from ..errors import ArgumentError, shown
+from ..errors import ArgumentError, KeyFormatError, shown
 from ..pki.csr import Csr, build_csr
-from ..pki.keys import PrivateKey, generate_private_key, load_private_key, private_pem, public_der
+from ..pki.keys import (
+    PrivateKey,
+    generate_private_key,
+    key_bits,
+    key_type,
+    load_private_key,
+    private_pem,
+    public_der,
+)
 from ..pki.names import Name, normal_name
 
 #: The kinds of leaf key, as arguments of generate_private_key.
@@ -45,6 +53,16 @@ def check_key_type(kind: str) -> str:
 def new_leaf_key(kind: str) -> PrivateKey:
     """A key for a certificate: ec (P-256), ec384, ec521, rsa (2048), rsa3072, rsa4096, rsa8192, ed25519."""
     return load_private_key(private_pem(generate_private_key(*_KEY_TYPES[check_key_type(kind)])))
+
+
+def left_over_key(pem: str, kind: str) -> PrivateKey | None:
+    """The key of an attempt that did not end, if it is of this kind: a certificate that it got would still have it."""
+    try:
+        key = load_private_key(pem) if pem else None
+    except KeyFormatError:
+        return None
+    name, bits, _curve = _KEY_TYPES[kind]
+    return key if key and (key_type(key), key_bits(key)) == (name, bits or 256) else None
 
 
 def request_by_key(

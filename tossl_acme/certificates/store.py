@@ -1,18 +1,22 @@
 """The folder that holds accounts and certificates. Files are written whole; keys are 0600, folders 0700.
 
-    accounts/<CA>/account.json, key.pem
+    accounts/<CA>/key.pem
     certificates/<NAME>/cert.pem, chain.pem, fullchain.pem, privkey.pem, certificate.json
-    certificates/<NAME>/pending/                 what is being obtained: first the key, at the end the whole set
+    certificates/<NAME>/pending/    what is being obtained: first the key, at the end the whole set
+
+Whatever the file system refuses is an ArgumentError "store".
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +28,7 @@ from ..scope import Scope
 #: What the certificate's files are called, by the name of the value that they hold.
 FILES = {"certificate": "cert.pem", "chain": "chain.pem", "fullchain": "fullchain.pem", "private_key": "privkey.pem"}
 _RECORD = "certificate.json"
+_HOLDER = "another process that holds the store"
 
 
 def default_folder() -> Path:
@@ -42,21 +47,16 @@ class Store:
 
     def account_key(self, directory_url: str) -> str:
         """The PEM of the account key kept for this CA, empty where there is none."""
-        path = self._account(directory_url) / "key.pem"
-        return path.read_text("ascii") if path.exists() else ""
+        return _read(self._account(directory_url) / "key.pem")
 
-    def keep_account_key(self, directory_url: str, pem: str) -> str:
+    def keep_account_key(self, scope: Scope, directory_url: str, pem: str) -> str:
         """Keeps an account key unless there is one by now; the key that holds from here on."""
         folder = self._account(directory_url)
-        with _locked(folder, Scope(30)):
+        with _locked(folder, scope):
             if known := self.account_key(directory_url):
                 return known
             write_whole(folder / "key.pem", pem)
         return pem
-
-    def keep_account(self, directory_url: str, record: Mapping[str, Any]) -> None:
-        folder = self._account(directory_url)
-        write_whole(folder / "account.json", json.dumps({"directory": directory_url, **record}, indent=1))
 
     @contextlib.contextmanager
     def certificate(self, name: str, scope: Scope) -> Iterator[CertificateFolder]:
@@ -67,7 +67,9 @@ class Store:
             yield folder
 
     def _account(self, directory_url: str) -> Path:
-        return self.folder / "accounts" / re.sub(r"[^A-Za-z0-9.-]+", "_", directory_url.partition("://")[2]).strip("_")
+        """A folder of its own for each URL, with as much of it in its name as a person needs."""
+        readable = re.sub(r"[^A-Za-z0-9.-]+", "_", directory_url.partition("://")[2])[:80].strip("_")
+        return self.folder / "accounts" / f"{readable}-{hashlib.sha256(directory_url.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -80,34 +82,51 @@ class CertificateFolder:
     def _pending(self) -> Path:
         return self.path / "pending"
 
+    def left_over_key(self) -> str:
+        """The key (PEM) of an attempt that did not end; empty where there is none. A certificate may exist for it."""
+        return _read(self._pending / FILES["private_key"])
+
     def keep_key(self, pem: str) -> None:
-        """The private key, on disk before its CSR leaves."""
-        write_whole(self._pending / FILES["private_key"], pem)
+        """The private key, on disk before its CSR leaves. Another one that is there already is put aside, not lost."""
+        path = self._pending / FILES["private_key"]
+        known = _read(path)
+        if known and known != pem:
+            with _refusals(path):
+                path.replace(path.with_name(f"privkey-{time.time_ns()}.pem"))
+        if known != pem:
+            write_whole(path, pem)
 
     def keep(self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True) -> dict[str, str]:
         """Keeps certificate, chain and fullchain beside the key that keep_key() kept; returns the paths of all four.
 
         Without has_key the key is with the user: none is kept, and none stays from before.
         """
-        if not has_key:
-            for folder in (self._pending, self.path):
-                (folder / FILES["private_key"]).unlink(missing_ok=True)
         for name, text in texts.items():
             write_whole(self._pending / FILES[name], text, sync_folder=False)
-        write_whole(self._pending / _RECORD, json.dumps(record, indent=1))
+        write_whole(self._pending / _RECORD, json.dumps({**record, "has_key": has_key}, indent=1))
         self.recover()
         return {name: str(self.path / file) for name, file in FILES.items() if has_key or name != "private_key"}
 
     def recover(self) -> None:
         """Moves a complete new set into place, also one that an earlier process did not live to move."""
-        if not (self._pending / _RECORD).exists():
+        text = _read(self._pending / _RECORD)
+        if not text:
             return
-        for name in (*FILES.values(), _RECORD):
-            with contextlib.suppress(FileNotFoundError):
-                (self._pending / name).replace(self.path / name)
-        _sync(self.path)
-        with contextlib.suppress(OSError):
-            self._pending.rmdir()
+        with _refusals(self.path):
+            has_key = json.loads(text).get("has_key", True)
+            for name, file in FILES.items():
+                if has_key or name != "private_key":
+                    with contextlib.suppress(FileNotFoundError):
+                        (self._pending / file).replace(self.path / file)
+            if not has_key:
+                (self.path / FILES["private_key"]).unlink(missing_ok=True)
+            _sync(self.path)
+            # The record goes last: while it is here, the rest is not known to be there.
+            (self._pending / _RECORD).replace(self.path / _RECORD)
+            _sync(self.path)
+            # Keys that were put aside stay.
+            with contextlib.suppress(OSError):
+                self._pending.rmdir()
 
 
 def folder_name(name: str) -> str:
@@ -124,43 +143,52 @@ def write_whole(path: Path, text: str, *, sync_folder: bool = True) -> None:
     Without sync_folder its name is on disk only after the next write that has it: one sync serves several files.
     """
     _make_folder(path.parent)
-    try:
+    with _refusals(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise _unwritable(path.parent, error) from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise _unwritable(path, error) from None
-    if sync_folder:
-        _sync(path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        if sync_folder:
+            _sync(path.parent)
 
 
 @contextlib.contextmanager
 def _locked(folder: Path, scope: Scope) -> Iterator[None]:
     """Serialises processes and threads. The lock goes with its holder, however that ends."""
     _make_folder(folder)
-    with (folder / ".lock").open("a") as file:
-        for pause in scope.pauses("another process that holds the store", most=0.5):
+    with _refusals(folder):
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(handle) as file:
+        for pause in scope.pauses(_HOLDER, most=0.5):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                scope.sleep(pause, "another process that holds the store")
+                scope.sleep(pause, _HOLDER)
         yield
 
 
+def _read(path: Path) -> str:
+    """What a file holds; empty where there is none."""
+    with _refusals(path):
+        try:
+            return path.read_text("utf-8")
+        except FileNotFoundError:
+            return ""
+        except UnicodeDecodeError:
+            raise ArgumentError("store", f"{path} is not a text file") from None
+
+
 def _make_folder(folder: Path) -> None:
-    try:
+    with _refusals(folder):
         for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
             missing.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from None
 
 
 def _sync(folder: Path) -> None:
@@ -171,5 +199,10 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def _unwritable(path: Path, error: OSError) -> ArgumentError:
-    return ArgumentError("store", f"cannot write {path}: {error.strerror or error}")
+@contextlib.contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What the file system refuses, as an error of this package."""
+    try:
+        yield
+    except OSError as error:
+        raise ArgumentError("store", f"cannot use {path}: {error.strerror or error}") from None

@@ -119,7 +119,7 @@ def obtain_certificate(
         agree_tos,
         _binding(url, bool(account_key) or bool(folder and folder.account_key(url)), eab_kid, eab_hmac_key, eab_alg),
     )
-    client = client_for(url, account_key_for(folder, url, account_key), ca_bundle, proxy)
+    client = client_for(url, account_key_for(scope, folder, url, account_key), ca_bundle, proxy)
     with leading("Certificate not obtained"):
         return obtain(client, scope, plan, choice, folder).as_dict()
 
@@ -185,4 +185,4 @@ def _store(folder: str | None) -> Store | None:
 
     if folder == "":
         return None
-    return Store(default_folder() if folder is None else Path(folder))
+    return Store(default_folder() if folder is None else Path(folder).expanduser())
