@@ -67,6 +67,19 @@ def test_links_are_bounded() -> None:
     assert len(links(reply(Link=many), "alternate")) == 20
 
 
+def test_a_link_begins_with_the_last_of_many_brackets() -> None:
+    """None is looked at twice: a header of nothing else takes no longer than another."""
+    header = "<" * 10_000 + '<https://ca.example/alt>;rel="alternate"'
+    assert links(reply(Link=header), "alternate") == ["https://ca.example/alt"]
+
+
+def test_a_link_header_is_read_as_far_as_anyone_needs() -> None:
+    """16 KB."""
+    link = '<https://ca.example/alt>;rel="alternate"'
+    assert links(reply(Link=link.rjust(16384)), "alternate") == ["https://ca.example/alt"]
+    assert links(reply(Link="," * 16384 + link), "alternate") == []
+
+
 def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
     """RFC 9110 section 10.2.3; RFC 8555 section 6.6 and 7.5.1."""
     assert retry_after({"Retry-After": " 120 "}) == 120

@@ -11,15 +11,17 @@ from .directory import check_url
 
 #: No CA offers more chains than this.
 MOST_LINKS = 20
+#: Nor needs more characters for its links.
+_MOST_TEXT = 16384
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PARAMETER = re.compile(rf';\s*([\w*!#$&+.^`|~-]+)\s*(?:=\s*({_QUOTED}|[^",;\s]*))?\s*')
-_LINK = re.compile(rf"<([^>]*)>\s*((?:{_PARAMETER.pattern})*)")
+_LINK = re.compile(rf"<([^<>]*)>\s*((?:{_PARAMETER.pattern})*)")
 
 
 def links(reply: Reply, rel: str) -> list[str]:
     """The https URLs linked with this relation, in order, resolved against the answer's own; others are ignored."""
     found = []
-    for link in _LINK.finditer(reply.headers.get("Link", "")):
+    for link in _LINK.finditer(reply.headers.get("Link", "")[:_MOST_TEXT]):
         url = urljoin(reply.url, link[1].strip())
         if rel in _relations(link[2]) and _usable(url):
             found.append(url)
