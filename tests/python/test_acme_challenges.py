@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from tests.servers.httpreq import HttpReq
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.process import free_port
 from tests.servers.scripted_ca import Script, ScriptedCa
+from tests.servers.web import Reply, Request
 from tests.tclhost import Tcl, new_key
 from tossl_acme.challenges import dns_account01, dns_persist01
 from tossl_acme.challenges.dns01 import record_value
+from tossl_acme.commands.session import SESSION
 
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
 
@@ -130,6 +133,48 @@ def test_a_proof_by_tls_alpn_can_be_seen(tcl: Tcl, domain: str, name: str) -> No
     ):
         assert secure.selected_alpn_protocol() == "acme-tls/1"
     tcl.acme("cleanup_challenge", domain, TOKEN, key)
+
+
+class SlowToPresent(HttpReq):
+    """Publishes at once, and says so later."""
+
+    def answer(self, request: Request) -> Reply:
+        reply = super().answer(request)
+        if request.path == "/present":
+            time.sleep(2)
+        return reply
+
+
+def test_a_record_whose_publishing_took_too_long_is_removed(tcl: Tcl) -> None:
+    with SlowToPresent() as service:
+        failure = tcl.failure(
+            "dns01_challenge", "slow.example", TOKEN, new_key(), "generic", service.token, endpoint=service.url,
+            timeout=0.5,
+        )  # fmt: skip
+        assert failure.code[:2] == ("TOSSL", "TIMEOUT")
+        assert [request.path for request in service.requests] == ["/present", "/cleanup"]
+
+
+def test_a_record_that_is_refused_is_not_removed(tcl: Tcl, httpreq: HttpReq) -> None:
+    failure = tcl.failure(
+        "dns01_challenge", "refused.example", TOKEN, new_key(), "generic", "wrong", endpoint=httpreq.url
+    )
+    assert failure.code == ("TOSSL", "DNS", "generic", "credentials")
+    assert [request.path for request in httpreq.requests] == ["/present"]
+
+
+def test_what_a_certificate_needs_in_the_dns_is_known_meanwhile(
+    tcl: Tcl, calm_pebble: Pebble, httpreq: HttpReq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So cleanup_dns takes that at most, and nothing that another process needs there."""
+    known: list[str] = []
+    discard = SESSION.published.discard
+    monkeypatch.setattr(SESSION.published, "discard", lambda *what: (known.append(what[2]), discard(*what)))
+    tcl.acme(
+        "obtain_certificate", ["known.example"], directory=calm_pebble.directory, account_key=new_key(), store="",
+        provider="generic", endpoint=httpreq.url, api_key=httpreq.token, propagation_timeout=0,
+    )  # fmt: skip
+    assert known == [request.json()["value"] for request in httpreq.requests if request.path == "/present"]
 
 
 def test_a_challenge_can_be_presented_again(tcl: Tcl, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tossl_acme.challenges.solver import Proof
 from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.dns.provider import open_provider
+from tossl_acme.dns.published import Published, clean_name
 from tossl_acme.errors import DnsError
 from tossl_acme.scope import Scope
 from tossl_acme.wire import Web
@@ -66,6 +67,37 @@ def test_without_a_check(account: Account, scope: Scope) -> None:
     dns01 = solver(account)
     dns01.wait(scope, APEX)
     assert account.requests == []
+
+
+def test_what_an_order_published_is_known(account: Account, scope: Scope) -> None:
+    """To whoever cleans the name up: what somebody else published there stays."""
+    provider = open_provider("cloudflare", Credentials(account.token, "", account.url), Web())
+    published = Published()
+    dns01 = Dns01(provider, None, published)
+    provider.publish(scope, NAME, "f" * 43)
+    for proof in (APEX, WILDCARD):
+        dns01.present(scope, proof)
+    dns01.clean_up(scope, APEX)
+    assert published.values(provider, NAME) == (record_value(WILDCARD.key_authorization),)
+    clean_name(scope, provider, NAME, None, published)
+    assert account.txt(NAME) == ["f" * 43]
+    dns01.clean_up(scope, WILDCARD)
+    assert published.values(provider, NAME) == ()
+
+
+def test_what_is_refused_is_not_known(account: Account, scope: Scope) -> None:
+    provider = open_provider("cloudflare", Credentials(account.token, "", account.url), Web())
+    published = Published()
+    for faults in (["403"], [], ["403"]):
+        known = published.values(provider, NAME)
+        account.misbehave(*faults)
+        if faults:
+            with pytest.raises(DnsError):
+                Dns01(provider, None, published).present(scope, APEX)
+            assert published.values(provider, NAME) == known
+        else:
+            Dns01(provider, None, published).present(scope, APEX)
+    assert account.txt(NAME) == [record_value(APEX.key_authorization)]
 
 
 def test_cleaning_up_fails_loudly(account: Account, scope: Scope) -> None:

@@ -55,6 +55,16 @@ def test_everything_where_nothing_is_own(account: Account, provider: Provider, s
     assert caught.value.errorcode[-1] == "record"
 
 
+def test_each_endpoint_by_itself(provider: Provider) -> None:
+    published = Published()
+    published.add(provider, NAME, OWN)
+    with Account() as other:
+        there = open_provider("cloudflare", Credentials(other.token, "", other.url), Web())
+        assert published.values(there, NAME) == ()
+    again = open_provider("Cloudflare", Credentials("another-key", "zone", f"{provider.endpoint}/"), Web())
+    assert published.values(again, NAME) == (OWN,)
+
+
 def test_one_named_value(account: Account, provider: Provider, scope: Scope) -> None:
     published = Published()
     for value in (OWN, FOREIGN):

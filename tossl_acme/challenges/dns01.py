@@ -7,6 +7,7 @@ import hashlib
 
 from ..dns.propagation import PropagationCheck
 from ..dns.provider import Provider
+from ..dns.published import Published, publish_value
 from ..errors import DnsError
 from ..scope import Scope
 from .solver import Proof
@@ -26,22 +27,26 @@ def record_value(key_authorization: str) -> str:
 class Dns01:
     """Publishes TXT values through a provider, and waits until `check` (if any) sees them.
 
-    A domain and its wildcard share one name with two values: each is published and removed by itself.
+    A domain and its wildcard share one name with two values: each is published and removed by itself. `published`
+    knows of each for as long as it stands.
     """
 
     challenge_type = "dns-01"
 
-    def __init__(self, provider: Provider, check: PropagationCheck | None = None) -> None:
+    def __init__(
+        self, provider: Provider, check: PropagationCheck | None = None, published: Published | None = None
+    ) -> None:
         self._provider = provider
         self._check = check
+        self._published = published or Published()
 
     def name_for(self, proof: Proof) -> str:
         """Where the proof's TXT value is published."""
         return record_name(proof.domain)
 
     def present(self, scope: Scope, proof: Proof) -> None:
-        name = self.name_for(proof)
-        self._provider.publish(scope, name, record_value(proof.key_authorization))
+        value = record_value(proof.key_authorization)
+        publish_value(scope, self._provider, self.name_for(proof), value, self._published)
 
     def wait(self, scope: Scope, proof: Proof) -> None:
         if self._check is not None:
@@ -50,9 +55,10 @@ class Dns01:
             self._check.wait(scope, name, record_value(proof.key_authorization))
 
     def clean_up(self, scope: Scope, proof: Proof) -> None:
-        name = self.name_for(proof)
+        name, value = self.name_for(proof), record_value(proof.key_authorization)
         try:
-            self._provider.remove(scope, name, record_value(proof.key_authorization))
+            self._provider.remove(scope, name, value)
         except DnsError as error:
             if error.errorcode[-1] != "record":
                 raise
+        self._published.discard(self._provider, name, value)

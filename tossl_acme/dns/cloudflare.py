@@ -38,7 +38,7 @@ class Cloudflare:
 
     def __init__(self, credentials: Credentials, web: Web) -> None:
         self._credentials = credentials
-        self._endpoint = check_endpoint(credentials.endpoint or ENDPOINT)
+        self.endpoint = check_endpoint(credentials.endpoint or ENDPOINT)
         self._headers = _authorization(credentials.api_key)
         self._web = web
 
@@ -90,13 +90,13 @@ class Cloudflare:
             answer = self._call(scope, "GET", f"{path}?{query}")
             items = answer.get("result")
             if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-                raise DnsError(self.name, "answer", f"{self._endpoint}{path} answered without a list")
+                raise DnsError(self.name, "answer", f"{self.endpoint}{path} answered without a list")
             yield from items
             info = answer.get("result_info")
             pages = info.get("total_pages") if isinstance(info, dict) else None
             if not items or (page >= pages if isinstance(pages, int) else len(items) < _PER_PAGE):
                 return
-        raise DnsError(self.name, "answer", f"{self._endpoint}{path} has more than {_MOST_PAGES} pages")
+        raise DnsError(self.name, "answer", f"{self.endpoint}{path} has more than {_MOST_PAGES} pages")
 
     def _call(
         self, scope: Scope, method: str, path: str, data: bytes | None = None, well: set[int] | None = None
@@ -105,7 +105,7 @@ class Cloudflare:
         headers = {**self._headers, "Accept": "application/json"}
         if data is not None:
             headers["Content-Type"] = "application/json"
-        reply = exchange(self._web, scope, method, self._endpoint + path, headers, data)
+        reply = exchange(self._web, scope, method, self.endpoint + path, headers, data)
         try:
             envelope = reply.json_object()
         except HttpError as error:

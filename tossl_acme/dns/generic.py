@@ -21,7 +21,7 @@ class Generic:
         if not credentials.endpoint:
             raise ArgumentError("endpoint", "the generic DNS provider needs an endpoint")
         self._credentials = credentials
-        self._endpoint = check_endpoint(credentials.endpoint)
+        self.endpoint = check_endpoint(credentials.endpoint)
         self._headers = {"Content-Type": "application/json"}
         if credentials.api_key:
             self._headers["Authorization"] = f"Bearer {credentials.api_key}"
@@ -42,7 +42,7 @@ class Generic:
         return [value]
 
     def _post(self, scope: Scope, action: str, fqdn: str, value: str) -> None:
-        url = f"{self._endpoint}/{action}"
+        url = f"{self.endpoint}/{action}"
         # lego sends the name with its final dot.
         data = json.dumps({"fqdn": normal_name(fqdn) + ".", "value": value}).encode()
         reply = exchange(self._web, scope, "POST", url, self._headers, data)

@@ -23,6 +23,10 @@ class Provider(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def endpoint(self) -> str:
+        """The base URL of its API."""
+
     def publish(self, scope: Scope, fqdn: str, value: str) -> None:
         """Adds this value beside those that are there. It is well if it is there already.
 

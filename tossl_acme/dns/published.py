@@ -14,34 +14,58 @@ if TYPE_CHECKING:
 
 
 class Published:
-    """The values that this process published and did not remove yet, by provider and name; safe for several threads."""
+    """The values that this process published and did not remove yet, by name at each provider's endpoint.
+
+    Safe for several threads.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._values: dict[tuple[str, str], list[str]] = {}
+        self._values: dict[tuple[str, str, str], list[str]] = {}
 
-    def add(self, provider: Provider, fqdn: str, value: str) -> None:
+    def add(self, provider: Provider, fqdn: str, value: str) -> bool:
+        """Whether it is new."""
         with self._lock:
-            values = self._values.setdefault((provider.name, normal_name(fqdn)), [])
-            if value not in values:
-                values.append(value)
+            values = self._values.setdefault(_place(provider, fqdn), [])
+            if value in values:
+                return False
+            values.append(value)
+            return True
 
     def values(self, provider: Provider, fqdn: str) -> tuple[str, ...]:
         with self._lock:
-            return tuple(self._values.get((provider.name, normal_name(fqdn)), ()))
+            return tuple(self._values.get(_place(provider, fqdn), ()))
 
     def discard(self, provider: Provider, fqdn: str, value: str) -> None:
-        key = (provider.name, normal_name(fqdn))
+        key = _place(provider, fqdn)
         with self._lock:
             left = [v for v in self._values.pop(key, []) if v != value]
             if left:
                 self._values[key] = left
 
 
+def _place(provider: Provider, fqdn: str) -> tuple[str, str, str]:
+    return provider.name, provider.endpoint, normal_name(fqdn)
+
+
 def check_validation_name(fqdn: str) -> None:
     """Refuses a name that holds no ACME validation record."""
     if not is_validation_name(fqdn):
         raise ArgumentError("record_name", f"{shown(fqdn)} is not the name of an ACME validation record")
+
+
+def publish_value(scope: Scope, provider: Provider, fqdn: str, value: str, published: Published) -> None:
+    """Publishes one value, remembered before: a provider may have acted although its answer was lost.
+
+    What it plainly refused is forgotten again.
+    """
+    is_new = published.add(provider, fqdn, value)
+    try:
+        provider.publish(scope, fqdn, value)
+    except DnsError as error:
+        if is_new and error.errorcode[-1] != "answer":
+            published.discard(provider, fqdn, value)
+        raise
 
 
 def clean_name(scope: Scope, provider: Provider, fqdn: str, value: str | None, published: Published) -> list[str]:

@@ -209,24 +209,26 @@ def dns_proof(domain: str, token: str, account_key: str) -> Proof:
 
 
 def _publish(scope: Scope, service: Provider, check: PropagationCheck | None, name: str, proof: Proof) -> None:
-    """Publishes the proof's value and waits until it is seen; where it is not, it is removed again."""
+    """Publishes the proof's value and waits until it is seen; where it is not, it is removed again.
+
+    So is one that may have been published before the time was over.
+    """
     import contextlib
 
     from ...challenges.dns01 import record_value
-    from ...dns.published import clean_name
+    from ...dns.published import clean_name, publish_value
     from ..session import SESSION
 
     value = record_value(proof.key_authorization)
-    # Remembered first: a provider may have acted although its answer was lost.
-    SESSION.published.add(service, name, value)
-    service.publish(scope, name, value)
-    if check is not None:
-        try:
+    try:
+        publish_value(scope, service, name, value, SESSION.published)
+        if check is not None:
             check.wait(scope, name, value)
-        except TosslError:
+    except TosslError:
+        if value in SESSION.published.values(service, name):
             with contextlib.suppress(TosslError):
                 clean_name(scope.for_cleanup(), service, name, value, SESSION.published)
-            raise
+        raise
 
 
 def _published(kind: str, name: str, proof: Proof) -> dict[str, object]:

@@ -105,8 +105,9 @@ def _solver(kind: str, means: Means) -> Solver:
 def _dns_solver(kind: str, means: Means) -> Dns01:
     from ...challenges.dns01 import Dns01
     from ...challenges.dns_account01 import DnsAccount01
+    from ..session import SESSION
 
     name = required("provider", means.provider, f"{kind} needs a DNS provider")
     service = provider_for(name, means.api_key, means.zone_id, means.endpoint, means.ca_bundle, means.proxy)
     check = propagation_check(means.resolvers, means.propagation_timeout)
-    return (Dns01 if kind == "dns-01" else DnsAccount01)(service, check)
+    return (Dns01 if kind == "dns-01" else DnsAccount01)(service, check, SESSION.published)
