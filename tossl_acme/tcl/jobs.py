@@ -15,6 +15,7 @@ from collections import deque
 from contextlib import suppress
 
 from ..errors import ArgumentError, Cancelled, TosslError, WaitTimeout
+from .values import check_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ class Jobs:
     def wait(self, token: str, limit: float | None) -> Job:
         """Runs the event loop until a job is finished. Raises WaitTimeout after `limit` seconds."""
         job = self.get(token)
+        if limit is not None:
+            check_limit(limit)
         deadline = None if limit is None else time.monotonic() + limit
         while not job.is_finished:
             left = None if deadline is None else deadline - time.monotonic()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _LONGEST_SHOWN = 20
+#: The longest -timeout, in seconds: what waits counts it in integers of its own.
+_TEN_YEARS = 10 * 365 * 86400.0
 
 
 def to_tcl(value: object) -> TclValue:
@@ -35,6 +37,12 @@ def to_tcl(value: object) -> TclValue:
     if isinstance(value, bytes):
         return value.decode("latin-1")
     return str(value)
+
+
+def check_limit(limit: float) -> None:
+    """Raises ArgumentError for a -timeout that is longer than anything can wait."""
+    if limit > _TEN_YEARS:
+        raise ArgumentError("timeout", "-timeout: must be ten years at most")
 
 
 def shown(word: str) -> str:

@@ -6,7 +6,7 @@ import os
 
 from ..errors import ArgumentError, TosslError
 from .table import load_commands
-from .values import to_tcl
+from .values import check_limit, to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ class WaitingCall:
     """A call of a command that waits, ready to be run in any thread."""
 
     def __init__(self, command: Command, arguments: list[object], options: dict[str, object], limit: object) -> None:
-        if isinstance(limit, float) and limit <= 0:
-            raise ArgumentError("timeout", "-timeout: must be a positive number of seconds")
+        if isinstance(limit, float):
+            if limit <= 0:
+                raise ArgumentError("timeout", "-timeout: must be a positive number of seconds")
+            check_limit(limit)
         self._command = command
         self._arguments = arguments
         self._options = options
