@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import json
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from tossl_acme.acme.certificate import REASONS, reason_code
 from tossl_acme.acme.directory import PUBLIC_CAS, directory_url, needs_binding, read_directory, server_url
 from tossl_acme.acme.links import links
 from tossl_acme.acme.order import OrderTerms, time_text
+from tossl_acme.acme.polling import poll
 from tossl_acme.acme.problem import problem_error, retry_after
 from tossl_acme.errors import AcmeError, ArgumentError, HttpError
+from tossl_acme.scope import Scope
 from tossl_acme.wire import Reply
 
 AT = "https://ca.example/acme/cert/1"
@@ -94,6 +97,35 @@ def test_a_retry_after_that_says_nothing_is_none(text: str) -> None:
     """As if it were not there."""
     assert retry_after({"Retry-After": text}) is None
     assert retry_after({}) is None
+
+
+class Unhurried(Scope):
+    """Passes the time without waiting, and keeps what it was asked to wait."""
+
+    def __init__(self) -> None:
+        super().__init__(60)
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float, what: str) -> None:
+        self.slept.append(seconds)
+
+
+@pytest.mark.parametrize(
+    ("after", "pauses"),
+    [
+        (None, [0.02, 0.04, 0.08, 0.16]),
+        (0.0, [0.02, 0.04, 0.08, 0.16]),
+        (1e-9, [0.02] * 4),
+        (3.0, [3.0] * 4),
+        (1e9, [60.0] * 4),
+    ],
+)
+def test_polling_takes_the_time_that_the_ca_asks_for(after: float | None, pauses: list[float]) -> None:
+    """One that says 0, or a date that is past, asks for none, and is not looked at without end."""
+    order = SimpleNamespace(retry_after=after, status="processing")
+    scope = Unhurried()
+    poll(scope, "order", lambda: order, lambda _: len(scope.slept) == 4)
+    assert scope.slept == pauses
 
 
 def test_a_huge_retry_after_is_a_number() -> None:

@@ -30,7 +30,8 @@ def poll(scope: Scope, what: str, look: Callable[[], T], is_done: Callable[[T], 
     for pause in scope.pauses(what):
         if is_done(state):
             return state
-        wanted = pause if state.retry_after is None else min(max(state.retry_after, 0.02), _MOST_PAUSE)
+        # None, 0 and a date that is past say nothing of when.
+        wanted = min(max(state.retry_after, 0.02), _MOST_PAUSE) if state.retry_after else pause
         scope.tell("waiting", what=what, status=state.status, seconds=round(wanted, 3))
         scope.sleep(wanted, what)
         state = look()
