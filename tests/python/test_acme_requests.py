@@ -207,6 +207,19 @@ def test_a_retry_after_beyond_the_time_given_ends_it_at_once(tcl: Tcl, calm_prox
     assert len(calm_proxy.seen("newOrder")) == 1
 
 
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("path", ["directory", "newOrder"])
+def test_a_rate_limit_of_another_status_is_one_too(tcl: Tcl, calm_proxy: FaultProxy, path: str, status: int) -> None:
+    """Its type says so, in the answer to a signed request or to another."""
+    calm_proxy.fault(actions.problem(status, "rateLimited", "slow down", retry_after="0"), path=path)
+    key = new_key()
+    if path == "newOrder":
+        tcl.acme("create_account", calm_proxy.directory, key, "")
+    failure = tcl.failure("create_order", calm_proxy.directory, key, ["limited.example"])
+    assert failure.code == ("TOSSL", "ACME", "rateLimited", str(status))
+    assert len(calm_proxy.seen(path)) == 1
+
+
 @pytest.mark.parametrize("as_date", [False, True])
 def test_a_rate_limit_is_not_tried_again(tcl: Tcl, calm_proxy: FaultProxy, as_date: bool) -> None:
     """RFC 8555 section 6.6: whoever asked is told when, in the message and in the -tossl return option."""

@@ -1,13 +1,13 @@
-"""How often and how soon a request is sent again when it was not answered, or with 5xx."""
+"""How often and how soon a request is sent again when it was not answered, or with 5xx; a rate limit never."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import HttpError
+from ..errors import AcmeError, HttpError
 from ..scope import Scope
 from ..wire import Reply
-from .problem import retry_after
+from .problem import problem_error, retry_after
 
 #: These pauses in seconds, then the error is the caller's.
 _PAUSES = (0.1, 0.2, 0.4, 0.8)
@@ -50,4 +50,9 @@ def _wanted_pause(failure: HttpError | Reply) -> float | None:
     """The least pause after which another attempt makes sense; None where it makes none."""
     if isinstance(failure, HttpError):
         return 0.0 if failure.kind in ("reset", "connect") else None
-    return (retry_after(failure.headers) or 0.0) if failure.status >= 500 else None
+    if failure.status < 500:
+        return None
+    refused = problem_error(failure)
+    # Whoever asked is told when to come back, whatever the status: the CA counts attempts.
+    is_limit = isinstance(refused, AcmeError) and refused.kind == "rateLimited"
+    return None if is_limit else retry_after(failure.headers) or 0.0
