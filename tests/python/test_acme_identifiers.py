@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tossl_acme.acme.identifiers import Identifier, parse_identifiers
-from tossl_acme.errors import ArgumentError
+from tossl_acme.errors import ArgumentError, shown
 
 LONG = ".".join(["a" * 63] * 3 + ["b" * 61])
 
@@ -77,6 +77,27 @@ def test_what_is_no_name_is_refused(typed: str) -> None:
         parse_identifiers([typed])
     assert raised.value.errorcode == ("TOSSL", "VALUE", "domains")
     assert raised.value.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY/PuoAoGCCqGSM49",
+        "MHcCAQEEIIrYSSNQF/A2Hwf1duRSxKtL/X5CB04fSeQ6tF1a/QPuoAoGCCqG/M49",
+        "AwEHoUQDQgAEPR3tU2Fta9ktY+6P9G0cWO+0kETA6SFs38GecTyudlHz6xvCdz8q",
+    ],
+)
+def test_a_line_of_a_key_is_not_shown(line: str) -> None:
+    """Base64 with a slash in it is no path."""
+    with pytest.raises(ArgumentError) as raised:
+        parse_identifiers([line])
+    assert not any(line[at : at + 6] in raised.value.message for at in range(len(line)))
+
+
+@pytest.mark.parametrize("path", ["https://a.example/", "/srv/", "./srv/", "../srv/", "~/srv/"])
+def test_a_url_or_a_path_is_shown(path: str) -> None:
+    """Whatever its parts are called."""
+    assert path in shown(f"{path}site-1-of-all-the-sites-2")
 
 
 def test_no_name_at_all_is_refused() -> None:

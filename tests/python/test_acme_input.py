@@ -163,6 +163,17 @@ def test_what_is_no_list_is_refused(tcl: Tcl, proxy: FaultProxy, command: str) -
     assert failure.message.startswith("Failed to parse domains")
 
 
+@pytest.mark.parametrize(
+    "follows", ["MHcCAQ7xs3cret", '"MHcCAQ7xs3cret"', '" followed by "MHcCAQ7xs3cret', "-----BEGIN"]
+)
+def test_what_is_no_list_is_not_quoted(tcl: Tcl, proxy: FaultProxy, follows: str) -> None:
+    """Tcl's own message is."""
+    failure = refused(tcl, proxy, "create_order", domains="{a.example}" + follows)
+    cause = "list element in braces followed by other characters instead of space"
+    assert failure.message == f"Failed to parse domains: {cause}"
+    assert "MHc" not in failure.info
+
+
 @pytest.mark.parametrize("command", commands_with("domain"))
 @pytest.mark.parametrize("name", ["", "a b", "*", "a..b", "a\nb"])
 def test_what_is_no_single_name_is_refused(tcl: Tcl, proxy: FaultProxy, command: str, name: str) -> None:

@@ -150,7 +150,10 @@ class Interpreter:
         try:
             return self.host.splitlist(text)
         except self.host.TclError as error:
-            raise ArgumentError(name, f"Failed to parse {name}: {error}") from None
+            # What follows an element is quoted by Tcl, and may be a key.
+            cause, follows, _ = str(error).partition(' followed by "')
+            more = " followed by other characters instead of space" if follows else ""
+            raise ArgumentError(name, f"Failed to parse {name}: {cause}{more}") from None
 
 
 def set_environment(_interpreter: Interpreter, words: Sequence[str]) -> str:
