@@ -11,7 +11,7 @@ import atexit
 import os
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from contextlib import suppress
 
 from ..errors import ArgumentError, Cancelled, TosslError, WaitTimeout
@@ -71,7 +71,7 @@ class Jobs:
         self.parallel = PARALLEL
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
-        self._finished: deque[str] = deque()
+        self._finished: OrderedDict[str, None] = OrderedDict()  # the oldest first
         self._queue: deque[Job] = deque()
         self._workers: set[threading.Thread] = set()
         self._events: deque[Callable[[], None]] = deque()
@@ -122,6 +122,7 @@ class Jobs:
         if not self.get(token).is_finished:
             raise ArgumentError("job", "the job is not finished: cancel it first")
         del self._jobs[token]
+        self._finished.pop(token, None)
 
     def wait(self, token: str, limit: float | None) -> Job:
         """Runs the event loop until a job is finished. Raises WaitTimeout after `limit` seconds."""
@@ -213,9 +214,9 @@ class Jobs:
         self._pending -= 1
         if self._pending == 0:
             self._hang_up()
-        self._finished.append(job.token)
+        self._finished[job.token] = None
         if len(self._finished) > KEPT:
-            self._jobs.pop(self._finished.popleft(), None)
+            del self._jobs[self._finished.popitem(last=False)[0]]
         self._interpreter.host.call("set", "::tossl::finished", job.token)
         if job.done:
             self._interpreter.tell(job.done, job.token)
