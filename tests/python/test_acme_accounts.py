@@ -58,6 +58,16 @@ def test_pebble_replaces_contacts(tcl: Tcl, calm_pebble: Pebble) -> None:
     assert tcl.dict("get_account", calm_pebble.directory, key)["contact"] == "mailto:b@example.com"
 
 
+def test_contacts_are_those_of_the_last_command(tcl: Tcl, calm_pebble: Pebble) -> None:
+    """Whichever brought them up to date."""
+    key, directory = new_key(), calm_pebble.directory
+    options = {"directory": directory, "account_key": key, "store": "", "port": calm_pebble.http_port}
+    tcl.acme("obtain_certificate", ["contact.example"], email="a@example.com", **options)
+    tcl.acme("update_account", directory, key, "b@example.com")
+    tcl.acme("obtain_certificate", ["contact.example"], email="a@example.com", **options)
+    assert tcl.dict("get_account", directory, key)["contact"] == "mailto:a@example.com"
+
+
 @pytest.mark.parametrize("kind", KEYS)
 def test_accounts_have_keys_of_every_type(tcl: Tcl, calm_pebble: Pebble, kind: str) -> None:
     """The algorithm follows from the key (RFC 8555 section 6.2)."""

@@ -124,7 +124,9 @@ def get_account(client: Client, scope: Scope) -> Account:
 def update_account(client: Client, scope: Scope, contact: Sequence[str]) -> Account:
     """Replaces the contacts (section 7.3.2)."""
     url = client.account_url(scope)
-    return _read_account(client.post(scope, url, {"contact": list(contact)}), url)
+    account = _read_account(client.post(scope, url, {"contact": list(contact)}), url)
+    client.know_contact(tuple(contact))
+    return account
 
 
 def deactivate_account(client: Client, scope: Scope) -> Account:

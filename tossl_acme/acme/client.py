@@ -55,6 +55,10 @@ class Client:
         self._contact = contact
         return self._account_url
 
+    def know_contact(self, contact: tuple[str, ...]) -> None:
+        """Keeps the contacts that the account has from now on."""
+        self._contact = contact
+
     def forget_account(self) -> None:
         """After the account was deactivated, its key changed, or the CA does not know it any more."""
         self._account_url = ""
