@@ -2,7 +2,8 @@
 
 A worker never touches Tcl. It puts an event into a queue and a byte into a pipe whose other end is a Tcl channel; the
 event loop takes one event per byte. The pipe is there only while jobs are, so that the event loop of a script without
-jobs is what it was.
+jobs is what it was. A script that closes all channels closes the pipe with them: the next start of a job, or question
+after one, makes another.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ PARALLEL = 8
 KEPT = 1000
 #: How long the end of the process waits for cancelled jobs to clean up, in seconds.
 FAREWELL = 1.0
+#: How often a wait for a job looks whether the pipe is still there, in seconds.
+LOOK = 1.0
 
 
 class Job:
@@ -84,9 +87,7 @@ class Jobs:
 
     def start(self, call: WaitingCall, steps: Words, done: Words) -> str:
         """Queues a call; returns the token of its job."""
-        if self._bell is None:
-            self._bell = os.dup(int(self._interpreter.host.call("::tossl::Listen")))
-            self._interpreter.host.call("::tossl::Listening")
+        self._listen()
         self._count += 1
         job = Job(f"::tossl::job{self._count}", call, steps, done)
         with self._lock:
@@ -101,6 +102,8 @@ class Jobs:
         job = self._jobs.get(token)
         if job is None:
             raise ArgumentError("job", "unknown job")
+        if not job.is_finished:
+            self._listen()
         return job
 
     def tokens(self) -> list[str]:
@@ -134,7 +137,9 @@ class Jobs:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise WaitTimeout("job", f"timed out after {limit:g} s waiting for the job")
-            self._interpreter.host.call("::tossl::Await", "" if left is None else str(int(left * 1000) + 1))
+            self._listen()
+            pause = LOOK if left is None else min(left, LOOK)
+            self._interpreter.host.call("::tossl::Await", str(int(pause * 1000) + 1))
         return job
 
     def set_parallel(self, parallel: int) -> None:
@@ -151,6 +156,20 @@ class Jobs:
         if event is not None:
             event()
         return ""
+
+    def _listen(self) -> None:
+        """Makes the pipe, unless it is there. What rang in one that the script closed rings again."""
+        host = self._interpreter.host
+        if self._bell is not None and int(host.call("::tossl::IsListening")):
+            return
+        bell = os.dup(int(host.call("::tossl::Listen")))
+        host.call("::tossl::Listening")
+        with self._lock:
+            if self._bell is not None:
+                os.close(self._bell)
+            self._bell = bell
+            if self._events:
+                self._write()
 
     # ---- in the worker threads ----
 
@@ -203,7 +222,7 @@ class Jobs:
 
     def _write(self) -> None:
         assert self._bell is not None
-        with suppress(BrokenPipeError):  # the script closed a channel that is not its own
+        with suppress(BrokenPipeError):  # the script closed the other end: _listen() makes a new pipe
             os.write(self._bell, b"!")
 
     # ---- the end ----

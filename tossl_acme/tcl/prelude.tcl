@@ -62,21 +62,25 @@ proc ::tossl::Ring {in} {
     }
 }
 
+# Whether the pipe is there. Where the script closed it, another channel may have its name by now.
+proc ::tossl::IsListening {} {
+    variable pipe
+    set in [lindex $pipe 0]
+    return [expr {![catch {fileevent $in readable} script] && $script eq [list ::tossl::Ring $in]}]
+}
+
 proc ::tossl::Unlisten {} {
     variable pipe
-    catch {close [lindex $pipe 0]}
+    if {[IsListening]} {
+        close [lindex $pipe 0]
+    }
 }
 
 # Runs the event loop until some job is finished, or for so long.
 proc ::tossl::Await {milliseconds} {
-    variable finished
-    if {$milliseconds eq ""} {
-        vwait ::tossl::finished
-    } else {
-        set timer [after $milliseconds {set ::tossl::finished {}}]
-        vwait ::tossl::finished
-        after cancel $timer
-    }
+    set timer [after $milliseconds {set ::tossl::finished {}}]
+    vwait ::tossl::finished
+    after cancel $timer
 }
 
 # Python reads the environment once, when it starts; what the script says later is told.
