@@ -225,7 +225,9 @@ def test_a_directory_names_what_it_needs(missing: str) -> None:
         read_directory(reply({name: url for name, url in DIRECTORY.items() if name != missing}))
 
 
-@pytest.mark.parametrize("url", ["http://ca.example/x", "", 7, None, "https://", "//ca.example/x", "https://a b/"])
+@pytest.mark.parametrize(
+    "url", ["http://ca.example/x", "", 7, None, "https://", "//ca.example/x", "https://a b/", "https://user:word@x/"]
+)
 def test_a_url_from_the_ca_must_be_https(url: object) -> None:
     """RFC 8555 section 6.1."""
     with pytest.raises(HttpError, match="no https URL as its order URL"):

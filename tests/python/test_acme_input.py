@@ -34,6 +34,7 @@ BAD_KEYS = {
     "type": private_pem(dsa.generate_private_key(2048)),
     "curve": private_pem(ec.generate_private_key(ec.SECP256K1())),
 }
+WITH_A_USER = ["https://operator:Ob5tr1ct@ca.example/1", "https://Ob5tr1ct@ca.example", "http://a:Ob5tr1ct@ca.example"]
 BAD_DIRECTORIES = ["", "nobody", "http://ca.example/directory", "https://", "https:///dir", "https://a b/", "ftp://x/"]
 BAD_URLS = ["", "x", "/order/1", "http://ca.example/order/1", "https://", "https://ca.example/a b"]
 
@@ -117,11 +118,20 @@ def test_an_unknown_option_is_named(tcl: Tcl, proxy: FaultProxy, command: str) -
 
 
 @pytest.mark.parametrize("command", commands_with("directory_url"))
-@pytest.mark.parametrize("directory", BAD_DIRECTORIES)
+@pytest.mark.parametrize("directory", BAD_DIRECTORIES + WITH_A_USER)
 def test_what_is_no_directory_is_refused(tcl: Tcl, proxy: FaultProxy, command: str, directory: str) -> None:
     """Neither an https URL nor a CA's short name."""
     failure = refused(tcl, proxy, command, directory_url=directory)
     assert failure.code == ("TOSSL", "VALUE", "directory_url")
+    assert "Ob5tr1ct" not in repr(failure)
+
+
+def test_a_directory_that_has_no_key_is_shown_without_its_query(tcl: Tcl) -> None:
+    """Which may be secret."""
+    failure = tcl.failure("get_account_key", "https://ca.example/directory?key=Ob5tr1ct")
+    assert failure.code == ("TOSSL", "VALUE", "store")
+    assert failure.message == "no account key is kept for https://ca.example/directory"
+    assert "Ob5tr1ct" not in repr(failure)
 
 
 @pytest.mark.parametrize("kind", BAD_KEYS)
@@ -134,7 +144,7 @@ def test_what_is_no_account_key_is_refused(tcl: Tcl, proxy: FaultProxy, command:
 
 
 @pytest.mark.parametrize("argument", ["order_url", "authorization_url", "challenge_url", "certificate_url"])
-@pytest.mark.parametrize("url", BAD_URLS)
+@pytest.mark.parametrize("url", BAD_URLS + WITH_A_USER)
 def test_what_is_no_url_of_an_object_is_refused(tcl: Tcl, proxy: FaultProxy, argument: str, url: str) -> None:
     """In every command that takes one."""
     commands = commands_with(argument)
@@ -143,6 +153,7 @@ def test_what_is_no_url_of_an_object_is_refused(tcl: Tcl, proxy: FaultProxy, arg
         options: dict[str, object] = {"key": new_key()} if command == "finalize_order" else {}
         failure = refused(tcl, proxy, command, options, **{argument: url})
         assert failure.code == ("TOSSL", "VALUE", argument)
+        assert "Ob5tr1ct" not in repr(failure)
 
 
 @pytest.mark.parametrize("names", [[], [""], ["a b"], ["*"], ["a.*.b"], ["a" * 64 + ".b"], ["ok.example", "a..b"]])

@@ -94,12 +94,14 @@ def needs_binding(url: str) -> bool:
 
 
 def check_url(url: str, argument: str) -> str:
-    """An https URL with a host, as given. Raises ArgumentError for `argument`."""
+    """An https URL with a host and without a user, as given. Raises ArgumentError for `argument`."""
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         raise ArgumentError(argument, f"{argument} is not a URL") from None
+    if "@" in parts.netloc:
+        raise ArgumentError(argument, f"{argument} must not hold a user or a password")
     if parts.scheme != "https":
         given = shown_url(url) if parts.netloc else shown(url)
         raise ArgumentError(argument, f"{argument} must be an https URL: {given}")

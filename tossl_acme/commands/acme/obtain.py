@@ -174,7 +174,9 @@ def get_account_key(directory_url: str, *, store: str | None = None) -> str:
     folder = _store(store)
     key = folder.account_key(url) if folder else ""
     if not key:
-        raise ArgumentError("store", f"no account key is kept for {url}")
+        from ...wire import shown_url
+
+        raise ArgumentError("store", f"no account key is kept for {shown_url(url)}")
     return key
 
 
