@@ -164,17 +164,69 @@ def test_what_goes_wrong_once_is_asked_again(
     assert len(calm_proxy.seen(path)) == 2
 
 
-@pytest.mark.parametrize("path", ["challenge", "finalize", "order", "certificate"])
+@pytest.mark.parametrize("path", ["finalize", "order", "certificate"])
 def test_an_issuance_outlives_a_lost_answer(
     tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, path: str
 ) -> None:
     """Also where the second request finds done what the first one asked for."""
-    if path == "challenge":
-        # Answering a challenge twice can lock this CA up for good, so here the request is lost, not the answer.
-        calm_proxy.fault(actions.reset(), path=path)
-    else:
-        calm_proxy.fault(actions.deliver_then_reset(), path=path)
+    calm_proxy.fault(actions.deliver_then_reset(), path=path)
     assert obtain(tcl, calm_proxy, calm_pebble, "lost.example", new_key())["domains"] == "lost.example"
+
+
+def answers(proxy: FaultProxy) -> list[object]:
+    """The payloads that challenges were sent; "" is a look."""
+    bodies = [json.loads(seen.body)["payload"] for seen in proxy.seen("challenge")]
+    return [json.loads(b64url_bytes(body)) if body else "" for body in bodies]
+
+
+@pytest.mark.parametrize("loss", [actions.reset(), actions.drop()], ids=["reset", "drop"])
+def test_a_challenge_is_not_answered_twice(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, loss: actions.Action
+) -> None:
+    """RFC 8555 section 7.5.1; the CA is asked what became of an answer whose reply was lost."""
+
+    def deliver_then_lose(exchange: actions.Exchange) -> None:
+        exchange.deliver()
+        exchange.ended().wait(0.5)  # Pebble shows a challenge as pending until it is validated
+        loss(exchange)
+
+    calm_proxy.fault(deliver_then_lose, path="challenge")
+    obtain(tcl, calm_proxy, calm_pebble, "answered.example", new_key())
+    assert answers(calm_proxy) == [{}, ""]
+
+
+@pytest.mark.parametrize("fault", [actions.reset(), actions.html(503)], ids=["reset", "503"])
+def test_an_answer_that_did_not_arrive_is_given_again(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, fault: actions.Action
+) -> None:
+    """After a look that found the challenge pending."""
+    calm_proxy.fault(fault, path="challenge")
+    obtain(tcl, calm_proxy, calm_pebble, "unanswered.example", new_key())
+    assert answers(calm_proxy) == [{}, "", {}]
+
+
+def test_an_answer_is_given_again_where_the_ca_shows_no_challenge(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble
+) -> None:
+    """The look may be refused."""
+    calm_proxy.fault(actions.reset(), path="challenge")
+    calm_proxy.fault(actions.problem(405, "malformed", "no such method"), path="challenge", nth=1)
+    obtain(tcl, calm_proxy, calm_pebble, "unseen.example", new_key())
+    assert answers(calm_proxy) == [{}, "", {}]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, "malformed"), (403, "unauthorized"), (429, "rateLimited"), (404, "malformed")]
+)
+def test_an_answer_that_is_refused_is_the_cas_own_error(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, status: int, kind: str
+) -> None:
+    """Where nobody has answered the challenge."""
+    calm_proxy.fault(actions.problem(status, kind, "not so"), path="challenge")
+    options = {"directory": calm_proxy.directory, "account_key": new_key(), "port": calm_pebble.http_port}
+    failure = tcl.failure("obtain_certificate", ["refused.example"], **options, store="")
+    assert failure.code == ("TOSSL", "ACME", kind, str(status))
+    assert answers(calm_proxy) == [{}]
 
 
 def test_a_lasting_5xx_is_the_cas_own_error(tcl: Tcl, calm_proxy: FaultProxy) -> None:

@@ -176,6 +176,17 @@ def test_a_lost_answer_is_survived(world: World, fault: str, step: str) -> None:
     assert world.obtained(port=0)["domains"] == "example.com"
 
 
+def test_a_challenge_that_another_has_answered_needs_no_answer(world: World) -> None:
+    """The CA refuses it then; the authorization tells that all is well."""
+
+    def refuse(exchange: Exchange) -> None:
+        exchange.deliver()
+        actions.problem(400, "malformed", "Cannot update challenge with status valid")(exchange)
+
+    world.proxy.fault(refuse, path="/challenge/")
+    assert world.obtained()["domains"] == "example.com"
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_connection_that_always_breaks_is_told(world: World, step: str) -> None:
     """After a few attempts."""

@@ -76,11 +76,22 @@ def deactivate_authorization(client: Client, scope: Scope, url: str) -> Authoriz
 
 
 def answer_challenge(client: Client, scope: Scope, url: str) -> Challenge:
-    """Tells the CA that the challenge may be validated (section 7.5.1)."""
-    reply = client.post(scope, url, {}, accept=(200, 202))
+    """Tells the CA that the challenge may be validated (section 7.5.1): once, even where the CA's reply is lost."""
+    reply = client.post(scope, url, {}, accept=(200, 202), look=lambda: _answered(client, scope, url))
     challenge = read_challenge(reply.json_object(), reply.url)
     scope.tell("answered", type=challenge.type, url=challenge.url)
     return challenge
+
+
+def _answered(client: Client, scope: Scope, url: str) -> Reply | None:
+    """The challenge, if it is known to have been answered: CAs refuse a second answer, or never get over it."""
+    try:
+        reply = client.post_as_get(scope, url)
+    except AcmeError as error:
+        if error.status >= 500:
+            raise
+        return None
+    return None if read_challenge(reply.json_object(), reply.url).status == "pending" else reply
 
 
 def wait_authorization(client: Client, scope: Scope, url: str, known: Authorization | None = None) -> Authorization:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
@@ -82,11 +83,13 @@ class Client:
         accept: tuple[int, ...] = (200,),
         signer: AccountKey | None = None,
         media_type: str = "",
+        look: Callable[[], Reply | None] | None = None,
     ) -> Reply:
         """A signed POST, sent again where that helps; payload None is POST-as-GET (section 6.3).
 
         A status that is not in `accept` is raised as the CA's own error. `signer` signs with its jwk in place of the
-        account's kid: the account key itself for newAccount, a certificate's key for revokeCert.
+        account's kid: the account key itself for newAccount, a certificate's key for revokeCert. `look` is for what
+        must not be done twice: it is called before each further attempt, and what it finds is the answer.
         """
         request = _Request(url, payload, signer, media_type)
         patience = Patience(scope)
@@ -99,14 +102,18 @@ class Client:
             except HttpError as error:
                 if not patience.pause(error):
                     raise
-                continue
-            if reply.status in accept:
-                return reply
-            refused = self._refusal(reply)
-            if isinstance(refused, AcmeError) and refused.kind == "badNonce" and nonce_retries:
-                nonce_retries -= 1
-            elif not patience.pause(reply):
-                raise refused
+            else:
+                if reply.status in accept:
+                    return reply
+                refused = self._refusal(reply)
+                if isinstance(refused, AcmeError) and refused.kind == "badNonce" and nonce_retries:
+                    nonce_retries -= 1
+                    continue
+                if not patience.pause(reply):
+                    raise refused
+            done = look() if look else None
+            if done is not None:
+                return done
 
     def post_as_get(self, scope: Scope, url: str, media_type: str = "") -> Reply:
         """RFC 8555 section 6.3."""

@@ -71,13 +71,33 @@ def prove(client: Client, scope: Scope, order: Order, choice: Choice, names: Ite
         for task in tasks:
             task.solver.wait(scope, task.proof)
         for task in tasks:
-            # One that is being validated already was answered before: a second answer would disturb that.
-            if task.challenge.status != "processing":
-                answer_challenge(client, scope, task.challenge.url)
+            _answer(client, scope, task)
         for task in tasks:
             wait_authorization(client, scope, task.authorization.url, task.authorization)
     finally:
         _clean_up(scope.for_cleanup(), presented)
+
+
+#: Refusals of an answer that are not about the challenge.
+_NOT_OF_A_CHALLENGE = ("rateLimited", "unauthorized", "accountDoesNotExist")
+
+
+def _answer(client: Client, scope: Scope, task: _Task) -> None:
+    """Answers the challenge, unless it was answered before; a second answer would disturb its validation.
+
+    It may also be answered by somebody else who uses the account, just before: then the CA refuses it here.
+    """
+    if task.challenge.status == "processing":
+        return
+    try:
+        answer_challenge(client, scope, task.challenge.url)
+    except AcmeError as refused:
+        if not 400 <= refused.status < 500 or refused.kind in _NOT_OF_A_CHALLENGE:
+            raise
+        now = get_authorization(client, scope, task.authorization.url)
+        challenge = now.challenge(task.challenge.type)
+        if now.status != "valid" and (challenge is None or challenge.status not in ("processing", "valid")):
+            raise
 
 
 def _check_ordered(authorizations: Iterable[Authorization], names: Iterable[Name]) -> None:
