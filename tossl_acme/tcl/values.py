@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, HttpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,12 +24,19 @@ _TEN_YEARS = 10 * 365 * 86400.0
 
 def to_tcl(value: object) -> TclValue:
     """A result as Tcl has it: a dict is a flat list, True is 1, None is empty, bytes are Latin-1 characters."""
+    try:
+        return _converted(value)
+    except RecursionError:  # only what a server sent is as deep as that
+        raise HttpError("malformed", "the answer is nested too deeply") from None
+
+
+def _converted(value: object) -> TclValue:
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
-        return tuple(to_tcl(item) for pair in value.items() for item in pair)
+        return tuple(_converted(item) for pair in value.items() for item in pair)
     if isinstance(value, (list, tuple)):
-        return tuple([to_tcl(item) for item in value])
+        return tuple([_converted(item) for item in value])
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -173,7 +173,10 @@ def _raised(name: str, message: str, errorcode: tuple[str, ...], *more: TclValue
 
 
 def _refused(name: str, error: TosslError) -> TclValue:
-    details = to_tcl({**error.details, "message": error.message})
+    try:
+        details = to_tcl({**error.details, "message": error.message})
+    except TosslError:  # a problem document nested too deeply
+        details = to_tcl({"message": error.message})
     return _raised(name, error.message, error.errorcode, "-tossl", details)
 
 

@@ -75,6 +75,14 @@ def nested() -> dict[str, object]:
     }
 
 
+def deep(levels: int, *, scope: Scope = Scope(5)) -> dict[str, object]:
+    """An object in an object, and so on."""
+    value: dict[str, object] = {}
+    for _ in range(levels):
+        value = {"in": [value]}
+    return value
+
+
 def fail(kind: str, *, secret: str = "") -> str:
     """Fails."""
     if kind == "argument":
@@ -82,6 +90,8 @@ def fail(kind: str, *, secret: str = "") -> str:
     if kind == "acme":
         details = {"type": "urn:ietf:params:acme:error:rateLimited", "status": 429, "retry_after": 3600}
         raise AcmeError("too many", "rateLimited", 429, details)
+    if kind == "deep":
+        raise AcmeError("too deep", "malformed", 400, {"problem": deep(2000)})
     raise KeyError(secret)
 
 
@@ -207,6 +217,6 @@ def late(seconds: float, *, scope: Scope = Scope(5)) -> None:
 
 
 COMMANDS = (
-    echo, points, text, size, types, domains, nested, fail, quiet, list_, thread, modules, environment, tcl, wait, late,
-    kinds, define, undefine, refusals, keep, stale,
+    echo, points, text, size, types, domains, nested, deep, fail, quiet, list_, thread, modules, environment, tcl, wait,
+    late, kinds, define, undefine, refusals, keep, stale,
 )  # fmt: skip
