@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.servers.scripted_ca import Refused, Script, ScriptedCa
 from tests.tclhost import Tcl, new_key
 from tossl_acme.acme.encoding import b64url_bytes
 from tossl_acme.acme.jws import AccountKey
+from tossl_acme.certificates.store import Store
+from tossl_acme.scope import Scope
 
 KEYS = {"p256": ("ec", 256), "p384": ("ec", 384), "p521": ("ec", 521), "rsa": ("rsa", 2048)}
 
@@ -99,6 +102,33 @@ def test_an_account_gets_another_key(tcl: Tcl, calm_pebble: Pebble, old: str, ne
     assert (changed["url"], changed["contact"]) == (account["url"], "mailto:a@example.com")
     assert tcl.acme("create_order", calm_pebble.directory, second, ["rolled.example"]) == "Order created successfully"
     assert tcl.failure("get_account", calm_pebble.directory, first).code[2] == "accountDoesNotExist"
+
+
+def test_a_key_in_the_store_is_changed_with_the_accounts(tcl: Tcl, calm_pebble: Pebble, tmp_path: Path) -> None:
+    """The next certificate is for the same account."""
+    directory, folder, key = calm_pebble.directory, tmp_path / "store", new_key()
+    options = {"directory": directory, "store": folder, "port": calm_pebble.http_port}
+    tcl.acme("obtain_certificate", ["stored.example"], **options)
+    first = tcl.acme("get_account_key", directory, store=folder)
+    account = tcl.dict("get_account", directory, first)
+    tcl.acme("change_account_key", directory, first, key, store=folder)
+    assert tcl.acme("get_account_key", directory, store=folder) == key
+    assert tcl.dict("obtain_certificate", ["stored.example"], **options)["domains"] == "stored.example"
+    assert tcl.dict("get_account", directory, key)["url"] == account["url"]
+    tcl.acme("change_account_key", directory, key, new_key())
+    assert [path.read_text() for path in folder.rglob("accounts/*/*.pem")] == [key]
+
+
+def test_a_key_that_the_ca_may_have_taken_is_kept(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path) -> None:
+    """Beside the one in the store, which stays."""
+    first, successors = new_key(), [new_key(), new_key()]
+    Store(tmp_path).keep_account_key(Scope(5).begin(), scripted_ca.directory, first)
+    tcl.acme("create_account", scripted_ca.directory, first, "")
+    for key in successors:
+        scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").reply)
+        tcl.failure("change_account_key", scripted_ca.directory, first, key, store=tmp_path)
+    assert tcl.acme("get_account_key", scripted_ca.directory, store=tmp_path) == first
+    assert sorted(path.read_text() for path in tmp_path.rglob("*.pem")) == sorted([first, *successors])
 
 
 def test_the_inner_request_of_a_key_change_is_the_new_keys(tcl: Tcl, scripted_ca: ScriptedCa) -> None:

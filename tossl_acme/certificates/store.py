@@ -1,6 +1,6 @@
 """The folder that holds accounts and certificates. Files are written whole; keys are 0600, folders 0700.
 
-    accounts/<CA>/key.pem
+    accounts/<CA>/key.pem, and next.pem while the CA is asked to take that in its place
     certificates/<NAME>/cert.pem, chain.pem, fullchain.pem, privkey.pem, certificate.json
     certificates/<NAME>/pending/    what is being obtained: first the key, at the end the whole set
 
@@ -65,6 +65,25 @@ class Store:
         with _locked(folder.path, scope):
             folder.recover()
             yield folder
+
+    @contextlib.contextmanager
+    def changing_account_key(self, scope: Scope, directory_url: str, pem: str) -> Iterator[None]:
+        """Puts another key in the place of the one kept, when the block ends well; from its beginning both are on disk.
+
+        An error in it leaves next.pem, for the CA may have taken that key; the next change puts it aside.
+        """
+        folder = self._account(directory_url)
+        path = folder / "next.pem"
+        with _locked(folder, scope):
+            known = _read(path)
+            if known and known != pem:
+                with _refusals(path):
+                    path.replace(path.with_name(f"next-{time.time_ns()}.pem"))
+            write_whole(path, pem)
+            yield
+            with _refusals(path):
+                path.replace(folder / "key.pem")
+                _sync(folder)
 
     def _account(self, directory_url: str) -> Path:
         """A folder of its own for each URL, with as much of it in its name as a person needs."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ...errors import ArgumentError
 from ...scope import Scope
-from .shared import binding_for, client_for, leading
+from .shared import binding_for, client_for, leading, store_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from ...acme.client import Client
 
 
@@ -100,20 +102,26 @@ def change_account_key(
     account_key: str,
     new_key: str,
     *,
+    store: str | None = None,
     ca_bundle: str = "",
     proxy: str = "",
     scope: Scope = Scope(60),
 ) -> dict[str, object]:
     """Gives the account another key, of any type; the old one is of no use from then on.
 
-    RFC 8555 section 7.3.5.
+    Where the store keeps the old key for this CA, it keeps the new one from then on: that is there as next.pem before
+    the CA is asked, and takes the place of key.pem when the CA has taken it. After a failure next.pem stays. RFC 8555
+    section 7.3.5.
 
-    new_key  the new private key, PEM text: not the account's own, and not that of another account
+    new_key        the new private key, PEM text: not the account's own, and not that of another account
+    -store folder  the store of obtain_certificate; without it TOSSL_HOME of the environment, else tossl in the XDG data
+                   home; empty leaves it alone
 
     Returns the account as the new key sees it, as get_account does.
 
     Errors: what the CA says is led by "Account key change failed: ".
     TOSSL VALUE new_key  it is the key that the account has already, or known to have another
+    TOSSL VALUE store    not a folder that can be written to
     """
     from ...acme import account
 
@@ -124,7 +132,8 @@ def change_account_key(
     if successor.knows_account:
         raise ArgumentError("new_key", "new_key has an account of its own (RFC 8555 section 11.1)")
     with leading("Account key change failed"):
-        account.change_key(client, scope, successor.key)
+        with _kept(scope, store, client, new_key):
+            account.change_key(client, scope, successor.key)
         return _fresh_account(successor, scope)
 
 
@@ -174,6 +183,19 @@ def list_orders(
     if limit < 1:
         raise ArgumentError("limit", "limit must be at least 1")
     return account.list_orders(client_for(directory_url, account_key, ca_bundle, proxy), scope, limit)
+
+
+def _kept(scope: Scope, store: str | None, client: Client, new_key: str) -> AbstractContextManager[None]:
+    """Has the store keep new_key when the block ends well, if it is the client's key that it keeps."""
+    from contextlib import nullcontext
+
+    from ..session import SESSION
+
+    folder = store_in(store)
+    kept = folder.account_key(client.server.url) if folder else ""
+    if folder is None or not kept or SESSION.account_key(kept).thumbprint != client.key.thumbprint:
+        return nullcontext()
+    return folder.changing_account_key(scope, client.server.url, new_key)
 
 
 def _fresh_account(client: Client, scope: Scope) -> dict[str, object]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from ...errors import ArgumentError
 from ...scope import Scope
-from .shared import client_for, leading, order_terms, required
+from .shared import client_for, leading, order_terms, required, store_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.account import ExternalBinding
     from ...acme.identifiers import Identifier
-    from ...certificates.store import Store
     from ...pki.csr import Csr
     from ...pki.keys import PrivateKey
 
@@ -107,7 +106,7 @@ def obtain_certificate(
     means = Means(webroot, port, tls_port, provider, api_key, zone_id, endpoint, resolvers, propagation_timeout,
                   ca_bundle, proxy)  # fmt: skip
     choice = choose(challenge, identifiers, means)
-    folder = _store(store)
+    folder = store_in(store)
     plan = Plan(
         identifiers,
         contact_urls(email),
@@ -171,20 +170,10 @@ def get_account_key(directory_url: str, *, store: str | None = None) -> str:
     from ...acme import directory
 
     url = directory.directory_url(directory_url)
-    folder = _store(store)
+    folder = store_in(store)
     key = folder.account_key(url) if folder else ""
     if not key:
         from ...wire import shown_url
 
         raise ArgumentError("store", f"no account key is kept for {shown_url(url)}")
     return key
-
-
-def _store(folder: str | None) -> Store | None:
-    from pathlib import Path
-
-    from ...certificates.store import Store, default_folder
-
-    if folder == "":
-        return None
-    return Store(default_folder() if folder is None else Path(folder).expanduser())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ...acme.client import Client
     from ...acme.identifiers import Identifier
     from ...acme.order import OrderTerms
+    from ...certificates.store import Store
     from ...challenges.solver import Proof
     from ...dns.provider import Provider
 
@@ -114,3 +115,14 @@ def required(argument: str, value: str, hint: str) -> str:
     if not value:
         raise ArgumentError(argument, f"-{argument} is required: {hint}")
     return value
+
+
+def store_in(folder: str | None) -> Store | None:
+    """The store that -store says: the default one for None, none for an empty folder."""
+    from pathlib import Path
+
+    from ...certificates.store import Store, default_folder
+
+    if folder == "":
+        return None
+    return Store(default_folder() if folder is None else Path(folder).expanduser())
