@@ -1,7 +1,7 @@
 """One HTTP exchange, bounded in every direction: time, size, redirects. The only user of `requests`.
 
-Every socket read obeys the Scope of its caller, so a peer that drips bytes or falls silent cannot hold a call beyond
-its deadline, and a cancelled job lets go within a quarter of a second.
+Connecting and every socket read obey the Scope of their caller, so a peer that drips bytes or falls silent cannot hold
+a call beyond its deadline, and a cancelled job lets go within a quarter of a second.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from . import __version__
+from .connecting import connected
 from .errors import ArgumentError, Cancelled, HttpError, WaitTimeout, shown
 from .scope import NOTICE, Scope
 
 USER_AGENT = f"tossl/{__version__}"
 #: No answer of a CA or of a DNS provider comes near this size.
 MOST_BYTES = 1 << 20
-#: Seconds that one attempt to connect may take.
+#: Seconds that one attempt to connect may take, from the name's addresses to the last of them.
 CONNECT_SECONDS = 15.0
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -271,8 +272,29 @@ class _ClosingReader(io.BufferedReader):
         self._original.close()
 
 
+def _connected(connection: HTTPConnection) -> socket.socket:
+    """What urllib3's own _new_conn() returns and raises, in the scope of the exchange."""
+    scope = _reading_for.get()
+    host = connection._dns_host.strip("[]")
+    left = max(0.001, min(CONNECT_SECONDS, scope.remaining()))
+    try:
+        host.encode("idna")
+        sock = connected(scope, host, connection.port, left, connection.socket_options or ())
+    except UnicodeError:
+        raise urllib3.exceptions.LocationParseError(f"'{host}', label empty or too long") from None
+    except TimeoutError as error:
+        raise urllib3.exceptions.ConnectTimeoutError(connection, f"Connection to {host} timed out") from error
+    except OSError as error:  # a gaierror as well: it is the cause that tells
+        raise urllib3.exceptions.NewConnectionError(connection, f"No connection to {host}: {error}") from error
+    sock.settimeout(max(0.001, min(CONNECT_SECONDS, scope.remaining())))
+    return sock
+
+
 class _Connection(HTTPConnection):
     response_class = _ScopedResponse
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self)
 
 
 class _TlsConnection(HTTPSConnection):
@@ -292,7 +314,7 @@ class _TlsConnection(HTTPSConnection):
                 self._handshake.close()
 
     def _new_conn(self) -> socket.socket:
-        sock = super()._new_conn()
+        sock = _connected(self)
         self._handshake = sock.dup()  # the socket object that does the handshake is not ours to see
         _reading_for.get().check("answer")
         return sock

@@ -1,0 +1,222 @@
+"""Connecting: one deadline for the name and all of its addresses, and a cancel that is heard at every moment of it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.servers.process import free_port
+from tests.servers.web import LookAlike, Reply, Request
+from tossl_acme import connecting, wire
+from tossl_acme.errors import Cancelled, HttpError, TosslError, WaitTimeout
+from tossl_acme.scope import Scope
+from tossl_acme.wire import Route, Web
+
+NAME = "ca.example"
+#: More seconds than what is waited for may take, and fewer than it took when one address after another had its time.
+PATIENCE = 10
+Names = Callable[..., None]
+
+
+class Greeter(LookAlike):
+    """Says hello."""
+
+    def answer(self, request: Request) -> Reply:
+        return Reply(200, b"hello")
+
+
+@pytest.fixture
+def greeter(certificates: Any) -> Iterator[Greeter]:
+    with Greeter(certificates) as server:
+        yield server
+
+
+@pytest.fixture
+def full() -> Iterator[int]:
+    """The port of a server whose queue is full: the kernel neither takes nor refuses a connection."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    queue = [socket.socket() for _ in range(3)]
+    for waiting in queue:
+        waiting.setblocking(False)
+        assert waiting.connect_ex(listener.getsockname()) in (0, errno.EINPROGRESS)
+    yield int(listener.getsockname()[1])
+    for used in (*queue, listener):
+        used.close()
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """Has NAME resolve to these ports of loopback, whatever port is asked for."""
+    real = socket.getaddrinfo
+
+    def resolve_to(*ports: int) -> None:
+        def resolve(host: str, *rest: Any, **options: Any) -> list[Any]:
+            if host != NAME:
+                return real(host, *rest, **options)
+            kind = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+            return [(*kind, ("127.0.0.1", port)) for port in ports]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    return resolve_to
+
+
+@pytest.fixture
+def mute_dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Is set once a name is asked for; no answer comes."""
+    asked, ended = threading.Event(), threading.Event()
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        asked.set()
+        ended.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    yield asked
+    ended.set()
+
+
+def cancelled(scope: Scope, url: str, route: Route, begun: threading.Event) -> object:
+    """What an exchange ends with that is cancelled once `begun` is set."""
+
+    def cancel() -> None:
+        assert begun.wait(PATIENCE)
+        scope.cancel()
+
+    return outcome(scope, url, route, cancel)
+
+
+def outcome(scope: Scope, url: str, route: Route | None = None, after: Callable[[], None] | None = None) -> object:
+    """What an exchange, begun in a thread before `after`, returns or raises; None when it goes on and on."""
+    results: list[object] = []
+
+    def exchange() -> None:
+        try:
+            results.append(Web(route).exchange(scope, "GET", url).body)
+        except TosslError as error:
+            results.append(error)
+
+    thread = threading.Thread(target=exchange, daemon=True)
+    thread.start()
+    if after:
+        after()
+    thread.join(PATIENCE)
+    return results[0] if results else None
+
+
+URLS = [f"http://{NAME}/", f"https://{NAME}/"]
+ROUTES = [Route(), Route(proxy=f"http://{NAME}:8080")]
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+def test_all_addresses_share_the_time(names: Names, full: int, url: str, route: Route) -> None:
+    """Of the scope: forty addresses have a second together."""
+    names(*[full] * 40)
+    assert isinstance(outcome(Scope(1).begin(), url, route), WaitTimeout)
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+def test_all_addresses_share_the_time_to_connect(
+    names: Names, full: int, url: str, route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the scope has more of it."""
+    monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.5)
+    names(*[full] * 40)
+    error = outcome(Scope(60).begin(), url, route)
+    assert isinstance(error, HttpError)
+    assert error.kind == "connect"
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+def test_connecting_is_cancelled(
+    names: Names, full: int, url: str, route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the midst of it."""
+    names(full)
+    begun = threading.Event()
+    real = connecting._connected
+
+    def connect(*arguments: Any) -> socket.socket:
+        begun.set()
+        return real(*arguments)
+
+    monkeypatch.setattr(connecting, "_connected", connect)
+    assert isinstance(cancelled(Scope(60).begin(), url, route, begun), Cancelled)
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+def test_resolving_is_cancelled(mute_dns: threading.Event, url: str, route: Route) -> None:
+    """While a DNS server is silent."""
+    assert isinstance(cancelled(Scope(60).begin(), url, route, mute_dns), Cancelled)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+def test_resolving_ends_with_the_time_given(
+    mute_dns: threading.Event, route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scope's, or what connecting may take."""
+    assert isinstance(outcome(Scope(0.3).begin(), URLS[1], route), WaitTimeout)
+    monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.3)
+    error = outcome(Scope(60).begin(), URLS[1], route)
+    assert isinstance(error, HttpError)
+    assert error.kind == "connect"
+
+
+def test_the_addresses_are_tried_in_turn(
+    names: Names, greeter: Greeter, full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that refuses or is silent does not hide the next."""
+    monkeypatch.setattr(wire, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(connecting, "_LEAST_SHARE", 0.1)
+    port = int(greeter.origin.rpartition(":")[2])
+    names(free_port(), full, port)
+    assert outcome(Scope(60).begin(), URLS[0]) == b"hello"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+def test_a_name_without_an_address_is_the_dns_fault(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And an address where nobody is, that of the connection."""
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    error = outcome(Scope(60).begin(), URLS[1], route)
+    assert isinstance(error, HttpError)
+    assert (error.kind, "Name or service not known" in error.message) == ("dns", True)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+def test_an_address_where_nobody_is_refuses(names: Names, route: Route) -> None:
+    """The last refusal is told."""
+    names(free_port(), free_port())
+    error = outcome(Scope(60).begin(), URLS[1], route)
+    assert isinstance(error, HttpError)
+    assert (error.kind, "Connection refused" in error.message) == ("connect", True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_loopback_needs_no_thread(greeter: Greeter, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked for its address."""
+    url = greeter.origin.replace("127.0.0.1", host)
+    monkeypatch.setattr("tossl_acme.connecting.threading", None)
+    assert Web().exchange(Scope(60).begin(), "GET", url).body == b"hello"
+
+
+def test_an_address_of_the_other_family_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In brackets in a URL, without them on the way."""
+    monkeypatch.setattr("tossl_acme.connecting.threading", None)
+    with pytest.raises(HttpError) as failure:
+        Web().exchange(Scope(60).begin(), "GET", f"http://[::1]:{free_port()}/")
+    assert failure.value.kind == "connect"

@@ -1,0 +1,105 @@
+"""A TCP connection within one deadline, whatever its name resolves to, let go of within a quarter of a second."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from .scope import NOTICE, Scope
+
+#: Family, type, protocol, canonical name and address, as getaddrinfo() has them.
+_Found = tuple[Any, Any, int, str, Any]
+#: Seconds that an address has even where it is one of many.
+_LEAST_SHARE = 2.0
+
+
+def connected(
+    scope: Scope, host: str, port: int, seconds: float, options: Iterable[tuple[int, int, int | bytes]] = ()
+) -> socket.socket:
+    """A connection to the first address of the host that takes one; all of them together have `seconds`.
+
+    Raises socket.gaierror where there is no address, TimeoutError or another OSError for the last address that was
+    tried, and what the scope raises when it is over.
+    """
+    deadline = time.monotonic() + seconds
+    addresses = _addresses(scope, host, port, deadline)
+    failure: OSError = OSError("the name has no address")
+    for number, address in enumerate(addresses):
+        left = deadline - time.monotonic()
+        share = min(left, max(_LEAST_SHARE, left / (len(addresses) - number)))
+        try:
+            return _connected(scope, address, time.monotonic() + share, options)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _addresses(scope: Scope, host: str, port: int, deadline: float) -> list[_Found]:
+    if _is_known(host):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found: list[_Found] = []
+    failures: list[Exception] = []
+    done = threading.Event()
+
+    def resolve() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            failures.append(error)
+        finally:
+            done.set()
+
+    # Nothing stops getaddrinfo(): it is left to itself when nobody waits for it any more.
+    threading.Thread(target=resolve, name="tossl resolver", daemon=True).start()
+    while not done.wait(_slice(scope, deadline)):
+        pass
+    if failures:
+        raise failures[0]
+    return found
+
+
+def _is_known(host: str) -> bool:
+    """Whether no server is asked for this host's address."""
+    try:
+        return host == "localhost" or bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
+
+
+def _connected(
+    scope: Scope, address: _Found, deadline: float, options: Iterable[tuple[int, int, int | bytes]]
+) -> socket.socket:
+    sock = socket.socket(*address[:3])
+    try:
+        for option in options:
+            sock.setsockopt(*option)
+        sock.setblocking(False)
+        failed = sock.connect_ex(address[4])
+        if failed == errno.EINPROGRESS:
+            writable = select.poll()  # select() takes no descriptor beyond 1023
+            writable.register(sock, select.POLLOUT)
+            while not writable.poll(_slice(scope, deadline) * 1000):
+                pass
+            failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failed:
+            raise OSError(failed, os.strerror(failed))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _slice(scope: Scope, deadline: float) -> float:
+    """Seconds to wait before the scope is asked again; TimeoutError after the deadline."""
+    scope.check("answer")
+    left = min(deadline - time.monotonic(), scope.remaining())
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return max(0.001, min(NOTICE, left))
