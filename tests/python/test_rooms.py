@@ -15,7 +15,8 @@ BASE = {"errors", "scope", "wire", "__init__"}
 ALLOWED = {
     "errors": set(),
     "scope": {"errors"},
-    "wire": {"errors", "scope", "__init__"},
+    "connecting": {"scope"},
+    "wire": {"connecting", "errors", "scope", "__init__"},
     "fetch": {"errors", "scope", "wire"},
     "pki": BASE,
     "acme": BASE | {"pki"},
