@@ -19,7 +19,6 @@ from .pem import Block, PemError, read_blocks
 
 #: What an ACME account or certificate may have as its key.
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 #: What can be generated: DSA too, which no CA takes.
 AnyPrivateKey: TypeAlias = PrivateKey | dsa.DSAPrivateKey
 
