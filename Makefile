@@ -35,10 +35,10 @@ all: libtossl.so .venv/compiled
 # These two change only when the choice does.
 build/for-library build/for-python: build/chosen ;
 build/chosen: FORCE
-	@sh bridge/choose.sh
+	@sh build-aux/choose.sh
 
-libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) bridge/build.sh
-	sh bridge/build.sh $@
+libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) build-aux/build.sh
+	sh build-aux/build.sh $@
 
 .venv/pyvenv.cfg: build/for-python
 	"$(PYTHON)" -m venv --clear .venv
@@ -56,14 +56,14 @@ libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) bridge/build.sh
 	touch $@
 
 .venv/tests: .venv/built
-	sh bridge/need.sh test
+	sh build-aux/need.sh test
 	$(FETCH) -w build/wheels/tests '.[test]'
 	rm build/wheels/tests/tossl_acme-*
 	$(UNPACK) -f build/wheels -f build/wheels/tests -e '.[test]'
 	touch $@
 
 demo: all
-	sh bridge/need.sh demo
+	sh build-aux/need.sh demo
 	TOSSL_HOME=build/demo TCLLIBPATH="{$(CURDIR)}" $(SERVERS) --pebble -- "$(TCLSH)" examples/quickstart.tcl
 
 test: lint test-tcl test-python
@@ -71,7 +71,7 @@ test: lint test-tcl test-python
 lint: all .venv/tests
 	$(VENV) -m ruff check .
 	$(VENV) -m mypy
-	CFLAGS="$(CFLAGS) -Werror" sh bridge/build.sh build/strict.so
+	CFLAGS="$(CFLAGS) -Werror" sh build-aux/build.sh build/strict.so
 
 test-tcl: all .venv/tests
 	$(SERVERS) --pebble --cloudflare --httpreq --impersonate --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl
@@ -80,7 +80,7 @@ test-python: all .venv/tests
 	$(VENV) -m pytest -q
 
 check-memory: all .venv/tests
-	sh bridge/need.sh memory
+	sh build-aux/need.sh memory
 	sh tests/memory/check.sh
 
 test-debian13:
@@ -99,10 +99,10 @@ soak: all .venv/tests
 	$(VENV) -m tests.bench.soak
 
 install: all man
-	sh bridge/install.sh install
+	sh build-aux/install.sh install
 
 uninstall:
-	sh bridge/install.sh uninstall
+	sh build-aux/install.sh uninstall
 
 clean:
 	rm -rf .venv build libtossl.so .mypy_cache .ruff_cache .pytest_cache

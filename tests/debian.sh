@@ -10,7 +10,7 @@ release=$1 folder=$2 tclsh=$3
 stop() { echo "tossl: $*" >&2; exit 1; }
 
 [ "$(id -u)" = 0 ] || stop "a Debian $release of its own needs root (debootstrap, chroot)"
-sh bridge/need.sh debian
+sh build-aux/need.sh debian
 
 # The first source of Debian packages that is none of updates; else debootstrap's own default.
 mirror() {

@@ -23,7 +23,7 @@ def register(interp: Any, package: str = "tossl") -> None:
     `interp` is tkinter.Tcl(), Tk(), either's `.tk`, or what the bridge hands over for a tclsh. The package
     "tossl::acme" is ::tossl::acme alone (with the jobs that its commands start), beside another `tossl`.
     """
-    from .tcl.waist import attach
+    from .tcl.dispatcher import attach
 
     if not hasattr(interp, "TclError"):
         from .tcl.tkhost import TkHost

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tossl_acme import __version__
 
-from .page import DOCS, pages
+from .page import MADE, pages
 from .troff import man_page
 
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         if folder is None:
-            (DOCS / f"{name}.md").write_text(text, "utf-8")
+            (MADE / f"{name}.md").write_text(text, "utf-8")
         else:
             title = "tossl" if name == "tossl" else f"tossl_{name}"
             (folder / f"{title}.n").write_text(man_page(title, __version__, text), "utf-8")

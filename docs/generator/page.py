@@ -1,4 +1,4 @@
-"""One page for each namespace: docs/pages/<namespace>.md, its markers filled in from the commands."""
+"""One page for each namespace: docs/source/<namespace>.md, its markers filled in from the commands."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tossl_acme.commands import MODULES
+from tossl_acme.tcl.command import load_commands
 from tossl_acme.tcl.manual import Manual, Parameter, read
-from tossl_acme.tcl.table import load_commands
 
 DOCS = Path(__file__).parents[1]
-SOURCES = DOCS / "pages"
+SOURCES = DOCS / "source"
+#: Where the pages are put.
+MADE = DOCS / "commands"
 
 _MARKER = re.compile(r"<!-- (SYNOPSIS|COMMANDS|OPTIONS|ERRORS) -->\n")
-_MADE = "<!-- Made by `make docs` from docs/pages/{} and the docstrings of the commands: change those. -->\n"
+_MADE = "<!-- Made by `make docs` from docs/source/{} and the docstrings of the commands: change those. -->\n"
 #: In a docstring's prose: what is code already, an option, a name with an underscore, what would be markup.
 _PROSE = re.compile(
     r"(?P<code>`[^`]*`)|(?<![\w-])(?P<option>-[a-z][a-z_0-9]+)(?![\w-])"

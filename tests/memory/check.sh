@@ -11,7 +11,7 @@ build=build/memory
 mkdir -p "$build"
 
 bridge() {
-    CFLAGS="${CFLAGS:-} -Werror -O1 -g -fno-omit-frame-pointer $2" sh bridge/build.sh "$build/$1"
+    CFLAGS="${CFLAGS:-} -Werror -O1 -g -fno-omit-frame-pointer $2" sh build-aux/build.sh "$build/$1"
 }
 
 # exercise NAME PRELOADED LIBRARY WORD...: with these words before the tclsh.

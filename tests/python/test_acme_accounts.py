@@ -16,7 +16,7 @@ from tests.tclhost import Tcl, new_key
 from tossl_acme.acme.encoding import b64url_bytes
 from tossl_acme.acme.jws import AccountKey
 from tossl_acme.certificates.store import Store
-from tossl_acme.scope import Scope
+from tossl_acme.context import Scope
 
 KEYS = {"p256": ("ec", 256), "p384": ("ec", 384), "p521": ("ec", 521), "rsa": ("rsa", 2048)}
 

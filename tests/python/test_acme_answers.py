@@ -17,9 +17,9 @@ from tossl_acme.acme.links import links
 from tossl_acme.acme.order import OrderTerms, time_text
 from tossl_acme.acme.polling import poll
 from tossl_acme.acme.problem import problem_error, retry_after
+from tossl_acme.context import Scope
 from tossl_acme.errors import AcmeError, ArgumentError, HttpError
-from tossl_acme.scope import Scope
-from tossl_acme.wire import Reply
+from tossl_acme.http.client import Reply
 
 AT = "https://ca.example/acme/cert/1"
 DIRECTORY = {name: f"https://ca.example/{name}" for name in ("newNonce", "newAccount", "newOrder")}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tossl_acme.acme.identifiers import Identifier, parse_identifiers
 from tossl_acme.errors import ArgumentError, shown
+from tossl_acme.identifiers import Identifier, parse_identifiers
 
 LONG = ".".join(["a" * 63] * 3 + ["b" * 61])
 

@@ -10,13 +10,13 @@ from tests.servers.bind import Bind
 from tests.servers.cloudflare import Cloudflare as Account
 from tossl_acme.challenges.dns01 import Dns01, record_name, record_value
 from tossl_acme.challenges.solver import Proof
+from tossl_acme.context import Scope
 from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.dns.provider import open_provider
 from tossl_acme.dns.published import Published, clean_name
 from tossl_acme.errors import DnsError
-from tossl_acme.scope import Scope
-from tossl_acme.wire import Web
+from tossl_acme.http.client import Web
 
 APEX = Proof("example.com", False, "token-one", "token-one.thumbprint")
 WILDCARD = Proof("example.com", True, "token_two", "token_two.thumbprint")

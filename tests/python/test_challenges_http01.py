@@ -20,8 +20,8 @@ from tossl_acme.challenges import listener
 from tossl_acme.challenges.http01 import Responder, Standalone, Webroot
 from tossl_acme.challenges.responders import Responders
 from tossl_acme.challenges.solver import Proof, check_token
+from tossl_acme.context import Scope
 from tossl_acme.errors import ArgumentError
-from tossl_acme.scope import Scope
 
 PREFIX = "/.well-known/acme-challenge/"
 ONE = Proof("one.example.com", False, "token-one", "token-one.thumbprint")

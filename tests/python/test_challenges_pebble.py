@@ -17,7 +17,6 @@ from tests.servers.pebble import ChallTestSrv, Pebble
 from tossl_acme.acme.account import new_account
 from tossl_acme.acme.authorization import answer_challenge, get_authorization, wait_authorization
 from tossl_acme.acme.client import Client
-from tossl_acme.acme.identifiers import parse_identifiers
 from tossl_acme.acme.jws import AccountKey, thumbprint
 from tossl_acme.acme.order import new_order, wait_order
 from tossl_acme.acme.server import Server
@@ -26,13 +25,14 @@ from tossl_acme.challenges.http01 import Standalone, Webroot
 from tossl_acme.challenges.responders import Responders
 from tossl_acme.challenges.solver import Proof, Solver
 from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
+from tossl_acme.context import Scope
 from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.dns.provider import open_provider
 from tossl_acme.errors import AcmeError
+from tossl_acme.http.client import Route, Web
+from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.keys import generate_private_key, private_pem
-from tossl_acme.scope import Scope
-from tossl_acme.wire import Route, Web
 
 
 @pytest.fixture(scope="module")

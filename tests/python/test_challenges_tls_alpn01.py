@@ -24,8 +24,8 @@ from tossl_acme.challenges.tls_alpn01 import (
     challenge_certificate,
     server_name,
 )
+from tossl_acme.context import Scope
 from tossl_acme.errors import ArgumentError
-from tossl_acme.scope import Scope
 
 ONE = Proof("one.example.com", False, "token-one", "token-one.thumbprint")
 TWO = Proof("two.example.com", False, "token_two", "token_two.thumbprint")

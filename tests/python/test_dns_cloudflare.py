@@ -11,11 +11,11 @@ import pytest
 from tests.servers.certs import Certificates
 from tests.servers.cloudflare import Cloudflare as Account
 from tests.servers.web import LookAlike, Reply, Request, json_reply
-from tossl_acme.dns.cloudflare import Cloudflare
+from tossl_acme.context import Scope
 from tossl_acme.dns.credentials import Credentials
+from tossl_acme.dns.providers.cloudflare import Cloudflare
 from tossl_acme.errors import Cancelled, DnsError, HttpError, TosslError
-from tossl_acme.scope import Scope
-from tossl_acme.wire import Route, Web
+from tossl_acme.http.client import Route, Web
 
 NAME = "_acme-challenge.example.com"
 ONE, TWO = "1" * 43, "2" * 43

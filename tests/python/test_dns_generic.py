@@ -9,11 +9,11 @@ import pytest
 
 from tests.servers.httpreq import HttpReq
 from tests.servers.web import Reply, Request
+from tossl_acme.context import Scope
 from tossl_acme.dns.credentials import Credentials
-from tossl_acme.dns.generic import Generic
+from tossl_acme.dns.providers.generic import Generic
 from tossl_acme.errors import DnsError
-from tossl_acme.scope import Scope
-from tossl_acme.wire import Web
+from tossl_acme.http.client import Web
 
 NAME = "_acme-challenge.example.com"
 VALUE = "v" * 43

@@ -8,7 +8,7 @@ from tossl_acme.dns.credentials import Credentials, check_endpoint
 from tossl_acme.dns.names import is_validation_name, validated_domain
 from tossl_acme.dns.provider import open_provider
 from tossl_acme.errors import ArgumentError, DnsError
-from tossl_acme.wire import Web
+from tossl_acme.http.client import Web
 
 KEY = "Sn3lZJTBX6kkg7OdcBUAxOO963GEIyGQqnFTOFYY"
 

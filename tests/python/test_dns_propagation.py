@@ -23,9 +23,9 @@ import pytest
 from tests.servers.bind import Bind
 from tests.servers.pebble import ChallTestSrv
 from tests.servers.process import free_port
+from tossl_acme.context import Scope
 from tossl_acme.dns.propagation import PropagationCheck, default_resolvers, parse_resolver
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError, WaitTimeout
-from tossl_acme.scope import Scope
 
 ONE, TWO = "1" * 43, "2" * 43
 

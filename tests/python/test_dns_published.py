@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers.cloudflare import Cloudflare as Account
+from tossl_acme.context import Scope
 from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.provider import Provider, open_provider
 from tossl_acme.dns.published import Published, clean_name
 from tossl_acme.errors import ArgumentError, DnsError
-from tossl_acme.scope import Scope
-from tossl_acme.wire import Web
+from tossl_acme.http.client import Web
 
 NAME = "_acme-challenge.example.com"
 OWN, OTHER, FOREIGN = "o" * 43, "p" * 43, "f" * 43

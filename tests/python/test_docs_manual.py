@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tossl_acme.commands import MODULES
+from tossl_acme.context import Scope
 from tossl_acme.errors import ArgumentError
-from tossl_acme.scope import Scope
+from tossl_acme.tcl.command import Command, load_commands
 from tossl_acme.tcl.helptext import command_text, help_text
 from tossl_acme.tcl.manual import Manual, read
-from tossl_acme.tcl.table import Command, load_commands
 
 COMMANDS = load_commands("tossl_acme.commands", MODULES)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generator.page import DOCS, SOURCES, manuals, pages
+from docs.generator.page import MADE, SOURCES, manuals, pages
 from docs.generator.troff import man_page
 from tossl_acme.tcl.manual import Manual
 
@@ -22,7 +22,7 @@ SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "ERRORS", 
 
 @each_page
 def test_the_page_is_up_to_date(name: str) -> None:
-    assert (DOCS / f"{name}.md").read_text("utf-8") == PAGES[name], "run `make docs`, and commit what it changes"
+    assert (MADE / f"{name}.md").read_text("utf-8") == PAGES[name], "run `make docs`, and commit what it changes"
 
 
 def test_each_source_has_its_namespace() -> None:
@@ -76,7 +76,7 @@ def test_links_lead_somewhere(name: str) -> None:
     anchors = {re.sub(r"[^\w -]", "", title).lower() for title in re.findall(r"^#+ (.*)$", PAGES[name], re.MULTILINE)}
     for target in re.findall(r"\]\(([^)]+)\)", PAGES[name]):
         page, _, anchor = target.partition("#")
-        assert not page or (DOCS / page).is_file(), target
+        assert not page or (MADE / page).is_file(), target
         assert not anchor or anchor in anchors, target
 
 

@@ -16,11 +16,11 @@ import pytest
 from tests.servers.certs import Certificates
 from tests.servers.process import free_port
 from tests.servers.web import Listener, QuietHandler
-from tossl_acme import fetch
 from tossl_acme.commands.http import get
+from tossl_acme.context import Scope
 from tossl_acme.errors import ArgumentError, Cancelled
-from tossl_acme.scope import Scope
-from tossl_acme.wire import Reply
+from tossl_acme.http import get as fetch
+from tossl_acme.http.client import Reply
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 JSON = [("Content-Type", "application/json")]

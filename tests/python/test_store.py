@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tossl_acme.certificates.store import FILES, CertificateFolder, Store
+from tossl_acme.context import Scope
 from tossl_acme.errors import ArgumentError, WaitTimeout
-from tossl_acme.scope import Scope
 
 TEXTS = {"certificate": "leaf\n", "chain": "issuer\n", "fullchain": "leaf\nissuer\n"}
 
@@ -97,7 +97,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from tossl_acme.certificates.store import Store
-from tossl_acme.scope import Scope
+from tossl_acme.context import Scope
 with Store(Path(sys.argv[1])).certificate("example.com", Scope(5).begin()) as folder:
     folder.keep_key("of the other process")
     print("held", flush=True)

@@ -12,10 +12,11 @@ import pytest
 
 from tests.servers.process import free_port
 from tests.servers.web import LookAlike, Reply, Request
-from tossl_acme import connecting, wire
+from tossl_acme.context import Scope
 from tossl_acme.errors import Cancelled, HttpError, TosslError, WaitTimeout
-from tossl_acme.scope import Scope
-from tossl_acme.wire import Route, Web
+from tossl_acme.http import client as wire
+from tossl_acme.http import connect as connecting
+from tossl_acme.http.client import Route, Web
 
 NAME = "ca.example"
 #: More seconds than what is waited for may take, and fewer than it took when one address after another had its time.
@@ -210,13 +211,13 @@ def test_an_address_where_nobody_is_refuses(names: Names, route: Route) -> None:
 def test_loopback_needs_no_thread(greeter: Greeter, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is asked for its address."""
     url = greeter.origin.replace("127.0.0.1", host)
-    monkeypatch.setattr("tossl_acme.connecting.threading", None)
+    monkeypatch.setattr("tossl_acme.http.connect.threading", None)
     assert Web().exchange(Scope(60).begin(), "GET", url).body == b"hello"
 
 
 def test_an_address_of_the_other_family_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """In brackets in a URL, without them on the way."""
-    monkeypatch.setattr("tossl_acme.connecting.threading", None)
+    monkeypatch.setattr("tossl_acme.http.connect.threading", None)
     with pytest.raises(HttpError) as failure:
         Web().exchange(Scope(60).begin(), "GET", f"http://[::1]:{free_port()}/")
     assert failure.value.kind == "connect"

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..context import Scope
 from ..errors import AcmeError, ArgumentError, TosslError, shown
-from ..scope import Scope
-from ..wire import Reply, shown_url
+from ..http.client import Reply, shown_url
 from .client import Client
 from .encoding import b64url_bytes
 from .jws import AccountKey, hmac_signed

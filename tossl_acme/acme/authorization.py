@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..context import Scope
 from ..errors import AcmeError, ArgumentError
-from ..scope import Scope
-from ..wire import Reply
+from ..http.client import Reply
+from ..identifiers import Identifier
 from .client import Client, expect_text, location
 from .directory import server_url
-from .identifiers import Identifier
 from .polling import poll
 from .problem import document_error, retry_after
 

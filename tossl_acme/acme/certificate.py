@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..context import Scope
 from ..errors import ArgumentError, HttpError
-from ..scope import Scope
-from ..wire import Reply, shown_url
+from ..http.client import Reply, shown_url
 from .client import Client
 from .encoding import b64url
 from .jws import AccountKey

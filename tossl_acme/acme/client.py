@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
+from ..context import Scope
 from ..errors import AcmeError, HttpError, TosslError
-from ..scope import Scope
-from ..wire import Reply, shown_url
+from ..http.client import Reply, shown_url
 from .directory import Directory, server_url
 from .jws import AccountKey
 from .links import links

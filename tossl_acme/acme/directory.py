@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import AcmeError, ArgumentError, HttpError, shown
-from ..wire import Reply, shown_url
+from ..http.client import Reply, shown_url
 from .problem import problem_error
 
 _REQUIRED = ("newNonce", "newAccount", "newOrder")

@@ -6,7 +6,7 @@ import re
 from urllib.parse import urljoin
 
 from ..errors import ArgumentError
-from ..wire import Reply
+from ..http.client import Reply
 from .directory import check_url
 
 #: No CA offers more chains than this.

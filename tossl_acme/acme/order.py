@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..context import Scope
 from ..errors import AcmeError, ArgumentError, HttpError
-from ..scope import Scope
-from ..wire import Reply, shown_url
+from ..http.client import Reply, shown_url
+from ..identifiers import Identifier
 from .client import Client, expect_text, location
 from .directory import server_url
 from .encoding import b64url
-from .identifiers import Identifier
 from .polling import poll
 from .problem import document_error, retry_after
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..context import Scope
 from ..errors import AcmeError
-from ..scope import Scope
-from ..wire import shown_url
+from ..http.client import shown_url
 from .client import Client
 from .directory import server_url
 from .links import links

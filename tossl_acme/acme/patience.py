@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..context import Scope
 from ..errors import AcmeError, HttpError
-from ..scope import Scope
-from ..wire import Reply
+from ..http.client import Reply
 from .problem import problem_error, retry_after
 
 #: These pauses in seconds, then the error is the caller's.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from ..scope import Scope
+from ..context import Scope
 
 #: Whatever a CA asks for, it is looked at again after a minute.
 _MOST_PAUSE = 60.0

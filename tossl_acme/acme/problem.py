@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import AcmeError, HttpError, TosslError
-from ..wire import Reply, shown_url
+from ..http.client import Reply, shown_url
 
 _PREFIX = "urn:ietf:params:acme:error:"
 #: A message is for people: no more of the CA's text than they would read.

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..context import Scope
 from ..errors import HttpError
-from ..scope import Scope
-from ..wire import Reply, shown_url
+from ..http.client import Reply, shown_url
 from .problem import problem_error, retry_after
 from .server import Server
 

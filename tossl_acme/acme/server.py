@@ -6,9 +6,9 @@ import collections
 import re
 import time
 
+from ..context import Scope
 from ..errors import HttpError
-from ..scope import Scope
-from ..wire import Reply, Web
+from ..http.client import Reply, Web
 from .directory import Directory, read_directory
 from .patience import patiently
 from .problem import problem_error

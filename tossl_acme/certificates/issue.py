@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from ..acme.certificate import Download, alternate_chains, download_certificate
 from ..acme.client import Client
-from ..acme.identifiers import Identifier
 from ..acme.order import Order, OrderTerms, finalize_order, new_order, wait_issued, wait_order
+from ..context import Scope
 from ..errors import AcmeError, TosslError
+from ..identifiers import Identifier
 from ..pki.chain import Chain, check_chain, issuer_names, read_chain
 from ..pki.names import Name
-from ..scope import Scope
-from .prove import Choice, give_up, prove
-from .request import Request
+from .key import Request
+from .solve import Choice, give_up, prove
 
 #: Seconds that deactivating the rest of a failed order may take.
 _GIVING_UP = 10.0

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 
 from ..acme.account import ExternalBinding, ensure_account
 from ..acme.client import Client
-from ..acme.identifiers import Identifier
 from ..acme.jws import AccountKey
 from ..acme.order import OrderTerms
+from ..context import Scope
 from ..errors import AcmeError, ArgumentError
+from ..identifiers import Identifier
 from ..pki.chain import Chain
 from ..pki.csr import Csr
 from ..pki.keys import PrivateKey, generate_private_key, private_pem
-from ..scope import Scope
 from .issue import Wanted, issue
-from .prove import Choice
-from .request import Request, left_over_key, new_leaf_key, request_by_csr, request_by_key
+from .key import Request, left_over_key, new_leaf_key, request_by_csr, request_by_key
+from .solve import Choice
 from .store import CertificateFolder, Store
 
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..context import Scope
 from ..errors import ArgumentError
-from ..scope import Scope
 
 #: What the certificate's files are called, by the name of the value that they hold.
 FILES = {"certificate": "cert.pem", "chain": "chain.pem", "fullchain": "fullchain.pem", "private_key": "privkey.pem"}

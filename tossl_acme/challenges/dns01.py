@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from ..context import Scope
 from ..dns.propagation import PropagationCheck
 from ..dns.provider import Provider
 from ..dns.published import Published, publish_value
 from ..errors import DnsError
-from ..scope import Scope
 from .solver import Proof
 
 

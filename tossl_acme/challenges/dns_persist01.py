@@ -6,7 +6,7 @@ way to a certificate: the domain's owner puts it there, once.
 
 from __future__ import annotations
 
-from ..scope import Scope
+from ..context import Scope
 from .solver import Proof
 
 

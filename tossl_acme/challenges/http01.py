@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..context import Scope
 from ..errors import ArgumentError, shown
-from ..scope import Scope
 from .listener import Listener
 from .responders import OnPort, Responders, Shown
 from .solver import Proof

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from ..scope import Scope
+from ..context import Scope
 from .listener import check_port
 from .solver import Proof
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..context import Scope
 from ..errors import ArgumentError
-from ..scope import Scope
 
 #: RFC 8555 section 8.1; a token also names a file, whose name can have 255 bytes.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..tcl.waist import Interpreter
+    from ..tcl.dispatcher import Interpreter
 
 #: Its command stands in ::tossl itself.
 NAMESPACE = ""

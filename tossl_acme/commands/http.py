@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
+from ..context import Scope
 from ..errors import HttpError, WaitTimeout
-from ..scope import Scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..fetch import Fetched, Request
-    from ..wire import Web
+    from ..http.client import Web
+    from ..http.get import Fetched, Request
 
 
 def get(
@@ -71,8 +71,8 @@ def get(
     TOSSL VALUE auth        no colon in it
     TOSSL VALUE cookies     a line break in it
     """
-    from ..fetch import prepare
-    from ..wire import USER_AGENT, Route, Web
+    from ..http.client import USER_AGENT, Route, Web
+    from ..http.get import prepare
 
     request = prepare(url, headers or {}, user_agent, auth, cookies)
     web = Web(Route(ca_bundle=ca_bundle, proxy=proxy, verify=verify_ssl, user_agent=USER_AGENT))
@@ -84,7 +84,7 @@ def get(
 
 def _fetched(scope: Scope, web: Web, request: Request, follow: bool) -> tuple[dict[str, object], dict[str, object]]:
     """The result and its details, of an answer or of a failure."""
-    from ..fetch import fetch
+    from ..http.get import fetch
 
     details: dict[str, object] = {"url": request.url, **_NO_DETAILS}
     try:
@@ -99,7 +99,7 @@ def _fetched(scope: Scope, web: Web, request: Request, follow: bool) -> tuple[di
 
 
 def _answer(fetched: Fetched) -> dict[str, object]:
-    from ..fetch import body_value, header_dict
+    from ..http.get import body_value, header_dict
 
     reply = fetched.reply
     return {"status_code": reply.status, "body": body_value(reply), "headers": header_dict(reply)}

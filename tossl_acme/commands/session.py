@@ -11,9 +11,9 @@ from ..acme.jws import AccountKey
 from ..acme.server import Server
 from ..challenges.responders import Responders
 from ..challenges.solver import Proof, Solver
+from ..context import Scope
 from ..dns.published import Published
-from ..scope import Scope
-from ..wire import Route, Web
+from ..http.client import Route, Web
 
 
 class Session:

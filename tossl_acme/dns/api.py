@@ -7,9 +7,9 @@ import email.utils
 import time
 from collections.abc import Iterator, Mapping
 
+from ..context import Scope
 from ..errors import DnsError, HttpError, WaitTimeout
-from ..scope import Scope
-from ..wire import Reply, Web
+from ..http.client import Reply, Web
 
 CREATING = "Failed to create DNS record"
 DELETING = "Failed to delete DNS record"

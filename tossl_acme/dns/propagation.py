@@ -23,8 +23,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
+from ..context import NOTICE, Scope
 from ..errors import ArgumentError, DnsError, WaitTimeout, shown
-from ..scope import NOTICE, Scope
 from .names import normal_name
 
 _T = TypeVar("_T")

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
+from ..context import Scope
 from ..errors import DnsError
-from ..scope import Scope
-from ..wire import Web
-from .cloudflare import Cloudflare
+from ..http.client import Web
 from .credentials import Credentials
-from .generic import Generic
 from .names import is_validation_name
+from .providers.cloudflare import Cloudflare
+from .providers.generic import Generic
 
 __all__ = ["Credentials", "Provider", "is_validation_name", "open_provider"]
 

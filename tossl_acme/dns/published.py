@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from ..context import Scope
 from ..errors import ArgumentError, DnsError, shown
-from ..scope import Scope
 from .names import is_validation_name, normal_name
 
 TYPE_CHECKING = False

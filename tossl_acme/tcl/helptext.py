@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 
 from ..errors import ArgumentError
+from .command import Command
 from .manual import Manual, Parameter
-from .table import Command
 from .values import shown
 
 _WIDTH = 80

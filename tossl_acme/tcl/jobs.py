@@ -22,9 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..scope import Scope
+    from ..context import Scope
+    from .dispatcher import Interpreter, Listener, WaitingCall
     from .values import TclValue
-    from .waist import Interpreter, Listener, WaitingCall
 
     Words = tuple[str, ...]
 

@@ -33,7 +33,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .table import Command
+from .command import Command
 from .values import to_tcl
 
 _TERM = re.compile(r"(\S+(?: \S+)*)  +(\S.*)")

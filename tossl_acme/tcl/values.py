@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .waist import Interpreter
+    from .dispatcher import Interpreter
 
     #: (interpreter, name, word) to the value; `name` names the argument in errors.
     Converter = Callable[[Interpreter, str, str], object]

@@ -6,15 +6,15 @@ import os
 import sys
 import threading
 
+from tossl_acme.context import Scope
 from tossl_acme.errors import AcmeError, ArgumentError
-from tossl_acme.scope import Scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from tossl_acme.tcl.waist import Interpreter, TclHost
+    from tossl_acme.tcl.dispatcher import Interpreter, TclHost
 
 
 def echo(text: str) -> str:

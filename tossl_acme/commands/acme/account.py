@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...context import Scope
 from ...errors import ArgumentError
-from ...scope import Scope
 from .shared import binding_for, client_for, leading, store_in
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...scope import Scope
+from ...context import Scope
 from .shared import client_for, leading, object_url, one_identifier
 
 

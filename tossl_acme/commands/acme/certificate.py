@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...context import Scope
 from ...errors import ArgumentError
-from ...scope import Scope
 from .shared import client_for, leading, object_url
 
 TYPE_CHECKING = False
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ...acme.jws import AccountKey
-    from ...certificates.request import Request
+    from ...certificates.key import Request
     from ...pki.names import Name
 
 
@@ -50,7 +50,7 @@ def finalize_order(
 
 def _request_maker(key: str, csr: str, account_key: AccountKey) -> Callable[[Sequence[Name]], Request]:
     """What makes the request for an order's names; key and CSR are read right away, before anything is sent."""
-    from ...certificates.request import request_by_csr, request_by_key
+    from ...certificates.key import request_by_csr, request_by_key
     from ...pki.csr import read_csr
     from ...pki.keys import load_private_key
 
@@ -166,8 +166,8 @@ def renewal_info(
     import time
 
     from ...acme import renewal
+    from ...http.client import Route
     from ...pki.chain import cert_id, read_certificate
-    from ...wire import Route
     from ..session import SESSION
 
     chain = read_certificate(certificate)

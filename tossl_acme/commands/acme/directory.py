@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...scope import Scope
+from ...context import Scope
 
 
 def directory(
@@ -16,7 +16,7 @@ def directory(
     newAuthz renewalInfo  URLs, where the CA offers them
     meta  a dict, perhaps with termsOfService, website, caaIdentities, externalAccountRequired, profiles
     """
-    from ...wire import Route
+    from ...http.client import Route
     from ..session import SESSION
 
     return SESSION.server(directory_url, Route(ca_bundle, proxy)).directory(scope).as_dict()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...context import Scope
 from ...errors import ArgumentError, TosslError
-from ...scope import Scope
 from .shared import client_for, object_url, one_identifier, proof_for, provider_for, required
 
 TYPE_CHECKING = False
@@ -177,8 +177,8 @@ def cleanup_dns(
     TOSSL VALUE record_name  not the name of a validation record
     TOSSL VALUE domains      not a name
     """
-    from ...acme.identifiers import parse_identifiers
     from ...dns.published import check_validation_name, clean_name
+    from ...identifiers import parse_identifiers
     from ..session import SESSION
 
     parse_identifiers([domain])

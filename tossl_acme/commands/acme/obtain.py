@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from ...context import Scope
 from ...errors import ArgumentError
-from ...scope import Scope
 from .shared import client_for, leading, order_terms, required, store_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.account import ExternalBinding
-    from ...acme.identifiers import Identifier
+    from ...identifiers import Identifier
     from ...pki.csr import Csr
     from ...pki.keys import PrivateKey
 
@@ -96,8 +96,8 @@ def obtain_certificate(
     """
     from ...acme.account import contact_urls
     from ...acme.directory import directory_url
+    from ...certificates.key import check_key_type
     from ...certificates.obtain import Plan, account_key_for, obtain
-    from ...certificates.request import check_key_type
     from .solvers import Means, choose
 
     own_key, own_csr = _own(private_key, csr)
@@ -135,8 +135,8 @@ def _own(private_key: str, csr: str) -> tuple[PrivateKey | None, Csr | None]:
 
 def _names(domains: list[str], csr: Csr | None) -> tuple[Identifier, ...]:
     """The names asked for, which are the request's where none are given."""
-    from ...acme.identifiers import parse_identifiers
-    from ...certificates.request import check_csr_names
+    from ...certificates.key import check_csr_names
+    from ...identifiers import parse_identifiers
 
     if csr is None:
         return parse_identifiers(domains)
@@ -173,7 +173,7 @@ def get_account_key(directory_url: str, *, store: str | None = None) -> str:
     folder = store_in(store)
     key = folder.account_key(url) if folder else ""
     if not key:
-        from ...wire import shown_url
+        from ...http.client import shown_url
 
         raise ArgumentError("store", f"no account key is kept for {shown_url(url)}")
     return key

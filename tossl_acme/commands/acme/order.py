@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...scope import Scope
+from ...context import Scope
 from .shared import client_for, leading, object_url, order_terms
 
 TYPE_CHECKING = False
@@ -50,8 +50,8 @@ def create_order(
     TOSSL VALUE domains   "Failed to parse domains: " and what is wrong with which name
     TOSSL VALUE replaces  neither a certificate nor a certID
     """
-    from ...acme.identifiers import parse_identifiers
     from ...acme.order import new_order
+    from ...identifiers import parse_identifiers
 
     identifiers = parse_identifiers(domains)
     terms = order_terms(not_before, not_after, profile, replaces)

@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
     from ...acme.account import ExternalBinding
     from ...acme.client import Client
-    from ...acme.identifiers import Identifier
     from ...acme.order import OrderTerms
     from ...certificates.store import Store
     from ...challenges.solver import Proof
     from ...dns.provider import Provider
+    from ...identifiers import Identifier
 
 
 def client_for(directory_url: str, account_key: str, ca_bundle: str, proxy: str) -> Client:
     """The process's client of this account key at this CA; nothing is sent."""
-    from ...wire import Route
+    from ...http.client import Route
     from ..session import SESSION
 
     return SESSION.client(directory_url, account_key, Route(ca_bundle, proxy))
@@ -67,14 +67,14 @@ def object_url(url: str, argument: str) -> str:
 
 def one_identifier(domain: str) -> Identifier:
     """What one name is to the CA. Raises ArgumentError domains."""
-    from ...acme.identifiers import parse_identifiers
+    from ...identifiers import parse_identifiers
 
     return parse_identifiers([domain])[0]
 
 
 def proof_for(domain: str, token: str, account_key: str) -> Proof:
     """What is to be shown for a name. Raises ArgumentError domains or token, or KeyFormatError."""
-    from ...certificates.prove import key_authorization
+    from ...certificates.solve import key_authorization
     from ...challenges.solver import Proof
     from ..session import SESSION
 
@@ -88,7 +88,7 @@ def provider_for(
 ) -> Provider:
     """The DNS provider of that name; nothing is sent."""
     from ...dns.provider import Credentials, open_provider
-    from ...wire import Route
+    from ...http.client import Route
     from ..session import SESSION
 
     return open_provider(name, Credentials(api_key, zone_id, endpoint), SESSION.web(Route(ca_bundle, proxy)))

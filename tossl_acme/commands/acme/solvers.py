@@ -13,10 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...acme.identifiers import Identifier
-    from ...certificates.prove import Choice
+    from ...certificates.solve import Choice
     from ...challenges.dns01 import Dns01
     from ...challenges.solver import Solver
+    from ...identifiers import Identifier
 
 KINDS = ("http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01")
 _DEFAULT = "default"
@@ -45,7 +45,7 @@ def choose(words: Sequence[str], identifiers: Sequence[Identifier], means: Means
     It is a list if its first word is a challenge type: no name that a certificate can have looks like that. A dict's
     values are such lists, its keys are names of the certificate, and "default" stands for those not in it.
     """
-    from ...certificates.prove import Choice
+    from ...certificates.solve import Choice
 
     if not words:
         words = ["dns-01" if means.provider else "http-01"]
@@ -59,7 +59,7 @@ def choose(words: Sequence[str], identifiers: Sequence[Identifier], means: Means
 
 def _by_name(words: Sequence[str], identifiers: Sequence[Identifier]) -> dict[str, list[str]]:
     """Challenge types by the name as it stands in the order."""
-    from ...acme.identifiers import parse_identifiers
+    from ...identifiers import parse_identifiers
 
     if len(words) % 2:
         raise _neither(words[0])

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ..errors import ArgumentError, DnsError, HttpError
-from ..scope import Scope
-from ..wire import Reply, Web
-from .api import CREATING, DELETING, exchange, leading, tidy
-from .credentials import Credentials, check_endpoint
-from .names import normal_name, validated_domain
+from ...context import Scope
+from ...errors import ArgumentError, DnsError, HttpError
+from ...http.client import Reply, Web
+from ..api import CREATING, DELETING, exchange, leading, tidy
+from ..credentials import Credentials, check_endpoint
+from ..names import normal_name, validated_domain
 
 ENDPOINT = "https://api.cloudflare.com/client/v4"
 #: Seconds; the least that Cloudflare accepts on every plan is 60.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import ArgumentError, TosslError
-from .table import load_commands
+from .command import load_commands
 from .values import check_limit, to_tcl
 
 TYPE_CHECKING = False
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol
 
-    from ..scope import Scope
+    from ..context import Scope
+    from .command import Command
     from .jobs import Jobs
-    from .table import Command
     from .values import TclValue
 
     Listener = Callable[[dict[str, object]], None]

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from .errors import ArgumentError, HttpError
-from .scope import Scope
-from .wire import Reply, Web, shown_url
+from ..context import Scope
+from ..errors import ArgumentError, HttpError
+from .client import Reply, Web, shown_url
 
 MOST_BODY = 64 << 20
 MOST_REDIRECTS = 10

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from .scope import NOTICE, Scope
+from ..context import NOTICE, Scope
 
 #: Family, type, protocol, canonical name and address, as getaddrinfo() has them.
 _Found = tuple[Any, Any, int, str, Any]

@@ -26,10 +26,10 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from . import __version__
-from .connecting import connected
-from .errors import ArgumentError, Cancelled, HttpError, WaitTimeout, shown
-from .scope import NOTICE, Scope
+from .. import __version__
+from ..context import NOTICE, Scope
+from ..errors import ArgumentError, Cancelled, HttpError, WaitTimeout, shown
+from .connect import connected
 
 USER_AGENT = f"tossl/{__version__}"
 #: No answer of a CA or of a DNS provider comes near this size.

@@ -18,10 +18,10 @@ from ..acme.client import Client
 from ..acme.order import Order
 from ..acme.problem import clean_text
 from ..challenges.solver import Proof, Solver, check_token
+from ..context import Scope
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError
+from ..http.client import shown_url
 from ..pki.names import Name, normal_name
-from ..scope import Scope
-from ..wire import shown_url
 
 
 @dataclass(frozen=True)

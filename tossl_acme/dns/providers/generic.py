@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from ..errors import ArgumentError, DnsError
-from ..scope import Scope
-from ..wire import Web
-from .api import CREATING, DELETING, exchange, leading, tidy
-from .credentials import Credentials, check_endpoint
-from .names import normal_name
+from ...context import Scope
+from ...errors import ArgumentError, DnsError
+from ...http.client import Web
+from ..api import CREATING, DELETING, exchange, leading, tidy
+from ..credentials import Credentials, check_endpoint
+from ..names import normal_name
 
 
 class Generic:

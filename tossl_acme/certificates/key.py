@@ -8,15 +8,7 @@ from dataclasses import dataclass, field
 from ..acme.jws import AccountKey
 from ..errors import ArgumentError, KeyFormatError, shown
 from ..pki.csr import Csr, build_csr
-from ..pki.keys import (
-    PrivateKey,
-    generate_private_key,
-    key_bits,
-    key_type,
-    load_private_key,
-    private_pem,
-    public_der,
-)
+from ..pki.keys import PrivateKey, generate_private_key, key_bits, key_type, load_private_key, private_pem, public_der
 from ..pki.names import Name, normal_name
 
 #: The kinds of leaf key, as arguments of generate_private_key.

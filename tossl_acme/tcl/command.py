@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import FunctionType, ModuleType
 
-    from ..scope import Scope
+    from ..context import Scope
+    from .dispatcher import Interpreter
     from .values import Converter, TclValue
-    from .waist import Interpreter
 
 _INJECTED = ("Interpreter", "Jobs")
 _WAITING = {"timeout": "float", "progress": "str", "command": "str"}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ArgumentError, shown
+from .errors import ArgumentError, shown
 
 _MOST_NAME = 253
 _MOST_LABEL = 63

@@ -1,0 +1,1 @@
+"""HTTP, bounded in time, size and redirects. The only user of requests."""
