@@ -10,11 +10,13 @@ A tclsh gets the same through `package require tossl`.
 
 from __future__ import annotations
 
+from .version import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "register"]
 
 
 def register(interp: Any, package: str = "tossl") -> None:

@@ -14,7 +14,8 @@ import signal
 import sys
 from pathlib import Path
 
-from . import __version__, register
+from . import register
+from .version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

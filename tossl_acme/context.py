@@ -1,6 +1,6 @@
 """What a caller tells whatever waits: how long, how to stop, and whom to tell.
 
-One Scope goes down with every call, from the command to the socket. A blocking call and a background job differ only
+One Context goes down with every call, from the command to the socket. A blocking call and a background job differ only
 in which thread carries it.
 """
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: How soon a wait that cannot be woken (a socket read) notices that it was cancelled, in seconds.
-NOTICE = 0.25
+CANCEL_POLL_SECONDS = 0.25
 
 
-class Scope:
+class Context:
     """A deadline, a cancellation and a listener.
 
-    A bare Scope(60) stands in signatures for "60 seconds unless the caller says otherwise"; its clock does not run.
+    seconds(60) stands in signatures for "60 seconds unless the caller says otherwise"; its clock does not run.
     """
 
     def __init__(
@@ -42,18 +42,18 @@ class Scope:
 
     def begin(
         self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None
-    ) -> Scope:
-        """A running scope: its clock starts now. Without `limit` (seconds) this scope's own limit holds."""
+    ) -> Context:
+        """A running context: its clock starts now. Without `limit` (seconds) this context's own limit holds."""
         import threading  # here, for it takes longer to import than the rest of what a script loads at first
 
         seconds = self.limit if limit is None else limit
         deadline = time.monotonic() + seconds
-        return Scope(seconds, deadline=deadline, cancelled=threading.Event(), listener=listener)
+        return Context(seconds, deadline=deadline, cancelled=threading.Event(), listener=listener)
 
-    def narrowed(self, limit: float) -> Scope:
-        """A part of this scope that may take `limit` seconds at most and never outlives it."""
+    def narrowed(self, limit: float) -> Context:
+        """A part of this context that may take `limit` seconds at most and never outlives it."""
         seconds = min(limit, self.remaining())
-        return Scope(
+        return Context(
             seconds,
             deadline=time.monotonic() + seconds,
             cancelled=self._cancelled,
@@ -61,19 +61,19 @@ class Scope:
             listener=self._listener,
         )
 
-    def for_cleanup(self, limit: float = 30.0) -> Scope:
-        """A scope of its own for cleaning up, which must happen even when this one is over or cancelled."""
-        return Scope(limit).begin(listener=self._listener)
+    def for_cleanup(self, limit: float = 30.0) -> Context:
+        """A context of its own for cleaning up, which must happen even when this one is over or cancelled."""
+        return Context(limit).begin(listener=self._listener)
 
     def cancel(self) -> None:
-        """Ends every wait in this scope once it runs; safe from any thread."""
+        """Ends every wait in this context once it runs; safe from any thread."""
         if self._cancelled is not None:
             self._cancelled.set()
             for action in list(self._interrupts):
                 action()
 
     def add_interrupt(self, action: Callable[[], None]) -> None:
-        """Has `action` called, in whatever thread, when this scope is cancelled: it ends a wait that asks for no scope.
+        """Has `action` called, in whatever thread, when this context is cancelled: it ends a wait that asks for none.
 
         It may be called twice, and must neither wait nor raise.
         """
@@ -96,7 +96,7 @@ class Scope:
         return max(0.0, self._deadline - time.monotonic())
 
     def check(self, what: str) -> None:
-        """Raises Cancelled, or WaitTimeout(what), when this scope is over."""
+        """Raises Cancelled, or WaitTimeout(what), when this context is over."""
         if self.is_cancelled:
             raise Cancelled
         if self.remaining() <= 0:
@@ -123,3 +123,8 @@ class Scope:
         """Reports a step to the listener, if there is one."""
         if self._listener is not None:
             self._listener({"step": step, **facts})
+
+
+def seconds(limit: float) -> Context:
+    """A context whose clock does not run yet: begin() makes a running one of it."""
+    return Context(limit)

@@ -39,22 +39,6 @@ class TosslError(Exception):
         return self
 
 
-#: Letters and digits in a row as only tokens and keys have them, were it not for URLs and paths.
-_OPAQUE_RUN = r"(?=[A-Za-z/_+-]*[0-9])(?=[0-9/_+-]*[A-Za-z])[A-Za-z0-9/_+-]{24}"
-_PATH = ("/", "./", "../", "~")
-
-
-def shown(text: str, most: int = 80) -> str:
-    """A rejected value, quoted for a message: its length alone where it may be a misplaced key or token."""
-    import re  # not at the top: a process that meets no error does without
-
-    is_plain = "://" in text or text.startswith(_PATH)
-    if "-----" in text or (not is_plain and re.search(_OPAQUE_RUN, text)):
-        return f"a value of {len(text)} characters"
-    printable = "".join(char if char.isprintable() else "?" for char in text)
-    return f'"{printable if len(printable) <= most else printable[: most - 3] + "..."}"'
-
-
 class ArgumentError(TosslError):
     """A value that can be told to be wrong before anything is sent."""
 

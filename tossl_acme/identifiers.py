@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ArgumentError, shown
+from .errors import ArgumentError
+from .text import quoted
 
 _MOST_NAME = 253
 _MOST_LABEL = 63
@@ -99,7 +100,7 @@ def _ascii(base: str, name: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    return shown(name)
+    return quoted(name)
 
 
 def _unusable(cause: str) -> ArgumentError:

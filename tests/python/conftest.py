@@ -18,7 +18,7 @@ from tests.servers.process import ServerError
 from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.sinks import ChallTestSrvSink
 from tests.tclhost import Tcl
-from tossl_acme.commands.session import SESSION
+from tossl_acme.acme import clients
 
 _FROM_OUTSIDE = (
     "REQUESTS_CA_BUNDLE",
@@ -41,27 +41,27 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TOSSL_HOME", str(tmp_path / "tossl-home"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(context="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """A CA of these tests and the certificate of its servers."""
     return make_certificates(tmp_path_factory.mktemp("tls"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(context="session")
 def challtestsrv() -> Iterator[ChallTestSrv]:
     """The mock DNS server which Pebble asks."""
     with ChallTestSrv() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(context="session")
 def pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
     """The CA, in strict mode, with its usual share of rejected nonces."""
     with Pebble(dns=challtestsrv.dns, certificates=certificates) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(context="session")
 def calm_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
     """The CA in strict mode, with no surprises: every nonce is taken, every name has to be proven again."""
     server = Pebble(dns=challtestsrv.dns, certificates=certificates, nonce_reject=0, authz_reuse=0)
@@ -83,7 +83,7 @@ def scripted_ca(certificates: Certificates) -> Iterator[ScriptedCa]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(context="session")
 def newer_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
     """Debian 13's Pebble, which has renewal information."""
     try:
@@ -99,12 +99,11 @@ def newer_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iter
 def tcl(certificates: Certificates) -> Tcl:
     """A Tcl interpreter with the commands, whose CAs here are trusted. Nothing is known of any CA yet."""
     # A server of an earlier test may have had the same port.
-    SESSION._servers.clear()
-    SESSION._clients.clear()
+    clients.reset()
     return Tcl(str(certificates.ca_bundle))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(context="session")
 def bind() -> Iterator[Bind]:
     """An authoritative DNS server for example.com and example.org that takes signed updates."""
     with Bind() as server:

@@ -16,7 +16,7 @@ from tests.tclhost import Tcl, new_key
 from tossl_acme.acme.encoding import b64url_bytes
 from tossl_acme.acme.jws import AccountKey
 from tossl_acme.certificates.store import Store
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 
 KEYS = {"p256": ("ec", 256), "p384": ("ec", 384), "p521": ("ec", 521), "rsa": ("rsa", 2048)}
 
@@ -122,10 +122,10 @@ def test_a_key_in_the_store_is_changed_with_the_accounts(tcl: Tcl, calm_pebble: 
 def test_a_key_that_the_ca_may_have_taken_is_kept(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path) -> None:
     """Beside the one in the store, which stays."""
     first, successors = new_key(), [new_key(), new_key()]
-    Store(tmp_path).keep_account_key(Scope(5).begin(), scripted_ca.directory, first)
+    Store(tmp_path).keep_account_key(Context(5).begin(), scripted_ca.directory, first)
     tcl.acme("create_account", scripted_ca.directory, first, "")
     for key in successors:
-        scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").reply)
+        scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").response)
         tcl.failure("change_account_key", scripted_ca.directory, first, key, store=tmp_path)
     assert tcl.acme("get_account_key", scripted_ca.directory, store=tmp_path) == first
     assert sorted(path.read_text() for path in tmp_path.rglob("*.pem")) == sorted([first, *successors])
@@ -148,7 +148,7 @@ def test_a_key_that_has_an_account_cannot_become_anothers(tcl: Tcl, scripted_ca:
     """RFC 8555 section 7.3.5: 409 and the other account's URL; the old key still works."""
     first, second = new_key(), new_key()
     tcl.acme("create_account", scripted_ca.directory, first, "")
-    scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").reply)
+    scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").response)
     failure = tcl.failure("change_account_key", scripted_ca.directory, first, second)
     assert failure.message == "Account key change failed: in use [malformed]"
     assert failure.code == ("TOSSL", "ACME", "malformed", "409")
@@ -226,7 +226,7 @@ def test_new_terms_send_a_person_to_the_ca(tcl: Tcl, calm_proxy: FaultProxy) -> 
 # external account binding
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(context="module")
 def bound_pebble(certificates: Certificates) -> Iterator[Pebble]:
     """A CA that takes bound accounts only."""
     with Pebble(certificates=certificates, eab={"kid-1": new_eab_key()}, nonce_reject=0) as server:

@@ -14,21 +14,21 @@ from requests.structures import CaseInsensitiveDict
 from tossl_acme.acme.certificate import REASONS, reason_code
 from tossl_acme.acme.directory import PUBLIC_CAS, directory_url, needs_binding, read_directory, server_url
 from tossl_acme.acme.links import links
-from tossl_acme.acme.order import OrderTerms, time_text
+from tossl_acme.acme.order import OrderTerms, rfc3339_time
 from tossl_acme.acme.polling import poll
 from tossl_acme.acme.problem import problem_error, retry_after
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.errors import AcmeError, ArgumentError, HttpError
-from tossl_acme.http.client import Reply
+from tossl_acme.http.response import Response
 
 AT = "https://ca.example/acme/cert/1"
 DIRECTORY = {name: f"https://ca.example/{name}" for name in ("newNonce", "newAccount", "newOrder")}
 
 
-def reply(body: object = b"", status: int = 200, **headers: str) -> Reply:
+def response(body: object = b"", status: int = 200, **headers: str) -> Response:
     named = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Reply("GET", AT, status, named, data)
+    return Response("GET", AT, status, named, data)
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def reply(body: object = b"", status: int = 200, **headers: str) -> Reply:
 )
 def test_links_are_read_however_they_are_written(header: str) -> None:
     """RFC 8288 section 3; a link that is not https is none."""
-    assert links(reply(Link=header), "alternate") == ["https://ca.example/alt"]
+    assert links(response(Link=header), "alternate") == ["https://ca.example/alt"]
 
 
 def test_a_semicolon_or_comma_may_stand_in_a_link() -> None:
     """Between < and > everything is the URL."""
-    assert links(reply(Link="<https://ca.example/a;b=1,2?c=d>;rel=next"), "next") == ["https://ca.example/a;b=1,2?c=d"]
+    assert links(response(Link="<https://ca.example/a;b=1,2?c=d>;rel=next"), "next") == ["https://ca.example/a;b=1,2?c=d"]
 
 
 @pytest.mark.parametrize(
@@ -61,26 +61,26 @@ def test_a_semicolon_or_comma_may_stand_in_a_link() -> None:
 )
 def test_what_is_not_that_link_is_ignored(header: str) -> None:
     """No error: links are an offer."""
-    assert links(reply(Link=header), "alternate") == []
+    assert links(response(Link=header), "alternate") == []
 
 
 def test_links_are_bounded() -> None:
     """Each once, and not more than anyone needs."""
     many = ", ".join(f"<https://ca.example/{n % 30}>;rel=alternate" for n in range(60))
-    assert len(links(reply(Link=many), "alternate")) == 20
+    assert len(links(response(Link=many), "alternate")) == 20
 
 
 def test_a_link_begins_with_the_last_of_many_brackets() -> None:
     """None is looked at twice: a header of nothing else takes no longer than another."""
     header = "<" * 10_000 + '<https://ca.example/alt>;rel="alternate"'
-    assert links(reply(Link=header), "alternate") == ["https://ca.example/alt"]
+    assert links(response(Link=header), "alternate") == ["https://ca.example/alt"]
 
 
 def test_a_link_header_is_read_as_far_as_anyone_needs() -> None:
     """16 KB."""
     link = '<https://ca.example/alt>;rel="alternate"'
-    assert links(reply(Link=link.rjust(16384)), "alternate") == ["https://ca.example/alt"]
-    assert links(reply(Link="," * 16384 + link), "alternate") == []
+    assert links(response(Link=link.rjust(16384)), "alternate") == ["https://ca.example/alt"]
+    assert links(response(Link="," * 16384 + link), "alternate") == []
 
 
 def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
@@ -99,7 +99,7 @@ def test_a_retry_after_that_says_nothing_is_none(text: str) -> None:
     assert retry_after({}) is None
 
 
-class Unhurried(Scope):
+class Unhurried(Context):
     """Passes the time without waiting, and keeps what it was asked to wait."""
 
     def __init__(self) -> None:
@@ -123,9 +123,9 @@ class Unhurried(Scope):
 def test_polling_takes_the_time_that_the_ca_asks_for(after: float | None, pauses: list[float]) -> None:
     """One that says 0, or a date that is past, asks for none, and is not looked at without end."""
     order = SimpleNamespace(retry_after=after, status="processing")
-    scope = Unhurried()
-    poll(scope, "order", lambda: order, lambda _: len(scope.slept) == 4)
-    assert scope.slept == pauses
+    context = Unhurried()
+    poll(context, "order", lambda: order, lambda _: len(context.slept) == 4)
+    assert context.slept == pauses
 
 
 def test_a_huge_retry_after_is_a_number() -> None:
@@ -133,8 +133,8 @@ def test_a_huge_retry_after_is_a_number() -> None:
     assert retry_after({"Retry-After": "9" * 400}) == 10**9
 
 
-def problem(**members: Any) -> Reply:
-    return reply({"type": "urn:ietf:params:acme:error:malformed", **members}, 400)
+def problem(**members: Any) -> Response:
+    return response({"type": "urn:ietf:params:acme:error:malformed", **members}, 400)
 
 
 def test_a_problem_document_is_kept_whole() -> None:
@@ -170,7 +170,7 @@ def test_a_person_is_sent_to_the_instance_url() -> None:
 def test_a_rate_limit_says_when() -> None:
     """RFC 8555 section 6.6."""
     body = {"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many"}
-    error = problem_error(reply(body, 429, Retry_After="3600"))
+    error = problem_error(response(body, 429, Retry_After="3600"))
     assert error.message == "too many; try again in 3600 s [rateLimited]"
     assert error.details["retry_after"] == 3600
 
@@ -178,7 +178,7 @@ def test_a_rate_limit_says_when() -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'"x"', b"{}", b"\xff"])
 def test_what_is_no_problem_document_is_the_status(body: bytes) -> None:
     """A load balancer's page, for one."""
-    error = problem_error(reply(body, 502, Content_Type="text/html; charset=x"))
+    error = problem_error(response(body, 502, Content_Type="text/html; charset=x"))
     assert isinstance(error, HttpError)
     assert error.errorcode == ("TOSSL", "HTTP", "status")
     assert "answered 502 with text/html" in error.message
@@ -201,7 +201,7 @@ def test_a_type_of_another_standard_is_kept_as_it_is() -> None:
 def test_a_directory_is_read_with_what_nobody_knows() -> None:
     """RFC 8555 section 7.1.1; later standards' resources are URLs as well."""
     body = {**DIRECTORY, "newThing": "https://ca.example/thing", "odd": 7, "plain": "http://x", "meta": {"website": 1}}
-    directory = read_directory(reply(body))
+    directory = read_directory(response(body))
     assert directory.urls["newThing"] == "https://ca.example/thing"
     assert {"odd", "plain"} & set(directory.urls) == set()
     assert directory.as_dict()["meta"] == {"website": 1}
@@ -213,7 +213,7 @@ def test_a_directory_is_read_with_what_nobody_knows() -> None:
 @pytest.mark.parametrize("meta", [None, [], "x", {"profiles": [], "termsOfService": 7, "caaIdentities": "x"}])
 def test_a_directory_without_a_usable_meta_is_one(meta: object) -> None:
     """meta and all in it is optional."""
-    directory = read_directory(reply({**DIRECTORY, "meta": meta}))
+    directory = read_directory(response({**DIRECTORY, "meta": meta}))
     assert (dict(directory.profiles), directory.terms_of_service, directory.caa_identities) == ({}, "", [])
     assert not directory.needs_eab
 
@@ -222,7 +222,7 @@ def test_a_directory_without_a_usable_meta_is_one(meta: object) -> None:
 def test_a_directory_names_what_it_needs(missing: str) -> None:
     """And says what is not there."""
     with pytest.raises(HttpError, match=f"lacks {missing}"):
-        read_directory(reply({name: url for name, url in DIRECTORY.items() if name != missing}))
+        read_directory(response({name: url for name, url in DIRECTORY.items() if name != missing}))
 
 
 @pytest.mark.parametrize(
@@ -258,14 +258,14 @@ def test_short_names_stand_for_directories() -> None:
 )
 def test_times_are_said_as_rfc_3339(text: str, said: str) -> None:
     """From Tcl's epoch seconds too."""
-    assert time_text(text, "not_before") == said
+    assert rfc3339_time(text, "not_before") == said
 
 
 @pytest.mark.parametrize("text", ["tomorrow", "2026-01-31", "2026-01-31T12:00:00", "-1", "9" * 30, "1.5"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     """A time without its zone is none."""
     with pytest.raises(ArgumentError) as raised:
-        time_text(text, "not_after")
+        rfc3339_time(text, "not_after")
     assert raised.value.errorcode == ("TOSSL", "VALUE", "not_after")
 
 

@@ -18,7 +18,7 @@ from tests.servers.web import Reply, Request
 from tests.tclhost import Tcl, new_key
 from tossl_acme.challenges import dns_account01, dns_persist01
 from tossl_acme.challenges.dns01 import record_value
-from tossl_acme.commands.session import SESSION
+from tossl_acme.dns.published import PUBLISHED
 
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
 
@@ -139,10 +139,10 @@ class SlowToPresent(HttpReq):
     """Publishes at once, and says so later."""
 
     def answer(self, request: Request) -> Reply:
-        reply = super().answer(request)
+        response = super().answer(request)
         if request.path == "/present":
             time.sleep(2)
-        return reply
+        return response
 
 
 def test_a_record_whose_publishing_took_too_long_is_removed(tcl: Tcl) -> None:
@@ -168,8 +168,8 @@ def test_what_a_certificate_needs_in_the_dns_is_known_meanwhile(
 ) -> None:
     """So cleanup_dns takes that at most, and nothing that another process needs there."""
     known: list[str] = []
-    discard = SESSION.published.discard
-    monkeypatch.setattr(SESSION.published, "discard", lambda *what: (known.append(what[2]), discard(*what)))
+    discard = PUBLISHED.discard
+    monkeypatch.setattr(PUBLISHED, "discard", lambda *what: (known.append(what[2]), discard(*what)))
     tcl.acme(
         "obtain_certificate", ["known.example"], directory=calm_pebble.directory, account_key=new_key(), store="",
         provider="generic", endpoint=httpreq.url, api_key=httpreq.token, propagation_timeout=0,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tossl_acme.errors import ArgumentError, shown
+from tossl_acme.errors import ArgumentError
 from tossl_acme.identifiers import Identifier, parse_identifiers
+from tossl_acme.text import quoted
 
 LONG = ".".join(["a" * 63] * 3 + ["b" * 61])
 
@@ -97,7 +98,7 @@ def test_a_line_of_a_key_is_not_shown(line: str) -> None:
 @pytest.mark.parametrize("path", ["https://a.example/", "/srv/", "./srv/", "../srv/", "~/srv/"])
 def test_a_url_or_a_path_is_shown(path: str) -> None:
     """Whatever its parts are called."""
-    assert path in shown(f"{path}site-1-of-all-the-sites-2")
+    assert path in quoted(f"{path}site-1-of-all-the-sites-2")
 
 
 def test_no_name_at_all_is_refused() -> None:

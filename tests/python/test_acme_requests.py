@@ -183,7 +183,7 @@ def answers(proxy: FaultProxy) -> list[object]:
 def test_a_challenge_is_not_answered_twice(
     tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, loss: actions.Action
 ) -> None:
-    """RFC 8555 section 7.5.1; the CA is asked what became of an answer whose reply was lost."""
+    """RFC 8555 section 7.5.1; the CA is asked what became of an answer whose response was lost."""
 
     def deliver_then_lose(exchange: actions.Exchange) -> None:
         exchange.deliver()

@@ -10,13 +10,13 @@ from tests.servers.bind import Bind
 from tests.servers.cloudflare import Cloudflare as Account
 from tossl_acme.challenges.dns01 import Dns01, record_name, record_value
 from tossl_acme.challenges.solver import Proof
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.dns.provider import open_provider
-from tossl_acme.dns.published import Published, clean_name
+from tossl_acme.dns.published import PublishedRecords, clean_name
 from tossl_acme.errors import DnsError
-from tossl_acme.http.client import Web
+from tossl_acme.http.client import HttpClient
 
 APEX = Proof("example.com", False, "token-one", "token-one.thumbprint")
 WILDCARD = Proof("example.com", True, "token_two", "token_two.thumbprint")
@@ -30,12 +30,12 @@ def account(bind: Bind) -> Iterator[Account]:
 
 
 @pytest.fixture
-def scope() -> Scope:
-    return Scope(20).begin()
+def context() -> Context:
+    return Context(20).begin()
 
 
 def solver(account: Account, check: PropagationCheck | None = None) -> Dns01:
-    return Dns01(open_provider("cloudflare", Credentials(account.token, "", account.url), Web()), check)
+    return Dns01(open_provider("cloudflare", Credentials(account.token, "", account.url), HttpClient()), check)
 
 
 def test_names() -> None:
@@ -49,59 +49,59 @@ def test_values() -> None:
     assert len(record_value("x")) == 43
 
 
-def test_apex_and_wildcard(account: Account, bind: Bind, scope: Scope) -> None:
+def test_apex_and_wildcard(account: Account, bind: Bind, context: Context) -> None:
     dns01 = solver(account, PropagationCheck(port=bind.port, lookup=(bind.address,)))
     for proof in (APEX, WILDCARD):
-        dns01.present(scope, proof)
+        dns01.present(context, proof)
     for proof in (APEX, WILDCARD):
-        dns01.wait(scope, proof)
+        dns01.wait(context, proof)
     assert bind.txt(NAME) == sorted(record_value(proof.key_authorization) for proof in (APEX, WILDCARD))
-    dns01.clean_up(scope, APEX)
-    dns01.clean_up(scope, APEX)
+    dns01.clean_up(context, APEX)
+    dns01.clean_up(context, APEX)
     assert bind.txt(NAME) == [record_value(WILDCARD.key_authorization)]
-    solver(account).clean_up(scope, WILDCARD)
+    solver(account).clean_up(context, WILDCARD)
     assert bind.txt(NAME) == account.txt(NAME) == []
 
 
-def test_without_a_check(account: Account, scope: Scope) -> None:
+def test_without_a_check(account: Account, context: Context) -> None:
     dns01 = solver(account)
-    dns01.wait(scope, APEX)
+    dns01.wait(context, APEX)
     assert account.requests == []
 
 
-def test_what_an_order_published_is_known(account: Account, scope: Scope) -> None:
+def test_what_an_order_published_is_known(account: Account, context: Context) -> None:
     """To whoever cleans the name up: what somebody else published there stays."""
-    provider = open_provider("cloudflare", Credentials(account.token, "", account.url), Web())
-    published = Published()
+    provider = open_provider("cloudflare", Credentials(account.token, "", account.url), HttpClient())
+    published = PublishedRecords()
     dns01 = Dns01(provider, None, published)
-    provider.publish(scope, NAME, "f" * 43)
+    provider.publish(context, NAME, "f" * 43)
     for proof in (APEX, WILDCARD):
-        dns01.present(scope, proof)
-    dns01.clean_up(scope, APEX)
+        dns01.present(context, proof)
+    dns01.clean_up(context, APEX)
     assert published.values(provider, NAME) == (record_value(WILDCARD.key_authorization),)
-    clean_name(scope, provider, NAME, None, published)
+    clean_name(context, provider, NAME, None, published)
     assert account.txt(NAME) == ["f" * 43]
-    dns01.clean_up(scope, WILDCARD)
+    dns01.clean_up(context, WILDCARD)
     assert published.values(provider, NAME) == ()
 
 
-def test_what_is_refused_is_not_known(account: Account, scope: Scope) -> None:
-    provider = open_provider("cloudflare", Credentials(account.token, "", account.url), Web())
-    published = Published()
+def test_what_is_refused_is_not_known(account: Account, context: Context) -> None:
+    provider = open_provider("cloudflare", Credentials(account.token, "", account.url), HttpClient())
+    published = PublishedRecords()
     for faults in (["403"], [], ["403"]):
         known = published.values(provider, NAME)
         account.misbehave(*faults)
         if faults:
             with pytest.raises(DnsError):
-                Dns01(provider, None, published).present(scope, APEX)
+                Dns01(provider, None, published).present(context, APEX)
             assert published.values(provider, NAME) == known
         else:
-            Dns01(provider, None, published).present(scope, APEX)
+            Dns01(provider, None, published).present(context, APEX)
     assert account.txt(NAME) == [record_value(APEX.key_authorization)]
 
 
-def test_cleaning_up_fails_loudly(account: Account, scope: Scope) -> None:
+def test_cleaning_up_fails_loudly(account: Account, context: Context) -> None:
     account.misbehave("403")
     with pytest.raises(DnsError) as caught:
-        solver(account).clean_up(scope, APEX)
+        solver(account).clean_up(context, APEX)
     assert caught.value.message.startswith("Failed to delete DNS record: ")

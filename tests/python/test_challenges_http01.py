@@ -17,10 +17,10 @@ import pytest
 
 from tests.servers.process import free_port
 from tossl_acme.challenges import listener
-from tossl_acme.challenges.http01 import Responder, Standalone, Webroot
-from tossl_acme.challenges.responders import Responders
+from tossl_acme.challenges.http01 import HttpServerSolver, Responder, Webroot
+from tossl_acme.challenges.responders import ResponderPool
 from tossl_acme.challenges.solver import Proof, check_token
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
 
 PREFIX = "/.well-known/acme-challenge/"
@@ -29,8 +29,8 @@ TWO = Proof("two.example.com", False, "token_two", "token_two.thumbprint")
 
 
 @pytest.fixture
-def scope() -> Scope:
-    return Scope(20).begin()
+def context() -> Context:
+    return Context(20).begin()
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def responder() -> Iterator[Responder]:
 
 
 @pytest.fixture
-def responders() -> Iterator[Responders]:
-    shared = Responders()
+def responders() -> Iterator[ResponderPool]:
+    shared = ResponderPool()
     yield shared
     shared.close()
 
@@ -89,24 +89,24 @@ def test_a_proof_hides_its_values() -> None:
 # Webroot
 
 
-def test_files_come_and_go(tmp_path: Path, scope: Scope) -> None:
+def test_files_come_and_go(tmp_path: Path, context: Context) -> None:
     webroot = Webroot(tmp_path)
     for proof in (ONE, TWO):
-        webroot.present(scope, proof)
-        webroot.wait(scope, proof)
+        webroot.present(context, proof)
+        webroot.wait(context, proof)
         assert tmp_path.joinpath(PREFIX[1:], proof.token).read_text() == proof.key_authorization
-    webroot.clean_up(scope, ONE)
+    webroot.clean_up(context, ONE)
     assert sorted(path.name for path in tmp_path.joinpath(PREFIX[1:]).iterdir()) == [TWO.token]
-    webroot.clean_up(scope, ONE)
-    webroot.clean_up(scope, TWO)
-    webroot.clean_up(scope, TWO)
+    webroot.clean_up(context, ONE)
+    webroot.clean_up(context, TWO)
+    webroot.clean_up(context, TWO)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_web_server_can_read_them(tmp_path: Path, scope: Scope) -> None:
+def test_a_web_server_can_read_them(tmp_path: Path, context: Context) -> None:
     before = os.umask(0o077)
     try:
-        Webroot(tmp_path).present(scope, ONE)
+        Webroot(tmp_path).present(context, ONE)
     finally:
         os.umask(before)
     path = tmp_path / PREFIX[1:] / ONE.token
@@ -114,36 +114,36 @@ def test_a_web_server_can_read_them(tmp_path: Path, scope: Scope) -> None:
     assert [stat.S_IMODE(folder.stat().st_mode) for folder in (path.parent, path.parent.parent)] == [0o755, 0o755]
 
 
-def test_folders_of_others_stay(tmp_path: Path, scope: Scope) -> None:
+def test_folders_of_others_stay(tmp_path: Path, context: Context) -> None:
     folder = tmp_path / ".well-known"
     folder.mkdir(mode=0o700)
     webroot = Webroot(tmp_path)
-    webroot.present(scope, ONE)
-    webroot.clean_up(scope, ONE)
+    webroot.present(context, ONE)
+    webroot.clean_up(context, ONE)
     assert list(folder.iterdir()) == []
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_another_process_cleans_up(tmp_path: Path, scope: Scope) -> None:
-    Webroot(tmp_path).present(scope, ONE)
+def test_another_process_cleans_up(tmp_path: Path, context: Context) -> None:
+    Webroot(tmp_path).present(context, ONE)
     other = tmp_path / PREFIX[1:] / TWO.token
     other.write_text("not ours")
-    Webroot(tmp_path).clean_up(scope, ONE)
-    Webroot(tmp_path).clean_up(scope, TWO)
+    Webroot(tmp_path).clean_up(context, ONE)
+    Webroot(tmp_path).clean_up(context, TWO)
     assert [path.name for path in other.parent.iterdir()] == [other.name]
 
 
-def test_links_are_not_followed(tmp_path: Path, scope: Scope) -> None:
+def test_links_are_not_followed(tmp_path: Path, context: Context) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     outside.write_text(ONE.key_authorization)
     folder = root / PREFIX[1:]
     folder.mkdir(parents=True)
     (folder / ONE.token).symlink_to(outside)
     webroot = Webroot(root)
-    webroot.clean_up(scope, ONE)
+    webroot.clean_up(context, ONE)
     assert (folder / ONE.token).is_symlink()
     outside.write_text("precious")
-    webroot.present(scope, ONE)
+    webroot.present(context, ONE)
     assert not (folder / ONE.token).is_symlink()
     assert outside.read_text() == "precious"
 
@@ -159,25 +159,25 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
         assert caught.value.errorcode == ("TOSSL", "VALUE", "webroot")
 
 
-def test_a_folder_that_went_away(tmp_path: Path, scope: Scope) -> None:
+def test_a_folder_that_went_away(tmp_path: Path, context: Context) -> None:
     root = tmp_path / "root"
     root.mkdir()
     webroot = Webroot(root)
     root.rmdir()
     with pytest.raises(ArgumentError) as caught:
-        webroot.present(scope, ONE)
+        webroot.present(context, ONE)
     assert "No such file or directory" in caught.value.message
-    webroot.clean_up(scope, ONE)
+    webroot.clean_up(context, ONE)
 
 
-def test_orders_side_by_side_in_one_folder(tmp_path: Path, scope: Scope) -> None:
+def test_orders_side_by_side_in_one_folder(tmp_path: Path, context: Context) -> None:
     def order(number: int) -> None:
         proof = Proof("example.com", False, f"t{number}", f"t{number}.x")
         for _ in range(25):
             webroot = Webroot(tmp_path)
-            webroot.present(scope, proof)
+            webroot.present(context, proof)
             assert tmp_path.joinpath(PREFIX[1:], proof.token).read_text() == proof.key_authorization
-            webroot.clean_up(scope, proof)
+            webroot.clean_up(context, proof)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(order, range(8)))
@@ -356,56 +356,56 @@ def test_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
 # Sharing
 
 
-def test_orders_share_a_port(responders: Responders, scope: Scope) -> None:
+def test_orders_share_a_port(responders: ResponderPool, context: Context) -> None:
     port = free_port()
-    first, second = Standalone(responders, port), Standalone(responders, port)
-    first.present(scope, ONE)
-    second.present(scope, TWO)
-    second.present(scope, ONE)
-    first.clean_up(scope, ONE)
-    first.clean_up(scope, ONE)
+    first, second = HttpServerSolver(responders, port), HttpServerSolver(responders, port)
+    first.present(context, ONE)
+    second.present(context, TWO)
+    second.present(context, ONE)
+    first.clean_up(context, ONE)
+    first.clean_up(context, ONE)
     assert get(port, PREFIX + ONE.token)[0] == 200
-    second.clean_up(scope, ONE)
+    second.clean_up(context, ONE)
     assert get(port, PREFIX + ONE.token)[0] == 404
     assert get(port, PREFIX + TWO.token)[0] == 200
-    second.clean_up(scope, TWO)
+    second.clean_up(context, TWO)
     with pytest.raises(ConnectionRefusedError):
         get(port, "/")
-    first.present(scope, ONE)
+    first.present(context, ONE)
     assert get(port, PREFIX + ONE.token)[0] == 200
 
 
-def test_another_solver_cleans_up(responders: Responders, scope: Scope) -> None:
-    solver = Standalone(responders, 0)
-    solver.present(scope, ONE)
+def test_another_solver_cleans_up(responders: ResponderPool, context: Context) -> None:
+    solver = HttpServerSolver(responders, 0)
+    solver.present(context, ONE)
     assert solver.port != 0
-    Standalone(responders, 0).clean_up(scope, TWO)
+    HttpServerSolver(responders, 0).clean_up(context, TWO)
     assert get(solver.port, PREFIX + ONE.token)[0] == 200
-    Standalone(responders, 0).clean_up(scope, ONE)
+    HttpServerSolver(responders, 0).clean_up(context, ONE)
     with pytest.raises(ConnectionRefusedError):
         get(solver.port, "/")
 
 
-def test_a_port_that_cannot_be_had(responders: Responders, scope: Scope) -> None:
+def test_a_port_that_cannot_be_had(responders: ResponderPool, context: Context) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        solver = Standalone(responders, taken.getsockname()[1])
+        solver = HttpServerSolver(responders, taken.getsockname()[1])
         with pytest.raises(ArgumentError):
-            solver.present(scope, ONE)
-        solver.clean_up(scope, ONE)
-    solver.present(scope, ONE)
+            solver.present(context, ONE)
+        solver.clean_up(context, ONE)
+    solver.present(context, ONE)
     assert get(solver.port, PREFIX + ONE.token)[0] == 200
 
 
-def test_jobs_side_by_side_on_one_port(responders: Responders, scope: Scope) -> None:
+def test_jobs_side_by_side_on_one_port(responders: ResponderPool, context: Context) -> None:
     port = free_port()
 
     def job(number: int) -> None:
         proof = Proof("example.com", False, f"t{number}", f"t{number}.x")
-        solver = Standalone(responders, port)
+        solver = HttpServerSolver(responders, port)
         for _ in range(20):
-            solver.present(scope, proof)
+            solver.present(context, proof)
             assert get(port, PREFIX + proof.token)[2] == proof.key_authorization.encode()
-            solver.clean_up(scope, proof)
+            solver.clean_up(context, proof)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(job, range(8)))

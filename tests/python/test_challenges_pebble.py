@@ -21,30 +21,31 @@ from tossl_acme.acme.jws import AccountKey, thumbprint
 from tossl_acme.acme.order import new_order, wait_order
 from tossl_acme.acme.server import Server
 from tossl_acme.challenges.dns01 import Dns01
-from tossl_acme.challenges.http01 import Standalone, Webroot
-from tossl_acme.challenges.responders import Responders
+from tossl_acme.challenges.http01 import HttpServerSolver, Webroot
+from tossl_acme.challenges.responders import ResponderPool
 from tossl_acme.challenges.solver import Proof, Solver
 from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.dns.provider import open_provider
 from tossl_acme.errors import AcmeError
-from tossl_acme.http.client import Route, Web
+from tossl_acme.http.client import HttpClient
+from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.keys import generate_private_key, private_pem
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(context="module")
 def client(pebble: Pebble) -> Client:
-    client = Client(Server(pebble.directory, Web(Route(ca_bundle=pebble.ca_bundle))), new_key())
-    new_account(client, Scope(20).begin(), ())
+    client = Client(Server(pebble.directory, HttpClient(ConnectionOptions(ca_bundle=pebble.ca_bundle))), new_key())
+    new_account(client, Context(20).begin(), ())
     return client
 
 
 @pytest.fixture
-def responders() -> Iterator[Responders]:
-    shared = Responders()
+def responders() -> Iterator[ResponderPool]:
+    shared = ResponderPool()
     yield shared
     shared.close()
 
@@ -60,35 +61,35 @@ def new_name() -> str:
 
 def prove(client: Client, solver: Solver, *names: str) -> str:
     """Presents, answers and cleans up as an order does; the order's status at the end."""
-    scope = Scope(30).begin()
-    order = new_order(client, scope, parse_identifiers(names))
+    context = Context(30).begin()
+    order = new_order(client, context, parse_identifiers(names))
     proofs = []
     try:
         for url in order.authorizations:
-            authorization = get_authorization(client, scope, url)
+            authorization = get_authorization(client, context, url)
             challenge = authorization.challenge(solver.challenge_type)
             assert challenge is not None
             key_authorization = f"{challenge.token}.{thumbprint(client.key.jwk)}"
             proof = Proof(authorization.identifier.value, authorization.wildcard, challenge.token, key_authorization)
             proofs.append((proof, challenge.url, url))
-            solver.present(scope, proof)
+            solver.present(context, proof)
         for proof, _challenge, _url in proofs:
-            solver.wait(scope, proof)
+            solver.wait(context, proof)
         for _proof, challenge_url, _url in proofs:
-            answer_challenge(client, scope, challenge_url)
+            answer_challenge(client, context, challenge_url)
         for _proof, _challenge, url in proofs:
-            wait_authorization(client, scope, url)
+            wait_authorization(client, context, url)
     finally:
         for proof, _challenge, _url in proofs:
-            solver.clean_up(scope, proof)
-    return wait_order(client, scope, order.url).status
+            solver.clean_up(context, proof)
+    return wait_order(client, context, order.url).status
 
 
 @pytest.mark.parametrize("names", [(new_name(),), (new_name(), new_name(), new_name()), ("127.0.0.1",)])
 def test_http01_by_the_own_responder(
-    client: Client, pebble: Pebble, responders: Responders, names: tuple[str, ...]
+    client: Client, pebble: Pebble, responders: ResponderPool, names: tuple[str, ...]
 ) -> None:
-    assert prove(client, Standalone(responders, pebble.http_port), *names) == "ready"
+    assert prove(client, HttpServerSolver(responders, pebble.http_port), *names) == "ready"
 
 
 def test_http01_by_a_web_server(client: Client, pebble: Pebble, tmp_path: Path) -> None:
@@ -107,27 +108,27 @@ def test_http01_by_a_web_server(client: Client, pebble: Pebble, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("names", [(new_name(),), (new_name(), new_name()), ("127.0.0.2",)])
-def test_tls_alpn01(client: Client, pebble: Pebble, responders: Responders, names: tuple[str, ...]) -> None:
+def test_tls_alpn01(client: Client, pebble: Pebble, responders: ResponderPool, names: tuple[str, ...]) -> None:
     assert prove(client, TlsAlpn01(responders, pebble.tls_port), *names) == "ready"
 
 
 def test_dns01_by_cloudflare(client: Client, challtestsrv: ChallTestSrv, cloudflare: Account) -> None:
     name = new_name()
-    provider = open_provider("cloudflare", Credentials(cloudflare.token, "", cloudflare.url), Web())
+    provider = open_provider("cloudflare", Credentials(cloudflare.token, "", cloudflare.url), HttpClient())
     assert prove(client, Dns01(provider, PropagationCheck((challtestsrv.dns,))), name, f"*.{name}") == "ready"
     assert cloudflare.txt(f"_acme-challenge.{name}") == []
 
 
 def test_dns01_by_httpreq(client: Client, challtestsrv: ChallTestSrv, httpreq: HttpReq) -> None:
     name = new_name()
-    provider = open_provider("generic", Credentials(httpreq.token, "", httpreq.url), Web())
+    provider = open_provider("generic", Credentials(httpreq.token, "", httpreq.url), HttpClient())
     assert prove(client, Dns01(provider, PropagationCheck((challtestsrv.dns,))), name, f"*.{name}") == "ready"
 
 
-def test_a_proof_of_somebody_else(client: Client, pebble: Pebble, responders: Responders) -> None:
-    class Wrong(Standalone):
-        def present(self, scope: Scope, proof: Proof) -> None:
-            super().present(scope, Proof(proof.domain, False, proof.token, f"{proof.token}.{'x' * 43}"))
+def test_a_proof_of_somebody_else(client: Client, pebble: Pebble, responders: ResponderPool) -> None:
+    class Wrong(HttpServerSolver):
+        def present(self, context: Context, proof: Proof) -> None:
+            super().present(context, Proof(proof.domain, False, proof.token, f"{proof.token}.{'x' * 43}"))
 
     with pytest.raises(AcmeError) as caught:
         prove(client, Wrong(responders, pebble.http_port), new_name())

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.servers.process import free_port
-from tossl_acme.challenges.responders import Responders
+from tossl_acme.challenges.responders import ResponderPool
 from tossl_acme.challenges.solver import Proof
 from tossl_acme.challenges.tls_alpn01 import (
     ACME_IDENTIFIER,
@@ -24,7 +24,7 @@ from tossl_acme.challenges.tls_alpn01 import (
     challenge_certificate,
     server_name,
 )
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
 
 ONE = Proof("one.example.com", False, "token-one", "token-one.thumbprint")
@@ -32,8 +32,8 @@ TWO = Proof("two.example.com", False, "token_two", "token_two.thumbprint")
 
 
 @pytest.fixture
-def scope() -> Scope:
-    return Scope(20).begin()
+def context() -> Context:
+    return Context(20).begin()
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def responder() -> Iterator[TlsResponder]:
 
 
 @pytest.fixture
-def responders() -> Iterator[Responders]:
-    shared = Responders()
+def responders() -> Iterator[ResponderPool]:
+    shared = ResponderPool()
     yield shared
     shared.close()
 
@@ -144,35 +144,35 @@ def test_clients_that_speak_no_tls(responder: TlsResponder, capfd: pytest.Captur
     assert capfd.readouterr() == ("", "")
 
 
-def test_orders_share_a_port(responders: Responders, scope: Scope) -> None:
+def test_orders_share_a_port(responders: ResponderPool, context: Context) -> None:
     port = free_port()
     first, second = TlsAlpn01(responders, port), TlsAlpn01(responders, port)
-    first.present(scope, ONE)
-    second.present(scope, ONE)
-    second.present(scope, TWO)
-    first.clean_up(scope, ONE)
-    first.clean_up(scope, ONE)
+    first.present(context, ONE)
+    second.present(context, ONE)
+    second.present(context, TWO)
+    first.clean_up(context, ONE)
+    first.clean_up(context, ONE)
     for proof in (ONE, TWO):
         assert holds(shown(port, proof.domain)[0], proof)
-    second.clean_up(scope, ONE)
+    second.clean_up(context, ONE)
     with pytest.raises(ssl.SSLError):
         shown(port, ONE.domain)
-    second.clean_up(scope, TWO)
+    second.clean_up(context, TWO)
     with pytest.raises(ConnectionRefusedError):
         shown(port, TWO.domain)
 
 
-def test_the_later_of_two_proofs_for_a_name(responders: Responders, scope: Scope) -> None:
+def test_the_later_of_two_proofs_for_a_name(responders: ResponderPool, context: Context) -> None:
     solver = TlsAlpn01(responders, 0)
     later = Proof(ONE.domain, False, "later", "later.thumbprint")
-    solver.present(scope, ONE)
-    solver.present(scope, later)
+    solver.present(context, ONE)
+    solver.present(context, later)
     assert holds(shown(solver.port, ONE.domain)[0], later)
-    solver.clean_up(scope, later)
+    solver.clean_up(context, later)
     assert holds(shown(solver.port, ONE.domain)[0], ONE)
 
 
-def test_a_port_in_use(responders: Responders, scope: Scope) -> None:
+def test_a_port_in_use(responders: ResponderPool, context: Context) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ArgumentError) as caught:
-        TlsAlpn01(responders, taken.getsockname()[1]).present(scope, ONE)
+        TlsAlpn01(responders, taken.getsockname()[1]).present(context, ONE)
     assert caught.value.errorcode == ("TOSSL", "VALUE", "port")

@@ -11,11 +11,12 @@ import pytest
 from tests.servers.certs import Certificates
 from tests.servers.cloudflare import Cloudflare as Account
 from tests.servers.web import LookAlike, Reply, Request, json_reply
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.providers.cloudflare import Cloudflare
 from tossl_acme.errors import Cancelled, DnsError, HttpError, TosslError
-from tossl_acme.http.client import Route, Web
+from tossl_acme.http.client import HttpClient
+from tossl_acme.http.options import ConnectionOptions
 
 NAME = "_acme-challenge.example.com"
 ONE, TWO = "1" * 43, "2" * 43
@@ -28,12 +29,12 @@ def account() -> Iterator[Account]:
 
 
 @pytest.fixture
-def scope() -> Scope:
-    return Scope(20).begin()
+def context() -> Context:
+    return Context(20).begin()
 
 
 def provider(account: Account, api_key: str = "", zone_id: str = "") -> Cloudflare:
-    return Cloudflare(Credentials(api_key or account.token, zone_id, account.url), Web())
+    return Cloudflare(Credentials(api_key or account.token, zone_id, account.url), HttpClient())
 
 
 def refused(error: TosslError, account: Account) -> DnsError:
@@ -43,107 +44,107 @@ def refused(error: TosslError, account: Account) -> DnsError:
     return error
 
 
-def test_two_values_at_one_name(account: Account, scope: Scope) -> None:
+def test_two_values_at_one_name(account: Account, context: Context) -> None:
     cloudflare = provider(account)
-    cloudflare.publish(scope, NAME, ONE)
-    cloudflare.publish(scope, NAME + ".", TWO)
+    cloudflare.publish(context, NAME, ONE)
+    cloudflare.publish(context, NAME + ".", TWO)
     assert account.txt(NAME) == [ONE, TWO]
-    assert cloudflare.remove(scope, NAME, ONE) == [ONE]
+    assert cloudflare.remove(context, NAME, ONE) == [ONE]
     assert account.txt(NAME) == [TWO]
-    assert cloudflare.remove(scope, NAME.upper(), TWO) == [TWO]
+    assert cloudflare.remove(context, NAME.upper(), TWO) == [TWO]
     assert account.txt(NAME) == []
 
 
-def test_what_is_sent(account: Account, scope: Scope) -> None:
-    provider(account).publish(scope, NAME, ONE)
+def test_what_is_sent(account: Account, context: Context) -> None:
+    provider(account).publish(context, NAME, ONE)
     asked, created = account.requests
     assert (asked.method, asked.path, asked.query["name"]) == ("GET", "/client/v4/zones", "example.com")
     assert created.path == f"/client/v4/zones/{account.zone_id('example.com')}/dns_records"
     assert json.loads(created.body) == {"type": "TXT", "name": NAME, "content": f'"{ONE}"', "ttl": 120}
 
 
-def test_the_closest_zone_is_found(account: Account, scope: Scope) -> None:
+def test_the_closest_zone_is_found(account: Account, context: Context) -> None:
     name = "_acme-challenge.a.b.sub.example.com"
-    provider(account).publish(scope, name, ONE)
+    provider(account).publish(context, name, ONE)
     asked = [r.query["name"] for r in account.requests if r.path.endswith("/zones")]
     assert asked == ["a.b.sub.example.com", "b.sub.example.com", "sub.example.com"]
     assert account.txt(name) == [ONE]
 
 
-def test_a_given_zone_saves_the_search(account: Account, scope: Scope) -> None:
-    provider(account, zone_id=account.zone_id("example.com")).publish(scope, NAME, ONE)
+def test_a_given_zone_saves_the_search(account: Account, context: Context) -> None:
+    provider(account, zone_id=account.zone_id("example.com")).publish(context, NAME, ONE)
     assert [r.method for r in account.requests] == ["POST"]
 
 
-def test_no_zone(account: Account, scope: Scope) -> None:
+def test_no_zone(account: Account, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
-        provider(account).publish(scope, "_acme-challenge.www.example.net", ONE)
+        provider(account).publish(context, "_acme-challenge.www.example.net", ONE)
     assert refused(caught.value, account).errorcode == ("TOSSL", "DNS", "cloudflare", "zone")
     assert caught.value.message.startswith("Failed to create DNS record: ")
     assert "looked for www.example.net, example.net" in caught.value.message
 
 
-def test_published_already_is_well(account: Account, scope: Scope) -> None:
-    provider(account).publish(scope, NAME, ONE)
-    provider(account).publish(scope, NAME, ONE)
+def test_published_already_is_well(account: Account, context: Context) -> None:
+    provider(account).publish(context, NAME, ONE)
+    provider(account).publish(context, NAME, ONE)
     assert account.txt(NAME) == [ONE]
 
 
-def test_a_global_key(account: Account, scope: Scope) -> None:
-    provider(account, f"{account.email}:{account.key}").publish(scope, NAME, ONE)
+def test_a_global_key(account: Account, context: Context) -> None:
+    provider(account, f"{account.email}:{account.key}").publish(context, NAME, ONE)
     assert account.txt(NAME) == [ONE]
     assert all("Authorization" not in request.headers for request in account.requests)
 
 
 @pytest.mark.parametrize("quoted", [False, True])
 @pytest.mark.parametrize("page_size", [None, 1])
-def test_all_are_removed_from_every_page(scope: Scope, quoted: bool, page_size: int | None) -> None:
+def test_all_are_removed_from_every_page(context: Context, quoted: bool, page_size: int | None) -> None:
     with Account(quote_txt=quoted, page_size=page_size) as account:
         cloudflare = provider(account)
         for value in (ONE, TWO, "3" * 43):
-            cloudflare.publish(scope, NAME, value)
-        cloudflare.publish(scope, "_acme-challenge.www.example.com", ONE)
-        assert sorted(cloudflare.remove(scope, NAME, None)) == [ONE, TWO, "3" * 43]
+            cloudflare.publish(context, NAME, value)
+        cloudflare.publish(context, "_acme-challenge.www.example.com", ONE)
+        assert sorted(cloudflare.remove(context, NAME, None)) == [ONE, TWO, "3" * 43]
         assert account.txt(NAME) == []
         assert account.txt("_acme-challenge.www.example.com") == [ONE]
 
 
-def test_nothing_to_remove(account: Account, scope: Scope) -> None:
-    provider(account).publish(scope, NAME, ONE)
+def test_nothing_to_remove(account: Account, context: Context) -> None:
+    provider(account).publish(context, NAME, ONE)
     for name, value in ((NAME, TWO), ("_acme-challenge.www.example.com", None)):
         with pytest.raises(DnsError) as caught:
-            provider(account).remove(scope, name, value)
+            provider(account).remove(context, name, value)
         assert refused(caught.value, account).errorcode[-1] == "record"
         assert caught.value.message.startswith("Failed to delete DNS record: there is no TXT record")
     assert account.txt(NAME) == [ONE]
 
 
 @pytest.mark.parametrize("key", ["x" * 40, "short-key", "me@example.com:" + "0" * 37, "me@example.com:wrong"])
-def test_wrong_keys(account: Account, scope: Scope, key: str) -> None:
+def test_wrong_keys(account: Account, context: Context, key: str) -> None:
     with pytest.raises(DnsError) as caught:
-        provider(account, key).publish(scope, NAME, ONE)
+        provider(account, key).publish(context, NAME, ONE)
     assert refused(caught.value, account).errorcode[-1] == "credentials"
     assert "(code " in caught.value.message
     assert key not in caught.value.message
     assert key.rpartition(":")[2] not in caught.value.message
 
 
-def test_a_zone_of_somebody_else(account: Account, scope: Scope) -> None:
+def test_a_zone_of_somebody_else(account: Account, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
-        provider(account, zone_id="0" * 32).publish(scope, NAME, ONE)
+        provider(account, zone_id="0" * 32).publish(context, NAME, ONE)
     assert "Authentication error (code 10000)" in refused(caught.value, account).message
 
 
-def test_passing_troubles_are_outlasted(account: Account, scope: Scope) -> None:
+def test_passing_troubles_are_outlasted(account: Account, context: Context) -> None:
     account.misbehave("500", "html")
-    provider(account).publish(scope, NAME, ONE)
+    provider(account).publish(context, NAME, ONE)
     assert account.txt(NAME) == [ONE]
 
 
-def test_retry_after_is_waited_for(account: Account, scope: Scope) -> None:
+def test_retry_after_is_waited_for(account: Account, context: Context) -> None:
     account.misbehave("429")
     before = time.monotonic()
-    provider(account).publish(scope, NAME, ONE)
+    provider(account).publish(context, NAME, ONE)
     assert time.monotonic() - before >= 1
 
 
@@ -151,7 +152,7 @@ def test_no_waiting_beyond_the_scope(account: Account) -> None:
     account.misbehave("429")
     before = time.monotonic()
     with pytest.raises(DnsError) as caught:
-        provider(account).publish(Scope(0.9).begin(), NAME, ONE)
+        provider(account).publish(Context(0.9).begin(), NAME, ONE)
     assert time.monotonic() - before < 0.5
     assert "Cloudflare answered 429: Please wait" in refused(caught.value, account).message
 
@@ -159,7 +160,7 @@ def test_no_waiting_beyond_the_scope(account: Account) -> None:
 def test_cancelled_while_waiting(account: Account) -> None:
     account.misbehave("429")
     # Cancelled by what is told just before the wait, so that nothing depends on time.
-    running = Scope(20).begin(listener=lambda facts: running.cancel() if facts["step"] == "dns_retry" else None)
+    running = Context(20).begin(listener=lambda facts: running.cancel() if facts["step"] == "dns_retry" else None)
     before = time.monotonic()
     with pytest.raises(Cancelled):
         provider(account).publish(running, NAME, ONE)
@@ -169,18 +170,19 @@ def test_cancelled_while_waiting(account: Account) -> None:
 def test_a_page_in_place_of_json(account: Account) -> None:
     account.misbehave("html")
     with pytest.raises(DnsError) as caught:
-        provider(account).publish(Scope(0.2).begin(), NAME, ONE)
+        provider(account).publish(Context(0.2).begin(), NAME, ONE)
     assert refused(caught.value, account).errorcode[-1] == "answer"
     assert "answered 502 with text/html, which is not JSON" in caught.value.message
 
 
-def test_over_tls(certificates: Certificates, scope: Scope) -> None:
+def test_over_tls(certificates: Certificates, context: Context) -> None:
     with Account(certificates=certificates) as account:
         credentials = Credentials(account.token, "", f"{account.tls_origin}/client/v4/")
-        Cloudflare(credentials, Web(Route(ca_bundle=str(certificates.ca_bundle)))).publish(scope, NAME, ONE)
+        http = HttpClient(ConnectionOptions(ca_bundle=str(certificates.ca_bundle)))
+        Cloudflare(credentials, http).publish(context, NAME, ONE)
         assert account.txt(NAME) == [ONE]
         with pytest.raises(HttpError) as caught:
-            Cloudflare(credentials, Web()).publish(scope, NAME, ONE)
+            Cloudflare(credentials, HttpClient()).publish(context, NAME, ONE)
         assert caught.value.errorcode == ("TOSSL", "HTTP", "tls")
         assert caught.value.message.startswith("Failed to create DNS record: Server communication error: ")
 
@@ -188,22 +190,22 @@ def test_over_tls(certificates: Certificates, scope: Scope) -> None:
 class Scripted(LookAlike):
     """Answers every request with the same."""
 
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
+    def __init__(self, response: Reply) -> None:
+        self.response = response
         super().__init__()
 
     def answer(self, request: Request) -> Reply:
-        return self.reply
+        return self.response
 
 
-def scripted_error(reply: Reply, key: str = "token-of-the-operator") -> TosslError:
-    with Scripted(reply) as server, pytest.raises(TosslError) as caught:
-        Cloudflare(Credentials(key, "", server.origin), Web()).publish(Scope(0.2).begin(), NAME, ONE)
+def scripted_error(response: Reply, key: str = "token-of-the-operator") -> TosslError:
+    with Scripted(response) as server, pytest.raises(TosslError) as caught:
+        Cloudflare(Credentials(key, "", server.origin), HttpClient()).publish(Context(0.2).begin(), NAME, ONE)
     return caught.value
 
 
 @pytest.mark.parametrize(
-    "reply",
+    "response",
     [
         json_reply([]),
         json_reply("text"),
@@ -214,8 +216,8 @@ def scripted_error(reply: Reply, key: str = "token-of-the-operator") -> TosslErr
         Reply(200, b""),
     ],
 )
-def test_odd_answers(reply: Reply) -> None:
-    assert scripted_error(reply).errorcode == ("TOSSL", "DNS", "cloudflare", "answer")
+def test_odd_answers(response: Reply) -> None:
+    assert scripted_error(response).errorcode == ("TOSSL", "DNS", "cloudflare", "answer")
 
 
 @pytest.mark.parametrize("errors", [None, {}, [1], [{}], [{"code": "x"}], [{"code": 1, "error_chain": [None]}]])
@@ -244,6 +246,6 @@ def test_nobody_there() -> None:
     with Account() as account:
         gone = provider(account)
     with pytest.raises(HttpError) as caught:
-        gone.publish(Scope(0.3).begin(), NAME, ONE)
+        gone.publish(Context(0.3).begin(), NAME, ONE)
     assert caught.value.errorcode == ("TOSSL", "HTTP", "connect")
     assert caught.value.message.startswith("Failed to create DNS record: ")

@@ -9,11 +9,11 @@ import pytest
 
 from tests.servers.httpreq import HttpReq
 from tests.servers.web import Reply, Request
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.providers.generic import Generic
 from tossl_acme.errors import DnsError
-from tossl_acme.http.client import Web
+from tossl_acme.http.client import HttpClient
 
 NAME = "_acme-challenge.example.com"
 VALUE = "v" * 43
@@ -26,17 +26,17 @@ def receiver() -> Iterator[HttpReq]:
 
 
 @pytest.fixture
-def scope() -> Scope:
-    return Scope(20).begin()
+def context() -> Context:
+    return Context(20).begin()
 
 
 def provider(receiver: HttpReq, api_key: str | None = None, path: str = "") -> Generic:
-    return Generic(Credentials(receiver.token if api_key is None else api_key, "", receiver.url + path), Web())
+    return Generic(Credentials(receiver.token if api_key is None else api_key, "", receiver.url + path), HttpClient())
 
 
-def test_the_two_requests(receiver: HttpReq, scope: Scope) -> None:
-    provider(receiver, path="/").publish(scope, NAME, VALUE)
-    assert provider(receiver).remove(scope, NAME, VALUE) == [VALUE]
+def test_the_two_requests(receiver: HttpReq, context: Context) -> None:
+    provider(receiver, path="/").publish(context, NAME, VALUE)
+    assert provider(receiver).remove(context, NAME, VALUE) == [VALUE]
     assert [(r.method, r.path) for r in receiver.requests] == [("POST", "/present"), ("POST", "/cleanup")]
     for request in receiver.requests:
         assert json.loads(request.body) == {"fqdn": f"{NAME}.", "value": VALUE}
@@ -44,31 +44,31 @@ def test_the_two_requests(receiver: HttpReq, scope: Scope) -> None:
         assert request.headers["Authorization"] == f"Bearer {receiver.token}"
 
 
-def test_without_a_key(receiver: HttpReq, scope: Scope) -> None:
+def test_without_a_key(receiver: HttpReq, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
-        provider(receiver, "").publish(scope, NAME, VALUE)
+        provider(receiver, "").publish(context, NAME, VALUE)
     assert "Authorization" not in receiver.requests[0].headers
     assert caught.value.errorcode == ("TOSSL", "DNS", "generic", "credentials")
 
 
-def test_a_wrong_key_is_not_shown(receiver: HttpReq, scope: Scope) -> None:
+def test_a_wrong_key_is_not_shown(receiver: HttpReq, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
-        provider(receiver, "not-the-right-key").remove(scope, NAME, VALUE)
+        provider(receiver, "not-the-right-key").remove(context, NAME, VALUE)
     assert caught.value.message.startswith("Failed to delete DNS record: ")
     assert "answered 401" in caught.value.message
     assert "not-the-right-key" not in caught.value.message
 
 
-def test_a_path_that_is_not_there(receiver: HttpReq, scope: Scope) -> None:
+def test_a_path_that_is_not_there(receiver: HttpReq, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
-        provider(receiver, path="/nowhere").publish(scope, NAME, VALUE)
+        provider(receiver, path="/nowhere").publish(context, NAME, VALUE)
     assert caught.value.errorcode[-1] == "refused"
     assert "/nowhere/present answered 404" in caught.value.message
 
 
-def test_a_value_is_needed_to_remove(receiver: HttpReq, scope: Scope) -> None:
+def test_a_value_is_needed_to_remove(receiver: HttpReq, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
-        provider(receiver).remove(scope, NAME, None)
+        provider(receiver).remove(context, NAME, None)
     assert "the value to delete must be named" in caught.value.message
     assert receiver.requests == []
 
@@ -78,9 +78,9 @@ class Moved(HttpReq):
         return Reply(302, b"", {"Location": "http://127.0.0.1:1/"})
 
 
-def test_redirects_are_not_followed(scope: Scope) -> None:
+def test_redirects_are_not_followed(context: Context) -> None:
     with Moved() as receiver, pytest.raises(DnsError) as caught:
-        provider(receiver).publish(scope, NAME, VALUE)
+        provider(receiver).publish(context, NAME, VALUE)
     assert "answered 302: no reason given" in caught.value.message
     assert len(receiver.requests) == 1
 
@@ -92,7 +92,7 @@ class Busy(HttpReq):
         return Reply(503, b"busy") if len(self.requests) < 3 else super().answer(request)
 
 
-def test_passing_troubles_are_outlasted(scope: Scope) -> None:
+def test_passing_troubles_are_outlasted(context: Context) -> None:
     with Busy() as receiver:
-        provider(receiver).publish(scope, NAME, VALUE)
+        provider(receiver).publish(context, NAME, VALUE)
         assert len(receiver.requests) == 3

@@ -8,7 +8,7 @@ from tossl_acme.dns.credentials import Credentials, check_endpoint
 from tossl_acme.dns.names import is_validation_name, validated_domain
 from tossl_acme.dns.provider import open_provider
 from tossl_acme.errors import ArgumentError, DnsError
-from tossl_acme.http.client import Web
+from tossl_acme.http.client import HttpClient
 
 KEY = "Sn3lZJTBX6kkg7OdcBUAxOO963GEIyGQqnFTOFYY"
 
@@ -116,15 +116,15 @@ def test_zone_ids_stay_in_their_place(zone: str) -> None:
 
 
 def test_providers_by_name() -> None:
-    web = Web()
-    assert open_provider("CloudFlare", Credentials(KEY), web).name == "cloudflare"
-    assert open_provider("GENERIC", Credentials("", endpoint="https://dns.example"), web).name == "generic"
+    http = HttpClient()
+    assert open_provider("CloudFlare", Credentials(KEY), http).name == "cloudflare"
+    assert open_provider("GENERIC", Credentials("", endpoint="https://dns.example"), http).name == "generic"
 
 
 @pytest.mark.parametrize("name", ["route53", "", "nonesuch"])
 def test_providers_that_there_are_not(name: str) -> None:
     with pytest.raises(DnsError) as caught:
-        open_provider(name, Credentials(KEY), Web())
+        open_provider(name, Credentials(KEY), HttpClient())
     assert caught.value.message.startswith("Provider not supported: ")
     assert "cloudflare, generic" in caught.value.message
     assert caught.value.errorcode == ("TOSSL", "DNS", name or "unknown", "unsupported")
@@ -132,15 +132,15 @@ def test_providers_that_there_are_not(name: str) -> None:
 
 def test_a_key_in_the_place_of_the_name_is_not_shown() -> None:
     with pytest.raises(DnsError) as caught:
-        open_provider(KEY, Credentials("cloudflare"), Web())
+        open_provider(KEY, Credentials("cloudflare"), HttpClient())
     assert KEY.lower() not in f"{caught.value} {caught.value.errorcode}".lower()
 
 
 def test_missing_arguments() -> None:
     with pytest.raises(ArgumentError) as caught:
-        open_provider("generic", Credentials(KEY), Web())
+        open_provider("generic", Credentials(KEY), HttpClient())
     assert caught.value.errorcode[-1] == "endpoint"
     for key in ("", "operator:key", "me@example.com:"):
         with pytest.raises(ArgumentError) as caught:
-            open_provider("cloudflare", Credentials(key), Web())
+            open_provider("cloudflare", Credentials(key), HttpClient())
         assert caught.value.errorcode[-1] == "api_key"

@@ -23,7 +23,7 @@ import pytest
 from tests.servers.bind import Bind
 from tests.servers.pebble import ChallTestSrv
 from tests.servers.process import free_port
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.dns.propagation import PropagationCheck, default_resolvers, parse_resolver
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError, WaitTimeout
 
@@ -43,16 +43,16 @@ class ScriptedDns:
 
         class Udp(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                reply = script._reply(answers, self.request[0], False)
-                if reply is not None:
-                    self.request[1].sendto(reply, self.client_address)
+                response = script._response_of(answers, self.request[0], False)
+                if response is not None:
+                    self.request[1].sendto(response, self.client_address)
 
         class Tcp(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 (length,) = struct.unpack("!H", self.rfile.read(2))
-                reply = script._reply(answers, self.rfile.read(length), True)
-                if reply is not None:
-                    self.wfile.write(struct.pack("!H", len(reply)) + reply)
+                response = script._response_of(answers, self.rfile.read(length), True)
+                if response is not None:
+                    self.wfile.write(struct.pack("!H", len(response)) + response)
 
         at = ("127.0.0.1", self.port)
         self._servers = (socketserver.ThreadingUDPServer(at, Udp), socketserver.ThreadingTCPServer(at, Tcp))
@@ -60,10 +60,10 @@ class ScriptedDns:
             server.daemon_threads = True
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def _reply(self, answers: Answers, packet: bytes, by_tcp: bool) -> bytes | None:
-        reply = answers(dns.message.from_wire(packet), by_tcp)
+    def _response_of(self, answers: Answers, packet: bytes, by_tcp: bool) -> bytes | None:
+        response = answers(dns.message.from_wire(packet), by_tcp)
         self.asked.set()
-        return reply.to_wire() if isinstance(reply, dns.message.Message) else reply
+        return response.to_wire() if isinstance(response, dns.message.Message) else response
 
     def __enter__(self) -> ScriptedDns:
         return self
@@ -75,147 +75,147 @@ class ScriptedDns:
 
 
 def shows(query: dns.message.Message, *values: str, rcode: dns.rcode.Rcode = dns.rcode.NOERROR) -> dns.message.Message:
-    reply = dns.message.make_response(query)
-    reply.set_rcode(rcode)
+    response = dns.message.make_response(query)
+    response.set_rcode(rcode)
     if values:
-        reply.answer.append(dns.rrset.from_text(query.question[0].name, 1, "IN", "TXT", *(f'"{v}"' for v in values)))
-    return reply
+        response.answer.append(dns.rrset.from_text(query.question[0].name, 1, "IN", "TXT", *(f'"{v}"' for v in values)))
+    return response
 
 
 @pytest.fixture
-def scope() -> Scope:
-    return Scope(20).begin()
+def context() -> Context:
+    return Context(20).begin()
 
 
 def authoritative(bind: Bind, timeout: float = 10.0) -> PropagationCheck:
     return PropagationCheck(timeout=timeout, port=bind.port, lookup=(bind.address,))
 
 
-def test_the_zones_own_server_is_asked(bind: Bind, scope: Scope) -> None:
+def test_the_zones_own_server_is_asked(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.own.example.com"
     bind.add_txt(name, ONE)
-    authoritative(bind).wait(scope, name, ONE)
-    authoritative(bind).wait(scope, name.upper() + ".", ONE)
+    authoritative(bind).wait(context, name, ONE)
+    authoritative(bind).wait(context, name.upper() + ".", ONE)
 
 
-def test_two_values_at_one_name(bind: Bind, scope: Scope) -> None:
+def test_two_values_at_one_name(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.two.example.com"
     bind.add_txt(name, ONE)
     bind.add_txt(name, TWO)
     for value in (ONE, TWO):
-        authoritative(bind).wait(scope, name, value)
+        authoritative(bind).wait(context, name, value)
     bind.remove_txt(name, ONE)
-    authoritative(bind).wait(scope, name, TWO)
+    authoritative(bind).wait(context, name, TWO)
 
 
-def test_a_value_that_comes_late(bind: Bind, scope: Scope) -> None:
+def test_a_value_that_comes_late(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.late.example.com"
     timer = threading.Timer(0.2, bind.add_txt, (name, ONE))
     timer.start()
     before = time.monotonic()
-    authoritative(bind).wait(scope, name, ONE)
+    authoritative(bind).wait(context, name, ONE)
     timer.join()
     assert 0.2 <= time.monotonic() - before < 2
 
 
-def test_a_long_answer_comes_by_tcp(bind: Bind, scope: Scope) -> None:
+def test_a_long_answer_comes_by_tcp(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.long.example.com"
     for number in range(40):
         bind.add_txt(name, f"{number:043}")
     for number in (0, 39):
-        authoritative(bind).wait(scope, name, f"{number:043}")
+        authoritative(bind).wait(context, name, f"{number:043}")
 
 
-def test_aliases_are_followed_to_another_zone(bind: Bind, scope: Scope) -> None:
+def test_aliases_are_followed_to_another_zone(bind: Bind, context: Context) -> None:
     keyring = dns.tsigkeyring.from_text({bind.key_name: bind.key_secret})
     update = dns.update.UpdateMessage("example.com", keyring=keyring, keyalgorithm=bind.algorithm)
     update.add("_acme-challenge.alias", 1, "CNAME", "elsewhere.example.org.")
     dns.query.tcp(update, "127.0.0.1", port=bind.port, timeout=5)
     bind.add_txt("elsewhere.example.org", ONE)
-    authoritative(bind).wait(scope, "_acme-challenge.alias.example.com", ONE)
+    authoritative(bind).wait(context, "_acme-challenge.alias.example.com", ONE)
 
 
-def test_over_time(bind: Bind, scope: Scope) -> None:
+def test_over_time(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.wrong.example.com"
     bind.add_txt(name, ONE)
     with pytest.raises(WaitTimeout) as caught:
-        authoritative(bind, timeout=0.3).wait(scope, name, TWO)
+        authoritative(bind, timeout=0.3).wait(context, name, TWO)
     assert caught.value.errorcode == ("TOSSL", "TIMEOUT", "propagation")
     assert caught.value.message.startswith(f"DNS propagation timeout: {name} does not show '{TWO}'")
     assert f"ns.example.com. (127.0.0.1) shows '{ONE}'" in caught.value.message
     with pytest.raises(WaitTimeout) as caught:
-        authoritative(bind, timeout=0.3).wait(scope, "_acme-challenge.none.example.com", TWO)
+        authoritative(bind, timeout=0.3).wait(context, "_acme-challenge.none.example.com", TWO)
     assert "answered NXDOMAIN" in caught.value.message
 
 
 def test_the_scope_may_be_shorter(bind: Bind) -> None:
     with pytest.raises(WaitTimeout) as caught:
-        authoritative(bind).wait(Scope(0.2).begin(), "_acme-challenge.none.example.com", TWO)
+        authoritative(bind).wait(Context(0.2).begin(), "_acme-challenge.none.example.com", TWO)
     assert "DNS propagation timeout" in caught.value.message
 
 
-def test_a_zone_that_nobody_knows(bind: Bind, scope: Scope) -> None:
+def test_a_zone_that_nobody_knows(bind: Bind, context: Context) -> None:
     # BIND refuses what it is not authoritative for.
     with pytest.raises(WaitTimeout) as caught:
-        authoritative(bind, timeout=0.5).wait(scope, "_acme-challenge.example.net", ONE)
+        authoritative(bind, timeout=0.5).wait(context, "_acme-challenge.example.net", ONE)
     assert "cannot find the DNS servers of _acme-challenge.example.net" in caught.value.message
 
 
-def test_named_resolvers_must_all_show_it(bind: Bind, challtestsrv: ChallTestSrv, scope: Scope) -> None:
+def test_named_resolvers_must_all_show_it(bind: Bind, challtestsrv: ChallTestSrv, context: Context) -> None:
     name = "_acme-challenge.both.example.com"
     bind.add_txt(name, ONE)
     check = PropagationCheck((bind.address, f"localhost:{challtestsrv.dns_port}"), timeout=0.3)
     with pytest.raises(WaitTimeout) as caught:
-        check.wait(scope, name, ONE)
+        check.wait(context, name, ONE)
     assert "localhost (127.0.0.1)" in caught.value.message
     assert bind.address not in caught.value.message
     challtestsrv.set_txt(name, ONE)
-    check.wait(scope, name, ONE)
+    check.wait(context, name, ONE)
     challtestsrv.clear_txt(name)
 
 
-def test_not_yet(scope: Scope) -> None:
+def test_not_yet(context: Context) -> None:
     def answer(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message:
         rcode, *values = answers.pop(0)
         return shows(query, *map(str, values), rcode=dns.rcode.from_text(rcode))
 
     answers = [["NXDOMAIN"], ["SERVFAIL"], ["REFUSED"], ["NOERROR"], ["NOERROR", TWO, TWO[1:]], ["NOERROR", TWO, ONE]]
     with ScriptedDns(answer) as server:
-        PropagationCheck((server.address,)).wait(scope, "_acme-challenge.example.com", ONE)
+        PropagationCheck((server.address,)).wait(context, "_acme-challenge.example.com", ONE)
     assert answers == []
 
 
-def test_nonsense_is_not_an_answer(scope: Scope) -> None:
+def test_nonsense_is_not_an_answer(context: Context) -> None:
     def cut(query: dns.message.Message, by_tcp: bool) -> dns.message.Message | bytes:
         if by_tcp:
             return b"nonsense"
-        reply = shows(query)
-        reply.flags |= dns.flags.TC
-        return reply
+        response = shows(query)
+        response.flags |= dns.flags.TC
+        return response
 
     with ScriptedDns(cut) as server, pytest.raises(WaitTimeout) as caught:
-        PropagationCheck((server.address,), timeout=0.3).wait(scope, "_acme-challenge.example.com", ONE)
+        PropagationCheck((server.address,), timeout=0.3).wait(context, "_acme-challenge.example.com", ONE)
     assert "nonsense" in caught.value.message
 
 
-def test_silence_is_waited_out(scope: Scope) -> None:
+def test_silence_is_waited_out(context: Context) -> None:
     with ScriptedDns(lambda _query, _by_tcp: None) as server:
         before = time.monotonic()
         with pytest.raises(WaitTimeout) as caught:
-            PropagationCheck((server.address,), timeout=0.4).wait(scope, "_acme-challenge.example.com", ONE)
+            PropagationCheck((server.address,), timeout=0.4).wait(context, "_acme-challenge.example.com", ONE)
     assert time.monotonic() - before < 2
     assert "did not answer" in caught.value.message
 
 
 @pytest.mark.parametrize("searching", [False, True])
-def test_cancelled_while_waiting(scope: Scope, searching: bool) -> None:
+def test_cancelled_while_waiting(context: Context, searching: bool) -> None:
     with ScriptedDns(lambda _query, _by_tcp: None) as server:
         check = PropagationCheck(lookup=(server.address,)) if searching else PropagationCheck((server.address,))
         raised: list[BaseException] = []
 
         def wait() -> None:
             try:
-                check.wait(scope, "_acme-challenge.example.com", ONE)
+                check.wait(context, "_acme-challenge.example.com", ONE)
             except Cancelled as error:
                 raised.append(error)
 
@@ -223,14 +223,16 @@ def test_cancelled_while_waiting(scope: Scope, searching: bool) -> None:
         waiting.start()
         assert server.asked.wait(5)
         before = time.monotonic()
-        scope.cancel()
+        context.cancel()
         waiting.join(5)
         assert time.monotonic() - before < 0.5
         assert raised
 
 
-def test_an_address_without_a_route_does_not_count(bind: Bind, scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "_acme-challenge.route.example.com"
+def test_an_address_without_a_route_does_not_count(
+    bind: Bind, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "_acme-challenge.options.example.com"
     bind.add_txt(name, ONE)
     real = dns.query.udp_with_fallback
 
@@ -240,27 +242,27 @@ def test_an_address_without_a_route_does_not_count(bind: Bind, scope: Scope, mon
         return real(query, where, *args, **options)
 
     monkeypatch.setattr(dns.query, "udp_with_fallback", without_ipv6)
-    PropagationCheck((bind.address, f"[::1]:{bind.port}")).wait(scope, name, ONE)
+    PropagationCheck((bind.address, f"[::1]:{bind.port}")).wait(context, name, ONE)
     with pytest.raises(WaitTimeout) as caught:
-        PropagationCheck((f"[::1]:{bind.port}",), timeout=0.2).wait(scope, name, ONE)
+        PropagationCheck((f"[::1]:{bind.port}",), timeout=0.2).wait(context, name, ONE)
     assert "Network is unreachable" in caught.value.message
 
 
-def test_no_resolver_at_all(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_resolver_at_all(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     real = dns.resolver.Resolver.read_resolv_conf
     monkeypatch.setattr(dns.resolver.Resolver, "read_resolv_conf", lambda self, _path: real(self, "/nonexistent"))
     with pytest.raises(DnsError) as caught:
-        PropagationCheck().wait(scope, "_acme-challenge.example.com", ONE)
+        PropagationCheck().wait(context, "_acme-challenge.example.com", ONE)
     assert caught.value.errorcode == ("TOSSL", "DNS", "propagation", "zone")
     assert "/etc/resolv.conf" in caught.value.message
 
 
-def test_resolvers_of_the_environment(bind: Bind, scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resolvers_of_the_environment(bind: Bind, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "_acme-challenge.environment.example.com"
     bind.add_txt(name, ONE)
     monkeypatch.setenv("TOSSL_RESOLVERS", f" {bind.address}  {bind.address} ")
     assert default_resolvers() == (bind.address, bind.address)
-    PropagationCheck().wait(scope, name, ONE)
+    PropagationCheck().wait(context, name, ONE)
     monkeypatch.delenv("TOSSL_RESOLVERS")
     assert default_resolvers() == ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tossl_acme.commands import MODULES
-from tossl_acme.context import Scope
+from tossl_acme.context import Context, seconds
 from tossl_acme.errors import ArgumentError
 from tossl_acme.tcl.command import Command, load_commands
 from tossl_acme.tcl.helptext import command_text, help_text
@@ -14,7 +14,9 @@ from tossl_acme.tcl.manual import Manual, read
 COMMANDS = load_commands("tossl_acme.commands", MODULES)
 
 
-def take(word: str, more: list[str] = [], *, size: int = 3, timeless: bool = False, scope: Scope = Scope(2.5)) -> str:
+def take(
+    word: str, more: list[str] = [], *, size: int = 3, timeless: bool = False, context: Context = seconds(2.5)
+) -> str:
     """Takes words.
 
     It does so

@@ -31,7 +31,7 @@ from tests.servers.issuer import Issuer
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.scripted_ca import ScriptedCa
 from tests.tclhost import Failure, Tcl, new_key
-from tossl_acme.commands.session import SESSION
+from tossl_acme.challenges.presented import RESPONDERS
 
 #: The way of one issuance: where each request goes.
 STEPS = (
@@ -79,7 +79,7 @@ class World:
         given |= {} if "port" in options else {"webroot": self.webroot}
         result = self.tcl.try_acme("obtain_certificate", ["example.com"], **given | options)
         assert list(self.webroot.rglob("*")) == []
-        assert not SESSION.responders._open
+        assert not RESPONDERS._open
         if isinstance(result, Failure):
             assert result.code[0] == "TOSSL", result
             assert result.code[1] != "INTERNAL", result
@@ -114,7 +114,7 @@ def _watchdog() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(context="module")
 def servers(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The servers, once for all tests here."""
     webroot = tmp_path_factory.mktemp("hostile") / "webroot"

@@ -17,10 +17,10 @@ from tests.servers.certs import Certificates
 from tests.servers.process import free_port
 from tests.servers.web import Listener, QuietHandler
 from tossl_acme.commands.http import get
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled
 from tossl_acme.http import get as fetch
-from tossl_acme.http.client import Reply
+from tossl_acme.http.response import Response
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 JSON = [("Content-Type", "application/json")]
@@ -82,7 +82,7 @@ def secure(certificates: Certificates) -> Iterator[Site]:
 
 
 def fetched(url: str, **options: Any) -> dict[str, Any]:
-    return get(url, **{"scope": Scope(20).begin(), **options})
+    return get(url, **{"context": Context(20).begin(), **options})
 
 
 def seen(result: dict[str, Any]) -> dict[str, str]:
@@ -336,7 +336,7 @@ def raw() -> Iterator[Callable[[bytes], str]]:
 
 
 def test_silence_ends_with_the_timeout(raw: Callable[[bytes], str]) -> None:
-    result = fetched(raw(b""), scope=Scope(0.3).begin(), return_details=True)
+    result = fetched(raw(b""), context=Context(0.3).begin(), return_details=True)
     assert (result["status_code"], result["error_kind"]) == (0, "timeout")
     assert "0.3 s" in result["error_message"]
     assert 250 <= result["request_time"] < 3000
@@ -361,10 +361,10 @@ def test_broken_answers(raw: Callable[[bytes], str], answer: bytes) -> None:
 
 
 def test_a_cancelled_call_is_an_error(raw: Callable[[bytes], str]) -> None:
-    scope = Scope(20).begin()
-    threading.Timer(0.1, scope.cancel).start()
+    context = Context(20).begin()
+    threading.Timer(0.1, context.cancel).start()
     with pytest.raises(Cancelled):
-        fetched(raw(b""), scope=scope)
+        fetched(raw(b""), context=context)
 
 
 BAD = [
@@ -440,7 +440,7 @@ def test_url_refusals_show_no_secret() -> None:
 def test_the_way_is_told(site: Site) -> None:
     steps: list[dict[str, object]] = []
     site.redirect("/a", "/b?x=1")
-    fetched(f"{site.url}/a", scope=Scope(20).begin(listener=steps.append))
+    fetched(f"{site.url}/a", context=Context(20).begin(listener=steps.append))
     assert steps == [{"step": "request", "url": f"{site.url}{path}"} for path in ("/a", "/b")]
 
 
@@ -458,10 +458,10 @@ def test_the_way_is_told(site: Site) -> None:
 )
 def test_same_origin(old: str, new: str, same: bool) -> None:
     class Two:
-        def exchange(self, scope: Scope, method: str, url: str, *, headers: dict[str, str], most: int) -> Reply:
+        def exchange(self, context: Context, method: str, url: str, *, headers: dict[str, str], most: int) -> Response:
             sent.append(headers)
-            return Reply(method, url, 302 if len(sent) == 1 else 200, {"Location": new}, b"")
+            return Response(method, url, 302 if len(sent) == 1 else 200, {"Location": new}, b"")
 
     sent: list[dict[str, str]] = []
-    fetch.fetch(Scope(1).begin(), Two(), fetch.prepare(old, {}, auth="u:p"))  # type: ignore[arg-type]
+    fetch.fetch(Context(1).begin(), Two(), fetch.prepare(old, {}, auth="u:p"))  # type: ignore[arg-type]
     assert ("Authorization" in sent[1]) is same

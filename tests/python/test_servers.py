@@ -37,8 +37,8 @@ NAME = "_acme-challenge.servers.example.net"
 def txt(address: str, name: str) -> list[str]:
     """Ask one DNS server for TXT values."""
     host, port = address.split(":")
-    reply = dns.query.udp(dns.message.make_query(name, "TXT"), host, port=int(port), timeout=5)
-    records = [record for answer in reply.answer if answer.rdtype == dns.rdatatype.TXT for record in answer]
+    response = dns.query.udp(dns.message.make_query(name, "TXT"), host, port=int(port), timeout=5)
+    records = [record for answer in response.answer if answer.rdtype == dns.rdatatype.TXT for record in answer]
     return sorted(b"".join(record.strings).decode() for record in records)
 
 

@@ -12,11 +12,12 @@ import pytest
 
 from tests.servers.process import free_port
 from tests.servers.web import LookAlike, Reply, Request
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, HttpError, TosslError, WaitTimeout
 from tossl_acme.http import client as wire
 from tossl_acme.http import connect as connecting
-from tossl_acme.http.client import Route, Web
+from tossl_acme.http.client import HttpClient
+from tossl_acme.http.options import ConnectionOptions
 
 NAME = "ca.example"
 #: More seconds than what is waited for may take, and fewer than it took when one address after another had its time.
@@ -84,23 +85,25 @@ def mute_dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     ended.set()
 
 
-def cancelled(scope: Scope, url: str, route: Route, begun: threading.Event) -> object:
+def cancelled(context: Context, url: str, options: ConnectionOptions, begun: threading.Event) -> object:
     """What an exchange ends with that is cancelled once `begun` is set."""
 
     def cancel() -> None:
         assert begun.wait(PATIENCE)
-        scope.cancel()
+        context.cancel()
 
-    return outcome(scope, url, route, cancel)
+    return outcome(context, url, options, cancel)
 
 
-def outcome(scope: Scope, url: str, route: Route | None = None, after: Callable[[], None] | None = None) -> object:
+def outcome(
+    context: Context, url: str, options: ConnectionOptions | None = None, after: Callable[[], None] | None = None
+) -> object:
     """What an exchange, begun in a thread before `after`, returns or raises; None when it goes on and on."""
     results: list[object] = []
 
     def exchange() -> None:
         try:
-            results.append(Web(route).exchange(scope, "GET", url).body)
+            results.append(HttpClient(options).exchange(context, "GET", url).body)
         except TosslError as error:
             results.append(error)
 
@@ -113,34 +116,34 @@ def outcome(scope: Scope, url: str, route: Route | None = None, after: Callable[
 
 
 URLS = [f"http://{NAME}/", f"https://{NAME}/"]
-ROUTES = [Route(), Route(proxy=f"http://{NAME}:8080")]
+ROUTES = [ConnectionOptions(), ConnectionOptions(proxy=f"http://{NAME}:8080")]
 
 
 @pytest.mark.parametrize("url", URLS)
-@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
-def test_all_addresses_share_the_time(names: Names, full: int, url: str, route: Route) -> None:
-    """Of the scope: forty addresses have a second together."""
+@pytest.mark.parametrize("options", ROUTES, ids=["direct", "proxy"])
+def test_all_addresses_share_the_time(names: Names, full: int, url: str, options: ConnectionOptions) -> None:
+    """Of the context: forty addresses have a second together."""
     names(*[full] * 40)
-    assert isinstance(outcome(Scope(1).begin(), url, route), WaitTimeout)
+    assert isinstance(outcome(Context(1).begin(), url, options), WaitTimeout)
 
 
 @pytest.mark.parametrize("url", URLS)
-@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+@pytest.mark.parametrize("options", ROUTES, ids=["direct", "proxy"])
 def test_all_addresses_share_the_time_to_connect(
-    names: Names, full: int, url: str, route: Route, monkeypatch: pytest.MonkeyPatch
+    names: Names, full: int, url: str, options: ConnectionOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the scope has more of it."""
+    """Where the context has more of it."""
     monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.5)
     names(*[full] * 40)
-    error = outcome(Scope(60).begin(), url, route)
+    error = outcome(Context(60).begin(), url, options)
     assert isinstance(error, HttpError)
     assert error.kind == "connect"
 
 
 @pytest.mark.parametrize("url", URLS)
-@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+@pytest.mark.parametrize("options", ROUTES, ids=["direct", "proxy"])
 def test_connecting_is_cancelled(
-    names: Names, full: int, url: str, route: Route, monkeypatch: pytest.MonkeyPatch
+    names: Names, full: int, url: str, options: ConnectionOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the midst of it."""
     names(full)
@@ -152,24 +155,24 @@ def test_connecting_is_cancelled(
         return real(*arguments)
 
     monkeypatch.setattr(connecting, "_connected", connect)
-    assert isinstance(cancelled(Scope(60).begin(), url, route, begun), Cancelled)
+    assert isinstance(cancelled(Context(60).begin(), url, options, begun), Cancelled)
 
 
 @pytest.mark.parametrize("url", URLS)
-@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
-def test_resolving_is_cancelled(mute_dns: threading.Event, url: str, route: Route) -> None:
+@pytest.mark.parametrize("options", ROUTES, ids=["direct", "proxy"])
+def test_resolving_is_cancelled(mute_dns: threading.Event, url: str, options: ConnectionOptions) -> None:
     """While a DNS server is silent."""
-    assert isinstance(cancelled(Scope(60).begin(), url, route, mute_dns), Cancelled)
+    assert isinstance(cancelled(Context(60).begin(), url, options, mute_dns), Cancelled)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
+@pytest.mark.parametrize("options", ROUTES, ids=["direct", "proxy"])
 def test_resolving_ends_with_the_time_given(
-    mute_dns: threading.Event, route: Route, monkeypatch: pytest.MonkeyPatch
+    mute_dns: threading.Event, options: ConnectionOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The scope's, or what connecting may take."""
-    assert isinstance(outcome(Scope(0.3).begin(), URLS[1], route), WaitTimeout)
+    """The context's, or what connecting may take."""
+    assert isinstance(outcome(Context(0.3).begin(), URLS[1], options), WaitTimeout)
     monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.3)
-    error = outcome(Scope(60).begin(), URLS[1], route)
+    error = outcome(Context(60).begin(), URLS[1], options)
     assert isinstance(error, HttpError)
     assert error.kind == "connect"
 
@@ -182,27 +185,29 @@ def test_the_addresses_are_tried_in_turn(
     monkeypatch.setattr(connecting, "_LEAST_SHARE", 0.1)
     port = int(greeter.origin.rpartition(":")[2])
     names(free_port(), full, port)
-    assert outcome(Scope(60).begin(), URLS[0]) == b"hello"
+    assert outcome(Context(60).begin(), URLS[0]) == b"hello"
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
-def test_a_name_without_an_address_is_the_dns_fault(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("options", ROUTES, ids=["direct", "proxy"])
+def test_a_name_without_an_address_is_the_dns_fault(
+    options: ConnectionOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And an address where nobody is, that of the connection."""
 
     def resolve(*_: Any, **__: Any) -> list[Any]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    error = outcome(Scope(60).begin(), URLS[1], route)
+    error = outcome(Context(60).begin(), URLS[1], options)
     assert isinstance(error, HttpError)
     assert (error.kind, "Name or service not known" in error.message) == ("dns", True)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=["direct", "proxy"])
-def test_an_address_where_nobody_is_refuses(names: Names, route: Route) -> None:
+@pytest.mark.parametrize("options", ROUTES, ids=["direct", "proxy"])
+def test_an_address_where_nobody_is_refuses(names: Names, options: ConnectionOptions) -> None:
     """The last refusal is told."""
     names(free_port(), free_port())
-    error = outcome(Scope(60).begin(), URLS[1], route)
+    error = outcome(Context(60).begin(), URLS[1], options)
     assert isinstance(error, HttpError)
     assert (error.kind, "Connection refused" in error.message) == ("connect", True)
 
@@ -212,12 +217,12 @@ def test_loopback_needs_no_thread(greeter: Greeter, host: str, monkeypatch: pyte
     """Nothing is asked for its address."""
     url = greeter.origin.replace("127.0.0.1", host)
     monkeypatch.setattr("tossl_acme.http.connect.threading", None)
-    assert Web().exchange(Scope(60).begin(), "GET", url).body == b"hello"
+    assert HttpClient().exchange(Context(60).begin(), "GET", url).body == b"hello"
 
 
 def test_an_address_of_the_other_family_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """In brackets in a URL, without them on the way."""
     monkeypatch.setattr("tossl_acme.http.connect.threading", None)
     with pytest.raises(HttpError) as failure:
-        Web().exchange(Scope(60).begin(), "GET", f"http://[::1]:{free_port()}/")
+        HttpClient().exchange(Context(60).begin(), "GET", f"http://[::1]:{free_port()}/")
     assert failure.value.kind == "connect"

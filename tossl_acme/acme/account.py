@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..context import Scope
-from ..errors import AcmeError, ArgumentError, TosslError, shown
-from ..http.client import Reply, shown_url
+from ..context import Context
+from ..errors import AcmeError, ArgumentError, TosslError
+from ..http.response import Response
+from ..http.urls import shown_url
+from ..text import quoted
 from .client import Client
 from .encoding import b64url_bytes
 from .jws import AccountKey, hmac_signed
@@ -54,7 +56,7 @@ class ExternalBinding:
 
 def new_account(
     client: Client,
-    scope: Scope,
+    context: Context,
     contact: Sequence[str],
     *,
     agree_tos: bool = True,
@@ -64,7 +66,7 @@ def new_account(
 
     One request, two where an existing account's contacts differ.
     """
-    directory = client.directory(scope)
+    directory = client.directory(context)
     url = directory.where("newAccount")
     if directory.needs_eab and binding is None:
         raise unbound(directory.url)
@@ -77,11 +79,11 @@ def new_account(
     if binding:
         protected = {"kid": binding.kid, "url": url}
         payload["externalAccountBinding"] = hmac_signed(binding.secret, binding.alg, protected, client.key.jwk)
-    reply = client.post(scope, url, payload, accept=(200, 201), signer=client.key)
-    account = _read_account(reply, client.know_account(reply, tuple(contact)))
-    scope.tell("account", url=account.url, status=account.status)
-    if reply.status == 200 and contact and set(account.contact) != set(contact):
-        return update_account(client, scope, contact)
+    response = client.post(context, url, payload, accept=(200, 201), signer=client.key)
+    account = _read_account(response, client.know_account(response, tuple(contact)))
+    context.tell("account", url=account.url, status=account.status)
+    if response.status == 200 and contact and set(account.contact) != set(contact):
+        return update_account(client, context, contact)
     return account
 
 
@@ -94,7 +96,7 @@ def unbound(url: str) -> ArgumentError:
 
 def ensure_account(
     client: Client,
-    scope: Scope,
+    context: Context,
     contact: Sequence[str],
     *,
     agree_tos: bool = True,
@@ -106,68 +108,68 @@ def ensure_account(
     """
     if client.has_account(tuple(contact)):
         return
-    if binding is None and client.directory(scope).needs_eab:
+    if binding is None and client.directory(context).needs_eab:
         try:
-            client.account_url(scope)
+            client.account_url(context)
         except AcmeError as error:
             raise unbound(client.server.url) if error.kind == "accountDoesNotExist" else error from None
     else:
-        new_account(client, scope, contact, agree_tos=agree_tos, binding=binding)
+        new_account(client, context, contact, agree_tos=agree_tos, binding=binding)
 
 
-def get_account(client: Client, scope: Scope) -> Account:
+def get_account(client: Client, context: Context) -> Account:
     """The account of this key; AcmeError accountDoesNotExist where there is none (section 7.3.1)."""
-    url = client.account_url(scope)
-    return _read_account(client.post_as_get(scope, url), url)
+    url = client.account_url(context)
+    return _read_account(client.post_as_get(context, url), url)
 
 
-def update_account(client: Client, scope: Scope, contact: Sequence[str]) -> Account:
+def update_account(client: Client, context: Context, contact: Sequence[str]) -> Account:
     """Replaces the contacts (section 7.3.2)."""
-    url = client.account_url(scope)
-    account = _read_account(client.post(scope, url, {"contact": list(contact)}), url)
+    url = client.account_url(context)
+    account = _read_account(client.post(context, url, {"contact": list(contact)}), url)
     client.know_contact(tuple(contact))
     return account
 
 
-def deactivate_account(client: Client, scope: Scope) -> Account:
+def deactivate_account(client: Client, context: Context) -> Account:
     """Ends the account for good (section 7.3.6)."""
-    url = client.account_url(scope)
-    account = _read_account(client.post(scope, url, {"status": "deactivated"}), url)
+    url = client.account_url(context)
+    account = _read_account(client.post(context, url, {"status": "deactivated"}), url)
     client.forget_account()
     return account
 
 
-def change_key(client: Client, scope: Scope, new_key: AccountKey) -> str:
+def change_key(client: Client, context: Context, new_key: AccountKey) -> str:
     """Rolls the account over to another key (section 7.3.5); returns the account URL.
 
     The CA knows the new key from then on: the caller makes its next client with it.
     """
-    url = client.directory(scope).where("keyChange")
-    account = client.account_url(scope)
+    url = client.directory(context).where("keyChange")
+    account = client.account_url(context)
     inner = new_key.sign(
         {"alg": new_key.alg, "jwk": new_key.jwk, "url": url}, {"account": account, "oldKey": client.key.jwk}
     )
     try:
-        client.post(scope, url, inner)
+        client.post(context, url, inner)
     except TosslError:
         # Where the answer to the first attempt was lost, the second one is refused: the old key is unknown by then.
-        if _account_of(client, scope, new_key) != account:
+        if _account_of(client, context, new_key) != account:
             raise
     client.forget_account()
     return account
 
 
-def _account_of(client: Client, scope: Scope, key: AccountKey) -> str:
+def _account_of(client: Client, context: Context, key: AccountKey) -> str:
     try:
-        return Client(client.server, key).account_url(scope)
+        return Client(client.server, key).account_url(context)
     except TosslError:
         return ""
 
 
-def list_orders(client: Client, scope: Scope, most: int) -> list[str]:
+def list_orders(client: Client, context: Context, most: int) -> list[str]:
     """The URLs of the account's orders, over all pages, `most` at most (section 7.1.2.1)."""
-    account = get_account(client, scope)
-    return read_order_urls(client, scope, account.raw.get("orders"), account.url, most)
+    account = get_account(client, context)
+    return read_order_urls(client, context, account.raw.get("orders"), account.url, most)
 
 
 def contact_urls(email: str, contact: Sequence[str] = ()) -> tuple[str, ...]:
@@ -185,12 +187,12 @@ def _mailto(address: str, argument: str) -> str:
     local, _, domain = address.rpartition("@")
     bad = any(char.isspace() or not char.isprintable() or char in ',?<>"' for char in address)
     if bad or not local or not domain or "@" in local:
-        raise ArgumentError(argument, f"{argument} is not one mail address: {shown(address)}")
+        raise ArgumentError(argument, f"{argument} is not one mail address: {quoted(address)}")
     return f"mailto:{address}"
 
 
-def _read_account(reply: Reply, url: str) -> Account:
-    document = reply.json_object()
+def _read_account(response: Response, url: str) -> Account:
+    document = response.json_object()
     contact = document.get("contact")
     return Account(
         url=url,

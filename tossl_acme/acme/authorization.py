@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..context import Scope
+from ..context import Context
 from ..errors import AcmeError, ArgumentError
-from ..http.client import Reply
+from ..http.response import Response
 from ..identifiers import Identifier
 from .client import Client, expect_text, location
 from .directory import server_url
@@ -56,56 +56,56 @@ class Authorization:
         }
 
 
-def get_authorization(client: Client, scope: Scope, url: str) -> Authorization:
+def get_authorization(client: Client, context: Context, url: str) -> Authorization:
     """The authorization as the CA sees it now."""
-    return _read_authorization(client.post_as_get(scope, url), url)
+    return _read_authorization(client.post_as_get(context, url), url)
 
 
-def new_authorization(client: Client, scope: Scope, identifier: Identifier) -> Authorization:
+def new_authorization(client: Client, context: Context, identifier: Identifier) -> Authorization:
     """Pre-authorization (section 7.4.1), where the CA offers newAuthz; ArgumentError "domain" for a wildcard."""
     if identifier.value.startswith("*."):
         raise ArgumentError("domain", "a wildcard cannot be authorized in advance (RFC 8555 section 7.4.1)")
-    url = client.directory(scope).where("newAuthz")
-    reply = client.post(scope, url, {"identifier": identifier.as_json()}, accept=(200, 201))
-    return _read_authorization(reply, location(reply, "authorization"))
+    url = client.directory(context).where("newAuthz")
+    response = client.post(context, url, {"identifier": identifier.as_json()}, accept=(200, 201))
+    return _read_authorization(response, location(response, "authorization"))
 
 
-def deactivate_authorization(client: Client, scope: Scope, url: str) -> Authorization:
+def deactivate_authorization(client: Client, context: Context, url: str) -> Authorization:
     """Gives an authorization up (section 7.5.2)."""
-    return _read_authorization(client.post(scope, url, {"status": "deactivated"}), url)
+    return _read_authorization(client.post(context, url, {"status": "deactivated"}), url)
 
 
-def answer_challenge(client: Client, scope: Scope, url: str) -> Challenge:
-    """Tells the CA that the challenge may be validated (section 7.5.1): once, even where the CA's reply is lost."""
-    reply = client.post(scope, url, {}, accept=(200, 202), look=lambda: _answered(client, scope, url))
-    challenge = read_challenge(reply.json_object(), reply.url)
-    scope.tell("answered", type=challenge.type, url=challenge.url)
+def answer_challenge(client: Client, context: Context, url: str) -> Challenge:
+    """Tells the CA that the challenge may be validated (section 7.5.1): once, even where the CA's response is lost."""
+    response = client.post(context, url, {}, accept=(200, 202), look=lambda: _answered(client, context, url))
+    challenge = read_challenge(response.json_object(), response.url)
+    context.tell("answered", type=challenge.type, url=challenge.url)
     return challenge
 
 
-def _answered(client: Client, scope: Scope, url: str) -> Reply | None:
+def _answered(client: Client, context: Context, url: str) -> Response | None:
     """The challenge, if it is known to have been answered: CAs refuse a second answer, or never get over it."""
     try:
-        reply = client.post_as_get(scope, url)
+        response = client.post_as_get(context, url)
     except AcmeError as error:
         if error.status >= 500:
             raise
         return None
-    return None if read_challenge(reply.json_object(), reply.url).status == "pending" else reply
+    return None if read_challenge(response.json_object(), response.url).status == "pending" else response
 
 
-def wait_authorization(client: Client, scope: Scope, url: str, known: Authorization | None = None) -> Authorization:
+def wait_authorization(client: Client, context: Context, url: str, known: Authorization | None = None) -> Authorization:
     """Polls until the authorization is valid; anything else that is final is raised with the CA's reason."""
     found = poll(
-        scope,
+        context,
         "authorization",
-        lambda: get_authorization(client, scope, url),
+        lambda: get_authorization(client, context, url),
         lambda authorization: authorization.status != "pending",
         known,
     )
     if found.status != "valid":
         raise refusal(found)
-    scope.tell("validated", domain=found.identifier.value)
+    context.tell("validated", domain=found.identifier.value)
     return found
 
 
@@ -133,19 +133,19 @@ def read_challenge(document: Mapping[str, Any], at: str) -> Challenge:
     )
 
 
-def _read_authorization(reply: Reply, url: str) -> Authorization:
-    document = reply.json_object()
+def _read_authorization(response: Response, url: str) -> Authorization:
+    document = response.json_object()
     challenges = document.get("challenges")
     return Authorization(
         url=url,
         identifier=Identifier.from_json(document.get("identifier")),
-        status=expect_text(document.get("status"), "authorization status", reply),
+        status=expect_text(document.get("status"), "authorization status", response),
         wildcard=document.get("wildcard") is True,
         challenges=tuple(
-            read_challenge(item, reply.url)
+            read_challenge(item, response.url)
             for item in (challenges if isinstance(challenges, list) else ())
             if isinstance(item, dict)
         ),
         raw=document,
-        retry_after=retry_after(reply.headers),
+        retry_after=retry_after(response.headers),
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..context import Scope
+from ..context import Context
 from ..errors import ArgumentError, HttpError
-from ..http.client import Reply, shown_url
+from ..http.response import Response
+from ..http.urls import shown_url
 from .client import Client
 from .encoding import b64url
 from .jws import AccountKey
@@ -30,7 +31,7 @@ REASONS = {
 
 
 @dataclass(frozen=True)
-class Download:
+class DownloadedChain:
     """A PEM chain as the CA sent it, and where it offers others for the same certificate."""
 
     url: str
@@ -38,27 +39,27 @@ class Download:
     alternates: tuple[str, ...]
 
 
-def download_certificate(client: Client, scope: Scope, url: str) -> Download:
+def download_certificate(client: Client, context: Context, url: str) -> DownloadedChain:
     """The certificate with its chain (section 7.4.2)."""
-    reply = client.post_as_get(scope, url, media_type=_PEM_CHAIN)
-    return Download(url, _pem(reply), tuple(links(reply, "alternate")))
+    response = client.post_as_get(context, url, media_type=_PEM_CHAIN)
+    return DownloadedChain(url, _pem(response), tuple(links(response, "alternate")))
 
 
-def alternate_chains(client: Client, scope: Scope, first: Download) -> Iterator[Download]:
+def alternate_chains(client: Client, context: Context, first: DownloadedChain) -> Iterator[DownloadedChain]:
     """The first chain and then the CA's others, each downloaded when it is asked for."""
     yield first
     for url in first.alternates:
-        yield download_certificate(client, scope, url)
+        yield download_certificate(client, context, url)
 
 
 def revoke_certificate(
-    client: Client, scope: Scope, der: bytes, reason: int | None = None, certificate_key: AccountKey | None = None
+    client: Client, context: Context, der: bytes, reason: int | None = None, certificate_key: AccountKey | None = None
 ) -> None:
     """Revokes by the account's key, or by the certificate's own (section 7.6)."""
     payload: dict[str, object] = {"certificate": b64url(der)}
     if reason is not None:
         payload["reason"] = reason
-    client.post(scope, client.directory(scope).where("revokeCert"), payload, signer=certificate_key)
+    client.post(context, client.directory(context).where("revokeCert"), payload, signer=certificate_key)
 
 
 def reason_code(text: str) -> int | None:
@@ -72,11 +73,11 @@ def reason_code(text: str) -> int | None:
     return code
 
 
-def _pem(reply: Reply) -> str:
+def _pem(response: Response) -> str:
     try:
-        text = reply.body.decode("ascii")
+        text = response.body.decode("ascii")
     except UnicodeDecodeError:
         text = ""
     if "-----BEGIN CERTIFICATE-----" not in text:
-        raise HttpError("malformed", f"{shown_url(reply.url)} answered without a PEM certificate")
+        raise HttpError("malformed", f"{shown_url(response.url)} answered without a PEM certificate")
     return text

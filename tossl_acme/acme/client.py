@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
-from ..context import Scope
+from ..context import Context
 from ..errors import AcmeError, HttpError, TosslError
-from ..http.client import Reply, shown_url
+from ..http.response import Response
+from ..http.urls import shown_url
 from .directory import Directory, server_url
 from .jws import AccountKey
 from .links import links
-from .patience import Patience
 from .problem import problem_error
+from .retries import Retries
 from .server import LANGUAGE, Server
 
 #: A bad nonce costs one more request; even a CA that refuses every second one is outlasted.
@@ -40,19 +41,19 @@ class Client:
         self._account_url = ""
         self._contact: tuple[str, ...] | None = None
 
-    def directory(self, scope: Scope) -> Directory:
-        return self.server.directory(scope)
+    def directory(self, context: Context) -> Directory:
+        return self.server.directory(context)
 
-    def account_url(self, scope: Scope) -> str:
+    def account_url(self, context: Context) -> str:
         """The "kid" of every request but newAccount; one request where it is not known yet (section 7.3.1)."""
         if not self._account_url:
-            url = self.directory(scope).where("newAccount")
-            self.know_account(self.post(scope, url, {"onlyReturnExisting": True}, signer=self.key))
+            url = self.directory(context).where("newAccount")
+            self.know_account(self.post(context, url, {"onlyReturnExisting": True}, signer=self.key))
         return self._account_url
 
-    def know_account(self, reply: Reply, contact: tuple[str, ...] | None = None) -> str:
+    def know_account(self, response: Response, contact: tuple[str, ...] | None = None) -> str:
         """Keeps the account URL that newAccount answered with, and the contacts that the account has."""
-        self._account_url = location(reply, "account")
+        self._account_url = location(response, "account")
         self._contact = contact
         return self._account_url
 
@@ -76,15 +77,15 @@ class Client:
 
     def post(
         self,
-        scope: Scope,
+        context: Context,
         url: str,
         payload: object | None,
         *,
         accept: tuple[int, ...] = (200,),
         signer: AccountKey | None = None,
         media_type: str = "",
-        look: Callable[[], Reply | None] | None = None,
-    ) -> Reply:
+        look: Callable[[], Response | None] | None = None,
+    ) -> Response:
         """A signed POST, sent again where that helps; payload None is POST-as-GET (section 6.3).
 
         A status that is not in `accept` is raised as the CA's own error. `signer` signs with its jwk in place of the
@@ -92,63 +93,63 @@ class Client:
         must not be done twice: it is called before each further attempt, and what it finds is the answer.
         """
         request = _Request(url, payload, signer, media_type)
-        patience = Patience(scope)
+        retries = Retries(context)
         nonce_retries = _BAD_NONCE_RETRIES
         while True:
-            # What signing itself has to ask for (a nonce, the account's URL) has a patience of its own.
-            body = self._signed(scope, request)
+            # What signing itself has to ask for (a nonce, the account's URL) has a retries of its own.
+            body = self._signed(context, request)
             try:
-                reply = self._send(scope, request, body)
+                response = self._send(context, request, body)
             except HttpError as error:
-                if not patience.pause(error):
+                if not retries.pause(error):
                     raise
             else:
-                if reply.status in accept:
-                    return reply
-                refused = self._refusal(reply)
+                if response.status in accept:
+                    return response
+                refused = self._refusal(response)
                 if isinstance(refused, AcmeError) and refused.kind == "badNonce" and nonce_retries:
                     nonce_retries -= 1
                     continue
-                if not patience.pause(reply):
+                if not retries.pause(response):
                     raise refused
             done = look() if look else None
             if done is not None:
                 return done
 
-    def post_as_get(self, scope: Scope, url: str, media_type: str = "") -> Reply:
+    def post_as_get(self, context: Context, url: str, media_type: str = "") -> Response:
         """RFC 8555 section 6.3."""
-        return self.post(scope, url, None, media_type=media_type)
+        return self.post(context, url, None, media_type=media_type)
 
-    def _refusal(self, reply: Reply) -> TosslError:
-        refused = problem_error(reply)
+    def _refusal(self, response: Response) -> TosslError:
+        refused = problem_error(response)
         if isinstance(refused, AcmeError) and refused.kind == "accountDoesNotExist":
             self.forget_account()
-        terms = links(reply, "terms-of-service")
+        terms = links(response, "terms-of-service")
         if terms:
             refused.details["terms_of_service"] = terms[0]
         return refused
 
-    def _send(self, scope: Scope, request: _Request, body: bytes) -> Reply:
+    def _send(self, context: Context, request: _Request, body: bytes) -> Response:
         headers = _HEADERS | ({"Accept": request.media_type} if request.media_type else {})
-        reply = self.server.web.exchange(scope, "POST", request.url, headers=headers, data=body)
-        self.server.keep_nonce(reply)
-        return reply
+        response = self.server.http.exchange(context, "POST", request.url, headers=headers, data=body)
+        self.server.keep_nonce(response)
+        return response
 
-    def _signed(self, scope: Scope, request: _Request) -> bytes:
+    def _signed(self, context: Context, request: _Request) -> bytes:
         signer = request.signer or self.key
-        who: dict[str, Any] = {"jwk": signer.jwk} if request.signer else {"kid": self.account_url(scope)}
-        protected = {"alg": signer.alg, **who, "nonce": self.server.nonce(scope), "url": request.url}
+        who: dict[str, Any] = {"jwk": signer.jwk} if request.signer else {"kid": self.account_url(context)}
+        protected = {"alg": signer.alg, **who, "nonce": self.server.nonce(context), "url": request.url}
         return json.dumps(signer.sign(protected, request.payload)).encode("ascii")
 
 
-def location(reply: Reply, what: str) -> str:
+def location(response: Response, what: str) -> str:
     """The URL of the object that an answer created; a relative one is the answer's own (RFC 9110 section 10.2.2)."""
-    named = reply.headers.get("Location")
-    return server_url(urljoin(reply.url, named) if named else None, f"{what} URL", reply.url)
+    named = response.headers.get("Location")
+    return server_url(urljoin(response.url, named) if named else None, f"{what} URL", response.url)
 
 
-def expect_text(value: Any, name: str, reply: Reply) -> str:
+def expect_text(value: Any, name: str, response: Response) -> str:
     """A member that must be a non-empty string. HttpError "malformed" names it."""
     if not isinstance(value, str) or not value:
-        raise HttpError("malformed", f"{shown_url(reply.url)} answered without a usable {name}")
+        raise HttpError("malformed", f"{shown_url(response.url)} answered without a usable {name}")
     return value

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import AcmeError, ArgumentError, HttpError, shown
-from ..http.client import Reply, shown_url
+from ..errors import AcmeError, ArgumentError, HttpError
+from ..http.response import Response
+from ..http.urls import shown_url
+from ..text import quoted
 from .problem import problem_error
 
 _REQUIRED = ("newNonce", "newAccount", "newOrder")
@@ -84,7 +86,7 @@ def directory_url(text: str) -> str:
             return ca.url
     if "://" not in text:
         names = ", ".join(ca.name for ca in PUBLIC_CAS)
-        raise ArgumentError("directory_url", f"{shown(text)} is neither an https URL nor a known CA ({names})")
+        raise ArgumentError("directory_url", f"{quoted(text)} is neither an https URL nor a known CA ({names})")
     return check_url(text, "directory_url")
 
 
@@ -103,7 +105,7 @@ def check_url(url: str, argument: str) -> str:
     if "@" in parts.netloc:
         raise ArgumentError(argument, f"{argument} must not hold a user or a password")
     if parts.scheme != "https":
-        given = shown_url(url) if parts.netloc else shown(url)
+        given = shown_url(url) if parts.netloc else quoted(url)
         raise ArgumentError(argument, f"{argument} must be an https URL: {given}")
     if not usable or any(char.isspace() or not char.isprintable() for char in url):
         raise ArgumentError(argument, f"{argument} is a URL without a usable host: {shown_url(url)}")
@@ -118,21 +120,22 @@ def server_url(value: Any, what: str, at: str) -> str:
         raise HttpError("malformed", f"{shown_url(at)} names no https URL as its {what}") from None
 
 
-def read_directory(reply: Reply) -> Directory:
+def read_directory(response: Response) -> Directory:
     """The directory in an answer. Raises HttpError when it is none."""
-    if reply.status != 200:
-        raise problem_error(reply)
-    document = reply.json_object()
+    if response.status != 200:
+        raise problem_error(response)
+    document = response.json_object()
     missing = [name for name in _REQUIRED if name not in document]
     if missing:
-        raise HttpError("malformed", f"{shown_url(reply.url)} is no ACME directory: it lacks {', '.join(missing)}")
+        raise HttpError("malformed", f"{shown_url(response.url)} is no ACME directory: it lacks {', '.join(missing)}")
     meta = document.get("meta")
     return Directory(
-        url=reply.url,
-        urls={name: server_url(document[name], name, reply.url) for name in _KNOWN if document.get(name)}
+        url=response.url,
+        urls={name: server_url(document[name], name, response.url) for name in _KNOWN if document.get(name)}
         | _unknown_urls(document),
         meta=meta if isinstance(meta, dict) else {},
-        needs_eab=needs_binding(reply.url) or (isinstance(meta, dict) and meta.get("externalAccountRequired") is True),
+        needs_eab=needs_binding(response.url)
+        or (isinstance(meta, dict) and meta.get("externalAccountRequired") is True),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from urllib.parse import urljoin
 
 from ..errors import ArgumentError
-from ..http.client import Reply
+from ..http.response import Response
 from .directory import check_url
 
 #: No CA offers more chains than this.
@@ -18,11 +18,11 @@ _PARAMETER = re.compile(rf';\s*([\w*!#$&+.^`|~-]+)\s*(?:=\s*({_QUOTED}|[^",;\s]*
 _LINK = re.compile(rf"<([^<>]*)>\s*((?:{_PARAMETER.pattern})*)")
 
 
-def links(reply: Reply, rel: str) -> list[str]:
+def links(response: Response, rel: str) -> list[str]:
     """The https URLs linked with this relation, in order, resolved against the answer's own; others are ignored."""
     found = []
-    for link in _LINK.finditer(reply.headers.get("Link", "")[:_MOST_TEXT]):
-        url = urljoin(reply.url, link[1].strip())
+    for link in _LINK.finditer(response.headers.get("Link", "")[:_MOST_TEXT]):
+        url = urljoin(response.url, link[1].strip())
         if rel in _relations(link[2]) and _usable(url):
             found.append(url)
     return list(dict.fromkeys(found))[:MOST_LINKS]

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..context import Scope
+from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError
-from ..http.client import Reply, shown_url
+from ..http.response import Response
+from ..http.urls import shown_url
 from ..identifiers import Identifier
 from .client import Client, expect_text, location
 from .directory import server_url
@@ -58,7 +59,7 @@ class OrderTerms:
         return {name: value for name, value in named.items() if value}
 
 
-def time_text(text: str, argument: str) -> str:
+def rfc3339_time(text: str, argument: str) -> str:
     """A time as orders say it (RFC 3339, UTC), from epoch seconds or RFC 3339; empty for none. ArgumentError."""
     if not text:
         return ""
@@ -84,7 +85,7 @@ def replaced_id(text: str) -> str:
 
 
 def new_order(
-    client: Client, scope: Scope, identifiers: Sequence[Identifier], terms: OrderTerms | None = None
+    client: Client, context: Context, identifiers: Sequence[Identifier], terms: OrderTerms | None = None
 ) -> Order:
     """Places an order (section 7.4); one request on a known account.
 
@@ -93,7 +94,7 @@ def new_order(
     without (RFC 9773 section 5).
     """
     terms = terms or OrderTerms()
-    directory = client.directory(scope)
+    directory = client.directory(context)
     if terms.profile and terms.profile not in directory.profiles:
         offered = ", ".join(directory.profiles) or "none"
         raise ArgumentError("profile", f"the CA does not offer the profile {terms.profile!r} (it offers {offered})")
@@ -102,43 +103,43 @@ def new_order(
     payload = {"identifiers": [identifier.as_json() for identifier in identifiers], **terms.as_json()}
     url = directory.where("newOrder")
     try:
-        reply = client.post(scope, url, payload, accept=(200, 201))
+        response = client.post(context, url, payload, accept=(200, 201))
     except AcmeError as error:
         if not terms.replaces or not _refuses_replaces(error):
             raise
         del payload["replaces"]
-        reply = client.post(scope, url, payload, accept=(200, 201))
-    order = _read_order(reply, location(reply, "order"))
-    scope.tell("order", url=order.url, status=order.status)
+        response = client.post(context, url, payload, accept=(200, 201))
+    order = _read_order(response, location(response, "order"))
+    context.tell("order", url=order.url, status=order.status)
     return order
 
 
-def get_order(client: Client, scope: Scope, url: str) -> Order:
+def get_order(client: Client, context: Context, url: str) -> Order:
     """The order as the CA sees it now."""
-    return _read_order(client.post_as_get(scope, url), url)
+    return _read_order(client.post_as_get(context, url), url)
 
 
-def wait_order(client: Client, scope: Scope, url: str, known: Order | None = None) -> Order:
+def wait_order(client: Client, context: Context, url: str, known: Order | None = None) -> Order:
     """Polls until the order is no longer pending on the CA: ready, valid or invalid, the last raised as an error.
 
     `known` is the order as an answer just told, which saves a request (section 7.1.6 names the states).
     """
     order = poll(
-        scope,
+        context,
         "order",
-        lambda: get_order(client, scope, url),
+        lambda: get_order(client, context, url),
         lambda order: order.status not in ("pending", "processing"),
         known,
     )
     return _usable(order)
 
 
-def wait_issued(client: Client, scope: Scope, order: Order) -> Order:
+def wait_issued(client: Client, context: Context, order: Order) -> Order:
     """Polls a finalized order until its certificate is there."""
     order = poll(
-        scope,
+        context,
         "certificate",
-        lambda: get_order(client, scope, order.url),
+        lambda: get_order(client, context, order.url),
         lambda order: order.status not in ("ready", "processing"),
         order,
     )
@@ -147,13 +148,13 @@ def wait_issued(client: Client, scope: Scope, order: Order) -> Order:
     return order
 
 
-def finalize_order(client: Client, scope: Scope, order: Order, csr: bytes) -> Order:
+def finalize_order(client: Client, context: Context, order: Order, csr: bytes) -> Order:
     """Sends the CSR (DER) of a ready order (section 7.4); the answer's order, which may be valid at once."""
     if not order.finalize:
         raise HttpError("malformed", f"the order {shown_url(order.url)} has no finalize URL")
-    reply = client.post(scope, order.finalize, {"csr": b64url(csr)})
-    finalized = _read_order(reply, order.url)
-    scope.tell("finalized", url=order.url, status=finalized.status)
+    response = client.post(context, order.finalize, {"csr": b64url(csr)})
+    finalized = _read_order(response, order.url)
+    context.tell("finalized", url=order.url, status=finalized.status)
     return finalized
 
 
@@ -170,20 +171,20 @@ def _refuses_replaces(error: AcmeError) -> bool:
     return error.kind == "alreadyReplaced" or "replace" in error.message.lower() or error.kind == "malformed"
 
 
-def _read_order(reply: Reply, url: str) -> Order:
-    document = reply.json_object()
+def _read_order(response: Response, url: str) -> Order:
+    document = response.json_object()
     certificate = document.get("certificate")
     return Order(
         url=url,
-        status=expect_text(document.get("status"), "order status", reply),
+        status=expect_text(document.get("status"), "order status", response),
         identifiers=tuple(map(Identifier.from_json, _items(document, "identifiers"))),
         authorizations=tuple(
-            server_url(item, "authorization URL", reply.url) for item in _items(document, "authorizations")
+            server_url(item, "authorization URL", response.url) for item in _items(document, "authorizations")
         ),
-        finalize=server_url(document.get("finalize"), "finalize URL", reply.url),
-        certificate=server_url(certificate, "certificate URL", reply.url) if certificate else "",
+        finalize=server_url(document.get("finalize"), "finalize URL", response.url),
+        certificate=server_url(certificate, "certificate URL", response.url) if certificate else "",
         raw=document,
-        retry_after=retry_after(reply.headers),
+        retry_after=retry_after(response.headers),
     )
 
 

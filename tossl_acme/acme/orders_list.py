@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..context import Scope
+from ..context import Context
 from ..errors import AcmeError
-from ..http.client import shown_url
+from ..http.urls import shown_url
 from .client import Client
 from .directory import server_url
 from .links import links
@@ -15,7 +15,7 @@ from .links import links
 _MOST_PAGES = 1000
 
 
-def read_order_urls(client: Client, scope: Scope, first: Any, at: str, most: int) -> list[str]:
+def read_order_urls(client: Client, context: Context, first: Any, at: str, most: int) -> list[str]:
     """The first `most` order URLs, page by page as the CA links them; a page is read once."""
     if not first:
         raise AcmeError(f"the CA does not offer a list of orders: {shown_url(at)} has none", "notOffered", 0)
@@ -24,9 +24,9 @@ def read_order_urls(client: Client, scope: Scope, first: Any, at: str, most: int
     page = server_url(first, "orders URL", at)
     while page and page not in seen and len(seen) < _MOST_PAGES and len(found) < most:
         seen.add(page)
-        reply = client.post_as_get(scope, page)
-        orders = reply.json_object().get("orders")
+        response = client.post_as_get(context, page)
+        orders = response.json_object().get("orders")
         listed = orders if isinstance(orders, list) else []
         found |= dict.fromkeys(server_url(url, "order URL", page) for url in listed)
-        page = next(iter(links(reply, "next")), "")
+        page = next(iter(links(response, "next")), "")
     return list(found)[:most]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from ..context import Scope
+from ..context import Context
 
 #: Whatever a CA asks for, it is looked at again after a minute.
 _MOST_PAUSE = 60.0
@@ -21,18 +21,18 @@ class _Polled(Protocol):
 T = TypeVar("T", bound=_Polled)
 
 
-def poll(scope: Scope, what: str, look: Callable[[], T], is_done: Callable[[T], bool], known: T | None = None) -> T:
+def poll(context: Context, what: str, look: Callable[[], T], is_done: Callable[[T], bool], known: T | None = None) -> T:
     """Looks until is_done, and returns what it saw; `known` stands for a first look.
 
-    WaitTimeout(what) when the scope ends first.
+    WaitTimeout(what) when the context ends first.
     """
     state = known or look()
-    for pause in scope.pauses(what):
+    for pause in context.pauses(what):
         if is_done(state):
             return state
         # None, 0 and a date that is past say nothing of when.
         wanted = min(max(state.retry_after, 0.02), _MOST_PAUSE) if state.retry_after else pause
-        scope.tell("waiting", what=what, status=state.status, seconds=round(wanted, 3))
-        scope.sleep(wanted, what)
+        context.tell("waiting", what=what, status=state.status, seconds=round(wanted, 3))
+        context.sleep(wanted, what)
         state = look()
     raise AssertionError("pauses() ends by raising only")

@@ -8,24 +8,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import AcmeError, HttpError, TosslError
-from ..http.client import Reply, shown_url
+from ..http.response import Response
+from ..http.urls import shown_url
+from ..text import clean
 
 _PREFIX = "urn:ietf:params:acme:error:"
-#: A message is for people: no more of the CA's text than they would read.
-_MOST_TEXT = 1000
 _MOST_SUBPROBLEMS = 100
 
 
-def problem_error(reply: Reply) -> TosslError:
+def problem_error(response: Response) -> TosslError:
     """What a refused request raises: the CA's own words, or what stood in their place."""
     try:
-        document = reply.json()
+        document = response.json()
     except HttpError:
         document = None
     if not isinstance(document, dict) or not ("type" in document or "detail" in document):
-        said = reply.media_type or "no content"
-        return HttpError("status", f"{shown_url(reply.url)} answered {reply.status} with {said}")
-    return document_error(document, reply.status, reply.headers)
+        said = response.media_type or "no content"
+        return HttpError("status", f"{shown_url(response.url)} answered {response.status} with {said}")
+    return document_error(document, response.status, response.headers)
 
 
 def document_error(document: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> AcmeError:
@@ -40,13 +40,13 @@ def document_error(document: Mapping[str, Any], status: int, headers: Mapping[st
     instance = document.get("instance")
     if isinstance(instance, str):
         details["instance"] = instance
-    kind = short_type(document.get("type"))
+    kind = problem_type(document.get("type"))
     return AcmeError(_message(document, kind, details), kind, _status(document, status), details)
 
 
-def short_type(value: object) -> str:
+def problem_type(value: object) -> str:
     """A problem type without the ACME prefix; "malformed" where the CA gave none."""
-    return clean_text(value).removeprefix(_PREFIX) if isinstance(value, str) and value else "malformed"
+    return clean(value).removeprefix(_PREFIX) if isinstance(value, str) and value else "malformed"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -60,32 +60,25 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def clean_text(value: object) -> str:
-    """Server text fit for a message: printable, on one line, bounded."""
-    text = " ".join(str(value)[: 2 * _MOST_TEXT].split())
-    shown = "".join(char if char.isprintable() else "?" for char in text)
-    return shown if len(shown) <= _MOST_TEXT else shown[:_MOST_TEXT] + "..."
-
-
 def _status(document: Mapping[str, Any], status: int) -> int:
     stated = document.get("status")
     return stated if isinstance(stated, int) and 100 <= stated <= 599 and not isinstance(stated, bool) else status
 
 
 def _message(document: Mapping[str, Any], kind: str, details: Mapping[str, object]) -> str:
-    message = clean_text(document.get("detail") or document.get("title") or kind)
+    message = clean(document.get("detail") or document.get("title") or kind)
     parts = []
     subproblems = document.get("subproblems")
     for sub in subproblems[:_MOST_SUBPROBLEMS] if isinstance(subproblems, list) else ():
         if isinstance(sub, dict):
             identifier = sub.get("identifier")
             name = identifier.get("value") if isinstance(identifier, dict) else None
-            said = clean_text(sub.get("detail") or short_type(sub.get("type")))
-            parts.append(f"{clean_text(name)}: {said}" if name else said)
+            said = clean(sub.get("detail") or problem_type(sub.get("type")))
+            parts.append(f"{clean(name)}: {said}" if name else said)
     if parts:
         message += f" ({'; '.join(parts)})"
     if kind == "userActionRequired" and "instance" in details:
-        message += f"; visit {clean_text(details['instance'])}"
+        message += f"; visit {clean(details['instance'])}"
     if "retry_after" in details:
         message += f"; try again in {details['retry_after']} s"
     return f"{message} [{kind}]"

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..context import Scope
+from ..context import Context
 from ..errors import HttpError
-from ..http.client import Reply, shown_url
+from ..http.response import Response
+from ..http.urls import shown_url
 from .problem import problem_error, retry_after
 from .server import Server
 
@@ -40,23 +41,23 @@ class RenewalInfo:
         }
 
 
-def renewal_info(server: Server, scope: Scope, cert_id: str) -> RenewalInfo:
+def renewal_info(server: Server, context: Context, cert_id: str) -> RenewalInfo:
     """The suggested window for a certID (section 4.2), with a random time in it.
 
     AcmeError "notOffered" where the CA has no ARI.
     """
-    base = server.directory(scope).where("renewalInfo").rstrip("/")
-    reply = server.fetch(scope, "GET", f"{base}/{cert_id}")
-    if reply.status != 200:
-        raise problem_error(reply)
-    document = reply.json_object()
+    base = server.directory(context).where("renewalInfo").rstrip("/")
+    response = server.fetch(context, "GET", f"{base}/{cert_id}")
+    if response.status != 200:
+        raise problem_error(response)
+    document = response.json_object()
     window = document.get("suggestedWindow")
-    start = _epoch(window, "start", reply)
-    end = _epoch(window, "end", reply)
+    start = _epoch(window, "start", response)
+    end = _epoch(window, "end", response)
     if end <= start:
-        raise HttpError("malformed", f"{shown_url(reply.url)} suggests a window that ends before it starts")
+        raise HttpError("malformed", f"{shown_url(response.url)} suggests a window that ends before it starts")
     explanation = document.get("explanationURL")
-    wait = retry_after(reply.headers)
+    wait = retry_after(response.headers)
     return RenewalInfo(
         start=start,
         end=end,
@@ -67,10 +68,10 @@ def renewal_info(server: Server, scope: Scope, cert_id: str) -> RenewalInfo:
     )
 
 
-def _epoch(window: Any, name: str, reply: Reply) -> int:
+def _epoch(window: Any, name: str, response: Response) -> int:
     text = window.get(name) if isinstance(window, dict) else None
     try:
         moment = datetime.datetime.fromisoformat(str(text))
         return int((moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp())
     except ValueError:
-        raise HttpError("malformed", f"{shown_url(reply.url)} names no suggestedWindow {name}") from None
+        raise HttpError("malformed", f"{shown_url(response.url)} names no suggestedWindow {name}") from None

@@ -6,12 +6,13 @@ import collections
 import re
 import time
 
-from ..context import Scope
+from ..context import Context
 from ..errors import HttpError
-from ..http.client import Reply, Web
+from ..http.client import HttpClient
+from ..http.response import Response
 from .directory import Directory, read_directory
-from .patience import patiently
 from .problem import problem_error
+from .retries import with_retries
 
 #: Seconds after which the directory is read again.
 _DIRECTORY_AGE = 3600.0
@@ -30,46 +31,46 @@ class Server:
     Directory and nonces are kept: a known directory costs no request, and an answer's nonce saves one.
     """
 
-    def __init__(self, url: str, web: Web) -> None:
+    def __init__(self, url: str, http: HttpClient) -> None:
         self.url = url
-        self.web = web
+        self.http = http
         self._directory: tuple[float, Directory] | None = None
         self._nonces: collections.deque[str] = collections.deque(maxlen=_MOST_NONCES)
 
-    def directory(self, scope: Scope) -> Directory:
+    def directory(self, context: Context) -> Directory:
         """RFC 8555 section 7.1.1; one request where it is not known yet."""
         known = self._directory
         if known is None or time.monotonic() - known[0] > _DIRECTORY_AGE:
-            reply = self.fetch(scope, "GET", self.url)
-            known = self._directory = (time.monotonic(), read_directory(reply))
+            response = self.fetch(context, "GET", self.url)
+            known = self._directory = (time.monotonic(), read_directory(response))
         return known[1]
 
-    def nonce(self, scope: Scope) -> str:
+    def nonce(self, context: Context) -> str:
         """The latest nonce that was kept, else a new one (RFC 8555 section 7.2); one request in that case."""
         try:
             return self._nonces.pop()
         except IndexError:
             pass
-        reply = self.fetch(scope, "HEAD", self.directory(scope).where("newNonce"))
-        if reply.status not in (200, 204):
-            raise problem_error(reply)
+        response = self.fetch(context, "HEAD", self.directory(context).where("newNonce"))
+        if response.status not in (200, 204):
+            raise problem_error(response)
         try:
             return self._nonces.pop()
         except IndexError:
             raise HttpError("malformed", "newNonce answered without a Replay-Nonce") from None
 
-    def fetch(self, scope: Scope, method: str, url: str) -> Reply:
+    def fetch(self, context: Context, method: str, url: str) -> Response:
         """An answer to a request without signature, asked again where that helps; the caller looks at its status."""
 
-        def send() -> Reply:
-            reply = self.web.exchange(scope, method, url, headers=LANGUAGE, redirects=_MOST_REDIRECTS)
-            self.keep_nonce(reply)
-            return reply
+        def send() -> Response:
+            response = self.http.exchange(context, method, url, headers=LANGUAGE, redirects=_MOST_REDIRECTS)
+            self.keep_nonce(response)
+            return response
 
-        return patiently(scope, send)
+        return with_retries(context, send)
 
-    def keep_nonce(self, reply: Reply) -> None:
+    def keep_nonce(self, response: Response) -> None:
         """Every answer's nonce is kept, an error's too (RFC 8555 section 6.5)."""
-        nonce = reply.headers.get("Replay-Nonce", "")
+        nonce = response.headers.get("Replay-Nonce", "")
         if _NONCE.fullmatch(nonce):
             self._nonces.append(nonce)

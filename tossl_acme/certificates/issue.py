@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..acme.certificate import Download, alternate_chains, download_certificate
+from ..acme.certificate import DownloadedChain, alternate_chains, download_certificate
 from ..acme.client import Client
 from ..acme.order import Order, OrderTerms, finalize_order, new_order, wait_issued, wait_order
-from ..context import Scope
+from ..context import Context
 from ..errors import AcmeError, TosslError
 from ..identifiers import Identifier
 from ..pki.chain import Chain, check_chain, issuer_names, read_chain
 from ..pki.names import Name
 from .key import Request
-from .solve import Choice, give_up, prove
+from .solve import Choice, deactivate_pending, solve
 
 #: Seconds that deactivating the rest of a failed order may take.
 _GIVING_UP = 10.0
@@ -33,48 +33,48 @@ class Wanted:
         return [(identifier.type, identifier.value) for identifier in self.identifiers]
 
 
-def issue(client: Client, scope: Scope, wanted: Wanted, choice: Choice) -> Chain:
+def issue(client: Client, context: Context, wanted: Wanted, choice: Choice) -> Chain:
     """Places the order, proves its names and returns the certificate, checked against what was wanted.
 
     Where a name cannot be proven, what is still pending of the order is deactivated.
     """
-    order = new_order(client, scope, wanted.identifiers, wanted.terms)
+    order = new_order(client, context, wanted.identifiers, wanted.terms)
     if order.status == "pending":
         try:
-            prove(client, scope, order, choice, wanted.names)
+            solve(client, context, order, choice, wanted.names)
         except TosslError:
-            give_up(client, scope.for_cleanup(_GIVING_UP), order)
+            deactivate_pending(client, context.for_cleanup(_GIVING_UP), order)
             raise
-    return complete(client, scope, order, wanted)
+    return complete(client, context, order, wanted)
 
 
-def complete(client: Client, scope: Scope, order: Order, wanted: Wanted) -> Chain:
+def complete(client: Client, context: Context, order: Order, wanted: Wanted) -> Chain:
     """Finalizes an order whose names are proven, and downloads its certificate.
 
     Most CAs are ready as soon as the last name is; one that is not says orderNotReady and is waited for.
     """
     if order.status != "valid":
         try:
-            order = finalize_order(client, scope, order, wanted.request.csr)
+            order = finalize_order(client, context, order, wanted.request.csr)
         except AcmeError as error:
             if error.kind != "orderNotReady":
                 raise
-            order = wait_order(client, scope, order.url)
+            order = wait_order(client, context, order.url)
             if order.status == "ready":
-                order = finalize_order(client, scope, order, wanted.request.csr)
-        order = wait_issued(client, scope, order)
-    chain = _chosen(client, scope, download_certificate(client, scope, order.certificate), wanted.preferred_chain)
+                order = finalize_order(client, context, order, wanted.request.csr)
+        order = wait_issued(client, context, order)
+    chain = _chosen(client, context, download_certificate(client, context, order.certificate), wanted.preferred_chain)
     check_chain(chain, wanted.names, wanted.request.spki)
-    scope.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
+    context.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
     return chain
 
 
-def _chosen(client: Client, scope: Scope, first: Download, preferred: str) -> Chain:
+def _chosen(client: Client, context: Context, first: DownloadedChain, preferred: str) -> Chain:
     """The chain that leads to the preferred issuer's common name; the CA's default where none does."""
     default = read_chain(first.pem)
     if not preferred:
         return default
-    for download in alternate_chains(client, scope, first):
+    for download in alternate_chains(client, context, first):
         chain = read_chain(download.pem)
         if preferred in issuer_names(chain):
             return chain

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..acme.jws import AccountKey
-from ..errors import ArgumentError, KeyFormatError, shown
+from ..errors import ArgumentError, KeyFormatError
 from ..pki.csr import Csr, build_csr
 from ..pki.keys import PrivateKey, generate_private_key, key_bits, key_type, load_private_key, private_pem, public_der
 from ..pki.names import Name, normal_name
+from ..text import quoted
 
 #: The kinds of leaf key, as arguments of generate_private_key.
 _KEY_TYPES: dict[str, tuple[str, int | None, str | None]] = {
@@ -38,7 +39,7 @@ class Request:
 def check_key_type(kind: str) -> str:
     """The kind of a leaf key in lower case. Raises ArgumentError "key_type"."""
     if kind.lower() not in _KEY_TYPES:
-        raise ArgumentError("key_type", f"key_type {shown(kind)} is none of {', '.join(_KEY_TYPES)}")
+        raise ArgumentError("key_type", f"key_type {quoted(kind)} is none of {', '.join(_KEY_TYPES)}")
     return kind.lower()
 
 

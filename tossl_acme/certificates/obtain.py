@@ -8,7 +8,7 @@ from ..acme.account import ExternalBinding, ensure_account
 from ..acme.client import Client
 from ..acme.jws import AccountKey
 from ..acme.order import OrderTerms
-from ..context import Scope
+from ..context import Context
 from ..errors import AcmeError, ArgumentError
 from ..identifiers import Identifier
 from ..pki.chain import Chain
@@ -40,7 +40,7 @@ class Certificate:
         }
 
 
-def account_key_for(scope: Scope, store: Store | None, directory_url: str, given: str) -> str:
+def account_key_for(context: Context, store: Store | None, directory_url: str, given: str) -> str:
     """The PEM of the account key: the one given, else the store's for this CA, else a new one, which is stored."""
     if given:
         return given
@@ -48,7 +48,7 @@ def account_key_for(scope: Scope, store: Store | None, directory_url: str, given
     if known:
         return known
     pem = private_pem(generate_private_key("ec"))
-    return store.keep_account_key(scope, directory_url, pem) if store else pem
+    return store.keep_account_key(context, directory_url, pem) if store else pem
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,17 @@ class Plan:
         return request_by_key(key, names, account_key)
 
 
-def obtain(client: Client, scope: Scope, plan: Plan, choice: Choice, store: Store | None) -> Certificate:
+def obtain(client: Client, context: Context, plan: Plan, choice: Choice, store: Store | None) -> Certificate:
     """Gets a certificate; with a store, its key is on disk before the CSR leaves and the files are there at the end."""
     if store is None:
-        return _obtained(client, scope, plan, choice, plan.request(client.key))
-    with store.certificate(plan.identifiers[0].value, scope) as folder:
+        return _obtained(client, context, plan, choice, plan.request(client.key))
+    with store.certificate(plan.identifiers[0].value, context) as folder:
         request = plan.request(client.key, folder.left_over_key())
         if request.private_key:
             folder.keep_key(request.private_key)
-        certificate = _obtained(client, scope, plan, choice, request)
+        certificate = _obtained(client, context, plan, choice, request)
         files = _stored(folder, certificate, plan.key_type)
-        scope.tell("stored", folder=str(folder.path))
+        context.tell("stored", folder=str(folder.path))
         return replace(certificate, files=files)
 
 
@@ -106,19 +106,19 @@ def _stored(folder: CertificateFolder, certificate: Certificate, key_type: str) 
         raise
 
 
-def _obtained(client: Client, scope: Scope, plan: Plan, choice: Choice, request: Request) -> Certificate:
+def _obtained(client: Client, context: Context, plan: Plan, choice: Choice, request: Request) -> Certificate:
     wanted = Wanted(plan.identifiers, request, plan.terms, plan.preferred_chain)
     was_known = client.knows_account
     try:
-        chain = _issued(client, scope, plan, wanted, choice)
+        chain = _issued(client, context, plan, wanted, choice)
     except AcmeError as error:
         # A CA may lose an account that this process has known for months; the key can have another.
         if error.kind != "accountDoesNotExist" or not was_known:
             raise
-        chain = _issued(client, scope, plan, wanted, choice)
+        chain = _issued(client, context, plan, wanted, choice)
     return Certificate(plan.identifiers, chain, request.private_key, client.server.url)
 
 
-def _issued(client: Client, scope: Scope, plan: Plan, wanted: Wanted, choice: Choice) -> Chain:
-    ensure_account(client, scope, plan.contact, agree_tos=plan.agree_tos, binding=plan.binding)
-    return issue(client, scope, wanted, choice)
+def _issued(client: Client, context: Context, plan: Plan, wanted: Wanted, choice: Choice) -> Chain:
+    ensure_account(client, context, plan.contact, agree_tos=plan.agree_tos, binding=plan.binding)
+    return issue(client, context, wanted, choice)

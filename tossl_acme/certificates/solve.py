@@ -16,12 +16,12 @@ from ..acme.authorization import (
 )
 from ..acme.client import Client
 from ..acme.order import Order
-from ..acme.problem import clean_text
 from ..challenges.solver import Proof, Solver, check_token
-from ..context import Scope
+from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError
-from ..http.client import shown_url
+from ..http.urls import shown_url
 from ..pki.names import Name, normal_name
+from ..text import clean
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Choice:
         return self.by_name.get(name, self.usual)
 
 
-def prove(client: Client, scope: Scope, order: Order, choice: Choice, names: Iterable[Name]) -> None:
+def solve(client: Client, context: Context, order: Order, choice: Choice, names: Iterable[Name]) -> None:
     """Makes every authorization of the order valid, each with the first solver chosen for it that the CA offers.
 
     One that is for none of `names` is refused: no CA decides where a file or a record is put.
@@ -57,32 +57,32 @@ def prove(client: Client, scope: Scope, order: Order, choice: Choice, names: Ite
     """
     pending = [
         authorization
-        for authorization in (get_authorization(client, scope, url) for url in order.authorizations)
+        for authorization in (get_authorization(client, context, url) for url in order.authorizations)
         if not _is_proven(authorization)
     ]
     _check_ordered(pending, names)
-    tasks = [_task(client, scope, authorization, choice) for authorization in pending]
+    tasks = [_task(client, context, authorization, choice) for authorization in pending]
     presented: list[_Task] = []
     try:
         for task in tasks:
             presented.append(task)
-            task.solver.present(scope, task.proof)
-            scope.tell("presented", domain=task.proof.domain, type=task.challenge.type)
+            task.solver.present(context, task.proof)
+            context.tell("presented", domain=task.proof.domain, type=task.challenge.type)
         for task in tasks:
-            task.solver.wait(scope, task.proof)
+            task.solver.wait(context, task.proof)
         for task in tasks:
-            _answer(client, scope, task)
+            _answer(client, context, task)
         for task in tasks:
-            wait_authorization(client, scope, task.authorization.url, task.authorization)
+            wait_authorization(client, context, task.authorization.url, task.authorization)
     finally:
-        _clean_up(scope.for_cleanup(), presented)
+        _clean_up(context.for_cleanup(), presented)
 
 
 #: Refusals of an answer that are not about the challenge.
 _NOT_OF_A_CHALLENGE = ("rateLimited", "unauthorized", "accountDoesNotExist")
 
 
-def _answer(client: Client, scope: Scope, task: _Task) -> None:
+def _answer(client: Client, context: Context, task: _Task) -> None:
     """Answers the challenge, unless it was answered before; a second answer would disturb its validation.
 
     It may also be answered by somebody else who uses the account, just before: then the CA refuses it here.
@@ -90,11 +90,11 @@ def _answer(client: Client, scope: Scope, task: _Task) -> None:
     if task.challenge.status == "processing":
         return
     try:
-        answer_challenge(client, scope, task.challenge.url)
+        answer_challenge(client, context, task.challenge.url)
     except AcmeError as refused:
         if not 400 <= refused.status < 500 or refused.kind in _NOT_OF_A_CHALLENGE:
             raise
-        now = get_authorization(client, scope, task.authorization.url)
+        now = get_authorization(client, context, task.authorization.url)
         challenge = now.challenge(task.challenge.type)
         if now.status != "valid" and (challenge is None or challenge.status not in ("processing", "valid")):
             raise
@@ -109,7 +109,7 @@ def _check_ordered(authorizations: Iterable[Authorization], names: Iterable[Name
         except ValueError:
             known = False
         if not known:
-            cause = f"the authorization {shown_url(authorization.url)} is for {clean_text(named.value)}, not ordered"
+            cause = f"the authorization {shown_url(authorization.url)} is for {clean(named.value)}, not ordered"
             raise HttpError("malformed", cause)
 
 
@@ -123,21 +123,21 @@ def _is_proven(authorization: Authorization) -> bool:
 _COURTESY = 2.0
 
 
-def give_up(client: Client, scope: Scope, order: Order) -> None:
+def deactivate_pending(client: Client, context: Context, order: Order) -> None:
     """Deactivates what is still pending of the order (section 7.5.2): CAs count pending authorizations.
 
     What fails in doing so is told, not raised: it must not hide why the order is given up.
     """
     try:
         for url in order.authorizations:
-            if get_authorization(client, scope.narrowed(_COURTESY), url).status == "pending":
-                deactivate_authorization(client, scope.narrowed(_COURTESY), url)
-                scope.tell("deactivated", url=url)
+            if get_authorization(client, context.narrowed(_COURTESY), url).status == "pending":
+                deactivate_authorization(client, context.narrowed(_COURTESY), url)
+                context.tell("deactivated", url=url)
     except TosslError as error:
-        scope.tell("deactivate_failed", url=order.url, message=error.message)
+        context.tell("deactivate_failed", url=order.url, message=error.message)
 
 
-def _task(client: Client, scope: Scope, authorization: Authorization, choice: Choice) -> _Task:
+def _task(client: Client, context: Context, authorization: Authorization, choice: Choice) -> _Task:
     name = authorization.identifier.value
     shown = f"*.{name.removeprefix('*.')}" if authorization.wildcard else name
     solvers = choice.solvers(shown)
@@ -146,15 +146,15 @@ def _task(client: Client, scope: Scope, authorization: Authorization, choice: Ch
         # RFC 8738 section 7: an address is never proven through the DNS, whatever is offered.
         usable = authorization.identifier.type == "dns" or not solver.challenge_type.startswith("dns-")
         if challenge is not None and usable:
-            return _Task(authorization, challenge, solver, _proof(client, scope, authorization, challenge))
+            return _Task(authorization, challenge, solver, _proof(client, context, authorization, challenge))
     offered = ", ".join(challenge.type for challenge in authorization.challenges) or "none"
     wanted = ", ".join(solver.challenge_type for solver in solvers) or "none"
     raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}", "unsupportedChallenge", 0)
 
 
-def _proof(client: Client, scope: Scope, authorization: Authorization, challenge: Challenge) -> Proof:
+def _proof(client: Client, context: Context, authorization: Authorization, challenge: Challenge) -> Proof:
     domain = authorization.identifier.value.removeprefix("*.")
-    account = client.account_url(scope)
+    account = client.account_url(context)
     if challenge.type != "dns-persist-01":
         try:
             answer = key_authorization(challenge.token, client.key.thumbprint)
@@ -169,12 +169,12 @@ def _proof(client: Client, scope: Scope, authorization: Authorization, challenge
     return Proof(domain, authorization.wildcard, "", "", str(challenge.raw.get("accounturi") or account), issuers)
 
 
-def _clean_up(scope: Scope, presented: Iterable[_Task]) -> None:
+def _clean_up(context: Context, presented: Iterable[_Task]) -> None:
     """What cannot be cleaned up is told, not raised: it must hide neither a certificate nor the error before it."""
     for task in presented:
         try:
-            task.solver.clean_up(scope, task.proof)
+            task.solver.clean_up(context, task.proof)
         except TosslError as error:
-            scope.tell("clean_up_failed", domain=task.proof.domain, message=error.message)
+            context.tell("clean_up_failed", domain=task.proof.domain, message=error.message)
         else:
-            scope.tell("cleaned_up", domain=task.proof.domain)
+            context.tell("cleaned_up", domain=task.proof.domain)

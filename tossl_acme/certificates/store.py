@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..context import Scope
+from ..context import Context
 from ..errors import ArgumentError
 
 #: What the certificate's files are called, by the name of the value that they hold.
@@ -49,32 +49,32 @@ class Store:
         """The PEM of the account key kept for this CA, empty where there is none."""
         return _read(self._account(directory_url) / "key.pem")
 
-    def keep_account_key(self, scope: Scope, directory_url: str, pem: str) -> str:
+    def keep_account_key(self, context: Context, directory_url: str, pem: str) -> str:
         """Keeps an account key unless there is one by now; the key that holds from here on."""
         folder = self._account(directory_url)
-        with _locked(folder, scope):
+        with _locked(folder, context):
             if known := self.account_key(directory_url):
                 return known
             write_whole(folder / "key.pem", pem)
         return pem
 
     @contextlib.contextmanager
-    def certificate(self, name: str, scope: Scope) -> Iterator[CertificateFolder]:
+    def certificate(self, name: str, context: Context) -> Iterator[CertificateFolder]:
         """The folder of one certificate, held by this caller alone until the block ends."""
         folder = CertificateFolder(self.folder / "certificates" / folder_name(name))
-        with _locked(folder.path, scope):
+        with _locked(folder.path, context):
             folder.recover()
             yield folder
 
     @contextlib.contextmanager
-    def changing_account_key(self, scope: Scope, directory_url: str, pem: str) -> Iterator[None]:
+    def changing_account_key(self, context: Context, directory_url: str, pem: str) -> Iterator[None]:
         """Puts another key in the place of the one kept, when the block ends well; from its beginning both are on disk.
 
         An error in it leaves next.pem, for the CA may have taken that key; the next change puts it aside.
         """
         folder = self._account(directory_url)
         path = folder / "next.pem"
-        with _locked(folder, scope):
+        with _locked(folder, context):
             known = _read(path)
             if known and known != pem:
                 with _refusals(path):
@@ -178,18 +178,18 @@ def write_whole(path: Path, text: str, *, sync_folder: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, scope: Scope) -> Iterator[None]:
+def _locked(folder: Path, context: Context) -> Iterator[None]:
     """Serialises processes and threads. The lock goes with its holder, however that ends."""
     _make_folder(folder)
     with _refusals(folder):
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(handle) as file:
-        for pause in scope.pauses(_HOLDER, most=0.5):
+        for pause in context.pauses(_HOLDER, most=0.5):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                scope.sleep(pause, _HOLDER)
+                context.sleep(pause, _HOLDER)
         yield
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from ..context import Scope
+from ..context import Context
 from ..dns.propagation import PropagationCheck
 from ..dns.provider import Provider
-from ..dns.published import Published, publish_value
+from ..dns.published import PublishedRecords, publish_value
 from ..errors import DnsError
 from .solver import Proof
 
@@ -34,30 +34,30 @@ class Dns01:
     challenge_type = "dns-01"
 
     def __init__(
-        self, provider: Provider, check: PropagationCheck | None = None, published: Published | None = None
+        self, provider: Provider, check: PropagationCheck | None = None, published: PublishedRecords | None = None
     ) -> None:
         self._provider = provider
         self._check = check
-        self._published = published or Published()
+        self._published = published or PublishedRecords()
 
     def name_for(self, proof: Proof) -> str:
         """Where the proof's TXT value is published."""
         return record_name(proof.domain)
 
-    def present(self, scope: Scope, proof: Proof) -> None:
+    def present(self, context: Context, proof: Proof) -> None:
         value = record_value(proof.key_authorization)
-        publish_value(scope, self._provider, self.name_for(proof), value, self._published)
+        publish_value(context, self._provider, self.name_for(proof), value, self._published)
 
-    def wait(self, scope: Scope, proof: Proof) -> None:
+    def wait(self, context: Context, proof: Proof) -> None:
         if self._check is not None:
             name = self.name_for(proof)
-            scope.tell("dns_wait", record=name)
-            self._check.wait(scope, name, record_value(proof.key_authorization))
+            context.tell("dns_wait", record=name)
+            self._check.wait(context, name, record_value(proof.key_authorization))
 
-    def clean_up(self, scope: Scope, proof: Proof) -> None:
+    def clean_up(self, context: Context, proof: Proof) -> None:
         name, value = self.name_for(proof), record_value(proof.key_authorization)
         try:
-            self._provider.remove(scope, name, value)
+            self._provider.remove(context, name, value)
         except DnsError as error:
             if error.errorcode[-1] != "record":
                 raise

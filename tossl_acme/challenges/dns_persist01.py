@@ -6,7 +6,7 @@ way to a certificate: the domain's owner puts it there, once.
 
 from __future__ import annotations
 
-from ..context import Scope
+from ..context import Context
 from .solver import Proof
 
 
@@ -31,12 +31,12 @@ class DnsPersist01:
 
     challenge_type = "dns-persist-01"
 
-    def present(self, scope: Scope, proof: Proof) -> None:
+    def present(self, context: Context, proof: Proof) -> None:
         values = [record_value(issuer, proof.account_url, wildcard=proof.wildcard) for issuer in proof.issuers]
-        scope.tell("dns_standing", domain=proof.domain, record=record_name(proof.domain), values=values)
+        context.tell("dns_standing", domain=proof.domain, record=record_name(proof.domain), values=values)
 
-    def wait(self, scope: Scope, proof: Proof) -> None:
+    def wait(self, context: Context, proof: Proof) -> None:
         """Nothing to wait for: the record stands, or the CA says that it does not."""
 
-    def clean_up(self, scope: Scope, proof: Proof) -> None:
+    def clean_up(self, context: Context, proof: Proof) -> None:
         """Nothing to remove: the record is the owner's."""

@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..context import Scope
-from ..errors import ArgumentError, shown
+from ..context import Context
+from ..errors import ArgumentError
+from ..text import quoted
 from .listener import Listener
-from .responders import OnPort, Responders, Shown
+from .responders import ResponderPool, ResponderSolver, Shown
 from .solver import Proof
 
 _FOLDERS = (".well-known", "acme-challenge")
@@ -41,7 +42,7 @@ class Webroot:
         self._made: list[Path] = []
         self._check()
 
-    def present(self, scope: Scope, proof: Proof) -> None:
+    def present(self, context: Context, proof: Proof) -> None:
         with self._lock, _about(self._folder):
             self._write(proof)
 
@@ -49,10 +50,10 @@ class Webroot:
         """Where the proof stands, for people and their scripts."""
         return {"file": str(self._folder / proof.token)}
 
-    def wait(self, scope: Scope, proof: Proof) -> None:
+    def wait(self, context: Context, proof: Proof) -> None:
         """Nothing to wait for: the file is there."""
 
-    def clean_up(self, scope: Scope, proof: Proof) -> None:
+    def clean_up(self, context: Context, proof: Proof) -> None:
         with self._lock, _about(self._folder):
             path = self._folder / proof.token
             if _content(path) == proof.key_authorization.encode():
@@ -70,8 +71,8 @@ class Webroot:
             if stat.S_ISDIR(mode) and os.access(folder, os.W_OK | os.X_OK):
                 return
             if folder.exists():
-                raise ArgumentError("webroot", f"{shown(str(folder))} is not a folder that can be written to")
-        raise ArgumentError("webroot", f"there is no folder {shown(str(self._root))}")
+                raise ArgumentError("webroot", f"{quoted(str(folder))} is not a folder that can be written to")
+        raise ArgumentError("webroot", f"there is no folder {quoted(str(self._root))}")
 
     def _write(self, proof: Proof) -> None:
         for attempts_left in reversed(range(10)):
@@ -123,12 +124,12 @@ class Responder:
         self._listener.close()
 
 
-class Standalone(OnPort):
+class HttpServerSolver(ResponderSolver):
     """Answers by an own http server on a port."""
 
     challenge_type = "http-01"
 
-    def __init__(self, responders: Responders, port: int = 80, host: str = "") -> None:
+    def __init__(self, responders: ResponderPool, port: int = 80, host: str = "") -> None:
         super().__init__(responders, Responder, lambda proof: proof.token, port, host)
 
 
@@ -243,4 +244,4 @@ def _about(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ArgumentError("webroot", f"cannot write to {shown(str(folder))}: {error.strerror}") from None
+        raise ArgumentError("webroot", f"cannot write to {quoted(str(folder))}: {error.strerror}") from None

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from ..context import Scope
+from ..context import Context
 from .listener import check_port
 from .solver import Proof
 
@@ -61,7 +61,7 @@ class Shown:
 _Place = tuple[Callable[[int, str], Responder], str, int]
 
 
-class Responders:
+class ResponderPool:
     """The responders of this process, each alive while it shows anything. A process keeps one of these."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Responders:
                 self._open.popitem()[1].close()
 
 
-class OnPort:
+class ResponderSolver:
     """A solver with an own server on a port, which `responders` shares with every other order of the process.
 
     The port is taken by the first proof presented and freed with the last one cleaned up. Raises ArgumentError("port").
@@ -108,7 +108,7 @@ class OnPort:
 
     def __init__(
         self,
-        responders: Responders,
+        responders: ResponderPool,
         start: Callable[[int, str], Responder],
         key: Callable[[Proof], str],
         port: int,
@@ -121,7 +121,7 @@ class OnPort:
         self.port = port
         self._ended: set[Proof] = set()
 
-    def present(self, scope: Scope, proof: Proof) -> None:
+    def present(self, context: Context, proof: Proof) -> None:
         """Answers for the proof from now on."""
         self._ended.discard(proof)
         self.port = self._responders.show(*self._place, self._key(proof), proof.key_authorization)
@@ -130,10 +130,10 @@ class OnPort:
         """Where the proof stands, for people and their scripts."""
         return {"port": self.port}
 
-    def wait(self, scope: Scope, proof: Proof) -> None:
+    def wait(self, context: Context, proof: Proof) -> None:
         """Nothing to wait for: the server answers as soon as present() returns."""
 
-    def clean_up(self, scope: Scope, proof: Proof) -> None:
+    def clean_up(self, context: Context, proof: Proof) -> None:
         """Undoes one present()."""
         # Another order may show the same under the same key: a second clean_up() must not take that one away.
         if proof not in self._ended:

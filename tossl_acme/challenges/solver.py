@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..context import Scope
+from ..context import Context
 from ..errors import ArgumentError
 
 #: RFC 8555 section 8.1; a token also names a file, whose name can have 255 bytes.
@@ -46,11 +46,11 @@ class Solver(Protocol):
     @property
     def challenge_type(self) -> str: ...
 
-    def present(self, scope: Scope, proof: Proof) -> None:
+    def present(self, context: Context, proof: Proof) -> None:
         """Shows the proof. Where it raises, clean_up() is still to be called."""
 
-    def wait(self, scope: Scope, proof: Proof) -> None:
+    def wait(self, context: Context, proof: Proof) -> None:
         """Waits until the CA can be expected to see the proof."""
 
-    def clean_up(self, scope: Scope, proof: Proof) -> None:
+    def clean_up(self, context: Context, proof: Proof) -> None:
         """Removes exactly what present() made; nothing where that is gone already."""

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .listener import Listener
-from .responders import OnPort, Responders, Shown
+from .responders import ResponderPool, ResponderSolver, Shown
 
 PROTOCOL = "acme-tls/1"
 #: acmeIdentifier, RFC 8737 section 6.1.
@@ -113,12 +113,12 @@ class TlsResponder:
         return None
 
 
-class TlsAlpn01(OnPort):
+class TlsAlpn01(ResponderSolver):
     """Answers by an own TLS server on a port. Of two proofs for one name at the same time only the later is shown."""
 
     challenge_type = "tls-alpn-01"
 
-    def __init__(self, responders: Responders, port: int = 443, host: str = "") -> None:
+    def __init__(self, responders: ResponderPool, port: int = 443, host: str = "") -> None:
         super().__init__(responders, TlsResponder, lambda proof: proof.domain, port, host)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from ..context import Scope
+from ..context import Context, seconds
 from ..errors import HttpError, WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..http.client import Web
+    from ..http.client import HttpClient
     from ..http.get import Fetched, Request
 
 
@@ -25,7 +25,7 @@ def get(
     auth: str = "",
     cookies: str = "",
     return_details: bool = False,
-    scope: Scope = Scope(30),
+    context: Context = seconds(30),
 ) -> dict[str, object]:
     """Gets an http or https URL. A network failure is a result too: status_code 0, and why.
 
@@ -71,38 +71,41 @@ def get(
     TOSSL VALUE auth        no colon in it
     TOSSL VALUE cookies     a line break in it
     """
-    from ..http.client import USER_AGENT, Route, Web
+    from ..http.client import HttpClient
     from ..http.get import prepare
+    from ..http.options import USER_AGENT, ConnectionOptions
 
     request = prepare(url, headers or {}, user_agent, auth, cookies)
-    web = Web(Route(ca_bundle=ca_bundle, proxy=proxy, verify=verify_ssl, user_agent=USER_AGENT))
+    http = HttpClient(ConnectionOptions(ca_bundle=ca_bundle, proxy=proxy, verify=verify_ssl, user_agent=USER_AGENT))
     began = time.monotonic()
-    result, details = _fetched(scope, web, request, follow_redirects)
+    result, details = _fetched(context, http, request, follow_redirects)
     details["request_time"] = round((time.monotonic() - began) * 1000)
     return result | details if return_details else result
 
 
-def _fetched(scope: Scope, web: Web, request: Request, follow: bool) -> tuple[dict[str, object], dict[str, object]]:
+def _fetched(
+    context: Context, http: HttpClient, request: Request, follow: bool
+) -> tuple[dict[str, object], dict[str, object]]:
     """The result and its details, of an answer or of a failure."""
     from ..http.get import fetch
 
     details: dict[str, object] = {"url": request.url, **_NO_DETAILS}
     try:
-        fetched = fetch(scope, web, request, follow)
-        return _answer(fetched), details | _details(fetched, web.route.verify)
+        fetched = fetch(context, http, request, follow)
+        return _answer(fetched), details | _details(fetched, http.options.verify)
     except HttpError as error:
         return _failure(error.message), details | {"error_message": error.message, "error_kind": error.kind}
     except WaitTimeout as error:
         return _failure(error.message), details | {"error_message": error.message, "error_kind": "timeout"}
     finally:
-        web.close()
+        http.close()
 
 
 def _answer(fetched: Fetched) -> dict[str, object]:
     from ..http.get import body_value, header_dict
 
-    reply = fetched.reply
-    return {"status_code": reply.status, "body": body_value(reply), "headers": header_dict(reply)}
+    response = fetched.response
+    return {"status_code": response.status, "body": body_value(response), "headers": header_dict(response)}
 
 
 def _failure(message: str) -> dict[str, object]:
@@ -123,15 +126,15 @@ _NO_DETAILS: dict[str, object] = {
 
 
 def _details(fetched: Fetched, verified: bool) -> dict[str, object]:
-    reply, urls = fetched.reply, fetched.urls
+    response, urls = fetched.response, fetched.urls
     tls = "verified" if verified else "not verified"
     return {
         "url": urls[-1],
         "redirect_count": len(urls) - 1,
         "redirects": list(urls[:-1]),
-        "response_size": len(reply.body),
-        "content_type": reply.headers.get("Content-Type", ""),
-        "http_version": reply.http_version,
+        "response_size": len(response.body),
+        "content_type": response.headers.get("Content-Type", ""),
+        "http_version": response.http_version,
         "ssl_info": tls if urls[-1].startswith("https:") else "",
     }
 

@@ -1,4 +1,4 @@
-"""What every provider's HTTP API needs: retries within the scope, and errors that say what was being done."""
+"""What every provider's HTTP API needs: retries within the context, and errors that say what was being done."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import email.utils
 import time
 from collections.abc import Iterator, Mapping
 
-from ..context import Scope
+from ..context import Context
 from ..errors import DnsError, HttpError, WaitTimeout
-from ..http.client import Reply, Web
+from ..http.client import HttpClient
+from ..http.response import Response
 
 CREATING = "Failed to create DNS record"
 DELETING = "Failed to delete DNS record"
@@ -20,32 +21,32 @@ _LONGEST_TEXT = 300
 
 
 def exchange(
-    web: Web,
-    scope: Scope,
+    http: HttpClient,
+    context: Context,
     method: str,
     url: str,
     headers: Mapping[str, str],
     data: bytes | None = None,
-) -> Reply:
+) -> Response:
     """One request that may safely be sent more than once.
 
     429, 5xx and a lost connection are tried again: after Retry-After where the server says so, else after 0.25 s
     doubling to 5 s. What the last attempt brought is returned or raised.
     """
     attempts_left = _ATTEMPTS
-    for pause in scope.pauses(_WHAT, first=0.25):
+    for pause in context.pauses(_WHAT, first=0.25):
         attempts_left -= 1
         try:
-            reply = web.exchange(scope, method, url, headers=headers, data=data)
+            response = http.exchange(context, method, url, headers=headers, data=data)
         except HttpError as error:
-            if not attempts_left or error.kind not in ("connect", "reset") or pause >= scope.remaining():
+            if not attempts_left or error.kind not in ("connect", "reset") or pause >= context.remaining():
                 raise
         else:
-            pause = _retry_after(reply, pause)
-            if not attempts_left or not _is_passing(reply.status) or pause >= scope.remaining():
-                return reply
-        scope.tell("dns_retry", seconds=pause)
-        scope.sleep(pause, _WHAT)
+            pause = _retry_after(response, pause)
+            if not attempts_left or not _is_passing(response.status) or pause >= context.remaining():
+                return response
+        context.tell("dns_retry", seconds=pause)
+        context.sleep(pause, _WHAT)
     raise AssertionError("pauses() ended")
 
 
@@ -68,9 +69,9 @@ def _is_passing(status: int) -> bool:
     return status == 429 or status >= 500
 
 
-def _retry_after(reply: Reply, otherwise: float) -> float:
+def _retry_after(response: Response, otherwise: float) -> float:
     """Seconds to wait, from a number or a date (RFC 9110 section 10.2.3)."""
-    text = reply.headers.get("Retry-After", "").strip()
+    text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:

@@ -23,8 +23,9 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from ..context import NOTICE, Scope
-from ..errors import ArgumentError, DnsError, WaitTimeout, shown
+from ..context import CANCEL_POLL_SECONDS, Context
+from ..errors import ArgumentError, DnsError, WaitTimeout
+from ..text import quoted
 from .names import normal_name
 
 _T = TypeVar("_T")
@@ -42,7 +43,7 @@ _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.E
 
 
 @dataclass(frozen=True)
-class Server:
+class Nameserver:
     """A DNS server to ask; `host` is a name or an address."""
 
     host: str
@@ -81,8 +82,8 @@ class PropagationCheck:
     "[v6]:port"; without any: TOSSL_RESOLVERS) are asked instead of those, and all of them must show the value; name
     them where the zone's servers cannot be reached from here or are not those that the world sees.
 
-    timeout: seconds, within the scope. port: of the authoritative servers. lookup: servers that find the zone, instead
-    of the system's resolvers.
+    timeout: seconds, within the context. port: of the authoritative servers. lookup: servers that find the zone,
+    instead of the system's resolvers.
     """
 
     resolvers: Sequence[str] = ()
@@ -95,11 +96,11 @@ class PropagationCheck:
         for text in (*self.resolvers, *self.lookup):
             parse_resolver(text)
 
-    def wait(self, scope: Scope, fqdn: str, value: str) -> None:
+    def wait(self, context: Context, fqdn: str, value: str) -> None:
         """Returns once the value is seen. Raises WaitTimeout("propagation") naming the servers that do not show it."""
         name = normal_name(fqdn)
-        part = scope.narrowed(self.timeout)
-        servers: dict[Server, _Answer] = {}
+        part = context.narrowed(self.timeout)
+        servers: dict[Nameserver, _Answer] = {}
         trouble = ""
         try:
             for pause in part.pauses(_WHAT, most=_LONGEST_PAUSE):
@@ -115,7 +116,7 @@ class PropagationCheck:
         except WaitTimeout:
             raise WaitTimeout(_WHAT, _timeout_message(part, name, value, servers, trouble)) from None
 
-    def _servers(self, fqdn: str) -> tuple[str, list[Server]]:
+    def _servers(self, fqdn: str) -> tuple[str, list[Nameserver]]:
         """The name to ask for and the servers to ask for it."""
         if self.resolvers:
             return normal_name(fqdn), [_located(parse_resolver(text)) for text in self.resolvers]
@@ -123,7 +124,7 @@ class PropagationCheck:
         target = _final_name(resolver, dns.name.from_text(normal_name(fqdn)))
         zone = dns.resolver.zone_for_name(target, resolver=resolver, lifetime=_SEARCH_SECONDS)
         servers = [
-            Server(host, self.port, address, recursive=False)
+            Nameserver(host, self.port, address, recursive=False)
             for host in sorted(str(ns.target) for ns in resolver.resolve(zone, "NS"))
             for address in _addresses(resolver, host)
         ]
@@ -132,7 +133,7 @@ class PropagationCheck:
         return normal_name(str(target)), servers[:_MOST_SERVERS]
 
 
-def parse_resolver(text: str) -> Server:
+def parse_resolver(text: str) -> Nameserver:
     """ "host", "host:port", "v6" or "[v6]:port"; anything else is an ArgumentError."""
     match = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?|([^\s:\[\]/@]+)(?::(\d{1,5}))?", text)
     if match is None:
@@ -141,8 +142,9 @@ def parse_resolver(text: str) -> Server:
         host, port = match[1] or match[3], int(match[2] or match[4] or 53)
     valid = _is_address(host) if ":" in host else bool(re.fullmatch(r"[A-Za-z0-9_.-]{1,253}", host))
     if not valid or not 0 < port < 65536:
-        raise ArgumentError("resolvers", f"{shown(text)} is not a DNS server: host, host:port or [v6]:port is expected")
-    return Server(host, port)
+        expected = "host, host:port or [v6]:port is expected"
+        raise ArgumentError("resolvers", f"{quoted(text)} is not a DNS server: {expected}")
+    return Nameserver(host, port)
 
 
 def _is_address(host: str) -> bool:
@@ -153,10 +155,10 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _located(server: Server) -> Server:
+def _located(server: Nameserver) -> Nameserver:
     """The server with its address, found through the system."""
     found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_DGRAM)
-    return Server(server.host, server.port, str(found[0][4][0]))
+    return Nameserver(server.host, server.port, str(found[0][4][0]))
 
 
 def _resolver(lookup: Sequence[str]) -> dns.resolver.Resolver:
@@ -193,23 +195,23 @@ def _addresses(resolver: dns.resolver.Resolver, host: str) -> list[str]:
     return found
 
 
-def _ask_lagging(scope: Scope, servers: dict[Server, _Answer], name: str, value: str) -> bool:
+def _ask_lagging(context: Context, servers: dict[Nameserver, _Answer], name: str, value: str) -> bool:
     """Asks those that did not show the value yet, all at once; whether everyone has shown it by now."""
     lagging = [server for server, answer in servers.items() if value not in answer.values]
-    seconds = min(_QUERY_SECONDS, max(0.05, scope.remaining()))
-    asked = _each_in_background(scope, lagging, lambda server: _ask(server, name, seconds))
+    seconds = min(_QUERY_SECONDS, max(0.05, context.remaining()))
+    asked = _each_in_background(context, lagging, lambda server: _ask(server, name, seconds))
     for server, answer in asked:
         servers[server] = answer
     reachable = [answer for answer in servers.values() if not answer.no_route]
     return bool(reachable) and all(value in answer.values for answer in reachable)
 
 
-def _ask(server: Server, name: str, seconds: float) -> _Answer:
+def _ask(server: Nameserver, name: str, seconds: float) -> _Answer:
     query = dns.message.make_query(name, dns.rdatatype.TXT, use_edns=0, payload=1232)
     if not server.recursive:
         query.flags &= ~dns.flags.RD
     try:
-        reply, _by_tcp = dns.query.udp_with_fallback(
+        response, _by_tcp = dns.query.udp_with_fallback(
             query, server.address, timeout=seconds, port=server.port, ignore_unexpected=True
         )
     except OSError as error:
@@ -218,27 +220,27 @@ def _ask(server: Server, name: str, seconds: float) -> _Answer:
         return _Answer(trouble="did not answer")
     except dns.exception.DNSException as error:
         return _Answer(trouble=f"answered nonsense: {_words(error)}")
-    if reply.rcode() != dns.rcode.NOERROR:
-        return _Answer(trouble=f"answered {dns.rcode.to_text(reply.rcode())}")
-    records = [record for found in reply.answer if found.rdtype == dns.rdatatype.TXT for record in found]
+    if response.rcode() != dns.rcode.NOERROR:
+        return _Answer(trouble=f"answered {dns.rcode.to_text(response.rcode())}")
+    records = [record for found in response.answer if found.rdtype == dns.rdatatype.TXT for record in found]
     values = tuple(b"".join(record.strings).decode("utf-8", "replace") for record in records)
     return _Answer(values) if values else _Answer(trouble="shows no TXT record")
 
 
 def _each_in_background(
-    scope: Scope, items: Iterable[Server], work: Callable[[Server], _Answer]
-) -> Iterable[tuple[Server, _Answer]]:
-    """The items with what `work` made of each, as they come; leaves early when the scope is over."""
-    done: queue.SimpleQueue[tuple[Server, _Answer]] = queue.SimpleQueue()
+    context: Context, items: Iterable[Nameserver], work: Callable[[Nameserver], _Answer]
+) -> Iterable[tuple[Nameserver, _Answer]]:
+    """The items with what `work` made of each, as they come; leaves early when the context is over."""
+    done: queue.SimpleQueue[tuple[Nameserver, _Answer]] = queue.SimpleQueue()
     waiting = list(items)
     for item in waiting:
         threading.Thread(target=lambda at=item: done.put((at, work(at))), name="tossl-dns", daemon=True).start()
     for _ in waiting:
-        yield _next(scope, done)
+        yield _next(context, done)
 
 
-def _in_background(scope: Scope, work: Callable[[], _T]) -> _T:
-    """What `work` returns or raises; it is left to end by itself when the scope is over first."""
+def _in_background(context: Context, work: Callable[[], _T]) -> _T:
+    """What `work` returns or raises; it is left to end by itself when the context is over first."""
     done: queue.SimpleQueue[tuple[_T | None, Exception | None]] = queue.SimpleQueue()
 
     def run() -> None:
@@ -248,26 +250,26 @@ def _in_background(scope: Scope, work: Callable[[], _T]) -> _T:
             done.put((None, error))
 
     threading.Thread(target=run, name="tossl-dns", daemon=True).start()
-    result, error = _next(scope, done)
+    result, error = _next(context, done)
     if error is not None:
         raise error
     return result  # type: ignore[return-value]
 
 
-def _next(scope: Scope, done: queue.SimpleQueue[_T]) -> _T:
+def _next(context: Context, done: queue.SimpleQueue[_T]) -> _T:
     while True:
-        scope.check(_WHAT)
+        context.check(_WHAT)
         try:
-            return done.get(timeout=max(0.001, min(NOTICE, scope.remaining())))
+            return done.get(timeout=max(0.001, min(CANCEL_POLL_SECONDS, context.remaining())))
         except queue.Empty:
             continue
 
 
-def _timeout_message(scope: Scope, name: str, value: str, servers: dict[Server, _Answer], trouble: str) -> str:
+def _timeout_message(context: Context, name: str, value: str, servers: dict[Nameserver, _Answer], trouble: str) -> str:
     late = [f"{s} {a}" for s, a in servers.items() if value not in a.values and not a.no_route]
     late = late or [f"{s} {a}" for s, a in servers.items() if value not in a.values]
     cause = "; ".join(late) or trouble or "no server answered"
-    return f"DNS propagation timeout: {name} does not show {value!r} everywhere after {scope.limit:g} s: {cause}"
+    return f"DNS propagation timeout: {name} does not show {value!r} everywhere after {context.limit:g} s: {cause}"
 
 
 def _words(error: Exception) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from ..context import Scope
-from ..errors import ArgumentError, DnsError, shown
+from ..context import Context
+from ..errors import ArgumentError, DnsError
+from ..text import quoted
 from .names import is_validation_name, normal_name
 
 TYPE_CHECKING = False
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from .provider import Provider
 
 
-class Published:
+class PublishedRecords:
     """The values that this process published and did not remove yet, by name at each provider's endpoint.
 
     Safe for several threads.
@@ -44,6 +45,10 @@ class Published:
                 self._values[key] = left
 
 
+#: What this process has published.
+PUBLISHED = PublishedRecords()
+
+
 def _place(provider: Provider, fqdn: str) -> tuple[str, str, str]:
     return provider.name, provider.endpoint, normal_name(fqdn)
 
@@ -51,36 +56,38 @@ def _place(provider: Provider, fqdn: str) -> tuple[str, str, str]:
 def check_validation_name(fqdn: str) -> None:
     """Refuses a name that holds no ACME validation record."""
     if not is_validation_name(fqdn):
-        raise ArgumentError("record_name", f"{shown(fqdn)} is not the name of an ACME validation record")
+        raise ArgumentError("record_name", f"{quoted(fqdn)} is not the name of an ACME validation record")
 
 
-def publish_value(scope: Scope, provider: Provider, fqdn: str, value: str, published: Published) -> None:
+def publish_value(context: Context, provider: Provider, fqdn: str, value: str, published: PublishedRecords) -> None:
     """Publishes one value, remembered before: a provider may have acted although its answer was lost.
 
     What it plainly refused is forgotten again.
     """
     is_new = published.add(provider, fqdn, value)
     try:
-        provider.publish(scope, fqdn, value)
+        provider.publish(context, fqdn, value)
     except DnsError as error:
         if is_new and error.errorcode[-1] != "answer":
             published.discard(provider, fqdn, value)
         raise
 
 
-def clean_name(scope: Scope, provider: Provider, fqdn: str, value: str | None, published: Published) -> list[str]:
+def clean_name(
+    context: Context, provider: Provider, fqdn: str, value: str | None, published: PublishedRecords
+) -> list[str]:
     """Removes one value at the name; without a value, those that this process published there; where it published
     none, every TXT value there. Returns what was removed; nothing there is a DnsError of kind "record".
     """
     check_validation_name(fqdn)
     chosen = [value] if value is not None else list(published.values(provider, fqdn))
     if not chosen:
-        return provider.remove(scope, fqdn, None)
+        return provider.remove(context, fqdn, None)
     removed: list[str] = []
     missing: DnsError | None = None
     for one in chosen:
         try:
-            removed += provider.remove(scope, fqdn, one)
+            removed += provider.remove(context, fqdn, one)
         except DnsError as error:
             if error.errorcode[-1] != "record":
                 raise

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ..context import NOTICE, Scope
+from ..context import CANCEL_POLL_SECONDS, Context
 
 #: Family, type, protocol, canonical name and address, as getaddrinfo() has them.
 _Found = tuple[Any, Any, int, str, Any]
@@ -21,27 +21,27 @@ _LEAST_SHARE = 2.0
 
 
 def connected(
-    scope: Scope, host: str, port: int, seconds: float, options: Iterable[tuple[int, int, int | bytes]] = ()
+    context: Context, host: str, port: int, seconds: float, options: Iterable[tuple[int, int, int | bytes]] = ()
 ) -> socket.socket:
     """A connection to the first address of the host that takes one; all of them together have `seconds`.
 
     Raises socket.gaierror where there is no address, TimeoutError or another OSError for the last address that was
-    tried, and what the scope raises when it is over.
+    tried, and what the context raises when it is over.
     """
     deadline = time.monotonic() + seconds
-    addresses = _addresses(scope, host, port, deadline)
+    addresses = _addresses(context, host, port, deadline)
     failure: OSError = OSError("the name has no address")
     for number, address in enumerate(addresses):
         left = deadline - time.monotonic()
         share = min(left, max(_LEAST_SHARE, left / (len(addresses) - number)))
         try:
-            return _connected(scope, address, time.monotonic() + share, options)
+            return _connected(context, address, time.monotonic() + share, options)
         except OSError as error:
             failure = error
     raise failure
 
 
-def _addresses(scope: Scope, host: str, port: int, deadline: float) -> list[_Found]:
+def _addresses(context: Context, host: str, port: int, deadline: float) -> list[_Found]:
     if _is_known(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     found: list[_Found] = []
@@ -58,7 +58,7 @@ def _addresses(scope: Scope, host: str, port: int, deadline: float) -> list[_Fou
 
     # Nothing stops getaddrinfo(): it is left to itself when nobody waits for it any more.
     threading.Thread(target=resolve, name="tossl resolver", daemon=True).start()
-    while not done.wait(_slice(scope, deadline)):
+    while not done.wait(_slice(context, deadline)):
         pass
     if failures:
         raise failures[0]
@@ -74,7 +74,7 @@ def _is_known(host: str) -> bool:
 
 
 def _connected(
-    scope: Scope, address: _Found, deadline: float, options: Iterable[tuple[int, int, int | bytes]]
+    context: Context, address: _Found, deadline: float, options: Iterable[tuple[int, int, int | bytes]]
 ) -> socket.socket:
     sock = socket.socket(*address[:3])
     try:
@@ -85,7 +85,7 @@ def _connected(
         if failed == errno.EINPROGRESS:
             writable = select.poll()  # select() takes no descriptor beyond 1023
             writable.register(sock, select.POLLOUT)
-            while not writable.poll(_slice(scope, deadline) * 1000):
+            while not writable.poll(_slice(context, deadline) * 1000):
                 pass
             failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if failed:
@@ -96,10 +96,10 @@ def _connected(
     return sock
 
 
-def _slice(scope: Scope, deadline: float) -> float:
-    """Seconds to wait before the scope is asked again; TimeoutError after the deadline."""
-    scope.check("answer")
-    left = min(deadline - time.monotonic(), scope.remaining())
+def _slice(context: Context, deadline: float) -> float:
+    """Seconds to wait before the context is asked again; TimeoutError after the deadline."""
+    context.check("answer")
+    left = min(deadline - time.monotonic(), context.remaining())
     if left <= 0:
         raise TimeoutError("timed out")
-    return max(0.001, min(NOTICE, left))
+    return max(0.001, min(CANCEL_POLL_SECONDS, left))

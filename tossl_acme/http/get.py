@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from ..context import Scope
+from ..context import Context
 from ..errors import ArgumentError, HttpError
-from .client import Reply, Web, shown_url
+from .client import HttpClient
+from .response import Response
+from .urls import shown_url
 
 MOST_BODY = 64 << 20
 MOST_REDIRECTS = 10
@@ -46,7 +48,7 @@ class Request:
 class Fetched:
     """The last answer, and the URLs (without user and password) that led to it, the first one included."""
 
-    reply: Reply
+    response: Response
     urls: tuple[str, ...]
 
 
@@ -70,7 +72,7 @@ def prepare(url: str, headers: Mapping[str, str], user_agent: str = "", auth: st
     return Request(_without_user(parts), lines)
 
 
-def fetch(scope: Scope, web: Web, request: Request, follow: bool = True) -> Fetched:
+def fetch(context: Context, http: HttpClient, request: Request, follow: bool = True) -> Fetched:
     """The answer, at most MOST_REDIRECTS redirects away.
 
     Raises HttpError (also "redirect": too many, away from https, or to no usable URL), WaitTimeout, Cancelled.
@@ -78,11 +80,11 @@ def fetch(scope: Scope, web: Web, request: Request, follow: bool = True) -> Fetc
     url, headers = request.url, dict(request.headers)
     urls = [url]
     while True:
-        scope.tell("request", url=shown_url(url))
-        reply = web.exchange(scope, "GET", url, headers=headers, most=MOST_BODY)
-        location = reply.headers.get("Location", "")
-        if not follow or reply.status not in _REDIRECTS or not location:
-            return Fetched(reply, tuple(urls))
+        context.tell("request", url=shown_url(url))
+        response = http.exchange(context, "GET", url, headers=headers, most=MOST_BODY)
+        location = response.headers.get("Location", "")
+        if not follow or response.status not in _REDIRECTS or not location:
+            return Fetched(response, tuple(urls))
         if len(urls) > MOST_REDIRECTS:
             raise HttpError("redirect", f"{shown_url(request.url)} redirects more than {MOST_REDIRECTS} times")
         target = _target(url, location)
@@ -92,32 +94,32 @@ def fetch(scope: Scope, web: Web, request: Request, follow: bool = True) -> Fetc
         urls.append(url)
 
 
-def header_dict(reply: Reply) -> dict[str, str]:
+def header_dict(response: Response) -> dict[str, str]:
     """The headers, each name once and always spelled the same (Content-Type). Lines of one name are joined by ", "
     (RFC 9110 section 5.3), but those of Set-Cookie by a newline, for a cookie has commas of its own.
     """
     found: dict[str, str] = {}
-    for name, value in reply.header_lines:
+    for name, value in response.header_lines:
         spelled = _spelled(name)
         glue = "\n" if spelled == "Set-Cookie" else ", "
         found[spelled] = f"{found[spelled]}{glue}{value}" if spelled in found else value
     return found
 
 
-def body_value(reply: Reply) -> str | bytes:
+def body_value(response: Response) -> str | bytes:
     """Text of a text type, JSON or XML by its charset (UTF-8 where none is given, Latin-1 where that fails);
     anything else as it came.
     """
-    content_type = reply.headers.get("Content-Type", "")
-    if not _TEXT_TYPE.fullmatch(reply.media_type):
-        return reply.body
+    content_type = response.headers.get("Content-Type", "")
+    if not _TEXT_TYPE.fullmatch(response.media_type):
+        return response.body
     charset = _codec(content_type)
     if charset:
-        return reply.body.decode(charset, "replace")
+        return response.body.decode(charset, "replace")
     try:
-        return reply.body.decode("utf-8-sig")
+        return response.body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return reply.body.decode("latin-1")
+        return response.body.decode("latin-1")
 
 
 def _split(url: str) -> SplitResult:

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from ..errors import ArgumentError, KeyFormatError, shown
+from ..errors import ArgumentError, KeyFormatError
+from ..text import quoted
 from .pem import Block, PemError, read_blocks
 
 #: What an ACME account or certificate may have as its key.
@@ -69,7 +70,7 @@ def generate_private_key(type: str = "ec", bits: int | None = None, curve: str |
     """
     kind = type.lower()
     if kind not in (*_TYPES, "dsa"):
-        raise ArgumentError("type", f"bad key type {shown(type)}: must be rsa, dsa, ec or ed25519")
+        raise ArgumentError("type", f"bad key type {quoted(type)}: must be rsa, dsa, ec or ed25519")
     if kind == "ec":
         return ec.generate_private_key(_CURVES[_chosen_curve(bits, curve)]())
     if curve is not None:
@@ -145,7 +146,7 @@ def _chosen_curve(bits: int | None, curve: str | None) -> str:
         return _CURVE_OF_BITS[bits or 256]
     name = _CURVE_NAMES.get(curve.lower())
     if name is None:
-        raise ArgumentError("curve", f"bad curve {shown(curve)}: must be {', '.join(_CURVES)}")
+        raise ArgumentError("curve", f"bad curve {quoted(curve)}: must be {', '.join(_CURVES)}")
     size = _CURVES[name]().key_size
     if bits not in (None, size):
         raise ArgumentError("bits", f"a key on {name} has {size} bits, not {bits}")

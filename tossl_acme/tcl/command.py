@@ -2,7 +2,7 @@
 
 Positional parameters are the arguments, keyword-only parameters are `-name value` options. A keyword-only parameter
 
-    scope: Scope = Scope(60)    marks a command that waits: it takes -timeout, -progress and -command
+    context: Context = seconds(60)    marks a command that waits: it takes -timeout, -progress and -command
     interpreter: Interpreter    is the calling interpreter, and
     jobs: Jobs                  its background jobs: neither is an option
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import FunctionType, ModuleType
 
-    from ..context import Scope
+    from ..context import Context
     from .dispatcher import Interpreter
     from .values import Converter, TclValue
 
@@ -50,9 +50,9 @@ class Command:
         self.defaults: tuple[object, ...] = function.__defaults__ or ()
         self.required = len(self.arguments) - len(self.defaults)
         self.injected = {name: types[name] for name in keywords if types[name] in _INJECTED}
-        self.scope: Scope | None = (function.__kwdefaults__ or {}).get("scope")
-        options = {name: types[name] for name in keywords if name != "scope" and name not in self.injected}
-        if self.scope is not None:
+        self.context: Context | None = (function.__kwdefaults__ or {}).get("context")
+        options = {name: types[name] for name in keywords if name != "context" and name not in self.injected}
+        if self.context is not None:
             options |= _WAITING
         self.options = {f"-{name}": Parameter(name, kind) for name, kind in options.items()}
 
@@ -66,7 +66,7 @@ class Command:
         options = self._read_options(interpreter, words[count:]) if self.options or len(words) > count else {}
         for name, kind in self.injected.items():
             options[name] = interpreter if kind == "Interpreter" else interpreter.jobs
-        if self.scope is None:
+        if self.context is None:
             return to_tcl(self.function(*arguments, **options))
         return interpreter.run(self, arguments, options)
 

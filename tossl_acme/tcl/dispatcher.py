@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol
 
-    from ..context import Scope
+    from ..context import Context
     from .command import Command
     from .jobs import Jobs
     from .values import TclValue
@@ -47,19 +47,19 @@ class WaitingCall:
         self._options = options
         self._limit = limit if isinstance(limit, float) else None
 
-    def begin(self, listener: Listener | None) -> Scope:
-        """The command's own scope, begun as the call says."""
-        assert self._command.scope is not None
-        return self._command.scope.begin(self._limit, listener)
+    def begin(self, listener: Listener | None) -> Context:
+        """The command's own context, begun as the call says."""
+        assert self._command.context is not None
+        return self._command.context.begin(self._limit, listener)
 
-    def run(self, scope: Scope) -> TclValue:
+    def run(self, context: Context) -> TclValue:
         """What the command returns, for Tcl."""
-        return to_tcl(self._command.function(*self._arguments, **self._options, scope=scope))
+        return to_tcl(self._command.function(*self._arguments, **self._options, context=context))
 
-    def outcome(self, scope: Scope) -> TclValue | TosslError:
+    def outcome(self, context: Context) -> TclValue | TosslError:
         """What the command returns or raises."""
         try:
-            return self.run(scope)
+            return self.run(context)
         except TosslError as error:
             error.__cause__ = error.__context__ = None  # it is kept: without what led to it
             return error.with_traceback(None)
@@ -94,8 +94,8 @@ class Interpreter:
 
     def require(self, words: Sequence[str]) -> str:
         """Gives the Tcl interpreter the commands of a package, besides those that it has."""
-        from .. import __version__
         from ..commands import MODULES
+        from ..version import __version__
 
         (package,) = words
         modules = MODULES if package == "tossl" else tuple(name for name in MODULES if name in ("acme", "job"))

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..context import Scope
+    from ..context import Context
     from .dispatcher import Interpreter, Listener, WaitingCall
     from .values import TclValue
 
@@ -47,7 +47,7 @@ class Job:
         self.steps = steps
         self.done = done
         self.status = "queued"
-        self.scope: Scope | None = None
+        self.context: Context | None = None
         self.value: TclValue = ""
         self.error: TosslError | None = None
 
@@ -57,7 +57,7 @@ class Job:
 
     def finish(self, outcome: TclValue | TosslError) -> None:
         """From now on the outcome can be asked for."""
-        self.call = self.scope = None
+        self.call = self.context = None
         if isinstance(outcome, TosslError):
             self.error = outcome
             self.status = "cancelled" if isinstance(outcome, Cancelled) else "error"
@@ -117,8 +117,8 @@ class Jobs:
             if job in self._queue:
                 self._queue.remove(job)
                 self._ring(lambda: self._finish(job, Cancelled()))
-            elif job.scope is not None:
-                job.scope.cancel()
+            elif job.context is not None:
+                job.context.cancel()
 
     def forget(self, token: str) -> None:
         """Lets go of a finished job's outcome."""
@@ -188,7 +188,7 @@ class Jobs:
                 return None
             job = self._queue.popleft()
             assert job.call is not None
-            job.scope = job.call.begin(self._listener(job))
+            job.context = job.call.begin(self._listener(job))
             job.status = "running"
             return job
 
@@ -198,8 +198,8 @@ class Jobs:
 
     def _run(self, job: Job) -> None:
         assert job.call is not None
-        assert job.scope is not None
-        outcome = job.call.outcome(job.scope)
+        assert job.context is not None
+        outcome = job.call.outcome(job.context)
         with self._lock:
             self._ring(lambda: self._finish(job, outcome))
 
@@ -257,9 +257,9 @@ class Jobs:
         with self._lock:
             self._queue.clear()
             self._drop_bell()
-            running = [job.scope for job in self._jobs.values() if job.scope is not None]
-        for scope in running:
-            scope.cancel()
+            running = [job.context for job in self._jobs.values() if job.context is not None]
+        for context in running:
+            context.cancel()
 
     def join(self, deadline: float) -> None:
         """Waits until the workers have ended, at most until `deadline`."""

@@ -169,8 +169,8 @@ class Manual:
         parameter = self.command.options[name]
         defaults = getattr(self.command.function, "__kwdefaults__", None) or {}
         default = defaults.get(parameter.name)
-        if parameter.name == "timeout" and self.command.scope is not None:
-            default = f"{self.command.scope.limit:g}"
+        if parameter.name == "timeout" and self.command.context is not None:
+            default = f"{self.command.context.limit:g}"
         return self._parameter(name, parameter.annotation, default)
 
     def _parameter(self, name: str, annotation: str, default: object) -> Parameter:

@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 
-from tossl_acme.context import Scope
+from tossl_acme.context import Context
+from tossl_acme.context import seconds as within
 from tossl_acme.errors import AcmeError, ArgumentError
 
 TYPE_CHECKING = False
@@ -75,7 +76,7 @@ def nested() -> dict[str, object]:
     }
 
 
-def deep(levels: int, *, scope: Scope = Scope(5)) -> dict[str, object]:
+def deep(levels: int, *, context: Context = within(5)) -> dict[str, object]:
     """An object in an object, and so on."""
     value: dict[str, object] = {}
     for _ in range(levels):
@@ -203,17 +204,19 @@ def _refusal(attempt: Callable[[], object]) -> str:
         return type(error).__name__
 
 
-def wait(seconds: float, what: str = "nothing", *, loud: bool = False, scope: Scope = Scope(5)) -> dict[str, object]:
-    """Waits on its scope."""
-    scope.tell("waiting", seconds=seconds)
-    scope.sleep(seconds, what)
-    scope.tell("waited")
-    return {"waited": seconds, "loud": loud, "limit": scope.limit}
+def wait(
+    seconds: float, what: str = "nothing", *, loud: bool = False, context: Context = within(5)
+) -> dict[str, object]:
+    """Waits on its context."""
+    context.tell("waiting", seconds=seconds)
+    context.sleep(seconds, what)
+    context.tell("waited")
+    return {"waited": seconds, "loud": loud, "limit": context.limit}
 
 
-def late(seconds: float, *, scope: Scope = Scope(5)) -> None:
+def late(seconds: float, *, context: Context = within(5)) -> None:
     """Tells a step when it is over already."""
-    threading.Timer(seconds, scope.tell, ("late",)).start()
+    threading.Timer(seconds, context.tell, ("late",)).start()
 
 
 COMMANDS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...context import Scope
+from ...context import Context, seconds
 from ...errors import ArgumentError
 from .shared import binding_for, client_for, leading, store_in
 
@@ -26,7 +26,7 @@ def create_account(
     return_details: bool = False,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> str | dict[str, object]:
     """Creates an account for the key, agreeing to the terms of service; a known key's contacts are brought up to date.
 
@@ -45,12 +45,12 @@ def create_account(
     binding = binding_for(directory_url, eab_kid, eab_hmac_key, eab_alg)
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     with leading("Account creation failed"):
-        account = new_account(client, scope, contacts, agree_tos=agree_tos, binding=binding)
+        account = new_account(client, context, contacts, agree_tos=agree_tos, binding=binding)
     return account.as_dict() if return_details else "Account created successfully"
 
 
 def get_account(
-    directory_url: str, account_key: str, *, ca_bundle: str = "", proxy: str = "", scope: Scope = Scope(60)
+    directory_url: str, account_key: str, *, ca_bundle: str = "", proxy: str = "", context: Context = seconds(60)
 ) -> dict[str, object]:
     """Gets the account of the key.
 
@@ -68,7 +68,7 @@ def get_account(
     """
     from ...acme import account
 
-    return account.get_account(client_for(directory_url, account_key, ca_bundle, proxy), scope).as_dict()
+    return account.get_account(client_for(directory_url, account_key, ca_bundle, proxy), context).as_dict()
 
 
 def update_account(
@@ -79,7 +79,7 @@ def update_account(
     *,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Replaces the account's contacts.
 
@@ -94,7 +94,7 @@ def update_account(
     contacts = account.contact_urls(email, contact)
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     with leading("Account update failed"):
-        return account.update_account(client, scope, contacts).as_dict()
+        return account.update_account(client, context, contacts).as_dict()
 
 
 def change_account_key(
@@ -105,7 +105,7 @@ def change_account_key(
     store: str | None = None,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gives the account another key, of any type; the old one is of no use from then on.
 
@@ -132,13 +132,13 @@ def change_account_key(
     if successor.knows_account:
         raise ArgumentError("new_key", "new_key has an account of its own (RFC 8555 section 11.1)")
     with leading("Account key change failed"):
-        with _kept(scope, store, client, new_key):
-            account.change_key(client, scope, successor.key)
-        return _fresh_account(successor, scope)
+        with _kept(context, store, client, new_key):
+            account.change_key(client, context, successor.key)
+        return _fresh_account(successor, context)
 
 
 def deactivate_account(
-    directory_url: str, account_key: str, *, ca_bundle: str = "", proxy: str = "", scope: Scope = Scope(60)
+    directory_url: str, account_key: str, *, ca_bundle: str = "", proxy: str = "", context: Context = seconds(60)
 ) -> str:
     """Ends the account of the key for good: the CA takes nothing from it any more, and no CA undoes this.
 
@@ -152,7 +152,7 @@ def deactivate_account(
 
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     with leading("Account deactivation failed"):
-        account.deactivate_account(client, scope)
+        account.deactivate_account(client, context)
     return "Account deactivated successfully"
 
 
@@ -163,7 +163,7 @@ def list_orders(
     limit: int = 1000,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(120),
+    context: Context = seconds(120),
 ) -> list[str]:
     """Lists the URLs of the account's orders, as get_order takes them.
 
@@ -182,24 +182,24 @@ def list_orders(
 
     if limit < 1:
         raise ArgumentError("limit", "limit must be at least 1")
-    return account.list_orders(client_for(directory_url, account_key, ca_bundle, proxy), scope, limit)
+    return account.list_orders(client_for(directory_url, account_key, ca_bundle, proxy), context, limit)
 
 
-def _kept(scope: Scope, store: str | None, client: Client, new_key: str) -> AbstractContextManager[None]:
+def _kept(context: Context, store: str | None, client: Client, new_key: str) -> AbstractContextManager[None]:
     """Has the store keep new_key when the block ends well, if it is the client's key that it keeps."""
     from contextlib import nullcontext
 
-    from ..session import SESSION
+    from ...acme.clients import account_key_of
 
     folder = store_in(store)
     kept = folder.account_key(client.server.url) if folder else ""
-    if folder is None or not kept or SESSION.account_key(kept).thumbprint != client.key.thumbprint:
+    if folder is None or not kept or account_key_of(kept).thumbprint != client.key.thumbprint:
         return nullcontext()
-    return folder.changing_account_key(scope, client.server.url, new_key)
+    return folder.changing_account_key(context, client.server.url, new_key)
 
 
-def _fresh_account(client: Client, scope: Scope) -> dict[str, object]:
+def _fresh_account(client: Client, context: Context) -> dict[str, object]:
     from ...acme import account
 
     client.forget_account()
-    return account.get_account(client, scope).as_dict()
+    return account.get_account(client, context).as_dict()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...context import Scope
+from ...context import Context, seconds
 from .shared import client_for, leading, object_url, one_identifier
 
 
@@ -13,7 +13,7 @@ def get_authorization(
     *,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gets an authorization: what the CA wants as proof of one name.
 
@@ -32,7 +32,7 @@ def get_authorization(
 
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     url = object_url(authorization_url, "authorization_url")
-    return authorization.get_authorization(client, scope, url).as_dict()
+    return authorization.get_authorization(client, context, url).as_dict()
 
 
 def create_authorization(
@@ -42,7 +42,7 @@ def create_authorization(
     *,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Asks for an authorization before there is an order (newAuthz).
 
@@ -62,7 +62,7 @@ def create_authorization(
     identifier = one_identifier(domain)
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     with leading("Authorization creation failed"):
-        return authorization.new_authorization(client, scope, identifier).as_dict()
+        return authorization.new_authorization(client, context, identifier).as_dict()
 
 
 def answer_challenge(
@@ -72,7 +72,7 @@ def answer_challenge(
     *,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Tells the CA that the challenge is presented and may be validated.
 
@@ -83,7 +83,7 @@ def answer_challenge(
     from ...acme import authorization
 
     client = client_for(directory_url, account_key, ca_bundle, proxy)
-    return authorization.answer_challenge(client, scope, object_url(challenge_url, "challenge_url")).as_dict()
+    return authorization.answer_challenge(client, context, object_url(challenge_url, "challenge_url")).as_dict()
 
 
 def wait_authorization(
@@ -93,7 +93,7 @@ def wait_authorization(
     *,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(120),
+    context: Context = seconds(120),
 ) -> dict[str, object]:
     """Waits until the authorization is valid.
 
@@ -108,7 +108,7 @@ def wait_authorization(
 
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     url = object_url(authorization_url, "authorization_url")
-    return authorization.wait_authorization(client, scope, url).as_dict()
+    return authorization.wait_authorization(client, context, url).as_dict()
 
 
 def deactivate_authorization(
@@ -118,7 +118,7 @@ def deactivate_authorization(
     *,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gives an authorization up, pending or valid: the name has to be proven again for the next order.
 
@@ -133,4 +133,4 @@ def deactivate_authorization(
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     url = object_url(authorization_url, "authorization_url")
     with leading("Authorization deactivation failed"):
-        return authorization.deactivate_authorization(client, scope, url).as_dict()
+        return authorization.deactivate_authorization(client, context, url).as_dict()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...context import Scope
+from ...context import Context, seconds
 from ...errors import ArgumentError
 from .shared import client_for, leading, object_url
 
@@ -24,7 +24,7 @@ def finalize_order(
     csr: str = "",
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Asks for the certificate of a ready order, with a request for a key or with your own request.
 
@@ -43,9 +43,9 @@ def finalize_order(
 
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     request_for = _request_maker(key, csr, client.key)
-    order = orders.get_order(client, scope, object_url(order_url, "order_url"))
+    order = orders.get_order(client, context, object_url(order_url, "order_url"))
     request = request_for([(identifier.type, identifier.value) for identifier in order.identifiers])
-    return orders.finalize_order(client, scope, order, request.csr).as_dict()
+    return orders.finalize_order(client, context, order, request.csr).as_dict()
 
 
 def _request_maker(key: str, csr: str, account_key: AccountKey) -> Callable[[Sequence[Name]], Request]:
@@ -70,7 +70,7 @@ def download_certificate(
     *,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gets a certificate with its chain.
 
@@ -94,7 +94,7 @@ def download_certificate(
     from ...pki.chain import read_chain
 
     client = client_for(directory_url, account_key, ca_bundle, proxy)
-    found = certificate.download_certificate(client, scope, object_url(certificate_url, "certificate_url"))
+    found = certificate.download_certificate(client, context, object_url(certificate_url, "certificate_url"))
     return read_chain(found.pem).as_dict() | {"alternates": list(found.alternates)}
 
 
@@ -106,7 +106,7 @@ def revoke_certificate(
     reason: str = "",
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> str:
     """Revokes a certificate.
 
@@ -133,7 +133,7 @@ def revoke_certificate(
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     own_key = client.key if client.key.spki == leaf.public_key else None
     with leading("Certificate revocation failed"):
-        certificates.revoke_certificate(client, scope, leaf.der, code, own_key)
+        certificates.revoke_certificate(client, context, leaf.der, code, own_key)
     return "Certificate revoked successfully"
 
 
@@ -143,7 +143,7 @@ def renewal_info(
     *,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Tells when the CA wants a certificate to be renewed; no account is needed.
 
@@ -166,13 +166,13 @@ def renewal_info(
     import time
 
     from ...acme import renewal
-    from ...http.client import Route
+    from ...acme.clients import server_for
+    from ...http.options import ConnectionOptions
     from ...pki.chain import cert_id, read_certificate
-    from ..session import SESSION
 
     chain = read_certificate(certificate)
     name = cert_id(chain)
     if chain.not_after <= time.time():
         raise ArgumentError("certificate", "the certificate has expired: it is to be renewed at once")
-    server = SESSION.server(directory_url, Route(ca_bundle, proxy))
-    return renewal.renewal_info(server, scope, name).as_dict() | {"cert_id": name}
+    server = server_for(directory_url, ConnectionOptions(ca_bundle, proxy))
+    return renewal.renewal_info(server, context, name).as_dict() | {"cert_id": name}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ...context import Scope
+from ...context import Context
 from ...errors import ArgumentError
 from .shared import proof_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...challenges.http01 import Standalone, Webroot
+    from ...challenges.http01 import HttpServerSolver, Webroot
     from ...challenges.tls_alpn01 import TlsAlpn01
 
 
@@ -40,11 +40,11 @@ def http01_challenge(
     TOSSL VALUE domains  not a name
     TOSSL KEY kind       a key that cannot be used
     """
-    from ..session import SESSION
+    from ...challenges.presented import present
 
     proof = proof_for(domain, token, account_key)
     solver = http01_solver(webroot, port)
-    SESSION.present(solver, proof)
+    present(solver, proof)
     host = f"[{proof.domain}]" if ":" in proof.domain else proof.domain
     return {
         "type": "http-01",
@@ -78,12 +78,12 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: str, *, port: int
     TOSSL VALUE domains  not a name
     TOSSL KEY kind       a key that cannot be used
     """
+    from ...challenges.presented import present
     from ...challenges.tls_alpn01 import server_name
-    from ..session import SESSION
 
     proof = proof_for(domain, token, account_key)
     solver = tls_alpn01_solver(port)
-    SESSION.present(solver, proof)
+    present(solver, proof)
     return {
         "type": "tls-alpn-01",
         "token": token,
@@ -107,29 +107,29 @@ def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: str
     TOSSL VALUE domains  not a name
     TOSSL KEY kind       a key that cannot be used
     """
-    from ..session import SESSION
+    from ...challenges.presented import clean_up
 
     proof = proof_for(domain, token, account_key)
-    if not SESSION.clean_up(proof):
+    if not clean_up(proof):
         if not webroot:
             raise ArgumentError("token", f"no challenge with this token is presented for {proof.domain}")
-        http01_solver(webroot, None).clean_up(Scope(30).begin(), proof)
+        http01_solver(webroot, None).clean_up(Context(30).begin(), proof)
     return "Challenge cleaned up successfully"
 
 
-def http01_solver(webroot: str, port: int | None) -> Webroot | Standalone:
+def http01_solver(webroot: str, port: int | None) -> Webroot | HttpServerSolver:
     """The http-01 solver for either a folder or a port."""
-    from ...challenges.http01 import Standalone, Webroot
-    from ..session import SESSION
+    from ...challenges.http01 import HttpServerSolver, Webroot
+    from ...challenges.presented import RESPONDERS
 
     if bool(webroot) == (port is not None):
         raise ArgumentError("webroot", "http-01 needs either -webroot or -port")
-    return Webroot(webroot) if port is None else Standalone(SESSION.responders, port)
+    return Webroot(webroot) if port is None else HttpServerSolver(RESPONDERS, port)
 
 
 def tls_alpn01_solver(port: int) -> TlsAlpn01:
     """The tls-alpn-01 solver for a port."""
+    from ...challenges.presented import RESPONDERS
     from ...challenges.tls_alpn01 import TlsAlpn01
-    from ..session import SESSION
 
-    return TlsAlpn01(SESSION.responders, port)
+    return TlsAlpn01(RESPONDERS, port)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...context import Scope
+from ...context import Context, seconds
 
 
 def directory(
-    directory_url: str, *, ca_bundle: str = "", proxy: str = "", scope: Scope = Scope(60)
+    directory_url: str, *, ca_bundle: str = "", proxy: str = "", context: Context = seconds(60)
 ) -> dict[str, object]:
     """Gets the CA's directory: where it takes requests, and its meta data.
 
@@ -16,7 +16,7 @@ def directory(
     newAuthz renewalInfo  URLs, where the CA offers them
     meta  a dict, perhaps with termsOfService, website, caaIdentities, externalAccountRequired, profiles
     """
-    from ...http.client import Route
-    from ..session import SESSION
+    from ...acme.clients import server_for
+    from ...http.options import ConnectionOptions
 
-    return SESSION.server(directory_url, Route(ca_bundle, proxy)).directory(scope).as_dict()
+    return server_for(directory_url, ConnectionOptions(ca_bundle, proxy)).directory(context).as_dict()

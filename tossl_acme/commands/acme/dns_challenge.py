@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...context import Scope
+from ...context import Context, seconds
 from ...errors import ArgumentError, TosslError
 from .shared import client_for, object_url, one_identifier, proof_for, provider_for, required
 
@@ -26,7 +26,7 @@ def dns01_challenge(
     propagation_timeout: float = 300,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(600),
+    context: Context = seconds(600),
 ) -> dict[str, object]:
     """Publishes the TXT record of a dns-01 challenge and waits until it is seen.
 
@@ -53,7 +53,7 @@ def dns01_challenge(
     proof = dns_proof(domain, token, account_key)
     service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
     check = propagation_check(resolvers, propagation_timeout)
-    _publish(scope, service, check, record_name(proof.domain), proof)
+    _publish(context, service, check, record_name(proof.domain), proof)
     return _published("dns-01", record_name(proof.domain), proof)
 
 
@@ -71,7 +71,7 @@ def dns_account01_challenge(
     propagation_timeout: float = 300,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(600),
+    context: Context = seconds(600),
 ) -> dict[str, object]:
     """Publishes the TXT record of a dns-account-01 challenge, which stands at a name of the account's own.
 
@@ -92,7 +92,7 @@ def dns_account01_challenge(
     service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
     check = propagation_check(resolvers, propagation_timeout)
     name = record_name(proof.domain, url)
-    _publish(scope, service, check, name, proof)
+    _publish(context, service, check, name, proof)
     return _published("dns-account-01", name, proof)
 
 
@@ -105,7 +105,7 @@ def dns_persist01_record(
     persist_until: int | None = None,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Tells the standing TXT record that lets this account have certificates for the domain (dns-persist-01).
 
@@ -136,10 +136,10 @@ def dns_persist01_record(
     if persist_until is not None and persist_until < 0:
         raise ArgumentError("persist_until", "persist_until must be a time in epoch seconds")
     client = client_for(directory_url, account_key, ca_bundle, proxy)
-    issuers = [dns_name(issuer)] if issuer else client.directory(scope).caa_identities
+    issuers = [dns_name(issuer)] if issuer else client.directory(context).caa_identities
     if not issuers:
         raise ArgumentError("issuer", "the CA's directory names no caaIdentities: -issuer has to")
-    account = client.account_url(scope)
+    account = client.account_url(context)
     wildcard = name.startswith("*.")
     return {
         "type": "dns-persist-01",
@@ -160,7 +160,7 @@ def cleanup_dns(
     endpoint: str = "",
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(120),
+    context: Context = seconds(120),
 ) -> str:
     """Removes the TXT values that this process published at a name; where it published none, every one there.
 
@@ -177,14 +177,13 @@ def cleanup_dns(
     TOSSL VALUE record_name  not the name of a validation record
     TOSSL VALUE domains      not a name
     """
-    from ...dns.published import check_validation_name, clean_name
+    from ...dns.published import PUBLISHED, check_validation_name, clean_name
     from ...identifiers import parse_identifiers
-    from ..session import SESSION
 
     parse_identifiers([domain])
     check_validation_name(record_name)
     service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
-    clean_name(scope, service, record_name, value, SESSION.published)
+    clean_name(context, service, record_name, value, PUBLISHED)
     return "DNS record deleted successfully"
 
 
@@ -208,7 +207,7 @@ def dns_proof(domain: str, token: str, account_key: str) -> Proof:
     return proof_for(dns_name(domain), token, account_key)
 
 
-def _publish(scope: Scope, service: Provider, check: PropagationCheck | None, name: str, proof: Proof) -> None:
+def _publish(context: Context, service: Provider, check: PropagationCheck | None, name: str, proof: Proof) -> None:
     """Publishes the proof's value and waits until it is seen; where it is not, it is removed again.
 
     So is one that may have been published before the time was over.
@@ -216,18 +215,17 @@ def _publish(scope: Scope, service: Provider, check: PropagationCheck | None, na
     import contextlib
 
     from ...challenges.dns01 import record_value
-    from ...dns.published import clean_name, publish_value
-    from ..session import SESSION
+    from ...dns.published import PUBLISHED, clean_name, publish_value
 
     value = record_value(proof.key_authorization)
     try:
-        publish_value(scope, service, name, value, SESSION.published)
+        publish_value(context, service, name, value, PUBLISHED)
         if check is not None:
-            check.wait(scope, name, value)
+            check.wait(context, name, value)
     except TosslError:
-        if value in SESSION.published.values(service, name):
+        if value in PUBLISHED.values(service, name):
             with contextlib.suppress(TosslError):
-                clean_name(scope.for_cleanup(), service, name, value, SESSION.published)
+                clean_name(context.for_cleanup(), service, name, value, PUBLISHED)
         raise
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...context import Scope
+from ...context import Context, seconds
 from ...errors import ArgumentError
 from .shared import client_for, leading, order_terms, required, store_in
 
@@ -44,7 +44,7 @@ def obtain_certificate(
     store: str | None = None,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(600),
+    context: Context = seconds(600),
 ) -> dict[str, object]:
     """Gets a certificate: account, order, challenges, certificate, files. What it presents it cleans up.
 
@@ -118,9 +118,9 @@ def obtain_certificate(
         agree_tos,
         _binding(url, bool(account_key) or bool(folder and folder.account_key(url)), eab_kid, eab_hmac_key, eab_alg),
     )
-    client = client_for(url, account_key_for(scope, folder, url, account_key), ca_bundle, proxy)
+    client = client_for(url, account_key_for(context, folder, url, account_key), ca_bundle, proxy)
     with leading("Certificate not obtained"):
-        return obtain(client, scope, plan, choice, folder).as_dict()
+        return obtain(client, context, plan, choice, folder).as_dict()
 
 
 def _own(private_key: str, csr: str) -> tuple[PrivateKey | None, Csr | None]:
@@ -173,7 +173,7 @@ def get_account_key(directory_url: str, *, store: str | None = None) -> str:
     folder = store_in(store)
     key = folder.account_key(url) if folder else ""
     if not key:
-        from ...http.client import shown_url
+        from ...http.urls import shown_url
 
         raise ArgumentError("store", f"no account key is kept for {shown_url(url)}")
     return key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...context import Scope
+from ...context import Context, seconds
 from .shared import client_for, leading, object_url, order_terms
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ def create_order(
     return_details: bool = False,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> str | dict[str, object]:
     """Places an order for a certificate with these names, in the account of the key.
 
@@ -57,8 +57,8 @@ def create_order(
     terms = order_terms(not_before, not_after, profile, replaces)
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     with leading("Order creation failed"):
-        order = new_order(client, scope, identifiers, terms)
-        return _detailed(client, scope, order) if return_details else "Order created successfully"
+        order = new_order(client, context, identifiers, terms)
+        return _detailed(client, context, order) if return_details else "Order created successfully"
 
 
 def get_order(
@@ -69,7 +69,7 @@ def get_order(
     authorizations: bool = True,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(60),
+    context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gets the order as the CA sees it now.
 
@@ -84,8 +84,8 @@ def get_order(
     from ...acme import order as orders
 
     client = client_for(directory_url, account_key, ca_bundle, proxy)
-    order = orders.get_order(client, scope, object_url(order_url, "order_url"))
-    return _detailed(client, scope, order) if authorizations else order.as_dict()
+    order = orders.get_order(client, context, object_url(order_url, "order_url"))
+    return _detailed(client, context, order) if authorizations else order.as_dict()
 
 
 def wait_order(
@@ -95,7 +95,7 @@ def wait_order(
     *,
     ca_bundle: str = "",
     proxy: str = "",
-    scope: Scope = Scope(120),
+    context: Context = seconds(120),
 ) -> dict[str, object]:
     """Waits until the order is ready (its names are proven) or valid (its certificate is there).
 
@@ -109,11 +109,11 @@ def wait_order(
     from ...acme import order as orders
 
     client = client_for(directory_url, account_key, ca_bundle, proxy)
-    return orders.wait_order(client, scope, object_url(order_url, "order_url")).as_dict()
+    return orders.wait_order(client, context, object_url(order_url, "order_url")).as_dict()
 
 
-def _detailed(client: Client, scope: Scope, order: Order) -> dict[str, object]:
+def _detailed(client: Client, context: Context, order: Order) -> dict[str, object]:
     from ...acme.authorization import get_authorization
 
-    found = [get_authorization(client, scope, url).as_dict() for url in order.authorizations]
+    found = [get_authorization(client, context, url).as_dict() for url in order.authorizations]
     return order.as_dict() | {"authorizations": found}

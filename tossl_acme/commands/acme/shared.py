@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def client_for(directory_url: str, account_key: str, ca_bundle: str, proxy: str) -> Client:
     """The process's client of this account key at this CA; nothing is sent."""
-    from ...http.client import Route
-    from ..session import SESSION
+    from ...acme import clients
+    from ...http.options import ConnectionOptions
 
-    return SESSION.client(directory_url, account_key, Route(ca_bundle, proxy))
+    return clients.client_for(directory_url, account_key, ConnectionOptions(ca_bundle, proxy))
 
 
 def binding_for(directory_url: str, eab_kid: str, eab_hmac_key: str, eab_alg: str) -> ExternalBinding | None:
@@ -44,9 +44,9 @@ def binding_for(directory_url: str, eab_kid: str, eab_hmac_key: str, eab_alg: st
 
 def order_terms(not_before: str, not_after: str, profile: str = "", replaces: str = "") -> OrderTerms:
     """What an order says beside its names. ArgumentError not_before, not_after, replaces."""
-    from ...acme.order import OrderTerms, replaced_id, time_text
+    from ...acme.order import OrderTerms, replaced_id, rfc3339_time
 
-    start, end = time_text(not_before, "not_before"), time_text(not_after, "not_after")
+    start, end = rfc3339_time(not_before, "not_before"), rfc3339_time(not_after, "not_after")
     if start and end and start >= end:
         raise ArgumentError("not_after", "not_after must be later than not_before")
     return OrderTerms(start, end, profile, _cert_id(replaces) if "-----BEGIN" in replaces else replaced_id(replaces))
@@ -74,12 +74,12 @@ def one_identifier(domain: str) -> Identifier:
 
 def proof_for(domain: str, token: str, account_key: str) -> Proof:
     """What is to be shown for a name. Raises ArgumentError domains or token, or KeyFormatError."""
+    from ...acme.clients import account_key_of
     from ...certificates.solve import key_authorization
     from ...challenges.solver import Proof
-    from ..session import SESSION
 
     name = one_identifier(domain).value
-    authorization = key_authorization(token, SESSION.account_key(account_key).thumbprint)
+    authorization = key_authorization(token, account_key_of(account_key).thumbprint)
     return Proof(name.removeprefix("*."), name.startswith("*."), token, authorization)
 
 
@@ -88,10 +88,11 @@ def provider_for(
 ) -> Provider:
     """The DNS provider of that name; nothing is sent."""
     from ...dns.provider import Credentials, open_provider
-    from ...http.client import Route
-    from ..session import SESSION
+    from ...http.clients import http_client
+    from ...http.options import ConnectionOptions
 
-    return open_provider(name, Credentials(api_key, zone_id, endpoint), SESSION.web(Route(ca_bundle, proxy)))
+    http = http_client(ConnectionOptions(ca_bundle, proxy))
+    return open_provider(name, Credentials(api_key, zone_id, endpoint), http)
 
 
 class leading:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ...errors import ArgumentError, shown
+from ...errors import ArgumentError
+from ...text import quoted
 from .challenge import http01_solver, tls_alpn01_solver
 from .dns_challenge import propagation_check
 from .shared import provider_for, required
@@ -70,16 +71,16 @@ def _by_name(words: Sequence[str], identifiers: Sequence[Identifier]) -> dict[st
             raise _neither(key)
         name = key if key == _DEFAULT else parse_identifiers([key])[0].value
         if name != _DEFAULT and name not in wanted:
-            raise ArgumentError("challenge", f"challenge names {shown(key)}, which is not one of the domains")
+            raise ArgumentError("challenge", f"challenge names {quoted(key)}, which is not one of the domains")
         found[name] = kinds.split()
     for name in wanted:
         if name not in found and _DEFAULT not in found:
-            raise ArgumentError("challenge", f"challenge says nothing of {shown(name)}, and has no {_DEFAULT}")
+            raise ArgumentError("challenge", f"challenge says nothing of {quoted(name)}, and has no {_DEFAULT}")
     return found
 
 
 def _neither(word: str) -> ArgumentError:
-    return ArgumentError("challenge", f"challenge: {shown(word)} is none of {', '.join(KINDS)}, and no domain")
+    return ArgumentError("challenge", f"challenge: {quoted(word)} is none of {', '.join(KINDS)}, and no domain")
 
 
 def _solvers(kinds: Sequence[str], means: Means, opened: dict[str, Solver]) -> tuple[Solver, ...]:
@@ -105,9 +106,9 @@ def _solver(kind: str, means: Means) -> Solver:
 def _dns_solver(kind: str, means: Means) -> Dns01:
     from ...challenges.dns01 import Dns01
     from ...challenges.dns_account01 import DnsAccount01
-    from ..session import SESSION
+    from ...dns.published import PUBLISHED
 
     name = required("provider", means.provider, f"{kind} needs a DNS provider")
     service = provider_for(name, means.api_key, means.zone_id, means.endpoint, means.ca_bundle, means.proxy)
     check = propagation_check(means.resolvers, means.propagation_timeout)
-    return (Dns01 if kind == "dns-01" else DnsAccount01)(service, check, SESSION.published)
+    return (Dns01 if kind == "dns-01" else DnsAccount01)(service, check, PUBLISHED)

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ...context import Scope
+from ...context import Context
 from ...errors import ArgumentError, DnsError, HttpError
-from ...http.client import Reply, Web
+from ...http.client import HttpClient
+from ...http.response import Response
 from ..api import CREATING, DELETING, exchange, leading, tidy
 from ..credentials import Credentials, check_endpoint
 from ..names import normal_name, validated_domain
@@ -36,47 +37,47 @@ class Cloudflare:
 
     name = "cloudflare"
 
-    def __init__(self, credentials: Credentials, web: Web) -> None:
+    def __init__(self, credentials: Credentials, http: HttpClient) -> None:
         self._credentials = credentials
         self.endpoint = check_endpoint(credentials.endpoint or ENDPOINT)
         self._headers = _authorization(credentials.api_key)
-        self._web = web
+        self._http = http
 
-    def publish(self, scope: Scope, fqdn: str, value: str) -> None:
+    def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside those that are there; a value that is there already is well."""
         record = {"type": "TXT", "name": normal_name(fqdn), "content": f'"{value}"', "ttl": TTL}
         with leading(CREATING):
-            path = f"/zones/{self._zone_id(scope, fqdn)}/dns_records"
-            self._call(scope, "POST", path, json.dumps(record).encode(), well=_ALREADY_THERE)
+            path = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
+            self._call(context, "POST", path, json.dumps(record).encode(), well=_ALREADY_THERE)
 
-    def remove(self, scope: Scope, fqdn: str, value: str | None) -> list[str]:
+    def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
         """Deletes this TXT value, or every one at the name; returns the values deleted."""
         with leading(DELETING):
-            records = f"/zones/{self._zone_id(scope, fqdn)}/dns_records"
-            found = [r for r in self._texts(scope, records, fqdn) if value is None or r[1] == value]
+            records = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
+            found = [r for r in self._texts(context, records, fqdn) if value is None or r[1] == value]
             if not found:
                 what = "no TXT record" if value is None else "no TXT record with that value"
                 raise DnsError(self.name, "record", f"there is {what} at {normal_name(fqdn)}")
             for record_id, _content in found:
-                self._call(scope, "DELETE", f"{records}/{quote(record_id, safe='')}", well=_ALREADY_GONE)
+                self._call(context, "DELETE", f"{records}/{quote(record_id, safe='')}", well=_ALREADY_GONE)
             return [content for _record_id, content in found]
 
-    def _texts(self, scope: Scope, records: str, fqdn: str) -> list[tuple[str, str]]:
+    def _texts(self, context: Context, records: str, fqdn: str) -> list[tuple[str, str]]:
         """(id, value) of each TXT record at the name."""
         name = normal_name(fqdn)
         return [
             (str(record["id"]), _unquoted(str(record.get("content", ""))))
-            for record in self._listed(scope, records, {"type": "TXT", "name.exact": name})
+            for record in self._listed(context, records, {"type": "TXT", "name.exact": name})
             if record.get("id") and record.get("type") == "TXT" and normal_name(str(record.get("name"))) == name
         ]
 
-    def _zone_id(self, scope: Scope, fqdn: str) -> str:
+    def _zone_id(self, context: Context, fqdn: str) -> str:
         if self._credentials.zone_id:
             return self._credentials.zone_id
         labels = (validated_domain(fqdn) or normal_name(fqdn)).split(".")
         candidates = [".".join(labels[at:]) for at in range(max(1, len(labels) - 1))]
         for candidate in candidates:
-            zones = [z for z in self._listed(scope, "/zones", {"name": candidate}) if z.get("name") == candidate]
+            zones = [z for z in self._listed(context, "/zones", {"name": candidate}) if z.get("name") == candidate]
             # A domain may be moving between accounts: the zone that is served comes first.
             for zone in sorted(zones, key=lambda z: z.get("status") != "active"):
                 if isinstance(zone.get("id"), str):
@@ -84,10 +85,10 @@ class Cloudflare:
         asked = ", ".join(candidates)
         raise DnsError(self.name, "zone", f"the API key sees no zone for {normal_name(fqdn)} (looked for {asked})")
 
-    def _listed(self, scope: Scope, path: str, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def _listed(self, context: Context, path: str, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         for page in range(1, _MOST_PAGES + 1):
             query = urlencode({**filters, "page": page, "per_page": _PER_PAGE})
-            answer = self._call(scope, "GET", f"{path}?{query}")
+            answer = self._call(context, "GET", f"{path}?{query}")
             items = answer.get("result")
             if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
                 raise DnsError(self.name, "answer", f"{self.endpoint}{path} answered without a list")
@@ -99,30 +100,30 @@ class Cloudflare:
         raise DnsError(self.name, "answer", f"{self.endpoint}{path} has more than {_MOST_PAGES} pages")
 
     def _call(
-        self, scope: Scope, method: str, path: str, data: bytes | None = None, well: set[int] | None = None
+        self, context: Context, method: str, path: str, data: bytes | None = None, well: set[int] | None = None
     ) -> dict[str, Any]:
         """The answer's envelope; an error whose codes are all in `well` counts as success."""
         headers = {**self._headers, "Accept": "application/json"}
         if data is not None:
             headers["Content-Type"] = "application/json"
-        reply = exchange(self._web, scope, method, self.endpoint + path, headers, data)
+        response = exchange(self._http, context, method, self.endpoint + path, headers, data)
         try:
-            envelope = reply.json_object()
+            envelope = response.json_object()
         except HttpError as error:
             raise DnsError(self.name, "answer", error.cause) from None
-        if 200 <= reply.status < 300 and envelope.get("success") is True:
+        if 200 <= response.status < 300 and envelope.get("success") is True:
             return envelope
         errors = _errors(envelope.get("errors"))
         if errors and {code for code, _message in errors} <= (well or set()):
             return envelope
-        raise self._refusal(reply, errors)
+        raise self._refusal(response, errors)
 
-    def _refusal(self, reply: Reply, errors: list[tuple[int, str]]) -> DnsError:
+    def _refusal(self, response: Response, errors: list[tuple[int, str]]) -> DnsError:
         words = "; ".join(f"{message} (code {code})" for code, message in errors) or "no reason given"
-        unauthorised = reply.status in (401, 403) or any(code in _UNAUTHORISED for code, _message in errors)
+        unauthorised = response.status in (401, 403) or any(code in _UNAUTHORISED for code, _message in errors)
         kind = "credentials" if unauthorised else "refused"
         text = self._credentials.hidden(tidy(words))
-        return DnsError(self.name, kind, f"Cloudflare answered {reply.status}: {text}")
+        return DnsError(self.name, kind, f"Cloudflare answered {response.status}: {text}")
 
 
 def _authorization(api_key: str) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from ...context import Scope
+from ...context import Context
 from ...errors import ArgumentError, DnsError
-from ...http.client import Web
+from ...http.client import HttpClient
 from ..api import CREATING, DELETING, exchange, leading, tidy
 from ..credentials import Credentials, check_endpoint
 from ..names import normal_name
@@ -17,7 +17,7 @@ class Generic:
 
     name = "generic"
 
-    def __init__(self, credentials: Credentials, web: Web) -> None:
+    def __init__(self, credentials: Credentials, http: HttpClient) -> None:
         if not credentials.endpoint:
             raise ArgumentError("endpoint", "the generic DNS provider needs an endpoint")
         self._credentials = credentials
@@ -25,29 +25,29 @@ class Generic:
         self._headers = {"Content-Type": "application/json"}
         if credentials.api_key:
             self._headers["Authorization"] = f"Bearer {credentials.api_key}"
-        self._web = web
+        self._http = http
 
-    def publish(self, scope: Scope, fqdn: str, value: str) -> None:
+    def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Asks for one TXT value beside those that are there."""
         with leading(CREATING):
-            self._post(scope, "present", fqdn, value)
+            self._post(context, "present", fqdn, value)
 
-    def remove(self, scope: Scope, fqdn: str, value: str | None) -> list[str]:
+    def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
         """Asks to delete this TXT value. The service cannot list values, so one must be named."""
         if value is None:
             cause = "the generic DNS provider cannot list what is there: the value to delete must be named"
             raise DnsError(self.name, "unsupported", f"{DELETING}: {cause}")
         with leading(DELETING):
-            self._post(scope, "cleanup", fqdn, value)
+            self._post(context, "cleanup", fqdn, value)
         return [value]
 
-    def _post(self, scope: Scope, action: str, fqdn: str, value: str) -> None:
+    def _post(self, context: Context, action: str, fqdn: str, value: str) -> None:
         url = f"{self.endpoint}/{action}"
         # lego sends the name with its final dot.
         data = json.dumps({"fqdn": normal_name(fqdn) + ".", "value": value}).encode()
-        reply = exchange(self._web, scope, "POST", url, self._headers, data)
-        if 200 <= reply.status < 300:
+        response = exchange(self._http, context, "POST", url, self._headers, data)
+        if 200 <= response.status < 300:
             return
-        kind = "credentials" if reply.status in (401, 403) else "refused"
-        text = self._credentials.hidden(tidy(reply.body.decode("utf-8", "replace"))) or "no reason given"
-        raise DnsError(self.name, kind, f"{url} answered {reply.status}: {text}")
+        kind = "credentials" if response.status in (401, 403) else "refused"
+        text = self._credentials.hidden(tidy(response.body.decode("utf-8", "replace"))) or "no reason given"
+        raise DnsError(self.name, kind, f"{url} answered {response.status}: {text}")

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..context import Scope
+from ..context import Context
 from ..errors import AcmeError, HttpError
-from ..http.client import Reply
+from ..http.response import Response
 from .problem import problem_error, retry_after
 
 #: These pauses in seconds, then the error is the caller's.
 _PAUSES = (0.1, 0.2, 0.4, 0.8)
 
 
-class Patience:
-    """The pauses that are left to one request; the CA's Retry-After makes them longer, the scope ends them."""
+class Retries:
+    """The pauses that are left to one request; the CA's Retry-After makes them longer, the context ends them."""
 
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+    def __init__(self, context: Context) -> None:
+        self._scope = context
         self._pauses = list(_PAUSES)
 
-    def pause(self, failure: HttpError | Reply) -> bool:
+    def pause(self, failure: HttpError | Response) -> bool:
         """Waits before another attempt; False where none makes sense, or no time is left for it."""
         wanted = _wanted_pause(failure)
         if wanted is None or not self._pauses:
@@ -32,21 +32,21 @@ class Patience:
         return True
 
 
-def patiently(scope: Scope, send: Callable[[], Reply]) -> Reply:
+def with_retries(context: Context, send: Callable[[], Response]) -> Response:
     """The answer to a request that may be sent again as it is: a GET or HEAD."""
-    patience = Patience(scope)
+    retries = Retries(context)
     while True:
         try:
-            reply = send()
+            response = send()
         except HttpError as error:
-            if not patience.pause(error):
+            if not retries.pause(error):
                 raise
         else:
-            if not patience.pause(reply):
-                return reply
+            if not retries.pause(response):
+                return response
 
 
-def _wanted_pause(failure: HttpError | Reply) -> float | None:
+def _wanted_pause(failure: HttpError | Response) -> float | None:
     """The least pause after which another attempt makes sense; None where it makes none."""
     if isinstance(failure, HttpError):
         return 0.0 if failure.kind in ("reset", "connect") else None

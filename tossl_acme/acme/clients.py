@@ -1,0 +1,53 @@
+"""What this process remembers of CAs between commands: servers, account keys and clients.
+
+A client is found by directory, account key and connection options: an order on a known account costs one request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+from ..http.client import HttpClient
+from ..http.clients import http_client
+from ..http.options import ConnectionOptions
+from .client import Client
+from .directory import directory_url
+from .jws import AccountKey
+from .server import Server
+
+_lock = threading.Lock()
+_servers: dict[tuple[str, HttpClient], Server] = {}
+_keys: dict[bytes, AccountKey] = {}
+_clients: dict[tuple[Server, str], Client] = {}
+
+
+def server_for(directory: str, options: ConnectionOptions) -> Server:
+    """The CA for a directory URL or a CA's short name."""
+    url = directory_url(directory)
+    http = http_client(options)
+    with _lock:
+        return _servers.setdefault((url, http), Server(url, http))
+
+
+def client_for(directory: str, account_key: str, options: ConnectionOptions) -> Client:
+    """The client of an account key (PEM text) at a CA; nothing is sent."""
+    key = account_key_of(account_key)
+    server = server_for(directory, options)
+    with _lock:
+        return _clients.setdefault((server, key.thumbprint), Client(server, key))
+
+
+def account_key_of(pem: str) -> AccountKey:
+    """The account key in a PEM text, which is parsed once. Raises KeyFormatError."""
+    digest = hashlib.sha256(pem.encode("utf-8", "surrogatepass")).digest()
+    key = _keys.get(digest) or AccountKey.from_pem(pem)
+    return _keys.setdefault(digest, key)
+
+
+def reset() -> None:
+    """Forgets servers, keys and clients."""
+    with _lock:
+        _servers.clear()
+        _keys.clear()
+        _clients.clear()

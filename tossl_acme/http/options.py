@@ -1,0 +1,71 @@
+"""How a peer is reached: CA bundle, proxy, verification, and what the environment says of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests.utils
+
+from ..errors import ArgumentError
+from ..text import quoted
+from ..version import __version__
+
+USER_AGENT = f"tossl/{__version__}"
+
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_PROXIES = tuple(
+    name for kind in ("HTTPS", "HTTP", "ALL", "NO") for name in (f"{kind}_PROXY", f"{kind.lower()}_proxy")
+)
+
+
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """How to reach a peer. An empty ca_bundle or proxy means what the environment says.
+
+    ca_bundle: else REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, else certifi's roots.
+    proxy: http://host:port or host:port, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY with NO_PROXY.
+    Raises ArgumentError "proxy" (without showing it, for it may hold a password) or "ca_bundle".
+    """
+
+    ca_bundle: str = ""
+    proxy: str = ""
+    verify: bool = True
+    user_agent: str = USER_AGENT
+
+    def __post_init__(self) -> None:
+        if self.proxy:
+            object.__setattr__(self, "proxy", _checked_proxy(self.proxy))
+
+    def in_force(self) -> tuple[object, ...]:
+        """This options with what the environment says now: connections are kept for as long as that is the same."""
+        return (self, *map(os.environ.get, (*_BUNDLES, *_PROXIES)))
+
+    def trust(self) -> bool | str:
+        if not self.verify:
+            return False
+        for bundle in (self.ca_bundle, *map(os.environ.get, _BUNDLES)):
+            if bundle:
+                if not Path(bundle).exists():
+                    raise ArgumentError("ca_bundle", f"there is no CA bundle {quoted(bundle)}")
+                return bundle
+        return True
+
+    def proxies(self, url: str) -> dict[str, str]:
+        if self.proxy:
+            return {"http": self.proxy, "https": self.proxy}
+        return dict(requests.utils.get_environ_proxies(url))
+
+
+def _checked_proxy(proxy: str) -> str:
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(char.isspace() or not char.isprintable() for char in url):
+        raise ArgumentError("proxy", "-proxy must be http://host:port")
+    return url
