@@ -41,27 +41,27 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TOSSL_HOME", str(tmp_path / "tossl-home"))
 
 
-@pytest.fixture(context="session")
+@pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """A CA of these tests and the certificate of its servers."""
     return make_certificates(tmp_path_factory.mktemp("tls"))
 
 
-@pytest.fixture(context="session")
+@pytest.fixture(scope="session")
 def challtestsrv() -> Iterator[ChallTestSrv]:
     """The mock DNS server which Pebble asks."""
     with ChallTestSrv() as server:
         yield server
 
 
-@pytest.fixture(context="session")
+@pytest.fixture(scope="session")
 def pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
     """The CA, in strict mode, with its usual share of rejected nonces."""
     with Pebble(dns=challtestsrv.dns, certificates=certificates) as server:
         yield server
 
 
-@pytest.fixture(context="session")
+@pytest.fixture(scope="session")
 def calm_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
     """The CA in strict mode, with no surprises: every nonce is taken, every name has to be proven again."""
     server = Pebble(dns=challtestsrv.dns, certificates=certificates, nonce_reject=0, authz_reuse=0)
@@ -83,7 +83,7 @@ def scripted_ca(certificates: Certificates) -> Iterator[ScriptedCa]:
         yield server
 
 
-@pytest.fixture(context="session")
+@pytest.fixture(scope="session")
 def newer_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
     """Debian 13's Pebble, which has renewal information."""
     try:
@@ -103,7 +103,7 @@ def tcl(certificates: Certificates) -> Tcl:
     return Tcl(str(certificates.ca_bundle))
 
 
-@pytest.fixture(context="session")
+@pytest.fixture(scope="session")
 def bind() -> Iterator[Bind]:
     """An authoritative DNS server for example.com and example.org that takes signed updates."""
     with Bind() as server:

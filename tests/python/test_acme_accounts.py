@@ -226,7 +226,7 @@ def test_new_terms_send_a_person_to_the_ca(tcl: Tcl, calm_proxy: FaultProxy) -> 
 # external account binding
 
 
-@pytest.fixture(context="module")
+@pytest.fixture(scope="module")
 def bound_pebble(certificates: Certificates) -> Iterator[Pebble]:
     """A CA that takes bound accounts only."""
     with Pebble(certificates=certificates, eab={"kid-1": new_eab_key()}, nonce_reject=0) as server:

@@ -119,7 +119,7 @@ def test_the_accounts_key_is_no_certificates_key(tcl: Tcl, calm_proxy: FaultProx
 # chains and authorizations, as Pebble varies them
 
 
-@pytest.fixture(context="module")
+@pytest.fixture(scope="module")
 def varied_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
     """A CA with three roots and long chains, which has every name proven once."""
     options = {"alternate_roots": 2, "chain_length": 3, "authz_reuse": 100, "nonce_reject": 0}

@@ -60,7 +60,7 @@ GOOD: dict[str, object] = {
 _NEEDED: dict[str, dict[str, object]] = {"dns_account01_challenge": {"account_url": "https://ca.example/account/1"}}
 
 
-@pytest.fixture(context="module")
+@pytest.fixture(scope="module")
 def _proxy(calm_pebble: Pebble, certificates: Certificates) -> Iterator[FaultProxy]:
     with FaultProxy(calm_pebble.directory, certificates) as server:
         yield server

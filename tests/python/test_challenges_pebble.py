@@ -36,7 +36,7 @@ from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.keys import generate_private_key, private_pem
 
 
-@pytest.fixture(context="module")
+@pytest.fixture(scope="module")
 def client(pebble: Pebble) -> Client:
     client = Client(Server(pebble.directory, HttpClient(ConnectionOptions(ca_bundle=pebble.ca_bundle))), new_key())
     new_account(client, Context(20).begin(), ())

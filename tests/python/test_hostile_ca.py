@@ -114,7 +114,7 @@ def _watchdog() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.fixture(context="module")
+@pytest.fixture(scope="module")
 def servers(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The servers, once for all tests here."""
     webroot = tmp_path_factory.mktemp("hostile") / "webroot"

@@ -47,7 +47,7 @@ def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
 
 
-@pytest.fixture(context="module")
+@pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where it is put for a packager: below DESTDIR, at the place that the tclsh itself knows."""
     folder = tmp_path_factory.mktemp("a stage")
@@ -57,7 +57,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert files(folder) == []
 
 
-@pytest.fixture(context="module")
+@pytest.fixture(scope="module")
 def package(stage: Path) -> Path:
     """The package folder on the stage."""
     (index,) = stage.rglob("pkgIndex.tcl")
