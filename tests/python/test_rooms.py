@@ -23,7 +23,7 @@ ALLOWED = {
     "certificates": GROUND | {"http", "pki", "acme", "dns", "challenges", "store"},
     "tcl": GROUND | {"commands", "__init__"},
     "commands": GROUND | {"http", "pki", "acme", "dns", "challenges", "certificates", "store", "tcl"},
-    "__init__": {"tcl"},
+    "__init__": {"tcl", "version"},
     "__main__": GROUND | {"tcl", "__init__"},
 }
 #: Libraries that have one home.

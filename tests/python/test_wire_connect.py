@@ -14,8 +14,8 @@ from tests.servers.process import free_port
 from tests.servers.web import LookAlike, Reply, Request
 from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, HttpError, TosslError, WaitTimeout
-from tossl_acme.http import client as wire
 from tossl_acme.http import connect as connecting
+from tossl_acme.http import sockets
 from tossl_acme.http.client import HttpClient
 from tossl_acme.http.options import ConnectionOptions
 
@@ -133,7 +133,7 @@ def test_all_addresses_share_the_time_to_connect(
     names: Names, full: int, url: str, options: ConnectionOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the context has more of it."""
-    monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(sockets, "CONNECT_SECONDS", 0.5)
     names(*[full] * 40)
     error = outcome(Context(60).begin(), url, options)
     assert isinstance(error, HttpError)
@@ -171,7 +171,7 @@ def test_resolving_ends_with_the_time_given(
 ) -> None:
     """The context's, or what connecting may take."""
     assert isinstance(outcome(Context(0.3).begin(), URLS[1], options), WaitTimeout)
-    monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(sockets, "CONNECT_SECONDS", 0.3)
     error = outcome(Context(60).begin(), URLS[1], options)
     assert isinstance(error, HttpError)
     assert error.kind == "connect"
@@ -181,7 +181,7 @@ def test_the_addresses_are_tried_in_turn(
     names: Names, greeter: Greeter, full: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that refuses or is silent does not hide the next."""
-    monkeypatch.setattr(wire, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(sockets, "CONNECT_SECONDS", 1.0)
     monkeypatch.setattr(connecting, "_LEAST_SHARE", 0.1)
     port = int(greeter.origin.rpartition(":")[2])
     names(free_port(), full, port)

@@ -16,10 +16,11 @@ import urllib3
 
 from ..context import Context
 from ..errors import HttpError, WaitTimeout
+from . import sockets
 from .failures import explained, too_late
 from .options import ConnectionOptions
 from .response import Response
-from .sockets import CONNECT_SECONDS, ContextAdapter, current_context
+from .sockets import ContextAdapter, current_context
 from .urls import shown_url
 
 #: No answer of a CA or of a DNS provider comes near this size.
@@ -95,7 +96,7 @@ class HttpClient:
             auth=auth,
             stream=True,
             allow_redirects=False,
-            timeout=(min(left, CONNECT_SECONDS), left),
+            timeout=(min(left, sockets.CONNECT_SECONDS), left),
             verify=self._trust,
             proxies=self._proxies_for(url),
         )

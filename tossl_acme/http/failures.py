@@ -9,7 +9,7 @@ import urllib3
 
 from ..context import Context
 from ..errors import Cancelled, HttpError, WaitTimeout
-from .sockets import CONNECT_SECONDS
+from . import sockets
 from .urls import shown_url
 
 
@@ -23,7 +23,7 @@ def explained(error: Exception, context: Context, url: str) -> Exception:
         return Cancelled()
     if isinstance(error, requests.exceptions.ConnectTimeout):
         kind = "connect" if context.remaining() > 0 else "timeout"
-        cause = HttpError("connect", f"no connection to {where} within {CONNECT_SECONDS:g} s")
+        cause = HttpError("connect", f"no connection to {where} within {sockets.CONNECT_SECONDS:g} s")
         return cause if kind == "connect" else too_late(where, context)
     if isinstance(error, requests.exceptions.Timeout) or context.remaining() <= 0:
         return too_late(where, context)
