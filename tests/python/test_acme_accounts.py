@@ -125,7 +125,7 @@ def test_a_key_that_the_ca_may_have_taken_is_kept(tcl: Tcl, scripted_ca: Scripte
     Store(tmp_path).keep_account_key(Context(5).begin(), scripted_ca.directory, first)
     tcl.acme("create_account", scripted_ca.directory, first, "")
     for key in successors:
-        scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").response)
+        scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").reply)
         tcl.failure("change_account_key", scripted_ca.directory, first, key, store=tmp_path)
     assert tcl.acme("get_account_key", scripted_ca.directory, store=tmp_path) == first
     assert sorted(path.read_text() for path in tmp_path.rglob("*.pem")) == sorted([first, *successors])
@@ -148,7 +148,7 @@ def test_a_key_that_has_an_account_cannot_become_anothers(tcl: Tcl, scripted_ca:
     """RFC 8555 section 7.3.5: 409 and the other account's URL; the old key still works."""
     first, second = new_key(), new_key()
     tcl.acme("create_account", scripted_ca.directory, first, "")
-    scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").response)
+    scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").reply)
     failure = tcl.failure("change_account_key", scripted_ca.directory, first, second)
     assert failure.message == "Account key change failed: in use [malformed]"
     assert failure.code == ("TOSSL", "ACME", "malformed", "409")

@@ -115,7 +115,7 @@ def test_what_is_replaced_is_not_said_where_nobody_asks(
 def test_an_order_that_is_refused_for_another_reason_is_not(tcl: Tcl, scripted_ca: ScriptedCa, key: str) -> None:
     """The CA's own words, at once."""
     scripted_ca.script.refuse_replaces = "rejectedIdentifier"
-    scripted_ca.answers["/new-order"].append(Refused(403, "rejectedIdentifier", "no", subproblems=[]).response)
+    scripted_ca.answers["/new-order"].append(Refused(403, "rejectedIdentifier", "no", subproblems=[]).reply)
     failure = tcl.failure("create_order", scripted_ca.directory, key, ["a.example"], replaces=CERT_ID)
     assert failure.message == "Order creation failed: no [rejectedIdentifier]"
 
@@ -198,7 +198,7 @@ def test_an_order_is_polled_when_the_ca_says(tcl: Tcl, scripted_ca: ScriptedCa, 
 def test_a_finalized_order_that_was_not_ready_is_waited_for(tcl: Tcl, scripted_ca: ScriptedCa, key: str) -> None:
     """RFC 8555 section 7.4: orderNotReady is no end."""
     # The first order of this CA has the number 1.
-    scripted_ca.answers["/finalize/1"].append(Refused(403, "orderNotReady", "wait a moment").response)
+    scripted_ca.answers["/finalize/1"].append(Refused(403, "orderNotReady", "wait a moment").reply)
     assert obtain(tcl, scripted_ca, key, "a.example")["domains"] == "a.example"
     assert not scripted_ca.answers["/finalize/1"]
 
