@@ -27,10 +27,55 @@ class Identifier:
 
     @classmethod
     def from_json(cls, value: Any) -> Identifier:
-        """Reads what a server sent; anything odd becomes text, to be shown and compared, never trusted."""
-        if isinstance(value, Mapping):
-            return cls(str(value.get("type", "")), str(value.get("value", "")).lower())
-        return cls("", "")
+        """Reads a server's identifier; anything odd becomes text, to be shown and compared, never trusted."""
+        if not isinstance(value, Mapping):
+            return cls("", "")
+        read = cls(str(value.get("type", "")), str(value.get("value", "")))
+        try:
+            return read.normal
+        except ValueError:
+            return read
+
+    @property
+    def normal(self) -> Identifier:
+        """The form in which equal names are equal: DNS in lower case, IP as RFC 8738 section 3 writes it.
+
+        Raises ValueError for a type that is neither, and for a text that is no address.
+        """
+        if self.type == "dns":
+            return Identifier("dns", self.value.lower())
+        if self.type == "ip":
+            return Identifier("ip", _address_text(ipaddress.ip_address(self.value)))
+        raise ValueError(f"a name of type {self.type}")
+
+    @property
+    def wildcard(self) -> bool:
+        """Whether the name stands for all names directly below it."""
+        return self.value.startswith("*.")
+
+    @property
+    def base(self) -> Identifier:
+        """The name that is proven: a wildcard without its "*."."""
+        return Identifier(self.type, self.value.removeprefix("*."))
+
+    @property
+    def is_provable_by_dns(self) -> bool:
+        """Whether a DNS record can prove it; for an IP address none can (RFC 8738 section 7)."""
+        return self.type == "dns"
+
+
+def check_provable_by_dns(identifier: Identifier, argument: str = "domain") -> None:
+    """Raises ArgumentError (of that argument) for an IP address, which no DNS record proves (RFC 8738 section 7)."""
+    if not identifier.is_provable_by_dns:
+        raise ArgumentError(argument, "an IP address cannot be proven through the DNS (RFC 8738 section 7)")
+
+
+def parse_identifier(name: str, argument: str = "domain") -> Identifier:
+    """The identifier for one name as a user types it. Raises ArgumentError, of that argument."""
+    try:
+        return _identifier(name)
+    except ArgumentError as error:
+        raise ArgumentError(argument, error.message) from None
 
 
 def parse_identifiers(names: Iterable[str]) -> tuple[Identifier, ...]:
@@ -48,44 +93,48 @@ def _identifier(name: str) -> Identifier:
     if not name.strip():
         raise _unusable("a domain name is empty")
     if any(char.isspace() or not char.isprintable() for char in name):
-        raise _unusable(f"{_quoted(name)} has white space or a control character in it")
+        raise _unusable(f"{quoted(name)} has white space or a control character in it")
     try:
         # "fe80::1%eth0" is an address with a zone, which means nothing elsewhere; it fails as a name.
         address = ipaddress.ip_address(name if "%" not in name else "")
     except ValueError:
         return Identifier("dns", _dns_name(name))
+    return Identifier("ip", _address_text(address))
+
+
+def _address_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     mapped = getattr(address, "ipv4_mapped", None)
     # Python 3.13 writes these as RFC 5952 section 5 would; RFC 8738 wants section 4.
-    return Identifier("ip", f"::ffff:{int(mapped) >> 16:x}:{int(mapped) & 0xFFFF:x}" if mapped else str(address))
+    return f"::ffff:{int(mapped) >> 16:x}:{int(mapped) & 0xFFFF:x}" if mapped else str(address)
 
 
 def _dns_name(name: str) -> str:
     wildcard = name.startswith("*.")
     base = name.removeprefix("*.")
     if "*" in base:
-        raise _unusable(f"{_quoted(name)}: a wildcard is one * as the whole first label")
+        raise _unusable(f"{quoted(name)}: a wildcard is one * as the whole first label")
     ascii_name = _ascii(base.removesuffix("."), name).lower()
     labels = ascii_name.split(".")
     if len(ascii_name) > _MOST_NAME:
-        raise _unusable(f"{_quoted(name)} is longer than {_MOST_NAME} characters")
+        raise _unusable(f"{quoted(name)} is longer than {_MOST_NAME} characters")
     for label in labels:
         _check_label(label, name)
     if labels[-1].isdigit():
-        raise _unusable(f"{_quoted(name)} ends with a number, which is neither a domain name nor an IP address")
+        raise _unusable(f"{quoted(name)} ends with a number, which is neither a domain name nor an IP address")
     if wildcard and len(labels) < 2:
-        raise _unusable(f"{_quoted(name)}: a wildcard needs a domain below it")
+        raise _unusable(f"{quoted(name)}: a wildcard needs a domain below it")
     return f"*.{ascii_name}" if wildcard else ascii_name
 
 
 def _check_label(label: str, name: str) -> None:
     if not label:
-        raise _unusable(f"{_quoted(name)} has an empty label")
+        raise _unusable(f"{quoted(name)} has an empty label")
     if len(label) > _MOST_LABEL:
-        raise _unusable(f"{_quoted(name)} has a label of more than {_MOST_LABEL} characters")
+        raise _unusable(f"{quoted(name)} has a label of more than {_MOST_LABEL} characters")
     if not set(label) <= _LDH:
-        raise _unusable(f"{_quoted(name)} has a character that no domain name holds")
+        raise _unusable(f"{quoted(name)} has a character that no domain name holds")
     if label.startswith("-") or label.endswith("-"):
-        raise _unusable(f"{_quoted(name)} has a label that begins or ends with a hyphen")
+        raise _unusable(f"{quoted(name)} has a label that begins or ends with a hyphen")
 
 
 def _ascii(base: str, name: str) -> str:
@@ -96,11 +145,7 @@ def _ascii(base: str, name: str) -> str:
     try:
         return idna.encode(base, uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise _unusable(f"{_quoted(name)} is not a valid internationalized name: {error}") from None
-
-
-def _quoted(name: str) -> str:
-    return quoted(name)
+        raise _unusable(f"{quoted(name)} is not a valid internationalized name: {error}") from None
 
 
 def _unusable(cause: str) -> ArgumentError:

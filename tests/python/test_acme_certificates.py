@@ -16,15 +16,15 @@ from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.scripted_ca import Script, ScriptedCa
 from tests.servers.web import Reply
 from tests.tclhost import Tcl, new_key
+from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.chain import issuer_names, read_chain
 from tossl_acme.pki.csr import build_csr
 from tossl_acme.pki.keys import load_private_key, private_pem, public_der
-from tossl_acme.pki.names import Name
 from tossl_acme.pki.pem import write_block
 
 
-def csr_pem(key: str, *names: Name) -> str:
-    return write_block("CERTIFICATE REQUEST", build_csr(load_private_key(key), names))
+def csr_pem(key: str, *names: str) -> str:
+    return write_block("CERTIFICATE REQUEST", build_csr(load_private_key(key), parse_identifiers(names)))
 
 
 def obtain(tcl: Tcl, ca: Pebble, key: str, *names: str, **options: object) -> dict[str, str]:
@@ -75,7 +75,7 @@ def test_a_request_of_the_users_is_sent_as_it_is(tcl: Tcl, calm_pebble: Pebble, 
     """-csr: no private key comes back, and none stays in the store."""
     key, leaf = new_key(), new_key("rsa")
     obtain(tcl, calm_pebble, key, "own.example", store=tmp_path)
-    csr = csr_pem(leaf, ("dns", "own.example"), ("ip", "127.0.0.1"))
+    csr = csr_pem(leaf, "own.example", "127.0.0.1")
     got = obtain(tcl, calm_pebble, key, "own.example", "127.0.0.1", csr=csr, store=tmp_path)
     assert read_chain(got["certificate"]).public_key == public_der(load_private_key(leaf))
     assert got["private_key"] == ""
@@ -85,14 +85,14 @@ def test_a_request_of_the_users_is_sent_as_it_is(tcl: Tcl, calm_pebble: Pebble, 
 
 def test_the_names_may_be_those_of_the_request(tcl: Tcl, calm_pebble: Pebble) -> None:
     """-csr with an empty list of domains."""
-    csr = csr_pem(new_key(), ("dns", "csr-a.example"), ("dns", "csr-b.example"))
+    csr = csr_pem(new_key(), "csr-a.example", "csr-b.example")
     assert obtain(tcl, calm_pebble, new_key(), csr=csr)["domains"] == "csr-a.example csr-b.example"
 
 
 def test_a_request_for_other_names_is_not_sent(tcl: Tcl, calm_proxy: FaultProxy) -> None:
     """RFC 8555 section 7.4: exactly the order's names; told before the CA is asked for anything it would count."""
     key = new_key()
-    csr = csr_pem(new_key(), ("dns", "a.example"), ("dns", "c.example"))
+    csr = csr_pem(new_key(), "a.example", "c.example")
     options = {"directory": calm_proxy.directory, "account_key": key, "port": 0, "store": "", "csr": csr}
     failure = tcl.failure("obtain_certificate", ["a.example", "b.example"], **options)
     assert failure.code == ("TOSSL", "VALUE", "csr")
@@ -111,7 +111,7 @@ def test_the_accounts_key_is_no_certificates_key(tcl: Tcl, calm_proxy: FaultProx
     options = {"directory": calm_proxy.directory, "account_key": key, "port": 0, "store": ""}
     failure = tcl.failure("obtain_certificate", ["a.example"], private_key=key, **options)
     assert failure.code == ("TOSSL", "VALUE", "private_key")
-    failure = tcl.failure("obtain_certificate", [], csr=csr_pem(key, ("dns", "a.example")), **options)
+    failure = tcl.failure("obtain_certificate", [], csr=csr_pem(key, "a.example"), **options)
     assert failure.code == ("TOSSL", "VALUE", "csr")
     assert calm_proxy.seen() == []
 

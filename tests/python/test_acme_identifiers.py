@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tossl_acme.errors import ArgumentError
-from tossl_acme.identifiers import Identifier, parse_identifiers
+from tossl_acme.identifiers import Identifier, check_provable_by_dns, parse_identifier, parse_identifiers
 from tossl_acme.text import quoted
 
 LONG = ".".join(["a" * 63] * 3 + ["b" * 61])
@@ -117,3 +117,48 @@ def test_a_name_is_asked_for_once() -> None:
 def test_what_a_server_sends_is_never_trusted_to_be_a_name(odd: object) -> None:
     """It becomes text to be compared, which equals no name."""
     assert Identifier.from_json(odd) == Identifier("", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "normal"),
+    [
+        ("dns", "*.Example.COM", "*.example.com"),
+        ("ip", "2001:DB8:0:0::1", "2001:db8::1"),
+        ("ip", "::FFFF:192.0.2.1", "::ffff:c000:201"),
+    ],
+)
+def test_equal_names_are_equal_in_their_normal_form(kind: str, value: str, normal: str) -> None:
+    """Whoever wrote them: a user, a CA, a certificate."""
+    assert Identifier(kind, value).normal == Identifier(kind, normal)
+    assert Identifier.from_json({"type": kind, "value": value}) == Identifier(kind, normal)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("ip", "300.0.0.1"), ("ip", ""), ("email", "a@example.com"), ("", "")])
+def test_what_has_no_normal_form_stays_as_it_was_sent(kind: str, value: str) -> None:
+    """It equals no name that is ordered."""
+    assert Identifier.from_json({"type": kind, "value": value}) == Identifier(kind, value)
+    with pytest.raises(ValueError):
+        _ = Identifier(kind, value).normal
+
+
+def test_a_wildcard_is_proven_by_its_base() -> None:
+    """RFC 8555 section 7.1.3: the authorization is for the name without "*."."""
+    wildcard, plain = parse_identifiers(["*.example.com", "example.com"])
+    assert (wildcard.wildcard, plain.wildcard) == (True, False)
+    assert wildcard.base == plain.base == plain
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_no_dns_record_proves_an_address(address: str) -> None:
+    """RFC 8738 section 7."""
+    with pytest.raises(ArgumentError, match="RFC 8738") as raised:
+        check_provable_by_dns(parse_identifier(address))
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "domain")
+    check_provable_by_dns(parse_identifier("*.example.com"))
+
+
+def test_a_single_name_is_refused_under_its_argument() -> None:
+    """An argument called domain is not called domains in the error."""
+    with pytest.raises(ArgumentError, match="Failed to parse domains: ") as raised:
+        parse_identifier("a b")
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "domain")

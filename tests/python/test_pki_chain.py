@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from tossl_acme.errors import AcmeError, ArgumentError
+from tossl_acme.identifiers import Identifier
 from tossl_acme.pki.chain import (
     MOST_CERTIFICATES,
     Chain,
@@ -28,7 +29,7 @@ from tossl_acme.pki.csr import build_csr
 from tossl_acme.pki.keys import generate_private_key, private_pem, public_der
 from tossl_acme.pki.pem import write_block
 
-NAMES = (("dns", "example.com"), ("dns", "*.example.com"), ("ip", "2001:db8::1"))
+NAMES = (Identifier("dns", "example.com"), Identifier("dns", "*.example.com"), Identifier("ip", "2001:db8::1"))
 BEGIN = datetime.datetime(2030, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 
 
@@ -60,7 +61,7 @@ def authority(subject: str, above: Authority | None = None, key_type: str = "ec"
 def signed(  # type: ignore[no-untyped-def]
     public,
     subject: str | None,
-    names: Sequence[tuple[str, str]],
+    names: Sequence[Identifier],
     above: Authority | None,
     *,
     authority_for=None,
@@ -83,8 +84,8 @@ def signed(  # type: ignore[no-untyped-def]
         builder = builder.add_extension(constraints, critical=True)
     if names:
         general = [
-            x509.DNSName(value) if kind == "dns" else x509.IPAddress(ipaddress.ip_address(value))
-            for kind, value in names
+            x509.DNSName(name.value) if name.type == "dns" else x509.IPAddress(ipaddress.ip_address(name.value))
+            for name in names
         ]
         builder = builder.add_extension(x509.SubjectAlternativeName(general), critical=False)
     if key_id:
@@ -104,7 +105,7 @@ def test_facts() -> None:
     assert (chain.certificate, chain.issuers, chain.fullchain) == (LEAF, MIDDLE.pem, FULL)
     assert (chain.not_before, chain.not_after) == (BEGIN.timestamp(), BEGIN.timestamp() + 6 * 86400)
     assert (chain.issuer, chain.serial, chain.authority_key_id) == ("Intermediate R3", 0x1234, b"\x69\xff")
-    assert set(chain.names) == set(NAMES)
+    assert set(chain.identifiers) == set(NAMES)
     assert chain.public_key == public_der(KEY)
     assert write_block("CERTIFICATE", chain.der) == LEAF
     assert issuer_names(chain) == ("Intermediate R3", "Root X1")
@@ -158,7 +159,7 @@ def test_what_is_no_chain(text: str) -> None:
     assert private_pem(KEY).splitlines()[1] not in str(breach.value) + str(refused.value)
 
 
-def checked(chain: Chain, names: Sequence[tuple[str, str]] = NAMES, key: bytes | None = None) -> str:
+def checked(chain: Chain, names: Sequence[Identifier] = NAMES, key: bytes | None = None) -> str:
     try:
         check_chain(chain, names, key or public_der(KEY))
     except AcmeError as error:
@@ -170,7 +171,12 @@ def checked(chain: Chain, names: Sequence[tuple[str, str]] = NAMES, key: bytes |
 def test_right_chains() -> None:
     for text in (LEAF, FULL, FULL + ROOT.pem):
         assert checked(read_chain(text)) == ""
-    mixed = [("ip", "2001:DB8:0:0::1"), ("dns", "EXAMPLE.com"), ("dns", "*.example.com"), ("dns", "example.com")]
+    mixed = [
+        Identifier("ip", "2001:DB8:0:0::1"),
+        Identifier("dns", "EXAMPLE.com"),
+        Identifier("dns", "*.example.com"),
+        Identifier("dns", "example.com"),
+    ]
     assert checked(read_chain(FULL), mixed) == ""
 
 
@@ -192,18 +198,18 @@ def test_another_key() -> None:
     ("names", "cause"),
     [
         (NAMES[:2], "it has 2001:db8::1"),
-        ((*NAMES, ("dns", "www.example.com")), "it lacks www.example.com"),
-        ((("dns", "b.example"),), "it lacks b.example, it has *.example.com 2001:db8::1 example.com"),
+        ((*NAMES, Identifier("dns", "www.example.com")), "it lacks www.example.com"),
+        ((Identifier("dns", "b.example"),), "it lacks b.example, it has *.example.com 2001:db8::1 example.com"),
         ((), "it has "),
     ],
 )
-def test_other_names(names: Sequence[tuple[str, str]], cause: str) -> None:
+def test_other_names(names: Sequence[Identifier], cause: str) -> None:
     assert cause in checked(read_chain(FULL), names)
 
 
 def test_common_names_of_the_leaf_do_not_count() -> None:
     leaf = pem(signed(KEY.public_key(), "example.com", (), MIDDLE))
-    assert "lacks example.com" in checked(read_chain(leaf), [("dns", "example.com")])
+    assert "lacks example.com" in checked(read_chain(leaf), [Identifier("dns", "example.com")])
 
 
 def test_order_and_signatures() -> None:

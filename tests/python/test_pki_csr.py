@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from tossl_acme.errors import ArgumentError, KeyFormatError, TosslError
+from tossl_acme.identifiers import Identifier
 from tossl_acme.pki.csr import build_csr, read_csr
 from tossl_acme.pki.keys import generate_private_key, private_pem, public_der, public_pem
 from tossl_acme.pki.pem import write_block
@@ -32,8 +33,13 @@ LABEL = "CERTIFICATE REQUEST"
 )
 def test_openssl_accepts_what_is_built(key: tuple[str, int], signature: str) -> None:
     made = generate_private_key(*key)
-    names = [("dns", "Example.com"), ("dns", "*.example.com"), ("ip", "192.0.2.1"), ("ip", "2001:DB8::0:1")]
-    der = build_csr(made, [*names, ("dns", "example.com")])
+    names = [
+        Identifier("dns", "Example.com"),
+        Identifier("dns", "*.example.com"),
+        Identifier("ip", "192.0.2.1"),
+        Identifier("ip", "2001:DB8::0:1"),
+    ]
+    der = build_csr(made, [*names, Identifier("dns", "example.com")])
     command = ["openssl", "req", "-inform", "DER", "-noout", "-verify", "-text"]
     done = subprocess.run(command, input=der, capture_output=True, check=True)
     text = done.stdout.decode()
@@ -45,19 +51,26 @@ def test_openssl_accepts_what_is_built(key: tuple[str, int], signature: str) -> 
     assert "critical" not in text
     read = read_csr(write_block(LABEL, der))
     assert read.der == der
-    assert read.names == (
-        ("dns", "example.com"),
-        ("dns", "*.example.com"),
-        ("ip", "192.0.2.1"),
-        ("ip", "2001:db8::1"),
+    assert read.identifiers == (
+        Identifier("dns", "example.com"),
+        Identifier("dns", "*.example.com"),
+        Identifier("ip", "192.0.2.1"),
+        Identifier("ip", "2001:db8::1"),
     )
     assert read.public_key == public_der(made)
 
 
 @pytest.mark.parametrize(
-    "names", [[], [("dns", "bücher.example")], [("ip", "300.0.0.1")], [("ip", "")], [("email", "a@example.com")]]
+    "names",
+    [
+        [],
+        [Identifier("dns", "bücher.example")],
+        [Identifier("ip", "300.0.0.1")],
+        [Identifier("ip", "")],
+        [Identifier("email", "a@example.com")],
+    ],
 )
-def test_names_that_cannot_be_asked_for(names: list[tuple[str, str]]) -> None:
+def test_names_that_cannot_be_asked_for(names: list[Identifier]) -> None:
     with pytest.raises(ArgumentError) as raised:
         build_csr(generate_private_key("ec"), names)
     assert raised.value.errorcode == ("TOSSL", "VALUE", "domains")
@@ -70,15 +83,18 @@ def openssl_csr(*options: str, key: str = "ec") -> str:
 
 
 def test_common_names_count() -> None:
-    def names(*options: str) -> tuple[tuple[str, str], ...]:
-        return read_csr(openssl_csr(*options)).names
+    def names(*options: str) -> tuple[Identifier, ...]:
+        return read_csr(openssl_csr(*options)).identifiers
 
     san = "subjectAltName=DNS:B.example,DNS:a.example"
-    assert names("-subj", "/O=x/CN=A.Example") == (("dns", "a.example"),)
-    assert names("-subj", "/CN=A.Example", "-addext", san) == (("dns", "b.example"), ("dns", "a.example"))
-    assert names("-subj", "/CN=c.example", "-addext", san)[-1] == ("dns", "c.example")
-    assert names("-subj", "/CN=192.0.2.1") == (("ip", "192.0.2.1"),)
-    assert names("-subj", "/CN=a/CN=b") == (("dns", "a"), ("dns", "b"))
+    assert names("-subj", "/O=x/CN=A.Example") == (Identifier("dns", "a.example"),)
+    assert names("-subj", "/CN=A.Example", "-addext", san) == (
+        Identifier("dns", "b.example"),
+        Identifier("dns", "a.example"),
+    )
+    assert names("-subj", "/CN=c.example", "-addext", san)[-1] == Identifier("dns", "c.example")
+    assert names("-subj", "/CN=192.0.2.1") == (Identifier("ip", "192.0.2.1"),)
+    assert names("-subj", "/CN=a/CN=b") == (Identifier("dns", "a"), Identifier("dns", "b"))
 
 
 def test_forms_of_text() -> None:

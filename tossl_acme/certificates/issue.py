@@ -11,7 +11,6 @@ from ..context import Context
 from ..errors import AcmeError, TosslError
 from ..identifiers import Identifier
 from ..pki.chain import Chain, check_chain, issuer_names, read_chain
-from ..pki.names import Name
 from .key import Request
 from .solve import Choice, deactivate_pending, solve
 
@@ -28,10 +27,6 @@ class Wanted:
     terms: OrderTerms = field(default_factory=OrderTerms)
     preferred_chain: str = ""
 
-    @property
-    def names(self) -> list[Name]:
-        return [(identifier.type, identifier.value) for identifier in self.identifiers]
-
 
 def issue(client: Client, context: Context, wanted: Wanted, choice: Choice) -> Chain:
     """Places the order, proves its names and returns the certificate, checked against what was wanted.
@@ -41,7 +36,7 @@ def issue(client: Client, context: Context, wanted: Wanted, choice: Choice) -> C
     order = new_order(client, context, wanted.identifiers, wanted.terms)
     if order.status == "pending":
         try:
-            solve(client, context, order, choice, wanted.names)
+            solve(client, context, order, choice, wanted.identifiers)
         except TosslError:
             deactivate_pending(client, context.for_cleanup(_GIVING_UP), order)
             raise
@@ -64,7 +59,7 @@ def complete(client: Client, context: Context, order: Order, wanted: Wanted) -> 
                 order = finalize_order(client, context, order, wanted.request.csr)
         order = wait_issued(client, context, order)
     chain = _chosen(client, context, download_certificate(client, context, order.certificate), wanted.preferred_chain)
-    check_chain(chain, wanted.names, wanted.request.spki)
+    check_chain(chain, wanted.identifiers, wanted.request.spki)
     context.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
     return chain
 

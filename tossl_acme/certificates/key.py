@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from ..acme.jws import AccountKey
 from ..errors import ArgumentError, KeyFormatError
+from ..identifiers import Identifier
 from ..pki.csr import Csr, build_csr
 from ..pki.keys import PrivateKey, generate_private_key, key_bits, key_type, load_private_key, private_pem, public_der
-from ..pki.names import Name, normal_name
 from ..text import quoted
 
 #: The kinds of leaf key, as arguments of generate_private_key.
@@ -59,25 +59,25 @@ def left_over_key(pem: str, kind: str) -> PrivateKey | None:
 
 
 def request_by_key(
-    key: PrivateKey, names: Iterable[Name], account_key: AccountKey, argument: str = "private_key"
+    key: PrivateKey, identifiers: Iterable[Identifier], account_key: AccountKey, argument: str = "private_key"
 ) -> Request:
     """A request for these names. ArgumentError for the account's own key (RFC 8555 section 11.1)."""
     if public_der(key) == account_key.spki:
         raise ArgumentError(argument, "a certificate must not have the account's key (RFC 8555 section 11.1)")
-    return Request(build_csr(key, tuple(names)), public_der(key), private_pem(key))
+    return Request(build_csr(key, tuple(identifiers)), public_der(key), private_pem(key))
 
 
-def request_by_csr(csr: Csr, names: Iterable[Name], account_key: AccountKey) -> Request:
+def request_by_csr(csr: Csr, identifiers: Iterable[Identifier], account_key: AccountKey) -> Request:
     """The user's own request, if it is for exactly these names. Raises ArgumentError "csr"."""
-    check_csr_names(csr, names)
+    check_csr_names(csr, identifiers)
     if csr.public_key == account_key.spki:
         raise ArgumentError("csr", "a certificate must not have the account's key (RFC 8555 section 11.1)")
     return Request(csr.der, csr.public_key)
 
 
-def check_csr_names(csr: Csr, names: Iterable[Name]) -> None:
+def check_csr_names(csr: Csr, identifiers: Iterable[Identifier]) -> None:
     """Raises ArgumentError "csr" unless the request is for exactly these names (RFC 8555 section 7.4)."""
-    wanted, got = set(map(normal_name, names)), set(map(normal_name, csr.names))
+    wanted, got = {identifier.normal for identifier in identifiers}, set(csr.identifiers)
     if wanted != got:
-        for_csr, for_order = (" ".join(sorted(value for _, value in which)) for which in (got, wanted))
+        for_csr, for_order = (" ".join(sorted(identifier.value for identifier in which)) for which in (got, wanted))
         raise ArgumentError("csr", f"the CSR is for {for_csr}, the order for {for_order}")

@@ -73,11 +73,10 @@ class Plan:
 
         left_over is the key (PEM) of an attempt that did not end; it serves again where a new one is wanted.
         """
-        names = [(identifier.type, identifier.value) for identifier in self.identifiers]
         if self.csr is not None:
-            return request_by_csr(self.csr, names, account_key)
+            return request_by_csr(self.csr, self.identifiers, account_key)
         key = self.private_key or left_over_key(left_over, self.key_type) or new_leaf_key(self.key_type)
-        return request_by_key(key, names, account_key)
+        return request_by_key(key, self.identifiers, account_key)
 
 
 def obtain(client: Client, context: Context, plan: Plan, choice: Choice, store: Store | None) -> Certificate:

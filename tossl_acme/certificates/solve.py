@@ -20,7 +20,7 @@ from ..challenges.solver import Proof, Solver, check_token
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError
 from ..http.urls import shown_url
-from ..pki.names import Name, normal_name
+from ..identifiers import Identifier
 from ..text import clean
 
 
@@ -49,10 +49,10 @@ class Choice:
         return self.by_name.get(name, self.usual)
 
 
-def solve(client: Client, context: Context, order: Order, choice: Choice, names: Iterable[Name]) -> None:
+def solve(client: Client, context: Context, order: Order, choice: Choice, identifiers: Iterable[Identifier]) -> None:
     """Makes every authorization of the order valid, each with the first solver chosen for it that the CA offers.
 
-    One that is for none of `names` is refused: no CA decides where a file or a record is put.
+    One that is for none of `identifiers` is refused: no CA decides where a file or a record is put.
     Three requests per name (authorization, answer, one poll or more), one for a name that is valid already.
     """
     pending = [
@@ -60,7 +60,7 @@ def solve(client: Client, context: Context, order: Order, choice: Choice, names:
         for authorization in (get_authorization(client, context, url) for url in order.authorizations)
         if not _is_proven(authorization)
     ]
-    _check_ordered(pending, names)
+    _check_ordered(pending, identifiers)
     tasks = [_task(client, context, authorization, choice) for authorization in pending]
     presented: list[_Task] = []
     try:
@@ -100,15 +100,11 @@ def _answer(client: Client, context: Context, task: _Task) -> None:
             raise
 
 
-def _check_ordered(authorizations: Iterable[Authorization], names: Iterable[Name]) -> None:
-    ordered = {normal_name((kind, value.removeprefix("*."))) for kind, value in names}
+def _check_ordered(authorizations: Iterable[Authorization], identifiers: Iterable[Identifier]) -> None:
+    ordered = {identifier.normal.base for identifier in identifiers}
     for authorization in authorizations:
         named = authorization.identifier
-        try:
-            known = normal_name((named.type, named.value.removeprefix("*."))) in ordered
-        except ValueError:
-            known = False
-        if not known:
+        if named.base not in ordered:
             cause = f"the authorization {shown_url(authorization.url)} is for {clean(named.value)}, not ordered"
             raise HttpError("malformed", cause)
 
@@ -143,8 +139,7 @@ def _task(client: Client, context: Context, authorization: Authorization, choice
     solvers = choice.solvers(shown)
     for solver in solvers:
         challenge = authorization.challenge(solver.challenge_type)
-        # RFC 8738 section 7: an address is never proven through the DNS, whatever is offered.
-        usable = authorization.identifier.type == "dns" or not solver.challenge_type.startswith("dns-")
+        usable = authorization.identifier.is_provable_by_dns or not solver.challenge_type.startswith("dns-")
         if challenge is not None and usable:
             return _Task(authorization, challenge, solver, _proof(client, context, authorization, challenge))
     offered = ", ".join(challenge.type for challenge in authorization.challenges) or "none"

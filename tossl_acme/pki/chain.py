@@ -12,7 +12,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import AcmeError, ArgumentError
-from .names import Name, alternative_names, common_names, normal_name
+from ..identifiers import Identifier
+from .names import alternative_names, common_names
 from .pem import PemError, read_blocks
 
 #: The longest chains in use have four certificates.
@@ -33,7 +34,7 @@ class Chain:
     not_after: int
     issuer: str
     serial: int
-    names: tuple[Name, ...]
+    identifiers: tuple[Identifier, ...]
     public_key: bytes
     authority_key_id: bytes | None
     parsed: tuple[x509.Certificate, ...] = field(repr=False, compare=False)
@@ -56,7 +57,7 @@ class Chain:
     def as_dict(self) -> dict[str, object]:
         """What a caller is told of a certificate; PEM texts, times in epoch seconds."""
         return {
-            "domains": [value for _, value in self.names],
+            "domains": [identifier.value for identifier in self.identifiers],
             "certificate": self.certificate,
             "chain": self.issuers,
             "fullchain": self.fullchain,
@@ -88,15 +89,15 @@ def read_certificate(pem: str) -> Chain:
         raise ArgumentError("certificate", f"not a certificate: {error}") from None
 
 
-def check_chain(chain: Chain, names: Sequence[Name], public_key: bytes) -> None:
+def check_chain(chain: Chain, identifiers: Sequence[Identifier], public_key: bytes) -> None:
     """Raises AcmeError "badCertificate" unless the chain leads from a leaf to its issuers, holds this key
-    (SubjectPublicKeyInfo, DER) and covers exactly these names.
+    (SubjectPublicKeyInfo, DER) and covers exactly these identifiers.
     """
     if chain.public_key != public_key:
         raise _breach("the certificate from the CA holds another key than the one asked for")
     if _is_authority(chain.parsed[0]):
         raise _breach("the chain from the CA does not begin with an end-entity certificate")
-    wanted, got = set(map(normal_name, names)), set(chain.names)
+    wanted, got = {identifier.normal for identifier in identifiers}, set(chain.identifiers)
     if wanted != got:
         raise _breach(f"the certificate from the CA does not have the names asked for: {_difference(wanted, got)}")
     for number, (issued, issuer) in enumerate(itertools.pairwise(chain.parsed), start=1):
@@ -131,7 +132,7 @@ def _read(pem: str) -> Chain:
             not_after=int(leaf.not_valid_after_utc.timestamp()),
             issuer=_issuer(leaf),
             serial=leaf.serial_number,
-            names=alternative_names(leaf.extensions),
+            identifiers=alternative_names(leaf.extensions),
             public_key=leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
             authority_key_id=_authority_key_id(leaf),
             parsed=parsed,
@@ -177,9 +178,9 @@ def _authority_key_id(certificate: x509.Certificate) -> bytes | None:
         return None
 
 
-def _difference(wanted: set[Name], got: set[Name]) -> str:
+def _difference(wanted: set[Identifier], got: set[Identifier]) -> str:
     parts = [("lacks", wanted - got), ("has", got - wanted)]
-    return ", ".join(f"it {verb} {' '.join(sorted(value for _, value in names))}" for verb, names in parts if names)
+    return ", ".join(f"it {verb} {' '.join(sorted(name.value for name in names))}" for verb, names in parts if names)
 
 
 def _breach(message: str) -> AcmeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import ArgumentError
+from ..identifiers import Identifier
 from .keys import PrivateKey, check_public_key
-from .names import Name, alternative_names, common_names, general_names, normal_name
+from .names import alternative_names, common_name_identifier, common_names, general_names
 from .pem import PemError, read_blocks
 
 _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
@@ -22,28 +22,26 @@ _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 @dataclass(frozen=True)
 class Csr:
-    """A request as it is sent; public_key is its SubjectPublicKeyInfo in DER."""
+    """A request as it is sent.
+
+    identifiers: those that an order for this request must have (RFC 8555 section 7.4).
+    public_key: its SubjectPublicKeyInfo in DER.
+    """
 
     der: bytes
-    dns_names: tuple[str, ...]
-    ip_names: tuple[str, ...]
+    identifiers: tuple[Identifier, ...]
     public_key: bytes
 
-    @property
-    def names(self) -> tuple[Name, ...]:
-        """The identifiers that an order for this request must have (RFC 8555 section 7.4)."""
-        return (*(("dns", name) for name in self.dns_names), *(("ip", name) for name in self.ip_names))
 
-
-def build_csr(key: PrivateKey, names: Sequence[Name]) -> bytes:
+def build_csr(key: PrivateKey, identifiers: Sequence[Identifier]) -> bytes:
     """The DER of a request for exactly these names, all in the subjectAltName, under an empty subject.
 
     Raises ArgumentError "domains" for no name, or for one that no certificate can hold.
     """
-    if not names:
+    if not identifiers:
         raise ArgumentError("domains", "a certificate needs a name")
     try:
-        alternatives = x509.SubjectAlternativeName(general_names(names))
+        alternatives = x509.SubjectAlternativeName(general_names(identifiers))
     except ValueError as error:
         raise ArgumentError("domains", f"a certificate cannot hold the name: {error}") from None
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
@@ -70,8 +68,7 @@ def read_csr(text: str) -> Csr:
     check_public_key(public)
     return Csr(
         der=request.public_bytes(Encoding.DER),
-        dns_names=tuple(value for kind, value in names if kind == "dns"),
-        ip_names=tuple(value for kind, value in names if kind == "ip"),
+        identifiers=names,
         public_key=public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
     )
 
@@ -101,13 +98,6 @@ def _der(text: str) -> bytes:
     raise ArgumentError("csr", f"a certificate request is needed, this is a {blocks[0].label.lower()}")
 
 
-def _requested_names(request: x509.CertificateSigningRequest) -> tuple[Name, ...]:
-    from_subject = [normal_name(_typed(name)) for name in common_names(request.subject)]
+def _requested_names(request: x509.CertificateSigningRequest) -> tuple[Identifier, ...]:
+    from_subject = map(common_name_identifier, common_names(request.subject))
     return tuple(dict.fromkeys([*alternative_names(request.extensions), *from_subject]))
-
-
-def _typed(name: str) -> Name:
-    try:
-        return "ip", str(ipaddress.ip_address(name))
-    except ValueError:
-        return "dns", name

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ...acme.jws import AccountKey
     from ...certificates.key import Request
-    from ...pki.names import Name
+    from ...identifiers import Identifier
 
 
 def finalize_order(
@@ -44,11 +44,11 @@ def finalize_order(
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     request_for = _request_maker(key, csr, client.key)
     order = orders.get_order(client, context, object_url(order_url, "order_url"))
-    request = request_for([(identifier.type, identifier.value) for identifier in order.identifiers])
+    request = request_for(order.identifiers)
     return orders.finalize_order(client, context, order, request.csr).as_dict()
 
 
-def _request_maker(key: str, csr: str, account_key: AccountKey) -> Callable[[Sequence[Name]], Request]:
+def _request_maker(key: str, csr: str, account_key: AccountKey) -> Callable[[Sequence[Identifier]], Request]:
     """What makes the request for an order's names; key and CSR are read right away, before anything is sent."""
     from ...certificates.key import request_by_csr, request_by_key
     from ...pki.csr import read_csr
@@ -58,9 +58,9 @@ def _request_maker(key: str, csr: str, account_key: AccountKey) -> Callable[[Seq
         raise ArgumentError("key", "finalize_order needs either -key or -csr")
     if key:
         private_key = load_private_key(key)
-        return lambda names: request_by_key(private_key, names, account_key, "key")
+        return lambda identifiers: request_by_key(private_key, identifiers, account_key, "key")
     own = read_csr(csr)
-    return lambda names: request_by_csr(own, names, account_key)
+    return lambda identifiers: request_by_csr(own, identifiers, account_key)
 
 
 def download_certificate(

@@ -196,9 +196,10 @@ def propagation_check(resolvers: list[str], seconds: float) -> PropagationCheck 
 
 def dns_name(domain: str) -> str:
     """A DNS name, perhaps with "*.", as it is sent. ArgumentError "domains" for an IP address too."""
+    from ...identifiers import check_provable_by_dns
+
     identifier = one_identifier(domain)
-    if identifier.type != "dns":
-        raise ArgumentError("domains", "an IP address cannot be proven through the DNS (RFC 8738 section 7)")
+    check_provable_by_dns(identifier, "domains")
     return identifier.value
 
 

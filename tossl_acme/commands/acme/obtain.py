@@ -140,8 +140,8 @@ def _names(domains: list[str], csr: Csr | None) -> tuple[Identifier, ...]:
 
     if csr is None:
         return parse_identifiers(domains)
-    identifiers = parse_identifiers(domains or [value for _, value in csr.names])
-    check_csr_names(csr, [(identifier.type, identifier.value) for identifier in identifiers])
+    identifiers = parse_identifiers(domains or [identifier.value for identifier in csr.identifiers])
+    check_csr_names(csr, identifiers)
     return identifiers
 
 

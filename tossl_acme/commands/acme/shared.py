@@ -67,9 +67,9 @@ def object_url(url: str, argument: str) -> str:
 
 def one_identifier(domain: str) -> Identifier:
     """What one name is to the CA. Raises ArgumentError domains."""
-    from ...identifiers import parse_identifiers
+    from ...identifiers import parse_identifier
 
-    return parse_identifiers([domain])[0]
+    return parse_identifier(domain, "domains")
 
 
 def proof_for(domain: str, token: str, account_key: str) -> Proof:
