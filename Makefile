@@ -66,7 +66,9 @@ demo: all
 	sh build-aux/need.sh demo
 	TOSSL_HOME=build/demo TCLLIBPATH="{$(CURDIR)}" $(SERVERS) --pebble -- "$(TCLSH)" examples/quickstart.tcl
 
-test: lint test-tcl test-python
+# The two spend their time waiting for servers: side by side they take little longer than one.
+test: lint
+	$(MAKE) --no-print-directory -j2 --output-sync=target test-tcl test-python
 
 lint: all .venv/tests
 	$(VENV) -m ruff check .
@@ -77,7 +79,7 @@ test-tcl: all .venv/tests
 	$(SERVERS) --pebble --cloudflare --httpreq --impersonate --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl
 
 test-python: all .venv/tests
-	$(VENV) -m pytest -q
+	$(VENV) -m pytest -q -n 3 --dist worksteal
 
 check-memory: all .venv/tests
 	sh build-aux/need.sh memory
