@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dns.resolver
 import pytest
 
 from tests.servers.bind import Bind
@@ -19,6 +21,7 @@ from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.sinks import ChallTestSrvSink
 from tests.tclhost import Tcl
 from tossl_acme.acme import clients
+from tossl_acme.dns import resolver
 
 _FROM_OUTSIDE = (
     "REQUESTS_CA_BUNDLE",
@@ -108,6 +111,28 @@ def bind() -> Iterator[Bind]:
     """An authoritative DNS server for example.com and example.org that takes signed updates."""
     with Bind() as server:
         yield server
+
+
+@pytest.fixture
+def ask_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Puts the DNS server at a port of this machine in the place of its resolver and of every zone's servers."""
+    real = dns.resolver.Resolver.read_resolv_conf
+
+    def ask(port: int) -> None:
+        monkeypatch.setattr(
+            dns.resolver.Resolver,
+            "read_resolv_conf",
+            lambda self, _path: real(self, io.StringIO("nameserver 127.0.0.1\n")),
+        )
+        monkeypatch.setattr(resolver, "DNS_PORT", port)
+
+    return ask
+
+
+@pytest.fixture
+def asking_bind(bind: Bind, ask_at: Callable[[int], None]) -> None:
+    """BIND is asked for every zone, and for what is in it."""
+    ask_at(bind.port)
 
 
 @pytest.fixture

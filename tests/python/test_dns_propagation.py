@@ -24,7 +24,8 @@ from tests.servers.bind import Bind
 from tests.servers.pebble import ChallTestSrv
 from tests.servers.process import free_port
 from tossl_acme.context import Context
-from tossl_acme.dns.propagation import PropagationCheck, default_resolvers, parse_resolver
+from tossl_acme.dns.propagation import PropagationCheck
+from tossl_acme.dns.resolver import default_resolvers, parse_resolver
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError, WaitTimeout
 
 ONE, TWO = "1" * 43, "2" * 43
@@ -63,7 +64,7 @@ class ScriptedDns:
     def _response_of(self, answers: Answers, packet: bytes, by_tcp: bool) -> bytes | None:
         response = answers(dns.message.from_wire(packet), by_tcp)
         self.asked.set()
-        return response.to_wire() if isinstance(response, dns.message.Message) else response
+        return response.to_wire(max_size=65535) if isinstance(response, dns.message.Message) else response
 
     def __enter__(self) -> ScriptedDns:
         return self
@@ -87,77 +88,81 @@ def context() -> Context:
     return Context(20).begin()
 
 
-def authoritative(bind: Bind, timeout: float = 10.0) -> PropagationCheck:
-    return PropagationCheck(timeout=timeout, port=bind.port, lookup=(bind.address,))
-
-
+@pytest.mark.usefixtures("asking_bind")
 def test_the_zones_own_server_is_asked(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.own.example.com"
     bind.add_txt(name, ONE)
-    authoritative(bind).wait(context, name, ONE)
-    authoritative(bind).wait(context, name.upper() + ".", ONE)
+    PropagationCheck().wait(context, name, ONE)
+    PropagationCheck().wait(context, name.upper() + ".", ONE)
 
 
+@pytest.mark.usefixtures("asking_bind")
 def test_two_values_at_one_name(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.two.example.com"
     bind.add_txt(name, ONE)
     bind.add_txt(name, TWO)
     for value in (ONE, TWO):
-        authoritative(bind).wait(context, name, value)
+        PropagationCheck().wait(context, name, value)
     bind.remove_txt(name, ONE)
-    authoritative(bind).wait(context, name, TWO)
+    PropagationCheck().wait(context, name, TWO)
 
 
+@pytest.mark.usefixtures("asking_bind")
 def test_a_value_that_comes_late(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.late.example.com"
     timer = threading.Timer(0.2, bind.add_txt, (name, ONE))
     timer.start()
     before = time.monotonic()
-    authoritative(bind).wait(context, name, ONE)
+    PropagationCheck().wait(context, name, ONE)
     timer.join()
     assert 0.2 <= time.monotonic() - before < 2
 
 
+@pytest.mark.usefixtures("asking_bind")
 def test_a_long_answer_comes_by_tcp(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.long.example.com"
     for number in range(40):
         bind.add_txt(name, f"{number:043}")
     for number in (0, 39):
-        authoritative(bind).wait(context, name, f"{number:043}")
+        PropagationCheck().wait(context, name, f"{number:043}")
 
 
+@pytest.mark.usefixtures("asking_bind")
 def test_aliases_are_followed_to_another_zone(bind: Bind, context: Context) -> None:
     keyring = dns.tsigkeyring.from_text({bind.key_name: bind.key_secret})
     update = dns.update.UpdateMessage("example.com", keyring=keyring, keyalgorithm=bind.algorithm)
     update.add("_acme-challenge.alias", 1, "CNAME", "elsewhere.example.org.")
     dns.query.tcp(update, "127.0.0.1", port=bind.port, timeout=5)
     bind.add_txt("elsewhere.example.org", ONE)
-    authoritative(bind).wait(context, "_acme-challenge.alias.example.com", ONE)
+    PropagationCheck().wait(context, "_acme-challenge.alias.example.com", ONE)
 
 
+@pytest.mark.usefixtures("asking_bind")
 def test_over_time(bind: Bind, context: Context) -> None:
     name = "_acme-challenge.wrong.example.com"
     bind.add_txt(name, ONE)
     with pytest.raises(WaitTimeout) as caught:
-        authoritative(bind, timeout=0.3).wait(context, name, TWO)
+        PropagationCheck(timeout=0.3).wait(context, name, TWO)
     assert caught.value.errorcode == ("TOSSL", "TIMEOUT", "propagation")
     assert caught.value.message.startswith(f"DNS propagation timeout: {name} does not show '{TWO}'")
     assert f"ns.example.com. (127.0.0.1) shows '{ONE}'" in caught.value.message
     with pytest.raises(WaitTimeout) as caught:
-        authoritative(bind, timeout=0.3).wait(context, "_acme-challenge.none.example.com", TWO)
+        PropagationCheck(timeout=0.3).wait(context, "_acme-challenge.none.example.com", TWO)
     assert "answered NXDOMAIN" in caught.value.message
 
 
+@pytest.mark.usefixtures("asking_bind")
 def test_the_scope_may_be_shorter(bind: Bind) -> None:
     with pytest.raises(WaitTimeout) as caught:
-        authoritative(bind).wait(Context(0.2).begin(), "_acme-challenge.none.example.com", TWO)
+        PropagationCheck().wait(Context(0.2).begin(), "_acme-challenge.none.example.com", TWO)
     assert "DNS propagation timeout" in caught.value.message
 
 
+@pytest.mark.usefixtures("asking_bind")
 def test_a_zone_that_nobody_knows(bind: Bind, context: Context) -> None:
     # BIND refuses what it is not authoritative for.
     with pytest.raises(WaitTimeout) as caught:
-        authoritative(bind, timeout=0.5).wait(context, "_acme-challenge.example.net", ONE)
+        PropagationCheck(timeout=0.5).wait(context, "_acme-challenge.example.net", ONE)
     assert "cannot find the DNS servers of _acme-challenge.example.net" in caught.value.message
 
 
@@ -208,9 +213,10 @@ def test_silence_is_waited_out(context: Context) -> None:
 
 
 @pytest.mark.parametrize("searching", [False, True])
-def test_cancelled_while_waiting(context: Context, searching: bool) -> None:
+def test_cancelled_while_waiting(context: Context, searching: bool, ask_at: Callable[[int], None]) -> None:
     with ScriptedDns(lambda _query, _by_tcp: None) as server:
-        check = PropagationCheck(lookup=(server.address,)) if searching else PropagationCheck((server.address,))
+        ask_at(server.port)
+        check = PropagationCheck() if searching else PropagationCheck((server.address,))
         raised: list[BaseException] = []
 
         def wait() -> None:
@@ -285,9 +291,103 @@ def test_resolvers(text: str, host: str, port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a b", "host:", "host:0", "host:65536", "host:x", "[::1", "[::g]:53", "[::1]53", "a:b:c", "http://x"]
+    "text",
+    [
+        "",
+        "a b",
+        "host:",
+        "host:0",
+        "host:65536",
+        "host:x",
+        "[::1",
+        "[::g]:53",
+        "[::1]53",
+        "a:b:c",
+        "http://x",
+        "a..b",
+        ".",
+        "x" * 64,
+        "host:\u0665\u0663",
+    ],
 )
 def test_wrong_resolvers(text: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         PropagationCheck((text,))
     assert caught.value.errorcode == ("TOSSL", "VALUE", "resolvers")
+
+
+def test_what_a_server_shows_is_cut_short(context: Context) -> None:
+    def long(query: dns.message.Message, by_tcp: bool) -> dns.message.Message:
+        response = shows(query, *(f"{number:0200}" for number in range(200 if by_tcp else 0)))
+        response.flags |= 0 if by_tcp else dns.flags.TC
+        return response
+
+    with ScriptedDns(long) as server, pytest.raises(WaitTimeout) as caught:
+        PropagationCheck((server.address,), timeout=0.3).wait(context, "_acme-challenge.example.com", ONE)
+    assert "and 196 more" in caught.value.message
+    assert len(caught.value.message) < 2000
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\0",
+        b"\xff" * 12,
+        b"\0\0\x81\x80\0\1\0\1\0\0\0\0" + b"\xc0\x0c" * 20,
+        b"\0\0\x81\x80\0\1\xff\xff\0\0\0\0" + b"\1x\0\0\x10\0\1",
+    ],
+)
+def test_malformed_packets(context: Context, packet: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    def answer(query: dns.message.Message, _by_tcp: bool) -> bytes:
+        return query.to_wire()[:2] + packet[2:] if packet else b""
+
+    with ScriptedDns(answer) as server, pytest.raises(WaitTimeout) as caught:
+        PropagationCheck((server.address,), timeout=0.3).wait(context, "_acme-challenge.example.com", ONE)
+    assert caught.value.errorcode == ("TOSSL", "TIMEOUT", "propagation")
+    assert server.address.partition(":")[0] in caught.value.message
+    assert capfd.readouterr() == ("", "")
+
+
+def test_aliases_in_a_circle(context: Context, ask_at: Callable[[int], None]) -> None:
+    def answer(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message:
+        name = query.question[0].name
+        other = "a.example.com." if name.labels[0] == b"b" else "b.example.com."
+        response = dns.message.make_response(query)
+        if query.question[0].rdtype == dns.rdatatype.CNAME:
+            response.answer.append(dns.rrset.from_text(name, 0, "IN", "CNAME", other))
+        return response
+
+    with ScriptedDns(answer) as server, pytest.raises(WaitTimeout) as caught:
+        ask_at(server.port)
+        PropagationCheck(timeout=0.5).wait(context, "_acme-challenge.example.com", ONE)
+    assert "more than 10 aliases" in caught.value.message
+
+
+def test_a_zone_with_a_thousand_servers(context: Context, ask_at: Callable[[int], None]) -> None:
+    """Those of which no address is known do not hinder; no more are looked for than any zone needs."""
+    asked = []
+
+    def answer(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message:
+        question, response = query.question[0], dns.message.make_response(query)
+        response.flags |= dns.flags.AA
+        name, kind = question.name, question.rdtype
+        if kind == dns.rdatatype.SOA and len(name) == 3:
+            response.answer.append(dns.rrset.from_text(name, 0, "IN", "SOA", "ns. h. 1 2 3 4 5"))
+        elif kind == dns.rdatatype.NS:
+            hosts = (f"ns{number:04}.example.com." for number in range(1000))
+            response.answer.append(dns.rrset.from_text(name, 0, "IN", "NS", *hosts))
+        elif kind == dns.rdatatype.A:
+            asked.append(str(name))
+            if str(name) != "ns0007.example.com.":
+                response.set_rcode(dns.rcode.REFUSED)
+            else:
+                response.answer.append(dns.rrset.from_text(name, 0, "IN", "A", "127.0.0.1"))
+        elif kind == dns.rdatatype.TXT:
+            return shows(query, ONE)
+        return response
+
+    with ScriptedDns(answer) as server:
+        ask_at(server.port)
+        PropagationCheck().wait(context, "_acme-challenge.example.com", ONE)
+    assert 1 <= len(set(asked)) <= 32
