@@ -25,3 +25,30 @@ def clean(value: object) -> str:
     text = " ".join(str(value)[: 2 * MAX_CLEAN_CHARS].split())
     shown = "".join(char if char.isprintable() else "?" for char in text)
     return shown if len(shown) <= MAX_CLEAN_CHARS else shown[:MAX_CLEAN_CHARS] + "..."
+
+
+class Secret:
+    """A value that no message, log or repr() shows, and the reference it came by: a file or an environment variable.
+
+    Both are empty where the value was given as it is. Two are equal where all three are.
+    """
+
+    __slots__ = ("env", "file", "value")
+
+    def __init__(self, value: str, *, file: str = "", env: str = "") -> None:
+        self.value = value
+        self.file = file
+        self.env = env
+
+    def __repr__(self) -> str:
+        origin = f"file={self.file!r}" if self.file else f"env={self.env!r}" if self.env else "hidden"
+        return f"Secret({origin})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def _parts(self) -> tuple[str, str, str]:
+        return self.value, self.file, self.env
