@@ -25,10 +25,11 @@ def register(interp: Any, package: str = "tossl") -> None:
     `interp` is tkinter.Tcl(), Tk(), either's `.tk`, or what the bridge hands over for a tclsh. The package
     "tossl::acme" is ::tossl::acme alone (with the jobs that its commands start), beside another `tossl`.
     """
-    from .tcl.dispatcher import attach
+    from .commands import PACKAGES
+    from .tcl.dispatcher import install
 
     if not hasattr(interp, "TclError"):
         from .tcl.tkhost import TkHost
 
         interp = TkHost(getattr(interp, "tk", interp))
-    attach(interp, package)
+    install(interp, PACKAGES, package)

@@ -8,9 +8,9 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tossl_acme.commands import MODULES
+from tossl_acme.commands import PACKAGES
 from tossl_acme.tcl.command import load_commands
-from tossl_acme.tcl.manual import Manual, Parameter, read
+from tossl_acme.tcl.manual import Entry, Manual, read
 
 DOCS = Path(__file__).parents[1]
 SOURCES = DOCS / "source"
@@ -30,7 +30,7 @@ _AS = {"code": "{}", "option": "**{}**", "name": "`{}`", "markup": "\\{}"}
 def manuals() -> dict[str, list[Manual]]:
     """The commands by the name of their page, in the order of their tables."""
     found: dict[str, list[Manual]] = {}
-    for command in load_commands("tossl_acme.commands", MODULES).values():
+    for command in load_commands(PACKAGES["tossl"]).values():
         manual = Manual(command)
         found.setdefault(manual.namespace or "tossl", []).append(manual)
     return found
@@ -108,13 +108,13 @@ def _also(manual: Manual) -> str:
     return f"See [OPTIONS](#options) for {', '.join(named[:-1])}{' and ' if named[:-1] else ''}{named[-1]}."
 
 
-def _shared(commands: Iterable[Manual]) -> list[Parameter]:
+def _shared(commands: Iterable[Manual]) -> list[Entry]:
     """What several commands take, arguments first. Each command has its own default."""
-    found: dict[str, Parameter] = {}
+    found: dict[str, Entry] = {}
     for manual in commands:
         for each in (*manual.arguments, *manual.options):
             if each.shared:
-                found.setdefault(each.name, Parameter(each.name, each.word, "", each.text, True))
+                found.setdefault(each.name, Entry(each.name, each.word, "", each.text, True))
     return sorted(found.values(), key=lambda parameter: parameter.is_option)
 
 
@@ -126,11 +126,11 @@ def _errors(commands: Sequence[Manual], alone: bool) -> str:
     return _terms(terms if alone else dict(sorted(terms.items(), key=lambda term: "TOSSL VALUE" in term[0])))
 
 
-def _parameters(parameters: Iterable[Parameter]) -> str:
+def _parameters(parameters: Iterable[Entry]) -> str:
     return "".join(map(_parameter, parameters))
 
 
-def _parameter(parameter: Parameter) -> str:
+def _parameter(parameter: Entry) -> str:
     heading = f"**{parameter.name}** *{parameter.word}*" if parameter.is_option else f"*{parameter.name}*"
     default = f" (default {parameter.default})" if parameter.default else ""
     return _item(f"{heading}{default}: {_prose(parameter.text)}")

@@ -42,7 +42,7 @@ def main() -> None:
         folder = Path(name)
         os.environ["TOSSL_HOME"] = str(folder / "store")
         loading(folder)
-        print(output([TCLSH, str(HERE / "waist.tcl")]))
+        print(output([TCLSH, str(HERE / "dispatcher.tcl")]))
         issuing(folder)
         further()
         counting()

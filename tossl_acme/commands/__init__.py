@@ -22,5 +22,8 @@ TOSSL CANCELLED        the job was cancelled
 
 from __future__ import annotations
 
-#: The namespaces, each a module here.
-MODULES: tuple[str, ...] = ("acme", "http", "job", "key", "help")
+#: The modules of each Tcl package. "tossl::acme" is for those who have another `tossl`.
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "tossl": tuple(f"{__name__}.{module}" for module in ("acme", "http", "job", "key", "help")),
+    "tossl::acme": tuple(f"{__name__}.{module}" for module in ("acme", "job")),
+}

@@ -10,6 +10,9 @@ Positional parameters are the arguments, keyword-only parameters are `-name valu
 from __future__ import annotations
 
 from ..errors import ArgumentError
+from .call import Call
+from .callbacks import Callback
+from .host import split
 from .values import converter, shown, to_tcl
 
 TYPE_CHECKING = False
@@ -18,11 +21,11 @@ if TYPE_CHECKING:
     from types import FunctionType, ModuleType
 
     from ..context import Context
-    from .dispatcher import Interpreter
-    from .values import Converter, TclValue
+    from .host import TclHost, TclValue
+    from .values import Converter
 
 _INJECTED = ("Interpreter", "Jobs")
-_WAITING = {"timeout": "float", "progress": "str", "command": "str"}
+_WAITING = {"timeout": "float", "progress": "Callback", "command": "Callback"}
 
 
 class Parameter:
@@ -33,7 +36,7 @@ class Parameter:
     def __init__(self, name: str, annotation: str) -> None:
         self.name = name
         self.annotation = annotation
-        self.convert: Converter = converter(annotation)
+        self.convert: Converter = _callback if annotation == "Callback" else converter(annotation)
 
 
 class Command:
@@ -56,19 +59,15 @@ class Command:
             options |= _WAITING
         self.options = {f"-{name}": Parameter(name, kind) for name, kind in options.items()}
 
-    def __call__(self, interpreter: Interpreter, words: Sequence[str]) -> object:
-        """Calls the function with what `words` say. Nothing is called unless all of them are right."""
+    def bind(self, host: TclHost, words: Sequence[str]) -> Call:
+        """Returns the call that these words ask for. Raises ArgumentError unless all of them are right."""
         count = self._count_arguments(words)
         arguments = [
-            parameter.convert(interpreter, parameter.name, word)
+            parameter.convert(host, parameter.name, word)
             for parameter, word in zip(self.arguments, words[:count], strict=False)
         ]
-        options = self._read_options(interpreter, words[count:]) if self.options or len(words) > count else {}
-        for name, kind in self.injected.items():
-            options[name] = interpreter if kind == "Interpreter" else interpreter.jobs
-        if self.context is None:
-            return to_tcl(self.function(*arguments, **options))
-        return interpreter.run(self, arguments, options)
+        options = self._read_options(host, words[count:]) if self.options or len(words) > count else {}
+        return Call(self.function, arguments, options, self.context)
 
     def _count_arguments(self, words: Sequence[str]) -> int:
         """How many words are arguments: an optional one that looks like an option begins the options."""
@@ -79,7 +78,7 @@ class Command:
                     return index
         return most
 
-    def _read_options(self, interpreter: Interpreter, words: Sequence[str]) -> dict[str, object]:
+    def _read_options(self, host: TclHost, words: Sequence[str]) -> dict[str, object]:
         given = {}
         for index in range(0, len(words), 2):
             option = self.options.get(words[index])
@@ -87,7 +86,7 @@ class Command:
                 raise self._unknown_option(words[index])
             if index + 1 == len(words):
                 raise ArgumentError(option.name, f'value for "{words[index]}" missing')
-            given[option.name] = option.convert(interpreter, words[index], words[index + 1])
+            given[option.name] = option.convert(host, words[index], words[index + 1])
         return given
 
     def _unknown_option(self, word: str) -> ArgumentError:
@@ -108,15 +107,20 @@ class Command:
         )
 
 
-def load_commands(package: str, modules: Iterable[str]) -> dict[str, Command]:
-    """The commands of these modules of `package`, by their names below the package's namespace.
+def _callback(host: TclHost, name: str, word: str) -> Callback | None:
+    prefix = split(host, name.lstrip("-"), word)
+    return Callback(host, prefix) if prefix else None
+
+
+def load_commands(modules: Iterable[str]) -> dict[str, Command]:
+    """Returns the commands of these modules, by their names below the package's namespace.
 
     A module's commands are in the namespace named as the module, unless its NAMESPACE says otherwise.
     """
     table = {}
     for module in modules:
-        loaded: ModuleType = __import__(f"{package}.{module}", fromlist=("COMMANDS",))
+        loaded: ModuleType = __import__(module, fromlist=("COMMANDS",))
         for function in loaded.COMMANDS:
-            command = Command(getattr(loaded, "NAMESPACE", module), function)
+            command = Command(getattr(loaded, "NAMESPACE", module.rpartition(".")[2]), function)
             table[command.name] = command
     return table

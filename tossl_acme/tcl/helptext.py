@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from ..errors import ArgumentError
 from .command import Command
-from .manual import Manual, Parameter
+from .manual import Entry, Manual
 from .values import shown
 
 _WIDTH = 80
@@ -70,9 +70,9 @@ def _errors(manual: Manual) -> list[str]:
     return lines + _terms("", terms)
 
 
-def _heading(parameter: Parameter) -> str:
-    heading = f"{parameter.name} {parameter.word}" if parameter.is_option else parameter.name
-    return f"{heading} (default {parameter.default})" if parameter.default else heading
+def _heading(entry: Entry) -> str:
+    heading = f"{entry.name} {entry.word}" if entry.is_option else entry.name
+    return f"{heading} (default {entry.default})" if entry.default else heading
 
 
 def _terms(title: str, terms: Mapping[str, str]) -> list[str]:

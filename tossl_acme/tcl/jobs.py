@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..context import Context
-    from .dispatcher import Interpreter, Listener, WaitingCall
-    from .values import TclValue
-
-    Words = tuple[str, ...]
+    from .call import Call, Listener
+    from .host import TclHost, TclValue
 
 #: How many jobs of one interpreter work at the same time, unless it says otherwise.
 PARALLEL = 8
@@ -41,11 +39,11 @@ LOOK = 1.0
 class Job:
     """One call at work. Its status is queued, running, done, error or cancelled."""
 
-    def __init__(self, token: str, call: WaitingCall, steps: Words, done: Words) -> None:
+    def __init__(self, token: str, call: Call) -> None:
         self.token = token
-        self.call: WaitingCall | None = call
-        self.steps = steps
-        self.done = done
+        self.call: Call | None = call
+        self.progress = call.progress
+        self.done = call.done
         self.status = "queued"
         self.context: Context | None = None
         self.value: TclValue = ""
@@ -69,8 +67,8 @@ class Job:
 class Jobs:
     """The jobs of one interpreter."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self._interpreter = interpreter
+    def __init__(self, host: TclHost) -> None:
+        self._host = host
         self.parallel = PARALLEL
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
@@ -85,11 +83,11 @@ class Jobs:
 
     # ---- for the commands, in the interpreter's thread ----
 
-    def start(self, call: WaitingCall, steps: Words, done: Words) -> str:
+    def start(self, call: Call) -> str:
         """Queues a call; returns the token of its job."""
         self._listen()
         self._count += 1
-        job = Job(f"::tossl::job{self._count}", call, steps, done)
+        job = Job(f"::tossl::job{self._count}", call)
         with self._lock:
             self._jobs[job.token] = job
             self._pending += 1
@@ -139,7 +137,7 @@ class Jobs:
                 raise WaitTimeout("job", f"timed out after {limit:g} s waiting for the job")
             self._listen()
             pause = LOOK if left is None else min(left, LOOK)
-            self._interpreter.host.call("::tossl::Await", str(int(pause * 1000) + 1))
+            self._host.call("::tossl::Await", str(int(pause * 1000) + 1))
         return job
 
     def set_parallel(self, parallel: int) -> None:
@@ -159,7 +157,7 @@ class Jobs:
 
     def _listen(self) -> None:
         """Makes the pipe, unless it is there. What rang in one that the script closed rings again."""
-        host = self._interpreter.host
+        host = self._host
         if self._bell is not None and int(host.call("::tossl::IsListening")):
             return
         bell = os.dup(int(host.call("::tossl::Listen")))
@@ -204,12 +202,13 @@ class Jobs:
             self._ring(lambda: self._finish(job, outcome))
 
     def _listener(self, job: Job) -> Listener | None:
-        if not job.steps:
+        progress = job.progress
+        if progress is None:
             return None
 
         def listen(step: dict[str, object]) -> None:
             with self._lock:
-                self._ring(lambda: self._interpreter.tell(job.steps, step))
+                self._ring(lambda: progress(step))
 
         return listen
 
@@ -236,12 +235,12 @@ class Jobs:
         self._finished[job.token] = None
         if len(self._finished) > KEPT:
             del self._jobs[self._finished.popitem(last=False)[0]]
-        self._interpreter.host.call("set", "::tossl::finished", job.token)
-        if job.done:
-            self._interpreter.tell(job.done, job.token)
+        self._host.call("set", "::tossl::finished", job.token)
+        if job.done is not None:
+            job.done(job.token)
 
     def _hang_up(self) -> None:
-        self._interpreter.host.call("::tossl::Unlisten")
+        self._host.call("::tossl::Unlisten")
         with self._lock:
             self._drop_bell()
 

@@ -67,7 +67,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Parameter:
+class Entry:
     """An argument or an option: its name, the word for an option's value, its default as Tcl has it, its meaning."""
 
     name: str
@@ -159,13 +159,13 @@ class Manual:
     def _takes(self, name: str) -> bool:
         return any(each.name.lstrip("-") == name.lstrip("-") for each in (*self.arguments, *self.options))
 
-    def _argument(self, index: int) -> Parameter:
+    def _argument(self, index: int) -> Entry:
         parameter = self.command.arguments[index]
         optional = index - self.command.required
         default = self.command.defaults[optional] if optional >= 0 else None
         return self._parameter(parameter.name, parameter.annotation, default)
 
-    def _option(self, name: str) -> Parameter:
+    def _option(self, name: str) -> Entry:
         parameter = self.command.options[name]
         defaults = getattr(self.command.function, "__kwdefaults__", None) or {}
         default = defaults.get(parameter.name)
@@ -173,7 +173,7 @@ class Manual:
             default = f"{self.command.context.limit:g}"
         return self._parameter(name, parameter.annotation, default)
 
-    def _parameter(self, name: str, annotation: str, default: object) -> Parameter:
+    def _parameter(self, name: str, annotation: str, default: object) -> Entry:
         term, text = self._own.get(name, ("", ""))
         shared = not text
         for around in self._around if shared else ():
@@ -183,7 +183,7 @@ class Manual:
                 break
         word = term.partition(" ")[2] or _WORDS.get(annotation.removesuffix(" | None"), "value")
         value = to_tcl(default) if default not in ("", None) else ""
-        return Parameter(name, word, value if isinstance(value, str) else "", text, shared and bool(text))
+        return Entry(name, word, value if isinstance(value, str) else "", text, shared and bool(text))
 
 
 def _name(term: str) -> str:

@@ -56,7 +56,7 @@ proc ::tossl::Ring {in} {
         close $in
         return
     }
-    lassign [::tossl::call job::Step] options message
+    lassign [::tossl::call Step] options message
     if {$options ne ""} {
         after 0 [list ::return -level 0 {*}$options $message]
     }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .values import TclValue
+    from .host import TclValue
 
 
 #: Tcl's two bytes for NUL, escaped.

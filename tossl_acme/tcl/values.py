@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError, HttpError
+from .host import split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .dispatcher import Interpreter
+    from .host import TclHost, TclValue
 
-    #: (interpreter, name, word) to the value; `name` names the argument in errors.
-    Converter = Callable[[Interpreter, str, str], object]
-    #: What a host makes a Tcl value of by itself: a string, or a list of such.
-    TclValue = str | tuple["TclValue", ...]
+    #: (host, name, word) to the value; `name` is that of the argument or option, as errors show it.
+    Converter = Callable[[TclHost, str, str], object]
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
@@ -63,11 +62,11 @@ def _rejected(name: str, expected: str, word: str) -> ArgumentError:
     return ArgumentError(name.lstrip("-"), f"{name}: expected {expected} but got {shown(word)}")
 
 
-def _text(interpreter: Interpreter, name: str, word: str) -> str:
+def _text(host: TclHost, name: str, word: str) -> str:
     return word
 
 
-def _integer(interpreter: Interpreter, name: str, word: str) -> int:
+def _integer(host: TclHost, name: str, word: str) -> int:
     digits = word.strip()
     unsigned = digits.lstrip("+-")
     try:
@@ -78,7 +77,7 @@ def _integer(interpreter: Interpreter, name: str, word: str) -> int:
         raise _rejected(name, "integer", word) from None
 
 
-def _number(interpreter: Interpreter, name: str, word: str) -> float:
+def _number(host: TclHost, name: str, word: str) -> float:
     try:
         if not word.isascii() or "_" in word:
             raise ValueError
@@ -90,7 +89,7 @@ def _number(interpreter: Interpreter, name: str, word: str) -> float:
     return number
 
 
-def _boolean(interpreter: Interpreter, name: str, word: str) -> bool:
+def _boolean(host: TclHost, name: str, word: str) -> bool:
     given = word.strip().lower()
     if given and given != "o":
         if any(name_.startswith(given) for name_ in _TRUE):
@@ -100,12 +99,12 @@ def _boolean(interpreter: Interpreter, name: str, word: str) -> bool:
     raise _rejected(name, "boolean value", word)
 
 
-def _list(interpreter: Interpreter, name: str, word: str) -> list[str]:
-    return list(interpreter.split(name.lstrip("-"), word))
+def _list(host: TclHost, name: str, word: str) -> list[str]:
+    return list(split(host, name.lstrip("-"), word))
 
 
-def _dict(interpreter: Interpreter, name: str, word: str) -> dict[str, str]:
-    words = interpreter.split(name.lstrip("-"), word)
+def _dict(host: TclHost, name: str, word: str) -> dict[str, str]:
+    words = split(host, name.lstrip("-"), word)
     if len(words) % 2:
         raise ArgumentError(name.lstrip("-"), f"Failed to parse {name.lstrip('-')}: missing value to go with key")
     return dict(zip(words[::2], words[1::2], strict=True))

@@ -2,5 +2,5 @@
 
 import tossl_acme.commands
 
-tossl_acme.commands.__path__.append(__file__.rpartition('/')[0])
-tossl_acme.commands.MODULES += ("probe",)
+tossl_acme.commands.__path__.append(__file__.rpartition("/")[0])
+tossl_acme.commands.PACKAGES["tossl"] += ("tossl_acme.commands.probe",)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from tossl_acme.tcl.dispatcher import Interpreter, TclHost
+    from tossl_acme.tcl.dispatcher import Interpreter
+    from tossl_acme.tcl.host import TclHost
 
 
 def echo(text: str) -> str:

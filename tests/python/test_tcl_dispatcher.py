@@ -1,4 +1,4 @@
-"""The way between Tcl and Python where Python is the host, on tkinter; the same commands as tests/tcl/waist.test."""
+"""The way between Tcl and Python where Python is the host, on tkinter; as tests/tcl/dispatcher.test does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ CHARACTERS = "a0 \0\t\n{}[]\\$\";#-é\xff€\ud7ff\ud800\udfff\uffff😀\U0010ff
 @pytest.fixture
 def tcl(monkeypatch):
     """An interpreter that has the commands of the probe too."""
-    monkeypatch.setattr(tossl_acme.commands, "MODULES", (*tossl_acme.commands.MODULES, "probe"))
+    packages = tossl_acme.commands.PACKAGES
+    monkeypatch.setitem(packages, "tossl", (*packages["tossl"], "tossl_acme.commands.probe"))
     monkeypatch.setattr(tossl_acme.commands, "__path__", [*tossl_acme.commands.__path__, str(PROBE)])
     interpreter = tkinter.Tcl()
     tossl_acme.register(interpreter)

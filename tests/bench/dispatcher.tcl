@@ -1,5 +1,5 @@
-# waist.tcl: microseconds for `package require tossl`, for the first command that goes to the CA and for one call
-# through the waist (a command that touches no network).
+# dispatcher.tcl: microseconds for `package require tossl`, for the first command that goes to the CA and for one call
+# through the dispatcher (a command that touches no network).
 set began [clock microseconds]
 package require tossl
 set loaded [clock microseconds]
