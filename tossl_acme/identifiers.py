@@ -11,6 +11,8 @@ from .errors import ArgumentError
 from .text import quoted
 
 _MOST_NAME = 253
+#: Characters of a name with its wildcard and its final dot; an A-label is longer than what was typed.
+_MOST_TYPED = _MOST_NAME + 3
 _MOST_LABEL = 63
 _LDH = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
@@ -92,6 +94,9 @@ def parse_identifiers(names: Iterable[str]) -> tuple[Identifier, ...]:
 def _identifier(name: str) -> Identifier:
     if not name.strip():
         raise _unusable("a domain name is empty")
+    if len(name) > _MOST_TYPED:
+        # Before anything looks at it: to encode an IDN takes the square of its length.
+        raise _unusable(f"{quoted(name)} is longer than {_MOST_NAME} characters")
     if any(char.isspace() or not char.isprintable() for char in name):
         raise _unusable(f"{quoted(name)} has white space or a control character in it")
     try:

@@ -1,30 +1,80 @@
-"""What may stand in a message: a rejected value, a server's own words."""
+"""What may stand in a message: a rejected value, a server's own words.
+
+Both functions work in linear time on input of any length, and look at a bounded part of it where they can.
+"""
 
 from __future__ import annotations
 
-#: A message is for people: no more of the CA's text than they would read.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: A message is for people: no more of a server's text than they would read.
 MAX_CLEAN_CHARS = 1000
+#: Characters of a rejected value that are shown.
+_MAX_QUOTED_CHARS = 80
+#: A longer value is nothing that anybody typed: not looked at.
+_MAX_EXAMINED_CHARS = 4096
+#: Of text with spaces in it, a passphrase perhaps, no more is shown.
+_MAX_PHRASE_CHARS = 20
 #: Letters and digits in a row as only tokens and keys have them, were it not for URLs and paths.
-_OPAQUE_RUN = r"(?=[A-Za-z/_+-]*[0-9])(?=[0-9/_+-]*[A-Za-z])[A-Za-z0-9/_+-]{24}"
+_RUN = r"[A-Za-z0-9/_+-]{24,}"
+#: In URLs and paths, where words are long: letters of both cases and digits in a row.
+_RUN_IN_PATH = r"[A-Za-z0-9+]{24,}"
 _PATH = ("/", "./", "../", "~")
 
 
-def quoted(text: str, most: int = 80) -> str:
-    """A rejected value, quoted for a message: its length alone where it may be a misplaced key or token."""
+def quoted(text: str) -> str:
+    """A rejected value, quoted for a message. The one policy on what may be a secret:
+
+    - its length alone where it may be a misplaced key, token or passphrase, or is longer than any value;
+    - a URL without user, password, query and fragment;
+    - else 80 characters at most, a question mark for each that does not print.
+    """
+    if len(text) > _MAX_EXAMINED_CHARS or _may_be_secret(text):
+        return f"a value of {len(text)} characters"
+    shown = _printable(without_credentials(text) if "://" in text else text)
+    return f'"{_shortened(shown, _MAX_QUOTED_CHARS)}"'
+
+
+def without_credentials(url: str) -> str:
+    """The URL without what may be secret in it: user, password, query and fragment."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", url
+    end = min((at for at in map(rest.find, "?#") if at >= 0), default=len(rest))
+    rest = rest[:end]
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def clean(value: object, most: int = MAX_CLEAN_CHARS) -> str:
+    """A peer's text fit for a message: printable, on one line, `most` characters at most."""
+    # Twice as many, for runs of white space become one space.
+    return _shortened(_printable(" ".join(str(value)[: 2 * most].split())), most)
+
+
+def _may_be_secret(text: str) -> bool:
     import re  # not at the top: a process that meets no error does without
 
-    is_plain = "://" in text or text.startswith(_PATH)
-    if "-----" in text or (not is_plain and re.search(_OPAQUE_RUN, text)):
-        return f"a value of {len(text)} characters"
-    printable = "".join(char if char.isprintable() else "?" for char in text)
-    return f'"{printable if len(printable) <= most else printable[: most - 3] + "..."}"'
+    is_path = "://" in text or text.startswith(_PATH)
+    if "-----" in text or (len(text) > _MAX_PHRASE_CHARS and not is_path and any(map(str.isspace, text))):
+        return True
+    if is_path:
+        return any(_has_all(run, str.isupper, str.islower, str.isdigit) for run in re.findall(_RUN_IN_PATH, text))
+    return any(_has_all(run, str.isalpha, str.isdigit) for run in re.findall(_RUN, text))
 
 
-def clean(value: object) -> str:
-    """Server text fit for a message: printable, on one line, bounded."""
-    text = " ".join(str(value)[: 2 * MAX_CLEAN_CHARS].split())
-    shown = "".join(char if char.isprintable() else "?" for char in text)
-    return shown if len(shown) <= MAX_CLEAN_CHARS else shown[:MAX_CLEAN_CHARS] + "..."
+def _has_all(run: str, *kinds: Callable[[str], bool]) -> bool:
+    return all(any(map(kind, run)) for kind in kinds)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 class Secret:

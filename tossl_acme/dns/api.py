@@ -17,7 +17,8 @@ DELETING = "Failed to delete DNS record"
 
 _WHAT = "provider"
 _ATTEMPTS = 5
-_LONGEST_TEXT = 300
+#: Characters of a server's own words in a message.
+MOST_WORDS = 300
 
 
 def exchange(
@@ -57,12 +58,6 @@ def leading(context: str) -> Iterator[None]:
         yield
     except (DnsError, HttpError, WaitTimeout) as error:
         raise error.within(context) from error.__cause__
-
-
-def tidy(text: str) -> str:
-    """A server's own words on one line of bounded length."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return words if len(words) <= _LONGEST_TEXT else words[:_LONGEST_TEXT] + "..."
 
 
 def _is_passing(status: int) -> bool:

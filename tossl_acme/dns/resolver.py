@@ -145,7 +145,7 @@ def error_words(error: Exception) -> str:
     """An error of the system or of dnspython in a few words; it may quote what a server sent."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return clean(error)[:_MOST_WORDS_CHARS] or type(error).__name__
+    return clean(error, _MOST_WORDS_CHARS) or type(error).__name__
 
 
 def _txt_answer(response: dns.message.Message) -> TxtAnswer:

@@ -9,8 +9,12 @@ import urllib3
 
 from ..context import Context
 from ..errors import Cancelled, HttpError, WaitTimeout
+from ..text import clean
 from . import sockets
 from .urls import shown_url
+
+#: Characters of a foreign error's own words.
+_MOST_REASON = 200
 
 
 def explained(error: Exception, context: Context, url: str) -> Exception:
@@ -61,5 +65,4 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     # An error may quote what the peer sent.
-    said = "".join(char if char.isprintable() else "?" for char in " ".join(str(error).split())[:200])
-    return said or type(error).__name__
+    return clean(error, _MOST_REASON) or type(error).__name__

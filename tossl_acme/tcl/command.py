@@ -10,10 +10,11 @@ Positional parameters are the arguments, keyword-only parameters are `-name valu
 from __future__ import annotations
 
 from ..errors import ArgumentError
+from ..text import quoted
 from .call import Call
 from .callbacks import Callback
 from .host import split
-from .values import converter, shown, to_tcl
+from .values import converter, to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Command:
         names = list(self.options)
         choice = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
         if word[:1] == "-" and word[1:2].isalpha():
-            return ArgumentError(word[1:] if len(word) < 40 else "", f"unknown option {shown(word)}: must be {choice}")
+            return ArgumentError(word[1:] if len(word) < 40 else "", f"unknown option {quoted(word)}: must be {choice}")
         return ArgumentError("", f"expected an option but got another value: must be {choice}")
 
     def tcl_arguments(self) -> tuple[TclValue, ...]:

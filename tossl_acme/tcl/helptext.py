@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterable, Mapping
 
 from ..errors import ArgumentError
+from ..text import quoted
 from .command import Command
 from .manual import Entry, Manual
-from .values import shown
 
 _WIDTH = 80
 _INDENT = "    "
@@ -100,4 +100,4 @@ def _no_such(commands: Mapping[str, Command], name: str, wanted: str) -> str:
 
     near = difflib.get_close_matches(name.rpartition("::")[2], [key.rpartition("::")[2] for key in commands], 3)
     hint = f" (near: {', '.join(dict.fromkeys(near))})" if near else ""
-    return f"no command is named {shown(wanted)}{hint}: tossl::help without an argument lists them"
+    return f"no command is named {quoted(wanted)}{hint}: tossl::help without an argument lists them"

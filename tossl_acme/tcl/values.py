@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError, HttpError
+from ..text import quoted
 from .host import split
 
 TYPE_CHECKING = False
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
-_LONGEST_SHOWN = 20
+#: No integer that a command takes has more; Python does not even write one of some thousands.
+_MOST_DIGITS = 40
 #: The longest -timeout, in seconds: what waits counts it in integers of its own.
 _TEN_YEARS = 10 * 365 * 86400.0
 
@@ -51,15 +53,8 @@ def check_limit(limit: float) -> None:
         raise ArgumentError("timeout", "-timeout: must be ten years at most")
 
 
-def shown(word: str) -> str:
-    """A rejected word for a message: as it is if it is short, else its length alone, for it may be a misplaced key."""
-    if len(word) <= _LONGEST_SHOWN and word.isprintable():
-        return f'"{word}"'
-    return f"a value of {len(word)} characters"
-
-
 def _rejected(name: str, expected: str, word: str) -> ArgumentError:
-    return ArgumentError(name.lstrip("-"), f"{name}: expected {expected} but got {shown(word)}")
+    return ArgumentError(name.lstrip("-"), f"{name}: expected {expected} but got {quoted(word)}")
 
 
 def _text(host: TclHost, name: str, word: str) -> str:
@@ -67,10 +62,10 @@ def _text(host: TclHost, name: str, word: str) -> str:
 
 
 def _integer(host: TclHost, name: str, word: str) -> int:
-    digits = word.strip()
+    digits = word.strip()[: _MOST_DIGITS + 1]
     unsigned = digits.lstrip("+-")
     try:
-        if not digits.isascii() or "_" in digits:
+        if not digits.isascii() or "_" in digits or len(digits) > _MOST_DIGITS:
             raise ValueError
         return int(digits, 0 if unsigned[:2].lower() in ("0x", "0o", "0b") else 10)
     except ValueError:

@@ -12,7 +12,8 @@ from ...context import Context
 from ...errors import ArgumentError, DnsError, HttpError
 from ...http.client import HttpClient
 from ...http.response import Response
-from ..api import CREATING, DELETING, exchange, leading, tidy
+from ...text import clean
+from ..api import CREATING, DELETING, MOST_WORDS, exchange, leading
 from ..credentials import Credentials, check_endpoint
 from ..names import normal_name, validated_domain
 
@@ -29,7 +30,8 @@ _UNAUTHORISED = {6003, 6111, 9103, 9106, 9109, 10000}
 #: The most that a list of zones may be asked for.
 _PER_PAGE = 50
 _MOST_PAGES = 20
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+#: A string of RFC 1035; one without an end goes to the end, so that no character is looked at twice.
+_QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)', re.DOTALL)
 
 
 class Cloudflare:
@@ -122,7 +124,7 @@ class Cloudflare:
         words = "; ".join(f"{message} (code {code})" for code, message in errors) or "no reason given"
         unauthorised = response.status in (401, 403) or any(code in _UNAUTHORISED for code, _message in errors)
         kind = "credentials" if unauthorised else "refused"
-        text = self._credentials.hidden(tidy(words))
+        text = clean(self._credentials.hidden(words), MOST_WORDS)
         return DnsError(self.name, kind, f"Cloudflare answered {response.status}: {text}")
 
 

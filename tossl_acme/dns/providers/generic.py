@@ -7,7 +7,8 @@ import json
 from ...context import Context
 from ...errors import ArgumentError, DnsError
 from ...http.client import HttpClient
-from ..api import CREATING, DELETING, exchange, leading, tidy
+from ...text import clean
+from ..api import CREATING, DELETING, MOST_WORDS, exchange, leading
 from ..credentials import Credentials, check_endpoint
 from ..names import normal_name
 
@@ -49,5 +50,6 @@ class Generic:
         if 200 <= response.status < 300:
             return
         kind = "credentials" if response.status in (401, 403) else "refused"
-        text = self._credentials.hidden(tidy(response.body.decode("utf-8", "replace"))) or "no reason given"
-        raise DnsError(self.name, kind, f"{url} answered {response.status}: {text}")
+        said = self._credentials.hidden(response.body.decode("utf-8", "replace"))
+        cause = clean(said, MOST_WORDS) or "no reason given"
+        raise DnsError(self.name, kind, f"{url} answered {response.status}: {cause}")
