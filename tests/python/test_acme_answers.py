@@ -14,7 +14,7 @@ from requests.structures import CaseInsensitiveDict
 from tossl_acme.acme.certificate import REASONS, reason_code
 from tossl_acme.acme.directory import PUBLIC_CAS, directory_url, needs_binding, read_directory, server_url
 from tossl_acme.acme.links import links
-from tossl_acme.acme.order import OrderTerms, rfc3339_time
+from tossl_acme.acme.order import NewOrder, OrderOptions, rfc3339_time
 from tossl_acme.acme.polling import poll
 from tossl_acme.acme.problem import problem_error, retry_after
 from tossl_acme.context import Context
@@ -35,9 +35,9 @@ def response(body: object = b"", status: int = 200, **headers: str) -> Response:
     "header",
     [
         '<https://ca.example/alt>;rel="alternate"',
-        '<https://ca.example/alt>; rel=alternate',
+        "<https://ca.example/alt>; rel=alternate",
         '<https://ca.example/alt> ;\t rel = "alternate"',
-        '<  https://ca.example/alt  >;   rel  =  alternate  ',
+        "<  https://ca.example/alt  >;   rel  =  alternate  ",
         '</alt>;rel="alternate"',
         '<../../alt>; rel="alternate"',
         '<https://ca.example/alt>;title="a, b; c=\\"d\\" <e>";rel="Up ALTERNATE next"',
@@ -53,7 +53,9 @@ def test_links_are_read_however_they_are_written(header: str) -> None:
 
 def test_a_semicolon_or_comma_may_stand_in_a_link() -> None:
     """Between < and > everything is the URL."""
-    assert links(response(Link="<https://ca.example/a;b=1,2?c=d>;rel=next"), "next") == ["https://ca.example/a;b=1,2?c=d"]
+    assert links(response(Link="<https://ca.example/a;b=1,2?c=d>;rel=next"), "next") == [
+        "https://ca.example/a;b=1,2?c=d"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -271,8 +273,9 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 def test_an_order_says_only_what_was_asked() -> None:
     """Empty terms are not sent."""
-    assert OrderTerms().as_json() == {}
-    assert OrderTerms(profile="tlsserver", replaces="a.b").as_json() == {"profile": "tlsserver", "replaces": "a.b"}
+    assert NewOrder(()).payload() == {"identifiers": []}
+    options = OrderOptions(profile="tlsserver", replaces="a.b")
+    assert NewOrder((), options).payload() == {"identifiers": [], "profile": "tlsserver", "replaces": "a.b"}
 
 
 def test_reasons_have_names_and_numbers() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from tests.servers.bind import Bind
 from tests.servers.cloudflare import Cloudflare as Account
+from tossl_acme.acme.authorization import Challenge
 from tossl_acme.challenges.dns01 import Dns01, record_name, record_value
-from tossl_acme.challenges.solver import Proof
 from tossl_acme.context import Context
 from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.propagation import PropagationCheck
@@ -17,9 +17,10 @@ from tossl_acme.dns.provider import open_provider
 from tossl_acme.dns.published import PublishedRecords, clean_name
 from tossl_acme.errors import DnsError
 from tossl_acme.http.client import HttpClient
+from tossl_acme.identifiers import Identifier
 
-APEX = Proof("example.com", False, "token-one", "token-one.thumbprint")
-WILDCARD = Proof("example.com", True, "token_two", "token_two.thumbprint")
+APEX = Challenge("dns-01", Identifier("dns", "example.com"), "token-one", "token-one.thumbprint")
+WILDCARD = Challenge("dns-01", Identifier("dns", "example.com"), "token_two", "token_two.thumbprint", wildcard=True)
 NAME = "_acme-challenge.example.com"
 
 
@@ -52,11 +53,11 @@ def test_values() -> None:
 @pytest.mark.usefixtures("asking_bind")
 def test_apex_and_wildcard(account: Account, bind: Bind, context: Context) -> None:
     dns01 = solver(account, PropagationCheck())
-    for proof in (APEX, WILDCARD):
-        dns01.present(context, proof)
-    for proof in (APEX, WILDCARD):
-        dns01.wait(context, proof)
-    assert bind.txt(NAME) == sorted(record_value(proof.key_authorization) for proof in (APEX, WILDCARD))
+    for challenge in (APEX, WILDCARD):
+        dns01.present(context, challenge)
+    for challenge in (APEX, WILDCARD):
+        dns01.wait(context, challenge)
+    assert bind.txt(NAME) == sorted(record_value(challenge.key_authorization) for challenge in (APEX, WILDCARD))
     dns01.clean_up(context, APEX)
     dns01.clean_up(context, APEX)
     assert bind.txt(NAME) == [record_value(WILDCARD.key_authorization)]
@@ -76,8 +77,8 @@ def test_what_an_order_published_is_known(account: Account, context: Context) ->
     published = PublishedRecords()
     dns01 = Dns01(provider, None, published)
     provider.publish(context, NAME, "f" * 43)
-    for proof in (APEX, WILDCARD):
-        dns01.present(context, proof)
+    for challenge in (APEX, WILDCARD):
+        dns01.present(context, challenge)
     dns01.clean_up(context, APEX)
     assert published.values(provider, NAME) == (record_value(WILDCARD.key_authorization),)
     clean_name(context, provider, NAME, None, published)

@@ -16,16 +16,19 @@ from pathlib import Path
 import pytest
 
 from tests.servers.process import free_port
+from tossl_acme.acme.authorization import Challenge
+from tossl_acme.acme.jws import AccountKey
 from tossl_acme.challenges import listener
 from tossl_acme.challenges.http01 import HttpServerSolver, Responder, Webroot
 from tossl_acme.challenges.responders import ResponderPool
-from tossl_acme.challenges.solver import Proof, check_token
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
+from tossl_acme.identifiers import Identifier
+from tossl_acme.pki.keys import generate_private_key, private_pem
 
 PREFIX = "/.well-known/acme-challenge/"
-ONE = Proof("one.example.com", False, "token-one", "token-one.thumbprint")
-TWO = Proof("two.example.com", False, "token_two", "token_two.thumbprint")
+ONE = Challenge("http-01", Identifier("dns", "one.example.com"), "token-one", "token-one.thumbprint")
+TWO = Challenge("http-01", Identifier("dns", "two.example.com"), "token_two", "token_two.thumbprint")
 
 
 @pytest.fixture
@@ -75,13 +78,16 @@ def raw(port: int, *pieces: bytes) -> bytes:
     "token", ["", ".", "..", "../x", "a/b", "a\\b", "a.b", "a\0b", "a b", "a=", "\u00e9", "a\n", "x" * 256]
 )
 def test_tokens_that_are_not(token: str) -> None:
-    for check in (check_token, lambda text: Proof("example.com", False, text, f"{text}.x")):
-        with pytest.raises(ArgumentError) as caught:
-            check(token)
-        assert caught.value.errorcode == ("TOSSL", "VALUE", "token")
+    key = AccountKey.from_pem(private_pem(generate_private_key("ec")))
+    with pytest.raises(ArgumentError) as caught:
+        Challenge.from_words("http-01", "example.com", token, key)
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "token")
+    if token:
+        with pytest.raises(ArgumentError):
+            Challenge("http-01", Identifier("dns", "example.com"), token, f"{token}.x")
 
 
-def test_a_proof_hides_its_values() -> None:
+def test_a_challenge_hides_its_values() -> None:
     assert "thumbprint" not in repr(ONE)
     assert ONE.token not in repr(ONE)
 
@@ -91,10 +97,10 @@ def test_a_proof_hides_its_values() -> None:
 
 def test_files_come_and_go(tmp_path: Path, context: Context) -> None:
     webroot = Webroot(tmp_path)
-    for proof in (ONE, TWO):
-        webroot.present(context, proof)
-        webroot.wait(context, proof)
-        assert tmp_path.joinpath(PREFIX[1:], proof.token).read_text() == proof.key_authorization
+    for challenge in (ONE, TWO):
+        webroot.present(context, challenge)
+        webroot.wait(context, challenge)
+        assert tmp_path.joinpath(PREFIX[1:], challenge.token).read_text() == challenge.key_authorization
     webroot.clean_up(context, ONE)
     assert sorted(path.name for path in tmp_path.joinpath(PREFIX[1:]).iterdir()) == [TWO.token]
     webroot.clean_up(context, ONE)
@@ -172,12 +178,12 @@ def test_a_folder_that_went_away(tmp_path: Path, context: Context) -> None:
 
 def test_orders_side_by_side_in_one_folder(tmp_path: Path, context: Context) -> None:
     def order(number: int) -> None:
-        proof = Proof("example.com", False, f"t{number}", f"t{number}.x")
+        challenge = Challenge("http-01", Identifier("dns", "example.com"), f"t{number}", f"t{number}.x")
         for _ in range(25):
             webroot = Webroot(tmp_path)
-            webroot.present(context, proof)
-            assert tmp_path.joinpath(PREFIX[1:], proof.token).read_text() == proof.key_authorization
-            webroot.clean_up(context, proof)
+            webroot.present(context, challenge)
+            assert tmp_path.joinpath(PREFIX[1:], challenge.token).read_text() == challenge.key_authorization
+            webroot.clean_up(context, challenge)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(order, range(8)))
@@ -188,11 +194,11 @@ def test_orders_side_by_side_in_one_folder(tmp_path: Path, context: Context) -> 
 
 
 def test_it_answers_for_its_tokens(responder: Responder) -> None:
-    for proof in (ONE, TWO):
-        responder.show(proof.token, proof.key_authorization)
-    for proof in (ONE, TWO):
-        expected = (200, "application/octet-stream", proof.key_authorization.encode())
-        assert get(responder.port, PREFIX + proof.token) == expected
+    for challenge in (ONE, TWO):
+        responder.show(challenge.token, challenge.key_authorization)
+    for challenge in (ONE, TWO):
+        expected = (200, "application/octet-stream", challenge.key_authorization.encode())
+        assert get(responder.port, PREFIX + challenge.token) == expected
     assert get(responder.port, f"{PREFIX}{ONE.token}?x=y")[0] == 200
     assert get(responder.port, f"http://one.example.com{PREFIX}{ONE.token}")[0] == 200
     assert get(responder.port, PREFIX + ONE.token, "HEAD") == (200, "application/octet-stream", b"")
@@ -400,12 +406,12 @@ def test_jobs_side_by_side_on_one_port(responders: ResponderPool, context: Conte
     port = free_port()
 
     def job(number: int) -> None:
-        proof = Proof("example.com", False, f"t{number}", f"t{number}.x")
+        challenge = Challenge("http-01", Identifier("dns", "example.com"), f"t{number}", f"t{number}.x")
         solver = HttpServerSolver(responders, port)
         for _ in range(20):
-            solver.present(context, proof)
-            assert get(port, PREFIX + proof.token)[2] == proof.key_authorization.encode()
-            solver.clean_up(context, proof)
+            solver.present(context, challenge)
+            assert get(port, PREFIX + challenge.token)[2] == challenge.key_authorization.encode()
+            solver.clean_up(context, challenge)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(job, range(8)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,16 +15,16 @@ import pytest
 from tests.servers.cloudflare import Cloudflare as Account
 from tests.servers.httpreq import HttpReq
 from tests.servers.pebble import ChallTestSrv, Pebble
-from tossl_acme.acme.account import new_account
-from tossl_acme.acme.authorization import answer_challenge, get_authorization, wait_authorization
+from tossl_acme.acme.account import NewAccount, new_account
+from tossl_acme.acme.authorization import Challenge, answer_challenge, get_authorization, wait_authorization
 from tossl_acme.acme.client import Client
-from tossl_acme.acme.jws import AccountKey, thumbprint
-from tossl_acme.acme.order import new_order, wait_order
+from tossl_acme.acme.jws import AccountKey
+from tossl_acme.acme.order import NewOrder, new_order, wait_order
 from tossl_acme.acme.server import Server
 from tossl_acme.challenges.dns01 import Dns01
 from tossl_acme.challenges.http01 import HttpServerSolver, Webroot
 from tossl_acme.challenges.responders import ResponderPool
-from tossl_acme.challenges.solver import Proof, Solver
+from tossl_acme.challenges.solver import Solver
 from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
 from tossl_acme.context import Context
 from tossl_acme.dns.credentials import Credentials
@@ -39,7 +40,7 @@ from tossl_acme.pki.keys import generate_private_key, private_pem
 @pytest.fixture(scope="module")
 def client(pebble: Pebble) -> Client:
     client = Client(Server(pebble.directory, HttpClient(ConnectionOptions(ca_bundle=pebble.ca_bundle))), new_key())
-    new_account(client, Context(20).begin(), ())
+    new_account(client, Context(20).begin(), NewAccount())
     return client
 
 
@@ -62,26 +63,24 @@ def new_name() -> str:
 def prove(client: Client, solver: Solver, *names: str) -> str:
     """Presents, answers and cleans up as an order does; the order's status at the end."""
     context = Context(30).begin()
-    order = new_order(client, context, parse_identifiers(names))
-    proofs = []
+    order = new_order(client, context, NewOrder(parse_identifiers(names)))
+    presented = []
     try:
         for url in order.authorizations:
             authorization = get_authorization(client, context, url)
             challenge = authorization.challenge(solver.challenge_type)
             assert challenge is not None
-            key_authorization = f"{challenge.token}.{thumbprint(client.key.jwk)}"
-            proof = Proof(authorization.identifier.value, authorization.wildcard, challenge.token, key_authorization)
-            proofs.append((proof, challenge.url, url))
-            solver.present(context, proof)
-        for proof, _challenge, _url in proofs:
-            solver.wait(context, proof)
-        for _proof, challenge_url, _url in proofs:
-            answer_challenge(client, context, challenge_url)
-        for _proof, _challenge, url in proofs:
+            presented.append(challenge)
+            solver.present(context, challenge)
+        for challenge in presented:
+            solver.wait(context, challenge)
+        for challenge in presented:
+            answer_challenge(client, context, challenge.url)
+        for url in order.authorizations:
             wait_authorization(client, context, url)
     finally:
-        for proof, _challenge, _url in proofs:
-            solver.clean_up(context, proof)
+        for challenge in presented:
+            solver.clean_up(context, challenge)
     return wait_order(client, context, order.url).status
 
 
@@ -127,8 +126,8 @@ def test_dns01_by_httpreq(client: Client, challtestsrv: ChallTestSrv, httpreq: H
 
 def test_a_proof_of_somebody_else(client: Client, pebble: Pebble, responders: ResponderPool) -> None:
     class Wrong(HttpServerSolver):
-        def present(self, context: Context, proof: Proof) -> None:
-            super().present(context, Proof(proof.domain, False, proof.token, f"{proof.token}.{'x' * 43}"))
+        def present(self, context: Context, challenge: Challenge) -> None:
+            super().present(context, replace(challenge, key_authorization=f"{challenge.token}.{'x' * 43}"))
 
     with pytest.raises(AcmeError) as caught:
         prove(client, Wrong(responders, pebble.http_port), new_name())

@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.servers.process import free_port
+from tossl_acme.acme.authorization import Challenge
 from tossl_acme.challenges.responders import ResponderPool
-from tossl_acme.challenges.solver import Proof
 from tossl_acme.challenges.tls_alpn01 import (
     ACME_IDENTIFIER,
     TlsAlpn01,
@@ -26,9 +26,10 @@ from tossl_acme.challenges.tls_alpn01 import (
 )
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
+from tossl_acme.identifiers import Identifier
 
-ONE = Proof("one.example.com", False, "token-one", "token-one.thumbprint")
-TWO = Proof("two.example.com", False, "token_two", "token_two.thumbprint")
+ONE = Challenge("tls-alpn-01", Identifier("dns", "one.example.com"), "token-one", "token-one.thumbprint")
+TWO = Challenge("tls-alpn-01", Identifier("dns", "two.example.com"), "token_two", "token_two.thumbprint")
 
 
 @pytest.fixture
@@ -70,17 +71,17 @@ def shown(
         return x509.load_der_x509_certificate(certificate), secure.selected_alpn_protocol()
 
 
-def holds(certificate: x509.Certificate, proof: Proof) -> bool:
+def holds(certificate: x509.Certificate, challenge: Challenge) -> bool:
     extension = certificate.extensions.get_extension_for_oid(ACME_IDENTIFIER)
     assert isinstance(extension.value, x509.UnrecognizedExtension)
-    digest = hashlib.sha256(proof.key_authorization.encode()).digest()
+    digest = hashlib.sha256(challenge.key_authorization.encode()).digest()
     return extension.critical and extension.value.value == b"\x04\x20" + digest
 
 
 def test_the_certificate() -> None:
-    certificate = x509.load_pem_x509_certificate(challenge_certificate(ONE.domain, ONE.key_authorization)[0])
+    certificate = x509.load_pem_x509_certificate(challenge_certificate(ONE.identifier.value, ONE.key_authorization)[0])
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert list(names) == [x509.DNSName(ONE.domain)]
+    assert list(names) == [x509.DNSName(ONE.identifier.value)]
     assert holds(certificate, ONE)
     assert certificate.issuer == certificate.subject
     certificate.verify_directly_issued_by(certificate)
@@ -104,32 +105,32 @@ def test_addresses(responder: TlsResponder, address: str, name: str) -> None:
 
 @pytest.mark.parametrize("tls", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_each_name_sees_its_own(responder: TlsResponder, tls: ssl.TLSVersion) -> None:
-    for proof in (ONE, TWO):
-        responder.show(proof.domain, proof.key_authorization)
-    for proof in (ONE, TWO):
-        certificate, protocol = shown(responder.port, proof.domain.upper(), ("h2", "acme-tls/1"), tls)
-        assert holds(certificate, proof)
+    for challenge in (ONE, TWO):
+        responder.show(challenge.identifier.value, challenge.key_authorization)
+    for challenge in (ONE, TWO):
+        certificate, protocol = shown(responder.port, challenge.identifier.value.upper(), ("h2", "acme-tls/1"), tls)
+        assert holds(certificate, challenge)
         assert protocol == "acme-tls/1"
 
 
 @pytest.mark.parametrize("name", ["other.example.com", "example.com", None])
 def test_other_names_see_nothing(responder: TlsResponder, name: str | None) -> None:
-    responder.show(ONE.domain, ONE.key_authorization)
+    responder.show(ONE.identifier.value, ONE.key_authorization)
     with pytest.raises(ssl.SSLError):
         shown(responder.port, name)
 
 
 @pytest.mark.parametrize("protocols", [(), ("h2", "http/1.1")])
 def test_no_other_protocol(responder: TlsResponder, protocols: tuple[str, ...]) -> None:
-    responder.show(ONE.domain, ONE.key_authorization)
+    responder.show(ONE.identifier.value, ONE.key_authorization)
     try:
-        assert shown(responder.port, ONE.domain, protocols)[1] is None
+        assert shown(responder.port, ONE.identifier.value, protocols)[1] is None
     except (ssl.SSLError, ConnectionError):
         return
 
 
 def test_clients_that_speak_no_tls(responder: TlsResponder, capfd: pytest.CaptureFixture[str]) -> None:
-    responder.show(ONE.domain, ONE.key_authorization)
+    responder.show(ONE.identifier.value, ONE.key_authorization)
     with socket.create_connection(("127.0.0.1", responder.port), timeout=5) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         with contextlib.suppress(ConnectionError):
@@ -137,7 +138,7 @@ def test_clients_that_speak_no_tls(responder: TlsResponder, capfd: pytest.Captur
                 pass
     idle = [socket.create_connection(("127.0.0.1", responder.port), timeout=5) for _ in range(250)]
     before = time.monotonic()
-    assert holds(shown(responder.port, ONE.domain)[0], ONE)
+    assert holds(shown(responder.port, ONE.identifier.value)[0], ONE)
     assert time.monotonic() - before < 3
     for sock in idle:
         sock.close()
@@ -152,24 +153,24 @@ def test_orders_share_a_port(responders: ResponderPool, context: Context) -> Non
     second.present(context, TWO)
     first.clean_up(context, ONE)
     first.clean_up(context, ONE)
-    for proof in (ONE, TWO):
-        assert holds(shown(port, proof.domain)[0], proof)
+    for challenge in (ONE, TWO):
+        assert holds(shown(port, challenge.identifier.value)[0], challenge)
     second.clean_up(context, ONE)
     with pytest.raises(ssl.SSLError):
-        shown(port, ONE.domain)
+        shown(port, ONE.identifier.value)
     second.clean_up(context, TWO)
     with pytest.raises(ConnectionRefusedError):
-        shown(port, TWO.domain)
+        shown(port, TWO.identifier.value)
 
 
 def test_the_later_of_two_proofs_for_a_name(responders: ResponderPool, context: Context) -> None:
     solver = TlsAlpn01(responders, 0)
-    later = Proof(ONE.domain, False, "later", "later.thumbprint")
+    later = Challenge("tls-alpn-01", ONE.identifier, "later", "later.thumbprint")
     solver.present(context, ONE)
     solver.present(context, later)
-    assert holds(shown(solver.port, ONE.domain)[0], later)
+    assert holds(shown(solver.port, ONE.identifier.value)[0], later)
     solver.clean_up(context, later)
-    assert holds(shown(solver.port, ONE.domain)[0], ONE)
+    assert holds(shown(solver.port, ONE.identifier.value)[0], ONE)
 
 
 def test_a_port_in_use(responders: ResponderPool, context: Context) -> None:

@@ -31,7 +31,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class ExternalBinding:
+class ExternalAccountBinding:
     """A key that the CA gave out of band (section 7.3.4)."""
 
     kid: str
@@ -39,7 +39,7 @@ class ExternalBinding:
     alg: str = "HS256"
 
     @classmethod
-    def parse(cls, kid: str, hmac_key: str, alg: str) -> ExternalBinding:
+    def parse(cls, kid: str, hmac_key: str, alg: str) -> ExternalAccountBinding:
         """hmac_key is base64url, as CAs show it. Raises ArgumentError eab_kid, eab_hmac_key or eab_alg."""
         if alg not in ("HS256", "HS384", "HS512"):
             raise ArgumentError("eab_alg", "eab_alg must be HS256, HS384 or HS512")
@@ -54,36 +54,42 @@ class ExternalBinding:
         return cls(kid, secret, alg)
 
 
-def new_account(
-    client: Client,
-    context: Context,
-    contact: Sequence[str],
-    *,
-    agree_tos: bool = True,
-    binding: ExternalBinding | None = None,
-) -> Account:
+@dataclass(frozen=True)
+class NewAccount:
+    """What newAccount is sent (section 7.3): contacts as URLs, agreement to the CA's terms, an external binding."""
+
+    contact: tuple[str, ...] = ()
+    agree_tos: bool = True
+    binding: ExternalAccountBinding | None = None
+
+    def payload(self, url: str, key: AccountKey) -> dict[str, object]:
+        payload: dict[str, object] = {"termsOfServiceAgreed": True} if self.agree_tos else {}
+        if self.contact:
+            payload["contact"] = list(self.contact)
+        if self.binding:
+            protected = {"kid": self.binding.kid, "url": url}
+            payload["externalAccountBinding"] = hmac_signed(self.binding.secret, self.binding.alg, protected, key.jwk)
+        return payload
+
+
+def new_account(client: Client, context: Context, wanted: NewAccount) -> Account:
     """Creates the account, or finds the one that the key has already (section 7.3); its contacts become `contact`.
 
     One request, two where an existing account's contacts differ.
     """
     directory = client.directory(context)
     url = directory.where("newAccount")
-    if directory.needs_eab and binding is None:
+    if directory.needs_eab and wanted.binding is None:
         raise unbound(directory.url)
-    if directory.terms_of_service and not agree_tos:
+    if directory.terms_of_service and not wanted.agree_tos:
         text = f"the CA takes no account that does not agree to its terms of service: {directory.terms_of_service}"
         raise ArgumentError("agree_tos", text)
-    payload: dict[str, object] = {"termsOfServiceAgreed": True} if agree_tos else {}
-    if contact:
-        payload["contact"] = list(contact)
-    if binding:
-        protected = {"kid": binding.kid, "url": url}
-        payload["externalAccountBinding"] = hmac_signed(binding.secret, binding.alg, protected, client.key.jwk)
+    payload = wanted.payload(url, client.key)
     response = client.post(context, url, payload, accept=(200, 201), signer=client.key)
-    account = _read_account(response, client.know_account(response, tuple(contact)))
+    account = _read_account(response, client.know_account(response, wanted.contact))
     context.tell("account", url=account.url, status=account.status)
-    if response.status == 200 and contact and set(account.contact) != set(contact):
-        return update_account(client, context, contact)
+    if response.status == 200 and wanted.contact and set(account.contact) != set(wanted.contact):
+        return update_account(client, context, wanted.contact)
     return account
 
 
@@ -94,27 +100,20 @@ def unbound(url: str) -> ArgumentError:
     )
 
 
-def ensure_account(
-    client: Client,
-    context: Context,
-    contact: Sequence[str],
-    *,
-    agree_tos: bool = True,
-    binding: ExternalBinding | None = None,
-) -> None:
+def ensure_account(client: Client, context: Context, wanted: NewAccount) -> None:
     """new_account(), unless this process knows already that the account is there with these contacts: no request.
 
     Where a binding is wanted and none given, the account that the key has already will do.
     """
-    if client.has_account(tuple(contact)):
+    if client.has_account(wanted.contact):
         return
-    if binding is None and client.directory(context).needs_eab:
+    if wanted.binding is None and client.directory(context).needs_eab:
         try:
             client.account_url(context)
         except AcmeError as error:
             raise unbound(client.server.url) if error.kind == "accountDoesNotExist" else error from None
     else:
-        new_account(client, context, contact, agree_tos=agree_tos, binding=binding)
+        new_account(client, context, wanted)
 
 
 def get_account(client: Client, context: Context) -> Account:

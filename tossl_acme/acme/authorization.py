@@ -2,32 +2,82 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..context import Context
-from ..errors import AcmeError, ArgumentError
+from ..errors import AcmeError, ArgumentError, HttpError
 from ..http.response import Response
-from ..identifiers import Identifier
+from ..identifiers import Identifier, check_provable_by_dns, parse_identifier
+from ..text import clean
 from .client import Client, expect_text, location
 from .directory import server_url
+from .jws import AccountKey
 from .polling import poll
 from .problem import document_error, retry_after
+
+#: RFC 8555 section 8.1; a token also names a file, whose name can have 255 bytes.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 @dataclass(frozen=True)
 class Challenge:
-    """A challenge object (section 8); types and members that this package does not know are kept in `raw`."""
+    """A challenge object (section 8) with all that presenting it takes; `raw` is all that the CA sent.
+
+    identifier: the name or address to be validated, a wildcard without its "*.".
+    token: base64url, for it becomes a path or a record; empty where the challenge has none that can be used.
+    key_authorization: section 8.1; empty without a token.
+    account_url, issuers: what a standing record names (dns-account-01, dns-persist-01).
+    Raises ArgumentError token.
+    """
 
     type: str
-    url: str
-    token: str
-    status: str
-    raw: Mapping[str, Any] = field(repr=False)
+    identifier: Identifier
+    token: str = field(default="", repr=False)
+    key_authorization: str = field(default="", repr=False)
+    wildcard: bool = False
+    account_url: str = ""
+    issuers: tuple[str, ...] = ()
+    url: str = ""
+    status: str = "pending"
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.token:
+            check_token(self.token)
+
+    @classmethod
+    def from_words(
+        cls, kind: str, domain: str, token: str, key: AccountKey, account_url: str = "", argument: str = "domain"
+    ) -> Challenge:
+        """The challenge that a user describes. Raises ArgumentError token, or of the argument that `domain` is."""
+        check_token(token)
+        named = parse_identifier(domain, argument)
+        if not is_provable(named, kind):
+            check_provable_by_dns(named, argument)
+        return cls(kind, named.base, token, f"{token}.{key.thumbprint}", named.wildcard, account_url)
+
+    def check_usable(self) -> None:
+        """Raises HttpError malformed where the CA left out what presenting the challenge takes."""
+        if not self.key_authorization and not self.issuers:
+            needed = "names no issuer" if self.type == "dns-persist-01" else "has no token that is base64url"
+            raise HttpError("malformed", f"the CA's {self.type} challenge for {clean(self.identifier.value)} {needed}")
 
     def as_dict(self) -> dict[str, object]:
         return {**self.raw, "type": self.type, "url": self.url, "token": self.token, "status": self.status}
+
+
+def check_token(token: str) -> None:
+    """Raises ArgumentError token unless it is base64url (section 8.1)."""
+    if not _TOKEN.fullmatch(token):
+        raise ArgumentError("token", "the challenge token is not base64url (RFC 8555 section 8.1)")
+
+
+def is_provable(identifier: Identifier, challenge_type: str) -> bool:
+    """Whether the type can validate the identifier: no IP address through the DNS (RFC 8738 section 7)."""
+    return identifier.is_provable_by_dns or not challenge_type.startswith("dns-")
 
 
 @dataclass(frozen=True)
@@ -44,7 +94,8 @@ class Authorization:
 
     def challenge(self, kind: str) -> Challenge | None:
         """The challenge of this type, None where the CA does not offer it (or not in a way that can be answered)."""
-        return next((challenge for challenge in self.challenges if challenge.type == kind and challenge.url), None)
+        offered = (challenge for challenge in self.challenges if challenge.type == kind and challenge.url)
+        return next(offered, None) if is_provable(self.identifier, kind) else None
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -58,7 +109,7 @@ class Authorization:
 
 def get_authorization(client: Client, context: Context, url: str) -> Authorization:
     """The authorization as the CA sees it now."""
-    return _read_authorization(client.post_as_get(context, url), url)
+    return _read_authorization(client, context, client.post_as_get(context, url), url)
 
 
 def new_authorization(client: Client, context: Context, identifier: Identifier) -> Authorization:
@@ -67,18 +118,19 @@ def new_authorization(client: Client, context: Context, identifier: Identifier) 
         raise ArgumentError("domain", "a wildcard cannot be authorized in advance (RFC 8555 section 7.4.1)")
     url = client.directory(context).where("newAuthz")
     response = client.post(context, url, {"identifier": identifier.as_json()}, accept=(200, 201))
-    return _read_authorization(response, location(response, "authorization"))
+    return _read_authorization(client, context, response, location(response, "authorization"))
 
 
 def deactivate_authorization(client: Client, context: Context, url: str) -> Authorization:
     """Gives an authorization up (section 7.5.2)."""
-    return _read_authorization(client.post(context, url, {"status": "deactivated"}), url)
+    response = client.post(context, url, {"status": "deactivated"})
+    return _read_authorization(client, context, response, url)
 
 
 def answer_challenge(client: Client, context: Context, url: str) -> Challenge:
     """Tells the CA that the challenge may be validated (section 7.5.1): once, even where the CA's response is lost."""
     response = client.post(context, url, {}, accept=(200, 202), look=lambda: _answered(client, context, url))
-    challenge = read_challenge(response.json_object(), response.url)
+    challenge = _read_challenge(response.json_object(), response.url)
     context.tell("answered", type=challenge.type, url=challenge.url)
     return challenge
 
@@ -91,7 +143,7 @@ def _answered(client: Client, context: Context, url: str) -> Response | None:
         if error.status >= 500:
             raise
         return None
-    return None if read_challenge(response.json_object(), response.url).status == "pending" else response
+    return None if _read_challenge(response.json_object(), response.url).status == "pending" else response
 
 
 def wait_authorization(client: Client, context: Context, url: str, known: Authorization | None = None) -> Authorization:
@@ -120,32 +172,58 @@ def refusal(authorization: Authorization) -> AcmeError:
     return AcmeError(text, "unauthorized", 0, {"authorization": dict(authorization.raw)})
 
 
-def read_challenge(document: Mapping[str, Any], at: str) -> Challenge:
-    """A challenge; one without a URL, of a type that nobody here answers, is kept for what it says."""
-    token = document.get("token")
-    url = document.get("url")
-    return Challenge(
-        type=str(document.get("type", "")),
-        url=server_url(url, "challenge URL", at) if url else "",
-        token=token if isinstance(token, str) else "",
-        status=str(document.get("status", "pending")),
-        raw=document,
-    )
+@dataclass(frozen=True)
+class _Around:
+    """What an authorization says of all of its challenges, and whose it is."""
+
+    identifier: Identifier
+    wildcard: bool
+    thumbprint: str
+    account_url: str
 
 
-def _read_authorization(response: Response, url: str) -> Authorization:
+def _read_authorization(client: Client, context: Context, response: Response, url: str) -> Authorization:
     document = response.json_object()
     challenges = document.get("challenges")
+    named = Identifier.from_json(document.get("identifier"))
+    wildcard = document.get("wildcard") is True or named.wildcard
+    around = _Around(named.base, wildcard, client.key.thumbprint, client.account_url(context))
     return Authorization(
         url=url,
-        identifier=Identifier.from_json(document.get("identifier")),
+        identifier=named,
         status=expect_text(document.get("status"), "authorization status", response),
-        wildcard=document.get("wildcard") is True,
+        wildcard=wildcard,
         challenges=tuple(
-            read_challenge(item, response.url)
+            _read_challenge(item, response.url, around)
             for item in (challenges if isinstance(challenges, list) else ())
             if isinstance(item, dict)
         ),
         raw=document,
         retry_after=retry_after(response.headers),
     )
+
+
+def _read_challenge(document: Mapping[str, Any], at: str, around: _Around | None = None) -> Challenge:
+    """A challenge; one without a URL, of a type that nobody here answers, is kept for what it says."""
+    url = document.get("url")
+    token = document.get("token")
+    usable = token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
+    accounturi = document.get("accounturi")
+    return Challenge(
+        type=str(document.get("type", "")),
+        identifier=around.identifier if around else Identifier("", ""),
+        token=usable,
+        key_authorization=f"{usable}.{around.thumbprint}" if usable and around else "",
+        wildcard=bool(around and around.wildcard),
+        account_url=accounturi if isinstance(accounturi, str) and accounturi else around.account_url if around else "",
+        issuers=_issuers(document),
+        url=server_url(url, "challenge URL", at) if url else "",
+        status=str(document.get("status", "pending")),
+        raw=document,
+    )
+
+
+def _issuers(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """The CA's own names in a dns-persist-01 challenge. Drafts before the third name one."""
+    named = document.get("issuer-domain-names") or [document.get("issuer-domain-name")]
+    return tuple(name for name in named if isinstance(name, str) and name) if isinstance(named, list) else ()

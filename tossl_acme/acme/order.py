@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..errors import AcmeError, ArgumentError, HttpError
 from ..http.response import Response
 from ..http.urls import shown_url
 from ..identifiers import Identifier
+from ..text import clean, quoted
 from .client import Client, expect_text, location
 from .directory import server_url
 from .encoding import b64url
@@ -38,7 +39,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class OrderTerms:
+class OrderOptions:
     """What an order may say beside its identifiers. Times are RFC 3339 texts; empty means not said.
 
     profile: draft-ietf-acme-profiles; replaces: the certID of the certificate to be renewed (RFC 9773 section 5).
@@ -49,14 +50,28 @@ class OrderTerms:
     profile: str = ""
     replaces: str = ""
 
-    def as_json(self) -> dict[str, str]:
-        named = {
-            "notBefore": self.not_before,
-            "notAfter": self.not_after,
-            "profile": self.profile,
-            "replaces": self.replaces,
+
+@dataclass(frozen=True)
+class NewOrder:
+    """What newOrder is sent (section 7.4): the names, and the options of the order."""
+
+    identifiers: tuple[Identifier, ...]
+    options: OrderOptions = field(default_factory=OrderOptions)
+
+    def payload(self) -> dict[str, object]:
+        options = self.options
+        said = {
+            "notBefore": options.not_before,
+            "notAfter": options.not_after,
+            "profile": options.profile,
+            "replaces": options.replaces,
         }
-        return {name: value for name, value in named.items() if value}
+        identifiers = [identifier.as_json() for identifier in self.identifiers]
+        return {"identifiers": identifiers, **{name: value for name, value in said.items() if value}}
+
+    def without_replaces(self) -> NewOrder:
+        """The same order, which names no certificate that it replaces."""
+        return replace(self, options=replace(self.options, replaces=""))
 
 
 def rfc3339_time(text: str, argument: str) -> str:
@@ -84,31 +99,27 @@ def replaced_id(text: str) -> str:
     return text
 
 
-def new_order(
-    client: Client, context: Context, identifiers: Sequence[Identifier], terms: OrderTerms | None = None
-) -> Order:
+def new_order(client: Client, context: Context, wanted: NewOrder) -> Order:
     """Places an order (section 7.4); one request on a known account.
 
     A profile that the directory does not advertise is refused before the request (ArgumentError). `replaces` is not
     said to a CA without renewal information, and an order that the CA refuses because of it is placed once more
     without (RFC 9773 section 5).
     """
-    terms = terms or OrderTerms()
     directory = client.directory(context)
-    if terms.profile and terms.profile not in directory.profiles:
-        offered = ", ".join(directory.profiles) or "none"
-        raise ArgumentError("profile", f"the CA does not offer the profile {terms.profile!r} (it offers {offered})")
-    if terms.replaces and "renewalInfo" not in directory.urls:
-        terms = replace(terms, replaces="")
-    payload = {"identifiers": [identifier.as_json() for identifier in identifiers], **terms.as_json()}
+    profile = wanted.options.profile
+    if profile and profile not in directory.profiles:
+        offered = ", ".join(map(clean, directory.profiles)) or "none"
+        raise ArgumentError("profile", f"the CA does not offer the profile {quoted(profile)} (it offers {offered})")
+    if "renewalInfo" not in directory.urls:
+        wanted = wanted.without_replaces()
     url = directory.where("newOrder")
     try:
-        response = client.post(context, url, payload, accept=(200, 201))
+        response = client.post(context, url, wanted.payload(), accept=(200, 201))
     except AcmeError as error:
-        if not terms.replaces or not _refuses_replaces(error):
+        if not wanted.options.replaces or not _refuses_replaces(error):
             raise
-        del payload["replaces"]
-        response = client.post(context, url, payload, accept=(200, 201))
+        response = client.post(context, url, wanted.without_replaces().payload(), accept=(200, 201))
     order = _read_order(response, location(response, "order"))
     context.tell("order", url=order.url, status=order.status)
     return order

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..acme.certificate import DownloadedChain, alternate_chains, download_certificate
 from ..acme.client import Client
-from ..acme.order import Order, OrderTerms, finalize_order, new_order, wait_issued, wait_order
+from ..acme.order import NewOrder, Order, OrderOptions, finalize_order, new_order, wait_issued, wait_order
 from ..context import Context
 from ..errors import AcmeError, TosslError
 from ..identifiers import Identifier
@@ -24,7 +24,7 @@ class Wanted:
 
     identifiers: tuple[Identifier, ...]
     request: Request
-    terms: OrderTerms = field(default_factory=OrderTerms)
+    options: OrderOptions = field(default_factory=OrderOptions)
     preferred_chain: str = ""
 
 
@@ -33,7 +33,7 @@ def issue(client: Client, context: Context, wanted: Wanted, choice: Choice) -> C
 
     Where a name cannot be proven, what is still pending of the order is deactivated.
     """
-    order = new_order(client, context, wanted.identifiers, wanted.terms)
+    order = new_order(client, context, NewOrder(wanted.identifiers, wanted.options))
     if order.status == "pending":
         try:
             solve(client, context, order, choice, wanted.identifiers)

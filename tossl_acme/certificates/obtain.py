@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ..acme.account import ExternalBinding, ensure_account
+from ..acme.account import NewAccount, ensure_account
 from ..acme.client import Client
 from ..acme.jws import AccountKey
-from ..acme.order import OrderTerms
+from ..acme.order import OrderOptions
 from ..context import Context
 from ..errors import AcmeError, ArgumentError
 from ..identifiers import Identifier
@@ -59,14 +59,12 @@ class Plan:
     """
 
     identifiers: tuple[Identifier, ...]
-    contact: tuple[str, ...]
+    account: NewAccount
     key_type: str = "ec"
     private_key: PrivateKey | None = None
     csr: Csr | None = None
-    terms: OrderTerms = field(default_factory=OrderTerms)
+    options: OrderOptions = field(default_factory=OrderOptions)
     preferred_chain: str = ""
-    agree_tos: bool = True
-    binding: ExternalBinding | None = None
 
     def request(self, account_key: AccountKey, left_over: str = "") -> Request:
         """What is sent to the CA in the end, checked as far as that can be done now.
@@ -106,7 +104,7 @@ def _stored(folder: CertificateFolder, certificate: Certificate, key_type: str) 
 
 
 def _obtained(client: Client, context: Context, plan: Plan, choice: Choice, request: Request) -> Certificate:
-    wanted = Wanted(plan.identifiers, request, plan.terms, plan.preferred_chain)
+    wanted = Wanted(plan.identifiers, request, plan.options, plan.preferred_chain)
     was_known = client.knows_account
     try:
         chain = _issued(client, context, plan, wanted, choice)
@@ -119,5 +117,5 @@ def _obtained(client: Client, context: Context, plan: Plan, choice: Choice, requ
 
 
 def _issued(client: Client, context: Context, plan: Plan, wanted: Wanted, choice: Choice) -> Chain:
-    ensure_account(client, context, plan.contact, agree_tos=plan.agree_tos, binding=plan.binding)
+    ensure_account(client, context, plan.account)
     return issue(client, context, wanted, choice)

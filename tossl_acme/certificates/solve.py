@@ -16,9 +16,9 @@ from ..acme.authorization import (
 )
 from ..acme.client import Client
 from ..acme.order import Order
-from ..challenges.solver import Proof, Solver, check_token
+from ..challenges.solver import Solver
 from ..context import Context
-from ..errors import AcmeError, ArgumentError, HttpError, TosslError
+from ..errors import AcmeError, HttpError, TosslError
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import clean
@@ -29,12 +29,6 @@ class _Task:
     authorization: Authorization
     challenge: Challenge
     solver: Solver
-    proof: Proof
-
-
-def key_authorization(token: str, thumbprint: str) -> str:
-    """RFC 8555 section 8.1."""
-    return f"{check_token(token)}.{thumbprint}"
 
 
 @dataclass(frozen=True)
@@ -61,15 +55,15 @@ def solve(client: Client, context: Context, order: Order, choice: Choice, identi
         if not _is_proven(authorization)
     ]
     _check_ordered(pending, identifiers)
-    tasks = [_task(client, context, authorization, choice) for authorization in pending]
+    tasks = [_task(authorization, choice) for authorization in pending]
     presented: list[_Task] = []
     try:
         for task in tasks:
             presented.append(task)
-            task.solver.present(context, task.proof)
-            context.tell("presented", domain=task.proof.domain, type=task.challenge.type)
+            task.solver.present(context, task.challenge)
+            context.tell("presented", domain=task.challenge.identifier.value, type=task.challenge.type)
         for task in tasks:
-            task.solver.wait(context, task.proof)
+            task.solver.wait(context, task.challenge)
         for task in tasks:
             _answer(client, context, task)
         for task in tasks:
@@ -133,43 +127,26 @@ def deactivate_pending(client: Client, context: Context, order: Order) -> None:
         context.tell("deactivate_failed", url=order.url, message=error.message)
 
 
-def _task(client: Client, context: Context, authorization: Authorization, choice: Choice) -> _Task:
+def _task(authorization: Authorization, choice: Choice) -> _Task:
     name = authorization.identifier.value
     shown = f"*.{name.removeprefix('*.')}" if authorization.wildcard else name
     solvers = choice.solvers(shown)
     for solver in solvers:
         challenge = authorization.challenge(solver.challenge_type)
-        usable = authorization.identifier.is_provable_by_dns or not solver.challenge_type.startswith("dns-")
-        if challenge is not None and usable:
-            return _Task(authorization, challenge, solver, _proof(client, context, authorization, challenge))
+        if challenge is not None:
+            challenge.check_usable()
+            return _Task(authorization, challenge, solver)
     offered = ", ".join(challenge.type for challenge in authorization.challenges) or "none"
     wanted = ", ".join(solver.challenge_type for solver in solvers) or "none"
     raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}", "unsupportedChallenge", 0)
-
-
-def _proof(client: Client, context: Context, authorization: Authorization, challenge: Challenge) -> Proof:
-    domain = authorization.identifier.value.removeprefix("*.")
-    account = client.account_url(context)
-    if challenge.type != "dns-persist-01":
-        try:
-            answer = key_authorization(challenge.token, client.key.thumbprint)
-        except ArgumentError:
-            raise HttpError("malformed", f"the CA's {challenge.type} token for {domain} is not base64url") from None
-        return Proof(domain, authorization.wildcard, challenge.token, answer, account)
-    # Drafts before the third name one issuer, and leave the account to the client.
-    named = challenge.raw.get("issuer-domain-names") or [challenge.raw.get("issuer-domain-name")]
-    issuers = tuple(str(issuer) for issuer in named if issuer) if isinstance(named, list) else ()
-    if not issuers:
-        raise AcmeError(f"{domain}: the CA's dns-persist-01 challenge names no issuer", "malformed", 0)
-    return Proof(domain, authorization.wildcard, "", "", str(challenge.raw.get("accounturi") or account), issuers)
 
 
 def _clean_up(context: Context, presented: Iterable[_Task]) -> None:
     """What cannot be cleaned up is told, not raised: it must hide neither a certificate nor the error before it."""
     for task in presented:
         try:
-            task.solver.clean_up(context, task.proof)
+            task.solver.clean_up(context, task.challenge)
         except TosslError as error:
-            context.tell("clean_up_failed", domain=task.proof.domain, message=error.message)
+            context.tell("clean_up_failed", domain=task.challenge.identifier.value, message=error.message)
         else:
-            context.tell("cleaned_up", domain=task.proof.domain)
+            context.tell("cleaned_up", domain=task.challenge.identifier.value)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from ..acme.authorization import Challenge
 from ..context import Context
 from ..dns.propagation import PropagationCheck
 from ..dns.provider import Provider
 from ..dns.published import PublishedRecords, publish_value
 from ..errors import DnsError
-from .solver import Proof
 
 
 def record_name(domain: str) -> str:
@@ -40,22 +40,22 @@ class Dns01:
         self._check = check
         self._published = published or PublishedRecords()
 
-    def name_for(self, proof: Proof) -> str:
-        """Where the proof's TXT value is published."""
-        return record_name(proof.domain)
+    def name_for(self, challenge: Challenge) -> str:
+        """Where the challenge's TXT value is published."""
+        return record_name(challenge.identifier.value)
 
-    def present(self, context: Context, proof: Proof) -> None:
-        value = record_value(proof.key_authorization)
-        publish_value(context, self._provider, self.name_for(proof), value, self._published)
+    def present(self, context: Context, challenge: Challenge) -> None:
+        value = record_value(challenge.key_authorization)
+        publish_value(context, self._provider, self.name_for(challenge), value, self._published)
 
-    def wait(self, context: Context, proof: Proof) -> None:
+    def wait(self, context: Context, challenge: Challenge) -> None:
         if self._check is not None:
-            name = self.name_for(proof)
+            name = self.name_for(challenge)
             context.tell("dns_wait", record=name)
-            self._check.wait(context, name, record_value(proof.key_authorization))
+            self._check.wait(context, name, record_value(challenge.key_authorization))
 
-    def clean_up(self, context: Context, proof: Proof) -> None:
-        name, value = self.name_for(proof), record_value(proof.key_authorization)
+    def clean_up(self, context: Context, challenge: Challenge) -> None:
+        name, value = self.name_for(challenge), record_value(challenge.key_authorization)
         try:
             self._provider.remove(context, name, value)
         except DnsError as error:

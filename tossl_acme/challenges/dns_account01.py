@@ -8,9 +8,9 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from ..acme.authorization import Challenge
 from .dns01 import Dns01
 from .dns01 import record_name as plain_record_name
-from .solver import Proof
 
 
 def account_label(account_url: str) -> str:
@@ -29,5 +29,5 @@ class DnsAccount01(Dns01):
 
     challenge_type = "dns-account-01"
 
-    def name_for(self, proof: Proof) -> str:
-        return record_name(proof.domain, proof.account_url)
+    def name_for(self, challenge: Challenge) -> str:
+        return record_name(challenge.identifier.value, challenge.account_url)

@@ -6,8 +6,8 @@ way to a certificate: the domain's owner puts it there, once.
 
 from __future__ import annotations
 
+from ..acme.authorization import Challenge
 from ..context import Context
-from .solver import Proof
 
 
 def record_name(domain: str) -> str:
@@ -31,12 +31,14 @@ class DnsPersist01:
 
     challenge_type = "dns-persist-01"
 
-    def present(self, context: Context, proof: Proof) -> None:
-        values = [record_value(issuer, proof.account_url, wildcard=proof.wildcard) for issuer in proof.issuers]
-        context.tell("dns_standing", domain=proof.domain, record=record_name(proof.domain), values=values)
+    def present(self, context: Context, challenge: Challenge) -> None:
+        account, wildcard = challenge.account_url, challenge.wildcard
+        values = [record_value(issuer, account, wildcard=wildcard) for issuer in challenge.issuers]
+        domain = challenge.identifier.value
+        context.tell("dns_standing", domain=domain, record=record_name(domain), values=values)
 
-    def wait(self, context: Context, proof: Proof) -> None:
+    def wait(self, context: Context, challenge: Challenge) -> None:
         """Nothing to wait for: the record stands, or the CA says that it does not."""
 
-    def clean_up(self, context: Context, proof: Proof) -> None:
+    def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Nothing to remove: the record is the owner's."""

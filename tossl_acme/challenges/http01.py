@@ -12,12 +12,12 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..acme.authorization import Challenge
 from ..context import Context
 from ..errors import ArgumentError
 from ..text import quoted
 from .listener import Listener
 from .responders import ResponderPool, ResponderSolver, Shown
-from .solver import Proof
 
 _FOLDERS = (".well-known", "acme-challenge")
 _PREFIX = "/.well-known/acme-challenge/"
@@ -28,7 +28,7 @@ _LONGEST_LEFTOVER = 65536
 
 
 class Webroot:
-    """Writes proofs as files below `directory`, from where a web server already serves the domain over http.
+    """Writes key authorizations as files below `directory`, which a web server serves for the domain over http.
 
     Raises ArgumentError("webroot") where that cannot be.
     """
@@ -42,21 +42,21 @@ class Webroot:
         self._made: list[Path] = []
         self._check()
 
-    def present(self, context: Context, proof: Proof) -> None:
+    def present(self, context: Context, challenge: Challenge) -> None:
         with self._lock, _about(self._folder):
-            self._write(proof)
+            self._write(challenge)
 
-    def where(self, proof: Proof) -> dict[str, object]:
-        """Where the proof stands, for people and their scripts."""
-        return {"file": str(self._folder / proof.token)}
+    def where(self, challenge: Challenge) -> dict[str, object]:
+        """Where the challenge is presented, for people and their scripts."""
+        return {"file": str(self._folder / challenge.token)}
 
-    def wait(self, context: Context, proof: Proof) -> None:
+    def wait(self, context: Context, challenge: Challenge) -> None:
         """Nothing to wait for: the file is there."""
 
-    def clean_up(self, context: Context, proof: Proof) -> None:
+    def clean_up(self, context: Context, challenge: Challenge) -> None:
         with self._lock, _about(self._folder):
-            path = self._folder / proof.token
-            if _content(path) == proof.key_authorization.encode():
+            path = self._folder / challenge.token
+            if _content(path) == challenge.key_authorization.encode():
                 path.unlink(missing_ok=True)
             while self._made and _removed_empty(self._made[-1]):
                 self._made.pop()
@@ -74,11 +74,11 @@ class Webroot:
                 raise ArgumentError("webroot", f"{quoted(str(folder))} is not a folder that can be written to")
         raise ArgumentError("webroot", f"there is no folder {quoted(str(self._root))}")
 
-    def _write(self, proof: Proof) -> None:
+    def _write(self, challenge: Challenge) -> None:
         for attempts_left in reversed(range(10)):
             try:
                 self._make_folders()
-                _write_whole(self._folder / proof.token, proof.key_authorization.encode())
+                _write_whole(self._folder / challenge.token, challenge.key_authorization.encode())
                 return
             except FileNotFoundError:
                 # Another order has cleaned up and removed the empty folder in this very moment.
@@ -130,7 +130,7 @@ class HttpServerSolver(ResponderSolver):
     challenge_type = "http-01"
 
     def __init__(self, responders: ResponderPool, port: int = 80, host: str = "") -> None:
-        super().__init__(responders, Responder, lambda proof: proof.token, port, host)
+        super().__init__(responders, Responder, lambda challenge: challenge.token, port, host)
 
 
 class _HttpConnection:

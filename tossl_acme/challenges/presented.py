@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 
+from ..acme.authorization import Challenge
 from ..context import Context
 from .responders import ResponderPool
-from .solver import Proof, Solver
+from .solver import Solver
 
 #: Seconds that presenting or cleaning up by a single command may take.
 _SECONDS = 30
@@ -14,21 +15,21 @@ _SECONDS = 30
 RESPONDERS = ResponderPool()
 
 _lock = threading.RLock()
-_presented: dict[tuple[str, str], tuple[Solver, Proof]] = {}
+_presented: dict[tuple[str, str], tuple[Solver, Challenge]] = {}
 
 
-def present(solver: Solver, proof: Proof) -> None:
+def present(solver: Solver, challenge: Challenge) -> None:
     """Presents a challenge until clean_up(), in the place of an earlier one with its domain and token."""
     with _lock:
-        clean_up(proof)
-        solver.present(Context(_SECONDS).begin(), proof)
-        _presented[proof.domain, proof.token] = solver, proof
+        clean_up(challenge)
+        solver.present(Context(_SECONDS).begin(), challenge)
+        _presented[challenge.identifier.value, challenge.token] = solver, challenge
 
 
-def clean_up(proof: Proof) -> bool:
+def clean_up(challenge: Challenge) -> bool:
     """Removes what present() presented for this domain and token, by whatever key; whether there was anything."""
     with _lock:
-        earlier = _presented.pop((proof.domain, proof.token), None)
+        earlier = _presented.pop((challenge.identifier.value, challenge.token), None)
         if earlier is None:
             return False
         solver, shown = earlier

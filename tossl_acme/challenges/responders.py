@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from ..acme.authorization import Challenge
 from ..context import Context
 from .listener import check_port
-from .solver import Proof
 
 
 class Responder(Protocol):
@@ -103,39 +103,39 @@ class ResponderPool:
 class ResponderSolver:
     """A solver with an own server on a port, which `responders` shares with every other order of the process.
 
-    The port is taken by the first proof presented and freed with the last one cleaned up. Raises ArgumentError("port").
+    The first challenge presented takes the port, the last one cleaned up frees it. Raises ArgumentError("port").
     """
 
     def __init__(
         self,
         responders: ResponderPool,
         start: Callable[[int, str], Responder],
-        key: Callable[[Proof], str],
+        key: Callable[[Challenge], str],
         port: int,
         host: str,
     ) -> None:
         self._responders = responders
         self._place = (start, host, check_port(port))
         self._key = key
-        #: Where it listens, once a proof was presented; differs from what was asked for where that was 0.
+        #: Where it listens, once a challenge was presented; differs from what was asked for where that was 0.
         self.port = port
-        self._ended: set[Proof] = set()
+        self._ended: set[Challenge] = set()
 
-    def present(self, context: Context, proof: Proof) -> None:
-        """Answers for the proof from now on."""
-        self._ended.discard(proof)
-        self.port = self._responders.show(*self._place, self._key(proof), proof.key_authorization)
+    def present(self, context: Context, challenge: Challenge) -> None:
+        """Answers for the challenge from now on."""
+        self._ended.discard(challenge)
+        self.port = self._responders.show(*self._place, self._key(challenge), challenge.key_authorization)
 
-    def where(self, proof: Proof) -> dict[str, object]:
-        """Where the proof stands, for people and their scripts."""
+    def where(self, challenge: Challenge) -> dict[str, object]:
+        """Where the challenge is presented, for people and their scripts."""
         return {"port": self.port}
 
-    def wait(self, context: Context, proof: Proof) -> None:
+    def wait(self, context: Context, challenge: Challenge) -> None:
         """Nothing to wait for: the server answers as soon as present() returns."""
 
-    def clean_up(self, context: Context, proof: Proof) -> None:
+    def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Undoes one present()."""
         # Another order may show the same under the same key: a second clean_up() must not take that one away.
-        if proof not in self._ended:
-            self._ended.add(proof)
-            self._responders.hide(*self._place, self._key(proof), proof.key_authorization)
+        if challenge not in self._ended:
+            self._ended.add(challenge)
+            self._responders.hide(*self._place, self._key(challenge), challenge.key_authorization)

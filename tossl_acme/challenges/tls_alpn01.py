@@ -114,12 +114,12 @@ class TlsResponder:
 
 
 class TlsAlpn01(ResponderSolver):
-    """Answers by an own TLS server on a port. Of two proofs for one name at the same time only the later is shown."""
+    """Answers by an own TLS server on a port. Of two challenges for one name only the later is shown."""
 
     challenge_type = "tls-alpn-01"
 
     def __init__(self, responders: ResponderPool, port: int = 443, host: str = "") -> None:
-        super().__init__(responders, TlsResponder, lambda proof: proof.domain, port, host)
+        super().__init__(responders, TlsResponder, lambda challenge: challenge.identifier.value, port, host)
 
 
 class _TlsConnection:

@@ -39,13 +39,13 @@ def create_account(
 
     Errors: what the CA says is led by "Account creation failed: ".
     """
-    from ...acme.account import contact_urls, new_account
+    from ...acme.account import NewAccount, contact_urls, new_account
 
     contacts = contact_urls(email, contact)
     binding = binding_for(directory_url, eab_kid, eab_hmac_key, eab_alg)
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     with leading("Account creation failed"):
-        account = new_account(client, context, contacts, agree_tos=agree_tos, binding=binding)
+        account = new_account(client, context, NewAccount(contacts, agree_tos, binding))
     return account.as_dict() if return_details else "Account created successfully"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...context import Context
 from ...errors import ArgumentError
-from .shared import proof_for
+from .shared import challenge_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,16 +42,17 @@ def http01_challenge(
     """
     from ...challenges.presented import present
 
-    proof = proof_for(domain, token, account_key)
+    challenge = challenge_for("http-01", domain, token, account_key)
     solver = http01_solver(webroot, port)
-    present(solver, proof)
-    host = f"[{proof.domain}]" if ":" in proof.domain else proof.domain
+    present(solver, challenge)
+    name = challenge.identifier.value
+    host = f"[{name}]" if ":" in name else name
     return {
         "type": "http-01",
         "token": token,
-        "key_authorization": proof.key_authorization,
+        "key_authorization": challenge.key_authorization,
         "url": f"http://{host}/.well-known/acme-challenge/{token}",
-        **solver.where(proof),
+        **solver.where(challenge),
     }
 
 
@@ -81,14 +82,14 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: str, *, port: int
     from ...challenges.presented import present
     from ...challenges.tls_alpn01 import server_name
 
-    proof = proof_for(domain, token, account_key)
+    challenge = challenge_for("tls-alpn-01", domain, token, account_key)
     solver = tls_alpn01_solver(port)
-    present(solver, proof)
+    present(solver, challenge)
     return {
         "type": "tls-alpn-01",
         "token": token,
-        "key_authorization": proof.key_authorization,
-        "server_name": server_name(proof.domain),
+        "key_authorization": challenge.key_authorization,
+        "server_name": server_name(challenge.identifier.value),
         "port": solver.port,
     }
 
@@ -109,11 +110,11 @@ def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: str
     """
     from ...challenges.presented import clean_up
 
-    proof = proof_for(domain, token, account_key)
-    if not clean_up(proof):
+    challenge = challenge_for("http-01", domain, token, account_key)
+    if not clean_up(challenge):
         if not webroot:
-            raise ArgumentError("token", f"no challenge with this token is presented for {proof.domain}")
-        http01_solver(webroot, None).clean_up(Context(30).begin(), proof)
+            raise ArgumentError("token", f"no challenge with this token is presented for {challenge.identifier.value}")
+        http01_solver(webroot, None).clean_up(Context(30).begin(), challenge)
     return "Challenge cleaned up successfully"
 
 

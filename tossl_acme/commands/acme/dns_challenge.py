@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ...context import Context, seconds
 from ...errors import ArgumentError, TosslError
-from .shared import client_for, object_url, one_identifier, proof_for, provider_for, required
+from .shared import challenge_for, client_for, object_url, one_identifier, provider_for, required
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...challenges.solver import Proof
+    from ...acme.authorization import Challenge
     from ...dns.propagation import PropagationCheck
     from ...dns.provider import Provider
 
@@ -50,11 +50,11 @@ def dns01_challenge(
     """
     from ...challenges.dns01 import record_name
 
-    proof = dns_proof(domain, token, account_key)
+    challenge = challenge_for("dns-01", domain, token, account_key)
     service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
     check = propagation_check(resolvers, propagation_timeout)
-    _publish(context, service, check, record_name(proof.domain), proof)
-    return _published("dns-01", record_name(proof.domain), proof)
+    _publish(context, service, check, record_name(challenge.identifier.value), challenge)
+    return _published("dns-01", record_name(challenge.identifier.value), challenge)
 
 
 def dns_account01_challenge(
@@ -88,12 +88,12 @@ def dns_account01_challenge(
     from ...challenges.dns_account01 import record_name
 
     url = object_url(required("account_url", account_url, "the url that get_account returns"), "account_url")
-    proof = dns_proof(domain, token, account_key)
+    challenge = challenge_for("dns-account-01", domain, token, account_key, url)
     service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
     check = propagation_check(resolvers, propagation_timeout)
-    name = record_name(proof.domain, url)
-    _publish(context, service, check, name, proof)
-    return _published("dns-account-01", name, proof)
+    name = record_name(challenge.identifier.value, url)
+    _publish(context, service, check, name, challenge)
+    return _published("dns-account-01", name, challenge)
 
 
 def dns_persist01_record(
@@ -203,13 +203,10 @@ def dns_name(domain: str) -> str:
     return identifier.value
 
 
-def dns_proof(domain: str, token: str, account_key: str) -> Proof:
-    """What is to be shown for a DNS name."""
-    return proof_for(dns_name(domain), token, account_key)
-
-
-def _publish(context: Context, service: Provider, check: PropagationCheck | None, name: str, proof: Proof) -> None:
-    """Publishes the proof's value and waits until it is seen; where it is not, it is removed again.
+def _publish(
+    context: Context, service: Provider, check: PropagationCheck | None, name: str, challenge: Challenge
+) -> None:
+    """Publishes the challenge's value and waits until it is seen; where it is not, it is removed again.
 
     So is one that may have been published before the time was over.
     """
@@ -218,7 +215,7 @@ def _publish(context: Context, service: Provider, check: PropagationCheck | None
     from ...challenges.dns01 import record_value
     from ...dns.published import PUBLISHED, clean_name, publish_value
 
-    value = record_value(proof.key_authorization)
+    value = record_value(challenge.key_authorization)
     try:
         publish_value(context, service, name, value, PUBLISHED)
         if check is not None:
@@ -230,13 +227,13 @@ def _publish(context: Context, service: Provider, check: PropagationCheck | None
         raise
 
 
-def _published(kind: str, name: str, proof: Proof) -> dict[str, object]:
+def _published(kind: str, name: str, challenge: Challenge) -> dict[str, object]:
     from ...challenges.dns01 import record_value
 
     return {
         "type": kind,
-        "token": proof.token,
-        "key_authorization": proof.key_authorization,
+        "token": challenge.token,
+        "key_authorization": challenge.key_authorization,
         "dns_record_name": name,
-        "dns_record_value": record_value(proof.key_authorization),
+        "dns_record_value": record_value(challenge.key_authorization),
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ...context import Context, seconds
 from ...errors import ArgumentError
-from .shared import client_for, leading, order_terms, required, store_in
+from .shared import client_for, leading, order_options, required, store_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...acme.account import ExternalBinding
+    from ...acme.account import ExternalAccountBinding
     from ...identifiers import Identifier
     from ...pki.csr import Csr
     from ...pki.keys import PrivateKey
@@ -94,7 +94,7 @@ def obtain_certificate(
     TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
     TOSSL DNS provider kind  a DNS provider failed
     """
-    from ...acme.account import contact_urls
+    from ...acme.account import NewAccount, contact_urls
     from ...acme.directory import directory_url
     from ...certificates.key import check_key_type
     from ...certificates.obtain import Plan, account_key_for, obtain
@@ -107,16 +107,15 @@ def obtain_certificate(
                   ca_bundle, proxy)  # fmt: skip
     choice = choose(challenge, identifiers, means)
     folder = store_in(store)
+    has_key = bool(account_key) or bool(folder and folder.account_key(url))
     plan = Plan(
         identifiers,
-        contact_urls(email),
+        NewAccount(contact_urls(email), agree_tos, _binding(url, has_key, eab_kid, eab_hmac_key, eab_alg)),
         check_key_type(key_type),
         own_key,
         own_csr,
-        order_terms(not_before, not_after, profile),
+        order_options(not_before, not_after, profile),
         preferred_chain,
-        agree_tos,
-        _binding(url, bool(account_key) or bool(folder and folder.account_key(url)), eab_kid, eab_hmac_key, eab_alg),
     )
     client = client_for(url, account_key_for(context, folder, url, account_key), ca_bundle, proxy)
     with leading("Certificate not obtained"):
@@ -145,13 +144,13 @@ def _names(domains: list[str], csr: Csr | None) -> tuple[Identifier, ...]:
     return identifiers
 
 
-def _binding(url: str, has_key: bool, kid: str, hmac_key: str, alg: str) -> ExternalBinding | None:
+def _binding(url: str, has_key: bool, kid: str, hmac_key: str, alg: str) -> ExternalAccountBinding | None:
     """The external account binding; a key that may have its account already can do without."""
-    from ...acme.account import ExternalBinding, unbound
+    from ...acme.account import ExternalAccountBinding, unbound
     from ...acme.directory import needs_binding
 
     if kid or hmac_key:
-        return ExternalBinding.parse(kid, hmac_key, alg)
+        return ExternalAccountBinding.parse(kid, hmac_key, alg)
     if needs_binding(url) and not has_key:
         raise unbound(url)
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...context import Context, seconds
-from .shared import client_for, leading, object_url, order_terms
+from .shared import client_for, leading, object_url, order_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def create_order(
     TOSSL VALUE domains   "Failed to parse domains: " and what is wrong with which name
     TOSSL VALUE replaces  neither a certificate nor a certID
     """
-    from ...acme.order import new_order
+    from ...acme.order import NewOrder, new_order
     from ...identifiers import parse_identifiers
 
     identifiers = parse_identifiers(domains)
-    terms = order_terms(not_before, not_after, profile, replaces)
+    options = order_options(not_before, not_after, profile, replaces)
     client = client_for(directory_url, account_key, ca_bundle, proxy)
     with leading("Order creation failed"):
-        order = new_order(client, context, identifiers, terms)
+        order = new_order(client, context, NewOrder(identifiers, options))
         return _detailed(client, context, order) if return_details else "Order created successfully"
 
 

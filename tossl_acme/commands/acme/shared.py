@@ -8,11 +8,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ...acme.account import ExternalBinding
+    from ...acme.account import ExternalAccountBinding
+    from ...acme.authorization import Challenge
     from ...acme.client import Client
-    from ...acme.order import OrderTerms
+    from ...acme.order import OrderOptions
     from ...certificates.store import Store
-    from ...challenges.solver import Proof
     from ...dns.provider import Provider
     from ...identifiers import Identifier
 
@@ -25,31 +25,31 @@ def client_for(directory_url: str, account_key: str, ca_bundle: str, proxy: str)
     return clients.client_for(directory_url, account_key, ConnectionOptions(ca_bundle, proxy))
 
 
-def binding_for(directory_url: str, eab_kid: str, eab_hmac_key: str, eab_alg: str) -> ExternalBinding | None:
+def binding_for(directory_url: str, eab_kid: str, eab_hmac_key: str, eab_alg: str) -> ExternalAccountBinding | None:
     """The external account binding that the options say; nothing is sent.
 
     None without any of them. ArgumentError "eab_kid" where the CA is known to take no account without.
     """
-    from ...acme.account import ExternalBinding, unbound
+    from ...acme.account import ExternalAccountBinding, unbound
     from ...acme.directory import directory_url as url_of
     from ...acme.directory import needs_binding
 
     url = url_of(directory_url)
     if eab_kid or eab_hmac_key:
-        return ExternalBinding.parse(eab_kid, eab_hmac_key, eab_alg)
+        return ExternalAccountBinding.parse(eab_kid, eab_hmac_key, eab_alg)
     if needs_binding(url):
         raise unbound(url)
     return None
 
 
-def order_terms(not_before: str, not_after: str, profile: str = "", replaces: str = "") -> OrderTerms:
+def order_options(not_before: str, not_after: str, profile: str = "", replaces: str = "") -> OrderOptions:
     """What an order says beside its names. ArgumentError not_before, not_after, replaces."""
-    from ...acme.order import OrderTerms, replaced_id, rfc3339_time
+    from ...acme.order import OrderOptions, replaced_id, rfc3339_time
 
     start, end = rfc3339_time(not_before, "not_before"), rfc3339_time(not_after, "not_after")
     if start and end and start >= end:
         raise ArgumentError("not_after", "not_after must be later than not_before")
-    return OrderTerms(start, end, profile, _cert_id(replaces) if "-----BEGIN" in replaces else replaced_id(replaces))
+    return OrderOptions(start, end, profile, _cert_id(replaces) if "-----BEGIN" in replaces else replaced_id(replaces))
 
 
 def _cert_id(certificate: str) -> str:
@@ -72,20 +72,15 @@ def one_identifier(domain: str) -> Identifier:
     return parse_identifier(domain, "domains")
 
 
-def proof_for(domain: str, token: str, account_key: str) -> Proof:
-    """What is to be shown for a name. Raises ArgumentError domains or token, or KeyFormatError."""
+def challenge_for(kind: str, domain: str, token: str, account_key: str, account_url: str = "") -> Challenge:
+    """A challenge as the user describes it. Raises ArgumentError domains or token, or KeyFormatError."""
+    from ...acme.authorization import Challenge
     from ...acme.clients import account_key_of
-    from ...certificates.solve import key_authorization
-    from ...challenges.solver import Proof
 
-    name = one_identifier(domain).value
-    authorization = key_authorization(token, account_key_of(account_key).thumbprint)
-    return Proof(name.removeprefix("*."), name.startswith("*."), token, authorization)
+    return Challenge.from_words(kind, domain, token, account_key_of(account_key), account_url, "domains")
 
 
-def provider_for(
-    name: str, api_key: str, zone_id: str, endpoint: str, ca_bundle: str, proxy: str
-) -> Provider:
+def provider_for(name: str, api_key: str, zone_id: str, endpoint: str, ca_bundle: str, proxy: str) -> Provider:
     """The DNS provider of that name; nothing is sent."""
     from ...dns.provider import Credentials, open_provider
     from ...http.clients import http_client
