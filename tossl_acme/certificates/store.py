@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import pwd
 import re
 import tempfile
 import time
@@ -31,12 +32,28 @@ _RECORD = "certificate.json"
 _HOLDER = "another process that holds the store"
 
 
-def default_folder() -> Path:
-    """TOSSL_HOME, else tossl in the XDG data home."""
-    home = os.environ.get("TOSSL_HOME")
-    if home:
-        return Path(home)
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "tossl"
+def folder_of_environment() -> tuple[str, str]:
+    """The variable that says where the store is, and the path: TOSSL_STORE, TOSSL_HOME, XDG_DATA_HOME, HOME.
+
+    The path is as it stands there, relative or with "~". Raises ArgumentError "store" where there is no home either.
+    """
+    for variable in ("TOSSL_STORE", "TOSSL_HOME"):
+        if path := os.environ.get(variable):
+            return variable, path
+    if data := os.environ.get("XDG_DATA_HOME"):
+        return "XDG_DATA_HOME", f"{data}/tossl"
+    return "HOME", f"{_home()}/.local/share/tossl"
+
+
+def _home() -> str:
+    home = os.environ.get("HOME", "")
+    if not home:
+        with contextlib.suppress(KeyError):
+            home = pwd.getpwuid(os.getuid()).pw_dir
+    if not home:
+        cause = f"HOME is not set and user {os.getuid()} has no home folder"
+        raise ArgumentError("store", f"no folder for the store: {cause}; give -store or set TOSSL_STORE")
+    return home
 
 
 @dataclass(frozen=True)

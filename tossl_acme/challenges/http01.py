@@ -15,6 +15,7 @@ from pathlib import Path
 from ..acme.authorization import Challenge
 from ..context import Context
 from ..errors import ArgumentError
+from ..files import FilePath
 from ..text import quoted
 from .listener import Listener
 from .responders import ResponderPool, ResponderSolver, Shown
@@ -36,6 +37,7 @@ class Webroot:
     challenge_type = "http-01"
 
     def __init__(self, directory: str | Path) -> None:
+        self._directory = directory if isinstance(directory, FilePath) else FilePath(str(directory))
         self._root = Path(directory)
         self._folder = self._root.joinpath(*_FOLDERS)
         self._lock = threading.Lock()
@@ -48,7 +50,7 @@ class Webroot:
 
     def where(self, challenge: Challenge) -> dict[str, object]:
         """Where the challenge is presented, for people and their scripts."""
-        return {"file": str(self._folder / challenge.token)}
+        return {"file": self._directory / ".well-known" / "acme-challenge" / challenge.token}
 
     def wait(self, context: Context, challenge: Challenge) -> None:
         """Nothing to wait for: the file is there."""
@@ -72,7 +74,7 @@ class Webroot:
                 return
             if folder.exists():
                 raise ArgumentError("webroot", f"{quoted(str(folder))} is not a folder that can be written to")
-        raise ArgumentError("webroot", f"there is no folder {quoted(str(self._root))}")
+        raise ArgumentError("webroot", f"there is no folder {self._directory.shown}")
 
     def _write(self, challenge: Challenge) -> None:
         for attempts_left in reversed(range(10)):

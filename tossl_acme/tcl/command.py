@@ -10,11 +10,12 @@ Positional parameters are the arguments, keyword-only parameters are `-name valu
 from __future__ import annotations
 
 from ..errors import ArgumentError
+from ..files import PathDefault
 from ..text import quoted
 from .call import Call
 from .callbacks import Callback
 from .host import split
-from .values import converter, to_tcl
+from .values import converter, default_path, to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Command:
         if self.context is not None:
             options |= _WAITING
         self.options = {f"-{name}": Parameter(name, kind) for name, kind in options.items()}
+        defaults = (function.__kwdefaults__ or {}).items()
+        self.path_defaults = {name: value for name, value in defaults if isinstance(value, PathDefault)}
 
     def bind(self, host: TclHost, words: Sequence[str]) -> Call:
         """Returns the call that these words ask for. Raises ArgumentError unless all of them are right."""
@@ -68,6 +71,9 @@ class Command:
             for parameter, word in zip(self.arguments, words[:count], strict=False)
         ]
         options = self._read_options(host, words[count:]) if self.options or len(words) > count else {}
+        for name, default in self.path_defaults.items():
+            if name not in options:
+                options[name] = default_path(host, name, default)
         return Call(self.function, arguments, options, self.context)
 
     def _count_arguments(self, words: Sequence[str]) -> int:

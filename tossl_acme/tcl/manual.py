@@ -33,6 +33,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ..files import PathDefault
 from .command import Command
 from .values import to_tcl
 
@@ -43,6 +44,7 @@ _WORDS = {
     "bool": "boolean",
     "list[str]": "list",
     "dict[str, str]": "dict",
+    "FilePath": "path",
 }
 
 
@@ -182,7 +184,7 @@ class Manual:
                 term, text = found, around.description.terms[found]
                 break
         word = term.partition(" ")[2] or _WORDS.get(annotation.removesuffix(" | None"), "value")
-        value = to_tcl(default) if default not in ("", None) else ""
+        value = to_tcl(default) if default not in ("", None) and not isinstance(default, PathDefault) else ""
         return Entry(name, word, value if isinstance(value, str) else "", text, shared and bool(text))
 
 

@@ -83,6 +83,27 @@ proc ::tossl::Await {milliseconds} {
     after cancel $timer
 }
 
+# The bytes by which this Tcl names a file, in hexadecimal digits, a space, and its absolute path. Tcl 8 would take "?" for
+# a character that the system encoding has not: two names would be one file.
+proc ::tossl::Path {path} {
+    set path [file normalize $path]
+    set system [encoding system]
+    if {[lindex [file system $path] 0] ne "native"} {
+        error "not in the operating system's file system"
+    }
+    if {[catch {encoding convertto $system $path} bytes] || [encoding convertfrom $system $bytes] ne $path} {
+        error "the system encoding, $system, has not all of its characters"
+    }
+    if {[string first \0 $bytes] >= 0} {
+        error "it holds a NUL character"
+    }
+    return "[binary encode hex $bytes] $path"
+}
+
+proc ::tossl::PathWord {digits} {
+    return [encoding convertfrom [encoding system] [binary decode hex $digits]]
+}
+
 # Python reads the environment once, when it starts; what the script says later is told.
 
 proc ::tossl::TellEnvironment {array name operation} {

@@ -58,7 +58,7 @@ class TkHost:
         self._tk.createcommand(name, lambda *words: convert(function(*map(_from_tk, words))))
 
     def call(self, *words: TclValue) -> str:
-        return str(self._tk.call(*map(self._to_tk, words)))
+        return _from_tk(str(self._tk.call(*map(self._to_tk, words))))
 
     def eval(self, script: str, /) -> str:
         return _from_tk(self._tk.eval(self._to_tk(script)))

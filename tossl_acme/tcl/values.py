@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..files import FilePath, PathDefault
     from .host import TclHost, TclValue
 
     #: (host, name, word) to the value; `name` is that of the argument or option, as errors show it.
@@ -19,12 +20,17 @@ _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 #: No integer that a command takes has more; Python does not even write one of some thousands.
 _MOST_DIGITS = 40
+#: Characters. The operating systems take some 4,000 bytes, but "a/../b" is shorter once it is normal.
+_LONGEST_PATH = 16384
 #: The longest -timeout, in seconds: what waits counts it in integers of its own.
 _TEN_YEARS = 10 * 365 * 86400.0
 
 
 def to_tcl(value: object) -> TclValue:
-    """A result as Tcl has it: a dict is a flat list, True is 1, None is empty, bytes are Latin-1 characters."""
+    """A result as Tcl has it: a dict is a flat list, True is 1, None is empty, bytes are Latin-1 characters.
+
+    A FilePath is the word by which Tcl knows that file.
+    """
     try:
         return _converted(value)
     except RecursionError:  # only what a server sent is as deep as that
@@ -33,7 +39,7 @@ def to_tcl(value: object) -> TclValue:
 
 def _converted(value: object) -> TclValue:
     if isinstance(value, str):
-        return value
+        return getattr(value, "word", value)  # a FilePath's
     if isinstance(value, dict):
         return tuple(_converted(item) for pair in value.items() for item in pair)
     if isinstance(value, (list, tuple)):
@@ -105,6 +111,41 @@ def _dict(host: TclHost, name: str, word: str) -> dict[str, str]:
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
+def _path(host: TclHost, name: str, word: str) -> FilePath:
+    """The absolute path, by the bytes with which this Tcl names the file; the empty word stays empty."""
+    from ..files import FilePath
+
+    return _native_path(host, name, name, word) if word else FilePath("")
+
+
+def default_path(host: TclHost, name: str, default: PathDefault) -> FilePath:
+    """The path that the environment says now, converted like the word of the option `name`."""
+    from os import fsencode
+
+    variable, path = default.find()
+    try:
+        word = host.call("::tossl::PathWord", fsencode(path).hex())
+    except host.TclError:  # Tcl 9 decodes strictly
+        raise ArgumentError(name.lstrip("-"), f"{variable}: {quoted(path)} is no text in the system encoding") from None
+    return _native_path(host, name, variable, word)
+
+
+def _native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
+    """Asks Tcl for the path that `source`, an option or a variable, says. Raises ArgumentError `name`."""
+    from os import fsdecode
+
+    from ..files import FilePath
+    from ..text import clean
+
+    try:
+        if len(word) > _LONGEST_PATH:
+            raise ValueError("it is too long")
+        digits, _, normal = host.call("::tossl::Path", word).partition(" ")
+    except (ValueError, host.TclError) as error:
+        raise ArgumentError(name.lstrip("-"), f"{source}: {quoted(word)} is no path: {clean(error)}") from None
+    return FilePath(fsdecode(bytes.fromhex(digits)), normal, word)
+
+
 _CONVERTERS: dict[str, Converter] = {
     "str": _text,
     "int": _integer,
@@ -112,6 +153,7 @@ _CONVERTERS: dict[str, Converter] = {
     "bool": _boolean,
     "list[str]": _list,
     "dict[str, str]": _dict,
+    "FilePath": _path,
 }
 
 

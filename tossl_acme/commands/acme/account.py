@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ...context import Context, seconds
 from ...errors import ArgumentError
-from .shared import binding_for, client_for, leading, store_in
+from .shared import DEFAULT_STORE, binding_for, client_for, leading, store_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ...acme.client import Client
+    from ...files import FilePath
 
 
 def create_account(
@@ -102,7 +103,7 @@ def change_account_key(
     account_key: str,
     new_key: str,
     *,
-    store: str | None = None,
+    store: FilePath = DEFAULT_STORE,
     ca_bundle: str = "",
     proxy: str = "",
     context: Context = seconds(60),
@@ -114,8 +115,7 @@ def change_account_key(
     section 7.3.5.
 
     new_key        the new private key, PEM text: not the account's own, and not that of another account
-    -store folder  the store of obtain_certificate; without it TOSSL_HOME of the environment, else tossl in the XDG data
-                   home; empty leaves it alone
+    -store folder  the store of obtain_certificate, found as there; empty leaves it alone
 
     Returns the account as the new key sees it, as get_account does.
 
@@ -185,7 +185,7 @@ def list_orders(
     return account.list_orders(client_for(directory_url, account_key, ca_bundle, proxy), context, limit)
 
 
-def _kept(context: Context, store: str | None, client: Client, new_key: str) -> AbstractContextManager[None]:
+def _kept(context: Context, store: FilePath, client: Client, new_key: str) -> AbstractContextManager[None]:
     """Has the store keep new_key when the block ends well, if it is the client's key that it keeps."""
     from contextlib import nullcontext
 

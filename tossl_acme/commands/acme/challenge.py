@@ -10,10 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...challenges.http01 import HttpServerSolver, Webroot
     from ...challenges.tls_alpn01 import TlsAlpn01
+    from ...files import FilePath
 
 
 def http01_challenge(
-    domain: str, token: str, account_key: str, *, webroot: str = "", port: int | None = None
+    domain: str, token: str, account_key: str, *, webroot: FilePath | None = None, port: int | None = None
 ) -> dict[str, object]:
     """Presents an http-01 challenge: as a file of a web server, or by a responder of its own.
 
@@ -94,7 +95,7 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: str, *, port: int
     }
 
 
-def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: str = "") -> str:
+def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: FilePath | None = None) -> str:
     """Removes what http01_challenge or tls_alpn01_challenge presented, and ends its responder.
 
     domain           as it was presented
@@ -118,14 +119,14 @@ def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: str
     return "Challenge cleaned up successfully"
 
 
-def http01_solver(webroot: str, port: int | None) -> Webroot | HttpServerSolver:
+def http01_solver(webroot: FilePath | None, port: int | None) -> Webroot | HttpServerSolver:
     """The http-01 solver for either a folder or a port."""
     from ...challenges.http01 import HttpServerSolver, Webroot
     from ...challenges.presented import RESPONDERS
 
     if bool(webroot) == (port is not None):
         raise ArgumentError("webroot", "http-01 needs either -webroot or -port")
-    return Webroot(webroot) if port is None else HttpServerSolver(RESPONDERS, port)
+    return Webroot(webroot) if webroot else HttpServerSolver(RESPONDERS, port or 0)
 
 
 def tls_alpn01_solver(port: int) -> TlsAlpn01:

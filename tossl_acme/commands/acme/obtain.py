@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ...context import Context, seconds
 from ...errors import ArgumentError
-from .shared import client_for, leading, order_options, required, store_in
+from .shared import DEFAULT_STORE, client_for, leading, order_options, required, store_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.account import ExternalAccountBinding
+    from ...files import FilePath
     from ...identifiers import Identifier
     from ...pki.csr import Csr
     from ...pki.keys import PrivateKey
@@ -20,7 +21,7 @@ def obtain_certificate(
     directory: str = "",
     email: str = "",
     challenge: list[str] = [],  # noqa: B006 - only read
-    webroot: str = "",
+    webroot: FilePath | None = None,
     port: int | None = None,
     tls_port: int = 443,
     provider: str = "",
@@ -41,7 +42,7 @@ def obtain_certificate(
     not_before: str = "",
     not_after: str = "",
     preferred_chain: str = "",
-    store: str | None = None,
+    store: FilePath = DEFAULT_STORE,
     ca_bundle: str = "",
     proxy: str = "",
     context: Context = seconds(600),
@@ -72,7 +73,7 @@ def obtain_certificate(
     -private_key pem       the certificate's private key, in place of a new one
     -csr pem               your own certificate signing request, for exactly these names, in place of a key
     -preferred_chain name  an issuer's common name: the first chain with such an issuer is taken, else the CA's first
-    -store folder          where account keys and certificates are kept; without it TOSSL_HOME of the environment, else
+    -store folder          where account keys and certificates are kept; without it the environment's TOSSL_STORE, else
                            tossl in the XDG data home; empty stores nothing
 
     Returns a dict:
@@ -156,10 +157,10 @@ def _binding(url: str, has_key: bool, kid: str, hmac_key: str, alg: str) -> Exte
     return None
 
 
-def get_account_key(directory_url: str, *, store: str | None = None) -> str:
+def get_account_key(directory_url: str, *, store: FilePath = DEFAULT_STORE) -> str:
     """Tells the account key that obtain_certificate keeps in its store for this CA; nothing is sent.
 
-    -store folder  the store; without it TOSSL_HOME of the environment, else tossl in the XDG data home
+    -store folder  the store of obtain_certificate, found as there
 
     Returns the private key, PEM text, as the other commands take it.
 

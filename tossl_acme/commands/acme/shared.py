@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...errors import AcmeError, ArgumentError
+from ...files import path_default
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ...acme.order import OrderOptions
     from ...certificates.store import Store
     from ...dns.provider import Provider
+    from ...files import FilePath
     from ...identifiers import Identifier
 
 
@@ -113,12 +115,20 @@ def required(argument: str, value: str, hint: str) -> str:
     return value
 
 
-def store_in(folder: str | None) -> Store | None:
-    """The store that -store says: the default one for None, none for an empty folder."""
+def _folder_of_environment() -> tuple[str, str]:
+    from ...certificates.store import folder_of_environment
+
+    return folder_of_environment()
+
+
+#: What -store is where it is not given.
+DEFAULT_STORE = path_default(_folder_of_environment)
+
+
+def store_in(folder: FilePath) -> Store | None:
+    """The store in that folder; None for the empty path."""
     from pathlib import Path
 
-    from ...certificates.store import Store, default_folder
+    from ...certificates.store import Store
 
-    if folder == "":
-        return None
-    return Store(default_folder() if folder is None else Path(folder).expanduser())
+    return Store(Path(folder)) if folder else None

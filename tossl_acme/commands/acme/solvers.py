@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ...certificates.solve import Choice
     from ...challenges.dns01 import Dns01
     from ...challenges.solver import Solver
+    from ...files import FilePath
     from ...identifiers import Identifier
 
 KINDS = ("http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01")
@@ -27,7 +28,7 @@ _DEFAULT = "default"
 class Means:
     """The options that say how challenges can be shown."""
 
-    webroot: str
+    webroot: FilePath | None
     port: int | None
     tls_port: int
     provider: str

@@ -1,0 +1,58 @@
+"""Paths, as Tcl and the operating system have them."""
+
+from __future__ import annotations
+
+from .text import clean, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Self
+
+#: Characters of a path that a message shows.
+_MAX_SHOWN_CHARS = 300
+
+
+class FilePath(str):
+    """An absolute path. As a str it is what Python's file functions take; `word` is the same path for Tcl.
+
+    The two differ where the system encoding of Tcl is not Python's, or a name's bytes are no text. `given` is the word
+    that a script gave for it: where that may be a misplaced key, no message shows the path.
+    """
+
+    __slots__ = ("_given", "word")
+    _given: str
+    word: str
+
+    def __new__(cls, path: str, word: str | None = None, given: str | None = None) -> Self:
+        self = super().__new__(cls, path)
+        self.word = path if word is None else word
+        self._given = self.word if given is None else given
+        return self
+
+    def __truediv__(self, name: str) -> FilePath:
+        """The path of `name`, plain ASCII, in this folder."""
+        return FilePath(f"{self.rstrip('/')}/{name}", f"{self.word.rstrip('/')}/{name}", self._given)
+
+    @property
+    def shown(self) -> str:
+        """The path for a message, quoted."""
+        given = quoted(self._given)
+        return f'"{clean(self.word, _MAX_SHOWN_CHARS)}"' if given.startswith('"') else given
+
+
+class PathDefault:
+    """The default of a path option that the environment says at the time of a call.
+
+    find: returns the name of the variable that says it, and the path as it stands there.
+    """
+
+    __slots__ = ("find",)
+
+    def __init__(self, find: Callable[[], tuple[str, str]]) -> None:
+        self.find = find
+
+
+def path_default(find: Callable[[], tuple[str, str]]) -> Any:
+    """The PathDefault, for signatures: `store: FilePath = path_default(find)`."""
+    return PathDefault(find)
