@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import AcmeError, ArgumentError
 from ..identifiers import Identifier
+from .der import UNREADABLE
 from .names import alternative_names, common_names
 from .pem import PemError, read_blocks
 
@@ -123,9 +124,10 @@ def issuer_names(chain: Chain) -> tuple[str, ...]:
 
 
 def _read(pem: str) -> Chain:
-    parsed = tuple(x509.load_der_x509_certificate(der) for der in _ders(pem))
-    leaf = parsed[0]
+    ders = _ders(pem)
     try:
+        parsed = tuple(x509.load_der_x509_certificate(der) for der in ders)
+        leaf = parsed[0]
         return Chain(
             certificates=tuple(certificate.public_bytes(Encoding.PEM).decode() for certificate in parsed),
             not_before=int(leaf.not_valid_before_utc.timestamp()),
@@ -137,7 +139,7 @@ def _read(pem: str) -> Chain:
             authority_key_id=_authority_key_id(leaf),
             parsed=parsed,
         )
-    except (TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except UNREADABLE as error:
         raise PemError(str(error)) from None
 
 
@@ -155,7 +157,7 @@ def _ders(pem: str) -> list[bytes]:
 def _issued_by(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         issued.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import ArgumentError
 from ..identifiers import Identifier
+from .der import UNREADABLE, signed_part, with_version_0
 from .keys import PrivateKey, check_public_key
 from .names import alternative_names, common_name_identifier, common_names, general_names
 from .pem import PemError, read_blocks
@@ -45,7 +46,7 @@ def build_csr(key: PrivateKey, identifiers: Sequence[Identifier]) -> bytes:
     except ValueError as error:
         raise ArgumentError("domains", f"a certificate cannot hold the name: {error}") from None
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    return builder.add_extension(alternatives, critical=False).sign(key, _hash_for(key)).public_bytes(Encoding.DER)
+    return builder.add_extension(alternatives, critical=False).sign(key, hash_for(key)).public_bytes(Encoding.DER)
 
 
 def read_csr(text: str) -> Csr:
@@ -55,25 +56,40 @@ def read_csr(text: str) -> Csr:
     """
     der = _der(text)
     try:
-        request = x509.load_der_x509_csr(der)
-        signed = request.is_signature_valid
+        request = x509.load_der_x509_csr(with_version_0(der))
         public = request.public_key()
-        names = _requested_names(request)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        identifiers = _requested_names(request)
+        signed = _is_signed(request, public, der)
+    except UNREADABLE as error:
         raise ArgumentError("csr", f"not a usable certificate request: {error}") from None
     if not signed:
         raise ArgumentError("csr", "the certificate request is not signed by the key in it")
-    if not names:
+    if not identifiers:
         raise ArgumentError("csr", "the certificate request has no name in it")
     check_public_key(public)
-    return Csr(
-        der=request.public_bytes(Encoding.DER),
-        identifiers=names,
-        public_key=public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-    )
+    return Csr(der, identifiers, public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-def _hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
+def _is_signed(request: x509.CertificateSigningRequest, public: object, der: bytes) -> bool:
+    """Whether the request, octet for octet as it came, is signed by the key in it."""
+    how = request.signature_algorithm_parameters
+    try:
+        if isinstance(public, rsa.RSAPublicKey):
+            if not isinstance(how, padding.PKCS1v15 | padding.PSS) or request.signature_hash_algorithm is None:
+                return False
+            public.verify(request.signature, signed_part(der), how, request.signature_hash_algorithm)
+        elif isinstance(public, ec.EllipticCurvePublicKey):
+            if not isinstance(how, ec.ECDSA):
+                return False
+            public.verify(request.signature, signed_part(der), how)
+        elif isinstance(public, ed25519.Ed25519PublicKey):
+            public.verify(request.signature, signed_part(der))
+    except InvalidSignature:
+        return False
+    return True  # of a key of another type, check_public_key has more to say
+
+
+def hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
     """A hash as strong as the key; Ed25519 has its own."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return None

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ..errors import ArgumentError, KeyFormatError
 from ..text import quoted
+from .der import UNREADABLE, DerError, normal_private_key, stated_public_key
 from .pem import Block, PemError, read_blocks
 
 #: What an ACME account or certificate may have as its key.
@@ -158,17 +159,29 @@ def _parsed(block: Block) -> object:
         raise KeyFormatError("encrypted", "the key is encrypted with a passphrase, which cannot be asked for")
     try:
         # Its validation tests the primes again: 50 ms for 2048 bits, 0.4 s for 4096. _check_rsa keeps what is cheap.
-        key = load_der_private_key(block.der, None, unsafe_skip_rsa_key_validation=True)
+        der = normal_private_key(block.label, block.der)
+        key = load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
     except UnsupportedAlgorithm as error:
-        kind = "curve" if str(error).startswith("Curve") else "type"
+        kind = "curve" if str(error).startswith(("Curve", "ECDSA")) else "type"
         raise KeyFormatError(kind, f"a key of this {kind} is not usable in ACME") from None
-    except (ValueError, TypeError):
+    except DerError as error:
+        raise KeyFormatError("format", f"its {block.label} block holds no usable private key: {error}") from None
+    except UNREADABLE:
         raise KeyFormatError("format", f"its {block.label} block holds no private key") from None
+    _check_sound(key, block)
+    return key
+
+
+def _check_sound(key: object, block: Block) -> None:
+    """Raises KeyFormatError where the parts of a key contradict each other."""
     if isinstance(key, rsa.RSAPrivateKey):
         _check_rsa(key)
-    if isinstance(key, ec.EllipticCurvePrivateKey):
+    elif isinstance(key, ec.EllipticCurvePrivateKey):
         _check_ec(key)
-    return key
+    elif isinstance(key, ed25519.Ed25519PrivateKey):
+        stated = stated_public_key(block.der)
+        if stated not in (None, key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)):
+            raise KeyFormatError("format", "the private and the public part of the Ed25519 key contradict each other")
 
 
 def _check_rsa(key: rsa.RSAPrivateKey) -> None:

@@ -1,0 +1,273 @@
+"""DER as other programs write it, brought into the form that `cryptography` reads. No message holds a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+#: Every exception with which `cryptography` refuses a structure that it cannot read.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
+CONTEXT_0, CONTEXT_1 = 0xA0, 0xA1
+#: The public key of RFC 5958, which is tagged implicitly.
+PUBLIC_KEY = 0x81
+
+#: An 8192-bit RSA key has 4.7 KB, the largest CSR of a hundred names 30 KB.
+MOST_BYTES = 1 << 19
+_MOST_ELEMENTS = 1000
+
+_RSA = bytes.fromhex("2a864886f70d010101")
+_EC = bytes.fromhex("2a8648ce3d0201")
+_NULL = b"\x05\x00"
+_SHAPE = "its structure is not DER"
+
+
+class DerError(ValueError):
+    """Why a structure cannot be read, in words that hold none of it."""
+
+
+@dataclass(frozen=True, repr=False)
+class Element:
+    """One element. The repr is the default one: the content may be a private key."""
+
+    tag: int
+    content: bytes
+
+    @property
+    def number(self) -> int:
+        """An INTEGER's value, read as unsigned: some programs forget the leading zero octet."""
+        return int.from_bytes(self.content, "big")
+
+    def children(self) -> list[Element]:
+        """What a constructed element consists of. Raises DerError."""
+        found = []
+        for element in elements(self.content):
+            found.append(element)
+            if len(found) > _MOST_ELEMENTS:
+                raise DerError(_SHAPE)
+        return found
+
+
+def elements(data: bytes) -> Iterator[Element]:
+    """The elements that stand one after the other. Raises DerError for anything else, and for what is too long."""
+    if len(data) > MOST_BYTES:
+        raise DerError("its structure is too long")
+    at = 0
+    while at < len(data):
+        tag, begin, end = _header(data, at)
+        yield Element(tag, data[begin:end])
+        at = end
+
+
+def sequence(data: bytes) -> list[Element]:
+    """The children of the one SEQUENCE that `data` is. Raises DerError."""
+    found = list(elements(data))
+    if len(found) != 1 or found[0].tag != SEQUENCE:
+        raise DerError(_SHAPE)
+    return found[0].children()
+
+
+def encoded(tag: int, content: bytes) -> bytes:
+    """One element in DER."""
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets)]) + octets + content
+
+
+def encoded_number(number: int) -> bytes:
+    """An INTEGER that is not negative."""
+    return encoded(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def _header(data: bytes, at: int) -> tuple[int, int, int]:
+    """An element's tag, and where its content begins and ends."""
+    if at + 2 > len(data) or data[at] & 0x1F == 0x1F:
+        raise DerError(_SHAPE)
+    size, begin = data[at + 1], at + 2
+    if size & 0x80:
+        count = size & 0x7F
+        if not 1 <= count <= 4 or begin + count > len(data):
+            raise DerError(_SHAPE)
+        size = int.from_bytes(data[begin : begin + count], "big")
+        begin += count
+    if begin + size > len(data):
+        raise DerError(_SHAPE)
+    return data[at], begin, begin + size
+
+
+# ---- private keys ----
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A curve: its OID, and the numbers by which explicit parameters are known to mean it (SEC 2)."""
+
+    oid: bytes
+    octets: int
+    p: int
+    a: int
+    b: int
+    g: int
+    n: int
+
+
+def _curve(oid: str, p: str, b: str, g: str, n: str) -> _Curve:
+    prime = int(p, 16)
+    return _Curve(bytes.fromhex(oid), len(p) // 2, prime, prime - 3, int(b, 16), int(g, 16), int(n, 16))
+
+
+#: P-256, P-384 and P-521; g is the base point's x coordinate.
+_CURVES = (
+    _curve(
+        "2a8648ce3d030107",
+        "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+        "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
+        "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+        "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+    ),
+    _curve(
+        "2b81040022",
+        "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
+        "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef",
+        "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
+        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+    ),
+    _curve(
+        "2b81040023",
+        "01ff" + "ff" * 64,
+        "0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf07"
+        "3573df883d2c34f1ef451fd46b503f00",
+        "00c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de"
+        "3348b3c1856a429bf97e7e31c2e5bd66",
+        "01ff" + "ff" * 31 + "fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+    ),
+)
+
+
+def normal_private_key(label: str, der: bytes) -> bytes:
+    """A private key in plain PKCS#8 (version 0, no attributes), whatever program wrote it.
+
+    An EC key's number gets exactly as many octets as its curve has, and explicit parameters of P-256, P-384 or P-521
+    become that curve's name; an RSA key's numbers are written as they should be. Keys of other types stay as they are.
+    Raises DerError.
+    """
+    if label == "RSA PRIVATE KEY":
+        return _wrapped(_RSA, _NULL, _rsa_key(der))
+    if label == "EC PRIVATE KEY":
+        return _ec_key(der, None)
+    children = sequence(der)
+    if [child.tag for child in children[:3]] != [INTEGER, SEQUENCE, OCTET_STRING] or children[0].number > 1:
+        raise DerError(_SHAPE)
+    algorithm, key = children[1].children(), children[2].content
+    if not algorithm or algorithm[0].tag != OID:
+        raise DerError(_SHAPE)
+    if algorithm[0].content == _RSA:
+        return _wrapped(_RSA, _NULL, _rsa_key(key))
+    if algorithm[0].content == _EC:
+        return _ec_key(key, algorithm[1] if len(algorithm) > 1 else None)
+    return _wrapped(algorithm[0].content, b"".join(encoded(e.tag, e.content) for e in algorithm[1:]), key)
+
+
+def stated_public_key(der: bytes) -> bytes | None:
+    """The public key that a PKCS#8 key of version 1 states beside the private one (RFC 5958); None without it."""
+    for element in sequence(der)[3:]:
+        if element.tag == CONTEXT_1 and element.content[:1] == bytes([BIT_STRING]):  # as if it were tagged explicitly
+            return element.children()[0].content[1:]
+        if element.tag == PUBLIC_KEY:
+            return element.content[1:]
+    return None
+
+
+def _wrapped(oid: bytes, parameters: bytes, key: bytes) -> bytes:
+    algorithm = encoded(SEQUENCE, encoded(OID, oid) + parameters)
+    return encoded(SEQUENCE, encoded_number(0) + algorithm + encoded(OCTET_STRING, key))
+
+
+def _rsa_key(der: bytes) -> bytes:
+    numbers = sequence(der)
+    if len(numbers) > 9:
+        raise DerError("it is an RSA key of more than two primes, which is not supported")
+    if len(numbers) != 9 or any(number.tag != INTEGER for number in numbers):
+        raise DerError(_SHAPE)
+    return encoded(SEQUENCE, b"".join(encoded_number(number.number) for number in numbers))
+
+
+def _ec_key(der: bytes, parameters: Element | None) -> bytes:
+    """PKCS#8 of an ECPrivateKey (RFC 5915), whose own parameters count where the algorithm states none."""
+    children = sequence(der)
+    if [child.tag for child in children[:2]] != [INTEGER, OCTET_STRING]:
+        raise DerError(_SHAPE)
+    inside = {child.tag: child for child in children[2:]}
+    own = inside[CONTEXT_0].children() if CONTEXT_0 in inside else []
+    parameters = parameters or (own[0] if own else None)
+    if parameters is None:
+        raise DerError("it is an EC key that does not state its curve")
+    number, curve = children[1].number, _known_curve(parameters)
+    if curve is None:  # left to the library, and to the check of curves after it
+        named, octets = encoded(parameters.tag, parameters.content), children[1].content
+    elif not 0 < number < curve.n:
+        raise DerError("its number is not within its curve")
+    else:
+        named, octets = encoded(OID, curve.oid), number.to_bytes(curve.octets, "big")
+    public = encoded(CONTEXT_1, inside[CONTEXT_1].content) if CONTEXT_1 in inside else b""
+    return _wrapped(_EC, named, encoded(SEQUENCE, encoded_number(1) + encoded(OCTET_STRING, octets) + public))
+
+
+def _known_curve(parameters: Element) -> _Curve | None:
+    if parameters.tag == OID:
+        return next((curve for curve in _CURVES if curve.oid == parameters.content), None)
+    if parameters.tag != SEQUENCE:
+        return None
+    stated = _explicit_numbers(parameters)
+    return next((curve for curve in _CURVES if stated == (curve.p, curve.a, curve.b, curve.g, curve.n)), None)
+
+
+def _explicit_numbers(parameters: Element) -> tuple[int, int, int, int, int] | None:
+    """p, a, b, the base point's x and n of ECParameters (X9.62); None for a field that is not prime."""
+    children = parameters.children()
+    if [child.tag for child in children[:5]] != [INTEGER, SEQUENCE, SEQUENCE, OCTET_STRING, INTEGER]:
+        raise DerError(_SHAPE)
+    field, curve, base = children[1].children(), children[2].children(), children[3].content
+    if [child.tag for child in field] != [OID, INTEGER] or [child.tag for child in curve[:2]] != [OCTET_STRING] * 2:
+        return None
+    # Uncompressed, hybrid or compressed: x follows the first octet.
+    x = base[1:] if base[:1] in (b"\x02", b"\x03") else base[1 : 1 + len(base) // 2]
+    return field[1].number, curve[0].number, curve[1].number, int.from_bytes(x, "big"), children[4].number
+
+
+# ---- certificate requests ----
+
+
+def with_version_0(der: bytes) -> bytes:
+    """A CertificationRequest (RFC 2986) with the version that `cryptography` reads; its signature does not fit it then.
+
+    The version has had but one meaning, and programs wrote 1 or 2 for it. Raises DerError.
+    """
+    children = sequence(der)
+    info = children[0].children() if children and children[0].tag == SEQUENCE else []
+    if not info or info[0].tag != INTEGER or info[0].number > 2:
+        raise DerError(_SHAPE)
+    rest = b"".join(encoded(child.tag, child.content) for child in info[1:])
+    body = encoded(SEQUENCE, encoded_number(0) + rest)
+    return encoded(SEQUENCE, body + b"".join(encoded(child.tag, child.content) for child in children[1:]))
+
+
+def signed_part(der: bytes) -> bytes:
+    """The first element in the SEQUENCE that `der` is, octet for octet: what the signature is for."""
+    _, begin, _ = _header(der, 0)
+    _, _, end = _header(der, begin)
+    return der[begin:end]
