@@ -18,15 +18,17 @@ from tests.servers.process import free_port
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.challenges.responders import ResponderPool
 from tossl_acme.challenges.tls_alpn01 import (
-    ACME_IDENTIFIER,
     TlsAlpn01,
     TlsResponder,
-    challenge_certificate,
     server_name,
 )
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
 from tossl_acme.identifiers import Identifier
+from tossl_acme.pki.self_signed import challenge_certificate
+
+#: RFC 8737 section 6.1.
+ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 
 ONE = Challenge("tls-alpn-01", Identifier("dns", "one.example.com"), "token-one", "token-one.thumbprint")
 TWO = Challenge("tls-alpn-01", Identifier("dns", "two.example.com"), "token_two", "token_two.thumbprint")
@@ -79,7 +81,8 @@ def holds(certificate: x509.Certificate, challenge: Challenge) -> bool:
 
 
 def test_the_certificate() -> None:
-    certificate = x509.load_pem_x509_certificate(challenge_certificate(ONE.identifier.value, ONE.key_authorization)[0])
+    digest = hashlib.sha256(ONE.key_authorization.encode()).digest()
+    certificate = x509.load_pem_x509_certificate(challenge_certificate(ONE.identifier, digest)[0].encode())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert list(names) == [x509.DNSName(ONE.identifier.value)]
     assert holds(certificate, ONE)

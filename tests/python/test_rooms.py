@@ -37,7 +37,7 @@ OF_THE_INTERPRETER = {"commands/job.py", "commands/help.py"}
 HOMES = {
     "requests": {"http"},
     "urllib3": {"http"},
-    "cryptography": {"pki", "acme/jws.py", "challenges/tls_alpn01.py"},
+    "cryptography": {"pki", "acme/jws.py"},
     "tkinter": {"__main__", "__init__"},
     "_tkinter": {"__main__"},  # tkinter.Tcl() would run the profile scripts of the user as well
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import ipaddress
 import selectors
@@ -12,18 +11,12 @@ import tempfile
 import threading
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
+from ..identifiers import parse_identifier
+from ..pki.self_signed import challenge_certificate
 from .listener import Listener
 from .responders import ResponderPool, ResponderSolver, Shown
 
 PROTOCOL = "acme-tls/1"
-#: acmeIdentifier, RFC 8737 section 6.1.
-ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
-
-_DER_OCTET_STRING = b"\x04"
 
 
 def server_name(domain: str) -> str:
@@ -32,32 +25,6 @@ def server_name(domain: str) -> str:
         return ipaddress.ip_address(domain).reverse_pointer
     except ValueError:
         return domain.lower()
-
-
-def challenge_certificate(domain: str, key_authorization: str) -> tuple[bytes, bytes]:
-    """The self-signed certificate that proves control of exactly this name, and its new key, both as PEM."""
-    digest = hashlib.sha256(key_authorization.encode()).digest()
-    proof = _DER_OCTET_STRING + bytes([len(digest)]) + digest
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ACME challenge")])
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        # The clocks of this machine and of the CA need not agree.
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=7))
-        .add_extension(x509.SubjectAlternativeName([_general_name(domain)]), critical=False)
-        .add_extension(x509.UnrecognizedExtension(ACME_IDENTIFIER, proof), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    key_pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM), key_pem
 
 
 class TlsResponder:
@@ -79,7 +46,8 @@ class TlsResponder:
         """Shows the key authorization's certificate for the domain or IP address."""
         name = server_name(key)
         context = _context()
-        _load(context, *challenge_certificate(key, value))
+        digest = hashlib.sha256(value.encode()).digest()
+        _load(context, *challenge_certificate(parse_identifier(key), digest))
         with self._lock:
             self._contexts.setdefault((name, value), context)
             self._shown.put(name, value)
@@ -151,17 +119,10 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-def _load(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
     # Python's ssl reads certificates from files alone; the key is good for nothing but this challenge.
     with tempfile.TemporaryDirectory(prefix="tossl-") as folder:
         path = Path(folder, "challenge.pem")
         path.touch(mode=0o600)
-        path.write_bytes(certificate + key)
+        path.write_text(certificate + key, encoding="ascii")
         context.load_cert_chain(path)
-
-
-def _general_name(domain: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(domain))
-    except ValueError:
-        return x509.DNSName(domain)
