@@ -32,6 +32,8 @@ _FROM_OUTSIDE = (
     "HTTPS_PROXY",
     "ALL_PROXY",
     "NO_PROXY",
+    "CLOUDFLARE_API_TOKEN",
+    "CF_DNS_API_TOKEN",
 )
 
 

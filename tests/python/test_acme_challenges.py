@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.providers import provider_at
 from tests.servers.faults import RESOURCES, FaultProxy
 from tests.servers.httpreq import HttpReq
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.process import free_port
 from tests.servers.scripted_ca import Script, ScriptedCa
+from tests.servers.sinks import ChallTestSrvSink
 from tests.servers.web import Reply, Request
 from tests.tclhost import Tcl, new_key
 from tossl_acme.challenges import dns_account01, dns_persist01
@@ -164,17 +166,28 @@ def test_a_record_that_is_refused_is_not_removed(tcl: Tcl, httpreq: HttpReq) -> 
 
 
 def test_what_a_certificate_needs_in_the_dns_is_known_meanwhile(
-    tcl: Tcl, calm_pebble: Pebble, httpreq: HttpReq, monkeypatch: pytest.MonkeyPatch
+    tcl: Tcl, calm_pebble: Pebble, challtestsrv: ChallTestSrv
 ) -> None:
     """So cleanup_dns takes that at most, and nothing that another process needs there."""
-    known: list[str] = []
-    discard = PUBLISHED.discard
-    monkeypatch.setattr(PUBLISHED, "discard", lambda *what: (known.append(what[2]), discard(*what)))
-    tcl.acme(
-        "obtain_certificate", ["known.example"], directory=calm_pebble.directory, account_key=new_key(), store="",
-        provider="generic", endpoint=httpreq.url, api_key=httpreq.token, propagation_timeout=0,
-    )  # fmt: skip
-    assert known == [request.json()["value"] for request in httpreq.requests if request.path == "/present"]
+
+    class Watching(HttpReq):
+        known: tuple[str, ...] = ()
+
+        def answer(self, request: Request) -> Reply:
+            if request.path == "/cleanup":
+                known = PUBLISHED.values(provider_at(self.url, name="generic"), "_acme-challenge.known.example")
+                self.known += known
+            return super().answer(request)
+
+    with Watching(ChallTestSrvSink(challtestsrv)) as httpreq:
+        tcl.acme(
+            "obtain_certificate", ["known.example"], directory=calm_pebble.directory, account_key=new_key(), store="",
+            provider="generic", endpoint=httpreq.url, api_key=httpreq.token, propagation_timeout=0,
+        )  # fmt: skip
+        shown = tuple(request.json()["value"] for request in httpreq.requests if request.path == "/present")
+        assert httpreq.known == shown
+        assert len(shown) == 1
+        assert PUBLISHED.values(provider_at(httpreq.url, name="generic"), "_acme-challenge.known.example") == ()
 
 
 def test_a_challenge_can_be_presented_again(tcl: Tcl, tmp_path: Path) -> None:
@@ -269,9 +282,7 @@ def test_a_real_ca_takes_an_accounts_record(
     key = new_key()
     url = tcl.dict("create_account", newer_pebble.directory, key, "", return_details=1)["url"]
     label = dns_account01.account_label(url)
-    challtestsrv.add_cname(
-        f"{label}._acme-host-challenge.real.example", dns_account01.record_name("real.example", url)
-    )
+    challtestsrv.add_cname(f"{label}._acme-host-challenge.real.example", dns_account01.record_name("real.example", url))
     dns = {"provider": "generic", "endpoint": httpreq.url, "api_key": httpreq.token, "propagation_timeout": 0}
     got = tcl.dict(
         "obtain_certificate", ["real.example"], directory=newer_pebble.directory, account_key=key, store="",

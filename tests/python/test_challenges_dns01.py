@@ -6,17 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.providers import provider_at
 from tests.servers.bind import Bind
 from tests.servers.cloudflare import Cloudflare as Account
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.challenges.dns01 import Dns01, record_name, record_value
 from tossl_acme.context import Context
-from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.propagation import PropagationCheck
-from tossl_acme.dns.provider import open_provider
-from tossl_acme.dns.published import PublishedRecords, clean_name
+from tossl_acme.dns.published import PublishedRecords
 from tossl_acme.errors import DnsError
-from tossl_acme.http.client import HttpClient
 from tossl_acme.identifiers import Identifier
 
 APEX = Challenge("dns-01", Identifier("dns", "example.com"), "token-one", "token-one.thumbprint")
@@ -36,7 +34,7 @@ def context() -> Context:
 
 
 def solver(account: Account, check: PropagationCheck | None = None) -> Dns01:
-    return Dns01(open_provider("cloudflare", Credentials(account.token, "", account.url), HttpClient()), check)
+    return Dns01(provider_at(account.url, account.token), check)
 
 
 def test_names() -> None:
@@ -73,7 +71,7 @@ def test_without_a_check(account: Account, context: Context) -> None:
 
 def test_what_an_order_published_is_known(account: Account, context: Context) -> None:
     """To whoever cleans the name up: what somebody else published there stays."""
-    provider = open_provider("cloudflare", Credentials(account.token, "", account.url), HttpClient())
+    provider = provider_at(account.url, account.token)
     published = PublishedRecords()
     dns01 = Dns01(provider, None, published)
     provider.publish(context, NAME, "f" * 43)
@@ -81,14 +79,14 @@ def test_what_an_order_published_is_known(account: Account, context: Context) ->
         dns01.present(context, challenge)
     dns01.clean_up(context, APEX)
     assert published.values(provider, NAME) == (record_value(WILDCARD.key_authorization),)
-    clean_name(context, provider, NAME, None, published)
+    published.remove(context, provider, NAME)
     assert account.txt(NAME) == ["f" * 43]
     dns01.clean_up(context, WILDCARD)
     assert published.values(provider, NAME) == ()
 
 
 def test_what_is_refused_is_not_known(account: Account, context: Context) -> None:
-    provider = open_provider("cloudflare", Credentials(account.token, "", account.url), HttpClient())
+    provider = provider_at(account.url, account.token)
     published = PublishedRecords()
     for faults in (["403"], [], ["403"]):
         known = published.values(provider, NAME)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.providers import provider_at
 from tests.servers.cloudflare import Cloudflare as Account
 from tests.servers.httpreq import HttpReq
 from tests.servers.pebble import ChallTestSrv, Pebble
@@ -27,9 +28,7 @@ from tossl_acme.challenges.responders import ResponderPool
 from tossl_acme.challenges.solver import Solver
 from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
 from tossl_acme.context import Context
-from tossl_acme.dns.credentials import Credentials
 from tossl_acme.dns.propagation import PropagationCheck
-from tossl_acme.dns.provider import open_provider
 from tossl_acme.errors import AcmeError
 from tossl_acme.http.client import HttpClient
 from tossl_acme.http.options import ConnectionOptions
@@ -113,14 +112,14 @@ def test_tls_alpn01(client: Client, pebble: Pebble, responders: ResponderPool, n
 
 def test_dns01_by_cloudflare(client: Client, challtestsrv: ChallTestSrv, cloudflare: Account) -> None:
     name = new_name()
-    provider = open_provider("cloudflare", Credentials(cloudflare.token, "", cloudflare.url), HttpClient())
+    provider = provider_at(cloudflare.url, cloudflare.token)
     assert prove(client, Dns01(provider, PropagationCheck((challtestsrv.dns,))), name, f"*.{name}") == "ready"
     assert cloudflare.txt(f"_acme-challenge.{name}") == []
 
 
 def test_dns01_by_httpreq(client: Client, challtestsrv: ChallTestSrv, httpreq: HttpReq) -> None:
     name = new_name()
-    provider = open_provider("generic", Credentials(httpreq.token, "", httpreq.url), HttpClient())
+    provider = provider_at(httpreq.url, httpreq.token, "generic")
     assert prove(client, Dns01(provider, PropagationCheck((challtestsrv.dns,))), name, f"*.{name}") == "ready"
 
 

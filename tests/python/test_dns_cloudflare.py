@@ -8,15 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.providers import provider_at
 from tests.servers.certs import Certificates
 from tests.servers.cloudflare import Cloudflare as Account
 from tests.servers.web import LookAlike, Reply, Request, json_reply
 from tossl_acme.context import Context
-from tossl_acme.dns.credentials import Credentials
-from tossl_acme.dns.providers.cloudflare import Cloudflare
+from tossl_acme.dns.provider import Provider
 from tossl_acme.errors import Cancelled, DnsError, HttpError, TosslError
-from tossl_acme.http.client import HttpClient
-from tossl_acme.http.options import ConnectionOptions
 
 NAME = "_acme-challenge.example.com"
 ONE, TWO = "1" * 43, "2" * 43
@@ -33,8 +31,8 @@ def context() -> Context:
     return Context(20).begin()
 
 
-def provider(account: Account, api_key: str = "", zone_id: str = "") -> Cloudflare:
-    return Cloudflare(Credentials(api_key or account.token, zone_id, account.url), HttpClient())
+def provider(account: Account, api_key: str = "", zone_id: str = "") -> Provider:
+    return provider_at(account.url, api_key or account.token, zone_id=zone_id)
 
 
 def refused(error: TosslError, account: Account) -> DnsError:
@@ -47,18 +45,19 @@ def refused(error: TosslError, account: Account) -> DnsError:
 def test_two_values_at_one_name(account: Account, context: Context) -> None:
     cloudflare = provider(account)
     cloudflare.publish(context, NAME, ONE)
-    cloudflare.publish(context, NAME + ".", TWO)
+    cloudflare.publish(context, NAME, TWO)
     assert account.txt(NAME) == [ONE, TWO]
     assert cloudflare.remove(context, NAME, ONE) == [ONE]
     assert account.txt(NAME) == [TWO]
-    assert cloudflare.remove(context, NAME.upper(), TWO) == [TWO]
+    assert cloudflare.remove(context, NAME, TWO) == [TWO]
     assert account.txt(NAME) == []
 
 
 def test_what_is_sent(account: Account, context: Context) -> None:
     provider(account).publish(context, NAME, ONE)
-    asked, created = account.requests
-    assert (asked.method, asked.path, asked.query["name"]) == ("GET", "/client/v4/zones", "example.com")
+    *asked, created = account.requests
+    assert {(request.method, request.path) for request in asked} == {("GET", "/client/v4/zones")}
+    assert [request.query["name"] for request in asked] == [NAME, "example.com"]
     assert created.path == f"/client/v4/zones/{account.zone_id('example.com')}/dns_records"
     assert json.loads(created.body) == {"type": "TXT", "name": NAME, "content": f'"{ONE}"', "ttl": 120}
 
@@ -67,7 +66,7 @@ def test_the_closest_zone_is_found(account: Account, context: Context) -> None:
     name = "_acme-challenge.a.b.sub.example.com"
     provider(account).publish(context, name, ONE)
     asked = [r.query["name"] for r in account.requests if r.path.endswith("/zones")]
-    assert asked == ["a.b.sub.example.com", "b.sub.example.com", "sub.example.com"]
+    assert asked == [name, "a.b.sub.example.com", "b.sub.example.com", "sub.example.com"]
     assert account.txt(name) == [ONE]
 
 
@@ -81,7 +80,7 @@ def test_no_zone(account: Account, context: Context) -> None:
         provider(account).publish(context, "_acme-challenge.www.example.net", ONE)
     assert refused(caught.value, account).errorcode == ("TOSSL", "DNS", "cloudflare", "zone")
     assert caught.value.message.startswith("Failed to create DNS record: ")
-    assert "looked for www.example.net, example.net" in caught.value.message
+    assert "looked for _acme-challenge.www.example.net, www.example.net, example.net" in caught.value.message
 
 
 def test_published_already_is_well(account: Account, context: Context) -> None:
@@ -112,11 +111,16 @@ def test_all_are_removed_from_every_page(context: Context, quoted: bool, page_si
 def test_nothing_to_remove(account: Account, context: Context) -> None:
     provider(account).publish(context, NAME, ONE)
     for name, value in ((NAME, TWO), ("_acme-challenge.www.example.com", None)):
-        with pytest.raises(DnsError) as caught:
-            provider(account).remove(context, name, value)
-        assert refused(caught.value, account).errorcode[-1] == "record"
-        assert caught.value.message.startswith("Failed to delete DNS record: there is no TXT record")
+        assert provider(account).remove(context, name, value) == []
     assert account.txt(NAME) == [ONE]
+
+
+def test_a_zone_for_the_record_alone(context: Context) -> None:
+    """As where the validation of one name is delegated to a zone of its own."""
+    with Account(zones=("example.com", NAME)) as account:
+        provider(account).publish(context, NAME, ONE)
+        created = account.requests[-1]
+        assert created.path == f"/client/v4/zones/{account.zone_id(NAME)}/dns_records"
 
 
 @pytest.mark.parametrize("key", ["x" * 40, "short-key", "me@example.com:" + "0" * 37, "me@example.com:wrong"])
@@ -177,12 +181,11 @@ def test_a_page_in_place_of_json(account: Account) -> None:
 
 def test_over_tls(certificates: Certificates, context: Context) -> None:
     with Account(certificates=certificates) as account:
-        credentials = Credentials(account.token, "", f"{account.tls_origin}/client/v4/")
-        http = HttpClient(ConnectionOptions(ca_bundle=str(certificates.ca_bundle)))
-        Cloudflare(credentials, http).publish(context, NAME, ONE)
+        endpoint = f"{account.tls_origin}/client/v4/"
+        provider_at(endpoint, account.token, ca_bundle=str(certificates.ca_bundle)).publish(context, NAME, ONE)
         assert account.txt(NAME) == [ONE]
         with pytest.raises(HttpError) as caught:
-            Cloudflare(credentials, HttpClient()).publish(context, NAME, ONE)
+            provider_at(endpoint, account.token).publish(context, NAME, ONE)
         assert caught.value.errorcode == ("TOSSL", "HTTP", "tls")
         assert caught.value.message.startswith("Failed to create DNS record: Server communication error: ")
 
@@ -200,7 +203,7 @@ class Scripted(LookAlike):
 
 def scripted_error(response: Reply, key: str = "token-of-the-operator") -> TosslError:
     with Scripted(response) as server, pytest.raises(TosslError) as caught:
-        Cloudflare(Credentials(key, "", server.origin), HttpClient()).publish(Context(0.2).begin(), NAME, ONE)
+        provider_at(server.origin, key).publish(Context(0.2).begin(), NAME, ONE)
     return caught.value
 
 
@@ -249,3 +252,35 @@ def test_nobody_there() -> None:
         gone.publish(Context(0.3).begin(), NAME, ONE)
     assert caught.value.errorcode == ("TOSSL", "HTTP", "connect")
     assert caught.value.message.startswith("Failed to create DNS record: ")
+
+
+class OddIds(Account):
+    """Names its zones and records as it likes."""
+
+    odd: object = None
+
+    def answer(self, request: Request) -> Reply:
+        if request.method != "GET":
+            return super().answer(request)
+        name = "example.com" if request.path.endswith("/zones") else NAME
+        item = {"name": name, "type": "TXT", "content": ONE, "id": self.odd if self.wants_odd(request) else "0" * 32}
+        items = [item] if request.query.get("name", NAME) in (NAME, "example.com") else []
+        return json_reply({"success": True, "result": items})
+
+    def wants_odd(self, request: Request) -> bool:
+        return request.path.endswith("/zones") == self.at_zones
+
+    at_zones = True
+
+
+@pytest.mark.parametrize("odd", ["..", "", "a/b", "?x", "x" * 65, None, ["0"], {"id": 1}, "\ud800"])
+@pytest.mark.parametrize("at_zones", [True, False])
+def test_ids_stay_in_their_place(context: Context, odd: object, at_zones: bool) -> None:
+    """An id becomes part of a path: DELETE zones/ID/dns_records/.. would be about the zone."""
+    with OddIds() as account:
+        account.odd, account.at_zones = odd, at_zones
+        with pytest.raises(DnsError) as caught:
+            provider(account).remove(context, NAME, None)
+        assert caught.value.errorcode == ("TOSSL", "DNS", "cloudflare", "answer")
+        assert caught.value.message.startswith("Failed to delete DNS record: ")
+        assert {request.method for request in account.requests} == {"GET"}

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.providers import provider_at
 from tests.servers.httpreq import HttpReq
 from tests.servers.web import Reply, Request
 from tossl_acme.context import Context
-from tossl_acme.dns.credentials import Credentials
-from tossl_acme.dns.providers.generic import Generic
+from tossl_acme.dns.provider import Provider
 from tossl_acme.errors import DnsError
-from tossl_acme.http.client import HttpClient
 
 NAME = "_acme-challenge.example.com"
 VALUE = "v" * 43
@@ -30,8 +29,8 @@ def context() -> Context:
     return Context(20).begin()
 
 
-def provider(receiver: HttpReq, api_key: str | None = None, path: str = "") -> Generic:
-    return Generic(Credentials(receiver.token if api_key is None else api_key, "", receiver.url + path), HttpClient())
+def provider(receiver: HttpReq, api_key: str | None = None, path: str = "") -> Provider:
+    return provider_at(receiver.url + path, receiver.token if api_key is None else api_key, "generic")
 
 
 def test_the_two_requests(receiver: HttpReq, context: Context) -> None:

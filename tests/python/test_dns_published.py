@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.providers import provider_at
 from tests.servers.cloudflare import Cloudflare as Account
 from tossl_acme.context import Context
-from tossl_acme.dns.credentials import Credentials
-from tossl_acme.dns.provider import Provider, open_provider
-from tossl_acme.dns.published import PublishedRecords, clean_name
-from tossl_acme.errors import ArgumentError, DnsError
-from tossl_acme.http.client import HttpClient
+from tossl_acme.dns.provider import Provider
+from tossl_acme.dns.published import PublishedRecords, check_removed
+from tossl_acme.errors import DnsError
 
 NAME = "_acme-challenge.example.com"
 OWN, OTHER, FOREIGN = "o" * 43, "p" * 43, "f" * 43
@@ -26,7 +25,7 @@ def account() -> Iterator[Account]:
 
 @pytest.fixture
 def provider(account: Account) -> Provider:
-    return open_provider("cloudflare", Credentials(account.token, "", account.url), HttpClient())
+    return provider_at(account.url, account.token)
 
 
 @pytest.fixture
@@ -36,69 +35,63 @@ def context() -> Context:
 
 def test_own_values_alone(account: Account, provider: Provider, context: Context) -> None:
     published = PublishedRecords()
-    for value in (OWN, OTHER, FOREIGN):
-        provider.publish(context, NAME, value)
-    published.add(provider, NAME, OWN)
-    published.add(provider, NAME + ".", OWN)
-    published.add(provider, NAME.upper(), OTHER)
+    provider.publish(context, NAME, FOREIGN)
+    for name, value in ((NAME, OWN), (NAME + ".", OWN), (NAME.upper(), OTHER)):
+        published.publish(context, provider, name, value)
     assert published.values(provider, NAME) == (OWN, OTHER)
-    assert clean_name(context, provider, NAME, None, published) == [OWN, OTHER]
+    assert published.remove(context, provider, NAME) == [OWN, OTHER]
     assert account.txt(NAME) == [FOREIGN]
     assert published.values(provider, NAME) == ()
 
 
 def test_everything_where_nothing_is_own(account: Account, provider: Provider, context: Context) -> None:
     provider.publish(context, NAME, FOREIGN)
-    assert clean_name(context, provider, NAME, None, PublishedRecords()) == [FOREIGN]
+    assert PublishedRecords().remove(context, provider, NAME) == [FOREIGN]
+    assert PublishedRecords().remove(context, provider, NAME) == []
+
+
+@pytest.mark.parametrize("value", [None, OWN])
+def test_nothing_there(provider: Provider, value: str | None) -> None:
+    check_removed([OWN], provider, NAME, value)
     with pytest.raises(DnsError) as caught:
-        clean_name(context, provider, NAME, None, PublishedRecords())
-    assert caught.value.errorcode[-1] == "record"
+        check_removed([], provider, NAME, value)
+    assert caught.value.errorcode == ("TOSSL", "DNS", "cloudflare", "record")
+    assert caught.value.message.startswith("Failed to delete DNS record: there is no TXT record")
 
 
-def test_each_endpoint_by_itself(provider: Provider) -> None:
+def test_each_endpoint_by_itself(provider: Provider, context: Context) -> None:
     published = PublishedRecords()
-    published.add(provider, NAME, OWN)
+    published.publish(context, provider, NAME, OWN)
     with Account() as other:
-        there = open_provider("cloudflare", Credentials(other.token, "", other.url), HttpClient())
-        assert published.values(there, NAME) == ()
-    again = open_provider("Cloudflare", Credentials("another-key", "zone", f"{provider.endpoint}/"), HttpClient())
+        assert published.values(provider_at(other.url, other.token), NAME) == ()
+    again = provider_at(f"{provider.endpoint}/", "another-key", "Cloudflare", "zone")
     assert published.values(again, NAME) == (OWN,)
+    published.reset()
+    assert published.values(again, NAME) == ()
 
 
 def test_one_named_value(account: Account, provider: Provider, context: Context) -> None:
     published = PublishedRecords()
     for value in (OWN, FOREIGN):
-        provider.publish(context, NAME, value)
-        published.add(provider, NAME, value)
-    assert clean_name(context, provider, NAME, FOREIGN, published) == [FOREIGN]
+        published.publish(context, provider, NAME, value)
+    assert published.remove(context, provider, NAME, FOREIGN) == [FOREIGN]
     assert account.txt(NAME) == [OWN]
     assert published.values(provider, NAME) == (OWN,)
 
 
 def test_own_values_that_somebody_took(account: Account, provider: Provider, context: Context) -> None:
     published = PublishedRecords()
-    published.add(provider, NAME, OWN)
-    published.add(provider, NAME, OTHER)
-    provider.publish(context, NAME, OTHER)
-    assert clean_name(context, provider, NAME, None, published) == [OTHER]
-    published.add(provider, NAME, OWN)
-    with pytest.raises(DnsError):
-        clean_name(context, provider, NAME, None, published)
+    for value in (OWN, OTHER):
+        published.publish(context, provider, NAME, value)
+    provider.remove(context, NAME, OWN)
+    assert published.remove(context, provider, NAME) == [OTHER]
     assert published.values(provider, NAME) == ()
 
 
-def test_what_could_not_be_removed_is_remembered(account: Account, provider: Provider) -> None:
+def test_what_could_not_be_removed_is_remembered(account: Account, provider: Provider, context: Context) -> None:
     published = PublishedRecords()
-    published.add(provider, NAME, OWN)
+    published.publish(context, provider, NAME, OWN)
     account.misbehave("403")
     with pytest.raises(DnsError):
-        clean_name(Context(20).begin(), provider, NAME, None, published)
+        published.remove(context, provider, NAME)
     assert published.values(provider, NAME) == (OWN,)
-
-
-@pytest.mark.parametrize("name", ["example.com", "www.example.com", "_dmarc.example.com", ""])
-def test_other_names_are_refused(account: Account, provider: Provider, context: Context, name: str) -> None:
-    with pytest.raises(ArgumentError) as caught:
-        clean_name(context, provider, name, None, PublishedRecords())
-    assert caught.value.errorcode == ("TOSSL", "VALUE", "record_name")
-    assert account.requests == []

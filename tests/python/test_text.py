@@ -16,9 +16,11 @@ from tossl_acme.acme.links import links
 from tossl_acme.acme.order import replaced_id
 from tossl_acme.acme.problem import document_error, retry_after
 from tossl_acme.challenges.http01 import _answer as http01_answer
-from tossl_acme.dns.credentials import Credentials, check_endpoint
-from tossl_acme.dns.names import normal_name
+from tossl_acme.challenges.registry import is_validation_name
+from tossl_acme.dns.api import endpoint_url
+from tossl_acme.dns.provider import ProviderOptions
 from tossl_acme.dns.providers.cloudflare import _unquoted as unquoted
+from tossl_acme.dns.registry import open_provider
 from tossl_acme.dns.resolver import parse_resolver
 from tossl_acme.errors import TosslError
 from tossl_acme.http.get import body_value, header_dict, prepare
@@ -28,7 +30,7 @@ from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.keys import load_private_key
 from tossl_acme.pki.pem import PemError, read_blocks
 from tossl_acme.tcl.values import converter
-from tossl_acme.text import clean, quoted, without_credentials
+from tossl_acme.text import Secret, clean, quoted, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -104,9 +106,11 @@ READERS = {
     "PEM": read_blocks,
     "key": load_private_key,
     "request line": lambda text: http01_answer(text.encode("utf-8", "replace"), lambda _token: None),
-    "credentials": lambda text: Credentials(text, text, text),
-    "endpoint": check_endpoint,
-    "record name": normal_name,
+    "provider": lambda text: open_provider(ProviderOptions(text)),
+    "credentials": lambda text: open_provider(ProviderOptions("cloudflare", {"api_key": Secret(text)})),
+    "zone id": lambda text: open_provider(ProviderOptions("cloudflare", {"api_key": Secret("key")}, text)),
+    "endpoint": endpoint_url,
+    "record name": is_validation_name,
     "resolver": parse_resolver,
     "TXT content": unquoted,
     "proxy": lambda text: ConnectionOptions(proxy=text),

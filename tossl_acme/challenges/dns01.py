@@ -9,8 +9,10 @@ from ..acme.authorization import Challenge
 from ..context import Context
 from ..dns.propagation import PropagationCheck
 from ..dns.provider import Provider
-from ..dns.published import PublishedRecords, publish_value
-from ..errors import DnsError
+from ..dns.published import PublishedRecords
+
+#: What stands before the domain in a record's name, as a regular expression.
+DNS_LABEL = "_acme-challenge"
 
 
 def record_name(domain: str) -> str:
@@ -46,7 +48,7 @@ class Dns01:
 
     def present(self, context: Context, challenge: Challenge) -> None:
         value = record_value(challenge.key_authorization)
-        publish_value(context, self._provider, self.name_for(challenge), value, self._published)
+        self._published.publish(context, self._provider, self.name_for(challenge), value)
 
     def wait(self, context: Context, challenge: Challenge) -> None:
         if self._check is not None:
@@ -56,9 +58,4 @@ class Dns01:
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         name, value = self.name_for(challenge), record_value(challenge.key_authorization)
-        try:
-            self._provider.remove(context, name, value)
-        except DnsError as error:
-            if error.errorcode[-1] != "record":
-                raise
-        self._published.discard(self._provider, name, value)
+        self._published.remove(context, self._provider, name, value)

@@ -9,8 +9,12 @@ import base64
 import hashlib
 
 from ..acme.authorization import Challenge
+from .dns01 import DNS_LABEL as PLAIN_DNS_LABEL
 from .dns01 import Dns01
 from .dns01 import record_name as plain_record_name
+
+#: "_" and ten bytes in base32, before what dns-01 has.
+DNS_LABEL = rf"_[a-z2-7]{{16}}\.{PLAIN_DNS_LABEL}"
 
 
 def account_label(account_url: str) -> str:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from ..acme.authorization import Challenge
 from ..context import Context
 
+#: What stands before the domain in a record's name, as a regular expression.
+DNS_LABEL = "_validation-persist"
+
 
 def record_name(domain: str) -> str:
     """Where a domain's standing record is; a wildcard's is the domain's own."""

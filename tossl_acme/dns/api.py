@@ -1,14 +1,17 @@
-"""What every provider's HTTP API needs: retries within the context, and errors that say what was being done."""
+"""HTTP of a provider: its base URL, retries within the context, and errors that say what was being done."""
 
 from __future__ import annotations
 
 import contextlib
 import email.utils
+import ipaddress
+import re
 import time
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from ..context import Context
-from ..errors import DnsError, HttpError, WaitTimeout
+from ..errors import ArgumentError, DnsError, HttpError, WaitTimeout
 from ..http.client import HttpClient
 from ..http.response import Response
 
@@ -73,3 +76,28 @@ def _retry_after(response: Response, otherwise: float) -> float:
         return max(otherwise, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, OverflowError):
         return otherwise
+
+
+def endpoint_url(endpoint: str) -> str:
+    """The API's base URL without a final slash: https, or http on this machine's loopback only."""
+    try:
+        parts = urlsplit(endpoint)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ArgumentError("endpoint", "the endpoint is not a URL") from None
+    if not host or re.search(r"[\s\x00-\x1f\x7f]", endpoint):
+        raise ArgumentError("endpoint", "the endpoint is not a URL with a host")
+    if parts.username is not None or parts.password is not None:
+        raise ArgumentError("endpoint", "the endpoint must not hold a user or a password")
+    if parts.query or parts.fragment:
+        raise ArgumentError("endpoint", "the endpoint must not hold a query or a fragment")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise ArgumentError("endpoint", f"the endpoint on {host} must be https (http is for loopback only)")
+    return endpoint.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,21 +1,17 @@
-"""What this process has published, so that cleaning up a name removes that and nothing else."""
+"""The TXT values that stand because of this process, so that cleaning up a name removes those and nothing else."""
 
 from __future__ import annotations
 
 import threading
 
 from ..context import Context
-from ..errors import ArgumentError, DnsError
-from ..text import quoted
-from .names import is_validation_name, normal_name
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .provider import Provider
+from ..errors import DnsError
+from .api import DELETING
+from .provider import Provider, canonical_name
 
 
 class PublishedRecords:
-    """The values that this process published and did not remove yet, by name at each provider's endpoint.
+    """Publishes values and removes them, and knows those that stand, by name at each provider's endpoint.
 
     Safe for several threads.
     """
@@ -24,7 +20,46 @@ class PublishedRecords:
         self._lock = threading.Lock()
         self._values: dict[tuple[str, str, str], list[str]] = {}
 
-    def add(self, provider: Provider, fqdn: str, value: str) -> bool:
+    def publish(self, context: Context, provider: Provider, fqdn: str, value: str) -> None:
+        """Publishes one value, remembered before: a provider may have acted although its answer was lost.
+
+        What it plainly refused is forgotten again. Raises as Provider.publish() does.
+        """
+        is_new = self._add(provider, fqdn, value)
+        try:
+            provider.publish(context, canonical_name(fqdn), value)
+        except DnsError as error:
+            if is_new and error.errorcode[-1] != "answer":
+                self._discard(provider, fqdn, value)
+            raise
+
+    def remove(self, context: Context, provider: Provider, fqdn: str, value: str | None = None) -> list[str]:
+        """Removes one value at the name; without one, those that stand because of us; where none does, every one there.
+
+        Returns the values removed: none where nothing was there, which is as well. Raises as Provider.remove() does;
+        what it may have left behind is still known.
+        """
+        name = canonical_name(fqdn)
+        chosen = [value] if value is not None else list(self.values(provider, fqdn))
+        if not chosen:
+            return provider.remove(context, name, None)
+        removed: list[str] = []
+        for one in chosen:
+            removed += provider.remove(context, name, one)
+            self._discard(provider, fqdn, one)
+        return removed
+
+    def values(self, provider: Provider, fqdn: str) -> tuple[str, ...]:
+        """What stands at the name because of us."""
+        with self._lock:
+            return tuple(self._values.get(_place(provider, fqdn), ()))
+
+    def reset(self) -> None:
+        """Forgets everything; the records stay where they are."""
+        with self._lock:
+            self._values.clear()
+
+    def _add(self, provider: Provider, fqdn: str, value: str) -> bool:
         """Whether it is new."""
         with self._lock:
             values = self._values.setdefault(_place(provider, fqdn), [])
@@ -33,11 +68,7 @@ class PublishedRecords:
             values.append(value)
             return True
 
-    def values(self, provider: Provider, fqdn: str) -> tuple[str, ...]:
-        with self._lock:
-            return tuple(self._values.get(_place(provider, fqdn), ()))
-
-    def discard(self, provider: Provider, fqdn: str, value: str) -> None:
+    def _discard(self, provider: Provider, fqdn: str, value: str) -> None:
         key = _place(provider, fqdn)
         with self._lock:
             left = [v for v in self._values.pop(key, []) if v != value]
@@ -45,54 +76,16 @@ class PublishedRecords:
                 self._values[key] = left
 
 
-#: What this process has published.
+#: What stands because of this process.
 PUBLISHED = PublishedRecords()
 
 
+def check_removed(removed: list[str], provider: Provider, fqdn: str, value: str | None) -> None:
+    """Raises DnsError "record" where there was nothing to remove."""
+    if not removed:
+        what = "no TXT record" if value is None else "no TXT record with that value"
+        raise DnsError(provider.name, "record", f"{DELETING}: there is {what} at {canonical_name(fqdn)}")
+
+
 def _place(provider: Provider, fqdn: str) -> tuple[str, str, str]:
-    return provider.name, provider.endpoint, normal_name(fqdn)
-
-
-def check_validation_name(fqdn: str) -> None:
-    """Refuses a name that holds no ACME validation record."""
-    if not is_validation_name(fqdn):
-        raise ArgumentError("record_name", f"{quoted(fqdn)} is not the name of an ACME validation record")
-
-
-def publish_value(context: Context, provider: Provider, fqdn: str, value: str, published: PublishedRecords) -> None:
-    """Publishes one value, remembered before: a provider may have acted although its answer was lost.
-
-    What it plainly refused is forgotten again.
-    """
-    is_new = published.add(provider, fqdn, value)
-    try:
-        provider.publish(context, fqdn, value)
-    except DnsError as error:
-        if is_new and error.errorcode[-1] != "answer":
-            published.discard(provider, fqdn, value)
-        raise
-
-
-def clean_name(
-    context: Context, provider: Provider, fqdn: str, value: str | None, published: PublishedRecords
-) -> list[str]:
-    """Removes one value at the name; without a value, those that this process published there; where it published
-    none, every TXT value there. Returns what was removed; nothing there is a DnsError of kind "record".
-    """
-    check_validation_name(fqdn)
-    chosen = [value] if value is not None else list(published.values(provider, fqdn))
-    if not chosen:
-        return provider.remove(context, fqdn, None)
-    removed: list[str] = []
-    missing: DnsError | None = None
-    for one in chosen:
-        try:
-            removed += provider.remove(context, fqdn, one)
-        except DnsError as error:
-            if error.errorcode[-1] != "record":
-                raise
-            missing = error
-        published.discard(provider, fqdn, one)
-    if missing is not None and not removed:
-        raise missing
-    return removed
+    return provider.name, provider.endpoint, canonical_name(fqdn)

@@ -177,13 +177,15 @@ def cleanup_dns(
     TOSSL VALUE record_name  not the name of a validation record
     TOSSL VALUE domains      not a name
     """
-    from ...dns.published import PUBLISHED, check_validation_name, clean_name
+    from ...challenges.registry import check_validation_name
+    from ...dns.published import PUBLISHED, check_removed
     from ...identifiers import parse_identifiers
 
     parse_identifiers([domain])
     check_validation_name(record_name)
     service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
-    clean_name(context, service, record_name, value, PUBLISHED)
+    removed = PUBLISHED.remove(context, service, record_name, value)
+    check_removed(removed, service, record_name, value)
     return "DNS record deleted successfully"
 
 
@@ -213,17 +215,17 @@ def _publish(
     import contextlib
 
     from ...challenges.dns01 import record_value
-    from ...dns.published import PUBLISHED, clean_name, publish_value
+    from ...dns.published import PUBLISHED
 
     value = record_value(challenge.key_authorization)
     try:
-        publish_value(context, service, name, value, PUBLISHED)
+        PUBLISHED.publish(context, service, name, value)
         if check is not None:
             check.wait(context, name, value)
     except TosslError:
         if value in PUBLISHED.values(service, name):
             with contextlib.suppress(TosslError):
-                clean_name(context.for_cleanup(), service, name, value, PUBLISHED)
+                PUBLISHED.remove(context.for_cleanup(), service, name, value)
         raise
 
 

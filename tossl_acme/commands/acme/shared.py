@@ -84,12 +84,13 @@ def challenge_for(kind: str, domain: str, token: str, account_key: str, account_
 
 def provider_for(name: str, api_key: str, zone_id: str, endpoint: str, ca_bundle: str, proxy: str) -> Provider:
     """The DNS provider of that name; nothing is sent."""
-    from ...dns.provider import Credentials, open_provider
-    from ...http.clients import http_client
+    from ...dns.provider import ProviderOptions
+    from ...dns.registry import open_provider
     from ...http.options import ConnectionOptions
+    from ...text import Secret
 
-    http = http_client(ConnectionOptions(ca_bundle, proxy))
-    return open_provider(name, Credentials(api_key, zone_id, endpoint), http)
+    credentials = {"api_key": Secret(api_key)}
+    return open_provider(ProviderOptions(name, credentials, zone_id, endpoint, ConnectionOptions(ca_bundle, proxy)))
 
 
 class leading:

@@ -6,16 +6,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from ...context import Context
 from ...errors import ArgumentError, DnsError, HttpError
-from ...http.client import HttpClient
 from ...http.response import Response
 from ...text import clean
-from ..api import CREATING, DELETING, MOST_WORDS, exchange, leading
-from ..credentials import Credentials, check_endpoint
-from ..names import normal_name, validated_domain
+from ..api import CREATING, DELETING, MOST_WORDS, endpoint_url, exchange, leading
+from ..provider import Credential, ProviderAccess, canonical_name
 
 ENDPOINT = "https://api.cloudflare.com/client/v4"
 #: Seconds; the least that Cloudflare accepts on every plan is 60.
@@ -32,60 +30,66 @@ _PER_PAGE = 50
 _MOST_PAGES = 20
 #: A string of RFC 1035; one without an end goes to the end, so that no character is looked at twice.
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)', re.DOTALL)
+_ID = r"[A-Za-z0-9_-]{1,64}"
 
 
 class Cloudflare:
     """api_key is an API token that may edit DNS (and read zones, where no zone_id is given), or "email:global-key"."""
 
     name = "cloudflare"
+    credentials = (
+        Credential("api_key", "an API token, or email:global-key", ("CLOUDFLARE_API_TOKEN", "CF_DNS_API_TOKEN")),
+    )
 
-    def __init__(self, credentials: Credentials, http: HttpClient) -> None:
-        self._credentials = credentials
-        self.endpoint = check_endpoint(credentials.endpoint or ENDPOINT)
-        self._headers = _authorization(credentials.api_key)
-        self._http = http
+    def __init__(self, access: ProviderAccess) -> None:
+        self._access = access
+        self.endpoint = endpoint_url(access.endpoint or ENDPOINT)
+        self._headers = _authorization(access.values["api_key"])
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside those that are there; a value that is there already is well."""
-        record = {"type": "TXT", "name": normal_name(fqdn), "content": f'"{value}"', "ttl": TTL}
+        record = {"type": "TXT", "name": fqdn, "content": f'"{value}"', "ttl": TTL}
         with leading(CREATING):
             path = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
             self._call(context, "POST", path, json.dumps(record).encode(), well=_ALREADY_THERE)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
-        """Deletes this TXT value, or every one at the name; returns the values deleted."""
+        """Deletes this TXT value, or every one at the name."""
         with leading(DELETING):
             records = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
             found = [r for r in self._texts(context, records, fqdn) if value is None or r[1] == value]
-            if not found:
-                what = "no TXT record" if value is None else "no TXT record with that value"
-                raise DnsError(self.name, "record", f"there is {what} at {normal_name(fqdn)}")
             for record_id, _content in found:
-                self._call(context, "DELETE", f"{records}/{quote(record_id, safe='')}", well=_ALREADY_GONE)
+                self._call(context, "DELETE", f"{records}/{record_id}", well=_ALREADY_GONE)
             return [content for _record_id, content in found]
 
     def _texts(self, context: Context, records: str, fqdn: str) -> list[tuple[str, str]]:
         """(id, value) of each TXT record at the name."""
-        name = normal_name(fqdn)
         return [
-            (str(record["id"]), _unquoted(str(record.get("content", ""))))
-            for record in self._listed(context, records, {"type": "TXT", "name.exact": name})
-            if record.get("id") and record.get("type") == "TXT" and normal_name(str(record.get("name"))) == name
+            (self._id(record), _unquoted(str(record.get("content", ""))))
+            for record in self._listed(context, records, {"type": "TXT", "name.exact": fqdn})
+            if record.get("type") == "TXT" and canonical_name(str(record.get("name"))) == fqdn
         ]
 
     def _zone_id(self, context: Context, fqdn: str) -> str:
-        if self._credentials.zone_id:
-            return self._credentials.zone_id
-        labels = (validated_domain(fqdn) or normal_name(fqdn)).split(".")
+        """The closest zone above the record, which may be a zone for the record's name alone."""
+        if self._access.zone_id:
+            return self._access.zone_id
+        labels = fqdn.split(".")
         candidates = [".".join(labels[at:]) for at in range(max(1, len(labels) - 1))]
         for candidate in candidates:
             zones = [z for z in self._listed(context, "/zones", {"name": candidate}) if z.get("name") == candidate]
             # A domain may be moving between accounts: the zone that is served comes first.
             for zone in sorted(zones, key=lambda z: z.get("status") != "active"):
-                if isinstance(zone.get("id"), str):
-                    return quote(zone["id"], safe="")
+                return self._id(zone)
         asked = ", ".join(candidates)
-        raise DnsError(self.name, "zone", f"the API key sees no zone for {normal_name(fqdn)} (looked for {asked})")
+        raise DnsError(self.name, "zone", f"the API key sees no zone for {fqdn} (looked for {asked})")
+
+    def _id(self, item: Mapping[str, Any]) -> str:
+        """The id of a zone or record, which becomes part of a path."""
+        found = item.get("id")
+        if not isinstance(found, str) or not re.fullmatch(_ID, found):
+            raise DnsError(self.name, "answer", f"{self.endpoint} answered with an id that is none")
+        return found
 
     def _listed(self, context: Context, path: str, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         for page in range(1, _MOST_PAGES + 1):
@@ -108,7 +112,7 @@ class Cloudflare:
         headers = {**self._headers, "Accept": "application/json"}
         if data is not None:
             headers["Content-Type"] = "application/json"
-        response = exchange(self._http, context, method, self.endpoint + path, headers, data)
+        response = exchange(self._access.http, context, method, self.endpoint + path, headers, data)
         try:
             envelope = response.json_object()
         except HttpError as error:
@@ -124,13 +128,11 @@ class Cloudflare:
         words = "; ".join(f"{message} (code {code})" for code, message in errors) or "no reason given"
         unauthorised = response.status in (401, 403) or any(code in _UNAUTHORISED for code, _message in errors)
         kind = "credentials" if unauthorised else "refused"
-        text = clean(self._credentials.hidden(words), MOST_WORDS)
+        text = clean(self._access.hidden(words), MOST_WORDS)
         return DnsError(self.name, kind, f"Cloudflare answered {response.status}: {text}")
 
 
 def _authorization(api_key: str) -> dict[str, str]:
-    if not api_key:
-        raise ArgumentError("api_key", "cloudflare needs an API token, or email:global-key")
     mail, colon, key = api_key.partition(":")
     if not colon:
         return {"Authorization": f"Bearer {api_key}"}
@@ -157,3 +159,6 @@ def _unquoted(content: str) -> str:
     if not content.startswith('"'):
         return content
     return "".join(re.sub(r"\\(.)", r"\1", piece) for piece in _QUOTED.findall(content))
+
+
+PROVIDER = Cloudflare

@@ -6,27 +6,25 @@ import json
 
 from ...context import Context
 from ...errors import ArgumentError, DnsError
-from ...http.client import HttpClient
 from ...text import clean
-from ..api import CREATING, DELETING, MOST_WORDS, exchange, leading
-from ..credentials import Credentials, check_endpoint
-from ..names import normal_name
+from ..api import CREATING, DELETING, MOST_WORDS, endpoint_url, exchange, leading
+from ..provider import Credential, ProviderAccess
 
 
 class Generic:
     """POSTs {"fqdn", "value"} to ENDPOINT/present and ENDPOINT/cleanup, with the API key as a bearer token."""
 
     name = "generic"
+    credentials = (Credential("api_key", "a bearer token for the service", required=False),)
 
-    def __init__(self, credentials: Credentials, http: HttpClient) -> None:
-        if not credentials.endpoint:
-            raise ArgumentError("endpoint", "the generic DNS provider needs an endpoint")
-        self._credentials = credentials
-        self.endpoint = check_endpoint(credentials.endpoint)
+    def __init__(self, access: ProviderAccess) -> None:
+        if not access.endpoint:
+            raise ArgumentError("endpoint", "the DNS provider generic needs -endpoint, the service's URL")
+        self._access = access
+        self.endpoint = endpoint_url(access.endpoint)
         self._headers = {"Content-Type": "application/json"}
-        if credentials.api_key:
-            self._headers["Authorization"] = f"Bearer {credentials.api_key}"
-        self._http = http
+        if access.values["api_key"]:
+            self._headers["Authorization"] = f"Bearer {access.values['api_key']}"
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Asks for one TXT value beside those that are there."""
@@ -45,11 +43,14 @@ class Generic:
     def _post(self, context: Context, action: str, fqdn: str, value: str) -> None:
         url = f"{self.endpoint}/{action}"
         # lego sends the name with its final dot.
-        data = json.dumps({"fqdn": normal_name(fqdn) + ".", "value": value}).encode()
-        response = exchange(self._http, context, "POST", url, self._headers, data)
+        data = json.dumps({"fqdn": f"{fqdn}.", "value": value}).encode()
+        response = exchange(self._access.http, context, "POST", url, self._headers, data)
         if 200 <= response.status < 300:
             return
         kind = "credentials" if response.status in (401, 403) else "refused"
-        said = self._credentials.hidden(response.body.decode("utf-8", "replace"))
+        said = self._access.hidden(response.body.decode("utf-8", "replace"))
         cause = clean(said, MOST_WORDS) or "no reason given"
         raise DnsError(self.name, kind, f"{url} answered {response.status}: {cause}")
+
+
+PROVIDER = Generic

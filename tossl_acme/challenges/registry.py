@@ -1,0 +1,30 @@
+"""The challenge types, and the names that their DNS records can have."""
+
+from __future__ import annotations
+
+import re
+
+from ..dns.provider import canonical_name
+from ..errors import ArgumentError
+from ..text import quoted
+from . import dns01, dns_account01, dns_persist01
+
+_DNS_LABELS = (dns01.DNS_LABEL, dns_account01.DNS_LABEL, dns_persist01.DNS_LABEL)
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_MOST_NAME_CHARS = 253
+
+
+def is_validation_name(fqdn: str) -> bool:
+    """Whether a name can be that of an ACME validation record: a type's label before a domain.
+
+    RFC 8555 section 8.4, draft-ietf-acme-dns-account-label, draft-ietf-acme-dns-persist.
+    """
+    name = canonical_name(fqdn)
+    labels = "|".join(_DNS_LABELS)
+    return len(name) <= _MOST_NAME_CHARS and bool(re.fullmatch(rf"({labels})(\.{_LABEL})+", name))
+
+
+def check_validation_name(fqdn: str) -> None:
+    """Raises ArgumentError "record_name" for any other name: nothing else is ever deleted by this package."""
+    if not is_validation_name(fqdn):
+        raise ArgumentError("record_name", f"{quoted(fqdn)} is not the name of an ACME validation record")
