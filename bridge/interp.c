@@ -1,5 +1,11 @@
 /* A Tcl interpreter as a Python object, with the methods of tkinter's: createcommand, deletecommand, call, eval, ... */
+#define _GNU_SOURCE
 #include "tossl.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define MOST_READS 100 /* of an environment that never stands still */
 
 typedef struct {
     PyObject_HEAD
@@ -60,8 +66,8 @@ static PyObject *optionsToPython(Tcl_Interp *interp, int code)
     return dict;
 }
 
-/* Raises TclError(message) with the return options as its attribute `options`. */
-static PyObject *raise(Tcl_Interp *interp, int code)
+/* Sets TclError(message) with the return options as its attribute `options`. */
+static PyObject *setError(Tcl_Interp *interp, int code)
 {
     PyObject *message = TosslToPython(Tcl_GetObjResult(interp)), *options = NULL, *error = NULL;
 
@@ -81,7 +87,7 @@ static PyObject *resultToPython(Tcl_Interp *interp, int code)
     PyObject *result;
 
     if (code == TCL_ERROR) {
-        result = raise(interp, code);
+        result = setError(interp, code);
     } else {
         result = TosslToPython(Tcl_GetObjResult(interp));
     }
@@ -237,6 +243,65 @@ static PyObject *splitList(Interp *self, PyObject *text)
     return result;
 }
 
+/* How long the environment is, with a NUL behind each variable. */
+static size_t environmentSize(void)
+{
+    char **entry;
+    size_t size = 0;
+
+    for (entry = environ; entry != NULL && *entry != NULL; entry++) {
+        size += strlen(*entry) + 1;
+    }
+    return size;
+}
+
+/* Another thread may change it meanwhile, as with getenv(): no more is copied than was counted. */
+static void copyEnvironment(char *to, size_t left)
+{
+    char **entry;
+    size_t length;
+
+    for (entry = environ; entry != NULL && *entry != NULL; entry++) {
+        length = strnlen(*entry, left) + 1;
+        if (length > left) {
+            break;
+        }
+        memcpy(to, *entry, length - 1);
+        to[length - 1] = '\0';
+        to += length;
+        left -= length;
+    }
+    memset(to, 0, left);
+}
+
+static PyObject *readEnvironment(void)
+{
+    size_t size = environmentSize();
+    PyObject *block = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+
+    if (block != NULL) {
+        copyEnvironment(PyBytes_AS_STRING(block), size);
+    }
+    return block;
+}
+
+/* Read until it is twice the same: then no other thread was in the middle of a change. */
+static PyObject *environment(PyObject *self, PyObject *unused)
+{
+    PyObject *block = readEnvironment(), *again = NULL;
+    int tries, same = 0;
+
+    (void)self;
+    (void)unused;
+    for (tries = 0; tries < MOST_READS && block != NULL && !same; tries++) {
+        again = readEnvironment();
+        same = again != NULL && Py_SIZE(again) == Py_SIZE(block) &&
+               memcmp(PyBytes_AS_STRING(again), PyBytes_AS_STRING(block), (size_t)Py_SIZE(block)) == 0;
+        Py_SETREF(block, again);
+    }
+    return block;
+}
+
 static void deallocate(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
@@ -250,6 +315,7 @@ static PyMethodDef methods[] = {
     {"deletecommand", (PyCFunction)deleteCommand, METH_O, "deletecommand(name)"},
     {"call", (PyCFunction)callWords, METH_VARARGS, "call(*words) -> the result of that command"},
     {"eval", (PyCFunction)evalScript, METH_O, "eval(script) -> its result"},
+    {"environment", environment, METH_NOARGS, "environment() -> the process's, each NAME=VALUE with a NUL behind it"},
     {"splitlist", (PyCFunction)splitList, METH_O, "splitlist(text) -> its elements"},
     {NULL, NULL, 0, NULL},
 };

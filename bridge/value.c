@@ -199,22 +199,6 @@ static Tcl_Obj *stringToTcl(PyObject *value)
     return fits(length) ? Tcl_NewStringObj(PyUnicode_DATA(value), (Tcl_Size)length) : NULL;
 }
 
-static Tcl_Obj *integerToTcl(PyObject *value)
-{
-    int overflow;
-    long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
-    PyObject *text;
-    Tcl_Obj *result;
-
-    if (!overflow) {
-        return number == -1 && PyErr_Occurred() ? NULL : Tcl_NewWideIntObj(number);
-    }
-    text = PyObject_Str(value);
-    result = text ? stringToTcl(text) : NULL;
-    Py_XDECREF(text);
-    return result;
-}
-
 static Tcl_Obj *listToTcl(PyObject *value)
 {
     Py_ssize_t i, count = PySequence_Fast_GET_SIZE(value);
@@ -255,12 +239,6 @@ Tcl_Obj *TosslToTcl(PyObject *value)
     }
     if (PyTuple_Check(value) || PyList_Check(value)) {
         return nestedToTcl(value);
-    }
-    if (PyLong_Check(value)) { /* True and False too */
-        return integerToTcl(value);
-    }
-    if (PyFloat_Check(value)) {
-        return Tcl_NewDoubleObj(PyFloat_AS_DOUBLE(value));
     }
     if (PyBytes_Check(value)) {
         return fits(PyBytes_GET_SIZE(value))

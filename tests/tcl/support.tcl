@@ -25,7 +25,6 @@ namespace eval support {
     testConstraint impersonate [expr {[given CONNECT_PROXY] ne "" && [info exists ::env(HTTPS_PROXY)]
         && $::env(HTTPS_PROXY) eq [given CONNECT_PROXY]}]
 
-    # Python reads the environment once, when it starts.
     if {[given CA_BUNDLE] ne ""} {
         set ::env(REQUESTS_CA_BUNDLE) [given CA_BUNDLE]
     }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from ..errors import TosslError
 from ..version import __version__
 from .call import describe
 from .command import load_commands
+from .environment import update_environment
 from .values import to_tcl
 
 TYPE_CHECKING = False
@@ -49,6 +48,7 @@ class Interpreter:
     def answer(self, name: str, words: Sequence[str]) -> TclValue:
         """Returns (return options, value) for one call. Never raises: Tcl raises what the options say."""
         try:
+            update_environment(self.host.environment)
             command = self.commands.get(name)
             return (), self._run(command, words) if command is not None else self._serve(name, words)
         except TosslError as error:
@@ -68,8 +68,6 @@ class Interpreter:
 
     def _serve(self, name: str, words: Sequence[str]) -> TclValue:
         """Answers the prelude, whose own questions are no commands."""
-        if name == "Environment":
-            return set_environment(*words)
         if name == "Require":
             return self._require(*words)
         if name == "Step":
@@ -97,15 +95,6 @@ class Interpreter:
         """The Tcl interpreter is gone, or its dispatcher."""
         if self._jobs is not None:
             self._jobs.close()
-
-
-def set_environment(name: str, *value: str) -> str:
-    """Sets a variable of Python's environment as Tcl has it now, or removes it."""
-    if not value:
-        os.environ.pop(name, None)
-    elif os.environ.get(name) != value[0]:
-        os.environ[name] = value[0]
-    return ""
 
 
 def _raised(name: str, message: str, errorcode: tuple[str, ...], *more: TclValue) -> TclValue:

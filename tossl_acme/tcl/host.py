@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    #: What a host makes a Tcl value of by itself: a string, or a list of such.
-    TclValue = str | tuple["TclValue", ...]
+    #: What a host makes a Tcl value of by itself: a string, bytes, or a list of such.
+    TclValue = str | bytes | tuple["TclValue", ...]
 
     class TclHost(Protocol):
         """A Tcl interpreter, for its own thread: the bridge's for a tclsh, tkinter's by way of TkHost."""
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         def call(self, *words: TclValue) -> str: ...
         def eval(self, script: str, /) -> str: ...
         def splitlist(self, text: str, /) -> tuple[str, ...]: ...
+        def environment(self) -> bytes: ...
 
 
 def split(host: TclHost, name: str, text: str) -> tuple[str, ...]:

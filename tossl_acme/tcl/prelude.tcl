@@ -103,19 +103,3 @@ proc ::tossl::Path {path} {
 proc ::tossl::PathWord {digits} {
     return [encoding convertfrom [encoding system] [binary decode hex $digits]]
 }
-
-# Python reads the environment once, when it starts; what the script says later is told.
-
-proc ::tossl::TellEnvironment {array name operation} {
-    if {$operation eq "write"} {
-        ::tossl::call Environment $name $::env($name)
-    } else {
-        ::tossl::call Environment $name
-    }
-}
-
-foreach name [array names ::env] {
-    ::tossl::TellEnvironment ::env $name write
-}
-unset name
-trace add variable ::env {write unset} ::tossl::TellEnvironment

@@ -47,6 +47,8 @@ class TkHost:
     def _to_tk(self, value: TclValue) -> TclValue:
         if isinstance(value, tuple):
             return tuple(map(self._to_tk, value))
+        if isinstance(value, bytes):
+            return value
         if value.isascii() and "\0" not in value:
             return value
         if self._halves and max(value) > "\uffff":
@@ -70,3 +72,13 @@ class TkHost:
         except ValueError:
             words = self._tk.call("lrange", given, 0, "end")
         return tuple([_from_tk(str(word)) for word in words])
+
+    def environment(self) -> bytes:
+        """Returns the process's environment as a child would get it: each NAME=VALUE with a NUL behind it."""
+        import ctypes
+
+        entries = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
+        found: list[bytes] = []
+        while entries and (entry := entries[len(found)]) is not None:
+            found.append(entry)
+        return b"".join([entry + b"\0" for entry in found])

@@ -27,7 +27,7 @@ _TEN_YEARS = 10 * 365 * 86400.0
 
 
 def to_tcl(value: object) -> TclValue:
-    """A result as Tcl has it: a dict is a flat list, True is 1, None is empty, bytes are Latin-1 characters.
+    """A result as Tcl has it: a dict is a flat list, True is 1, None is empty; bytes stay bytes.
 
     A FilePath is the word by which Tcl knows that file.
     """
@@ -40,6 +40,8 @@ def to_tcl(value: object) -> TclValue:
 def _converted(value: object) -> TclValue:
     if isinstance(value, str):
         return getattr(value, "word", value)  # a FilePath's
+    if isinstance(value, bytes):
+        return value
     if isinstance(value, dict):
         return tuple(_converted(item) for pair in value.items() for item in pair)
     if isinstance(value, (list, tuple)):
@@ -48,8 +50,6 @@ def _converted(value: object) -> TclValue:
         return ""
     if isinstance(value, bool):
         return "1" if value else "0"
-    if isinstance(value, bytes):
-        return value.decode("latin-1")
     return str(value)
 
 

@@ -121,6 +121,16 @@ def environment(name: str) -> str:
     return os.environ.get(name, "")
 
 
+def environment_bytes(name: str) -> bytes:
+    """A variable of the environment, byte for byte."""
+    return os.environb.get(os.fsencode(name), b"")
+
+
+def environment_size() -> int:
+    """How many variables Python sees."""
+    return len(os.environ)
+
+
 def tcl(script: str, *, interpreter: Interpreter) -> str:
     """Evaluates a script from within."""
     return str(interpreter.host.eval(script))
@@ -128,13 +138,9 @@ def tcl(script: str, *, interpreter: Interpreter) -> str:
 
 _KINDS: dict[str, object] = {
     "text": "a\0\u00e9\U0001f600\ud83d",
-    "int": -7,
-    "minus one": -1,
-    "big": 10**30,
-    "bool": True,
-    "float": 1.5,
+    "int": 7,
     "bytes": b"\x00\xff",
-    "list": ["a b", ("x", [1, 2.5]), ""],
+    "list": ["a b", ("x", ["1", b"\x00\xff"]), ""],
     "none": None,
     "bad list": ["x" * 100, ["y", None]],
     "raise": None,
@@ -221,6 +227,7 @@ def late(seconds: float, *, context: Context = within(5)) -> None:
 
 
 COMMANDS = (
-    echo, points, text, size, types, domains, nested, deep, fail, quiet, list_, thread, modules, environment, tcl, wait,
+    echo, points, text, size, types, domains, nested, deep, fail, quiet, list_, thread, modules, environment,
+    environment_bytes, environment_size, tcl, wait,
     late, kinds, define, undefine, refusals, keep, stale,
 )  # fmt: skip
