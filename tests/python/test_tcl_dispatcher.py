@@ -119,7 +119,7 @@ def test_ten_megabytes(tcl):
         (False, "0"),
         (None, ""),
         (12, "12"),
-        (b"\x00\xff", "\x00\xff"),
+        (b"\x00\xff", b"\x00\xff"),
         ({"a": [1, {"b": None}]}, ("a", ("1", ("b", "")))),
         ((), ()),
     ],
