@@ -26,10 +26,11 @@ def register(interp: Any, package: str = "tossl") -> None:
     "tossl::acme" is ::tossl::acme alone (with the jobs that its commands start), beside another `tossl`.
     """
     from .commands import PACKAGES
+    from .commands.groups import GROUPS
     from .tcl.dispatcher import install
 
     if not hasattr(interp, "TclError"):
         from .tcl.tkhost import TkHost
 
         interp = TkHost(getattr(interp, "tk", interp))
-    install(interp, PACKAGES, package)
+    install(interp, PACKAGES, GROUPS, package)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 from .text import clean, quoted
 
 TYPE_CHECKING = False
@@ -56,3 +59,33 @@ class PathDefault:
 def path_default(find: Callable[[], tuple[str, str]]) -> Any:
     """The PathDefault, for signatures: `store: FilePath = path_default(find)`."""
     return PathDefault(find)
+
+
+def read_small(path: str, most: int, seconds: float) -> bytes:
+    """Returns what the file holds; a pipe is read to its end.
+
+    Raises OSError, and ValueError with the cause: there are more than `most` bytes, or nothing comes in `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        found = b""
+        while len(found) <= most:
+            _await_readable(descriptor, deadline)
+            more = os.read(descriptor, most + 1 - len(found))
+            if not more:
+                return found
+            found += more
+    finally:
+        os.close(descriptor)
+    raise ValueError(f"it holds more than {most} bytes")
+
+
+def _await_readable(descriptor: int, deadline: float) -> None:
+    """Raises ValueError where nothing can be read before the deadline."""
+    import select
+
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise ValueError("nothing came out of it in time")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tossl_acme.commands import PACKAGES
+from tossl_acme.commands.groups import GROUPS
 from tossl_acme.tcl.command import load_commands
 from tossl_acme.tcl.manual import Entry, Manual, read
 
@@ -30,7 +31,7 @@ _AS = {"code": "{}", "option": "**{}**", "name": "`{}`", "markup": "\\{}"}
 def manuals() -> dict[str, list[Manual]]:
     """The commands by the name of their page, in the order of their tables."""
     found: dict[str, list[Manual]] = {}
-    for command in load_commands(PACKAGES["tossl"]).values():
+    for command in load_commands(PACKAGES["tossl"], GROUPS).values():
         manual = Manual(command)
         found.setdefault(manual.namespace or "tossl", []).append(manual)
     return found

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tossl_acme.commands import PACKAGES
+from tossl_acme.commands.groups import GROUPS
 from tossl_acme.context import Context, seconds
 from tossl_acme.errors import ArgumentError
 from tossl_acme.tcl.command import Command, load_commands
 from tossl_acme.tcl.helptext import command_text, help_text
 from tossl_acme.tcl.manual import Manual, read
 
-COMMANDS = load_commands(PACKAGES["tossl"])
+COMMANDS = load_commands(PACKAGES["tossl"], GROUPS)
 
 
 def take(

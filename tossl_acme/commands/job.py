@@ -45,7 +45,8 @@ def wait_(job: str, *, timeout: float | None = None, jobs: Jobs) -> str:
     Returns the status, as the command of that name does.
 
     Errors:
-    TOSSL TIMEOUT job  the time was over; the job goes on
+    TOSSL TIMEOUT job    the time was over; the job goes on
+    TOSSL VALUE timeout  not a number of seconds, or more than ten years
     """
     return jobs.wait(job, timeout).status
 

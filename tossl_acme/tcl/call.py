@@ -7,7 +7,7 @@ from .values import check_limit, to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
     from ..context import Context
     from .callbacks import Callback
@@ -16,40 +16,63 @@ if TYPE_CHECKING:
     Listener = Callable[[dict[str, object]], None]
 
 
+class Recipe:
+    """How a function is called: which of its parameters are values by name, and which are objects that groups make."""
+
+    __slots__ = ("_function", "groups", "names")
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+        self.names: Collection[str] = ()
+        self.groups: Mapping[str, Recipe] = {}
+
+    def make(self, values: Mapping[str, object], left_out: Collection[Recipe]) -> object:
+        """Returns what the function returns, called with values and objects. A group met twice is made once."""
+        return self._make(values, dict.fromkeys(left_out))
+
+    def _make(self, values: Mapping[str, object], made: dict[Recipe, object]) -> object:
+        if self in made:
+            return made[self]
+        arguments = {name: values[name] for name in self.names if name in values}
+        for name, group in self.groups.items():
+            arguments[name] = group._make(values, made)
+        made[self] = self._function(**arguments)
+        return made[self]
+
+
 class Call:
-    """A command's function with all that it is called with.
+    """A command with all that it is called with.
 
     `context` is the command's own where it waits. `progress` and `done` are the script's callbacks; with
     `in_background` the call is to be a job.
     """
 
-    __slots__ = ("_arguments", "_function", "_limit", "context", "done", "in_background", "options", "progress")
+    __slots__ = ("_left_out", "_limit", "_recipe", "context", "done", "in_background", "progress", "values")
 
     def __init__(
-        self, function: Callable[..., object], arguments: list[object], options: dict[str, object],
-        context: Context | None,
-    ) -> None:  # fmt: skip
-        self._function = function
-        self._arguments = arguments
-        self.options = options
+        self, recipe: Recipe, values: dict[str, object], left_out: Collection[Recipe], context: Context | None
+    ) -> None:
+        self._recipe = recipe
+        self._left_out = left_out
+        self.values = values
         self.context = context
         self.progress: Callback | None = None
         self.done: Callback | None = None
         self.in_background = False
         self._limit: float | None = None
         if context is not None:
-            self._take_waiting_options()
+            given = {name: values.pop(name) for name in ("timeout", "progress", "command") if name in values}
+            self._take(**given)  # type: ignore[arg-type]
 
-    def _take_waiting_options(self) -> None:
-        limit = self.options.pop("timeout", None)
-        if isinstance(limit, float):
-            if limit <= 0:
+    def _take(self, timeout: float | None = None, **callbacks: Callback | None) -> None:
+        if timeout is not None:
+            if timeout <= 0:
                 raise ArgumentError("timeout", "-timeout: must be a positive number of seconds")
-            check_limit(limit)
-            self._limit = limit
-        self.progress = self.options.pop("progress", None)  # type: ignore[assignment]
-        self.in_background = "command" in self.options
-        self.done = self.options.pop("command", None)  # type: ignore[assignment]
+            check_limit(timeout)
+        self._limit = timeout
+        self.progress = callbacks.get("progress")
+        self.in_background = "command" in callbacks
+        self.done = callbacks.get("command")
 
     def begin(self, listener: Listener | None) -> Context:
         """Returns the command's own context, running as the call says."""
@@ -58,8 +81,8 @@ class Call:
 
     def run(self, context: Context | None = None) -> TclValue:
         """Returns what the command returns, for Tcl. A command that waits takes the context that begin() made."""
-        waiting = {} if context is None else {"context": context}
-        return to_tcl(self._function(*self._arguments, **self.options, **waiting))
+        values = self.values if context is None else {**self.values, "context": context}
+        return to_tcl(self._recipe.make(values, self._left_out))
 
     def outcome(self, context: Context) -> TclValue | TosslError:
         """Returns what the command returns, or the error that it raises."""
@@ -70,6 +93,24 @@ class Call:
             return error.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - a defect must not end the worker
             return TosslError(describe(error), "INTERNAL")
+
+
+def waiting(
+    *, timeout: float | None = None, progress: Callback | None = None, command: Callback | None = None
+) -> None:
+    """What every command takes that waits.
+
+    -timeout seconds  the longest that the call may take; fractions count
+    -command prefix   returns a job token at once; the event loop later calls the prefix with that token added, and
+                      tossl::job::result has the result or the error
+    -progress prefix  called with a dict for each step, its key step names it; an error in it is a background error
+
+    Errors:
+    TOSSL VALUE timeout    not a positive number of seconds
+
+    Errors with -command:
+    TOSSL CANCELLED        the job was cancelled
+    """
 
 
 def describe(error: Exception) -> str:

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .command import Command
+    from .command import Command, Groups
     from .host import TclHost, TclValue
     from .jobs import Jobs
 
@@ -39,10 +39,11 @@ class Dispatcher:
 class Interpreter:
     """One Tcl interpreter: its commands and its jobs."""
 
-    def __init__(self, host: TclHost, packages: Packages) -> None:
+    def __init__(self, host: TclHost, packages: Packages, groups: Groups) -> None:
         self.host = host
         self.commands: dict[str, Command] = {}
         self._packages = packages
+        self._groups = groups
         self._jobs: Jobs | None = None
 
     def answer(self, name: str, words: Sequence[str]) -> TclValue:
@@ -61,7 +62,7 @@ class Interpreter:
         """Runs a command: at once, or with -command as a job, whose token is returned."""
         call = command.bind(self.host, words)
         for parameter, kind in command.injected.items():
-            call.options[parameter] = self if kind == "Interpreter" else self.jobs
+            call.values[parameter] = self if kind == "Interpreter" else self.jobs
         if call.in_background:
             return self.jobs.start(call)
         return call.run(call.begin(call.progress) if call.context is not None else None)
@@ -76,7 +77,7 @@ class Interpreter:
 
     def _require(self, package: str) -> str:
         """Gives the Tcl interpreter the commands of a package, besides those that it has."""
-        commands = load_commands(self._packages[package])
+        commands = load_commands(self._packages[package], self._groups)
         self.commands |= commands
         table = tuple((command.name, command.tcl_arguments()) for command in commands.values())
         self.host.call("::tossl::Define", package, __version__, table)
@@ -116,10 +117,10 @@ def _defect(name: str, error: Exception) -> TclValue:
     return _raised(name, message, ("TOSSL", "INTERNAL")), message
 
 
-def install(host: TclHost, packages: Packages, package: str) -> None:
+def install(host: TclHost, packages: Packages, groups: Groups, package: str) -> None:
     """Gives the host interpreter the commands of `package`, by the dispatcher that it has already or by a new one."""
     if not host.eval(f"info commands {COMMAND}"):
-        host.createcommand(COMMAND, Dispatcher(Interpreter(host, packages)))
+        host.createcommand(COMMAND, Dispatcher(Interpreter(host, packages, groups)))
         path = f"{__file__.rpartition('/')[0]}/prelude.tcl"
         with open(path, encoding="utf-8") as prelude:  # noqa: PTH123 - pathlib loads slowly
             host.eval(prelude.read())

@@ -17,12 +17,14 @@
     TOSSL VALUE url  when that is raised
 
 Two spaces end the term of such a line. An argument or option that the docstring leaves out is looked for in the
-docstring of its module, of the package around that, and so outwards: so what many commands share is said once. Of the
-errors said there, TOSSL VALUE url is one of the commands that take url (or -url), and those below
+docstrings of the option groups that it comes from, the outermost first; then in that of the command's module, of the
+package around that, and so outwards: so what many commands share is said once. The errors of a group are those of all
+commands that take it. Of the errors that a module tells, TOSSL VALUE url is one of the commands that take url (or
+-url). In both, those below
 
     Errors with -url:
 
-are too.
+are for these commands too.
 """
 
 from __future__ import annotations
@@ -32,9 +34,12 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from types import FunctionType
 
 from ..files import PathDefault
-from .command import Command
+from ..text import EnvironmentText
+from .command import Command, Parameter
 from .values import to_tcl
 
 _TERM = re.compile(r"(\S+(?: \S+)*)  +(\S.*)")
@@ -45,6 +50,9 @@ _WORDS = {
     "list[str]": "list",
     "dict[str, str]": "dict",
     "FilePath": "path",
+    "FileSecret": "path",
+    "EnvironmentSecret": "variable",
+    "Callback": "prefix",
 }
 
 
@@ -125,10 +133,12 @@ class Manual:
         self.command = command
         self.name = f"tossl::{command.name}"
         self.text = read(command.function.__doc__)
-        self._own = {_name(term): (term, text) for term, text in self.text.description.terms.items()}
+        self._own = _terms(self.text)
         self._around = list(_texts_around(command.function.__module__))
-        self.arguments = [self._argument(index) for index in range(len(command.arguments))]
-        self.options = [self._option(name) for name in command.options]
+        parameters = (*command.arguments, *command.options.values(), *command.more_options())
+        self._groups = dict.fromkeys(group for each in parameters for group in each.functions[1:])
+        self.arguments = [self._entry(parameter) for parameter in command.arguments]
+        self.options = [self._entry(parameter) for parameter in parameters[len(command.arguments) :]]
 
     @property
     def namespace(self) -> str:
@@ -151,41 +161,57 @@ class Manual:
         own = self.text.errors.terms
         if not shared:
             return own
+        said = [(text, code, text.cause[code] or code.rpartition(" ")[2])
+                for text in reversed(self._around) for code in text.errors.terms]  # fmt: skip
+        said += [(text, code, text.cause[code]) for text in map(_text_of, self._groups) for code in text.errors.terms]
         return {
-            code: when
-            for text in reversed(self._around)
-            for code, when in text.errors.terms.items()
-            if code not in own and self._takes(text.cause[code] or code.rpartition(" ")[2])
+            code: text.errors.terms[code]
+            for text, code, cause in said
+            if code not in own and (not cause or self._takes(cause))
         }
 
     def _takes(self, name: str) -> bool:
         return any(each.name.lstrip("-") == name.lstrip("-") for each in (*self.arguments, *self.options))
 
-    def _argument(self, index: int) -> Entry:
-        parameter = self.command.arguments[index]
-        optional = index - self.command.required
-        default = self.command.defaults[optional] if optional >= 0 else None
-        return self._parameter(parameter.name, parameter.annotation, default)
+    def _entry(self, parameter: Parameter) -> Entry:
+        term, text, shared = self._found(parameter)
+        word = term.partition(" ")[2] or _WORDS.get(parameter.annotation.removesuffix(" | None"), "value")
+        return Entry(parameter.shown, word, self._default(parameter), text, shared)
 
-    def _option(self, name: str) -> Entry:
-        parameter = self.command.options[name]
-        defaults = getattr(self.command.function, "__kwdefaults__", None) or {}
-        default = defaults.get(parameter.name)
+    def _found(self, parameter: Parameter) -> tuple[str, str, bool]:
+        """The term that says what a parameter means, its text, and whether it is said for others too."""
+        if parameter.shown in self._own:
+            return *self._own[parameter.shown], False
+        if parameter.text:
+            return "", parameter.text, parameter.target == parameter.name or f"-{parameter.target}" not in self._own
+        for group in parameter.functions[1:]:
+            terms = _terms(_text_of(group))
+            found = terms.get(parameter.shown) or terms.get(parameter.name)
+            if found:
+                return *found, True
+        for around in self._around:
+            if found := _terms(around).get(parameter.shown):
+                return *found, True
+        return "", "", False
+
+    def _default(self, parameter: Parameter) -> str:
+        default = parameter.default
         if parameter.name == "timeout" and self.command.context is not None:
             default = f"{self.command.context.limit:g}"
-        return self._parameter(name, parameter.annotation, default)
+        if parameter.is_required or default is None or isinstance(default, PathDefault | EnvironmentText):
+            return ""
+        value = to_tcl(default)
+        return value if isinstance(value, str) else ""
 
-    def _parameter(self, name: str, annotation: str, default: object) -> Entry:
-        term, text = self._own.get(name, ("", ""))
-        shared = not text
-        for around in self._around if shared else ():
-            found = next((each for each in around.description.terms if _name(each) == name), "")
-            if found:
-                term, text = found, around.description.terms[found]
-                break
-        word = term.partition(" ")[2] or _WORDS.get(annotation.removesuffix(" | None"), "value")
-        value = to_tcl(default) if default not in ("", None) and not isinstance(default, PathDefault) else ""
-        return Entry(name, word, value if isinstance(value, str) else "", text, shared and bool(text))
+
+@cache
+def _text_of(function: FunctionType) -> Text:
+    return read(function.__doc__)
+
+
+def _terms(text: Text) -> dict[str, tuple[str, str]]:
+    """The terms with their texts, by the name at their beginning."""
+    return {_name(term): (term, meaning) for term, meaning in text.description.terms.items()}
 
 
 def _name(term: str) -> str:

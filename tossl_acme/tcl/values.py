@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError, HttpError
-from ..text import quoted
+from ..text import Secret, quoted
 from .host import split
 
 TYPE_CHECKING = False
@@ -22,6 +22,9 @@ _FALSE = ("0", "false", "no", "off")
 _MOST_DIGITS = 40
 #: Characters. The operating systems take some 4,000 bytes, but "a/../b" is shorter once it is normal.
 _LONGEST_PATH = 16384
+#: The longest secret in a file, and how long one is waited for that comes out of a pipe.
+_MOST_SECRET_BYTES = 65536
+_SECRET_SECONDS = 10.0
 #: The longest -timeout, in seconds: what waits counts it in integers of its own.
 _TEN_YEARS = 10 * 365 * 86400.0
 
@@ -146,6 +149,40 @@ def _native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
     return FilePath(fsdecode(bytes.fromhex(digits)), normal, word)
 
 
+def _secret(host: TclHost, name: str, word: str) -> Secret:
+    return Secret(word)
+
+
+def _file_secret(host: TclHost, name: str, word: str) -> Secret:
+    """What the file holds, without the newline at its end, and the file's path."""
+    from ..files import read_small
+
+    path = _native_path(host, name, name, word)
+    try:
+        found = read_small(path, _MOST_SECRET_BYTES, _SECRET_SECONDS).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise ArgumentError(name.lstrip("-"), f"{name}: cannot read {path.shown}: {error.strerror}") from None
+    except ValueError as error:
+        raise ArgumentError(name.lstrip("-"), f"{name}: cannot read {path.shown}: {error}") from None
+    secret = found.removesuffix("\n").removesuffix("\r")
+    if not secret:
+        raise ArgumentError(name.lstrip("-"), f"{name}: {path.shown} is empty")
+    return Secret(secret, file=path)
+
+
+def _environment_secret(host: TclHost, name: str, word: str) -> Secret:
+    """What the variable holds, and its name."""
+    from os import environ
+
+    try:
+        secret = environ.get(word, "")
+    except ValueError:  # half a character, which no name holds
+        secret = ""
+    if not secret:
+        raise ArgumentError(name.lstrip("-"), f"{name}: {quoted(word)} is not set in the environment, or is empty")
+    return Secret(secret, env=word)
+
+
 _CONVERTERS: dict[str, Converter] = {
     "str": _text,
     "int": _integer,
@@ -154,6 +191,9 @@ _CONVERTERS: dict[str, Converter] = {
     "list[str]": _list,
     "dict[str, str]": _dict,
     "FilePath": _path,
+    "Secret": _secret,
+    "FileSecret": _file_secret,
+    "EnvironmentSecret": _environment_secret,
 }
 
 
