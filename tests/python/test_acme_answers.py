@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,16 +14,19 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from tossl_acme.acme.certificate import REASONS, reason_code
-from tossl_acme.acme.directory import PUBLIC_CAS, directory_url, needs_binding, read_directory, server_url
+from tossl_acme.acme.directory import read_directory
 from tossl_acme.acme.links import links
 from tossl_acme.acme.order import NewOrder, OrderOptions, rfc3339_time
 from tossl_acme.acme.polling import poll
 from tossl_acme.acme.problem import problem_error, retry_after
+from tossl_acme.acme.public_cas import PUBLIC_CAS, directory_url, needs_binding
+from tossl_acme.acme.urls import server_url
 from tossl_acme.context import Context
 from tossl_acme.errors import AcmeError, ArgumentError, HttpError
 from tossl_acme.http.response import Response
 
 AT = "https://ca.example/acme/cert/1"
+PAGE = Path(__file__).parents[2] / "docs" / "commands" / "acme.md"
 DIRECTORY = {name: f"https://ca.example/{name}" for name in ("newNonce", "newAccount", "newOrder")}
 
 
@@ -208,7 +213,7 @@ def test_a_directory_is_read_with_what_nobody_knows() -> None:
     assert {"odd", "plain"} & set(directory.urls) == set()
     assert directory.as_dict()["meta"] == {"website": 1}
     with pytest.raises(AcmeError, match="does not offer newAuthz") as raised:
-        directory.where("newAuthz")
+        directory.url_of("newAuthz")
     assert raised.value.kind == "notOffered"
 
 
@@ -246,6 +251,25 @@ def test_short_names_stand_for_directories() -> None:
     assert not bound & {"letsencrypt", "letsencrypt-staging"}
     with pytest.raises(ArgumentError, match="letsencrypt, letsencrypt-staging"):
         directory_url("nobody")
+
+
+@pytest.mark.parametrize("name", ["buypass", "Buypass-Staging"])
+def test_a_ca_that_ended_its_service_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        directory_url(name)
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "directory_url")
+    cause = "Buypass ended its ACME service in October 2025; choose another CA"
+    assert caught.value.message == f"{name.lower()}: {cause}"
+
+
+def test_the_page_lists_the_short_names() -> None:
+    """And those of the CAs that want an external account binding."""
+    page = " ".join(PAGE.read_text("utf-8").split())
+    listed = re.search(r"the short name of a public one \(([^)]*)\)", page)
+    assert listed and listed[1].split(", ") == [ca.name for ca in PUBLIC_CAS]
+    bound = re.search(r"the key id that the CA gave; ([^;]*?) and every CA", page)
+    families = dict.fromkeys(ca.name.partition("-")[0] for ca in PUBLIC_CAS if ca.needs_eab)
+    assert bound and bound[1].split(", ") == list(families)
 
 
 @pytest.mark.parametrize(

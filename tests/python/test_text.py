@@ -11,10 +11,11 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from tossl_acme.acme.account import contact_urls
-from tossl_acme.acme.directory import check_url, directory_url
 from tossl_acme.acme.links import links
 from tossl_acme.acme.order import replaced_id
 from tossl_acme.acme.problem import document_error, retry_after
+from tossl_acme.acme.public_cas import directory_url
+from tossl_acme.acme.urls import https_url
 from tossl_acme.challenges.http01 import _answer as http01_answer
 from tossl_acme.challenges.registry import is_validation_name
 from tossl_acme.dns.api import endpoint_url
@@ -96,7 +97,7 @@ READERS = {
     "identifiers": lambda text: parse_identifiers([text]),
     "international identifiers": lambda text: parse_identifiers(["ü" + text]),
     "directory URL": directory_url,
-    "https URL": lambda text: check_url("https://" + text, "url"),
+    "https URL": lambda text: https_url("https://" + text, "url"),
     "mail": contact_urls,
     "contact": lambda text: contact_urls("", [text]),
     "replaces": replaced_id,

@@ -11,6 +11,7 @@ from ..errors import AcmeError, ArgumentError, TosslError
 from ..http.response import Response
 from ..http.urls import shown_url
 from ..text import quoted
+from .answer import Answer
 from .client import Client
 from .encoding import b64url_bytes
 from .jws import AccountKey, hmac_signed
@@ -19,11 +20,15 @@ from .orders_list import read_order_urls
 
 @dataclass(frozen=True)
 class Account:
-    """An account object (section 7.1.2); `raw` is all that the CA sent."""
+    """An account object (section 7.1.2); `raw` is all that the CA sent.
+
+    orders: where its orders are listed, empty at many CAs.
+    """
 
     url: str
     status: str
     contact: tuple[str, ...]
+    orders: str
     raw: Mapping[str, Any] = field(repr=False)
 
     def as_dict(self) -> dict[str, object]:
@@ -78,7 +83,7 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
     One request, two where an existing account's contacts differ.
     """
     directory = client.directory(context)
-    url = directory.where("newAccount")
+    url = directory.url_of("newAccount")
     if directory.needs_eab and wanted.binding is None:
         raise unbound(directory.url)
     if directory.terms_of_service and not wanted.agree_tos:
@@ -143,7 +148,7 @@ def change_key(client: Client, context: Context, new_key: AccountKey) -> str:
 
     The CA knows the new key from then on: the caller makes its next client with it.
     """
-    url = client.directory(context).where("keyChange")
+    url = client.directory(context).url_of("keyChange")
     account = client.account_url(context)
     inner = new_key.sign(
         {"alg": new_key.alg, "jwk": new_key.jwk, "url": url}, {"account": account, "oldKey": client.key.jwk}
@@ -168,7 +173,10 @@ def _account_of(client: Client, context: Context, key: AccountKey) -> str:
 def list_orders(client: Client, context: Context, most: int) -> list[str]:
     """The URLs of the account's orders, over all pages, `most` at most (section 7.1.2.1)."""
     account = get_account(client, context)
-    return read_order_urls(client, context, account.raw.get("orders"), account.url, most)
+    if not account.orders:
+        cause = f"the CA does not offer a list of orders: {shown_url(account.url)} has none"
+        raise AcmeError(cause, "notOffered", 0)
+    return read_order_urls(client, context, account.orders, most)
 
 
 def contact_urls(email: str, contact: Sequence[str] = ()) -> tuple[str, ...]:
@@ -191,11 +199,6 @@ def _mailto(address: str, argument: str) -> str:
 
 
 def _read_account(response: Response, url: str) -> Account:
-    document = response.json_object()
-    contact = document.get("contact")
-    return Account(
-        url=url,
-        status=str(document.get("status", "valid")),
-        contact=tuple(str(item) for item in contact) if isinstance(contact, list) else (),
-        raw=document,
-    )
+    answer = Answer.of(response)
+    orders = answer.optional_url("orders")
+    return Account(url, answer.text("status", "valid"), answer.texts("contact"), orders, answer.raw)

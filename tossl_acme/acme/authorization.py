@@ -12,11 +12,11 @@ from ..errors import AcmeError, ArgumentError, HttpError
 from ..http.response import Response
 from ..identifiers import Identifier, check_provable_by_dns, parse_identifier
 from ..text import clean
-from .client import Client, expect_text, location
-from .directory import server_url
+from .answer import Answer
+from .client import Client
 from .jws import AccountKey
 from .polling import poll
-from .problem import document_error, retry_after
+from .problem import document_error
 
 #: RFC 8555 section 8.1; a token also names a file, whose name can have 255 bytes.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -109,28 +109,29 @@ class Authorization:
 
 def get_authorization(client: Client, context: Context, url: str) -> Authorization:
     """The authorization as the CA sees it now."""
-    return _read_authorization(client, context, client.post_as_get(context, url), url)
+    return _read_authorization(client, context, Answer.of(client.post_as_get(context, url)), url)
 
 
 def new_authorization(client: Client, context: Context, identifier: Identifier) -> Authorization:
     """Pre-authorization (section 7.4.1), where the CA offers newAuthz; ArgumentError "domain" for a wildcard."""
     if identifier.value.startswith("*."):
         raise ArgumentError("domain", "a wildcard cannot be authorized in advance (RFC 8555 section 7.4.1)")
-    url = client.directory(context).where("newAuthz")
+    url = client.directory(context).url_of("newAuthz")
     response = client.post(context, url, {"identifier": identifier.as_json()}, accept=(200, 201))
-    return _read_authorization(client, context, response, location(response, "authorization"))
+    answer = Answer.of(response)
+    return _read_authorization(client, context, answer, answer.location("authorization"))
 
 
 def deactivate_authorization(client: Client, context: Context, url: str) -> Authorization:
     """Gives an authorization up (section 7.5.2)."""
     response = client.post(context, url, {"status": "deactivated"})
-    return _read_authorization(client, context, response, url)
+    return _read_authorization(client, context, Answer.of(response), url)
 
 
 def answer_challenge(client: Client, context: Context, url: str) -> Challenge:
     """Tells the CA that the challenge may be validated (section 7.5.1): once, even where the CA's response is lost."""
     response = client.post(context, url, {}, accept=(200, 202), look=lambda: _answered(client, context, url))
-    challenge = _read_challenge(response.json_object(), response.url)
+    challenge = _read_challenge(Answer.of(response))
     context.tell("answered", type=challenge.type, url=challenge.url)
     return challenge
 
@@ -143,7 +144,7 @@ def _answered(client: Client, context: Context, url: str) -> Response | None:
         if error.status >= 500:
             raise
         return None
-    return None if _read_challenge(response.json_object(), response.url).status == "pending" else response
+    return None if _read_challenge(Answer.of(response)).status == "pending" else response
 
 
 def wait_authorization(client: Client, context: Context, url: str, known: Authorization | None = None) -> Authorization:
@@ -163,12 +164,12 @@ def wait_authorization(client: Client, context: Context, url: str, known: Author
 
 def refusal(authorization: Authorization) -> AcmeError:
     """Why an authorization is not valid: the error of its challenge, led by its name."""
-    name = authorization.identifier.value
+    name = clean(authorization.identifier.value)
     for challenge in authorization.challenges:
         problem = challenge.raw.get("error")
         if isinstance(problem, dict):
-            return document_error(problem, 0).within(f"{name} ({challenge.type})")
-    text = f"{name}: the authorization is {authorization.status}"
+            return document_error(problem, 0).within(f"{name} ({clean(challenge.type)})")
+    text = f"{name}: the authorization is {clean(authorization.status)}"
     return AcmeError(text, "unauthorized", 0, {"authorization": dict(authorization.raw)})
 
 
@@ -182,44 +183,36 @@ class _Around:
     account_url: str
 
 
-def _read_authorization(client: Client, context: Context, response: Response, url: str) -> Authorization:
-    document = response.json_object()
-    challenges = document.get("challenges")
-    named = Identifier.from_json(document.get("identifier"))
-    wildcard = document.get("wildcard") is True or named.wildcard
+def _read_authorization(client: Client, context: Context, answer: Answer, url: str) -> Authorization:
+    named = Identifier.from_json(answer.raw.get("identifier"))
+    wildcard = answer.raw.get("wildcard") is True or named.wildcard
     around = _Around(named.base, wildcard, client.key.thumbprint, client.account_url(context))
     return Authorization(
         url=url,
         identifier=named,
-        status=expect_text(document.get("status"), "authorization status", response),
+        status=answer.text("status"),
         wildcard=wildcard,
-        challenges=tuple(
-            _read_challenge(item, response.url, around)
-            for item in (challenges if isinstance(challenges, list) else ())
-            if isinstance(item, dict)
-        ),
-        raw=document,
-        retry_after=retry_after(response.headers),
+        challenges=tuple(_read_challenge(offered, around) for offered in answer.parts("challenges")),
+        raw=answer.raw,
+        retry_after=answer.retry_after,
     )
 
 
-def _read_challenge(document: Mapping[str, Any], at: str, around: _Around | None = None) -> Challenge:
+def _read_challenge(answer: Answer, around: _Around | None = None) -> Challenge:
     """A challenge; one without a URL, of a type that nobody here answers, is kept for what it says."""
-    url = document.get("url")
-    token = document.get("token")
+    token = answer.raw.get("token")
     usable = token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
-    accounturi = document.get("accounturi")
     return Challenge(
-        type=str(document.get("type", "")),
+        type=answer.text("type", ""),
         identifier=around.identifier if around else Identifier("", ""),
         token=usable,
         key_authorization=f"{usable}.{around.thumbprint}" if usable and around else "",
         wildcard=bool(around and around.wildcard),
-        account_url=accounturi if isinstance(accounturi, str) and accounturi else around.account_url if around else "",
-        issuers=_issuers(document),
-        url=server_url(url, "challenge URL", at) if url else "",
-        status=str(document.get("status", "pending")),
-        raw=document,
+        account_url=answer.text("accounturi", around.account_url if around else ""),
+        issuers=_issuers(answer.raw),
+        url=answer.optional_url("url"),
+        status=answer.text("status", "pending"),
+        raw=answer.raw,
     )
 
 

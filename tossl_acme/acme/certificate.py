@@ -59,7 +59,7 @@ def revoke_certificate(
     payload: dict[str, object] = {"certificate": b64url(der)}
     if reason is not None:
         payload["reason"] = reason
-    client.post(context, client.directory(context).where("revokeCert"), payload, signer=certificate_key)
+    client.post(context, client.directory(context).url_of("revokeCert"), payload, signer=certificate_key)
 
 
 def reason_code(text: str) -> int | None:

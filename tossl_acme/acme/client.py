@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
 
 from ..context import Context
 from ..errors import AcmeError, HttpError, TosslError
 from ..http.response import Response
-from ..http.urls import shown_url
-from .directory import Directory, server_url
+from .answer import Answer
+from .directory import Directory
 from .jws import AccountKey
 from .links import links
 from .problem import problem_error
@@ -47,13 +46,13 @@ class Client:
     def account_url(self, context: Context) -> str:
         """The "kid" of every request but newAccount; one request where it is not known yet (section 7.3.1)."""
         if not self._account_url:
-            url = self.directory(context).where("newAccount")
+            url = self.directory(context).url_of("newAccount")
             self.know_account(self.post(context, url, {"onlyReturnExisting": True}, signer=self.key))
         return self._account_url
 
     def know_account(self, response: Response, contact: tuple[str, ...] | None = None) -> str:
         """Keeps the account URL that newAccount answered with, and the contacts that the account has."""
-        self._account_url = location(response, "account")
+        self._account_url = Answer.of(response).location("account")
         self._contact = contact
         return self._account_url
 
@@ -141,15 +140,3 @@ class Client:
         protected = {"alg": signer.alg, **who, "nonce": self.server.nonce(context), "url": request.url}
         return json.dumps(signer.sign(protected, request.payload)).encode("ascii")
 
-
-def location(response: Response, what: str) -> str:
-    """The URL of the object that an answer created; a relative one is the answer's own (RFC 9110 section 10.2.2)."""
-    named = response.headers.get("Location")
-    return server_url(urljoin(response.url, named) if named else None, f"{what} URL", response.url)
-
-
-def expect_text(value: Any, name: str, response: Response) -> str:
-    """A member that must be a non-empty string. HttpError "malformed" names it."""
-    if not isinstance(value, str) or not value:
-        raise HttpError("malformed", f"{shown_url(response.url)} answered without a usable {name}")
-    return value

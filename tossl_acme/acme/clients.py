@@ -12,8 +12,8 @@ from ..http.client import HttpClient
 from ..http.clients import http_client
 from ..http.options import ConnectionOptions
 from .client import Client
-from .directory import directory_url
 from .jws import AccountKey
+from .public_cas import directory_url
 from .server import Server
 
 _lock = threading.Lock()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urljoin
 
 from ..errors import ArgumentError
 from ..http.response import Response
-from .directory import check_url
+from .urls import https_url, joined_url
 
 #: No CA offers more chains than this.
 MOST_LINKS = 20
@@ -22,7 +21,7 @@ def links(response: Response, rel: str) -> list[str]:
     """The https URLs linked with this relation, in order, resolved against the answer's own; others are ignored."""
     found = []
     for link in _LINK.finditer(response.headers.get("Link", "")[:_MOST_TEXT]):
-        url = urljoin(response.url, link[1].strip())
+        url = joined_url(response.url, link[1])
         if rel in _relations(link[2]) and _usable(url):
             found.append(url)
     return list(dict.fromkeys(found))[:MOST_LINKS]
@@ -38,6 +37,6 @@ def _relations(parameters: str) -> list[str]:
 
 def _usable(url: str) -> bool:
     try:
-        return bool(check_url(url, "link"))
+        return bool(https_url(url, "link"))
     except ArgumentError:
         return False

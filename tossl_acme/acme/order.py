@@ -10,15 +10,14 @@ from typing import Any
 
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError
-from ..http.response import Response
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import clean, quoted
-from .client import Client, expect_text, location
-from .directory import server_url
+from .answer import Answer
+from .client import Client
 from .encoding import b64url
 from .polling import poll
-from .problem import document_error, retry_after
+from .problem import document_error
 
 
 @dataclass(frozen=True)
@@ -113,21 +112,22 @@ def new_order(client: Client, context: Context, wanted: NewOrder) -> Order:
         raise ArgumentError("profile", f"the CA does not offer the profile {quoted(profile)} (it offers {offered})")
     if "renewalInfo" not in directory.urls:
         wanted = wanted.without_replaces()
-    url = directory.where("newOrder")
+    url = directory.url_of("newOrder")
     try:
         response = client.post(context, url, wanted.payload(), accept=(200, 201))
     except AcmeError as error:
         if not wanted.options.replaces or not _refuses_replaces(error):
             raise
         response = client.post(context, url, wanted.without_replaces().payload(), accept=(200, 201))
-    order = _read_order(response, location(response, "order"))
+    answer = Answer.of(response)
+    order = _read_order(answer, answer.location("order"))
     context.tell("order", url=order.url, status=order.status)
     return order
 
 
 def get_order(client: Client, context: Context, url: str) -> Order:
     """The order as the CA sees it now."""
-    return _read_order(client.post_as_get(context, url), url)
+    return _read_order(Answer.of(client.post_as_get(context, url)), url)
 
 
 def wait_order(client: Client, context: Context, url: str, known: Order | None = None) -> Order:
@@ -164,7 +164,7 @@ def finalize_order(client: Client, context: Context, order: Order, csr: bytes) -
     if not order.finalize:
         raise HttpError("malformed", f"the order {shown_url(order.url)} has no finalize URL")
     response = client.post(context, order.finalize, {"csr": b64url(csr)})
-    finalized = _read_order(response, order.url)
+    finalized = _read_order(Answer.of(response), order.url)
     context.tell("finalized", url=order.url, status=finalized.status)
     return finalized
 
@@ -182,23 +182,14 @@ def _refuses_replaces(error: AcmeError) -> bool:
     return error.kind == "alreadyReplaced" or "replace" in error.message.lower() or error.kind == "malformed"
 
 
-def _read_order(response: Response, url: str) -> Order:
-    document = response.json_object()
-    certificate = document.get("certificate")
+def _read_order(answer: Answer, url: str) -> Order:
     return Order(
         url=url,
-        status=expect_text(document.get("status"), "order status", response),
-        identifiers=tuple(map(Identifier.from_json, _items(document, "identifiers"))),
-        authorizations=tuple(
-            server_url(item, "authorization URL", response.url) for item in _items(document, "authorizations")
-        ),
-        finalize=server_url(document.get("finalize"), "finalize URL", response.url),
-        certificate=server_url(certificate, "certificate URL", response.url) if certificate else "",
-        raw=document,
-        retry_after=retry_after(response.headers),
+        status=answer.text("status"),
+        identifiers=tuple(Identifier.from_json(named.raw) for named in answer.parts("identifiers")),
+        authorizations=answer.urls("authorizations"),
+        finalize=answer.url("finalize"),
+        certificate=answer.optional_url("certificate"),
+        raw=answer.raw,
+        retry_after=answer.retry_after,
     )
-
-
-def _items(document: Mapping[str, Any], name: str) -> list[Any]:
-    value = document.get(name)
-    return value if isinstance(value, list) else []

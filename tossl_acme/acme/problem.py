@@ -56,7 +56,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return float(min(int(text[:12]), 10**9))
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time()) if text else None
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, OSError):
         return None
 
 

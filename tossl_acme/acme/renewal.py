@@ -10,9 +10,9 @@ from typing import Any
 
 from ..context import Context
 from ..errors import HttpError
-from ..http.response import Response
 from ..http.urls import shown_url
-from .problem import problem_error, retry_after
+from .answer import Answer
+from .problem import problem_error
 from .server import Server
 
 _LEAST_WAIT = 60.0
@@ -46,32 +46,31 @@ def renewal_info(server: Server, context: Context, cert_id: str) -> RenewalInfo:
 
     AcmeError "notOffered" where the CA has no ARI.
     """
-    base = server.directory(context).where("renewalInfo").rstrip("/")
+    base = server.directory(context).url_of("renewalInfo").rstrip("/")
     response = server.fetch(context, "GET", f"{base}/{cert_id}")
     if response.status != 200:
         raise problem_error(response)
-    document = response.json_object()
-    window = document.get("suggestedWindow")
-    start = _epoch(window, "start", response)
-    end = _epoch(window, "end", response)
+    answer = Answer.of(response)
+    window = answer.part("suggestedWindow") or Answer(response, {})
+    start, end = _epoch(window, "start"), _epoch(window, "end")
     if end <= start:
         raise HttpError("malformed", f"{shown_url(response.url)} suggests a window that ends before it starts")
-    explanation = document.get("explanationURL")
-    wait = retry_after(response.headers)
+    explanation = answer.raw.get("explanationURL")
+    wait = answer.retry_after
     return RenewalInfo(
         start=start,
         end=end,
         chosen=random.SystemRandom().randrange(start, end),
         explanation_url=explanation if isinstance(explanation, str) else "",
         retry_after=round(min(max(_USUAL_WAIT if wait is None else wait, _LEAST_WAIT), _MOST_WAIT)),
-        raw=document,
+        raw=answer.raw,
     )
 
 
-def _epoch(window: Any, name: str, response: Response) -> int:
-    text = window.get(name) if isinstance(window, dict) else None
+def _epoch(window: Answer, name: str) -> int:
     try:
-        moment = datetime.datetime.fromisoformat(str(text))
+        moment = datetime.datetime.fromisoformat(window.text(name))
         return int((moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp())
-    except ValueError:
-        raise HttpError("malformed", f"{shown_url(response.url)} names no suggestedWindow {name}") from None
+    except (ValueError, OverflowError):
+        at = shown_url(window.response.url)
+        raise HttpError("malformed", f"{at} names no suggestedWindow {name} that is a time") from None

@@ -51,7 +51,7 @@ class Server:
             return self._nonces.pop()
         except IndexError:
             pass
-        response = self.fetch(context, "HEAD", self.directory(context).where("newNonce"))
+        response = self.fetch(context, "HEAD", self.directory(context).url_of("newNonce"))
         if response.status not in (200, 204):
             raise problem_error(response)
         try:

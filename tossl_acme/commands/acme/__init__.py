@@ -4,7 +4,7 @@ Imports of those rooms stand inside the functions, so that `package require` loa
 take means the same in all of them:
 
 directory_url      the CA: its https directory URL, or the short name of a public one (letsencrypt, letsencrypt-staging,
-                   zerossl, google, google-staging, sslcom, sslcom-ecc, buypass, buypass-staging, actalis)
+                   zerossl, google, google-staging, sslcom, sslcom-ecc, actalis)
 account_key        the account's private key, PEM text: tossl::key::generate makes one
 email              a mail address for the account, with or without mailto:; may be empty
 contact            a list of further contacts: mail addresses, or URLs such as tel:

@@ -96,7 +96,7 @@ def obtain_certificate(
     TOSSL DNS provider kind  a DNS provider failed
     """
     from ...acme.account import NewAccount, contact_urls
-    from ...acme.directory import directory_url
+    from ...acme.public_cas import directory_url
     from ...certificates.key import check_key_type
     from ...certificates.obtain import Plan, account_key_for, obtain
     from .solvers import Means, choose
@@ -148,7 +148,7 @@ def _names(domains: list[str], csr: Csr | None) -> tuple[Identifier, ...]:
 def _binding(url: str, has_key: bool, kid: str, hmac_key: str, alg: str) -> ExternalAccountBinding | None:
     """The external account binding; a key that may have its account already can do without."""
     from ...acme.account import ExternalAccountBinding, unbound
-    from ...acme.directory import needs_binding
+    from ...acme.public_cas import needs_binding
 
     if kid or hmac_key:
         return ExternalAccountBinding.parse(kid, hmac_key, alg)
@@ -167,9 +167,9 @@ def get_account_key(directory_url: str, *, store: FilePath = DEFAULT_STORE) -> s
     Errors:
     TOSSL VALUE store  no key is kept for this CA
     """
-    from ...acme import directory
+    from ...acme.public_cas import directory_url as url_for
 
-    url = directory.directory_url(directory_url)
+    url = url_for(directory_url)
     folder = store_in(store)
     key = folder.account_key(url) if folder else ""
     if not key:

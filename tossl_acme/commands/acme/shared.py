@@ -33,8 +33,8 @@ def binding_for(directory_url: str, eab_kid: str, eab_hmac_key: str, eab_alg: st
     None without any of them. ArgumentError "eab_kid" where the CA is known to take no account without.
     """
     from ...acme.account import ExternalAccountBinding, unbound
-    from ...acme.directory import directory_url as url_of
-    from ...acme.directory import needs_binding
+    from ...acme.public_cas import directory_url as url_of
+    from ...acme.public_cas import needs_binding
 
     url = url_of(directory_url)
     if eab_kid or eab_hmac_key:
@@ -62,9 +62,9 @@ def _cert_id(certificate: str) -> str:
 
 def object_url(url: str, argument: str) -> str:
     """The https URL of an object at the CA. ArgumentError names the argument."""
-    from ...acme.directory import check_url
+    from ...acme.urls import https_url
 
-    return check_url(url, argument)
+    return https_url(url, argument)
 
 
 def one_identifier(domain: str) -> Identifier:

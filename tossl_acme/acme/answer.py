@@ -1,0 +1,103 @@
+"""A CA's answer, read once: the one place where its members are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import HttpError
+from ..http.response import Response
+from ..http.urls import shown_url
+from .links import links
+from .problem import retry_after
+from .urls import joined_url, server_url
+
+#: No order has as many names; a page of an account's orders may.
+_MAX_ITEMS = 10_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A JSON object that a CA sent, `raw`: the whole answer, or an object in it. Unknown members are ignored
+    (RFC 8555 section 7.1).
+
+    A member that is missing or null is absent. Of the wrong type, or absent where it is required, it raises HttpError
+    malformed, which names it.
+    """
+
+    response: Response = field(repr=False)
+    raw: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, response: Response) -> Answer:
+        return cls(response, response.json_object())
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A string that is not empty; `default` where it is absent."""
+        value = self.raw.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if value is None and default is not None:
+            return default
+        raise self._unusable(name)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings; empty where it is absent."""
+        values = self._list(name)
+        if not all(isinstance(value, str) for value in values):
+            raise self._unusable(name)
+        return tuple(values)
+
+    def url(self, name: str) -> str:
+        """A URL, which must be https."""
+        return server_url(self.raw.get(name), f"{name} URL", self.response.url)
+
+    def optional_url(self, name: str) -> str:
+        """A URL, which must be https; empty where it is absent or empty."""
+        return self.url(name) if self.raw.get(name) else ""
+
+    def urls(self, name: str) -> tuple[str, ...]:
+        """A list of URLs, each https; empty where it is absent."""
+        return tuple(server_url(value, f"{name} URL", self.response.url) for value in self._list(name))
+
+    def part(self, name: str) -> Answer | None:
+        """An object in this one; None where it is absent."""
+        value = self.raw.get(name)
+        return None if value is None else self._part(name, value)
+
+    def parts(self, name: str) -> tuple[Answer, ...]:
+        """A list of objects; empty where it is absent."""
+        return tuple(self._part(name, value) for value in self._list(name))
+
+    def location(self, name: str) -> str:
+        """The URL of the object that the request created; a relative one is the answer's own (RFC 9110
+        section 10.2.2).
+        """
+        named = self.response.headers.get("Location")
+        return server_url(named and joined_url(self.response.url, named), f"{name} URL", self.response.url)
+
+    def links(self, rel: str) -> list[str]:
+        """The https URLs that the Link headers name with this relation."""
+        return links(self.response, rel)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the CA wants to be asked again; None where it does not say."""
+        return retry_after(self.response.headers)
+
+    def _list(self, name: str) -> list[Any]:
+        value = self.raw.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or len(value) > _MAX_ITEMS:
+            raise self._unusable(name)
+        return value
+
+    def _part(self, name: str, value: object) -> Answer:
+        if not isinstance(value, dict):
+            raise self._unusable(name)
+        return Answer(self.response, value)
+
+    def _unusable(self, name: str) -> HttpError:
+        return HttpError("malformed", f"{shown_url(self.response.url)} answered without a usable {name}")

@@ -1,0 +1,53 @@
+"""The short names of public CAs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ArgumentError
+from ..text import quoted
+from .urls import https_url
+
+
+@dataclass(frozen=True)
+class PublicCa:
+    """A CA's short name: where its directory is, and whether it wants an external account binding."""
+
+    name: str
+    url: str
+    needs_eab: bool = False
+
+
+PUBLIC_CAS = (
+    PublicCa("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory"),
+    PublicCa("letsencrypt-staging", "https://acme-staging-v02.api.letsencrypt.org/directory"),
+    PublicCa("zerossl", "https://acme.zerossl.com/v2/DV90", needs_eab=True),
+    PublicCa("google", "https://dv.acme-v02.api.pki.goog/directory", needs_eab=True),
+    PublicCa("google-staging", "https://dv.acme-v02.test-api.pki.goog/directory", needs_eab=True),
+    PublicCa("sslcom", "https://acme.ssl.com/sslcom-dv-rsa", needs_eab=True),
+    PublicCa("sslcom-ecc", "https://acme.ssl.com/sslcom-dv-ecc", needs_eab=True),
+    PublicCa("actalis", "https://acme-api.actalis.com/acme/directory", needs_eab=True),
+)
+#: CAs that scripts still name, and why they get no certificate from them.
+_ENDED = dict.fromkeys(
+    ("buypass", "buypass-staging"), "Buypass ended its ACME service in October 2025; choose another CA"
+)
+
+
+def directory_url(text: str) -> str:
+    """The URL for a directory URL or a CA's short name. Raises ArgumentError directory_url."""
+    name = text.lower()
+    for ca in PUBLIC_CAS:
+        if name == ca.name:
+            return ca.url
+    if name in _ENDED:
+        raise ArgumentError("directory_url", f"{name}: {_ENDED[name]}")
+    if "://" not in text:
+        names = ", ".join(ca.name for ca in PUBLIC_CAS)
+        raise ArgumentError("directory_url", f"{quoted(text)} is neither an https URL nor a known CA ({names})")
+    return https_url(text, "directory_url")
+
+
+def needs_binding(url: str) -> bool:
+    """Whether this directory is known, without a request, to want an external account binding for a new account."""
+    return any(ca.url == url and ca.needs_eab for ca in PUBLIC_CAS)
