@@ -53,8 +53,8 @@ values = st.recursive(
 )
 MEMBERS = ["status", "identifiers", "authorizations", "finalize", "certificate", "error", "expires", "identifier",
            "challenges", "wildcard", "type", "url", "token", "contact", "orders", "value", "detail", "subproblems",
-           "instance", "suggestedWindow", "start", "end", "explanationURL", "newNonce", "newAccount", "newOrder", "meta",
-           "profiles", "caaIdentities", "termsOfService", "accounturi", "issuer-domain-names"]  # fmt: skip
+           "instance", "suggestedWindow", "start", "end", "explanationURL", "newNonce", "newAccount", "newOrder",
+           "meta", "profiles", "caaIdentities", "termsOfService", "accounturi", "issuer-domain-names"]  # fmt: skip
 objects = st.dictionaries(
     st.sampled_from(MEMBERS),
     st.one_of(
