@@ -4,6 +4,8 @@
  */
 #include "tossl.h"
 
+#include <string.h>
+
 /* The message of the Python exception that is set, as the interpreter's result. */
 static int failed(Tcl_Interp *interp, const char *what)
 {
@@ -15,8 +17,8 @@ static int failed(Tcl_Interp *interp, const char *what)
         message = TosslToTcl(text);
     }
     PyErr_Clear();
-    Tcl_SetObjResult(interp, Tcl_ObjPrintf("%s: %s: %s", what, type ? ((PyTypeObject *)type)->tp_name : "error",
-                                           message ? Tcl_GetString(message) : "no message"));
+    TosslRefuse(interp, Tcl_ObjPrintf("%s: %s: %s", what, type ? ((PyTypeObject *)type)->tp_name : "error",
+                                      message ? Tcl_GetString(message) : "no message"));
     if (message != NULL) {
         Tcl_IncrRefCount(message);
         Tcl_DecrRefCount(message);
@@ -28,13 +30,31 @@ static int failed(Tcl_Interp *interp, const char *what)
     return TCL_ERROR;
 }
 
+/* Python does not find the package, or cannot load it: which Python that is. */
+static int failedToImport(Tcl_Interp *interp)
+{
+    PyObject *prefix = PySys_GetObject("prefix"); /* borrowed */
+    const char *folder = prefix && PyUnicode_Check(prefix) ? PyUnicode_AsUTF8(prefix) : NULL;
+    Tcl_Obj *message;
+
+    (void)failed(interp, "cannot load the Python package tossl_acme");
+    message = Tcl_DuplicateObj(Tcl_GetObjResult(interp));
+    Tcl_AppendPrintfToObj(message, "; Python %.*s is that of %s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion(),
+                          folder ? folder : "an unknown folder");
+    if (!TosslOwnsPython()) {
+        Tcl_AppendToObj(message, ", started by something else in this process: load tossl before it, or install tossl_acme "
+                                 "there", -1);
+    }
+    return TosslRefuse(interp, message);
+}
+
 static int registerPackage(Tcl_Interp *interp, const char *package)
 {
     PyObject *module, *host, *result = NULL;
 
     module = PyImport_ImportModule("tossl_acme");
     if (module == NULL) {
-        return failed(interp, "cannot load the Python package tossl_acme");
+        return failedToImport(interp);
     }
     host = TosslNewInterp(interp);
     if (host != NULL) {

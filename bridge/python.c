@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static int isOurs;                                           /* it was started here */
+static int isChecked;                                        /* under this lock: the Python that runs here fits */
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER; /* Tcl_Mutex is nothing unless TCL_THREADS is defined */
 
 /*
@@ -19,10 +21,12 @@ static int shareSymbols(Tcl_Interp *interp)
 {
     Dl_info info;
 
+    if (dlsym(dlopen(NULL, RTLD_LAZY), "Py_IsInitialized") != NULL) { /* as where Python is the program */
+        return TCL_OK;
+    }
     if (dladdr((void *)(intptr_t)Py_IsInitialized, &info) == 0 || info.dli_fname == NULL ||
         dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_LAZY | RTLD_GLOBAL) == NULL) {
-        Tcl_SetObjResult(interp, Tcl_ObjPrintf("cannot share Python's symbols: %s", dlerror()));
-        return TCL_ERROR;
+        return TosslRefuse(interp, Tcl_ObjPrintf("cannot share Python's symbols: %s", dlerror()));
     }
     return TCL_OK;
 }
@@ -56,7 +60,7 @@ static char *findProgram(Tcl_Interp *interp)
         program = NULL;
     }
     if (program == NULL || access(program, X_OK) != 0) {
-        Tcl_SetObjResult(interp, Tcl_ObjPrintf("tossl has no Python: %s cannot be executed; run make where tossl lies, "
+        TosslRefuse(interp, Tcl_ObjPrintf("tossl has no Python: %s cannot be executed; run make where tossl lies, "
                                                "or let TOSSL_PYTHON name the python of an environment that has "
                                                "tossl_acme", program ? program : ".venv/bin/python"));
         free(program);
@@ -112,25 +116,34 @@ static void atExit(void *unused)
     PyErr_Clear();
 }
 
+/* Whether Python was started here. */
+int TosslOwnsPython(void)
+{
+    return isOurs;
+}
+
 static int start(Tcl_Interp *interp)
 {
     PyStatus status;
     char *program;
 
-    if (Py_IsInitialized()) { /* another extension, or Python is the host */
-        return TCL_OK;
+    if (TosslCheckVersion(interp) != TCL_OK || shareSymbols(interp) != TCL_OK) {
+        return TCL_ERROR;
+    }
+    if (Py_IsInitialized()) { /* by us, by another extension, or Python is the host */
+        isChecked = isChecked || TosslCheckGil(interp) == TCL_OK;
+        return isChecked ? TCL_OK : TCL_ERROR;
     }
     program = findProgram(interp);
-    if (program == NULL || shareSymbols(interp) != TCL_OK) {
-        free(program);
+    if (program == NULL) {
         return TCL_ERROR;
     }
     status = initialize(program);
     free(program);
     if (PyStatus_Exception(status)) {
-        Tcl_SetObjResult(interp, Tcl_ObjPrintf("cannot start Python: %s", status.err_msg ? status.err_msg : "exit"));
-        return TCL_ERROR;
+        return TosslRefuse(interp, Tcl_ObjPrintf("cannot start Python: %s", status.err_msg ? status.err_msg : "exit"));
     }
+    isOurs = isChecked = 1;
     (void)PyEval_SaveThread();
     Tcl_CreateExitHandler(atExit, NULL);
     return TCL_OK;

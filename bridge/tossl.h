@@ -3,6 +3,7 @@
  *
  *   load.c    what Tcl's `load` calls
  *   python.c  starts Python, once per process
+ *   others.c  refuses a Python that is there already and does not fit
  *   interp.c  a Tcl interpreter as a Python object
  *   value.c   Tcl values to Python values and back
  *
@@ -26,7 +27,11 @@ PyObject *TosslTupleToPython(Tcl_Size count, Tcl_Obj *const values[]);
 Tcl_Obj *TosslToTcl(PyObject *value);
 PyObject *TosslNewInterp(Tcl_Interp *interp);
 
-/* Wants no GIL and leaves none; TCL_ERROR with a message in the interpreter. */
+/* These want no GIL and leave none; TCL_ERROR with a message in the interpreter. */
+int TosslRefuse(Tcl_Interp *interp, Tcl_Obj *reason); /* returns TCL_ERROR, with errorcode TOSSL PYTHON */
 int TosslStartPython(Tcl_Interp *interp);
+int TosslOwnsPython(void);
+int TosslCheckVersion(Tcl_Interp *interp); /* before anything of Python is called */
+int TosslCheckGil(Tcl_Interp *interp);     /* of a Python that something else has started */
 
 #endif

@@ -21,5 +21,5 @@ case $PYTHON_FOLDER in /usr/lib | /usr/lib/*) rpath= ;; *) rpath=-Wl,-rpath,$PYT
 # shellcheck disable=SC2086 # flags are several words
 ${CC:-cc} -std=c11 -O2 -Wall -Wextra ${CFLAGS:-} -fPIC -fvisibility=hidden -shared \
     -DUSE_TCL_STUBS -isystem "$PYTHON_INCLUDE" ${TCL_INCLUDE_SPEC:-} \
-    "$here"/../bridge/load.c "$here"/../bridge/python.c "$here"/../bridge/interp.c "$here"/../bridge/value.c \
+    -DTOSSL_PYTHON_VERSION="\"$PYTHON_LIBRARY\"" "$here"/../bridge/*.c \
     ${TCL_STUB_LIB_SPEC} -L"$PYTHON_FOLDER" -lpython"$PYTHON_LIBRARY" -ldl $rpath ${LDFLAGS:-} -o "$1"
