@@ -1,4 +1,4 @@
-/* A Tcl interpreter as a Python object, with the methods of tkinter's: createcommand, deletecommand, call, eval, ... */
+/* A Tcl interpreter as a Python object, with methods of tkinter's: createcommand, call, eval, createfilehandler, ... */
 #define _GNU_SOURCE
 #include "tossl.h"
 
@@ -18,10 +18,18 @@ static PyTypeObject *InterpType;
 
 /* ---- may this be done here and now ---- */
 
-static int usable(Interp *self)
+static int inThread(Interp *self)
 {
     if (self->thread != Tcl_GetCurrentThread()) {
         PyErr_SetString(PyExc_RuntimeError, "a Tcl interpreter can be used in its own thread only");
+        return 0;
+    }
+    return 1;
+}
+
+static int usable(Interp *self)
+{
+    if (!inThread(self)) {
         return 0;
     }
     if (self->interp == NULL || Tcl_InterpDeleted(self->interp)) {
@@ -302,6 +310,89 @@ static PyObject *environment(PyObject *self, PyObject *unused)
     return block;
 }
 
+/* ---- descriptors that the event loop watches: no channel, so that no script sees, renames or closes it ---- */
+
+typedef struct Watch {
+    Interp *owner;
+    int descriptor;
+    PyObject *function;
+    struct Watch *next;
+} Watch;
+
+/* All threads' watches, under the GIL. */
+static Watch *watches;
+
+static void callWatch(void *client, int mask)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *function = Py_NewRef(((Watch *)client)->function); /* it may end this watch */
+    PyObject *result = PyObject_CallFunction(function, "ii", ((Watch *)client)->descriptor, mask);
+
+    if (result == NULL) {
+        PyErr_Clear(); /* functions given here raise nothing */
+    }
+    Py_XDECREF(result);
+    Py_DECREF(function);
+    PyGILState_Release(gil);
+}
+
+static Watch **findWatch(Interp *owner, int descriptor)
+{
+    Watch **found = &watches;
+
+    while (*found != NULL && ((*found)->owner != owner || (*found)->descriptor != descriptor)) {
+        found = &(*found)->next;
+    }
+    return found;
+}
+
+static PyObject *createFileHandler(Interp *self, PyObject *args)
+{
+    int descriptor, mask;
+    PyObject *function;
+    Watch *watch;
+
+    if (!PyArg_ParseTuple(args, "iiO:createfilehandler", &descriptor, &mask, &function) || !usable(self)) {
+        return NULL;
+    }
+    if (*findWatch(self, descriptor) != NULL) {
+        PyErr_SetString(PyExc_ValueError, "the descriptor has a handler");
+        return NULL;
+    }
+    watch = PyMem_Malloc(sizeof(*watch));
+    if (watch == NULL) {
+        return PyErr_NoMemory();
+    }
+    *watch = (Watch){.owner = self, .descriptor = descriptor, .function = Py_NewRef(function), .next = watches};
+    watches = watch;
+    Py_BEGIN_ALLOW_THREADS
+    Tcl_CreateFileHandler(descriptor, mask, callWatch, watch);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+/* Nothing happens where there is none. Also good once the interpreter is deleted. */
+static PyObject *deleteFileHandler(Interp *self, PyObject *number)
+{
+    int descriptor = (int)PyLong_AsLong(number);
+    Watch **found, *watch;
+
+    if (PyErr_Occurred() || !inThread(self)) {
+        return NULL;
+    }
+    found = findWatch(self, descriptor);
+    watch = *found;
+    if (watch != NULL) {
+        *found = watch->next;
+        Py_BEGIN_ALLOW_THREADS
+        Tcl_DeleteFileHandler(descriptor);
+        Py_END_ALLOW_THREADS
+        Py_DECREF(watch->function);
+        PyMem_Free(watch);
+    }
+    Py_RETURN_NONE;
+}
+
 static void deallocate(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
@@ -317,6 +408,8 @@ static PyMethodDef methods[] = {
     {"eval", (PyCFunction)evalScript, METH_O, "eval(script) -> its result"},
     {"environment", environment, METH_NOARGS, "environment() -> the process's, each NAME=VALUE with a NUL behind it"},
     {"splitlist", (PyCFunction)splitList, METH_O, "splitlist(text) -> its elements"},
+    {"createfilehandler", (PyCFunction)createFileHandler, METH_VARARGS, "createfilehandler(descriptor, mask, function)"},
+    {"deletefilehandler", (PyCFunction)deleteFileHandler, METH_O, "deletefilehandler(descriptor)"},
     {NULL, NULL, 0, NULL},
 };
 

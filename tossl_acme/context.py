@@ -2,19 +2,30 @@
 
 One Context goes down with every call, from the command to the socket. A blocking call and a background job differ only
 in which thread carries it.
+
+A call that is cancelled undoes what it did on its way out. One that has called a script back cannot go that way when
+the script says `exit`: its frames lie below and are never returned to. So whatever a call presents it owes here until
+that is removed, and whoever ends the process or the thread pays.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
 import time
+from _thread import allocate_lock, get_ident
 
 from .errors import Cancelled, WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+#: How long the end of the process waits at most for what is owed, unless it says otherwise, in seconds.
+FAREWELL_SECONDS = 60.0
+#: How long cleaning up one thing may take by default: several requests to an API that takes ten for each, in seconds.
+CLEANUP_SECONDS = 60.0
 #: How soon a wait that cannot be woken (a socket read) notices that it was cancelled, in seconds.
 CANCEL_POLL_SECONDS = 0.25
 
@@ -33,12 +44,15 @@ class Context:
         cancelled: threading.Event | None = None,
         interrupts: list[Callable[[], None]] | None = None,
         listener: Callable[[dict[str, object]], None] | None = None,
+        warnings: list[dict[str, object]] | None = None,
     ) -> None:
         self.limit = limit
         self._deadline = deadline
         self._cancelled = cancelled
         self._interrupts = [] if interrupts is None else interrupts
         self._listener = listener
+        #: What warn() was given, here and in parts of this context: the steps that the result has to tell.
+        self.warnings: list[dict[str, object]] = [] if warnings is None else warnings
 
     def begin(
         self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None
@@ -59,11 +73,14 @@ class Context:
             cancelled=self._cancelled,
             interrupts=self._interrupts,
             listener=self._listener,
+            warnings=self.warnings,
         )
 
-    def for_cleanup(self, limit: float = 30.0) -> Context:
+    def for_cleanup(self, limit: float = CLEANUP_SECONDS) -> Context:
         """A context of its own for cleaning up, which must happen even when this one is over or cancelled."""
-        return Context(limit).begin(listener=self._listener)
+        context = Context(limit).begin(listener=self._listener)
+        context.warnings = self.warnings
+        return context
 
     def cancel(self) -> None:
         """Ends every wait in this context once it runs; safe from any thread."""
@@ -124,7 +141,255 @@ class Context:
         if self._listener is not None:
             self._listener({"step": step, **facts})
 
+    def told(self, step: str) -> list[dict[str, object]]:
+        """Returns the facts of every such step that warn() was given."""
+        kept = [dict(warning) for warning in self.warnings if warning["step"] == step]
+        for facts in kept:
+            del facts["step"]
+        return kept
+
+    def warn(self, step: str, **facts: object) -> None:
+        """Reports a step, and keeps it for the result."""
+        self.warnings.append({"step": step, **facts})
+        self.tell(step, **facts)
+
 
 def seconds(limit: float) -> Context:
     """A context whose clock does not run yet: begin() makes a running one of it."""
     return Context(limit)
+
+
+# ---- what is at work in this process, and what is owed ----
+
+
+class Debt:
+    """Something to undo, once, by whoever comes first."""
+
+    def __init__(self, undo: Callable[[Context], None]) -> None:
+        self.thread = get_ident()
+        #: Whether anybody may pay it: its call has begun to clean up.
+        self.is_due = False
+        self._undo = undo
+        self._taken = allocate_lock()
+
+    def settle(self, context: Context) -> bool:
+        """Undoes it and raises what that raises; False where somebody else does or did."""
+        if not self._taken.acquire(blocking=False):
+            return False
+        try:
+            self._undo(context)
+        finally:
+            _process().forget(self)
+        return True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has begun to settle it."""
+        return not self._taken.locked()
+
+
+class _Process:
+    """The calls at work in this process."""
+
+    def __init__(self) -> None:
+        import threading
+
+        #: Held for every look at the rest.
+        self.changed = threading.Condition()
+        self.debts: list[Debt] = []
+        self.running: list[Context] = []
+        self.is_ending = False
+        self.farewell_seconds = FAREWELL_SECONDS
+        #: For each thread in a script that was called back, the threads that wait for each of its scripts.
+        self.in_script: dict[int, list[frozenset[int]]] = {}
+        self.thread_ends: dict[int, list[Callable[[], None]]] = {}
+
+    def forget(self, debt: Debt) -> None:
+        with self.changed:
+            if debt in self.debts:
+                self.debts.remove(debt)
+            self.changed.notify_all()
+
+    def settle(self, concerns: Callable[[Debt], bool]) -> None:
+        """Waits until no such debt is left; pays those whose call cannot, side by side."""
+        context = Context(self.farewell_seconds).begin()
+        this_thread = get_ident()
+        begun: set[Debt] = set()
+        while True:
+            with self.changed:
+                left = [debt for debt in self.debts if concerns(debt)]
+                ready = [debt for debt in left if debt not in begun and self._may_settle(debt, this_thread)]
+                if not ready and (not left or not self.changed.wait(context.remaining())):
+                    return
+            begun.update(ready)
+            for debt in ready:
+                _settle_aside(debt, context)
+
+    def _may_settle(self, debt: Debt, this_thread: int) -> bool:
+        return debt.is_open and (debt.is_due or debt.thread == this_thread or debt.thread in self.in_script)
+
+
+_making = allocate_lock()
+_known: list[_Process] = []
+
+
+def _process() -> _Process:
+    if not _known:
+        with _making:
+            if not _known:
+                _known.append(_Process())
+    return _known[0]
+
+
+def reset() -> None:
+    """Forgets what is at work and owed: in a child process that is the parent's."""
+    _known.clear()
+
+
+def farewell_seconds() -> float:
+    """How long the end of the process waits at most for what is owed, in seconds."""
+    return _process().farewell_seconds
+
+
+def set_farewell_seconds(seconds: float) -> None:
+    """Has the end of the process wait so long at most; 0 not at all."""
+    _process().farewell_seconds = seconds
+
+
+def owe(undo: Callable[[Context], None]) -> Debt:
+    """Has `undo` called if this thread does not live to settle what is returned.
+
+    Raises Cancelled once the process ends.
+    """
+    process = _process()
+    debt = Debt(undo)
+    with process.changed:
+        if process.is_ending:
+            raise Cancelled
+        process.debts.append(debt)
+    return debt
+
+
+def fall_due(debts: Iterable[Debt]) -> None:
+    """Lets anybody pay these: nothing more is done that they would have to undo."""
+    process = _process()
+    with process.changed:
+        for debt in debts:
+            debt.is_due = True
+        process.changed.notify_all()
+
+
+class running:
+    """`with running(context)`: the call in this context is cancelled when the process ends."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        process = _process()
+        with process.changed:
+            if process.is_ending:
+                raise Cancelled
+            process.running.append(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        process = _process()
+        with process.changed:
+            if self._context in process.running:
+                process.running.remove(self._context)
+
+
+class in_script:
+    """`with in_script(waiting)`: this thread runs a script that was called back; the threads `waiting` wait for it."""
+
+    def __init__(self, waiting: frozenset[int] = frozenset()) -> None:
+        self._waiting = waiting
+
+    def __enter__(self) -> None:
+        process = _process()
+        with process.changed:
+            process.in_script.setdefault(get_ident(), []).append(self._waiting)
+
+    def __exit__(self, *_: object) -> None:
+        process = _process()
+        with process.changed:
+            scripts = process.in_script.get(get_ident(), [])
+            if scripts:
+                scripts.pop()
+            if not scripts:
+                process.in_script.pop(get_ident(), None)
+
+
+def waiting_threads() -> frozenset[int]:
+    """This thread, and those that wait for a script that it runs: what these hold cannot be waited for here."""
+    return frozenset((get_ident(),)).union(*_process().in_script.get(get_ident(), ()))
+
+
+def on_thread_end(action: Callable[[], None]) -> None:
+    """Has `action` called when this thread ends below its calls."""
+    process = _process()
+    with process.changed:
+        process.thread_ends.setdefault(get_ident(), []).append(action)
+
+
+def forget_thread_end(action: Callable[[], None]) -> None:
+    """Undoes one on_thread_end(), from whatever thread."""
+    process = _process()
+    with process.changed:
+        for thread, actions in list(process.thread_ends.items()):
+            if action in actions:
+                actions.remove(action)
+            if not actions:
+                del process.thread_ends[thread]
+
+
+def cancel_running() -> int:
+    """Cancels every call at work; returns how many they were."""
+    process = _process()
+    with process.changed:
+        contexts = list(process.running)
+    for context in contexts:
+        context.cancel()
+    return len(contexts)
+
+
+def end_process() -> None:
+    """Cancels every call and waits until all that is owed is undone, or the farewell is over. Nothing owed, no wait."""
+    if _known:
+        process = _process()
+        with process.changed:
+            process.is_ending = True
+        cancel_running()
+        process.settle(lambda debt: True)
+
+
+def end_thread() -> None:
+    """This thread ends below its calls, which never return: undoes what they owe."""
+    if _known:
+        process = _process()
+        for action in list(process.thread_ends.get(get_ident(), ())):
+            action()
+        with process.changed:
+            process.in_script.pop(get_ident(), None)
+            own = [debt for debt in process.debts if debt.thread == get_ident()]
+        process.settle(lambda debt: debt in own)
+
+
+def _settle_aside(debt: Debt, context: Context) -> None:
+    """In a thread of its own where one can be had. What fails cannot be told to anybody any more."""
+    import threading
+
+    def settle() -> None:
+        from contextlib import suppress
+
+        with suppress(Exception):
+            debt.settle(context)
+
+    try:
+        threading.Thread(target=settle, name="tossl farewell", daemon=True).start()
+    except RuntimeError:
+        settle()
+
+
+atexit.register(end_process)
+os.register_at_fork(after_in_child=reset)

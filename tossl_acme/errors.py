@@ -8,6 +8,8 @@
      +- DnsError               TOSSL DNS <provider> <kind>
      +- WaitTimeout            TOSSL TIMEOUT <what>
      +- Cancelled              TOSSL CANCELLED
+     +- ResourceError          TOSSL RESOURCE <kind>
+     +- ScriptError            the errorcode of the script's own error
 
 The message is for people, the errorcode (fixed positions) for programs, and `details` holds what else is known:
 it becomes the `-tossl` return option. No message and no detail ever holds a private key, a token secret or an API key.
@@ -95,7 +97,22 @@ class WaitTimeout(TosslError):
 
 
 class Cancelled(TosslError):
-    """The caller cancelled the job."""
+    """The caller cancelled the job, or the interpreter that it belongs to is gone."""
 
-    def __init__(self) -> None:
-        super().__init__("cancelled", "CANCELLED")
+    def __init__(self, message: str = "cancelled") -> None:
+        super().__init__(message, "CANCELLED")
+
+
+class ResourceError(TosslError):
+    """The process is out of something; kind: descriptors, threads."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message, "RESOURCE", kind)
+
+
+class ScriptError(TosslError):
+    """The error of a script's own command that was called back, with its errorcode."""
+
+    def __init__(self, message: str, errorcode: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.errorcode = errorcode

@@ -1,4 +1,4 @@
-"""Paths, as Tcl and the operating system have them."""
+"""Paths, as Tcl and the operating system have them; descriptors that leave the host's standard channels alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from .text import clean, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from typing import Any, Self
 
@@ -89,3 +90,33 @@ def _await_readable(descriptor: int, deadline: float) -> None:
     poll.register(descriptor, select.POLLIN)
     if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
         raise ValueError("nothing came out of it in time")
+
+
+#: Descriptors 0 to 2 belong to the host, also where it closed them: whatever writes to its standard error, or opens its
+#: standard channels anew, must not meet a socket, a lock or a pipe of this package. They stay as free as they are.
+_FIRST_OWN = 3
+
+
+def beyond_standard(descriptor: int) -> int:
+    """Returns the descriptor, or in place of 0 to 2 a duplicate beyond; no child process inherits it.
+
+    Raises OSError where no descriptor is left; the one given is closed then.
+    """
+    if descriptor >= _FIRST_OWN:
+        return descriptor
+    import fcntl  # where nothing is closed it is not needed
+
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN)
+    finally:
+        os.close(descriptor)
+
+
+def socket_beyond_standard(sock: socket.socket) -> socket.socket:
+    """Returns the socket, or in place of one with a descriptor of 0 to 2 the same beyond."""
+    if sock.fileno() >= _FIRST_OWN:
+        return sock
+    timeout = sock.gettimeout()
+    moved = type(sock)(sock.family, sock.type, sock.proto, fileno=beyond_standard(sock.detach()))
+    moved.settimeout(timeout)
+    return moved

@@ -53,7 +53,8 @@ def test_every_text_is_of_something(manual: Manual) -> None:
 @each_command
 def test_errors_are_errorcodes(manual: Manual) -> None:
     codes = manual.errors(shared=False) | manual.errors(shared=True)
-    assert all(re.fullmatch(r"TOSSL (ACME|HTTP|KEY|DNS|VALUE|TIMEOUT|CANCELLED)( [\w]+)*", code) for code in codes)
+    form = re.compile(r"TOSSL (ACME|HTTP|KEY|DNS|VALUE|TIMEOUT|CANCELLED|RESOURCE)( [\w]+)*")
+    assert all(form.fullmatch(code) for code in codes)
 
 
 @each_command

@@ -17,7 +17,7 @@ from ..acme.authorization import (
 from ..acme.client import Client
 from ..acme.order import Order
 from ..challenges.solver import Solver
-from ..context import Context
+from ..context import Context, Debt, fall_due, owe
 from ..errors import AcmeError, HttpError, TosslError
 from ..http.urls import shown_url
 from ..identifiers import Identifier
@@ -29,6 +29,14 @@ class _Task:
     authorization: Authorization
     challenge: Challenge
     solver: Solver
+
+    def clean_up(self, context: Context) -> None:
+        self.solver.clean_up(context, self.challenge)
+
+    @property
+    def place(self) -> dict[str, object]:
+        """The domain, and where the challenge stands, for people."""
+        return {"domain": self.challenge.identifier.value, **self.solver.where(self.challenge)}
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,10 @@ def solve(client: Client, context: Context, order: Order, choice: Choice, identi
     ]
     _check_ordered(pending, identifiers)
     tasks = [_task(authorization, choice) for authorization in pending]
-    presented: list[_Task] = []
+    presented: dict[Debt, _Task] = {}
     try:
         for task in tasks:
-            presented.append(task)
+            presented[owe(task.clean_up)] = task
             task.solver.present(context, task.challenge)
             context.tell("presented", domain=task.challenge.identifier.value, type=task.challenge.type)
         for task in tasks:
@@ -69,7 +77,7 @@ def solve(client: Client, context: Context, order: Order, choice: Choice, identi
         for task in tasks:
             wait_authorization(client, context, task.authorization.url, task.authorization)
     finally:
-        _clean_up(context.for_cleanup(), presented)
+        _clean_up(context, presented)
 
 
 #: Refusals of an answer that are not about the challenge.
@@ -141,12 +149,12 @@ def _task(authorization: Authorization, choice: Choice) -> _Task:
     raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}", "unsupportedChallenge", 0)
 
 
-def _clean_up(context: Context, presented: Iterable[_Task]) -> None:
-    """What cannot be cleaned up is told, not raised: it must hide neither a certificate nor the error before it."""
-    for task in presented:
+def _clean_up(context: Context, presented: Mapping[Debt, _Task]) -> None:
+    """What cannot be cleaned up is a warning: it must hide neither a certificate nor the error before it."""
+    fall_due(presented)
+    for debt, task in presented.items():
         try:
-            task.solver.clean_up(context, task.challenge)
+            if debt.settle(context.for_cleanup()):
+                context.tell("cleaned_up", domain=task.challenge.identifier.value)
         except TosslError as error:
-            context.tell("clean_up_failed", domain=task.challenge.identifier.value, message=error.message)
-        else:
-            context.tell("cleaned_up", domain=task.challenge.identifier.value)
+            context.warn("clean_up_failed", **task.place, message=error.message)

@@ -25,6 +25,7 @@ from typing import Any
 
 from ..context import Context
 from ..errors import ArgumentError
+from ..files import beyond_standard
 
 #: What the certificate's files are called, by the name of the value that they hold.
 FILES = {"certificate": "cert.pem", "chain": "chain.pem", "fullchain": "fullchain.pem", "private_key": "privkey.pem"}
@@ -199,7 +200,7 @@ def _locked(folder: Path, context: Context) -> Iterator[None]:
     """Serialises processes and threads. The lock goes with its holder, however that ends."""
     _make_folder(folder)
     with _refusals(folder):
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        handle = beyond_standard(os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600))
     with os.fdopen(handle) as file:
         for pause in context.pauses(_HOLDER, most=0.5):
             try:

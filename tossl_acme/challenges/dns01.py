@@ -50,6 +50,10 @@ class Dns01:
         value = record_value(challenge.key_authorization)
         self._published.publish(context, self._provider, self.name_for(challenge), value)
 
+    def where(self, challenge: Challenge) -> dict[str, object]:
+        """Where the challenge is presented, for people and their scripts."""
+        return {"record": self.name_for(challenge)}
+
     def wait(self, context: Context, challenge: Challenge) -> None:
         if self._check is not None:
             name = self.name_for(challenge)

@@ -40,6 +40,10 @@ class DnsPersist01:
         domain = challenge.identifier.value
         context.tell("dns_standing", domain=domain, record=record_name(domain), values=values)
 
+    def where(self, challenge: Challenge) -> dict[str, object]:
+        """Where the record stands, for people and their scripts."""
+        return {"record": record_name(challenge.identifier.value)}
+
     def wait(self, context: Context, challenge: Challenge) -> None:
         """Nothing to wait for: the record stands, or the CA says that it does not."""
 

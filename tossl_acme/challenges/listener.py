@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..errors import ArgumentError
+from ..files import socket_beyond_standard
 
 #: Seconds from accepting a connection to closing it, whatever its client does.
 LIFETIME = 10.0
@@ -47,9 +48,9 @@ class Listener:
         self._sockets = _listening(port, host)
         self.port: int = self._sockets[0].getsockname()[1]
         self._closing = threading.Event()
-        self._wake, self._waker = socket.socketpair()
+        self._wake, self._waker = map(socket_beyond_standard, socket.socketpair())
         self._connections: dict[int, tuple[Connection, float]] = {}
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.PollSelector()  # it takes no descriptor
         for sock in (*self._sockets, self._wake):
             sock.setblocking(False)
             self._selector.register(sock, selectors.EVENT_READ)
@@ -88,7 +89,7 @@ class Listener:
     def _accept(self, listening: socket.socket) -> None:
         try:
             for _ in range(_AT_ONCE):
-                self._admit(listening.accept()[0])
+                self._admit(socket_beyond_standard(listening.accept()[0]))
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 self._relieve()
@@ -183,7 +184,7 @@ def _open_everywhere(port: int) -> socket.socket:
 
 
 def _open(family: int, address: tuple[object, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket_beyond_standard(socket.socket(family, socket.SOCK_STREAM))
     try:
         # Connections of an earlier listener that the kernel still remembers do not matter.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -17,6 +17,9 @@ class Solver(Protocol):
     def present(self, context: Context, challenge: Challenge) -> None:
         """Presents the challenge. Where it raises, clean_up() is still to be called."""
 
+    def where(self, challenge: Challenge) -> dict[str, object]:
+        """Returns where it is presented, for people and their scripts: a file, a record or a port."""
+
     def wait(self, context: Context, challenge: Challenge) -> None:
         """Waits until the CA can be expected to see it."""
 

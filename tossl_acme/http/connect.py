@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..context import CANCEL_POLL_SECONDS, Context
+from ..files import socket_beyond_standard
 
 #: Family, type, protocol, canonical name and address, as getaddrinfo() has them.
 _Found = tuple[Any, Any, int, str, Any]
@@ -76,7 +77,7 @@ def _is_known(host: str) -> bool:
 def _connected(
     context: Context, address: _Found, deadline: float, options: Iterable[tuple[int, int, int | bytes]]
 ) -> socket.socket:
-    sock = socket.socket(*address[:3])
+    sock = socket_beyond_standard(socket.socket(*address[:3]))
     try:
         for option in options:
             sock.setsockopt(*option)

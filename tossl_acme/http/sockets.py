@@ -16,6 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from ..context import CANCEL_POLL_SECONDS, Context
+from ..files import socket_beyond_standard
 from .connect import connected
 
 #: Seconds that one attempt to connect may take, from the name's addresses to the last of them.
@@ -105,7 +106,8 @@ class _TlsConnection(HTTPSConnection):
 
     def _new_conn(self) -> socket.socket:
         sock = _connected(self)
-        self._handshake = sock.dup()  # the socket object that does the handshake is not ours to see
+        # The socket object that does the handshake is not ours to see.
+        self._handshake = socket_beyond_standard(sock.dup())
         current_context.get().check("answer")
         return sock
 

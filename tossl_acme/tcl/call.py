@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from ..errors import ArgumentError, TosslError
+from ..context import running
+from ..errors import ArgumentError, ResourceError, TosslError
+from .callbacks import Callback
 from .values import check_limit, to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from ..context import Context
-    from .callbacks import Callback
     from .host import TclValue
 
     Listener = Callable[[dict[str, object]], None]
@@ -79,10 +80,30 @@ class Call:
         assert self.context is not None
         return self.context.begin(self._limit, listener)
 
+    def callbacks(self) -> Iterator[Callback]:
+        """Yields the script's callbacks among the arguments and options."""
+        for value in self.values.values():
+            if isinstance(value, Callback):
+                yield value
+
     def run(self, context: Context | None = None) -> TclValue:
         """Returns what the command returns, for Tcl. A command that waits takes the context that begin() made."""
-        values = self.values if context is None else {**self.values, "context": context}
-        return to_tcl(self._recipe.make(values, self._left_out))
+        if context is None:
+            return to_tcl(self._recipe.make(self.values, self._left_out))
+        with running(context):
+            return to_tcl(self._recipe.make({**self.values, "context": context}, self._left_out))
+
+    def run_here(self) -> TclValue:
+        """Runs a command that waits, in the interpreter's thread; it is cancelled where that one is deleted."""
+        progress = self.progress
+        context: Context
+
+        def tell(step: dict[str, object]) -> None:
+            if progress is not None and not progress(step):
+                context.cancel()
+
+        context = self.begin(tell if progress is not None else None)
+        return self.run(context)
 
     def outcome(self, context: Context) -> TclValue | TosslError:
         """Returns what the command returns, or the error that it raises."""
@@ -92,7 +113,18 @@ class Call:
             error.__cause__ = error.__context__ = None  # it is kept: without what led to it
             return error.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - a defect must not end the worker
-            return TosslError(describe(error), "INTERNAL")
+            return resource_error(error) or TosslError(describe(error), "INTERNAL")
+
+
+def resource_error(error: Exception) -> ResourceError | None:
+    """Returns the error to raise where the process is out of descriptors or threads: that is no defect in here."""
+    from errno import EMFILE, ENFILE
+
+    if isinstance(error, OSError) and error.errno in (EMFILE, ENFILE):
+        return ResourceError("descriptors", f"no descriptor is left: {error.strerror}")
+    if type(error) is RuntimeError and error.args == ("can't start new thread",):
+        return ResourceError("threads", "the system has no thread left")
+    return None
 
 
 def waiting(
@@ -110,6 +142,7 @@ def waiting(
 
     Errors with -command:
     TOSSL CANCELLED        the job was cancelled
+    TOSSL RESOURCE kind    no job was started: no descriptors or no threads are left
     """
 
 

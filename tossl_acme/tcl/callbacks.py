@@ -2,22 +2,141 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
+
+from ..errors import Cancelled, ScriptError
 from .values import to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .host import TclHost
+
+    from ..context import Context
+    from .events import Events
+    from .host import TclHost, TclValue
+
+_WHAT = "callback"
 
 
 class Callback:
-    """A script's command prefix. It is called in its interpreter's own thread."""
+    """A script's command prefix. It is called in its interpreter's own thread, in which it has to be made.
 
-    __slots__ = ("_host", "_prefix")
+    events: those of its interpreter, for call() from other threads. While such calls are to be expected somebody holds
+    them: a job does as long as it is at work.
+    """
 
-    def __init__(self, host: TclHost, prefix: tuple[str, ...]) -> None:
+    __slots__ = ("_host", "_prefix", "_thread", "events")
+
+    def __init__(self, host: TclHost, prefix: tuple[str, ...], events: Events | None = None) -> None:
         self._host = host
         self._prefix = prefix
+        self._thread = get_ident()
+        self.events = events
 
-    def __call__(self, *values: object) -> None:
-        """Calls the prefix with these values added; its error is a background error (`interp bgerror`)."""
-        self._host.call("::tossl::Tell", *self._prefix, *map(to_tcl, values))
+    def __call__(self, *values: object) -> bool:
+        """Calls the prefix with these values added; its error is a background error (`interp bgerror`).
+
+        For the interpreter's own thread. Returns whether the interpreter is still there.
+        """
+        from ..context import in_script
+
+        words = self._words(values)
+        try:
+            with in_script():
+                self._host.call("::tossl::Tell", *words)
+        except Exception:
+            if not self._is_gone():
+                raise
+        return not self._is_gone()
+
+    def call(self, context: Context, *values: object) -> str:
+        """Returns what the prefix with these values added returns. For any thread.
+
+        In the interpreter's own thread it is called at once, else from its event loop, and this thread waits. Raises
+        ScriptError with the script's message and errorcode, Cancelled where the interpreter is gone, and what the
+        context raises when it is over; a call that has not begun by then is never made.
+        """
+        context.check(_WHAT)
+        words = self._words(values)
+        if get_ident() == self._thread:
+            return self._invoke(words, frozenset())
+        if self.events is None:
+            raise Cancelled(_GONE)
+        return _Request(self, words).wait(context, self.events)
+
+    def _words(self, values: tuple[object, ...]) -> tuple[TclValue, ...]:
+        return (*self._prefix, *map(to_tcl, values))
+
+    def _invoke(self, words: tuple[TclValue, ...], waiting: frozenset[int]) -> str:
+        from ..context import in_script
+
+        try:
+            with in_script(waiting):
+                code, value, errorcode = self._host.splitlist(self._host.call("::tossl::Invoke", *words))
+        except Exception:
+            if self._is_gone():
+                raise Cancelled(_GONE) from None
+            raise
+        if code == "0":
+            return value
+        raise ScriptError(value, self._host.splitlist(errorcode))
+
+    def _is_gone(self) -> bool:
+        try:
+            self._host.eval("")
+        except Exception:  # noqa: BLE001 - each host has its own word for it
+            return True
+        return False
+
+
+_GONE = "the interpreter whose command is to be called is gone"
+
+
+class _Request:
+    """One call from another thread."""
+
+    def __init__(self, callback: Callback, words: tuple[TclValue, ...]) -> None:
+        import threading
+
+        from ..context import waiting_threads
+
+        self._callback = callback
+        self._words = words
+        self._waiting = waiting_threads()
+        self._begun = threading.Lock()
+        self._woken = threading.Event()
+        self._outcome: str | Exception | None = None
+
+    def wait(self, context: Context, events: Events) -> str:
+        """Returns or raises the outcome."""
+        events.at_close.append(self._woken.set)
+        context.add_interrupt(self._woken.set)
+        try:
+            if not events.put(self._run):
+                raise Cancelled(_GONE)
+            self._wait(context, events)
+        finally:
+            context.remove_interrupt(self._woken.set)
+            events.at_close.remove(self._woken.set)
+            self._begun.acquire(blocking=False)  # a call that nobody waits for is not made
+        if isinstance(self._outcome, str):
+            return self._outcome
+        assert self._outcome is not None
+        raise self._outcome
+
+    def _wait(self, context: Context, events: Events) -> None:
+        while self._outcome is None:
+            self._woken.wait(context.remaining())
+            if self._outcome is None:
+                context.check(_WHAT)
+                if events.is_closed:
+                    raise Cancelled(_GONE)
+
+    def _run(self) -> None:
+        """In the interpreter's thread."""
+        if not self._begun.acquire(blocking=False):
+            return
+        try:
+            self._outcome = self._callback._invoke(self._words, self._waiting)
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            self._outcome = error.with_traceback(None)
+        self._woken.set()

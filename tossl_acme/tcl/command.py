@@ -77,7 +77,7 @@ class Parameter:
         self.optional = optional
         self.target = target or name
         self.text = text
-        self.convert: Converter = _callback if annotation == "Callback | None" else converter(annotation)
+        self.convert: Converter = _CALLBACKS.get(annotation) or converter(annotation)
 
     @property
     def shown(self) -> str:
@@ -287,6 +287,16 @@ class Command:
 def _callback(host: TclHost, name: str, word: str) -> Callback | None:
     prefix = split(host, name.lstrip("-"), word)
     return Callback(host, prefix) if prefix else None
+
+
+def _required_callback(host: TclHost, name: str, word: str) -> Callback:
+    callback = _callback(host, name, word)
+    if callback is None:
+        raise ArgumentError(name.lstrip("-"), f"{name}: a command is expected")
+    return callback
+
+
+_CALLBACKS: dict[str, Converter] = {"Callback": _required_callback, "Callback | None": _callback}
 
 
 def load_commands(modules: Iterable[str], groups: Groups | None = None) -> dict[str, Command]:

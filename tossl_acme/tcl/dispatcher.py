@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import TosslError
 from ..version import __version__
-from .call import describe
+from .call import describe, resource_error
 from .command import load_commands
 from .environment import update_environment
 from .values import to_tcl
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .command import Command, Groups
+    from .events import Events
     from .host import TclHost, TclValue
     from .jobs import Jobs
 
@@ -44,6 +45,7 @@ class Interpreter:
         self.commands: dict[str, Command] = {}
         self._packages = packages
         self._groups = groups
+        self._events: Events | None = None
         self._jobs: Jobs | None = None
 
     def answer(self, name: str, words: Sequence[str]) -> TclValue:
@@ -63,16 +65,19 @@ class Interpreter:
         call = command.bind(self.host, words)
         for parameter, kind in command.injected.items():
             call.values[parameter] = self if kind == "Interpreter" else self.jobs
+        for callback in call.callbacks():
+            callback.events = self.events
         if call.in_background:
             return self.jobs.start(call)
-        return call.run(call.begin(call.progress) if call.context is not None else None)
+        return call.run_here() if call.context is not None else call.run()
 
     def _serve(self, name: str, words: Sequence[str]) -> TclValue:
         """Answers the prelude, whose own questions are no commands."""
         if name == "Require":
             return self._require(*words)
         if name == "Step":
-            return self.jobs.step()
+            self.events.step()
+            return ""
         raise KeyError(name)
 
     def _require(self, package: str) -> str:
@@ -84,18 +89,27 @@ class Interpreter:
         return ""
 
     @property
+    def events(self) -> Events:
+        """What other threads have for this interpreter's own."""
+        if self._events is None:
+            from .events import Events
+
+            self._events = Events(self.host)
+        return self._events
+
+    @property
     def jobs(self) -> Jobs:
         """This interpreter's background jobs."""
         if self._jobs is None:
             from .jobs import Jobs
 
-            self._jobs = Jobs(self.host)
+            self._jobs = Jobs(self.host, self.events)
         return self._jobs
 
     def close(self) -> None:
         """The Tcl interpreter is gone, or its dispatcher."""
-        if self._jobs is not None:
-            self._jobs.close()
+        if self._events is not None:
+            self._events.close()
 
 
 def _raised(name: str, message: str, errorcode: tuple[str, ...], *more: TclValue) -> TclValue:
@@ -113,6 +127,9 @@ def _refused(name: str, error: TosslError) -> TclValue:
 
 
 def _defect(name: str, error: Exception) -> TclValue:
+    known = resource_error(error)
+    if known is not None:
+        return _refused(name, known), known.message
     message = describe(error)
     return _raised(name, message, ("TOSSL", "INTERNAL")), message
 

@@ -36,43 +36,23 @@ proc ::tossl::Tell args {
     }
 }
 
-# Jobs ring through a pipe. Its end for writing is duplicated by the other side, which knows it by its number.
-
-proc ::tossl::Listen {} {
-    variable pipe [chan pipe]
-    fconfigure [lindex $pipe 0] -blocking 0 -buffering none -translation binary
-    fileevent [lindex $pipe 0] readable [list ::tossl::Ring [lindex $pipe 0]]
-    return [string range [lindex $pipe 1] 4 end]
-}
-
-proc ::tossl::Listening {} {
-    variable pipe
-    close [lindex $pipe 1]
-}
-
-proc ::tossl::Ring {in} {
-    read $in 1
-    if {[eof $in]} {
-        close $in
-        return
+# Calls a script back for somebody who waits for {code result errorcode}; its `return` is a result as well.
+proc ::tossl::Invoke args {
+    set code [catch {uplevel #0 $args} message options]
+    switch $code {
+        0 - 2 {return [list 0 $message {}]}
+        1 {return [list 1 $message [dict get $options -errorcode]]}
+        3 {return [list 1 "invoked \"break\" outside of a loop" NONE]}
+        4 {return [list 1 "invoked \"continue\" outside of a loop" NONE]}
     }
+    return [list 1 "command returned bad code: $code" NONE]
+}
+
+# Takes one event that another thread has put there; its error is a background error.
+proc ::tossl::Ring {} {
     lassign [::tossl::call Step] options message
     if {$options ne ""} {
         after 0 [list ::return -level 0 {*}$options $message]
-    }
-}
-
-# Whether the pipe is there. Where the script closed it, another channel may have its name by now.
-proc ::tossl::IsListening {} {
-    variable pipe
-    set in [lindex $pipe 0]
-    return [expr {![catch {fileevent $in readable} script] && $script eq [list ::tossl::Ring $in]}]
-}
-
-proc ::tossl::Unlisten {} {
-    variable pipe
-    if {[IsListening]} {
-        close [lindex $pipe 0]
     }
 }
 

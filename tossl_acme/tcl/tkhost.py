@@ -82,3 +82,9 @@ class TkHost:
         while entries and (entry := entries[len(found)]) is not None:
             found.append(entry)
         return b"".join([entry + b"\0" for entry in found])
+
+    def createfilehandler(self, descriptor: int, mask: int, function: Callable[[int, int], None], /) -> None:
+        self._tk.createfilehandler(descriptor, mask, function)
+
+    def deletefilehandler(self, descriptor: int, /) -> None:
+        self._tk.deletefilehandler(descriptor)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from tossl_acme.tcl.callbacks import Callback
     from tossl_acme.tcl.dispatcher import Interpreter
     from tossl_acme.tcl.host import TclHost
 
@@ -226,8 +227,28 @@ def late(seconds: float, *, context: Context = within(5)) -> None:
     threading.Timer(seconds, context.tell, ("late",)).start()
 
 
+def ask(prefix: Callback, value: str, *, context: Context = within(5)) -> str:
+    """What the prefix returns for a value."""
+    return prefix.call(context, value)
+
+
+_kept_callbacks: list[Callback] = []
+
+
+def keep_callback(prefix: Callback) -> None:
+    """Keeps a prefix for ask_kept(), and has its interpreter listen."""
+    assert prefix.events is not None
+    prefix.events.hold()
+    _kept_callbacks[:] = [prefix]
+
+
+def ask_kept(value: str, *, context: Context = within(5)) -> str:
+    """What the prefix that some interpreter has kept returns for a value."""
+    return _kept_callbacks[0].call(context, value)
+
+
 COMMANDS = (
     echo, points, text, size, types, domains, nested, deep, fail, quiet, list_, thread, modules, environment,
     environment_bytes, environment_size, tcl, wait,
-    late, kinds, define, undefine, refusals, keep, stale,
+    late, ask, keep_callback, ask_kept, kinds, define, undefine, refusals, keep, stale,
 )  # fmt: skip

@@ -89,6 +89,8 @@ def obtain_certificate(
     serial       its serial number, hexadecimal
     directory    the CA's directory URL
     files        a dict certificate chain fullchain private_key of paths; empty if nothing is stored
+    clean_up_failed  a list of dicts of challenges that could not be removed again: domain, record or file or port,
+                     message; empty as a rule
 
     Errors: those of the single steps; what the CA says is led by "Certificate not obtained: ".
     TOSSL VALUE domains      "Failed to parse domains: " and what is wrong with which name
@@ -120,7 +122,8 @@ def obtain_certificate(
     )
     client = client_for(url, account_key_for(context, folder, url, account_key), ca_bundle, proxy)
     with leading("Certificate not obtained"):
-        return obtain(client, context, plan, choice, folder).as_dict()
+        certificate = obtain(client, context, plan, choice, folder).as_dict()
+    return certificate | {"clean_up_failed": context.told("clean_up_failed")}
 
 
 def _own(private_key: str, csr: str) -> tuple[PrivateKey | None, Csr | None]:

@@ -1,0 +1,116 @@
+"""Events from other threads into the interpreter's own: a queue, and a pipe that its event loop watches.
+
+The pipe is no Tcl channel: no script sees it, closes it or takes its name, and it has none of the descriptors 0 to 2.
+It is there only while somebody holds it, so that the event loop of a script without jobs is what it was.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from contextlib import suppress
+
+from ..context import forget_thread_end, on_thread_end
+from ..errors import ResourceError
+from ..files import beyond_standard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .host import TclHost
+
+#: Tcl's TCL_READABLE.
+_READABLE = 2
+
+
+class Events:
+    """What one interpreter is to do in its own thread, in order."""
+
+    def __init__(self, host: TclHost) -> None:
+        self._host = host
+        self.thread = threading.get_ident()
+        self._lock = threading.Lock()
+        self._queue: deque[Callable[[], None]] = deque()
+        self._pipe: tuple[int, int] | None = None
+        self._holders = 0
+        #: Called when these events are closed, in whatever thread.
+        self.at_close: list[Callable[[], None]] = []
+        self.is_closed = False
+        on_thread_end(self.close)
+
+    # ---- in the interpreter's thread ----
+
+    def hold(self) -> None:
+        """Listens until release(), which is called as often. Raises ResourceError where no descriptor is left."""
+        if self._pipe is None:
+            pipe = _new_pipe()
+            self._host.createfilehandler(pipe[0], _READABLE, self._ring)
+            with self._lock:
+                self._pipe = pipe
+        self._holders += 1
+
+    def release(self) -> None:
+        """Undoes one hold()."""
+        self._holders -= 1
+        if self._holders == 0:
+            self._drop_pipe()
+
+    def step(self) -> None:
+        """Runs the oldest event: what the event loop does for each byte in the pipe."""
+        with self._lock:
+            event = self._queue.popleft() if self._queue else None
+            if self._queue:
+                self._write()
+        if event is not None:
+            event()
+
+    def _ring(self, descriptor: int, _mask: int) -> None:
+        os.read(descriptor, 1)
+        with suppress(Exception):  # the interpreter was deleted in the event
+            self._host.call("::tossl::Ring")
+
+    def _drop_pipe(self) -> None:
+        with self._lock:
+            pipe, self._pipe = self._pipe, None
+            self._queue.clear()
+        if pipe is not None:
+            self._host.deletefilehandler(pipe[0])
+            for descriptor in pipe:
+                os.close(descriptor)
+
+    # ---- in any thread ----
+
+    def put(self, event: Callable[[], None]) -> bool:
+        """Has the interpreter's thread call `event`; False where nobody listens any more."""
+        with self._lock:
+            if self._pipe is None or self.is_closed:
+                return False
+            self._queue.append(event)
+            if len(self._queue) == 1:
+                self._write()
+            return True
+
+    def _write(self) -> None:
+        assert self._pipe is not None
+        os.write(self._pipe[1], b"!")
+
+    def close(self) -> None:
+        """Forgets what is queued; nothing is run any more. The pipe goes where this is the interpreter's thread."""
+        self.is_closed = True
+        self._holders = 0
+        forget_thread_end(self.close)
+        for action in list(self.at_close):
+            action()
+        if threading.get_ident() == self.thread:
+            self._drop_pipe()
+
+
+def _new_pipe() -> tuple[int, int]:
+    made: list[int] = []
+    try:
+        made += os.pipe()
+        return beyond_standard(made[0]), beyond_standard(made[1])
+    except OSError as error:
+        raise ResourceError("descriptors", f"no job can be started: {error.strerror}") from None
