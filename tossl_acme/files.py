@@ -1,20 +1,44 @@
-"""Paths, as Tcl and the operating system have them; descriptors that leave the host's standard channels alone."""
+"""Paths, and files below a folder: written whole, read, removed, by descriptors and never by a path that may change.
+
+Whoever owns a folder can put a link, a pipe or another folder in the place of any name in it, at any moment. So a name
+is looked at once, when it is opened; what is done then is done to what was opened. A link is followed only if root or
+this process's own user made it.
+
+Also descriptors that leave the host's standard channels alone.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import stat
 import time
 
+from .errors import ArgumentError
 from .text import clean, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
-    from typing import Any, Self
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Self
 
 #: Characters of a path that a message shows.
 _MAX_SHOWN_CHARS = 300
+#: Bytes of a file that is read.
+_MAX_FILE_BYTES = 16 * 2**20
+#: How much the file system's clock may be behind.
+_CLOCK_NANOSECONDS = 10**9
+#: Links in one path, as in Linux.
+_MAX_LINKS = 40
+#: A descriptor that says which file it is, and opens nothing: neither permissions nor a pipe's other end matter.
+_HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
+#: What a mount answers that has no modes.
+_NO_MODES = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+#: What a mount answers that cannot sync a folder.
+_NO_SYNC = (errno.EINVAL, errno.EOPNOTSUPP)
 
 
 class FilePath(str):
@@ -45,21 +69,143 @@ class FilePath(str):
         return f'"{clean(self.word, _MAX_SHOWN_CHARS)}"' if given.startswith('"') else given
 
 
-class PathDefault:
-    """The default of a path option that the environment says at the time of a call.
-
-    find: returns the name of the variable that says it, and the path as it stands there.
-    """
-
-    __slots__ = ("find",)
-
-    def __init__(self, find: Callable[[], tuple[str, str]]) -> None:
-        self.find = find
+def absolute(path: str | os.PathLike[str]) -> FilePath:
+    """The path for a caller in Python, made absolute now; what is one already stays as it is."""
+    return path if isinstance(path, FilePath) else FilePath(os.path.abspath(path))  # noqa: PTH100 - resolves no link
 
 
-def path_default(find: Callable[[], tuple[str, str]]) -> Any:
-    """The PathDefault, for signatures: `store: FilePath = path_default(find)`."""
-    return PathDefault(find)
+class Folder:
+    """An open folder, to be used with `with`. Its methods raise OSError, whose `filename` is a FilePath."""
+
+    __slots__ = ("_descriptor", "path")
+
+    def __init__(self, descriptor: int, path: FilePath) -> None:
+        self._descriptor = descriptor
+        self.path = path
+
+    @classmethod
+    def open(cls, path: FilePath, *, mode: int | None = None) -> Self:
+        """Opens the folder at `path`, links in which are the caller's own business.
+
+        With a mode (0o700), folders that are missing are made with it, those above `path` too.
+        """
+        with _naming(path):
+            if mode is not None:
+                _make_missing(path, mode)
+            return cls(_open(path, _HANDLE | os.O_DIRECTORY), path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+    def enter(self, name: str) -> Folder:
+        """Opens a folder in this one, through links if root or this process's user made each of them."""
+        with _naming(self.path / name):
+            return Folder(_open_folder(self._descriptor, name, iter(range(_MAX_LINKS))), self.path / name)
+
+    def make(self, name: str, mode: int) -> bool:
+        """Makes a folder with this mode, whatever the umask is; False where the name is there already."""
+        begun = time.time_ns() - _CLOCK_NANOSECONDS
+        with _naming(self.path / name):
+            try:
+                os.mkdir(name, mode, dir_fd=self._descriptor)
+            except FileExistsError:
+                return False
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            with _closing(_open(name, flags, dir_fd=self._descriptor)) as made:
+                # The name may be that of another folder by now, private perhaps: such a one is older, or empty.
+                if os.fstat(made).st_mtime_ns >= begun or not os.listdir(made):  # noqa: PTH208 - by its descriptor
+                    _set_mode(made, mode)
+        return True
+
+    def is_writable(self) -> bool:
+        """Whether files can be made here."""
+        return os.access(".", os.W_OK | os.X_OK, dir_fd=self._descriptor, effective_ids=True)
+
+    def names(self) -> list[str]:
+        """The names of all that is in it."""
+        with _naming(self.path), _closing(self._open_self()) as handle:
+            return os.listdir(handle)  # noqa: PTH208 - by its descriptor
+
+    def read(self, name: str, *, follow: bool = True) -> bytes | None:
+        """Returns what a plain file holds, None where there is none. Without `follow` no link is followed."""
+        with _naming(self.path / name):
+            try:
+                handle = _open_file(self._descriptor, name, iter(range(_MAX_LINKS if follow else 0)))
+            except FileNotFoundError:
+                return None
+            with os.fdopen(handle, "rb") as file:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    raise OSError(errno.EINVAL, "Not a plain file")
+                content = file.read(_MAX_FILE_BYTES + 1)
+            if len(content) > _MAX_FILE_BYTES:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+            return content
+
+    def write_whole(self, name: str, content: bytes, mode: int, *, sync: bool = True) -> None:
+        """Writes a file that is there whole or not at all, in place of whatever has the name but a folder.
+
+        Without `sync` the file's name, or after a crash its content, is on disk at some time later.
+        """
+        temporary = f".{os.urandom(8).hex()}.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with _naming(self.path / name):
+            handle = _open(temporary, flags, mode, dir_fd=self._descriptor)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    _set_mode(handle, mode)
+                    if sync:
+                        os.fsync(handle)
+                os.rename(temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=self._descriptor)
+                raise
+        if sync:
+            self.sync()
+
+    def rename(self, name: str, to: Folder, new_name: str) -> None:
+        """Moves a file, in place of one that is there."""
+        with _naming(self.path / name):
+            os.rename(name, new_name, src_dir_fd=self._descriptor, dst_dir_fd=to._descriptor)
+
+    def remove(self, name: str) -> None:
+        """Removes a file, or a link itself, if it is there."""
+        with _naming(self.path / name), contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._descriptor)
+
+    def remove_folder(self, name: str) -> bool:
+        """Removes a folder if it is empty; whether it is gone."""
+        try:
+            os.rmdir(name, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def sync(self) -> None:
+        """Waits until the names in it are on disk."""
+        with _naming(self.path), _closing(self._open_self()) as handle:
+            try:
+                os.fsync(handle)
+            except OSError as error:
+                if error.errno not in _NO_SYNC:
+                    raise
+
+    def _open_self(self) -> int:
+        return _open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._descriptor)
+
+    def open_lock(self, name: str) -> int:
+        """Returns a descriptor of a file, made if it is missing, for fcntl.flock."""
+        with _naming(self.path / name):
+            return _open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=self._descriptor)
 
 
 def read_small(path: str, most: int, seconds: float) -> bytes:
@@ -120,3 +266,106 @@ def socket_beyond_standard(sock: socket.socket) -> socket.socket:
     moved = type(sock)(sock.family, sock.type, sock.proto, fileno=beyond_standard(sock.detach()))
     moved.settimeout(timeout)
     return moved
+
+
+@contextlib.contextmanager
+def refusals(argument: str, path: FilePath) -> Iterator[None]:
+    """Raises what the file system refuses as ArgumentError `argument`, with the path and the reason."""
+    try:
+        yield
+    except OSError as error:
+        refused = error.filename if isinstance(error.filename, FilePath) else path
+        raise ArgumentError(argument, f"cannot use {refused.shown}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _naming(path: FilePath) -> Iterator[None]:
+    """An OSError gets the whole path, for the system knows a name alone."""
+    try:
+        yield
+    except OSError as error:
+        if not isinstance(error.filename, FilePath):
+            error.filename, error.filename2 = path, None
+        raise
+
+
+@contextlib.contextmanager
+def _closing(handle: int) -> Iterator[int]:
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _open(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+    return beyond_standard(os.open(name, flags, mode, dir_fd=dir_fd))
+
+
+def _make_missing(path: FilePath, mode: int) -> None:
+    missing = []
+    folder = str(path)
+    while folder.strip("/") and not os.path.lexists(folder):
+        missing.append(folder)
+        folder = folder.rstrip("/").rpartition("/")[0]
+    for folder in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, mode)  # noqa: PTH102
+
+
+def _open_folder(parent: int, name: str, links: Iterator[int]) -> int:
+    handle = _open(name, _HANDLE | os.O_NOFOLLOW, dir_fd=parent)
+    kind = os.fstat(handle).st_mode
+    if stat.S_ISDIR(kind):
+        return handle
+    with _closing(handle):
+        if not stat.S_ISLNK(kind):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        target = _link_target(handle, links)
+    return _walk(parent, target, links)
+
+
+def _open_file(parent: int, name: str, links: Iterator[int]) -> int:
+    """A descriptor for reading; a pipe or a device does not make it wait."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        return _open(name, flags, dir_fd=parent)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    with _closing(_open(name, _HANDLE | os.O_NOFOLLOW, dir_fd=parent)) as handle:
+        target = _link_target(handle, links)
+    folder, slash, file = target.rpartition("/")
+    with _closing(_walk(parent, folder + slash, links)) as handle:
+        return _open_file(handle, file, links)
+
+
+def _walk(parent: int, target: str, links: Iterator[int]) -> int:
+    """Opens the folder to which a link in `parent` leads."""
+    folder = _open("/" if target.startswith("/") else ".", _HANDLE | os.O_DIRECTORY, dir_fd=parent)
+    for part in target.split("/"):
+        if part not in ("", "."):
+            with _closing(folder) as parent:
+                folder = _open_folder(parent, part, links)
+    return folder
+
+
+def _link_target(handle: int, links: Iterator[int]) -> str:
+    """Where an open link leads, if it may be followed."""
+    if next(links, None) is None:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    owner = os.fstat(handle).st_uid
+    if owner not in (0, os.geteuid()):
+        raise OSError(errno.ELOOP, f"a link made by user {owner}; links of root and of your own user are followed")
+    return os.readlink("", dir_fd=handle)
+
+
+def _set_mode(handle: int, mode: int) -> None:
+    """Sets the mode of what this process made. Mounts without modes serve files all the same."""
+    status = os.fstat(handle)
+    if stat.S_IMODE(status.st_mode) & 0o777 == mode or status.st_uid != os.geteuid():
+        return
+    try:
+        os.fchmod(handle, stat.S_IMODE(status.st_mode) & ~0o777 | mode)
+    except OSError as error:
+        if error.errno not in _NO_MODES:
+            raise

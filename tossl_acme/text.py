@@ -123,3 +123,20 @@ class EnvironmentText:
 def environment_text(variable: str) -> Any:
     """Returns the EnvironmentText, for signatures: `email: str = environment_text("TOSSL_EMAIL")`."""
     return EnvironmentText(variable)
+
+
+class PathDefault:
+    """The default of a path option that the environment says at the time of a call.
+
+    find: returns the name of the variable that says it, and the path as it stands there.
+    """
+
+    __slots__ = ("find",)
+
+    def __init__(self, find: Callable[[], tuple[str, str]]) -> None:
+        self.find = find
+
+
+def path_default(find: Callable[[], tuple[str, str]]) -> Any:
+    """Returns the PathDefault, for signatures: `store: FilePath = path_default(find)`."""
+    return PathDefault(find)

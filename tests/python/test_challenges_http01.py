@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
-import os
 import socket
-import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ from tests.servers.process import free_port
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.acme.jws import AccountKey
 from tossl_acme.challenges import listener
-from tossl_acme.challenges.http01 import HttpServerSolver, Responder, Webroot
+from tossl_acme.challenges.http01 import HttpServerSolver, Responder
 from tossl_acme.challenges.responders import ResponderPool
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
@@ -90,104 +88,6 @@ def test_tokens_that_are_not(token: str) -> None:
 def test_a_challenge_hides_its_values() -> None:
     assert "thumbprint" not in repr(ONE)
     assert ONE.token not in repr(ONE)
-
-
-# Webroot
-
-
-def test_files_come_and_go(tmp_path: Path, context: Context) -> None:
-    webroot = Webroot(tmp_path)
-    for challenge in (ONE, TWO):
-        webroot.present(context, challenge)
-        webroot.wait(context, challenge)
-        assert tmp_path.joinpath(PREFIX[1:], challenge.token).read_text() == challenge.key_authorization
-    webroot.clean_up(context, ONE)
-    assert sorted(path.name for path in tmp_path.joinpath(PREFIX[1:]).iterdir()) == [TWO.token]
-    webroot.clean_up(context, ONE)
-    webroot.clean_up(context, TWO)
-    webroot.clean_up(context, TWO)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_web_server_can_read_them(tmp_path: Path, context: Context) -> None:
-    before = os.umask(0o077)
-    try:
-        Webroot(tmp_path).present(context, ONE)
-    finally:
-        os.umask(before)
-    path = tmp_path / PREFIX[1:] / ONE.token
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (path.parent, path.parent.parent)] == [0o755, 0o755]
-
-
-def test_folders_of_others_stay(tmp_path: Path, context: Context) -> None:
-    folder = tmp_path / ".well-known"
-    folder.mkdir(mode=0o700)
-    webroot = Webroot(tmp_path)
-    webroot.present(context, ONE)
-    webroot.clean_up(context, ONE)
-    assert list(folder.iterdir()) == []
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-
-
-def test_another_process_cleans_up(tmp_path: Path, context: Context) -> None:
-    Webroot(tmp_path).present(context, ONE)
-    other = tmp_path / PREFIX[1:] / TWO.token
-    other.write_text("not ours")
-    Webroot(tmp_path).clean_up(context, ONE)
-    Webroot(tmp_path).clean_up(context, TWO)
-    assert [path.name for path in other.parent.iterdir()] == [other.name]
-
-
-def test_links_are_not_followed(tmp_path: Path, context: Context) -> None:
-    root, outside = tmp_path / "root", tmp_path / "outside"
-    outside.write_text(ONE.key_authorization)
-    folder = root / PREFIX[1:]
-    folder.mkdir(parents=True)
-    (folder / ONE.token).symlink_to(outside)
-    webroot = Webroot(root)
-    webroot.clean_up(context, ONE)
-    assert (folder / ONE.token).is_symlink()
-    outside.write_text("precious")
-    webroot.present(context, ONE)
-    assert not (folder / ONE.token).is_symlink()
-    assert outside.read_text() == "precious"
-
-
-def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.touch()
-    (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / ".well-known").touch()
-    for wrong in (tmp_path / "missing", file, tmp_path / "odd"):
-        with pytest.raises(ArgumentError) as caught:
-            Webroot(wrong)
-        assert caught.value.errorcode == ("TOSSL", "VALUE", "webroot")
-
-
-def test_a_folder_that_went_away(tmp_path: Path, context: Context) -> None:
-    root = tmp_path / "root"
-    root.mkdir()
-    webroot = Webroot(root)
-    root.rmdir()
-    with pytest.raises(ArgumentError) as caught:
-        webroot.present(context, ONE)
-    assert "No such file or directory" in caught.value.message
-    webroot.clean_up(context, ONE)
-
-
-def test_orders_side_by_side_in_one_folder(tmp_path: Path, context: Context) -> None:
-    def order(number: int) -> None:
-        challenge = Challenge("http-01", Identifier("dns", "example.com"), f"t{number}", f"t{number}.x")
-        for _ in range(25):
-            webroot = Webroot(tmp_path)
-            webroot.present(context, challenge)
-            assert tmp_path.joinpath(PREFIX[1:], challenge.token).read_text() == challenge.key_authorization
-            webroot.clean_up(context, challenge)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(order, range(8)))
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 # Responder

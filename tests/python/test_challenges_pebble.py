@@ -23,10 +23,11 @@ from tossl_acme.acme.jws import AccountKey
 from tossl_acme.acme.order import NewOrder, new_order, wait_order
 from tossl_acme.acme.server import Server
 from tossl_acme.challenges.dns01 import Dns01
-from tossl_acme.challenges.http01 import HttpServerSolver, Webroot
+from tossl_acme.challenges.http01 import HttpServerSolver
 from tossl_acme.challenges.responders import ResponderPool
 from tossl_acme.challenges.solver import Solver
 from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
+from tossl_acme.challenges.webroot import Webroot
 from tossl_acme.context import Context
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.errors import AcmeError

@@ -2,100 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import selectors
 import socket
-import stat
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-from ..acme.authorization import Challenge
-from ..context import Context
-from ..errors import ArgumentError
-from ..files import FilePath
-from ..text import quoted
 from .listener import Listener
 from .responders import ResponderPool, ResponderSolver, Shown
 
-_FOLDERS = (".well-known", "acme-challenge")
 _PREFIX = "/.well-known/acme-challenge/"
 
 #: Bytes. A CA's request has a few hundred.
 _LONGEST_REQUEST = 8192
 _LONGEST_LEFTOVER = 65536
-
-
-class Webroot:
-    """Writes key authorizations as files below `directory`, which a web server serves for the domain over http.
-
-    Raises ArgumentError("webroot") where that cannot be.
-    """
-
-    challenge_type = "http-01"
-
-    def __init__(self, directory: str | Path) -> None:
-        self._directory = directory if isinstance(directory, FilePath) else FilePath(str(directory))
-        self._root = Path(directory)
-        self._folder = self._root.joinpath(*_FOLDERS)
-        self._lock = threading.Lock()
-        self._made: list[Path] = []
-        self._check()
-
-    def present(self, context: Context, challenge: Challenge) -> None:
-        with self._lock, _about(self._folder):
-            self._write(challenge)
-
-    def where(self, challenge: Challenge) -> dict[str, object]:
-        """Where the challenge is presented, for people and their scripts."""
-        return {"file": self._directory / ".well-known" / "acme-challenge" / challenge.token}
-
-    def wait(self, context: Context, challenge: Challenge) -> None:
-        """Nothing to wait for: the file is there."""
-
-    def clean_up(self, context: Context, challenge: Challenge) -> None:
-        with self._lock, _about(self._folder):
-            path = self._folder / challenge.token
-            if _content(path) == challenge.key_authorization.encode():
-                path.unlink(missing_ok=True)
-            while self._made and _removed_empty(self._made[-1]):
-                self._made.pop()
-
-    def _check(self) -> None:
-        """Looks at the deepest folder that there is. Another order's clean-up may remove it at any moment."""
-        for folder in (self._folder, self._folder.parent, self._root):
-            try:
-                mode = folder.stat().st_mode
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            if stat.S_ISDIR(mode) and os.access(folder, os.W_OK | os.X_OK):
-                return
-            if folder.exists():
-                raise ArgumentError("webroot", f"{quoted(str(folder))} is not a folder that can be written to")
-        raise ArgumentError("webroot", f"there is no folder {self._directory.shown}")
-
-    def _write(self, challenge: Challenge) -> None:
-        for attempts_left in reversed(range(10)):
-            try:
-                self._make_folders()
-                _write_whole(self._folder / challenge.token, challenge.key_authorization.encode())
-                return
-            except FileNotFoundError:
-                # Another order has cleaned up and removed the empty folder in this very moment.
-                if not attempts_left:
-                    raise
-
-    def _make_folders(self) -> None:
-        path = self._root
-        for part in _FOLDERS:
-            path /= part
-            with contextlib.suppress(FileExistsError):
-                path.mkdir()
-                self._made.append(path)
-                # Whatever the umask is, the web server's user has to get in.
-                path.chmod(0o755)
 
 
 class Responder:
@@ -206,44 +125,3 @@ def _answer(request: bytes, value_of: Callable[[str], str | None]) -> bytes:
 def _response(status: str, headers: str = "", body: bytes = b"") -> bytes:
     head = f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     return head.encode() + body
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Puts the file there in one step; a link of that name is replaced, not followed."""
-    temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), 0o644)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _content(path: Path) -> bytes | None:
-    """What a plain file holds; None where there is none. A link is not followed."""
-    try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            return file.read(_LONGEST_REQUEST)
-    except OSError:
-        return None
-
-
-def _removed_empty(folder: Path) -> bool:
-    """Removes a folder that is empty; whether it is gone."""
-    try:
-        folder.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def _about(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ArgumentError("webroot", f"cannot write to {quoted(str(folder))}: {error.strerror}") from None

@@ -21,8 +21,7 @@ its options is given. Words are converted when the command is called, objects ar
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from ..files import PathDefault
-from ..text import EnvironmentText, quoted
+from ..text import EnvironmentText, PathDefault, quoted
 from .call import Call, Recipe, waiting
 from .callbacks import Callback
 from .host import split

@@ -37,8 +37,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType
 
-from ..files import PathDefault
-from ..text import EnvironmentText
+from ..text import EnvironmentText, PathDefault
 from .command import Command, Parameter
 from .values import to_tcl
 

@@ -10,7 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..files import FilePath, PathDefault
+    from ..files import FilePath
+    from ..text import PathDefault
     from .host import TclHost, TclValue
 
     #: (host, name, word) to the value; `name` is that of the argument or option, as errors show it.

@@ -8,8 +8,9 @@ from .shared import challenge_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...challenges.http01 import HttpServerSolver, Webroot
+    from ...challenges.http01 import HttpServerSolver
     from ...challenges.tls_alpn01 import TlsAlpn01
+    from ...challenges.webroot import Webroot
     from ...files import FilePath
 
 
@@ -22,7 +23,8 @@ def http01_challenge(
     CA asks at port 80. RFC 8555 section 8.3.
 
     domain           the DNS name or IP address that is to be proven
-    -webroot folder  the folder from which a web server serves the domain; below it .well-known/acme-challenge/ is made
+    -webroot folder  the folder from which a web server serves the domain; below it .well-known/acme-challenge/ is made.
+                     A link there is followed only if root or your own user made it
     -port number     the port for a responder of its own; 0 chooses one
 
     Returns a dict:
@@ -121,8 +123,9 @@ def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: Fil
 
 def http01_solver(webroot: FilePath | None, port: int | None) -> Webroot | HttpServerSolver:
     """The http-01 solver for either a folder or a port."""
-    from ...challenges.http01 import HttpServerSolver, Webroot
+    from ...challenges.http01 import HttpServerSolver
     from ...challenges.presented import RESPONDERS
+    from ...challenges.webroot import Webroot
 
     if bool(webroot) == (port is not None):
         raise ArgumentError("webroot", "http-01 needs either -webroot or -port")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import AcmeError, ArgumentError
-from ...files import path_default
+from ...text import path_default
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

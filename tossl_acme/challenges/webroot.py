@@ -1,0 +1,108 @@
+"""http-01 through the folder of a web server (RFC 8555 section 8.3), whose owner is not trusted with more than that."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Iterator
+
+from ..acme.authorization import Challenge
+from ..context import Context
+from ..errors import ArgumentError
+from ..files import Folder, absolute, refusals
+
+_WELL_KNOWN, _ACME = ".well-known", "acme-challenge"
+#: Whatever the umask is, the web server's user has to get in.
+_FOLDER_MODE, _FILE_MODE = 0o755, 0o644
+#: Other orders may remove the empty folders at any moment; so often in a row they do not.
+_ATTEMPTS = 10
+
+
+class Webroot:
+    """Writes key authorizations as files below `directory`, from where a web server serves the domain over http.
+
+    Raises ArgumentError("webroot") where that cannot be.
+    """
+
+    challenge_type = "http-01"
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self._root = absolute(directory)
+        self._lock = threading.Lock()
+        self._made: set[str] = set()
+        with self._refusals():
+            self._check()
+
+    def present(self, context: Context, challenge: Challenge) -> None:
+        """Writes the file in one step; a link of that name is replaced, not followed."""
+        content = challenge.key_authorization.encode()
+        with self._lock, self._refusals():
+            for attempts_left in reversed(range(_ATTEMPTS)):
+                try:
+                    with self._made_folder() as folder:
+                        folder.write_whole(challenge.token, content, _FILE_MODE, sync=False)
+                    return
+                except FileNotFoundError:
+                    if not attempts_left:
+                        raise
+
+    def where(self, challenge: Challenge) -> dict[str, object]:
+        """Where the challenge is presented, for people and their scripts."""
+        return {"file": self._root / _WELL_KNOWN / _ACME / challenge.token}
+
+    def wait(self, context: Context, challenge: Challenge) -> None:
+        """Nothing to wait for: the file is there."""
+
+    def clean_up(self, context: Context, challenge: Challenge) -> None:
+        """Removes the file if it is the one presented, then the folders that were made for it, where they are empty."""
+        missing = contextlib.suppress(FileNotFoundError)
+        with self._lock, self._refusals(), missing, Folder.open(self._root) as root:
+            with missing, root.enter(_WELL_KNOWN) as well_known:
+                with missing, well_known.enter(_ACME) as folder:
+                    if _content(folder, challenge.token) == challenge.key_authorization.encode():
+                        folder.remove(challenge.token)
+                if _ACME in self._made and well_known.remove_folder(_ACME):
+                    self._made.remove(_ACME)
+            if self._made == {_WELL_KNOWN} and root.remove_folder(_WELL_KNOWN):
+                self._made.clear()
+
+    def _check(self) -> None:
+        """Looks at the deepest folder that there is."""
+        with contextlib.ExitStack() as opened:
+            try:
+                folder = opened.enter_context(Folder.open(self._root))
+            except FileNotFoundError:
+                raise ArgumentError("webroot", f"there is no folder {self._root.shown}") from None
+            with contextlib.suppress(FileNotFoundError):
+                for name in (_WELL_KNOWN, _ACME):
+                    folder = opened.enter_context(folder.enter(name))
+            if not folder.is_writable():
+                raise ArgumentError("webroot", f"{folder.path.shown} is not a folder that can be written to")
+
+    @contextlib.contextmanager
+    def _made_folder(self) -> Iterator[Folder]:
+        with Folder.open(self._root) as root:
+            self._make(root, _WELL_KNOWN)
+            with root.enter(_WELL_KNOWN) as well_known:
+                self._make(well_known, _ACME)
+                with well_known.enter(_ACME) as folder:
+                    yield folder
+
+    def _make(self, parent: Folder, name: str) -> None:
+        if parent.make(name, _FOLDER_MODE):
+            self._made.add(name)
+
+    def _refusals(self) -> contextlib.AbstractContextManager[None]:
+        return refusals("webroot", self._root)
+
+
+def _content(folder: Folder, name: str) -> bytes | None:
+    """What the file holds; None for what was put in its place: a link, a pipe, a folder."""
+    try:
+        return folder.read(name, follow=False)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EINVAL, errno.EISDIR, errno.EFBIG, errno.ENXIO):
+            return None
+        raise
