@@ -19,7 +19,7 @@ from tests.servers.sinks import ChallTestSrvSink
 from tests.servers.web import Reply, Request
 from tests.tclhost import Tcl, new_key
 from tossl_acme.challenges import dns_account01, dns_persist01
-from tossl_acme.challenges.dns01 import record_value
+from tossl_acme.challenges.dns01 import validation_value
 from tossl_acme.dns.published import PUBLISHED
 
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
@@ -241,7 +241,7 @@ def test_an_accounts_label_is_that_of_the_draft() -> None:
     url = "https://example.com/acme/acct/ExampleAccount"
     assert dns_account01.account_label(url) == "_ujmmovf2vn55tgye"
     name = "_ujmmovf2vn55tgye._acme-challenge.example.org"
-    assert dns_account01.record_name("*.Example.org.", url) == name
+    assert dns_account01.account_validation_name("*.Example.org.", url) == name
 
 
 def test_an_accounts_record_is_published_and_removed(tcl: Tcl, httpreq: HttpReq) -> None:
@@ -254,7 +254,7 @@ def test_an_accounts_record_is_published_and_removed(tcl: Tcl, httpreq: HttpReq)
         "dns-account-01",
         "_ujmmovf2vn55tgye._acme-challenge.example.org",
     )
-    assert shown["dns_record_value"] == record_value(shown["key_authorization"])
+    assert shown["dns_record_value"] == validation_value(shown["key_authorization"])
     name = shown["dns_record_name"]
     tcl.acme("cleanup_dns", "example.org", name, "generic", httpreq.token, endpoint=httpreq.url)
     assert [request.path.rpartition("/")[2] for request in httpreq.requests] == ["present", "cleanup"]
@@ -271,7 +271,7 @@ def test_an_account_proves_at_its_own_name(tcl: Tcl, scripted_ca: ScriptedCa, ht
         "obtain_certificate", ["*.acct.example"], directory=scripted_ca.directory, account_key=key, store="",
         challenge="dns-account-01", **dns,
     )  # fmt: skip
-    name = dns_account01.record_name("acct.example", account["url"])
+    name = dns_account01.account_validation_name("acct.example", account["url"])
     assert [request.json()["fqdn"].rstrip(".") for request in httpreq.requests] == [name, name]
 
 
@@ -282,7 +282,8 @@ def test_a_real_ca_takes_an_accounts_record(
     key = new_key()
     url = tcl.dict("create_account", newer_pebble.directory, key, "", return_details=1)["url"]
     label = dns_account01.account_label(url)
-    challtestsrv.add_cname(f"{label}._acme-host-challenge.real.example", dns_account01.record_name("real.example", url))
+    name = dns_account01.account_validation_name("real.example", url)
+    challtestsrv.add_cname(f"{label}._acme-host-challenge.real.example", name)
     dns = {"provider": "generic", "endpoint": httpreq.url, "api_key": httpreq.token, "propagation_timeout": 0}
     got = tcl.dict(
         "obtain_certificate", ["real.example"], directory=newer_pebble.directory, account_key=key, store="",
@@ -353,4 +354,4 @@ def test_a_standing_record_needs_the_cas_name(tcl: Tcl, scripted_ca: ScriptedCa)
     assert scripted_ca.payloads("challenge") == []
     failure = tcl.failure("dns_persist01_record", scripted_ca.directory, key, "persist.example")
     assert failure.code == ("TOSSL", "VALUE", "issuer")
-    assert dns_persist01.record_value("ca.example.", "https://a/1") == "ca.example; accounturi=https://a/1"
+    assert dns_persist01.standing_value("ca.example.", "https://a/1") == "ca.example; accounturi=https://a/1"

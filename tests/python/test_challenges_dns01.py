@@ -10,7 +10,7 @@ from tests.providers import provider_at
 from tests.servers.bind import Bind
 from tests.servers.cloudflare import Cloudflare as Account
 from tossl_acme.acme.authorization import Challenge
-from tossl_acme.challenges.dns01 import Dns01, record_name, record_value
+from tossl_acme.challenges.dns01 import Dns01, validation_name, validation_value
 from tossl_acme.context import Context
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.dns.published import PublishedRecords
@@ -38,14 +38,14 @@ def solver(account: Account, check: PropagationCheck | None = None) -> Dns01:
 
 
 def test_names() -> None:
-    assert record_name("example.com") == record_name("*.example.com") == record_name("Example.COM.") == NAME
+    assert validation_name("example.com") == validation_name("*.example.com") == validation_name("Example.COM.") == NAME
 
 
 def test_values() -> None:
     # The key authorization of RFC 8555 section 8.1; its digest worked out with sha256sum and basenc.
     key_authorization = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA.nP1qzpXGymHBrUEepNY9HCsQk7K8KhOypzEt62jcerQ"
-    assert record_value(key_authorization) == "NGwKoXBgCT8JhEa0bK7AwfSqHyu_ZWeugV07fLGIVq0"
-    assert len(record_value("x")) == 43
+    assert validation_value(key_authorization) == "NGwKoXBgCT8JhEa0bK7AwfSqHyu_ZWeugV07fLGIVq0"
+    assert len(validation_value("x")) == 43
 
 
 @pytest.mark.usefixtures("asking_bind")
@@ -55,10 +55,10 @@ def test_apex_and_wildcard(account: Account, bind: Bind, context: Context) -> No
         dns01.present(context, challenge)
     for challenge in (APEX, WILDCARD):
         dns01.wait(context, challenge)
-    assert bind.txt(NAME) == sorted(record_value(challenge.key_authorization) for challenge in (APEX, WILDCARD))
+    assert bind.txt(NAME) == sorted(validation_value(challenge.key_authorization) for challenge in (APEX, WILDCARD))
     dns01.clean_up(context, APEX)
     dns01.clean_up(context, APEX)
-    assert bind.txt(NAME) == [record_value(WILDCARD.key_authorization)]
+    assert bind.txt(NAME) == [validation_value(WILDCARD.key_authorization)]
     solver(account).clean_up(context, WILDCARD)
     assert bind.txt(NAME) == account.txt(NAME) == []
 
@@ -78,7 +78,7 @@ def test_what_an_order_published_is_known(account: Account, context: Context) ->
     for challenge in (APEX, WILDCARD):
         dns01.present(context, challenge)
     dns01.clean_up(context, APEX)
-    assert published.values(provider, NAME) == (record_value(WILDCARD.key_authorization),)
+    assert published.values(provider, NAME) == (validation_value(WILDCARD.key_authorization),)
     published.remove(context, provider, NAME)
     assert account.txt(NAME) == ["f" * 43]
     dns01.clean_up(context, WILDCARD)
@@ -97,7 +97,7 @@ def test_what_is_refused_is_not_known(account: Account, context: Context) -> Non
             assert published.values(provider, NAME) == known
         else:
             Dns01(provider, None, published).present(context, APEX)
-    assert account.txt(NAME) == [record_value(APEX.key_authorization)]
+    assert account.txt(NAME) == [validation_value(APEX.key_authorization)]
 
 
 def test_cleaning_up_fails_loudly(account: Account, context: Context) -> None:

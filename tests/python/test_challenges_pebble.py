@@ -17,11 +17,12 @@ from tests.servers.cloudflare import Cloudflare as Account
 from tests.servers.httpreq import HttpReq
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tossl_acme.acme.account import NewAccount, new_account
-from tossl_acme.acme.authorization import Challenge, answer_challenge, get_authorization, wait_authorization
+from tossl_acme.acme.authorization import Challenge
 from tossl_acme.acme.client import Client
 from tossl_acme.acme.jws import AccountKey
 from tossl_acme.acme.order import NewOrder, new_order, wait_order
 from tossl_acme.acme.server import Server
+from tossl_acme.certificates.solve import solve
 from tossl_acme.challenges.dns01 import Dns01
 from tossl_acme.challenges.http01 import HttpServerSolver
 from tossl_acme.challenges.responders import ResponderPool
@@ -61,26 +62,11 @@ def new_name() -> str:
 
 
 def prove(client: Client, solver: Solver, *names: str) -> str:
-    """Presents, answers and cleans up as an order does; the order's status at the end."""
+    """Proves names as an order does; the order's status at the end."""
     context = Context(30).begin()
-    order = new_order(client, context, NewOrder(parse_identifiers(names)))
-    presented = []
-    try:
-        for url in order.authorizations:
-            authorization = get_authorization(client, context, url)
-            challenge = authorization.challenge(solver.challenge_type)
-            assert challenge is not None
-            presented.append(challenge)
-            solver.present(context, challenge)
-        for challenge in presented:
-            solver.wait(context, challenge)
-        for challenge in presented:
-            answer_challenge(client, context, challenge.url)
-        for url in order.authorizations:
-            wait_authorization(client, context, url)
-    finally:
-        for challenge in presented:
-            solver.clean_up(context, challenge)
+    identifiers = parse_identifiers(names)
+    order = new_order(client, context, NewOrder(identifiers))
+    solve(client, context, order, dict.fromkeys(identifiers, (solver,)))
     return wait_order(client, context, order.url).status
 
 

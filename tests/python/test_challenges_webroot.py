@@ -339,7 +339,7 @@ def test_the_current_directory_may_change(
     webroot = Webroot("www")
     webroot.present(context, ONE)
     monkeypatch.chdir("/")
-    assert webroot.where(ONE) == {"file": f"{tmp_path}/www{PREFIX}{ONE.token}"}
+    assert webroot.describe(ONE) == {"file": f"{tmp_path}/www{PREFIX}{ONE.token}"}
     webroot.clean_up(context, ONE)
     assert list((tmp_path / "www").iterdir()) == []
 

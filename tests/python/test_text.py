@@ -16,7 +16,7 @@ from tossl_acme.acme.order import replaced_id
 from tossl_acme.acme.problem import document_error, retry_after
 from tossl_acme.acme.public_cas import directory_url
 from tossl_acme.acme.urls import https_url
-from tossl_acme.challenges.http01 import _answer as http01_answer
+from tossl_acme.challenges.http_server import answer_to
 from tossl_acme.challenges.registry import is_validation_name
 from tossl_acme.dns.api import endpoint_url
 from tossl_acme.dns.provider import ProviderOptions
@@ -106,7 +106,7 @@ READERS = {
     "Link": lambda text: links(response(Link=text), "next"),
     "PEM": read_blocks,
     "key": load_private_key,
-    "request line": lambda text: http01_answer(text.encode("utf-8", "replace"), lambda _token: None),
+    "request line": lambda text: answer_to(text.encode("utf-8", "replace"), lambda _token: None),
     "provider": lambda text: open_provider(ProviderOptions(text)),
     "credentials": lambda text: open_provider(ProviderOptions("cloudflare", {"api_key": Secret(text)})),
     "zone id": lambda text: open_provider(ProviderOptions("cloudflare", {"api_key": Secret("key")}, text)),

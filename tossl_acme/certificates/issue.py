@@ -12,7 +12,7 @@ from ..errors import AcmeError, TosslError
 from ..identifiers import Identifier
 from ..pki.chain import Chain, check_chain, issuer_names, read_chain
 from .key import Request
-from .solve import Choice, deactivate_pending, solve
+from .solve import Solvers, deactivate_pending, solve
 
 #: Seconds that deactivating the rest of a failed order may take.
 _GIVING_UP = 10.0
@@ -28,7 +28,7 @@ class Wanted:
     preferred_chain: str = ""
 
 
-def issue(client: Client, context: Context, wanted: Wanted, choice: Choice) -> Chain:
+def issue(client: Client, context: Context, wanted: Wanted, solvers: Solvers) -> Chain:
     """Places the order, proves its names and returns the certificate, checked against what was wanted.
 
     Where a name cannot be proven, what is still pending of the order is deactivated.
@@ -36,7 +36,7 @@ def issue(client: Client, context: Context, wanted: Wanted, choice: Choice) -> C
     order = new_order(client, context, NewOrder(wanted.identifiers, wanted.options))
     if order.status == "pending":
         try:
-            solve(client, context, order, choice, wanted.identifiers)
+            solve(client, context, order, solvers)
         except TosslError:
             deactivate_pending(client, context.for_cleanup(_GIVING_UP), order)
             raise

@@ -16,7 +16,7 @@ from ..pki.csr import Csr
 from ..pki.keys import PrivateKey, generate_private_key, private_pem
 from .issue import Wanted, issue
 from .key import Request, left_over_key, new_leaf_key, request_by_csr, request_by_key
-from .solve import Choice
+from .solve import Solvers
 from .store import CertificateFolder, Store
 
 
@@ -77,15 +77,15 @@ class Plan:
         return request_by_key(key, self.identifiers, account_key)
 
 
-def obtain(client: Client, context: Context, plan: Plan, choice: Choice, store: Store | None) -> Certificate:
+def obtain(client: Client, context: Context, plan: Plan, solvers: Solvers, store: Store | None) -> Certificate:
     """Gets a certificate; with a store, its key is on disk before the CSR leaves and the files are there at the end."""
     if store is None:
-        return _obtained(client, context, plan, choice, plan.request(client.key))
+        return _obtained(client, context, plan, solvers, plan.request(client.key))
     with store.certificate(plan.identifiers[0].value, context) as folder:
         request = plan.request(client.key, folder.left_over_key())
         if request.private_key:
             folder.keep_key(request.private_key)
-        certificate = _obtained(client, context, plan, choice, request)
+        certificate = _obtained(client, context, plan, solvers, request)
         files = _stored(folder, certificate, plan.key_type)
         context.tell("stored", folder=str(folder.path))
         return replace(certificate, files=files)
@@ -103,19 +103,19 @@ def _stored(folder: CertificateFolder, certificate: Certificate, key_type: str) 
         raise
 
 
-def _obtained(client: Client, context: Context, plan: Plan, choice: Choice, request: Request) -> Certificate:
+def _obtained(client: Client, context: Context, plan: Plan, solvers: Solvers, request: Request) -> Certificate:
     wanted = Wanted(plan.identifiers, request, plan.options, plan.preferred_chain)
     was_known = client.knows_account
     try:
-        chain = _issued(client, context, plan, wanted, choice)
+        chain = _issued(client, context, plan, wanted, solvers)
     except AcmeError as error:
         # A CA may lose an account that this process has known for months; the key can have another.
         if error.kind != "accountDoesNotExist" or not was_known:
             raise
-        chain = _issued(client, context, plan, wanted, choice)
+        chain = _issued(client, context, plan, wanted, solvers)
     return Certificate(plan.identifiers, chain, request.private_key, client.server.url)
 
 
-def _issued(client: Client, context: Context, plan: Plan, wanted: Wanted, choice: Choice) -> Chain:
+def _issued(client: Client, context: Context, plan: Plan, wanted: Wanted, solvers: Solvers) -> Chain:
     ensure_account(client, context, plan.account)
-    return issue(client, context, wanted, choice)
+    return issue(client, context, wanted, solvers)

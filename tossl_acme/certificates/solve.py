@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..acme.authorization import (
     Authorization,
@@ -36,25 +36,17 @@ class _Task:
     @property
     def place(self) -> dict[str, object]:
         """The domain, and where the challenge stands, for people."""
-        return {"domain": self.challenge.identifier.value, **self.solver.where(self.challenge)}
+        return {"domain": self.challenge.identifier.value, **self.solver.describe(self.challenge)}
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Which solvers may prove a name, in order of preference: its own, else the usual ones."""
-
-    usual: tuple[Solver, ...] = ()
-    by_name: Mapping[str, tuple[Solver, ...]] = field(default_factory=dict)
-
-    def solvers(self, name: str) -> tuple[Solver, ...]:
-        """The solvers for a name, a wildcard with its "*."."""
-        return self.by_name.get(name, self.usual)
+#: The solvers for each identifier ordered, in order of preference.
+Solvers = Mapping[Identifier, Sequence[Solver]]
 
 
-def solve(client: Client, context: Context, order: Order, choice: Choice, identifiers: Iterable[Identifier]) -> None:
-    """Makes every authorization of the order valid, each with the first solver chosen for it that the CA offers.
+def solve(client: Client, context: Context, order: Order, solvers: Solvers) -> None:
+    """Makes every authorization of the order valid, each with its first solver whose type the CA offers.
 
-    One that is for none of `identifiers` is refused: no CA decides where a file or a record is put.
+    One that is for no identifier of `solvers` is refused: no CA decides where a file or a record is put.
     Three requests per name (authorization, answer, one poll or more), one for a name that is valid already.
     """
     pending = [
@@ -62,8 +54,8 @@ def solve(client: Client, context: Context, order: Order, choice: Choice, identi
         for authorization in (get_authorization(client, context, url) for url in order.authorizations)
         if not _is_proven(authorization)
     ]
-    _check_ordered(pending, identifiers)
-    tasks = [_task(authorization, choice) for authorization in pending]
+    _check_ordered(pending, solvers)
+    tasks = [_task(authorization, solvers) for authorization in pending]
     presented: dict[Debt, _Task] = {}
     try:
         for task in tasks:
@@ -135,17 +127,17 @@ def deactivate_pending(client: Client, context: Context, order: Order) -> None:
         context.tell("deactivate_failed", url=order.url, message=error.message)
 
 
-def _task(authorization: Authorization, choice: Choice) -> _Task:
+def _task(authorization: Authorization, solvers: Solvers) -> _Task:
     name = authorization.identifier.value
     shown = f"*.{name.removeprefix('*.')}" if authorization.wildcard else name
-    solvers = choice.solvers(shown)
-    for solver in solvers:
+    chosen = solvers.get(Identifier(authorization.identifier.type, shown), ())
+    for solver in chosen:
         challenge = authorization.challenge(solver.challenge_type)
         if challenge is not None:
             challenge.check_usable()
             return _Task(authorization, challenge, solver)
     offered = ", ".join(challenge.type for challenge in authorization.challenges) or "none"
-    wanted = ", ".join(solver.challenge_type for solver in solvers) or "none"
+    wanted = ", ".join(solver.challenge_type for solver in chosen) or "none"
     raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}", "unsupportedChallenge", 0)
 
 

@@ -7,23 +7,42 @@ import hashlib
 
 from ..acme.authorization import Challenge
 from ..context import Context
+from ..dns.api import may_pass
 from ..dns.propagation import PropagationCheck
 from ..dns.provider import Provider
-from ..dns.published import PublishedRecords
+from ..dns.published import PUBLISHED, PublishedRecords
+from ..dns.registry import open_provider
+from ..errors import ArgumentError, DnsError, HttpError, WaitTimeout
+from ..text import quoted
+from .solver import ChallengeType, SolverOptions
 
-#: What stands before the domain in a record's name, as a regular expression.
-DNS_LABEL = "_acme-challenge"
+_LABEL = "_acme-challenge"
+_MOST_NAME_CHARS = 253
+#: Between two attempts to remove a record, in seconds.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 
 
-def record_name(domain: str) -> str:
-    """Where a domain's TXT record stands; a wildcard's stands with the domain's own."""
-    return f"_acme-challenge.{domain.removeprefix('*.').removesuffix('.').lower()}"
+def validation_name(domain: str) -> str:
+    """Where a domain's TXT record stands; a wildcard's stands with the domain's own.
+
+    Raises ArgumentError "domain" where that is longer than any DNS name.
+    """
+    name = f"{_LABEL}.{domain.removeprefix('*.').removesuffix('.').lower()}"
+    check_length(name, domain)
+    return name
 
 
-def record_value(key_authorization: str) -> str:
+def validation_value(key_authorization: str) -> str:
     """The TXT value: base64url SHA-256 of the key authorization."""
     digest = hashlib.sha256(key_authorization.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def check_length(name: str, domain: str) -> None:
+    """Raises ArgumentError "domain" for a record's name that no DNS name can be as long as."""
+    if len(name) > _MOST_NAME_CHARS:
+        cause = f"its record's name has more than {_MOST_NAME_CHARS} characters"
+        raise ArgumentError("domain", f"{quoted(domain)} cannot be proven through the DNS: {cause}")
 
 
 class Dns01:
@@ -41,25 +60,59 @@ class Dns01:
         self._provider = provider
         self._check = check
         self._published = published or PublishedRecords()
+        self._presented: set[Challenge] = set()
 
     def name_for(self, challenge: Challenge) -> str:
         """Where the challenge's TXT value is published."""
-        return record_name(challenge.identifier.value)
+        return validation_name(challenge.identifier.value)
 
-    def present(self, context: Context, challenge: Challenge) -> None:
-        value = record_value(challenge.key_authorization)
-        self._published.publish(context, self._provider, self.name_for(challenge), value)
+    def record(self, challenge: Challenge) -> tuple[str, str]:
+        """The name and the value of the challenge's TXT record."""
+        return self.name_for(challenge), validation_value(challenge.key_authorization)
 
-    def where(self, challenge: Challenge) -> dict[str, object]:
+    def describe(self, challenge: Challenge) -> dict[str, object]:
         """Where the challenge is presented, for people and their scripts."""
         return {"record": self.name_for(challenge)}
 
+    def present(self, context: Context, challenge: Challenge) -> None:
+        name, value = self.record(challenge)
+        self._presented.add(challenge)
+        self._published.publish(context, self._provider, name, value)
+
     def wait(self, context: Context, challenge: Challenge) -> None:
         if self._check is not None:
-            name = self.name_for(challenge)
+            name, value = self.record(challenge)
             context.tell("dns_wait", record=name)
-            self._check.wait(context, name, record_value(challenge.key_authorization))
+            self._check.wait(context, name, value)
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
-        name, value = self.name_for(challenge), record_value(challenge.key_authorization)
-        self._published.remove(context, self._provider, name, value)
+        """Removes the value. Where that fails for now, tries again for as long as the context lasts."""
+        name, value = self.record(challenge)
+        if challenge in self._presented and value not in self._published.values(self._provider, name):
+            return  # refused when it was to be published, or removed already
+        for pause in context.pauses("provider", first=_FIRST_PAUSE, most=_LONGEST_PAUSE):
+            try:
+                self._published.remove(context, self._provider, name, value)
+                return
+            except (DnsError, HttpError, WaitTimeout) as error:
+                if not may_pass(error) or pause >= context.remaining():
+                    raise
+            context.tell("dns_retry", record=name, seconds=pause)
+            context.sleep(pause, "provider")
+
+
+def dns01_solver(options: SolverOptions) -> Dns01:
+    """The solver for a provider. Raises as open_provider() does, and ArgumentError "provider" or "resolvers"."""
+    return Dns01(*parts_of(options, Dns01.challenge_type))
+
+
+def parts_of(options: SolverOptions, name: str) -> tuple[Provider, PropagationCheck | None, PublishedRecords]:
+    """What a solver of the challenge type `name` is made of."""
+    if options.provider is None:
+        raise ArgumentError("provider", f"-provider is required: {name} needs a DNS provider")
+    wait = options.propagation_timeout
+    check = PropagationCheck(options.resolvers, wait) if wait > 0 else None
+    return open_provider(options.provider), check, PUBLISHED
+
+
+TYPE = ChallengeType(Dns01.challenge_type, dns01_solver, _LABEL)

@@ -9,12 +9,9 @@ import base64
 import hashlib
 
 from ..acme.authorization import Challenge
-from .dns01 import DNS_LABEL as PLAIN_DNS_LABEL
-from .dns01 import Dns01
-from .dns01 import record_name as plain_record_name
-
-#: "_" and ten bytes in base32, before what dns-01 has.
-DNS_LABEL = rf"_[a-z2-7]{{16}}\.{PLAIN_DNS_LABEL}"
+from . import dns01
+from .dns01 import Dns01, check_length, parts_of, validation_name
+from .solver import ChallengeType, SolverOptions
 
 
 def account_label(account_url: str) -> str:
@@ -23,9 +20,11 @@ def account_label(account_url: str) -> str:
     return f"_{base64.b32encode(digest).decode().lower()}"
 
 
-def record_name(domain: str, account_url: str) -> str:
-    """Where a domain's TXT record stands for this account."""
-    return f"{account_label(account_url)}.{plain_record_name(domain)}"
+def account_validation_name(domain: str, account_url: str) -> str:
+    """Where a domain's TXT record stands for this account. Raises ArgumentError as validation_name() does."""
+    name = f"{account_label(account_url)}.{validation_name(domain)}"
+    check_length(name, domain)
+    return name
 
 
 class DnsAccount01(Dns01):
@@ -34,4 +33,13 @@ class DnsAccount01(Dns01):
     challenge_type = "dns-account-01"
 
     def name_for(self, challenge: Challenge) -> str:
-        return record_name(challenge.identifier.value, challenge.account_url)
+        return account_validation_name(challenge.identifier.value, challenge.account_url)
+
+
+def dns_account01_solver(options: SolverOptions) -> DnsAccount01:
+    """The solver for a provider. Raises as dns01_solver() does."""
+    return DnsAccount01(*parts_of(options, DnsAccount01.challenge_type))
+
+
+#: Its label is "_" and ten bytes in base32, before that of dns-01.
+TYPE = ChallengeType(DnsAccount01.challenge_type, dns_account01_solver, rf"_[a-z2-7]{{16}}\.{dns01.TYPE.dns_label}")

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from ..acme.authorization import Challenge
 from ..context import Context
+from .solver import ChallengeType
 
-#: What stands before the domain in a record's name, as a regular expression.
-DNS_LABEL = "_validation-persist"
+_LABEL = "_validation-persist"
 
 
-def record_name(domain: str) -> str:
+def standing_name(domain: str) -> str:
     """Where a domain's standing record is; a wildcard's is the domain's own."""
-    return f"_validation-persist.{domain.removeprefix('*.').removesuffix('.').lower()}"
+    return f"{_LABEL}.{domain.removeprefix('*.').removesuffix('.').lower()}"
 
 
-def record_value(issuer: str, account_url: str, *, wildcard: bool = False, until: int | None = None) -> str:
+def standing_value(issuer: str, account_url: str, *, wildcard: bool = False, until: int | None = None) -> str:
     """The TXT value, in the form of a CAA issue value (RFC 8659 section 4.2).
 
     wildcard lets it stand for wildcards and subdomains too; until (epoch seconds) is when it ends by itself.
@@ -36,16 +36,19 @@ class DnsPersist01:
 
     def present(self, context: Context, challenge: Challenge) -> None:
         account, wildcard = challenge.account_url, challenge.wildcard
-        values = [record_value(issuer, account, wildcard=wildcard) for issuer in challenge.issuers]
+        values = [standing_value(issuer, account, wildcard=wildcard) for issuer in challenge.issuers]
         domain = challenge.identifier.value
-        context.tell("dns_standing", domain=domain, record=record_name(domain), values=values)
+        context.tell("dns_standing", domain=domain, record=standing_name(domain), values=values)
 
-    def where(self, challenge: Challenge) -> dict[str, object]:
+    def describe(self, challenge: Challenge) -> dict[str, object]:
         """Where the record stands, for people and their scripts."""
-        return {"record": record_name(challenge.identifier.value)}
+        return {"record": standing_name(challenge.identifier.value)}
 
     def wait(self, context: Context, challenge: Challenge) -> None:
         """Nothing to wait for: the record stands, or the CA says that it does not."""
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Nothing to remove: the record is the owner's."""
+
+
+TYPE = ChallengeType(DnsPersist01.challenge_type, lambda _options: DnsPersist01(), _LABEL)

@@ -38,20 +38,20 @@ class Connection(Protocol):
 
 
 class Listener:
-    """Listens from construction to close(). `port` is the one chosen where 0 was asked for.
+    """Listens from construction to close(), on every address of the machine, IPv4 and IPv6.
 
-    An empty host means every address of the machine, IPv4 and IPv6.
+    `port` is the one chosen where 0 was asked for. Raises ArgumentError("port").
     """
 
-    def __init__(self, port: int, host: str, connect: Callable[[socket.socket], Connection]) -> None:
+    def __init__(self, port: int, connect: Callable[[socket.socket], Connection]) -> None:
         self._connect = connect
-        self._sockets = _listening(port, host)
-        self.port: int = self._sockets[0].getsockname()[1]
+        self._listening = _listening(port)
+        self.port: int = self._listening.getsockname()[1]
         self._closing = threading.Event()
         self._wake, self._waker = map(socket_beyond_standard, socket.socketpair())
         self._connections: dict[int, tuple[Connection, float]] = {}
         self._selector = selectors.PollSelector()  # it takes no descriptor
-        for sock in (*self._sockets, self._wake):
+        for sock in (self._listening, self._wake):
             sock.setblocking(False)
             self._selector.register(sock, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=f"tossl-port-{self.port}", daemon=True)
@@ -67,29 +67,29 @@ class Listener:
     def _run(self) -> None:
         try:
             while not self._closing.is_set():
-                for key, _events in self._selector.select(self._patience()):
+                for key, _events in self._selector.select(self._seconds_to_expiry()):
                     if key.data is not None:
                         self._advance(key.data)
-                    elif key.fileobj is not self._wake:
-                        self._accept(key.fileobj)  # type: ignore[arg-type]
+                    elif key.fileobj is self._listening:
+                        self._accept()
                 self._expire()
         finally:
             for connection, _ends in list(self._connections.values()):
                 self._drop(connection)
-            for sock in (*self._sockets, self._wake, self._waker):
+            for sock in (self._listening, self._wake, self._waker):
                 sock.close()
             self._selector.close()
 
-    def _patience(self) -> float | None:
+    def _seconds_to_expiry(self) -> float | None:
         """Seconds until the oldest connection is over. All live equally long, so the first is the oldest."""
         for _connection, ends in self._connections.values():
             return max(0.0, ends - time.monotonic())
         return None
 
-    def _accept(self, listening: socket.socket) -> None:
+    def _accept(self) -> None:
         try:
             for _ in range(_AT_ONCE):
-                self._admit(socket_beyond_standard(listening.accept()[0]))
+                self._admit(socket_beyond_standard(self._listening.accept()[0]))
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 self._relieve()
@@ -139,37 +139,18 @@ class Listener:
         connection.sock.close()
 
 
-def check_port(port: int) -> int:
-    """The port, if it is one; 0 lets the system choose. Raises ArgumentError("port")."""
+def check_port(port: int) -> None:
+    """Raises ArgumentError("port") for what is no port; 0 lets the system choose."""
     if not 0 <= port <= 65535:
         raise ArgumentError("port", f"{port} is not a port: 0 to 65535 is expected")
-    return port
 
 
-def _listening(port: int, host: str) -> list[socket.socket]:
+def _listening(port: int) -> socket.socket:
     check_port(port)
     try:
-        return _bound(port, host)
-    except socket.gaierror:
-        raise ArgumentError("host", f"{host!r} is not an address of this machine") from None
+        return _open_everywhere(port)
     except OSError as error:
-        raise _unusable(port, host, error) from None
-
-
-def _bound(port: int, host: str) -> list[socket.socket]:
-    if not host:
-        return [_open_everywhere(port)]
-    bound: list[socket.socket] = []
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, _type, _protocol, _name, address in dict.fromkeys(found):
-            chosen = bound[0].getsockname()[1] if bound else port
-            bound.append(_open(family, (address[0], chosen, *address[2:])))
-    except OSError:
-        for sock in bound:
-            sock.close()
-        raise
-    return bound
+        raise _unusable(port, error) from None
 
 
 def _open_everywhere(port: int) -> socket.socket:
@@ -198,13 +179,10 @@ def _open(family: int, address: tuple[object, ...]) -> socket.socket:
     return sock
 
 
-def _unusable(port: int, host: str, error: OSError) -> ArgumentError:
-    where = f"port {port} of {host}" if host else f"port {port}"
+def _unusable(port: int, error: OSError) -> ArgumentError:
     reason = error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:
-        return ArgumentError("port", f"{where} is in use already")
+        return ArgumentError("port", f"port {port} is in use already")
     if error.errno in (errno.EACCES, errno.EPERM):
-        return ArgumentError("port", f"{where} is not permitted: {reason} (ports below 1024 need a privilege)")
-    if error.errno == errno.EADDRNOTAVAIL:
-        return ArgumentError("host", f"{host!r} is not an address of this machine")
-    return ArgumentError("port", f"{where} cannot be used: {reason}")
+        return ArgumentError("port", f"port {port} is not permitted: {reason} (ports below 1024 need a privilege)")
+    return ArgumentError("port", f"port {port} cannot be used: {reason}")

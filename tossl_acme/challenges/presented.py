@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 from ..acme.authorization import Challenge
 from ..context import Context
+from ..errors import TosslError
 from .responders import ResponderPool
 from .solver import Solver
 
@@ -24,6 +26,20 @@ def present(solver: Solver, challenge: Challenge) -> None:
         clean_up(challenge)
         solver.present(Context(_SECONDS).begin(), challenge)
         _presented[challenge.identifier.value, challenge.token] = solver, challenge
+
+
+def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> None:
+    """Presents a challenge that stands until somebody removes it, and waits until the CA can be expected to see it.
+
+    Where that fails, what may have been presented is removed again.
+    """
+    try:
+        solver.present(context, challenge)
+        solver.wait(context, challenge)
+    except TosslError:
+        with contextlib.suppress(TosslError):
+            solver.clean_up(context.for_cleanup(), challenge)
+        raise
 
 
 def clean_up(challenge: Challenge) -> bool:

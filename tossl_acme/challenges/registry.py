@@ -1,4 +1,4 @@
-"""The challenge types, and the names that their DNS records can have."""
+"""The challenge types by name, and the names that their DNS records can have."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import re
 from ..dns.provider import canonical_name
 from ..errors import ArgumentError
 from ..text import quoted
-from . import dns01, dns_account01, dns_persist01
+from . import dns01, dns_account01, dns_persist01, http01, tls_alpn01
+from .solver import ChallengeType
 
-_DNS_LABELS = (dns01.DNS_LABEL, dns_account01.DNS_LABEL, dns_persist01.DNS_LABEL)
+#: In the order in which messages list them.
+TYPES: dict[str, ChallengeType] = {
+    kind.name: kind for kind in (http01.TYPE, dns01.TYPE, tls_alpn01.TYPE, dns_account01.TYPE, dns_persist01.TYPE)
+}
+
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _MOST_NAME_CHARS = 253
 
@@ -20,7 +25,7 @@ def is_validation_name(fqdn: str) -> bool:
     RFC 8555 section 8.4, draft-ietf-acme-dns-account-label, draft-ietf-acme-dns-persist.
     """
     name = canonical_name(fqdn)
-    labels = "|".join(_DNS_LABELS)
+    labels = "|".join(kind.dns_label for kind in TYPES.values() if kind.dns_label)
     return len(name) <= _MOST_NAME_CHARS and bool(re.fullmatch(rf"({labels})(\.{_LABEL})+", name))
 
 

@@ -58,7 +58,7 @@ class Shown:
         return not self._values
 
 
-_Place = tuple[Callable[[int, str], Responder], str, int]
+_Place = tuple[Callable[[int], Responder], int]
 
 
 class ResponderPool:
@@ -68,22 +68,22 @@ class ResponderPool:
         self._lock = threading.Lock()
         self._open: dict[_Place, Responder] = {}
 
-    def show(self, start: Callable[[int, str], Responder], host: str, port: int, key: str, value: str) -> int:
-        """Shows the value at start(port, host), started if it is not running; returns its port.
+    def show(self, start: Callable[[int], Responder], port: int, key: str, value: str) -> int:
+        """Shows the value at start(port), started if it is not running; returns its port.
 
         Raises ArgumentError("port") where the port cannot be had.
         """
-        place = (start, host, port)
+        place = (start, port)
         with self._lock:
             responder = self._open.get(place)
             if responder is None:
-                responder = self._open[place] = start(port, host)
+                responder = self._open[place] = start(port)
             responder.show(key, value)
             return responder.port
 
-    def hide(self, start: Callable[[int, str], Responder], host: str, port: int, key: str, value: str) -> None:
+    def hide(self, start: Callable[[int], Responder], port: int, key: str, value: str) -> None:
         """Undoes one show(); a responder that shows nothing any more is closed and its port is free."""
-        place = (start, host, port)
+        place = (start, port)
         with self._lock:
             responder = self._open.get(place)
             if responder is None:
@@ -109,13 +109,13 @@ class ResponderSolver:
     def __init__(
         self,
         responders: ResponderPool,
-        start: Callable[[int, str], Responder],
+        start: Callable[[int], Responder],
         key: Callable[[Challenge], str],
         port: int,
-        host: str,
     ) -> None:
         self._responders = responders
-        self._place = (start, host, check_port(port))
+        check_port(port)
+        self._place = (start, port)
         self._key = key
         #: Where it listens, once a challenge was presented; differs from what was asked for where that was 0.
         self.port = port
@@ -126,7 +126,7 @@ class ResponderSolver:
         self._ended.discard(challenge)
         self.port = self._responders.show(*self._place, self._key(challenge), challenge.key_authorization)
 
-    def where(self, challenge: Challenge) -> dict[str, object]:
+    def describe(self, challenge: Challenge) -> dict[str, object]:
         """Where the challenge is presented, for people and their scripts."""
         return {"port": self.port}
 

@@ -1,11 +1,15 @@
-"""What every challenge type has in common."""
+"""What every challenge type has in common: its solver, and what one is made from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..acme.authorization import Challenge
 from ..context import Context
+from ..dns.provider import ProviderOptions
+from ..files import FilePath
 
 
 class Solver(Protocol):
@@ -17,11 +21,41 @@ class Solver(Protocol):
     def present(self, context: Context, challenge: Challenge) -> None:
         """Presents the challenge. Where it raises, clean_up() is still to be called."""
 
-    def where(self, challenge: Challenge) -> dict[str, object]:
-        """Returns where it is presented, for people and their scripts: a file, a record or a port."""
-
     def wait(self, context: Context, challenge: Challenge) -> None:
         """Waits until the CA can be expected to see it."""
 
+    def describe(self, challenge: Challenge) -> dict[str, object]:
+        """Returns where it is presented, for people and their scripts: a file, a record or a port."""
+
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Removes exactly what present() made; nothing where that is gone already."""
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """How challenges can be presented, plain data.
+
+    challenge: the words of -challenge. port: of the built-in http-01 server, None for none. tls_port: of the built-in
+    tls-alpn-01 server. propagation_timeout: seconds; 0 does not look.
+    """
+
+    challenge: tuple[str, ...] = ()
+    webroot: FilePath | None = None
+    port: int | None = None
+    tls_port: int = 443
+    provider: ProviderOptions | None = None
+    resolvers: tuple[str, ...] = ()
+    propagation_timeout: float = 300.0
+
+
+@dataclass(frozen=True)
+class ChallengeType:
+    """What a challenge type's file says of it.
+
+    from_options: makes a solver; raises ArgumentError naming the option that is missing or wrong.
+    dns_label: of a type that a DNS record proves, a regular expression of what stands before the domain in its name.
+    """
+
+    name: str
+    from_options: Callable[[SolverOptions], Solver]
+    dns_label: str = ""

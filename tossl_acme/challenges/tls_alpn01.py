@@ -14,7 +14,9 @@ from pathlib import Path
 from ..identifiers import parse_identifier
 from ..pki.self_signed import challenge_certificate
 from .listener import Listener
+from .presented import RESPONDERS
 from .responders import ResponderPool, ResponderSolver, Shown
+from .solver import ChallengeType, SolverOptions
 
 PROTOCOL = "acme-tls/1"
 
@@ -30,16 +32,16 @@ def server_name(domain: str) -> str:
 class TlsResponder:
     """A TLS server that speaks acme-tls/1 alone and shows the certificate of the name that is asked for.
 
-    Raises ArgumentError("port") or ("host") where it cannot listen; port 0 chooses one.
+    Raises ArgumentError("port") where it cannot listen; port 0 chooses one.
     """
 
-    def __init__(self, port: int, host: str = "") -> None:
+    def __init__(self, port: int) -> None:
         self._shown = Shown()
         self._lock = threading.Lock()
         self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
         self._front = _context()
         self._front.sni_callback = self._choose
-        self._listener = Listener(port, host, lambda sock: _TlsConnection(sock, self._front))
+        self._listener = Listener(port, lambda sock: _TlsConnection(sock, self._front))
         self.port = self._listener.port
 
     def show(self, key: str, value: str) -> None:
@@ -86,8 +88,16 @@ class TlsAlpn01(ResponderSolver):
 
     challenge_type = "tls-alpn-01"
 
-    def __init__(self, responders: ResponderPool, port: int = 443, host: str = "") -> None:
-        super().__init__(responders, TlsResponder, lambda challenge: challenge.identifier.value, port, host)
+    def __init__(self, responders: ResponderPool, port: int = 443) -> None:
+        super().__init__(responders, TlsResponder, lambda challenge: challenge.identifier.value, port)
+
+
+def tls_alpn01_solver(options: SolverOptions) -> TlsAlpn01:
+    """The solver for a port. Raises ArgumentError("port")."""
+    return TlsAlpn01(RESPONDERS, options.tls_port)
+
+
+TYPE = ChallengeType("tls-alpn-01", tls_alpn01_solver)
 
 
 class _TlsConnection:

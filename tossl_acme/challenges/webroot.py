@@ -48,7 +48,7 @@ class Webroot:
                     if not attempts_left:
                         raise
 
-    def where(self, challenge: Challenge) -> dict[str, object]:
+    def describe(self, challenge: Challenge) -> dict[str, object]:
         """Where the challenge is presented, for people and their scripts."""
         return {"file": self._root / _WELL_KNOWN / _ACME / challenge.token}
 

@@ -14,14 +14,16 @@ from ..context import Context
 from ..errors import ArgumentError, DnsError, HttpError, WaitTimeout
 from ..http.client import HttpClient
 from ..http.response import Response
+from ..text import clean
+from .provider import ProviderAccess
 
 CREATING = "Failed to create DNS record"
 DELETING = "Failed to delete DNS record"
 
 _WHAT = "provider"
 _ATTEMPTS = 5
-#: Characters of a server's own words in a message.
-MOST_WORDS = 300
+#: Of a server's own words in a message.
+_MOST_WORDS_CHARS = 300
 
 
 def exchange(
@@ -34,8 +36,8 @@ def exchange(
 ) -> Response:
     """One request that may safely be sent more than once.
 
-    429, 5xx and a lost connection are tried again: after Retry-After where the server says so, else after 0.25 s
-    doubling to 5 s. What the last attempt brought is returned or raised.
+    429, 5xx and a lost connection are tried again after 0.25 s doubling to 5 s, or after Retry-After where that is
+    longer. What the last attempt brought is returned or raised.
     """
     attempts_left = _ATTEMPTS
     for pause in context.pauses(_WHAT, first=0.25):
@@ -63,6 +65,26 @@ def leading(context: str) -> Iterator[None]:
         raise error.within(context) from error.__cause__
 
 
+def refusal(
+    access: ProviderAccess, provider: str, who: str, response: Response, said: str, *, is_unauthorised: bool = False
+) -> DnsError:
+    """The error for an answer other than success: who answered, and what was said. Its details hold the HTTP status."""
+    denied = is_unauthorised or response.status in (401, 403)
+    words = clean(access.hidden(said), _MOST_WORDS_CHARS) or "no reason given"
+    cause = f"{who} answered {response.status}: {words}"
+    error = DnsError(provider, "credentials" if denied else "refused", cause)
+    error.details["status"] = response.status
+    return error
+
+
+def may_pass(error: DnsError | HttpError | WaitTimeout) -> bool:
+    """Whether the same request may be answered better in a moment."""
+    if isinstance(error, DnsError):
+        status = error.details.get("status")
+        return error.errorcode[-1] == "answer" or (isinstance(status, int) and _is_passing(status))
+    return not isinstance(error, HttpError) or error.kind not in ("tls", "scheme", "redirect")
+
+
 def _is_passing(status: int) -> bool:
     return status == 429 or status >= 500
 
@@ -71,7 +93,7 @@ def _retry_after(response: Response, otherwise: float) -> float:
     """Seconds to wait, from a number or a date (RFC 9110 section 10.2.3)."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return max(otherwise, float(text[:9]))
     try:
         return max(otherwise, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, OverflowError):

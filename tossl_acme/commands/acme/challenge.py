@@ -8,9 +8,6 @@ from .shared import challenge_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...challenges.http01 import HttpServerSolver
-    from ...challenges.tls_alpn01 import TlsAlpn01
-    from ...challenges.webroot import Webroot
     from ...files import FilePath
 
 
@@ -43,10 +40,12 @@ def http01_challenge(
     TOSSL VALUE domains  not a name
     TOSSL KEY kind       a key that cannot be used
     """
+    from ...challenges.http01 import http01_solver
     from ...challenges.presented import present
+    from ...challenges.solver import SolverOptions
 
     challenge = challenge_for("http-01", domain, token, account_key)
-    solver = http01_solver(webroot, port)
+    solver = http01_solver(SolverOptions(webroot=webroot, port=port))
     present(solver, challenge)
     name = challenge.identifier.value
     host = f"[{name}]" if ":" in name else name
@@ -55,7 +54,7 @@ def http01_challenge(
         "token": token,
         "key_authorization": challenge.key_authorization,
         "url": f"http://{host}/.well-known/acme-challenge/{token}",
-        **solver.where(challenge),
+        **solver.describe(challenge),
     }
 
 
@@ -83,17 +82,18 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: str, *, port: int
     TOSSL KEY kind       a key that cannot be used
     """
     from ...challenges.presented import present
-    from ...challenges.tls_alpn01 import server_name
+    from ...challenges.solver import SolverOptions
+    from ...challenges.tls_alpn01 import server_name, tls_alpn01_solver
 
     challenge = challenge_for("tls-alpn-01", domain, token, account_key)
-    solver = tls_alpn01_solver(port)
+    solver = tls_alpn01_solver(SolverOptions(tls_port=port))
     present(solver, challenge)
     return {
         "type": "tls-alpn-01",
         "token": token,
         "key_authorization": challenge.key_authorization,
         "server_name": server_name(challenge.identifier.value),
-        "port": solver.port,
+        **solver.describe(challenge),
     }
 
 
@@ -111,30 +111,13 @@ def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: Fil
     TOSSL VALUE domains  not a name
     TOSSL KEY kind       a key that cannot be used
     """
+    from ...challenges.http01 import http01_solver
     from ...challenges.presented import clean_up
+    from ...challenges.solver import SolverOptions
 
     challenge = challenge_for("http-01", domain, token, account_key)
     if not clean_up(challenge):
         if not webroot:
             raise ArgumentError("token", f"no challenge with this token is presented for {challenge.identifier.value}")
-        http01_solver(webroot, None).clean_up(Context(30).begin(), challenge)
+        http01_solver(SolverOptions(webroot=webroot)).clean_up(Context(30).begin(), challenge)
     return "Challenge cleaned up successfully"
-
-
-def http01_solver(webroot: FilePath | None, port: int | None) -> Webroot | HttpServerSolver:
-    """The http-01 solver for either a folder or a port."""
-    from ...challenges.http01 import HttpServerSolver
-    from ...challenges.presented import RESPONDERS
-    from ...challenges.webroot import Webroot
-
-    if bool(webroot) == (port is not None):
-        raise ArgumentError("webroot", "http-01 needs either -webroot or -port")
-    return Webroot(webroot) if webroot else HttpServerSolver(RESPONDERS, port or 0)
-
-
-def tls_alpn01_solver(port: int) -> TlsAlpn01:
-    """The tls-alpn-01 solver for a port."""
-    from ...challenges.presented import RESPONDERS
-    from ...challenges.tls_alpn01 import TlsAlpn01
-
-    return TlsAlpn01(RESPONDERS, port)

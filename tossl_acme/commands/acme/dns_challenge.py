@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ...context import Context, seconds
-from ...errors import ArgumentError, TosslError
-from .shared import challenge_for, client_for, object_url, one_identifier, provider_for, required
+from ...errors import ArgumentError
+from .shared import challenge_for, client_for, object_url, one_identifier, provider_options, required
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.authorization import Challenge
-    from ...dns.propagation import PropagationCheck
-    from ...dns.provider import Provider
+    from ...challenges.dns01 import Dns01
 
 
 def dns01_challenge(
@@ -48,13 +47,16 @@ def dns01_challenge(
     TOSSL TIMEOUT propagation  "DNS propagation timeout": the record was not seen in time; it is removed again
     TOSSL VALUE domains        not a DNS name
     """
-    from ...challenges.dns01 import record_name
+    from ...challenges.dns01 import dns01_solver
+    from ...challenges.solver import SolverOptions
 
     challenge = challenge_for("dns-01", domain, token, account_key)
-    service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
-    check = propagation_check(resolvers, propagation_timeout)
-    _publish(context, service, check, record_name(challenge.identifier.value), challenge)
-    return _published("dns-01", record_name(challenge.identifier.value), challenge)
+    options = SolverOptions(
+        provider=provider_options(provider, api_key, zone_id, endpoint, ca_bundle, proxy),
+        resolvers=tuple(resolvers),
+        propagation_timeout=propagation_timeout,
+    )
+    return _presented(context, dns01_solver(options), challenge)
 
 
 def dns_account01_challenge(
@@ -85,15 +87,17 @@ def dns_account01_challenge(
     Errors: those of dns01_challenge, and
     TOSSL VALUE account_url  missing, or not an https URL
     """
-    from ...challenges.dns_account01 import record_name
+    from ...challenges.dns_account01 import dns_account01_solver
+    from ...challenges.solver import SolverOptions
 
     url = object_url(required("account_url", account_url, "the url that get_account returns"), "account_url")
     challenge = challenge_for("dns-account-01", domain, token, account_key, url)
-    service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
-    check = propagation_check(resolvers, propagation_timeout)
-    name = record_name(challenge.identifier.value, url)
-    _publish(context, service, check, name, challenge)
-    return _published("dns-account-01", name, challenge)
+    options = SolverOptions(
+        provider=provider_options(provider, api_key, zone_id, endpoint, ca_bundle, proxy),
+        resolvers=tuple(resolvers),
+        propagation_timeout=propagation_timeout,
+    )
+    return _presented(context, dns_account01_solver(options), challenge)
 
 
 def dns_persist01_record(
@@ -130,7 +134,7 @@ def dns_persist01_record(
     TOSSL VALUE persist_until           not a time
     TOSSL VALUE domains                 not a DNS name
     """
-    from ...challenges.dns_persist01 import record_name, record_value
+    from ...challenges.dns_persist01 import standing_name, standing_value
 
     name = dns_name(domain)
     if persist_until is not None and persist_until < 0:
@@ -144,8 +148,8 @@ def dns_persist01_record(
     return {
         "type": "dns-persist-01",
         "account_url": account,
-        "dns_record_name": record_name(name),
-        "dns_record_values": [record_value(one, account, wildcard=wildcard, until=persist_until) for one in issuers],
+        "dns_record_name": standing_name(name),
+        "dns_record_values": [standing_value(one, account, wildcard=wildcard, until=persist_until) for one in issuers],
     }
 
 
@@ -179,21 +183,15 @@ def cleanup_dns(
     """
     from ...challenges.registry import check_validation_name
     from ...dns.published import PUBLISHED, check_removed
+    from ...dns.registry import open_provider
     from ...identifiers import parse_identifiers
 
     parse_identifiers([domain])
     check_validation_name(record_name)
-    service = provider_for(provider, api_key, zone_id, endpoint, ca_bundle, proxy)
+    service = open_provider(provider_options(provider, api_key, zone_id, endpoint, ca_bundle, proxy))
     removed = PUBLISHED.remove(context, service, record_name, value)
     check_removed(removed, service, record_name, value)
     return "DNS record deleted successfully"
-
-
-def propagation_check(resolvers: list[str], seconds: float) -> PropagationCheck | None:
-    """The check that a record is seen; None for no time. ArgumentError for a resolver that is none."""
-    from ...dns.propagation import PropagationCheck
-
-    return PropagationCheck(resolvers, seconds) if seconds > 0 else None
 
 
 def dns_name(domain: str) -> str:
@@ -205,37 +203,16 @@ def dns_name(domain: str) -> str:
     return identifier.value
 
 
-def _publish(
-    context: Context, service: Provider, check: PropagationCheck | None, name: str, challenge: Challenge
-) -> None:
-    """Publishes the challenge's value and waits until it is seen; where it is not, it is removed again.
+def _presented(context: Context, solver: Dns01, challenge: Challenge) -> dict[str, object]:
+    """Publishes the challenge's record, waits until it is seen, and says what stands now."""
+    from ...challenges.presented import present_and_wait
 
-    So is one that may have been published before the time was over.
-    """
-    import contextlib
-
-    from ...challenges.dns01 import record_value
-    from ...dns.published import PUBLISHED
-
-    value = record_value(challenge.key_authorization)
-    try:
-        PUBLISHED.publish(context, service, name, value)
-        if check is not None:
-            check.wait(context, name, value)
-    except TosslError:
-        if value in PUBLISHED.values(service, name):
-            with contextlib.suppress(TosslError):
-                PUBLISHED.remove(context.for_cleanup(), service, name, value)
-        raise
-
-
-def _published(kind: str, name: str, challenge: Challenge) -> dict[str, object]:
-    from ...challenges.dns01 import record_value
-
+    present_and_wait(context, solver, challenge)
+    name, value = solver.record(challenge)
     return {
-        "type": kind,
+        "type": challenge.type,
         "token": challenge.token,
         "key_authorization": challenge.key_authorization,
         "dns_record_name": name,
-        "dns_record_value": record_value(challenge.key_authorization),
+        "dns_record_value": value,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...context import Context, seconds
 from ...errors import ArgumentError
-from .shared import DEFAULT_STORE, client_for, leading, order_options, required, store_in
+from .shared import DEFAULT_STORE, client_for, leading, order_options, provider_options, required, store_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,14 +101,15 @@ def obtain_certificate(
     from ...acme.public_cas import directory_url
     from ...certificates.key import check_key_type
     from ...certificates.obtain import Plan, account_key_for, obtain
-    from .solvers import Means, choose
+    from ...challenges.choice import choose
+    from ...challenges.solver import SolverOptions
 
     own_key, own_csr = _own(private_key, csr)
     identifiers = _names(domains, own_csr)
     url = directory_url(required("directory", directory, "a directory URL or a CA's short name"))
-    means = Means(webroot, port, tls_port, provider, api_key, zone_id, endpoint, resolvers, propagation_timeout,
-                  ca_bundle, proxy)  # fmt: skip
-    choice = choose(challenge, identifiers, means)
+    dns = provider_options(provider, api_key, zone_id, endpoint, ca_bundle, proxy) if provider else None
+    options = SolverOptions(tuple(challenge), webroot, port, tls_port, dns, tuple(resolvers), propagation_timeout)
+    solvers = choose(options, identifiers)
     folder = store_in(store)
     has_key = bool(account_key) or bool(folder and folder.account_key(url))
     plan = Plan(
@@ -122,7 +123,7 @@ def obtain_certificate(
     )
     client = client_for(url, account_key_for(context, folder, url, account_key), ca_bundle, proxy)
     with leading("Certificate not obtained"):
-        certificate = obtain(client, context, plan, choice, folder).as_dict()
+        certificate = obtain(client, context, plan, solvers, folder).as_dict()
     return certificate | {"clean_up_failed": context.told("clean_up_failed")}
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...acme.client import Client
     from ...acme.order import OrderOptions
     from ...certificates.store import Store
-    from ...dns.provider import Provider
+    from ...dns.provider import ProviderOptions
     from ...files import FilePath
     from ...identifiers import Identifier
 
@@ -82,15 +82,16 @@ def challenge_for(kind: str, domain: str, token: str, account_key: str, account_
     return Challenge.from_words(kind, domain, token, account_key_of(account_key), account_url, "domains")
 
 
-def provider_for(name: str, api_key: str, zone_id: str, endpoint: str, ca_bundle: str, proxy: str) -> Provider:
-    """The DNS provider of that name; nothing is sent."""
+def provider_options(
+    name: str, api_key: str, zone_id: str, endpoint: str, ca_bundle: str, proxy: str
+) -> ProviderOptions:
+    """What a script says about its DNS provider."""
     from ...dns.provider import ProviderOptions
-    from ...dns.registry import open_provider
     from ...http.options import ConnectionOptions
     from ...text import Secret
 
     credentials = {"api_key": Secret(api_key)}
-    return open_provider(ProviderOptions(name, credentials, zone_id, endpoint, ConnectionOptions(ca_bundle, proxy)))
+    return ProviderOptions(name, credentials, zone_id, endpoint, ConnectionOptions(ca_bundle, proxy))
 
 
 class leading:

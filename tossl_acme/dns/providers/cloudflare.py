@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 from ...context import Context
 from ...errors import ArgumentError, DnsError, HttpError
 from ...http.response import Response
-from ...text import clean
-from ..api import CREATING, DELETING, MOST_WORDS, endpoint_url, exchange, leading
+from ..api import CREATING, DELETING, endpoint_url, exchange, leading, refusal
 from ..provider import Credential, ProviderAccess, canonical_name
 
 ENDPOINT = "https://api.cloudflare.com/client/v4"
@@ -125,11 +124,9 @@ class Cloudflare:
         raise self._refusal(response, errors)
 
     def _refusal(self, response: Response, errors: list[tuple[int, str]]) -> DnsError:
-        words = "; ".join(f"{message} (code {code})" for code, message in errors) or "no reason given"
-        unauthorised = response.status in (401, 403) or any(code in _UNAUTHORISED for code, _message in errors)
-        kind = "credentials" if unauthorised else "refused"
-        text = clean(self._access.hidden(words), MOST_WORDS)
-        return DnsError(self.name, kind, f"Cloudflare answered {response.status}: {text}")
+        words = "; ".join(f"{message} (code {code})" for code, message in errors)
+        unauthorised = any(code in _UNAUTHORISED for code, _message in errors)
+        return refusal(self._access, self.name, "Cloudflare", response, words, is_unauthorised=unauthorised)
 
 
 def _authorization(api_key: str) -> dict[str, str]:

@@ -6,8 +6,7 @@ import json
 
 from ...context import Context
 from ...errors import ArgumentError, DnsError
-from ...text import clean
-from ..api import CREATING, DELETING, MOST_WORDS, endpoint_url, exchange, leading
+from ..api import CREATING, DELETING, endpoint_url, exchange, leading, refusal
 from ..provider import Credential, ProviderAccess
 
 
@@ -47,10 +46,7 @@ class Generic:
         response = exchange(self._access.http, context, "POST", url, self._headers, data)
         if 200 <= response.status < 300:
             return
-        kind = "credentials" if response.status in (401, 403) else "refused"
-        said = self._access.hidden(response.body.decode("utf-8", "replace"))
-        cause = clean(said, MOST_WORDS) or "no reason given"
-        raise DnsError(self.name, kind, f"{url} answered {response.status}: {cause}")
+        raise refusal(self._access, self.name, url, response, response.body.decode("utf-8", "replace"))
 
 
 PROVIDER = Generic

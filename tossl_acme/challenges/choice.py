@@ -1,0 +1,73 @@
+"""Who proves which name: the words of -challenge, made to solvers by identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ArgumentError
+from ..identifiers import Identifier, parse_identifier
+from ..text import quoted
+from .registry import TYPES
+from .solver import Solver, SolverOptions
+
+_DEFAULT = "default"
+
+
+def choose(options: SolverOptions, identifiers: Sequence[Identifier]) -> dict[Identifier, tuple[Solver, ...]]:
+    """The solvers for each identifier in order of preference, as the words of -challenge say.
+
+    They are a list of types, or a dict of such lists by name, in which "default" stands for the names not in it. It is
+    a list if its first word is a challenge type: no name that a certificate can have looks like that. Without words it
+    is dns-01 where there is a provider, else http-01. Each type's solver is made once.
+
+    Raises ArgumentError "challenge", and what making a solver raises.
+    """
+    words = options.challenge or ("dns-01" if options.provider else "http-01",)
+    chosen = dict.fromkeys(identifiers, tuple(words)) if words[0] in TYPES else _types_by_name(words, identifiers)
+    opened: dict[str, Solver] = {}
+    return {identifier: _solvers(types, options, opened) for identifier, types in chosen.items()}
+
+
+def _types_by_name(words: Sequence[str], identifiers: Sequence[Identifier]) -> dict[Identifier, tuple[str, ...]]:
+    if len(words) % 2:
+        raise _neither(words[0])
+    found = {_named(key, identifiers): tuple(types.split()) for key, types in zip(words[::2], words[1::2], strict=True)}
+    for types in found.values():
+        _check_types(types)
+    default = found.get(None)
+    for identifier in identifiers:
+        if identifier not in found and default is None:
+            raise ArgumentError("challenge", f"challenge has nothing for {quoted(identifier.value)}, and no {_DEFAULT}")
+    return {identifier: found.get(identifier) or default or () for identifier in identifiers}
+
+
+def _named(key: str, identifiers: Sequence[Identifier]) -> Identifier | None:
+    """The identifier that a key of the dict names; None for the default."""
+    if key == _DEFAULT:
+        return None
+    if "." not in key and ":" not in key and key not in [identifier.value for identifier in identifiers]:
+        raise _neither(key)
+    named = parse_identifier(key, "challenge")
+    if named not in identifiers:
+        raise ArgumentError("challenge", f"challenge names {quoted(key)}, which is not one of the domains")
+    return named
+
+
+def _check_types(types: Sequence[str]) -> None:
+    if not types:
+        raise ArgumentError("challenge", "challenge: a domain has an empty list of challenge types")
+    for name in types:
+        if name not in TYPES:
+            raise _neither(name)
+
+
+def _solvers(types: Sequence[str], options: SolverOptions, opened: dict[str, Solver]) -> tuple[Solver, ...]:
+    _check_types(types)
+    for name in types:
+        if name not in opened:
+            opened[name] = TYPES[name].from_options(options)
+    return tuple(opened[name] for name in dict.fromkeys(types))
+
+
+def _neither(word: str) -> ArgumentError:
+    return ArgumentError("challenge", f"challenge: {quoted(word)} is none of {', '.join(TYPES)}, and no domain")

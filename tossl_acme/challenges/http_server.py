@@ -1,0 +1,119 @@
+"""A small http server that answers for the tokens of challenges, and for nothing else."""
+
+from __future__ import annotations
+
+import re
+import selectors
+import socket
+from collections.abc import Callable
+
+from .listener import Listener
+from .responders import Shown
+
+CHALLENGE_PATH = "/.well-known/acme-challenge/"
+
+#: A CA's request has a few hundred bytes.
+_MOST_REQUEST_BYTES = 8192
+_MOST_LEFTOVER_BYTES = 65536
+
+
+class HttpResponder:
+    """Answers for tokens with their key authorizations, on every address of the machine.
+
+    Raises ArgumentError("port") where it cannot listen; port 0 chooses one.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._shown = Shown()
+        self._listener = Listener(port, lambda sock: _HttpConnection(sock, self._shown.get))
+        self.port = self._listener.port
+
+    def show(self, key: str, value: str) -> None:
+        """Answers for the token with the key authorization."""
+        self._shown.put(key, value)
+
+    def hide(self, key: str, value: str) -> None:
+        """Undoes one show()."""
+        self._shown.take(key, value)
+
+    @property
+    def is_idle(self) -> bool:
+        return self._shown.is_empty
+
+    def close(self) -> None:
+        """Stops; the port is free when this returns."""
+        self._listener.close()
+
+
+class _HttpConnection:
+    """One request, one answer, then the end."""
+
+    def __init__(self, sock: socket.socket, value_of: Callable[[str], str | None]) -> None:
+        self.sock = sock
+        self._value_of = value_of
+        self._request = bytearray()
+        self._answer: bytes | None = None
+        self._answered = False
+        self._left_over = 0
+
+    def advance(self) -> int:
+        wanted = selectors.EVENT_READ
+        try:
+            if not self._read():
+                return 0
+            wanted = selectors.EVENT_WRITE
+            self._write()
+            wanted = selectors.EVENT_READ
+            return self._linger()
+        except BlockingIOError:
+            return wanted
+
+    def _read(self) -> bool:
+        """Reads until the answer is known; False when the client left before."""
+        while self._answer is None:
+            piece = self.sock.recv(4096)
+            if not piece:
+                return False
+            self._request += piece
+            if b"\r\n\r\n" in self._request:
+                self._answer = answer_to(bytes(self._request), self._value_of)
+            elif len(self._request) > _MOST_REQUEST_BYTES:
+                self._answer = _response("431 Request Header Fields Too Large")
+        return True
+
+    def _write(self) -> None:
+        while self._answer:
+            self._answer = self._answer[self.sock.send(self._answer) :]
+        if not self._answered:
+            self._answered = True
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def _linger(self) -> int:
+        """Waits for the client to close: closing with bytes of its own unread would destroy the answer on its way."""
+        while piece := self.sock.recv(4096):
+            self._left_over += len(piece)
+            if self._left_over > _MOST_LEFTOVER_BYTES:
+                break
+        return 0
+
+
+def answer_to(request: bytes, value_of: Callable[[str], str | None]) -> bytes:
+    """The answer to a request; value_of(token) is the key authorization, None for a token that is not answered."""
+    line = request.partition(b"\r\n")[0].decode("latin-1")
+    match = re.fullmatch(r"([!-~]+) (?:https?://[^/\s]*)?(/[!-~]*) HTTP/1\.[01]", line)
+    if match is None:
+        return _response("400 Bad Request")
+    method, path = match[1], match[2].partition("?")[0]
+    if method not in ("GET", "HEAD"):
+        return _response("405 Method Not Allowed", "Allow: GET, HEAD\r\n")
+    value = value_of(path.removeprefix(CHALLENGE_PATH)) if path.startswith(CHALLENGE_PATH) else None
+    if value is None:
+        return _response("404 Not Found")
+    # RFC 8555 section 8.3 asks for this type.
+    whole = _response("200 OK", "Content-Type: application/octet-stream\r\n", value.encode())
+    return whole if method == "GET" else whole.removesuffix(value.encode())
+
+
+def _response(status: str, headers: str = "", body: bytes = b"") -> bytes:
+    head = f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body
