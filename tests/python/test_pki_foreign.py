@@ -142,7 +142,9 @@ ED_OID = encoded(OID, bytes.fromhex("2b6570"))
 
 
 @pytest.mark.parametrize(
-    "more", [encoded(0x81, b"\0" + ED_PUBLIC), encoded(CONTEXT_1, encoded(3, b"\0" + ED_PUBLIC)), b""]
+    "more",
+    [encoded(0x81, b"\0" + ED_PUBLIC), encoded(CONTEXT_1, encoded(3, b"\0" + ED_PUBLIC)), b""],
+    ids=["implicit", "explicit", "none"],
 )
 def test_ed25519_with_its_public_key(more: bytes) -> None:
     """RFC 5958's version 1, as Go, Rust and OpenSSH's converters write it, tagged either way."""
