@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "tossl_acme"
 
 #: The rooms and the files beside them, each with what stands below it: that it may import, and itself.
 _BOTTOM = {"errors", "text", "version"}
-_GROUND = _BOTTOM | {"identifiers", "context", "files", "log"}
+_GROUND = _BOTTOM | {"identifiers", "context", "files", "log", "farewell"}
 ALLOWED = {
     **dict.fromkeys(_BOTTOM, _BOTTOM),
     **dict.fromkeys(_GROUND - _BOTTOM, _GROUND),
@@ -37,7 +37,7 @@ OF_THE_INTERPRETER = {"commands/job.py", "commands/help.py"}
 HOMES = {
     "requests": {"http"},
     "urllib3": {"http"},
-    "cryptography": {"pki", "acme/jws.py"},
+    "cryptography": {"pki", "acme/jws.py", "challenges/tls_alpn01.py"},
     "tkinter": {"__main__", "__init__"},
     "_tkinter": {"__main__"},  # tkinter.Tcl() would run the profile scripts of the user as well
 }
@@ -137,6 +137,11 @@ def test_the_tcl_room_knows_no_command_by_name() -> None:
     for path in (PACKAGE / "tcl").iterdir():
         if path.suffix in (".py", ".tcl"):
             assert not commands & set(re.findall(r"\w+", path.read_text("utf-8"))), path
+
+
+def test_dns_looks_at_no_challenges_label() -> None:
+    for path in (PACKAGE / "dns").rglob("*.py"):
+        assert not re.search(r"_acme-challenge|_validation-persist", path.read_text("utf-8")), path
 
 
 def test_what_is_read_at_first_imports_nothing_heavy() -> None:
