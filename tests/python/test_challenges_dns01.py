@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,11 +10,13 @@ from tests.providers import provider_at
 from tests.servers.bind import Bind
 from tests.servers.cloudflare import Cloudflare as Account
 from tossl_acme.acme.authorization import Challenge
+from tossl_acme.challenges import dns01 as dns01_module
 from tossl_acme.challenges.dns01 import Dns01, validation_name, validation_value
+from tossl_acme.challenges.dns_account01 import account_validation_name
 from tossl_acme.context import Context
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.dns.published import PublishedRecords
-from tossl_acme.errors import DnsError
+from tossl_acme.errors import ArgumentError, DnsError, HttpError, TosslError, WaitTimeout
 from tossl_acme.identifiers import Identifier
 
 APEX = Challenge("dns-01", Identifier("dns", "example.com"), "token-one", "token-one.thumbprint")
@@ -105,3 +107,81 @@ def test_cleaning_up_fails_loudly(account: Account, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
         solver(account).clean_up(context, APEX)
     assert caught.value.message.startswith("Failed to delete DNS record: ")
+
+
+class Scripted:
+    """A provider that removes as told: an error each time, then it does."""
+
+    name, endpoint = "scripted", "https://dns.example"
+
+    def __init__(self, *errors: TosslError) -> None:
+        self.errors = list(errors)
+        self.removed: list[str] = []
+
+    def publish(self, context: Context, fqdn: str, value: str) -> None:
+        pass
+
+    def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.removed.append(value or "")
+        return self.removed
+
+
+def refused_with(status: int) -> DnsError:
+    error = DnsError("scripted", "refused", "no")
+    error.details["status"] = status
+    return error
+
+
+def test_a_removal_that_fails_for_now_is_tried_again(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns01_module, "CLEAN_UP_PAUSES_SECONDS", (0.001, 0.001))
+    provider = Scripted(
+        HttpError("reset", "broke"), HttpError("connect", "nobody"), DnsError("scripted", "answer", "nonsense"),
+        refused_with(503), refused_with(429), WaitTimeout("answer", "slow"),
+    )  # fmt: skip
+    dns01 = Dns01(provider)
+    dns01.present(context, APEX)
+    dns01.clean_up(context, APEX)
+    assert provider.removed == [validation_value(APEX.key_authorization)]
+    dns01.clean_up(context, APEX)
+    assert len(provider.removed) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [refused_with(400), DnsError("scripted", "credentials", "no"), DnsError("scripted", "zone", "no"),
+     HttpError("tls", "no"), HttpError("scheme", "no")],
+)  # fmt: skip
+def test_a_removal_that_fails_for_good_is_not(context: Context, error: TosslError) -> None:
+    provider = Scripted(error)
+    dns01 = Dns01(provider)
+    dns01.present(context, APEX)
+    with pytest.raises(TosslError) as caught:
+        dns01.clean_up(context, APEX)
+    assert caught.value is error
+    dns01.clean_up(context, APEX)
+    assert provider.removed == [validation_value(APEX.key_authorization)]
+
+
+def test_no_trying_again_beyond_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns01_module, "CLEAN_UP_PAUSES_SECONDS", (0.01, 60.0))
+    provider = Scripted(*(HttpError("reset", "broke") for _ in range(1000)))
+    dns01 = Dns01(provider)
+    dns01.present(Context(20).begin(), APEX)
+    with pytest.raises(HttpError) as caught:
+        dns01.clean_up(Context(0.2).begin(), APEX)
+    assert caught.value.kind == "reset"
+    assert 990 < len(provider.errors) < 999
+
+
+@pytest.mark.parametrize(
+    "make", [validation_name, lambda domain: account_validation_name(domain, "https://a.example/1")]
+)
+def test_a_name_that_leaves_no_room_for_the_record(make: Callable[[str], str]) -> None:
+    label = f"{'a' * 61}."
+    assert len(make(label * 3 + "example.com")) <= 253
+    with pytest.raises(ArgumentError) as caught:
+        make(label * 4 + "com")
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "domain")
+    assert "253 characters" in caught.value.message

@@ -70,6 +70,43 @@ def prove(client: Client, solver: Solver, *names: str) -> str:
     return wait_order(client, context, order.url).status
 
 
+class Watched(HttpServerSolver):
+    """Notes what is done with it, in the order in which it is done."""
+
+    def __init__(self, responders: ResponderPool, port: int, seen: list[str]) -> None:
+        super().__init__(responders, port)
+        self.seen = seen
+
+    def present(self, context: Context, challenge: Challenge) -> None:
+        super().present(context, challenge)
+        self.seen.append("present")
+
+    def wait(self, context: Context, challenge: Challenge) -> None:
+        super().wait(context, challenge)
+        self.seen.append("wait")
+
+    def clean_up(self, context: Context, challenge: Challenge) -> None:
+        super().clean_up(context, challenge)
+        self.seen.append("clean_up")
+
+
+def test_all_are_presented_then_awaited_then_answered(
+    client: Client, pebble: Pebble, responders: ResponderPool
+) -> None:
+    """The DNS takes minutes: nothing waits for one name while another is not presented yet."""
+    seen: list[str] = []
+
+    def listen(facts: dict[str, object]) -> None:
+        if facts["step"] in ("answered", "validated"):
+            seen.append(str(facts["step"]))
+
+    identifiers = parse_identifiers([new_name(), new_name()])
+    context = Context(30).begin(listener=listen)
+    order = new_order(client, context, NewOrder(identifiers))
+    solve(client, context, order, dict.fromkeys(identifiers, (Watched(responders, pebble.http_port, seen),)))
+    assert seen == [step for step in ("present", "wait", "answered", "validated", "clean_up") for _ in identifiers]
+
+
 @pytest.mark.parametrize("names", [(new_name(),), (new_name(), new_name(), new_name()), ("127.0.0.1",)])
 def test_http01_by_the_own_responder(
     client: Client, pebble: Pebble, responders: ResponderPool, names: tuple[str, ...]

@@ -331,9 +331,7 @@ def test_a_file_that_cannot_be_removed_is_an_error(
     assert message == f'cannot use "{tmp_path}{PREFIX}{ONE.token}": Read-only file system'
 
 
-def test_the_current_directory_may_change(
-    tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_current_directory_may_change(tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "www").mkdir()
     monkeypatch.chdir(tmp_path)
     webroot = Webroot("www")

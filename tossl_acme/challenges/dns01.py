@@ -18,8 +18,8 @@ from .solver import ChallengeType, SolverOptions
 
 _LABEL = "_acme-challenge"
 _MOST_NAME_CHARS = 253
-#: Between two attempts to remove a record, in seconds.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
+#: Between two attempts to remove a record: the first pause and the longest.
+CLEAN_UP_PAUSES_SECONDS = (0.5, 8.0)
 
 
 def validation_name(domain: str) -> str:
@@ -90,7 +90,8 @@ class Dns01:
         name, value = self.record(challenge)
         if challenge in self._presented and value not in self._published.values(self._provider, name):
             return  # refused when it was to be published, or removed already
-        for pause in context.pauses("provider", first=_FIRST_PAUSE, most=_LONGEST_PAUSE):
+        first, most = CLEAN_UP_PAUSES_SECONDS
+        for pause in context.pauses("provider", first, most):
             try:
                 self._published.remove(context, self._provider, name, value)
                 return

@@ -65,7 +65,7 @@ def leading(context: str) -> Iterator[None]:
         raise error.within(context) from error.__cause__
 
 
-def refusal(
+def provider_refusal(
     access: ProviderAccess, provider: str, who: str, response: Response, said: str, *, is_unauthorised: bool = False
 ) -> DnsError:
     """The error for an answer other than success: who answered, and what was said. Its details hold the HTTP status."""

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from ...context import Context
 from ...errors import ArgumentError, DnsError, HttpError
 from ...http.response import Response
-from ..api import CREATING, DELETING, endpoint_url, exchange, leading, refusal
+from ..api import CREATING, DELETING, endpoint_url, exchange, leading, provider_refusal
 from ..provider import Credential, ProviderAccess, canonical_name
 
 ENDPOINT = "https://api.cloudflare.com/client/v4"
@@ -126,7 +126,7 @@ class Cloudflare:
     def _refusal(self, response: Response, errors: list[tuple[int, str]]) -> DnsError:
         words = "; ".join(f"{message} (code {code})" for code, message in errors)
         unauthorised = any(code in _UNAUTHORISED for code, _message in errors)
-        return refusal(self._access, self.name, "Cloudflare", response, words, is_unauthorised=unauthorised)
+        return provider_refusal(self._access, self.name, "Cloudflare", response, words, is_unauthorised=unauthorised)
 
 
 def _authorization(api_key: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import json
 
 from ...context import Context
 from ...errors import ArgumentError, DnsError
-from ..api import CREATING, DELETING, endpoint_url, exchange, leading, refusal
+from ..api import CREATING, DELETING, endpoint_url, exchange, leading, provider_refusal
 from ..provider import Credential, ProviderAccess
 
 
@@ -46,7 +46,7 @@ class Generic:
         response = exchange(self._access.http, context, "POST", url, self._headers, data)
         if 200 <= response.status < 300:
             return
-        raise refusal(self._access, self.name, url, response, response.body.decode("utf-8", "replace"))
+        raise provider_refusal(self._access, self.name, url, response, response.body.decode("utf-8", "replace"))
 
 
 PROVIDER = Generic
