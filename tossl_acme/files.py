@@ -139,17 +139,22 @@ class Folder:
             except FileNotFoundError:
                 return None
             with os.fdopen(handle, "rb") as file:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    raise OSError(errno.EINVAL, "Not a plain file")
+                kind = os.fstat(handle).st_mode
+                if not stat.S_ISREG(kind):
+                    number = errno.EISDIR if stat.S_ISDIR(kind) else errno.EINVAL
+                    raise OSError(number, os.strerror(errno.EISDIR) if stat.S_ISDIR(kind) else "Not a plain file")
                 content = file.read(_MAX_FILE_BYTES + 1)
             if len(content) > _MAX_FILE_BYTES:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
             return content
 
-    def write_whole(self, name: str, content: bytes, mode: int, *, sync: bool = True) -> None:
+    def write_whole(
+        self, name: str, content: bytes, mode: int, *, sync: bool = True, sync_folder: bool = True
+    ) -> None:
         """Writes a file that is there whole or not at all, in place of whatever has the name but a folder.
 
-        Without `sync` the file's name, or after a crash its content, is on disk at some time later.
+        Its content and then its name are on disk when this returns. Without sync_folder the name is so after the next
+        sync() of the folder; without sync neither is known to be.
         """
         temporary = f".{os.urandom(8).hex()}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -167,7 +172,7 @@ class Folder:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary, dir_fd=self._descriptor)
                 raise
-        if sync:
+        if sync and sync_folder:
             self.sync()
 
     def rename(self, name: str, to: Folder, new_name: str) -> None:

@@ -15,8 +15,10 @@ from tests.servers.scripted_ca import Refused, Script, ScriptedCa
 from tests.tclhost import Tcl, new_key
 from tossl_acme.acme.encoding import b64url_bytes
 from tossl_acme.acme.jws import AccountKey
-from tossl_acme.certificates.store import Store
+from tossl_acme.certificates.accounts import keep_account_key
 from tossl_acme.context import Context
+from tossl_acme.files import absolute
+from tossl_acme.store.folder import FolderStore
 
 KEYS = {"p256": ("ec", 256), "p384": ("ec", 384), "p521": ("ec", 521), "rsa": ("rsa", 2048)}
 
@@ -122,7 +124,7 @@ def test_a_key_in_the_store_is_changed_with_the_accounts(tcl: Tcl, calm_pebble: 
 def test_a_key_that_the_ca_may_have_taken_is_kept(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path) -> None:
     """Beside the one in the store, which stays."""
     first, successors = new_key(), [new_key(), new_key()]
-    Store(tmp_path).keep_account_key(Context(5).begin(), scripted_ca.directory, first)
+    keep_account_key(FolderStore(absolute(tmp_path)), Context(5).begin(), scripted_ca.directory, first)
     tcl.acme("create_account", scripted_ca.directory, first, "")
     for key in successors:
         scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").reply)

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tossl_acme.certificates.store import FILES, CertificateFolder, Store
+from tossl_acme.certificates.accounts import account_key, changing_account_key, keep_account_key
+from tossl_acme.certificates.files import FILES, CertificateFolder, certificate_folder
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, WaitTimeout
+from tossl_acme.files import FilePath, absolute
+from tossl_acme.store.folder import FolderStore, folder_of_environment
 
 TEXTS = {"certificate": "leaf\n", "chain": "issuer\n", "fullchain": "leaf\nissuer\n"}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(absolute(tmp_path / "store"))
 
 
-def files(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir() if path.suffix == ".pem"}
+def files(folder: FilePath) -> dict[str, str]:
+    return {path.name: path.read_text() for path in Path(folder).iterdir() if path.suffix == ".pem"}
 
 
 def keep(folder: CertificateFolder, mark: str, *, has_key: bool = True) -> None:
@@ -33,41 +40,41 @@ def keep(folder: CertificateFolder, mark: str, *, has_key: bool = True) -> None:
     folder.keep({name: text + mark for name, text in TEXTS.items()}, {"mark": mark}, has_key=has_key)
 
 
-def test_modes(store: Store) -> None:
-    with store.certificate("*.example.com", Context(5).begin()) as folder:
+def test_modes(store: FolderStore) -> None:
+    with certificate_folder(store, Context(5).begin(), "*.example.com") as folder:
         keep(folder, "1")
-    assert folder.path.name == "_.example.com"
-    for path in (store.folder, *store.folder.rglob("*")):
+    assert Path(folder.path).name == "_.example.com"
+    for path in (Path(store.path), *Path(store.path).rglob("*")):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_a_set_that_was_complete_is_moved_by_whoever_comes_next(store: Store) -> None:
+def test_a_set_that_was_complete_is_moved_by_whoever_comes_next(store: FolderStore) -> None:
     """Killed between two of the moves: the new set is there as a whole for the next one."""
-    with store.certificate("example.com", Context(5).begin()) as folder:
+    with certificate_folder(store, Context(5).begin(), "example.com") as folder:
         keep(folder, "old")
-        pending = folder.path / "pending"
+        pending = Path(folder.path / "pending")
         pending.mkdir()
         for name in ("chain.pem", "fullchain.pem", "privkey.pem"):
             (pending / name).write_text("new")
-        (folder.path / "cert.pem").write_text("new")
+        Path(folder.path / "cert.pem").write_text("new")
         (pending / "certificate.json").write_text(json.dumps({"mark": "new"}))
-    with store.certificate("example.com", Context(5).begin()) as folder:
+    with certificate_folder(store, Context(5).begin(), "example.com") as folder:
         assert set(files(folder.path).values()) == {"new"}
-        assert json.loads((folder.path / "certificate.json").read_text())["mark"] == "new"
+        assert json.loads(Path(folder.path / "certificate.json").read_text())["mark"] == "new"
         assert not pending.exists()
 
 
-def test_a_set_that_was_not_complete_leaves_the_old_one(store: Store) -> None:
-    with store.certificate("example.com", Context(5).begin()) as folder:
+def test_a_set_that_was_not_complete_leaves_the_old_one(store: FolderStore) -> None:
+    with certificate_folder(store, Context(5).begin(), "example.com") as folder:
         keep(folder, "old")
         folder.keep_key("key new\n")
-    with store.certificate("example.com", Context(5).begin()) as folder:
+    with certificate_folder(store, Context(5).begin(), "example.com") as folder:
         assert files(folder.path)["privkey.pem"] == "key old\n"
         assert folder.left_over_key() == "key new\n"
 
 
-def test_a_left_over_key_is_put_aside_not_lost(store: Store) -> None:
-    with store.certificate("example.com", Context(5).begin()) as folder:
+def test_a_left_over_key_is_put_aside_not_lost(store: FolderStore) -> None:
+    with certificate_folder(store, Context(5).begin(), "example.com") as folder:
         folder.keep_key("first\n")
         folder.keep_key("second\n")
         folder.keep_key("second\n")
@@ -77,17 +84,17 @@ def test_a_left_over_key_is_put_aside_not_lost(store: Store) -> None:
         assert list(files(folder.path / "pending").values()) == ["first\n"]
 
 
-def test_the_old_key_goes_only_with_its_certificate(store: Store) -> None:
+def test_the_old_key_goes_only_with_its_certificate(store: FolderStore) -> None:
     """A certificate for the user's own request has no key here; until it is complete the old pair stays whole."""
-    with store.certificate("example.com", Context(5).begin()) as folder:
+    with certificate_folder(store, Context(5).begin(), "example.com") as folder:
         keep(folder, "old")
-        (folder.path / "pending").mkdir()
-        (folder.path / "pending" / FILES["chain"]).mkdir()  # what a full disk does: the second file fails
+        Path(folder.path / "pending").mkdir()
+        Path(folder.path / "pending" / FILES["chain"]).mkdir()  # what a full disk does: the second file fails
         with pytest.raises(ArgumentError, match="cannot use"):
             keep(folder, "new", has_key=False)
         assert files(folder.path)["privkey.pem"] == "key old\n"
         assert files(folder.path)["cert.pem"] == "leaf\nold"
-        (folder.path / "pending" / FILES["chain"]).rmdir()
+        Path(folder.path / "pending" / FILES["chain"]).rmdir()
         keep(folder, "new", has_key=False)
         assert "privkey.pem" not in files(folder.path)
         assert files(folder.path)["cert.pem"] == "leaf\nnew"
@@ -95,59 +102,261 @@ def test_the_old_key_goes_only_with_its_certificate(store: Store) -> None:
 
 HOLDER = """
 import sys
-from pathlib import Path
-from tossl_acme.certificates.store import Store
+from tossl_acme.certificates.files import certificate_folder
 from tossl_acme.context import Context
-with Store(Path(sys.argv[1])).certificate("example.com", Context(5).begin()) as folder:
+from tossl_acme.files import absolute
+from tossl_acme.store.folder import FolderStore
+with certificate_folder(FolderStore(absolute(sys.argv[1])), Context(5).begin(), "example.com") as folder:
     folder.keep_key("of the other process")
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-def test_processes_take_turns_and_a_killed_one_is_out_of_it(store: Store) -> None:
+def test_processes_take_turns_and_a_killed_one_is_out_of_it(store: FolderStore) -> None:
     """The lock goes with its holder; the key that a killed process had written is still there."""
-    command = [sys.executable, "-c", HOLDER, str(store.folder)]
+    command = [sys.executable, "-c", HOLDER, store.path]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(WaitTimeout), store.certificate("example.com", Context(0.2).begin()):
+        with pytest.raises(WaitTimeout), certificate_folder(store, Context(0.2).begin(), "example.com"):
             pass
-        with store.certificate("other.example.com", Context(5).begin()):
+        with certificate_folder(store, Context(5).begin(), "other.example.com"):
             pass
         other.send_signal(signal.SIGKILL)
-        with store.certificate("example.com", Context(5).begin()) as folder:
+        with certificate_folder(store, Context(5).begin(), "example.com") as folder:
             assert folder.left_over_key() == "of the other process"
 
 
-def test_account_keys_by_url(store: Store) -> None:
+def test_account_keys_by_url(store: FolderStore) -> None:
     """The first one kept holds; no URL shares a folder with another, and none leads out of accounts/."""
     urls = ("https://ca/a/b", "https://ca/a_b", "https://ca/a?b", "https://../", "https://ca:14000/dir")
     for url in urls:
-        assert store.keep_account_key(Context(5).begin(), url, f"key of {url}") == f"key of {url}"
-        assert store.keep_account_key(Context(5).begin(), url, "another") == f"key of {url}"
-    assert [store.account_key(url) for url in urls] == [f"key of {url}" for url in urls]
-    assert {path.parent.parent for path in store.folder.rglob("key.pem")} == {store.folder / "accounts"}
+        assert keep_account_key(store, Context(5).begin(), url, f"key of {url}") == f"key of {url}"
+        assert keep_account_key(store, Context(5).begin(), url, "another") == f"key of {url}"
+    assert [account_key(store, url) for url in urls] == [f"key of {url}" for url in urls]
+    assert {path.parent.parent for path in Path(store.path).rglob("key.pem")} == {Path(store.path) / "accounts"}
 
 
-def test_the_account_lock_is_waited_for_no_longer_than_told(store: Store) -> None:
+def test_the_account_lock_is_waited_for_no_longer_than_told(store: FolderStore) -> None:
     import fcntl
 
-    store.keep_account_key(Context(5).begin(), "https://ca/dir", "key")
-    (lock,) = store.folder.rglob("accounts/*/.lock")
+    keep_account_key(store, Context(5).begin(), "https://ca/dir", "key")
+    (lock,) = Path(store.path).rglob("accounts/*/.lock")
     with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(WaitTimeout):
-            store.keep_account_key(Context(0.2).begin(), "https://ca/dir", "key")
+            keep_account_key(store, Context(0.2).begin(), "https://ca/dir", "key")
 
 
 @pytest.mark.parametrize("spoiled", ["key.pem", ".lock"])
-def test_what_the_file_system_refuses_is_said(store: Store, spoiled: str) -> None:
-    store.keep_account_key(Context(5).begin(), "https://ca/dir", "key")
-    (path,) = store.folder.rglob(f"accounts/*/{spoiled}")
+def test_what_the_file_system_refuses_is_said(store: FolderStore, spoiled: str) -> None:
+    keep_account_key(store, Context(5).begin(), "https://ca/dir", "key")
+    (path,) = Path(store.path).rglob(f"accounts/*/{spoiled}")
     path.unlink()
     path.mkdir()
     with pytest.raises(ArgumentError, match=r"cannot use .*: Is a directory") as caught:
-        store.keep_account_key(Context(5).begin(), "https://ca/dir", "key")
+        keep_account_key(store, Context(5).begin(), "https://ca/dir", "key")
     assert caught.value.errorcode == ("TOSSL", "VALUE", "store")
+
+
+# What the file system refuses
+
+
+def refused(action: Callable[[], object]) -> str:
+    """The message of the error, which names -store."""
+    with pytest.raises(ArgumentError) as caught:
+        action()
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "store")
+    return caught.value.message
+
+
+def keep_key(store: FolderStore) -> str:
+    return keep_account_key(store, Context(5).begin(), "https://ca/dir", "key")
+
+
+@pytest.mark.parametrize(
+    ("number", "call"),
+    [
+        (errno.ENOSPC, "fsync"),
+        (errno.EIO, "fsync"),
+        (errno.EROFS, "mkdir"),
+        (errno.EACCES, "mkdir"),
+        (errno.EROFS, "rename"),
+        (errno.EMFILE, "open"),
+        (errno.EDQUOT, "fsync"),
+    ],
+)
+def test_every_refusal_names_option_path_and_reason(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, number: int, call: str
+) -> None:
+    Path(store.path).mkdir()
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(number, os.strerror(number), "a name alone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        message = refused(lambda: keep_key(store))
+    assert message.startswith(f'cannot use "{store.path}')
+    assert message.endswith(f": {os.strerror(number)}")
+    assert [path for path in Path(store.path).rglob("*") if path.suffix in (".tmp", ".pem")] == []
+    assert keep_key(store) == "key"
+
+
+def test_a_store_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        store = FolderStore(absolute(path))
+        for action in (lambda: keep_key(store), lambda: account_key(store, "https://ca/dir")):
+            assert "Not a directory" in refused(action)
+
+
+def test_names_that_are_too_long(tmp_path: Path) -> None:
+    for path in (tmp_path / ("x" * 300), tmp_path / ("x/" * 3000)):
+        assert "File name too long" in refused(lambda: keep_key(FolderStore(absolute(path))))
+
+
+def test_a_circle_of_links(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    assert "Too many levels of symbolic links" in refused(lambda: keep_key(FolderStore(absolute(tmp_path / "one"))))
+
+
+def test_what_is_no_text(store: FolderStore) -> None:
+    keep_key(store)
+    (path,) = Path(store.path).rglob("key.pem")
+    path.write_bytes(b"\xff")
+    assert refused(lambda: keep_key(store)) == f'"{path}" is not a text file'
+    path.unlink()
+    os.mkfifo(path)
+    assert refused(lambda: keep_key(store)) == f'cannot use "{path}": Not a plain file'
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100000])
+def test_a_damaged_record_is_named_and_left(store: FolderStore, text: str) -> None:
+    with certificate_folder(store, Context(5).begin(), "example.com") as folder:
+        keep(folder, "old")
+        folder.keep_key("new")
+        record = Path(folder.path / "pending/certificate.json")
+        record.write_text(text)
+    for _ in range(2):
+        with pytest.raises(ArgumentError) as caught, certificate_folder(store, Context(5).begin(), "example.com"):
+            pass
+        assert f'"{record}" is damaged' in caught.value.message
+    assert record.read_text() == text
+
+
+# Links and modes
+
+
+def test_a_link_of_another_user_is_refused(store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_key(store)
+    (path,) = Path(store.path).rglob("key.pem")
+    moved = path.rename(tmp_path / "moved.pem")
+    path.symlink_to(moved)
+    assert account_key(store, "https://ca/dir") == "key"
+    if os.geteuid() == 0:
+        os.lchown(path, 12345, 12345)
+    else:
+        stranger = os.geteuid() + 1
+        monkeypatch.setattr(os, "geteuid", lambda: stranger)
+    message = refused(lambda: account_key(store, "https://ca/dir"))
+    assert message.startswith(f'cannot use "{path}": a link made by user {path.lstat().st_uid};')
+
+
+def test_accounts_may_be_kept_elsewhere(store: FolderStore, tmp_path: Path) -> None:
+    Path(store.path).mkdir()
+    (tmp_path / "elsewhere").mkdir(mode=0o750)
+    Path(store.path / "accounts").symlink_to("../elsewhere")
+    keep_key(store)
+    assert len(list((tmp_path / "elsewhere").rglob("key.pem"))) == 1
+    assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o177])
+def test_modes_whatever_the_umask(store: FolderStore, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        Path(store.path).mkdir(mode=0o700)
+        Path(store.path).chmod(0o700)
+        keep_key(store)
+    finally:
+        os.umask(before)
+    for path in Path(store.path).rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+# Locks
+
+
+def test_a_thread_does_not_wait_for_itself(store: FolderStore) -> None:
+    with certificate_folder(store, Context(60).begin(), "example.com"):
+        begun = time.monotonic()
+        with pytest.raises(ArgumentError) as caught, certificate_folder(store, Context(60).begin(), "example.com"):
+            pass
+        assert time.monotonic() - begun < 30
+        assert caught.value.errorcode == ("TOSSL", "VALUE", "store")
+        assert "this thread is at work on it already" in caught.value.message
+        with certificate_folder(store, Context(5).begin(), "other.example.com"):
+            pass
+    with certificate_folder(store, Context(5).begin(), "example.com"):
+        pass
+
+
+def test_other_threads_wait(store: FolderStore) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with certificate_folder(store, Context(5).begin(), "example.com") as folder:
+
+            def left_over() -> str:
+                with certificate_folder(store, Context(20).begin(), "example.com") as folder:
+                    return folder.left_over_key()
+
+            waiting = pool.submit(left_over)
+            folder.keep_key("of the first")
+        assert waiting.result() == "of the first"
+
+
+def test_a_forked_child_holds_no_lock(store: FolderStore) -> None:
+    """The parent may end, and its lock with it, while a child lives on."""
+    read, write = os.pipe()
+    with certificate_folder(store, Context(5).begin(), "example.com"):
+        child = os.fork()
+        if not child:
+            os.close(write)
+            os.read(read, 1)
+            os._exit(0)
+    try:
+        with certificate_folder(store, Context(1).begin(), "example.com"):
+            pass
+    finally:
+        os.close(write)
+        os.waitpid(child, 0)
+        os.close(read)
+
+
+def test_the_folder_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TOSSL_STORE", "TOSSL_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, f"{name} ~")
+    monkeypatch.setenv("HOME", "/home/me")
+    assert folder_of_environment() == ("TOSSL_STORE", "TOSSL_STORE ~")
+    monkeypatch.setenv("TOSSL_STORE", "")
+    assert folder_of_environment() == ("TOSSL_HOME", "TOSSL_HOME ~")
+    monkeypatch.delenv("TOSSL_HOME")
+    assert folder_of_environment() == ("XDG_DATA_HOME", "XDG_DATA_HOME ~/tossl")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert folder_of_environment() == ("HOME", "/home/me/.local/share/tossl")
+
+
+def test_a_changed_account_key(store: FolderStore) -> None:
+    keep_key(store)
+    (folder,) = Path(store.path / "accounts").iterdir()
+    with pytest.raises(KeyError), changing_account_key(store, Context(5).begin(), "https://ca/dir", "second"):
+        raise KeyError
+    assert account_key(store, "https://ca/dir") == "key"
+    assert (folder / "next.pem").read_text() == "second"
+    with changing_account_key(store, Context(5).begin(), "https://ca/dir", "third"):
+        assert account_key(store, "https://ca/dir") == "key"
+    assert account_key(store, "https://ca/dir") == "third"
+    assert sorted(path.read_text() for path in folder.glob("*.pem")) == ["second", "third"]

@@ -10,14 +10,16 @@ from ..acme.jws import AccountKey
 from ..acme.order import OrderOptions
 from ..context import Context
 from ..errors import AcmeError, ArgumentError
+from ..files import FilePath
 from ..identifiers import Identifier
 from ..pki.chain import Chain
 from ..pki.csr import Csr
-from ..pki.keys import PrivateKey, generate_private_key, private_pem
+from ..pki.keys import PrivateKey
+from ..store.folder import FolderStore
+from .files import CertificateFolder, certificate_folder
 from .issue import Wanted, issue
 from .key import Request, left_over_key, new_leaf_key, request_by_csr, request_by_key
 from .solve import Solvers
-from .store import CertificateFolder, Store
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Certificate:
     chain: Chain
     private_key: str = field(repr=False)
     directory_url: str
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, FilePath] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -38,17 +40,6 @@ class Certificate:
             "directory": self.directory_url,
             "files": dict(self.files),
         }
-
-
-def account_key_for(context: Context, store: Store | None, directory_url: str, given: str) -> str:
-    """The PEM of the account key: the one given, else the store's for this CA, else a new one, which is stored."""
-    if given:
-        return given
-    known = store.account_key(directory_url) if store else ""
-    if known:
-        return known
-    pem = private_pem(generate_private_key("ec"))
-    return store.keep_account_key(context, directory_url, pem) if store else pem
 
 
 @dataclass(frozen=True)
@@ -77,21 +68,21 @@ class Plan:
         return request_by_key(key, self.identifiers, account_key)
 
 
-def obtain(client: Client, context: Context, plan: Plan, solvers: Solvers, store: Store | None) -> Certificate:
+def obtain(client: Client, context: Context, plan: Plan, solvers: Solvers, store: FolderStore | None) -> Certificate:
     """Gets a certificate; with a store, its key is on disk before the CSR leaves and the files are there at the end."""
     if store is None:
         return _obtained(client, context, plan, solvers, plan.request(client.key))
-    with store.certificate(plan.identifiers[0].value, context) as folder:
+    with certificate_folder(store, context, plan.identifiers[0].value) as folder:
         request = plan.request(client.key, folder.left_over_key())
         if request.private_key:
             folder.keep_key(request.private_key)
         certificate = _obtained(client, context, plan, solvers, request)
         files = _stored(folder, certificate, plan.key_type)
-        context.tell("stored", folder=str(folder.path))
+        context.tell("stored", folder=folder.path)
         return replace(certificate, files=files)
 
 
-def _stored(folder: CertificateFolder, certificate: Certificate, key_type: str) -> dict[str, str]:
+def _stored(folder: CertificateFolder, certificate: Certificate, key_type: str) -> dict[str, FilePath]:
     """Keeps the certificate; where the disk refuses, the error's details hold it, for the CA has issued it."""
     values = certificate.as_dict()
     texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain")}

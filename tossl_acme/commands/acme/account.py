@@ -190,12 +190,13 @@ def _kept(context: Context, store: FilePath, client: Client, new_key: str) -> Ab
     from contextlib import nullcontext
 
     from ...acme.clients import account_key_of
+    from ...certificates import accounts
 
     folder = store_in(store)
-    kept = folder.account_key(client.server.url) if folder else ""
+    kept = accounts.account_key(folder, client.server.url) if folder else ""
     if folder is None or not kept or account_key_of(kept).thumbprint != client.key.thumbprint:
         return nullcontext()
-    return folder.changing_account_key(context, client.server.url, new_key)
+    return accounts.changing_account_key(folder, context, client.server.url, new_key)
 
 
 def _fresh_account(client: Client, context: Context) -> dict[str, object]:

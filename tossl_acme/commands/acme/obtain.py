@@ -99,8 +99,9 @@ def obtain_certificate(
     """
     from ...acme.account import NewAccount, contact_urls
     from ...acme.public_cas import directory_url
+    from ...certificates import accounts
     from ...certificates.key import check_key_type
-    from ...certificates.obtain import Plan, account_key_for, obtain
+    from ...certificates.obtain import Plan, obtain
     from ...challenges.choice import choose
     from ...challenges.solver import SolverOptions
 
@@ -111,7 +112,7 @@ def obtain_certificate(
     options = SolverOptions(tuple(challenge), webroot, port, tls_port, dns, tuple(resolvers), propagation_timeout)
     solvers = choose(options, identifiers)
     folder = store_in(store)
-    has_key = bool(account_key) or bool(folder and folder.account_key(url))
+    has_key = bool(account_key) or bool(folder and accounts.account_key(folder, url))
     plan = Plan(
         identifiers,
         NewAccount(contact_urls(email), agree_tos, _binding(url, has_key, eab_kid, eab_hmac_key, eab_alg)),
@@ -121,7 +122,7 @@ def obtain_certificate(
         order_options(not_before, not_after, profile),
         preferred_chain,
     )
-    client = client_for(url, account_key_for(context, folder, url, account_key), ca_bundle, proxy)
+    client = client_for(url, accounts.account_key_for(context, folder, url, account_key), ca_bundle, proxy)
     with leading("Certificate not obtained"):
         certificate = obtain(client, context, plan, solvers, folder).as_dict()
     return certificate | {"clean_up_failed": context.told("clean_up_failed")}
@@ -172,10 +173,11 @@ def get_account_key(directory_url: str, *, store: FilePath = DEFAULT_STORE) -> s
     TOSSL VALUE store  no key is kept for this CA
     """
     from ...acme.public_cas import directory_url as url_for
+    from ...certificates.accounts import account_key
 
     url = url_for(directory_url)
     folder = store_in(store)
-    key = folder.account_key(url) if folder else ""
+    key = account_key(folder, url) if folder else ""
     if not key:
         from ...http.urls import shown_url
 

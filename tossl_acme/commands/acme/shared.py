@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from ...acme.authorization import Challenge
     from ...acme.client import Client
     from ...acme.order import OrderOptions
-    from ...certificates.store import Store
     from ...dns.provider import ProviderOptions
     from ...files import FilePath
     from ...identifiers import Identifier
+    from ...store.folder import FolderStore
 
 
 def client_for(directory_url: str, account_key: str, ca_bundle: str, proxy: str) -> Client:
@@ -118,7 +118,7 @@ def required(argument: str, value: str, hint: str) -> str:
 
 
 def _folder_of_environment() -> tuple[str, str]:
-    from ...certificates.store import folder_of_environment
+    from ...store.folder import folder_of_environment
 
     return folder_of_environment()
 
@@ -127,10 +127,8 @@ def _folder_of_environment() -> tuple[str, str]:
 DEFAULT_STORE = path_default(_folder_of_environment)
 
 
-def store_in(folder: FilePath) -> Store | None:
+def store_in(folder: FilePath) -> FolderStore | None:
     """The store in that folder; None for the empty path."""
-    from pathlib import Path
+    from ...store.folder import FolderStore
 
-    from ...certificates.store import Store
-
-    return Store(Path(folder)) if folder else None
+    return FolderStore(folder) if folder else None

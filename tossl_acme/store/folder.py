@@ -1,0 +1,192 @@
+"""A store in a folder: text files, written whole, 0600 in folders of 0700. Knows no certificate and no account.
+
+Names are relative and use "/". What the file system refuses is an ArgumentError "store".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pwd
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..context import Context
+from ..errors import ArgumentError
+from ..files import FilePath, Folder, refusals
+
+_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+_LOCK = ".lock"
+_HOLDER = "another process that holds the store"
+
+#: The locks that this process holds: their descriptors, by thread, device and inode.
+_held: dict[tuple[int, int, int], int] = {}
+
+
+def folder_of_environment() -> tuple[str, str]:
+    """The variable that says where the store is, and the path: TOSSL_STORE, TOSSL_HOME, XDG_DATA_HOME, HOME.
+
+    The path is as it stands there, relative or with "~". Raises ArgumentError "store" where there is no home either.
+    """
+    for variable in ("TOSSL_STORE", "TOSSL_HOME"):
+        if path := os.environ.get(variable):
+            return variable, path
+    if data := os.environ.get("XDG_DATA_HOME"):
+        return "XDG_DATA_HOME", f"{data}/tossl"
+    return "HOME", f"{_home()}/.local/share/tossl"
+
+
+def _home() -> str:
+    home = os.environ.get("HOME", "")
+    if not home:
+        with contextlib.suppress(KeyError):
+            home = pwd.getpwuid(os.getuid()).pw_dir
+    if not home:
+        cause = f"HOME is not set and user {os.getuid()} has no home folder"
+        raise ArgumentError("store", f"no folder for the store: {cause}; give -store or set TOSSL_STORE")
+    return home
+
+
+@dataclass(frozen=True)
+class FolderStore:
+    """A folder; nothing is touched before it is first written to."""
+
+    path: FilePath
+
+    def read(self, name: str) -> str:
+        """Returns the text with this name, empty where there is none."""
+        with refusals("store", self.path), contextlib.suppress(FileNotFoundError), Folder.open(self.path) as folder:
+            return LockedFolder(folder).read(name)
+        return ""
+
+    @contextlib.contextmanager
+    def locked(self, context: Context, name: str) -> Iterator[LockedFolder]:
+        """Makes the folder with this name, and holds it for this caller alone until the block ends.
+
+        Other threads and processes wait; a holder that dies lets go. Raises WaitTimeout, Cancelled, and ArgumentError
+        "store" at once where this thread holds it already.
+        """
+        with contextlib.ExitStack() as opened:
+            with refusals("store", self.path / name):
+                folder = opened.enter_context(Folder.open(self.path, mode=_FOLDER_MODE))
+                for part in name.split("/"):
+                    folder.make(part, _FOLDER_MODE)
+                    folder = opened.enter_context(folder.enter(part))
+                lock = opened.enter_context(_lock_file(folder))
+            for pause in context.pauses(_HOLDER, most=0.5):
+                if _try_lock(lock, folder.path / _LOCK):
+                    break
+                context.sleep(pause, _HOLDER)
+            yield LockedFolder(folder)
+
+
+class LockedFolder:
+    """A folder that one caller holds: its texts, also those of the folders in it."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    @property
+    def path(self) -> FilePath:
+        return self._folder.path
+
+    def read(self, name: str) -> str:
+        """Returns the text with this name, empty where there is none."""
+        path = self.path / name
+        with refusals("store", path), contextlib.suppress(FileNotFoundError), self._parent(name) as (folder, last):
+            try:
+                return (folder.read(last) or b"").decode()
+            except UnicodeDecodeError:
+                raise ArgumentError("store", f"{path.shown} is not a text file") from None
+        return ""
+
+    def write(self, name: str, text: str, *, sync_folder: bool = True) -> None:
+        """Writes a text whole, readable by its owner only, and makes the folder that it is in.
+
+        Without sync_folder its name is on disk only after the next write that has it: one sync serves several texts.
+        """
+        with refusals("store", self.path / name), self._parent(name, make=True) as (folder, last):
+            folder.write_whole(last, text.encode(), _FILE_MODE, sync_folder=sync_folder)
+
+    def rename(self, name: str, new_name: str) -> bool:
+        """Gives a text, or a folder, another name, in place of a text that has it. False where there is none."""
+        with refusals("store", self.path / name), self._parent(new_name) as (target, new_last):
+            try:
+                with self._parent(name) as (folder, last):
+                    folder.rename(last, target, new_last)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def put_aside(self, name: str) -> bool:
+        """Renames a text that is to be kept but not used: x.pem becomes x-<time>.pem. False where there is none."""
+        stem, dot, suffix = name.rpartition(".")
+        return self.rename(name, f"{stem}-{time.time_ns()}{dot}{suffix}")
+
+    def remove(self, name: str) -> None:
+        """Removes a text if it is there."""
+        missing = contextlib.suppress(FileNotFoundError)
+        with refusals("store", self.path / name), missing, self._parent(name) as (folder, last):
+            folder.remove(last)
+
+    def remove_folder(self, name: str) -> bool:
+        """Removes a folder if it is empty; whether it is gone."""
+        with refusals("store", self.path / name):
+            return self._folder.remove_folder(name)
+
+    def sync(self) -> None:
+        """Waits until the names in this folder are on disk."""
+        with refusals("store", self.path):
+            self._folder.sync()
+
+    @contextlib.contextmanager
+    def _parent(self, name: str, *, make: bool = False) -> Iterator[tuple[Folder, str]]:
+        """The open folder that a name is in, and the name there."""
+        *parts, last = name.split("/")
+        with contextlib.ExitStack() as opened:
+            folder = self._folder
+            for part in parts:
+                if make:
+                    folder.make(part, _FOLDER_MODE)
+                folder = opened.enter_context(folder.enter(part))
+            yield folder, last
+
+
+@contextlib.contextmanager
+def _lock_file(folder: Folder) -> Iterator[int]:
+    """The descriptor of a folder's lock, not locked yet. Raises ArgumentError where this thread has it already."""
+    handle = folder.open_lock(_LOCK)
+    status = os.fstat(handle)
+    key = threading.get_ident(), status.st_dev, status.st_ino
+    if key in _held:
+        os.close(handle)
+        cause = "this thread is at work on it already: wait until that call has returned"
+        raise ArgumentError("store", f"{folder.path.shown} is in use: {cause}")
+    _held[key] = handle
+    try:
+        yield handle
+    finally:
+        if _held.pop(key, None) is not None:
+            os.close(handle)
+
+
+def _try_lock(handle: int, path: FilePath) -> bool:
+    with refusals("store", path):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def _let_go() -> None:
+    """In a forked child: the locks are its parent's, and must end with that."""
+    while _held:
+        with contextlib.suppress(OSError):
+            os.close(_held.popitem()[1])
+
+
+os.register_at_fork(after_in_child=_let_go)
