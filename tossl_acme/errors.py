@@ -20,6 +20,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import TracebackType
     from typing import Self
 
 
@@ -116,3 +117,20 @@ class ScriptError(TosslError):
     def __init__(self, message: str, errorcode: tuple[str, ...]) -> None:
         super().__init__(message)
         self.errorcode = errorcode
+
+
+class error_context:
+    """A `with` that begins the message of errors of these kinds with its own text: "Order creation failed: <cause>"."""
+
+    def __init__(self, text: str, *kinds: type[TosslError]) -> None:
+        self._text = text
+        self._kinds = kinds
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, TosslError) and isinstance(error, self._kinds):
+            error.within(self._text)

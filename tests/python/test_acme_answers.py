@@ -33,7 +33,7 @@ DIRECTORY = {name: f"https://ca.example/{name}" for name in ("newNonce", "newAcc
 def response(body: object = b"", status: int = 200, **headers: str) -> Response:
     named = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Response("GET", AT, status, named, data)
+    return Response(AT, status, named, data)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import gzip
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tossl_acme.commands.http import get
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled
 from tossl_acme.http import get as fetch
+from tossl_acme.http.client import HttpRequest
 from tossl_acme.http.response import Response
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -152,7 +153,7 @@ def test_compressed_body(site: Site) -> None:
 
 @pytest.mark.parametrize("body", [b"x" * 1001, gzip.compress(b"x" * 100_000)])
 def test_body_is_bounded(site: Site, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "MOST_BODY", 1000)
+    monkeypatch.setattr(fetch, "MAX_BODY_BYTES", 1000)
     more = [("Content-Encoding", "gzip")] if body[:1] == b"\x1f" else []
     result = fetched(site.serve("/big", body, "text/plain", *more), return_details=True)
     assert (result["status_code"], result["error_kind"], result["body"]) == (0, "too_large", "")
@@ -458,10 +459,10 @@ def test_the_way_is_told(site: Site) -> None:
 )
 def test_same_origin(old: str, new: str, same: bool) -> None:
     class Two:
-        def exchange(self, context: Context, method: str, url: str, *, headers: dict[str, str], most: int) -> Response:
-            sent.append(headers)
-            return Response(method, url, 302 if len(sent) == 1 else 200, {"Location": new}, b"")
+        def exchange(self, context: Context, request: HttpRequest) -> Response:
+            sent.append(request.headers)
+            return Response(request.url, 302 if len(sent) == 1 else 200, {"Location": new}, b"")
 
-    sent: list[dict[str, str]] = []
+    sent: list[Mapping[str, str]] = []
     fetch.fetch(Context(1).begin(), Two(), fetch.prepare(old, {}, auth="u:p"))  # type: ignore[arg-type]
     assert ("Authorization" in sent[1]) is same

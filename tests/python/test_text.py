@@ -84,7 +84,7 @@ def test_a_servers_words_are_one_line() -> None:
 
 def response(body: bytes = b"", **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response("GET", "https://ca.example/x", 200, CaseInsensitiveDict(named), body, tuple(named.items()))
+    return Response("https://ca.example/x", 200, CaseInsensitiveDict(named), body, tuple(named.items()))
 
 
 CONVERTERS = [converter(name) for name in ("int", "float", "bool")]

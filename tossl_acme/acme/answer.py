@@ -10,7 +10,6 @@ from ..errors import HttpError
 from ..http.response import Response
 from ..http.urls import shown_url
 from .links import links
-from .problem import retry_after
 from .urls import joined_url, server_url
 
 #: No order has as many names; a page of an account's orders may.
@@ -84,7 +83,7 @@ class Answer:
     @property
     def retry_after(self) -> float | None:
         """Seconds after which the CA wants to be asked again; None where it does not say."""
-        return retry_after(self.response.headers)
+        return self.response.retry_after
 
     def _list(self, name: str) -> list[Any]:
         value = self.raw.get(name)

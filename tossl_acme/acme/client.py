@@ -9,13 +9,14 @@ from typing import Any
 
 from ..context import Context
 from ..errors import AcmeError, HttpError, TosslError
+from ..http.client import HttpRequest
 from ..http.response import Response
 from .answer import Answer
 from .directory import Directory
 from .jws import AccountKey
 from .links import links
 from .problem import problem_error
-from .retries import Retries
+from .retries import ca_retries
 from .server import LANGUAGE, Server
 
 #: A bad nonce costs one more request; even a CA that refuses every second one is outlasted.
@@ -92,7 +93,7 @@ class Client:
         must not be done twice: it is called before each further attempt, and what it finds is the answer.
         """
         request = _Request(url, payload, signer, media_type)
-        retries = Retries(context)
+        retries = ca_retries(context)
         nonce_retries = _BAD_NONCE_RETRIES
         while True:
             # What signing itself has to ask for (a nonce, the account's URL) has a retries of its own.
@@ -130,7 +131,7 @@ class Client:
 
     def _send(self, context: Context, request: _Request, body: bytes) -> Response:
         headers = _HEADERS | ({"Accept": request.media_type} if request.media_type else {})
-        response = self.server.http.exchange(context, "POST", request.url, headers=headers, data=body)
+        response = self.server.http.exchange(context, HttpRequest("POST", request.url, headers, body))
         self.server.keep_nonce(response)
         return response
 

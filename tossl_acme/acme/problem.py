@@ -1,14 +1,12 @@
-"""Problem documents (RFC 7807 as RFC 8555 section 6.7 uses it) and Retry-After (RFC 9110 section 10.2.3)."""
+"""Problem documents (RFC 7807 as RFC 8555 section 6.7 uses it)."""
 
 from __future__ import annotations
 
-import email.utils
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import AcmeError, HttpError, TosslError
-from ..http.response import Response
+from ..http.response import Response, retry_after
 from ..http.urls import shown_url
 from ..text import clean
 
@@ -47,17 +45,6 @@ def document_error(document: Mapping[str, Any], status: int, headers: Mapping[st
 def problem_type(value: object) -> str:
     """A problem type without the ACME prefix; "malformed" where the CA gave none."""
     return clean(value).removeprefix(_PREFIX) if isinstance(value, str) and value else "malformed"
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from now, from a Retry-After in seconds or as a date; None when there is none that can be read."""
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(min(int(text[:12]), 10**9))
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time()) if text else None
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
 
 
 def _status(document: Mapping[str, Any], status: int) -> int:

@@ -8,11 +8,12 @@ import time
 
 from ..context import Context
 from ..errors import HttpError
-from ..http.client import HttpClient
+from ..http.client import HttpClient, HttpRequest, follow
 from ..http.response import Response
+from ..http.retry import with_retries
 from .directory import Directory, read_directory
 from .problem import problem_error
-from .retries import with_retries
+from .retries import ca_retries
 
 #: Seconds after which the directory is read again.
 _DIRECTORY_AGE = 3600.0
@@ -63,11 +64,11 @@ class Server:
         """An answer to a request without signature, asked again where that helps; the caller looks at its status."""
 
         def send() -> Response:
-            response = self.http.exchange(context, method, url, headers=LANGUAGE, redirects=_MOST_REDIRECTS)
+            response = follow(self.http, context, HttpRequest(method, url, LANGUAGE), _MOST_REDIRECTS).response
             self.keep_nonce(response)
             return response
 
-        return with_retries(context, send)
+        return with_retries(ca_retries(context), send)
 
     def keep_nonce(self, response: Response) -> None:
         """Every answer's nonce is kept, an error's too (RFC 8555 section 6.5)."""

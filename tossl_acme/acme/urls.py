@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from ..errors import ArgumentError, HttpError
-from ..http.urls import shown_url
+from ..http.urls import UrlError, shown_url, split_url
 from ..text import quoted
 
 #: No CA comes near it, and every server and proxy takes as much.
@@ -16,17 +16,13 @@ _MAX_URL_CHARS = 2048
 def https_url(url: str, argument: str) -> str:
     """An https URL with a host and without a user, as given. Raises ArgumentError for `argument`."""
     try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        raise ArgumentError(argument, f"{argument} is not a URL") from None
+        parts = split_url(url)
+    except UrlError as error:
+        raise ArgumentError(argument, f"{argument} {error}: {quoted(url)}") from None
     if "@" in parts.netloc:
         raise ArgumentError(argument, f"{argument} must not hold a user or a password")
     if parts.scheme != "https":
-        given = shown_url(url) if parts.netloc else quoted(url)
-        raise ArgumentError(argument, f"{argument} must be an https URL: {given}")
-    if not usable or any(char.isspace() or not char.isprintable() for char in url):
-        raise ArgumentError(argument, f"{argument} is a URL without a usable host: {shown_url(url)}")
+        raise ArgumentError(argument, f"{argument} must be an https URL: {shown_url(url)}")
     return url
 
 

@@ -9,8 +9,7 @@ from ..errors import HttpError, WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..http.client import HttpClient
-    from ..http.get import Fetched, Request
+    from ..http.client import Followed, HttpClient, HttpRequest
 
 
 def get(
@@ -84,7 +83,7 @@ def get(
 
 
 def _fetched(
-    context: Context, http: HttpClient, request: Request, follow: bool
+    context: Context, http: HttpClient, request: HttpRequest, follow: bool
 ) -> tuple[dict[str, object], dict[str, object]]:
     """The result and its details, of an answer or of a failure."""
     from ..http.get import fetch
@@ -101,7 +100,7 @@ def _fetched(
         http.close()
 
 
-def _answer(fetched: Fetched) -> dict[str, object]:
+def _answer(fetched: Followed) -> dict[str, object]:
     from ..http.get import body_value, header_dict
 
     response = fetched.response
@@ -125,7 +124,7 @@ _NO_DETAILS: dict[str, object] = {
 }
 
 
-def _details(fetched: Fetched, verified: bool) -> dict[str, object]:
+def _details(fetched: Followed, verified: bool) -> dict[str, object]:
     response, urls = fetched.response, fetched.urls
     tls = "verified" if verified else "not verified"
     return {

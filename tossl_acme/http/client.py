@@ -8,23 +8,53 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-from collections.abc import Mapping
-from urllib.parse import urlsplit
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import SplitResult, urljoin
 
 import requests
 import urllib3
 
 from ..context import Context
 from ..errors import HttpError, WaitTimeout
-from . import sockets
 from .failures import explained, too_late
 from .options import ConnectionOptions
-from .response import Response
-from .sockets import ContextAdapter, current_context
-from .urls import shown_url
+from .response import Response, whole_body
+from .sockets import CONNECT_SECONDS, ContextAdapter, Exchange, body_pieces, current_exchange
+from .urls import UrlError, shown_url, split_url
 
 #: No answer of a CA or of a DNS provider comes near this size.
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
+#: Seconds without a byte after which a connection counts as lost, where the caller does not know better.
+SILENCE_SECONDS = 120.0
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+#: A header whose name has one of these in it is not sent on to another host.
+_PRIVATE = ("auth", "cookie", "token", "key", "secret", "password")
+
+
+@dataclass(frozen=True, repr=False)
+class HttpRequest:
+    """What is sent and what is taken for an answer.
+
+    most_bytes: of the decoded body. silence: seconds that may pass without a byte.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    data: bytes | None = None
+    most_bytes: int = MAX_BYTES
+    silence: float = SILENCE_SECONDS
+
+
+@dataclass(frozen=True)
+class Followed:
+    """The last answer, and the URLs that led to it, the first one included."""
+
+    response: Response
+    urls: tuple[str, ...]
 
 
 class HttpClient:
@@ -34,71 +64,74 @@ class HttpClient:
         self.options = options or ConnectionOptions()
         self._trust = self.options.trust()
         self._proxies: dict[str, dict[str, str]] = {}
+        self._trusted_from = 0.0
         if not self.options.verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session = _Session()
         self._session.trust_env = False
         self._session.headers["User-Agent"] = self.options.user_agent
+        self._session.headers["Accept-Encoding"] = "gzip, deflate"
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, ContextAdapter(pool_connections=8, pool_maxsize=8))
 
-    def exchange(
-        self,
-        context: Context,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        data: bytes | None = None,
-        redirects: int = 0,
-        most: int = MOST_BYTES,
-        auth: tuple[str, str] | None = None,
-    ) -> Response:
-        """Sends one request and reads its whole answer, whatever its status; up to `redirects` are followed (https
-        stays https).
+    def exchange(self, context: Context, request: HttpRequest) -> Response:
+        """Sends one request and reads its whole answer, whatever its status, a redirect too.
 
-        Raises HttpError, or WaitTimeout / Cancelled as the context says. An answer of over `most` bytes is refused.
+        A kept connection that the peer had closed before it answered is no failure of a GET or HEAD, which goes out
+        once more. Raises HttpError, or WaitTimeout / Cancelled as the context says.
         """
-        context.check("request")
-        token = current_context.set(context)
+        exchange = self._begun(context, request)
         try:
-            with contextlib.closing(self._send(context, method, url, headers, data, auth)) as answer:
-                if redirects and answer.is_redirect:
-                    return self._follow(context, method, answer, headers, data, redirects, most)
-                return _response_of(method, url, answer, _body(context, answer, most))
-        except WaitTimeout:
-            raise too_late(shown_url(url), context) from None
-        except requests.RequestException as error:
-            raise explained(error, context, url) from None
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-            raise explained(error, context, url) from None
-        finally:
-            current_context.reset(token)
+            return self._exchange(exchange, request)
+        except HttpError as error:
+            if error.kind == "reset":
+                # What the peer or the way to it forgot, it forgot for all connections.
+                self._trusted_from = time.monotonic()
+            is_stale = not (exchange.is_fresh or exchange.has_answer)
+            if error.kind != "reset" or not is_stale or request.method not in ("GET", "HEAD"):
+                raise
+        return self._exchange(self._begun(context, request), request)
 
     def close(self) -> None:
         self._session.close()
 
-    def _send(
-        self,
-        context: Context,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        data: bytes | None,
-        auth: tuple[str, str] | None,
-    ) -> requests.Response:
+    def _begun(self, context: Context, request: HttpRequest) -> Exchange:
+        return Exchange(context, request.url, request.most_bytes, request.silence, self._trusted_from)
+
+    def _exchange(self, exchange: Exchange, request: HttpRequest) -> Response:
+        context = exchange.context
+        context.check("request")
+        token = current_exchange.set(exchange)
+        try:
+            with contextlib.closing(self._answer(context, request)) as answer:
+                coding = answer.headers.get("Content-Encoding", "")
+                body = whole_body(body_pieces(answer), request.url, coding, request.most_bytes)
+                return _response_of(request.url, answer, body)
+        except WaitTimeout:
+            raise too_late(request.url, context) from None
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+            OSError,
+            ValueError,
+        ) as error:
+            raise explained(error, context, request.url) from None
+        finally:
+            current_exchange.reset(token)
+
+    def _answer(self, context: Context, request: HttpRequest) -> requests.Response:
         left = max(context.remaining(), 0.001)
         return self._session.request(
-            method,
-            url,
-            headers=headers,
-            data=data,
-            auth=auth,
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.data,
             stream=True,
             allow_redirects=False,
-            timeout=(min(left, sockets.CONNECT_SECONDS), left),
+            timeout=(min(left, CONNECT_SECONDS), left),
             verify=self._trust,
-            proxies=self._proxies_for(url),
+            proxies=self._proxies_for(request.url),
         )
 
     def _proxies_for(self, url: str) -> dict[str, str]:
@@ -108,38 +141,71 @@ class HttpClient:
             self._proxies[peer] = self.options.proxies(url)
         return self._proxies[peer]
 
-    def _follow(
-        self,
-        context: Context,
-        method: str,
-        answer: requests.Response,
-        headers: Mapping[str, str] | None,
-        data: bytes | None,
-        redirects: int,
-        most: int,
-    ) -> Response:
-        target = requests.compat.urljoin(answer.url, answer.headers["Location"])
-        if urlsplit(answer.url).scheme == "https" and urlsplit(target).scheme != "https":
-            raise HttpError("redirect", f"{shown_url(answer.url)} redirects away from https")
-        return self.exchange(context, method, target, headers=headers, data=data, redirects=redirects - 1, most=most)
-
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nothing to look for: it would read every redirect to its end, however long, and trip on a bad Location."""
 
 
-def _response_of(method: str, url: str, answer: requests.Response, body: bytes) -> Response:
+def follow(
+    http: HttpClient,
+    context: Context,
+    request: HttpRequest,
+    most_redirects: int,
+    about_to_ask: Callable[[str], None] = lambda _url: None,
+) -> Followed:
+    """The answer to a GET or HEAD, at most `most_redirects` redirects away.
+
+    Headers that may hold a credential are not sent on to another origin. `about_to_ask` is called with each URL.
+    Raises HttpError "redirect" for a redirect too many, away from https, or to no usable URL.
+    """
+    first, urls = request.url, [request.url]
+    while True:
+        about_to_ask(request.url)
+        response = http.exchange(context, request)
+        location = response.headers.get("Location", "")
+        if not most_redirects or response.status not in _REDIRECTS or not location:
+            return Followed(response, tuple(urls))
+        if len(urls) > most_redirects:
+            raise HttpError("redirect", f"{shown_url(first)} redirects more than {most_redirects} times")
+        request = _redirected(request, location)
+        urls.append(request.url)
+
+
+def without_user(parts: SplitResult) -> str:
+    """The URL as it is sent: user, password and fragment stay here."""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+
+
+def _redirected(request: HttpRequest, location: str) -> HttpRequest:
+    """The request to where an answer points (RFC 9110 section 15.4), without credentials for another origin."""
+    here = split_url(request.url)
+    try:
+        # Header values arrive as Latin-1, but what is not ASCII in a Location is UTF-8.
+        target = split_url(urljoin(request.url, location.encode("latin-1", "ignore").decode().strip()))
+    except (ValueError, UrlError):
+        raise HttpError("redirect", f"{shown_url(request.url)} redirects to no usable URL") from None
+    if here.scheme == "https" and target.scheme != "https":
+        raise HttpError("redirect", f"{shown_url(request.url)} redirects away from https")
+    headers = request.headers
+    if not _same_origin(here, target):
+        headers = {name: value for name, value in headers.items() if not _stays_home(name)}
+    return replace(request, url=without_user(target), headers=headers)
+
+
+def _stays_home(name: str) -> bool:
+    lower = name.lower()
+    return lower == "host" or any(word in lower for word in _PRIVATE)
+
+
+def _same_origin(old: SplitResult, new: SplitResult) -> bool:
+    ports = {"http": 80, "https": 443}
+    was, now = (old.scheme, old.port or ports[old.scheme]), (new.scheme, new.port or ports[new.scheme])
+    upgraded = (was, now) == (("http", 80), ("https", 443))
+    return old.hostname == new.hostname and (was == now or upgraded)
+
+
+def _response_of(url: str, answer: requests.Response, body: bytes) -> Response:
     lines = tuple(answer.raw.headers.iteritems())
     version = {10: "1.0", 11: "1.1"}.get(answer.raw.version, "")
-    return Response(method, url, answer.status_code, answer.headers, body, lines, version)
-
-
-def _body(context: Context, answer: requests.Response, most: int) -> bytes:
-    body = bytearray()
-    for piece in answer.iter_content(65536):
-        context.check("answer")
-        body += piece
-        if len(body) > most:
-            raise HttpError("too_large", f"{shown_url(answer.url)} answered with more than {most} bytes")
-    return bytes(body)
+    return Response(url, answer.status_code, answer.headers, body, lines, version)

@@ -1,8 +1,11 @@
-"""What requests, urllib3 and the socket raise, in this package's terms."""
+"""Exceptions of requests, urllib3, http.client and the socket in this package's terms: one table."""
 
 from __future__ import annotations
 
+import http.client
 import socket
+import ssl
+from typing import NamedTuple
 
 import requests
 import urllib3
@@ -13,40 +16,106 @@ from ..text import clean
 from . import sockets
 from .urls import shown_url
 
+_ours = requests.exceptions
+_theirs = urllib3.exceptions
 #: Characters of a foreign error's own words.
-_MOST_REASON = 200
+_MAX_REASON_CHARS = 200
+#: A socket's time may be over this much before that of the context which set it.
+_CLOCK_SECONDS = 0.05
+_TIMEOUTS = (_ours.Timeout, _theirs.TimeoutError)
 
 
-def explained(error: Exception, context: Context, url: str) -> Exception:
-    """What went wrong, in this package's terms: the innermost cause says it best."""
-    for cause in _causes(error):
-        if isinstance(cause, Cancelled):
-            return cause
-    where = shown_url(url)
-    if context.is_cancelled:
+class _Row(NamedTuple):
+    """Foreign exceptions, what they are here, and what is said of the URL; `reason` is the innermost cause's."""
+
+    exceptions: tuple[type[BaseException], ...]
+    kind: str
+    sentence: str
+
+
+#: The first row that has the error or one of its causes is what happened.
+_ROWS = (
+    _Row((socket.gaierror, _theirs.NameResolutionError), "dns", "cannot find the address of {url}: {reason}"),
+    _Row((_ours.ProxyError, _theirs.ProxyError), "connect", "the proxy did not connect to {url}: {reason}"),
+    _Row((_theirs.NewConnectionError,), "connect", "cannot connect to {url}: {reason}"),
+    # The peer went away: the next attempt may meet another one.
+    _Row((ssl.SSLEOFError, ssl.SSLZeroReturnError), "reset", "the connection to {url} broke: {reason}"),
+    _Row((ssl.SSLError, _theirs.SSLError, _ours.SSLError), "tls", "no TLS connection to {url}: {reason}"),
+    _Row(
+        # Of the TLS handshake as well; whoever waits for an answer does it in sockets.py.
+        _TIMEOUTS,
+        "connect",
+        "no connection to {url} within {connect_seconds:g} s",
+    ),
+    # It is a BadStatusLine as well.
+    _Row((http.client.RemoteDisconnected,), "reset", "the connection to {url} broke: {reason}"),
+    _Row(
+        (
+            _theirs.InvalidChunkLength,
+            _theirs.InvalidHeader,
+            _theirs.HeaderParsingError,
+            _theirs.DecodeError,
+            _theirs.ResponseNotChunked,
+            _theirs.BodyNotHttplibCompatible,
+            _ours.ContentDecodingError,
+            _ours.InvalidJSONError,
+            http.client.BadStatusLine,
+            http.client.LineTooLong,
+            http.client.UnknownProtocol,
+            http.client.UnknownTransferEncoding,
+        ),
+        "malformed",
+        "{url} answered with what is not HTTP: {reason}",
+    ),
+    _Row((_ours.TooManyRedirects,), "redirect", "{url} redirects too often"),
+    _Row(
+        (
+            _ours.InvalidURL,
+            _ours.InvalidSchema,
+            _ours.MissingSchema,
+            _ours.URLRequired,
+            _ours.InvalidHeader,
+            _theirs.LocationValueError,
+            _theirs.ProxySchemeUnsupported,
+            http.client.InvalidURL,
+            UnicodeError,
+        ),
+        "scheme",
+        "{url} is not a usable URL: {reason}",
+    ),
+    _Row(
+        (
+            http.client.IncompleteRead,
+            http.client.NotConnected,
+            http.client.ImproperConnectionState,
+        ),
+        "reset",
+        "the connection to {url} broke: {reason}",
+    ),
+    # A plain one is http.client's word for too many header lines.
+    _Row((http.client.HTTPException,), "malformed", "{url} answered with what is not HTTP: {reason}"),
+    _Row((OSError, _theirs.HTTPError), "reset", "the connection to {url} broke: {reason}"),
+    _Row((ValueError,), "scheme", "{url} is not a usable URL: {reason}"),
+)
+
+
+def explained(error: Exception, context: Context, url: str) -> HttpError | WaitTimeout | Cancelled:
+    """The error of this package for a foreign one; the context's own end comes before all of them."""
+    causes = _causes(error)
+    if context.is_cancelled or any(isinstance(cause, Cancelled) for cause in causes):
         return Cancelled()
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        kind = "connect" if context.remaining() > 0 else "timeout"
-        cause = HttpError("connect", f"no connection to {where} within {sockets.CONNECT_SECONDS:g} s")
-        return cause if kind == "connect" else too_late(where, context)
-    if isinstance(error, requests.exceptions.Timeout) or context.remaining() <= 0:
-        return too_late(where, context)
-    innermost = list(_causes(error))[-1]
-    if isinstance(error, requests.exceptions.SSLError):
-        return HttpError("tls", f"no TLS connection to {where}: {_reason(innermost)}")
-    if isinstance(innermost, socket.gaierror):
-        return HttpError("dns", f"cannot find the address of {where}: {_reason(innermost)}")
-    if isinstance(error, requests.exceptions.ProxyError):
-        return HttpError("connect", f"the proxy did not connect to {where}: {_reason(innermost)}")
-    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in _causes(error)):
-        return HttpError("connect", f"cannot connect to {where}: {_reason(innermost)}")
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | ValueError):
-        return HttpError("scheme", f"{where} is not a usable URL: {_reason(innermost)}")
-    return HttpError("reset", f"the connection to {where} broke: {_reason(innermost)}")
+    row = next(row for row in _ROWS if any(isinstance(cause, row.exceptions) for cause in causes))
+    if context.remaining() <= (_CLOCK_SECONDS if row.exceptions is _TIMEOUTS else 0):
+        return too_late(url, context)
+    said = row.sentence.format(
+        url=shown_url(url), reason=_reason(causes[-1]), connect_seconds=sockets.CONNECT_SECONDS
+    )
+    return HttpError(row.kind, said)
 
 
-def too_late(where: str, context: Context) -> WaitTimeout:
-    return WaitTimeout("answer", f"Server communication error: no answer from {where} within {context.limit:g} s")
+def too_late(url: str, context: Context) -> WaitTimeout:
+    cause = f"no answer from {shown_url(url)} within {context.limit:g} s"
+    return WaitTimeout("answer", f"Server communication error: {cause}")
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -65,4 +134,4 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     # An error may quote what the peer sent.
-    return clean(error, _MOST_REASON) or type(error).__name__
+    return clean(error, _MAX_REASON_CHARS) or type(error).__name__

@@ -1,32 +1,28 @@
 """A GET as a person means it: redirects followed with the credentials kept at home, text decoded, headers in one form.
 
-wire.py does each exchange; nothing here knows a socket.
+client.py does each exchange; nothing here knows a socket.
 """
 
 from __future__ import annotations
 
 import base64
 import codecs
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import unquote
 
 from ..context import Context
-from ..errors import ArgumentError, HttpError
-from .client import HttpClient
+from ..errors import ArgumentError
+from .client import Followed, HttpClient, HttpRequest, follow, without_user
 from .response import Response
-from .urls import shown_url
+from .urls import UrlError, shown_url, split_url
 
-MOST_BODY = 64 << 20
-MOST_REDIRECTS = 10
+MAX_BODY_BYTES = 64 << 20
+MAX_REDIRECTS = 10
 
-_REDIRECTS = (301, 302, 303, 307, 308)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_SPACE = re.compile(r"[\x00-\x20\x7f]")
-#: A header whose name has one of these in it is not sent on to another host.
-_PRIVATE = ("auth", "cookie", "token", "key", "secret", "password")
 #: Header lines that say how the request is framed; wrong ones would make two requests of one.
 _FRAMING = ("content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
 _IRREGULAR = {"etag": "ETag", "www-authenticate": "WWW-Authenticate", "x-xss-protection": "X-XSS-Protection"}
@@ -36,28 +32,17 @@ _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^";\s]+)', re.IGNORECASE)
 _NOT_CHARSETS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined")
 
 
-@dataclass(frozen=True, repr=False)
-class Request:
-    """What to get and what to say; checked, with the credentials of the URL moved into the headers."""
-
-    url: str
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """The last answer, and the URLs (without user and password) that led to it, the first one included."""
-
-    response: Response
-    urls: tuple[str, ...]
-
-
-def prepare(url: str, headers: Mapping[str, str], user_agent: str = "", auth: str = "", cookies: str = "") -> Request:
-    """A request whose every part may go on the wire as it is.
+def prepare(
+    url: str, headers: Mapping[str, str], user_agent: str = "", auth: str = "", cookies: str = ""
+) -> HttpRequest:
+    """A request whose every part may go on the wire as it is, the credentials of the URL moved into the headers.
 
     Raises ArgumentError: url, headers, user_agent, auth, cookies. No message shows a credential.
     """
-    parts = _split(url)
+    try:
+        parts = split_url(url)
+    except UrlError as error:
+        raise ArgumentError("url", f"the URL {error}") from None
     lines = _checked_headers(headers)
     if user_agent:
         lines["User-Agent"] = _checked("user_agent", user_agent)
@@ -69,29 +54,17 @@ def prepare(url: str, headers: Mapping[str, str], user_agent: str = "", auth: st
         lines["Authorization"] = f"Basic {base64.b64encode(auth.encode('utf-8', 'surrogatepass')).decode()}"
     if cookies:
         lines["Cookie"] = "; ".join(filter(None, [lines.get("Cookie", ""), _checked("cookies", cookies)]))
-    return Request(_without_user(parts), lines)
+    # How long an answer may take is for the caller's -timeout alone to say.
+    return HttpRequest("GET", without_user(parts), lines, most_bytes=MAX_BODY_BYTES, silence=math.inf)
 
 
-def fetch(context: Context, http: HttpClient, request: Request, follow: bool = True) -> Fetched:
-    """The answer, at most MOST_REDIRECTS redirects away.
+def fetch(context: Context, http: HttpClient, request: HttpRequest, is_following: bool = True) -> Followed:
+    """The answer, at most MAX_REDIRECTS redirects away.
 
     Raises HttpError (also "redirect": too many, away from https, or to no usable URL), WaitTimeout, Cancelled.
     """
-    url, headers = request.url, dict(request.headers)
-    urls = [url]
-    while True:
-        context.tell("request", url=shown_url(url))
-        response = http.exchange(context, "GET", url, headers=headers, most=MOST_BODY)
-        location = response.headers.get("Location", "")
-        if not follow or response.status not in _REDIRECTS or not location:
-            return Fetched(response, tuple(urls))
-        if len(urls) > MOST_REDIRECTS:
-            raise HttpError("redirect", f"{shown_url(request.url)} redirects more than {MOST_REDIRECTS} times")
-        target = _target(url, location)
-        if not _same_origin(urlsplit(url), urlsplit(target)):
-            headers = {name: value for name, value in headers.items() if not _stays_home(name)}
-        url = target
-        urls.append(url)
+    most = MAX_REDIRECTS if is_following else 0
+    return follow(http, context, request, most, lambda url: context.tell("request", url=shown_url(url)))
 
 
 def header_dict(response: Response) -> dict[str, str]:
@@ -122,25 +95,6 @@ def body_value(response: Response) -> str | bytes:
         return response.body.decode("latin-1")
 
 
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        raise ArgumentError("url", "the URL is malformed") from None
-    if _SPACE.search(url) or not url.isprintable():
-        raise ArgumentError("url", "the URL has white space or control characters in it")
-    if parts.scheme not in ("http", "https"):
-        raise ArgumentError("url", "the URL must begin with http:// or https://")
-    if not usable:
-        raise ArgumentError("url", "the URL has no host")
-    return parts
-
-
-def _without_user(parts: SplitResult) -> str:
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
-
-
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     if len({name.endswith(":") for name in headers}) > 1:
         # "Name: some value" lines read as a dict: their words would become names.
@@ -169,29 +123,6 @@ def _checked(argument: str, value: str) -> str:
 def _spelled(name: str) -> str:
     lower = name.lower()
     return _IRREGULAR.get(lower) or "-".join(map(str.capitalize, lower.split("-")))
-
-
-def _stays_home(name: str) -> bool:
-    lower = name.lower()
-    return lower == "host" or any(word in lower for word in _PRIVATE)
-
-
-def _target(url: str, location: str) -> str:
-    try:
-        # Header values arrive as Latin-1, but what is not ASCII in a Location is UTF-8.
-        target = _without_user(_split(urljoin(url, location.encode("latin-1", "ignore").decode().strip())))
-    except (ValueError, ArgumentError):
-        raise HttpError("redirect", f"{shown_url(url)} redirects to no usable URL") from None
-    if url.startswith("https:") and not target.startswith("https:"):
-        raise HttpError("redirect", f"{shown_url(url)} redirects away from https")
-    return target
-
-
-def _same_origin(old: SplitResult, new: SplitResult) -> bool:
-    ports = {"http": 80, "https": 443}
-    was, now = (old.scheme, old.port or ports[old.scheme]), (new.scheme, new.port or ports[new.scheme])
-    upgraded = (was, now) == (("http", 80), ("https", 443))
-    return old.hostname == new.hostname and (was == now or upgraded)
 
 
 def _codec(content_type: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import requests.utils
 
 from ..errors import ArgumentError
 from ..text import quoted
 from ..version import __version__
+from .urls import UrlError, split_url
 
 USER_AGENT = f"tossl/{__version__}"
 
@@ -62,10 +62,7 @@ class ConnectionOptions:
 def _checked_proxy(proxy: str) -> str:
     url = proxy if "://" in proxy else f"http://{proxy}"
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or any(char.isspace() or not char.isprintable() for char in url):
-        raise ArgumentError("proxy", "-proxy must be http://host:port")
+        split_url(url)
+    except UrlError as error:
+        raise ArgumentError("proxy", f"-proxy must be http://host:port, but it {error}") from None
     return url

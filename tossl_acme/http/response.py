@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
-from collections.abc import Mapping
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +18,11 @@ from .urls import shown_url
 _MAX_TYPE_CHARS = 255
 #: Objects and lists within each other; no answer needs a tenth of it.
 _MAX_DEPTH = 100
+#: A body may be of several members, each decoded on its own (RFC 1952 section 2.2); no server sends more.
+_MAX_MEMBERS = 100
+#: Bytes that are decoded at once.
+_MAX_PIECE_BYTES = 1 << 20
+_CODINGS = ("gzip", "x-gzip", "deflate")
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,6 @@ class Response:
     `headers` joins what came in several lines; `header_lines` keeps every line apart, for Set-Cookie cannot be joined.
     """
 
-    method: str
     url: str
     status: int
     headers: Mapping[str, str]
@@ -35,6 +42,11 @@ class Response:
     @property
     def media_type(self) -> str:
         return clean(self.headers.get("Content-Type", "").partition(";")[0].lower(), _MAX_TYPE_CHARS)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds from now that Retry-After asks to wait; None where it does not, or cannot be read."""
+        return retry_after(self.headers)
 
     def json(self) -> Any:
         """The body as JSON; HttpError "malformed" when it is something else."""
@@ -75,3 +87,57 @@ def _check_depth(value: Any, body: bytes) -> None:
 
 def _parts(value: Any) -> list[Any]:
     return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds from now, from a number or a date (RFC 9110 section 10.2.3); None where there is none to be read."""
+    text = headers.get("Retry-After", "").strip()[:100]
+    if text.isascii() and text.isdigit():
+        return float(min(int(text), 10**9))
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time()) if text else None
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+
+
+def whole_body(pieces: Iterable[bytes], url: str, coding: str, most_bytes: int) -> bytes:
+    """The body out of its pieces, decoded from gzip or deflate; any other content coding is left as it came.
+
+    Raises HttpError: too_large once there are more than `most_bytes`, decoded; malformed.
+    """
+    body = bytearray()
+    for piece in _decoded(pieces, url) if coding.strip().lower() in _CODINGS else pieces:
+        body += piece
+        if len(body) > most_bytes:
+            raise HttpError("too_large", f"{shown_url(url)} answered with more than {most_bytes} bytes")
+    return bytes(body)
+
+
+def _decoded(pieces: Iterable[bytes], url: str) -> Iterator[bytes]:
+    """Decodes a bounded part at once: a few bytes may stand for gigabytes."""
+    members, decoder = 0, None
+    for piece in pieces:
+        data = piece
+        while data:
+            if decoder is None:
+                members, decoder = members + 1, _decoder(data)
+            try:
+                yield decoder.decompress(data, _MAX_PIECE_BYTES)
+            except zlib.error:
+                raise _undecodable(url) from None
+            data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+            decoder = None if decoder.eof else decoder
+            if members > _MAX_MEMBERS:
+                raise _undecodable(url)
+    if decoder is not None:
+        raise _undecodable(url)
+
+
+def _decoder(data: bytes) -> zlib._Decompress:
+    """For gzip, for zlib, and for what some servers call deflate, without either's header."""
+    is_zlib = data[:1] == b"\x1f" or data[0] & 0x0F == zlib.DEFLATED
+    return zlib.decompressobj(zlib.MAX_WBITS | 32 if is_zlib else -zlib.MAX_WBITS)
+
+
+def _undecodable(url: str) -> HttpError:
+    return HttpError("malformed", f"{shown_url(url)} answered with a compressed body that cannot be decoded")

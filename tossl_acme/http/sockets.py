@@ -1,4 +1,7 @@
-"""Reads, connecting and the TLS handshake inside a Context: every private name of urllib3."""
+"""Connecting, the TLS handshake and every read inside a Context and a budget: all private names of urllib3.
+
+The bytes of an answer are counted where they leave the socket, before http.client or urllib3 make anything of them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import contextlib
 import contextvars
 import http.client
 import io
+import re
 import socket
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -16,56 +22,208 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from ..context import CANCEL_POLL_SECONDS, Context
+from ..errors import HttpError
 from ..files import socket_beyond_standard
 from .connect import connected
+from .urls import shown_url
 
 #: Seconds that one attempt to connect may take, from the name's addresses to the last of them.
 CONNECT_SECONDS = 15.0
+#: Seconds after which a connection that nobody used is not used again: a NAT on the way may have forgotten it.
+IDLE_SECONDS = 30.0
+#: Seconds to the first byte of an answer on a connection that was used before; then it counts as lost.
+REUSED_SECONDS = 30.0
+#: Bytes of a status line with its headers, and of all interim answers before them.
+HEAD_BYTES = 1 << 17
+#: Bytes and lines of one line between chunks, and of the trailer after them.
+_LINE_BYTES = 4096
+_TRAILER_LINES = 100
+#: RFC 9112 section 7.1: nothing but digits, no sign, no prefix. More digits than this are no size of anything.
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
+_LENGTH = re.compile(r"[0-9]{1,19}")
 
-current_context: contextvars.ContextVar[Context] = contextvars.ContextVar("current_context")
+
+class Exchange:
+    """A request under way: what bounds it, and what came of it on the wire.
+
+    silence: seconds without a byte after which the connection counts as lost.
+    trusted_from: connections that are older (monotonic seconds) are not used again.
+    """
+
+    def __init__(self, context: Context, url: str, most_bytes: int, silence: float, trusted_from: float = 0.0) -> None:
+        self.context = context
+        self.most_bytes = most_bytes
+        self.trusted_from = trusted_from
+        self.is_fresh = False
+        self.has_answer = False
+        self._peer = shown_url(url)
+        self._silence = silence
+
+    def silence(self) -> float:
+        """Seconds that the next byte may take."""
+        first = REUSED_SECONDS if not (self.is_fresh or self.has_answer) else self._silence
+        return min(first, self._silence)
+
+    def broken(self, kind: str, cause: str) -> HttpError:
+        return HttpError(kind, f"{self._peer} {cause}")
 
 
-class _ContextReader(io.RawIOBase):
-    """Reads a socket in short waits, asking the context between them."""
+current_exchange: contextvars.ContextVar[Exchange] = contextvars.ContextVar("current_exchange")
 
-    def __init__(self, sock: socket.socket, context: Context) -> None:
+
+def body_pieces(answer: requests.Response) -> Iterator[bytes]:
+    """The body as it came, its chunks put together, its content coding left alone."""
+    raw: Any = answer.raw
+    raw.chunked = False  # _Response did that already
+    while piece := raw.read(65536, decode_content=False):
+        yield piece
+
+
+class _SocketReader(io.RawIOBase):
+    """Reads a socket in short waits, asking the context between them, and counts."""
+
+    def __init__(self, sock: socket.socket, exchange: Exchange) -> None:
         self._sock = sock
-        self._scope = context
+        self._exchange = exchange
+        self._bytes_left = HEAD_BYTES
+        self._most = HEAD_BYTES
+        self.is_at_end = False
+
+    def readable(self) -> bool:
+        return True
+
+    def allow(self, most: int) -> None:
+        """Allows so many bytes from now on."""
+        self._bytes_left = self._most = most
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._received(buffer)
+        self._exchange.has_answer = self._exchange.has_answer or bool(count)
+        self.is_at_end = not count
+        self._bytes_left -= count
+        if self._bytes_left < 0:
+            raise self._exchange.broken("too_large", f"answered with more than {self._most} bytes")
+        return count
+
+    def _received(self, buffer: Any) -> int:
+        context, silence = self._exchange.context, self._exchange.silence()
+        lost = time.monotonic() + silence
+        while True:
+            context.check("answer")
+            if time.monotonic() >= lost:
+                raise self._exchange.broken("reset", f"sent nothing for {silence:g} s: the connection counts as lost")
+            self._sock.settimeout(max(0.001, min(CANCEL_POLL_SECONDS, context.remaining(), silence)))
+            with contextlib.suppress(TimeoutError):
+                return self._sock.recv_into(buffer)
+
+
+class _Closing(io.BufferedReader):
+    """A buffer over a reader that takes what it replaced along when it is closed."""
+
+    def __init__(self, raw: io.RawIOBase, replaced: Any) -> None:
+        super().__init__(raw)
+        self._replaced = replaced
+
+    def close(self) -> None:
+        super().close()
+        self._replaced.close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An http.client response that reads within its exchange, and takes no framing that a proxy might see otherwise."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._exchange = current_exchange.get()
+        self._reader = _SocketReader(sock, self._exchange)
+        # Closing fp is what drops http.client's hold on the socket, so the original is closed with its replacement.
+        self.fp = _Closing(self._reader, self.fp)
+
+    def begin(self) -> None:
+        super().begin()
+        while 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment]  # else begin() has nothing left to do
+            super().begin()
+        if self._reader.is_at_end:  # http.client takes what it has for the whole head
+            raise self._exchange.broken("reset", "closed the connection in the midst of its answer's head")
+        if self.status < 200:
+            self.will_close = True  # what follows is no HTTP
+        self._check_framing()
+        # Chunks of a byte each take six, where the whole is small.
+        self._reader.allow(2 * self._exchange.most_bytes + HEAD_BYTES)
+        if self.chunked and self.fp is not None:
+            self.chunked = False
+            self.fp = _Closing(_Chunks(self.fp, self._exchange), self.fp)
+
+    def _check_framing(self) -> None:
+        """RFC 9112 section 6.3: a length that two readers would read differently is no length."""
+        lengths = set(self.headers.get_all("Content-Length", []))
+        coding = ", ".join(self.headers.get_all("Transfer-Encoding", [])).strip().lower()
+        if coding:
+            if coding != "chunked":
+                raise self._exchange.broken("malformed", "answered with a transfer coding that nobody asked for")
+            self.will_close = self.will_close or bool(lengths)
+        elif len(lengths) > 1 or not all(_LENGTH.fullmatch(length.strip()) for length in lengths):
+            raise self._exchange.broken("malformed", "answered with a Content-Length that is no number")
+        if self.length is not None and self.length > self._exchange.most_bytes:
+            raise self._exchange.broken("too_large", f"answered with more than {self._exchange.most_bytes} bytes")
+
+
+class _Chunks(io.RawIOBase):
+    """The content of a chunked body (RFC 9112 section 7.1)."""
+
+    def __init__(self, fp: Any, exchange: Exchange) -> None:
+        self._fp = fp
+        self._exchange = exchange
+        self._left = 0
+        self._is_over = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while True:
-            self._scope.check("answer")
-            self._sock.settimeout(max(0.001, min(CANCEL_POLL_SECONDS, self._scope.remaining())))
-            with contextlib.suppress(TimeoutError):
-                return self._sock.recv_into(buffer)
+        if not self._left and not self._is_over:
+            self._left = self._next_size()
+            self._is_over = not self._left
+        if self._is_over:
+            return 0
+        piece = self._fp.read1(min(len(buffer), self._left))
+        if not piece:
+            raise http.client.IncompleteRead(b"", self._left)
+        buffer[: len(piece)] = piece
+        self._left -= len(piece)
+        if not self._left and self._line() != b"\r\n":
+            raise self._exchange.broken("malformed", "answered with a chunk that is longer than its size")
+        return len(piece)
 
+    def _next_size(self) -> int:
+        size = _CHUNK_SIZE.fullmatch(self._line())
+        if size is None:
+            raise self._exchange.broken("malformed", "answered with a chunk whose size is no number")
+        if not int(size[1], 16):
+            self._skip_trailer()
+        return int(size[1], 16)
 
-class _ContextResponse(http.client.HTTPResponse):
-    """An http.client response that reads through the context of the exchange that it belongs to."""
+    def _skip_trailer(self) -> None:
+        for _ in range(_TRAILER_LINES):
+            if self._line() in (b"\r\n", b"\n"):
+                return
+        raise self._exchange.broken("malformed", f"answered with a trailer of more than {_TRAILER_LINES} lines")
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        # Closing fp is what drops http.client's hold on the socket, so the original is closed with its replacement.
-        original = self.fp
-        self.fp = _ClosingReader(_ContextReader(sock, current_context.get()), original)
-
-
-class _ClosingReader(io.BufferedReader):
-    def __init__(self, raw: io.RawIOBase, original: Any) -> None:
-        super().__init__(raw)
-        self._original = original
-
-    def close(self) -> None:
-        super().close()
-        self._original.close()
+    def _line(self) -> bytes:
+        line: bytes = self._fp.readline(_LINE_BYTES)
+        if line.endswith(b"\n"):
+            return line
+        if len(line) == _LINE_BYTES:
+            raise self._exchange.broken("malformed", "answered with an endless line between its chunks")
+        raise http.client.IncompleteRead(line)
 
 
 def _connected(connection: HTTPConnection) -> socket.socket:
     """What urllib3's own _new_conn() returns and raises, in the context of the exchange."""
-    context = current_context.get()
+    exchange = current_exchange.get()
+    exchange.is_fresh = True
+    context = exchange.context
     host = connection._dns_host.strip("[]")
     left = max(0.001, min(CONNECT_SECONDS, context.remaining()))
     try:
@@ -81,21 +239,39 @@ def _connected(connection: HTTPConnection) -> socket.socket:
     return sock
 
 
-class _Connection(HTTPConnection):
-    response_class = _ContextResponse
+class _Kept:
+    """Part of a connection: whether it can be used once more."""
+
+    _made = 0.0
+    _used = 0.0
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self._used = time.monotonic()
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+    @property
+    def is_connected(self) -> bool:
+        is_trusted = self._made >= current_exchange.get().trusted_from
+        is_recent = time.monotonic() - self._used <= IDLE_SECONDS
+        return is_trusted and is_recent and super().is_connected  # type: ignore[misc]
+
+
+class _Connection(_Kept, HTTPConnection):
+    response_class = _Response
 
     def _new_conn(self) -> socket.socket:
+        self._made = time.monotonic()
         return _connected(self)
 
 
-class _TlsConnection(HTTPSConnection):
+class _TlsConnection(_Kept, HTTPSConnection):
     """Cancelling the context ends the TLS handshake too, by shutting its connection down."""
 
-    response_class = _ContextResponse
+    response_class = _Response
     _handshake: socket.socket | None = None
 
     def connect(self) -> None:
-        context = current_context.get()
+        context = current_exchange.get().context
         context.add_interrupt(self._shut_down)
         try:
             super().connect()
@@ -105,10 +281,11 @@ class _TlsConnection(HTTPSConnection):
                 self._handshake.close()
 
     def _new_conn(self) -> socket.socket:
+        self._made = time.monotonic()
         sock = _connected(self)
         # The socket object that does the handshake is not ours to see.
         self._handshake = socket_beyond_standard(sock.dup())
-        current_context.get().check("answer")
+        current_exchange.get().context.check("answer")
         return sock
 
     def _shut_down(self) -> None:

@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 
 from ...context import Context
 from ...errors import ArgumentError, DnsError, HttpError
+from ...http.client import HttpRequest
 from ...http.response import Response
-from ..api import CREATING, DELETING, endpoint_url, exchange, leading, provider_refusal
+from ..api import CREATING, DELETING, context_of, endpoint_url, exchange, provider_refusal
 from ..provider import Credential, ProviderAccess, canonical_name
 
 ENDPOINT = "https://api.cloudflare.com/client/v4"
@@ -48,13 +49,13 @@ class Cloudflare:
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside those that are there; a value that is there already is well."""
         record = {"type": "TXT", "name": fqdn, "content": f'"{value}"', "ttl": TTL}
-        with leading(CREATING):
+        with context_of(CREATING):
             path = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
             self._call(context, "POST", path, json.dumps(record).encode(), well=_ALREADY_THERE)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
         """Deletes this TXT value, or every one at the name."""
-        with leading(DELETING):
+        with context_of(DELETING):
             records = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
             found = [r for r in self._texts(context, records, fqdn) if value is None or r[1] == value]
             for record_id, _content in found:
@@ -111,7 +112,7 @@ class Cloudflare:
         headers = {**self._headers, "Accept": "application/json"}
         if data is not None:
             headers["Content-Type"] = "application/json"
-        response = exchange(self._access.http, context, method, self.endpoint + path, headers, data)
+        response = exchange(self._access.http, context, HttpRequest(method, self.endpoint + path, headers, data))
         try:
             envelope = response.json_object()
         except HttpError as error:

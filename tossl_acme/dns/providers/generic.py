@@ -6,7 +6,8 @@ import json
 
 from ...context import Context
 from ...errors import ArgumentError, DnsError
-from ..api import CREATING, DELETING, endpoint_url, exchange, leading, provider_refusal
+from ...http.client import HttpRequest
+from ..api import CREATING, DELETING, context_of, endpoint_url, exchange, provider_refusal
 from ..provider import Credential, ProviderAccess
 
 
@@ -27,7 +28,7 @@ class Generic:
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Asks for one TXT value beside those that are there."""
-        with leading(CREATING):
+        with context_of(CREATING):
             self._post(context, "present", fqdn, value)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
@@ -35,7 +36,7 @@ class Generic:
         if value is None:
             cause = "the generic DNS provider cannot list what is there: the value to delete must be named"
             raise DnsError(self.name, "unsupported", f"{DELETING}: {cause}")
-        with leading(DELETING):
+        with context_of(DELETING):
             self._post(context, "cleanup", fqdn, value)
         return [value]
 
@@ -43,7 +44,7 @@ class Generic:
         url = f"{self.endpoint}/{action}"
         # lego sends the name with its final dot.
         data = json.dumps({"fqdn": f"{fqdn}.", "value": value}).encode()
-        response = exchange(self._access.http, context, "POST", url, self._headers, data)
+        response = exchange(self._access.http, context, HttpRequest("POST", url, self._headers, data))
         if 200 <= response.status < 300:
             return
         raise provider_refusal(self._access, self.name, url, response, response.body.decode("utf-8", "replace"))

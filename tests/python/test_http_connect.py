@@ -16,7 +16,7 @@ from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, HttpError, TosslError, WaitTimeout
 from tossl_acme.http import connect as connecting
 from tossl_acme.http import sockets
-from tossl_acme.http.client import HttpClient
+from tossl_acme.http.client import HttpClient, HttpRequest
 from tossl_acme.http.options import ConnectionOptions
 
 NAME = "ca.example"
@@ -103,7 +103,7 @@ def outcome(
 
     def exchange() -> None:
         try:
-            results.append(HttpClient(options).exchange(context, "GET", url).body)
+            results.append(HttpClient(options).exchange(context, HttpRequest("GET", url)).body)
         except TosslError as error:
             results.append(error)
 
@@ -217,12 +217,12 @@ def test_loopback_needs_no_thread(greeter: Greeter, host: str, monkeypatch: pyte
     """Nothing is asked for its address."""
     url = greeter.origin.replace("127.0.0.1", host)
     monkeypatch.setattr("tossl_acme.http.connect.threading", None)
-    assert HttpClient().exchange(Context(60).begin(), "GET", url).body == b"hello"
+    assert HttpClient().exchange(Context(60).begin(), HttpRequest("GET", url)).body == b"hello"
 
 
 def test_an_address_of_the_other_family_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """In brackets in a URL, without them on the way."""
     monkeypatch.setattr("tossl_acme.http.connect.threading", None)
     with pytest.raises(HttpError) as failure:
-        HttpClient().exchange(Context(60).begin(), "GET", f"http://[::1]:{free_port()}/")
+        HttpClient().exchange(Context(60).begin(), HttpRequest("GET", f"http://[::1]:{free_port()}/"))
     assert failure.value.kind == "connect"

@@ -1,0 +1,68 @@
+"""How often and how soon a request is sent again; the caller says which answers are final."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..context import Context
+from ..errors import HttpError
+from .response import Response
+
+#: A peer that wants to be left alone for longer gets its way: its answer is the caller's. Seconds.
+MAX_RETRY_AFTER_SECONDS = 300.0
+#: Kinds of HttpError after which the peer may not have seen the request, or may answer the next one.
+_PASSING_KINDS = ("connect", "reset")
+
+
+class Retries:
+    """The pauses (seconds) that are left to one request; the peer's Retry-After makes them longer, never shorter.
+
+    is_passing: whether another attempt may bring another answer than this one. what: what a timeout names.
+    step: the progress step that tells of each pause, if any.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        pauses: Sequence[float],
+        is_passing: Callable[[Response], bool],
+        what: str = "request",
+        step: str = "",
+    ) -> None:
+        self._context = context
+        self._pauses = list(pauses)
+        self._is_passing = is_passing
+        self._what = what
+        self._step = step
+
+    def pause(self, failure: HttpError | Response) -> bool:
+        """Waits before another attempt; False where none makes sense, or no time is left for it.
+
+        Raises WaitTimeout or Cancelled as the context says.
+        """
+        if isinstance(failure, HttpError):
+            is_final, wanted = failure.kind not in _PASSING_KINDS, 0.0
+        else:
+            is_final, wanted = not self._is_passing(failure), failure.retry_after or 0.0
+        if is_final or not self._pauses or wanted > MAX_RETRY_AFTER_SECONDS:
+            return False
+        seconds = max(wanted, self._pauses.pop(0))
+        if seconds >= self._context.remaining():
+            return False
+        if self._step:
+            self._context.tell(self._step, seconds=round(seconds, 3))
+        self._context.sleep(seconds, self._what)
+        return True
+
+
+def with_retries(retries: Retries, send: Callable[[], Response]) -> Response:
+    """The answer to a request that may be sent again as it is, the last one where all failed. Raises the last error."""
+    while True:
+        try:
+            response = send()
+        except HttpError as error:
+            if not retries.pause(error):
+                raise
+        else:
+            if not retries.pause(response):
+                return response
