@@ -41,12 +41,14 @@ static int usable(Interp *self)
 
 static void forget(void *client, Tcl_Interp *interp)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    PyGILState_STATE gil;
 
     (void)interp;
-    ((Interp *)client)->interp = NULL;
-    Py_DECREF((PyObject *)client);
-    PyGILState_Release(gil);
+    if (TosslEnter(&gil)) {
+        ((Interp *)client)->interp = NULL;
+        Py_DECREF((PyObject *)client);
+        TosslLeave(gil);
+    }
 }
 
 /* ---- results ---- */
@@ -132,26 +134,44 @@ static int callFunction(PyObject *function, Tcl_Interp *interp, int objc, Tcl_Ob
     return TCL_OK;
 }
 
+/* As a command that was called would refuse: {return options, message}. */
+static int refuseForked(Tcl_Interp *interp)
+{
+    Tcl_Obj *words[2] = {
+        Tcl_ObjPrintf("-code error -errorcode {TOSSL FORK} -errorinfo {%s} -errorstack {}", TosslForked),
+        Tcl_NewStringObj(TosslForked, -1),
+    };
+
+    Tcl_SetObjResult(interp, Tcl_NewListObj(2, words));
+    return TCL_OK;
+}
+
 static int runCommand(void *client, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *function = Py_NewRef((PyObject *)client); /* the command may delete itself */
+    PyGILState_STATE gil;
+    PyObject *function;
     int code;
 
+    if (!TosslEnter(&gil)) {
+        return refuseForked(interp);
+    }
+    function = Py_NewRef((PyObject *)client); /* the command may delete itself */
     Tcl_Preserve(interp);
     code = callFunction(function, interp, objc, objv);
     Py_DECREF(function);
     Tcl_Release(interp);
-    PyGILState_Release(gil);
+    TosslLeave(gil);
     return code;
 }
 
 static void dropCommand(void *client)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    PyGILState_STATE gil;
 
-    Py_DECREF((PyObject *)client);
-    PyGILState_Release(gil);
+    if (TosslEnter(&gil)) {
+        Py_DECREF((PyObject *)client);
+        TosslLeave(gil);
+    }
 }
 
 /* ---- methods ---- */
@@ -205,6 +225,7 @@ static PyObject *evaluate(Interp *self, Tcl_Obj *script)
     Tcl_Preserve(interp);
     Py_BEGIN_ALLOW_THREADS
     code = Tcl_EvalObjEx(interp, script, TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
+    TosslComeBack();
     Py_END_ALLOW_THREADS
     result = resultToPython(interp, code);
     Tcl_Release(interp);
@@ -322,18 +343,34 @@ typedef struct Watch {
 /* All threads' watches, under the GIL. */
 static Watch *watches;
 
-static void callWatch(void *client, int mask)
+static void callFunctionOf(Watch *watch, int mask)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *function = Py_NewRef(((Watch *)client)->function); /* it may end this watch */
-    PyObject *result = PyObject_CallFunction(function, "ii", ((Watch *)client)->descriptor, mask);
+    PyObject *function = Py_NewRef(watch->function); /* it may end this watch */
+    PyObject *result = PyObject_CallFunction(function, "ii", watch->descriptor, mask);
 
     if (result == NULL) {
         PyErr_Clear(); /* functions given here raise nothing */
     }
     Py_XDECREF(result);
     Py_DECREF(function);
-    PyGILState_Release(gil);
+}
+
+static void callWatch(void *client, int mask)
+{
+    int descriptor = ((Watch *)client)->descriptor;
+    PyGILState_STATE gil;
+    Watch *watch;
+
+    if (!TosslEnter(&gil)) { /* what is in the parent's pipe is the parent's */
+        Tcl_DeleteFileHandler(descriptor);
+        return;
+    }
+    for (watch = watches; watch != NULL && watch != client; watch = watch->next) {
+    }
+    if (watch != NULL) { /* a child ends its parent's as it comes in */
+        callFunctionOf(watch, mask);
+    }
+    TosslLeave(gil);
 }
 
 static Watch **findWatch(Interp *owner, int descriptor)

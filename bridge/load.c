@@ -52,7 +52,7 @@ static int registerPackage(Tcl_Interp *interp, const char *package)
 {
     PyObject *module, *host, *result = NULL;
 
-    module = PyImport_ImportModule("tossl_acme");
+    module = TosslWatchForks() ? PyImport_ImportModule("tossl_acme") : NULL;
     if (module == NULL) {
         return failedToImport(interp);
     }
@@ -79,9 +79,11 @@ DLLEXPORT int Tossl_Init(Tcl_Interp *interp)
         return TCL_ERROR;
     }
     package = Tcl_GetVar2(interp, "::tossl::package", NULL, TCL_GLOBAL_ONLY);
-    gil = PyGILState_Ensure();
+    if (!TosslEnter(&gil)) {
+        return TosslRefuse(interp, Tcl_NewStringObj(TosslForked, -1));
+    }
     code = registerPackage(interp, package ? package : "tossl");
-    PyGILState_Release(gil);
+    TosslLeave(gil);
     return code;
 }
 

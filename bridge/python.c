@@ -104,9 +104,12 @@ static PyStatus initialize(const char *program)
 static void atExit(void *unused)
 {
     PyObject *module, *result = NULL;
+    PyGILState_STATE gil;
 
     (void)unused;
-    (void)PyGILState_Ensure();
+    if (!TosslEnter(&gil)) {
+        return;
+    }
     module = PyImport_ImportModule("atexit");
     if (module != NULL) {
         result = PyObject_CallMethod(module, "_run_exitfuncs", NULL);
@@ -151,9 +154,11 @@ static int start(Tcl_Interp *interp)
 
 static void leaveThread(void *state)
 {
-    if (!PyGILState_Check()) { /* else the process ends: see atExit */
+    if (!PyGILState_Check() && TosslComeIn()) { /* else the process ends: see atExit */
         PyEval_RestoreThread(state);
         PyGILState_Release(PyGILState_UNLOCKED);
+        TosslKnowThread(0);
+        TosslGoOut();
     }
 }
 
@@ -164,17 +169,22 @@ static void enterThread(void)
         (void)PyGILState_Ensure();
         Tcl_CreateThreadExitHandler(leaveThread, PyEval_SaveThread());
     }
+    TosslKnowThread(1);
 }
 
 int TosslStartPython(Tcl_Interp *interp)
 {
     int code;
 
+    if (!TosslComeIn()) {
+        return TosslRefuse(interp, Tcl_NewStringObj(TosslForked, -1));
+    }
     pthread_mutex_lock(&starting);
     code = start(interp);
     pthread_mutex_unlock(&starting);
     if (code == TCL_OK) {
         enterThread();
     }
+    TosslGoOut();
     return code;
 }

@@ -4,6 +4,7 @@
  *   load.c    what Tcl's `load` calls
  *   python.c  starts Python, once per process
  *   others.c  refuses a Python that is there already and does not fit
+ *   fork.c    the way into Python, closed in a forked child where Python cannot work
  *   interp.c  a Tcl interpreter as a Python object
  *   value.c   Tcl values to Python values and back
  *
@@ -26,6 +27,16 @@ PyObject *TosslToPython(Tcl_Obj *value);
 PyObject *TosslTupleToPython(Tcl_Size count, Tcl_Obj *const values[]);
 Tcl_Obj *TosslToTcl(PyObject *value);
 PyObject *TosslNewInterp(Tcl_Interp *interp);
+
+/* The way into Python, with the GIL. TosslEnter() returns 0 where Python cannot work: say TosslForked. */
+extern const char TosslForked[];
+int TosslEnter(PyGILState_STATE *gil);
+void TosslLeave(PyGILState_STATE gil);
+int TosslComeIn(void); /* the same without the GIL */
+void TosslGoOut(void);
+void TosslComeBack(void); /* from a script that was called from Python, before the GIL is taken; it may have forked */
+void TosslKnowThread(int isHere);
+int TosslWatchForks(void); /* wants the GIL; 0 with a Python exception set */
 
 /* These want no GIL and leave none; TCL_ERROR with a message in the interpreter. */
 int TosslRefuse(Tcl_Interp *interp, Tcl_Obj *reason); /* returns TCL_ERROR, with errorcode TOSSL PYTHON */

@@ -15,7 +15,7 @@ import os
 import time
 from _thread import allocate_lock, get_ident
 
-from .errors import Cancelled, WaitTimeout
+from .errors import Cancelled, ForkedError, WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Context:
         warnings: list[dict[str, object]] | None = None,
     ) -> None:
         self.limit = limit
+        self._process = os.getpid()
         self._deadline = deadline
         self._cancelled = cancelled
         self._interrupts = [] if interrupts is None else interrupts
@@ -67,7 +68,7 @@ class Context:
     def narrowed(self, limit: float) -> Context:
         """A part of this context that may take `limit` seconds at most and never outlives it."""
         seconds = min(limit, self.remaining())
-        return Context(
+        context = Context(
             seconds,
             deadline=time.monotonic() + seconds,
             cancelled=self._cancelled,
@@ -75,11 +76,14 @@ class Context:
             listener=self._listener,
             warnings=self.warnings,
         )
+        context._process = self._process
+        return context
 
     def for_cleanup(self, limit: float = CLEANUP_SECONDS) -> Context:
         """A context of its own for cleaning up, which must happen even when this one is over or cancelled."""
         context = Context(limit).begin(listener=self._listener)
         context.warnings = self.warnings
+        context._process = self._process
         return context
 
     def cancel(self) -> None:
@@ -113,7 +117,9 @@ class Context:
         return max(0.0, self._deadline - time.monotonic())
 
     def check(self, what: str) -> None:
-        """Raises Cancelled, or WaitTimeout(what), when this context is over."""
+        """Raises Cancelled, or WaitTimeout(what), when this context is over; ForkedError where it is the parent's."""
+        if self._process != os.getpid():
+            raise ForkedError
         if self.is_cancelled:
             raise Cancelled
         if self.remaining() <= 0:
@@ -167,14 +173,15 @@ class Debt:
 
     def __init__(self, undo: Callable[[Context], None]) -> None:
         self.thread = get_ident()
+        self._process = os.getpid()
         #: Whether anybody may pay it: its call has begun to clean up.
         self.is_due = False
         self._undo = undo
         self._taken = allocate_lock()
 
     def settle(self, context: Context) -> bool:
-        """Undoes it and raises what that raises; False where somebody else does or did."""
-        if not self._taken.acquire(blocking=False):
+        """Undoes it and raises what that raises; False where somebody else does or did: a forked child's parent."""
+        if self._process != os.getpid() or not self._taken.acquire(blocking=False):
             return False
         try:
             self._undo(context)

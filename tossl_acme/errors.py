@@ -8,6 +8,7 @@
      +- DnsError               TOSSL DNS <provider> <kind>
      +- WaitTimeout            TOSSL TIMEOUT <what>
      +- Cancelled              TOSSL CANCELLED
+     +- ForkedError            TOSSL FORK
      +- ResourceError          TOSSL RESOURCE <kind>
      +- ScriptError            the errorcode of the script's own error
 
@@ -102,6 +103,13 @@ class Cancelled(TosslError):
 
     def __init__(self, message: str = "cancelled") -> None:
         super().__init__(message, "CANCELLED")
+
+
+class ForkedError(TosslError):
+    """The call is its parent's: this process was forked in the middle of it."""
+
+    def __init__(self) -> None:
+        super().__init__("this process was forked in the middle of the call, which goes on in its parent alone", "FORK")
 
 
 class ResourceError(TosslError):

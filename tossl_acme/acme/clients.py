@@ -6,6 +6,7 @@ A client is found by directory, account key and connection options: an order on 
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 
 from ..http.client import HttpClient
@@ -46,8 +47,12 @@ def account_key_of(pem: str) -> AccountKey:
 
 
 def reset() -> None:
-    """Forgets servers, keys and clients."""
-    with _lock:
-        _servers.clear()
-        _keys.clear()
-        _clients.clear()
+    """Forgets servers, keys and clients. A forked child does so too."""
+    global _lock
+    _lock = threading.Lock()
+    _servers.clear()
+    _keys.clear()
+    _clients.clear()
+
+
+os.register_at_fork(after_in_child=reset)

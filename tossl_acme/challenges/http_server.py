@@ -44,6 +44,10 @@ class HttpResponder:
         """Stops; the port is free when this returns."""
         self._listener.close()
 
+    def leave_to_parent(self) -> None:
+        """In a forked child: closes its descriptors."""
+        self._listener.leave_to_parent()
+
 
 class _HttpConnection:
     """One request, one answer, then the end."""

@@ -64,6 +64,13 @@ class Listener:
             self._waker.send(b"x")
         self._thread.join()
 
+    def leave_to_parent(self) -> None:
+        """In a forked child, which has no such thread: closes its descriptors, and the parent's server goes on."""
+        for connection, _ends in self._connections.values():
+            connection.sock.close()
+        for sock in (self._listening, self._wake, self._waker):
+            sock.close()
+
     def _run(self) -> None:
         try:
             while not self._closing.is_set():

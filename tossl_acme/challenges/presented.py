@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 
 from ..acme.authorization import Challenge
@@ -58,3 +59,14 @@ def reset() -> None:
     with _lock:
         _presented.clear()
         RESPONDERS.close()
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: what is presented is its parent's, and so is whoever holds the lock."""
+    global _lock
+    _lock = threading.RLock()
+    _presented.clear()
+    RESPONDERS.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

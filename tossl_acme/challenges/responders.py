@@ -25,6 +25,8 @@ class Responder(Protocol):
 
     def close(self) -> None: ...
 
+    def leave_to_parent(self) -> None: ...
+
 
 class Shown:
     """Values by key, each as often as it was put there. Under one key the last one put counts."""
@@ -98,6 +100,12 @@ class ResponderPool:
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: closes this process's descriptors; the parent's responders go on."""
+        self._lock = threading.Lock()
+        while self._open:
+            self._open.popitem()[1].leave_to_parent()
 
 
 class ResponderSolver:

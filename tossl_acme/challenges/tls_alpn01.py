@@ -70,6 +70,10 @@ class TlsResponder:
         """Stops; the port is free when this returns."""
         self._listener.close()
 
+    def leave_to_parent(self) -> None:
+        """In a forked child: closes its descriptors."""
+        self._listener.leave_to_parent()
+
     def _choose(
         self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _front: ssl.SSLContext
     ) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from ..context import Context
@@ -55,9 +56,9 @@ class PublishedRecords:
             return tuple(self._values.get(_place(provider, fqdn), ()))
 
     def reset(self) -> None:
-        """Forgets everything; the records stay where they are."""
-        with self._lock:
-            self._values.clear()
+        """Forgets all of it; records stay. A forked child does so too: they are its parent's."""
+        self._lock = threading.Lock()
+        self._values.clear()
 
     def _add(self, provider: Provider, fqdn: str, value: str) -> bool:
         """Whether it is new."""
@@ -78,6 +79,7 @@ class PublishedRecords:
 
 #: What stands because of this process.
 PUBLISHED = PublishedRecords()
+os.register_at_fork(after_in_child=PUBLISHED.reset)
 
 
 def check_removed(removed: list[str], provider: Provider, fqdn: str, value: str | None) -> None:

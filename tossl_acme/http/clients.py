@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from .client import HttpClient
@@ -21,6 +22,13 @@ def http_client(options: ConnectionOptions) -> HttpClient:
 
 
 def reset() -> None:
-    """Forgets every client; connections close when nobody uses them any more."""
-    with _lock:
-        _clients.clear()
+    """Forgets every client; connections close when nobody uses them any more, without a word to the server.
+
+    A forked child does so too: the connections are its parent's, and so is whoever holds the lock.
+    """
+    global _lock
+    _lock = threading.Lock()
+    _clients.clear()
+
+
+os.register_at_fork(after_in_child=reset)

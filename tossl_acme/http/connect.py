@@ -58,9 +58,11 @@ def _addresses(context: Context, host: str, port: int, deadline: float) -> list[
             done.set()
 
     # Nothing stops getaddrinfo(): it is left to itself when nobody waits for it any more.
-    threading.Thread(target=resolve, name="tossl resolver", daemon=True).start()
+    resolver = threading.Thread(target=resolve, name="tossl resolver", daemon=True)
+    resolver.start()
     while not done.wait(_slice(context, deadline)):
         pass
+    resolver.join()
     if failures:
         raise failures[0]
     return found

@@ -44,3 +44,6 @@ def reset() -> None:
     global _lock, _seen
     _lock = allocate_lock()
     _seen = None
+
+
+os.register_at_fork(after_in_child=reset)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import deque
 from contextlib import suppress
 
@@ -37,8 +38,11 @@ class Events:
         self._holders = 0
         #: Called when these events are closed, in whatever thread.
         self.at_close: list[Callable[[], None]] = []
+        #: Called in a forked child.
+        self.at_fork: list[Callable[[], None]] = []
         self.is_closed = False
         on_thread_end(self.close)
+        _ALL.add(self)
 
     # ---- in the interpreter's thread ----
 
@@ -76,9 +80,20 @@ class Events:
             pipe, self._pipe = self._pipe, None
             self._queue.clear()
         if pipe is not None:
-            self._host.deletefilehandler(pipe[0])
-            for descriptor in pipe:
-                os.close(descriptor)
+            try:
+                self._host.deletefilehandler(pipe[0])
+            finally:
+                for descriptor in pipe:
+                    os.close(descriptor)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: what is queued and what rings are its parent's."""
+        self._lock = threading.Lock()
+        self._holders = 0
+        with suppress(RuntimeError):  # where this process has not the interpreter's thread
+            self._drop_pipe()
+        for action in list(self.at_fork):
+            action()
 
     # ---- in any thread ----
 
@@ -105,6 +120,17 @@ class Events:
             action()
         if threading.get_ident() == self.thread:
             self._drop_pipe()
+
+
+_ALL: weakref.WeakSet[Events] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    for events in list(_ALL):
+        events.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _new_pipe() -> tuple[int, int]:

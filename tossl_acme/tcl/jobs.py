@@ -67,8 +67,10 @@ class Jobs:
         self._finished: OrderedDict[str, None] = OrderedDict()  # the oldest first
         self._queue: deque[Job] = deque()
         self._workers: set[threading.Thread] = set()
+        self._leaving: set[threading.Thread] = set()
         self._count = 0
         events.at_close.append(self.close)
+        events.at_fork.append(self._leave_to_parent)
 
     # ---- for the commands, in the interpreter's thread ----
 
@@ -156,6 +158,7 @@ class Jobs:
         with self._lock:
             if not self._queue or len(self._workers) > self.parallel:
                 self._workers.discard(threading.current_thread())
+                self._leaving.add(threading.current_thread())
                 return None
             job = self._queue.popleft()
             assert job.call is not None
@@ -193,12 +196,33 @@ class Jobs:
         """Shows the script that a job is finished."""
         job.finish(outcome)
         self._events.release()
+        self._part()
         self._finished[job.token] = None
         if len(self._finished) > KEPT:
             del self._jobs[self._finished.popitem(last=False)[0]]
         self._host.call("set", "::tossl::finished", job.token)
         if job.done is not None:
             job.done(job.token)
+
+    def _part(self) -> None:
+        """Waits until workers without work are gone: no thread is left behind the last job for a fork to catch."""
+        with self._lock:
+            if any(not job.is_finished for job in self._jobs.values()):
+                return
+            leaving = self._workers | self._leaving
+            self._leaving.clear()
+        for worker in leaving:
+            worker.join()
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: jobs that are not finished are its parent's; here they count as cancelled."""
+        self._lock = threading.Lock()
+        self._queue.clear()
+        self._workers.clear()
+        for job in self._jobs.values():
+            if not job.is_finished:
+                job.finish(Cancelled())
+                self._finished[job.token] = None
 
     def close(self) -> None:
         """Cancels everything. Safe from any thread."""

@@ -7,6 +7,7 @@ the other for different strings. And its splitlist takes no NUL.
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -36,6 +37,25 @@ def _halved(text: str) -> str:
     return "".join(map(chr, memoryview(units).cast("H")))
 
 
+_process = os.getpid()
+
+
+def _take_over() -> None:
+    global _process
+    _process = os.getpid()
+
+
+os.register_at_fork(after_in_child=_take_over)
+
+
+def _come_in() -> None:
+    """Before anything else that Tcl calls: where a script has forked, this does what os.fork() does in the child."""
+    if os.getpid() != _process:
+        import ctypes
+
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+
+
 class TkHost:
     """The methods of the bridge's interpreter, on tkinter's."""
 
@@ -57,7 +77,12 @@ class TkHost:
 
     def createcommand(self, name: str, function: Callable[..., TclValue], /) -> None:
         convert = self._to_tk
-        self._tk.createcommand(name, lambda *words: convert(function(*map(_from_tk, words))))
+
+        def answer(*words: str) -> TclValue:
+            _come_in()
+            return convert(function(*map(_from_tk, words)))
+
+        self._tk.createcommand(name, answer)
 
     def call(self, *words: TclValue) -> str:
         return _from_tk(str(self._tk.call(*map(self._to_tk, words))))
@@ -84,7 +109,14 @@ class TkHost:
         return b"".join([entry + b"\0" for entry in found])
 
     def createfilehandler(self, descriptor: int, mask: int, function: Callable[[int, int], None], /) -> None:
-        self._tk.createfilehandler(descriptor, mask, function)
+        parent = os.getpid()
+
+        def ring(descriptor: int, mask: int) -> None:
+            _come_in()
+            if os.getpid() == parent:
+                function(descriptor, mask)
+
+        self._tk.createfilehandler(descriptor, mask, ring)
 
     def deletefilehandler(self, descriptor: int, /) -> None:
         self._tk.deletefilehandler(descriptor)
