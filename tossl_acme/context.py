@@ -15,12 +15,17 @@ import os
 import time
 from _thread import allocate_lock, get_ident
 
-from .errors import Cancelled, ForkedError, WaitTimeout
+from .errors import Cancelled, ForkedError, ResourceError, WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
+    from _queue import SimpleQueue
     from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeVar
+
+    _S = TypeVar("_S")
+    _T = TypeVar("_T")
 
 #: How long the end of the process waits at most for what is owed, unless it says otherwise, in seconds.
 FAREWELL_SECONDS = 60.0
@@ -28,6 +33,7 @@ FAREWELL_SECONDS = 60.0
 CLEANUP_SECONDS = 60.0
 #: How soon a wait that cannot be woken (a socket read) notices that it was cancelled, in seconds.
 CANCEL_POLL_SECONDS = 0.25
+_FOREVER = float("inf")
 
 
 class Context:
@@ -134,13 +140,48 @@ class Context:
             self._cancelled.wait(pause)
         self.check(what)
 
-    def pauses(self, what: str, first: float = 0.02, most: float = 5.0) -> Iterator[float]:
-        """Endless pauses for polling, doubling from `first` to `most` seconds; the caller passes them to sleep()."""
-        pause = first
+    def poll_seconds(self, what: str, limit: float = _FOREVER) -> float:
+        """Returns for how long to wait now, `limit` seconds at most, before asking again. Raises as check() does."""
+        self.check(what)
+        return max(0.001, min(CANCEL_POLL_SECONDS, self.remaining(), limit))
+
+    def run(self, work: Callable[[], _T], what: str, limit: float = _FOREVER) -> _T:
+        """Returns or raises what `work` does, in a thread of its own, for what cannot be woken.
+
+        It is left to end by itself when this context is over (raises as check() does) or after `limit` seconds
+        (raises TimeoutError). Raises ResourceError "threads" where no thread can be had.
+        """
+        for _item, result in self.run_each(lambda _: work(), (None,), what, limit):
+            return result
+        raise AssertionError("nothing was run")
+
+    def run_each(
+        self, work: Callable[[_S], _T], items: Iterable[_S], what: str, limit: float = _FOREVER
+    ) -> Iterator[tuple[_S, _T]]:
+        """The items with what `work` returns for each, as they come, each in a thread of its own. Raises as run()."""
+        from _queue import SimpleQueue
+
+        done: SimpleQueue[tuple[threading.Thread, _S, _T | None, Exception | None]] = SimpleQueue()
+        ends = time.monotonic() + limit
+        for _ in [_started(work, item, done) for item in items]:
+            thread, item, result, error = self._taken(done, what, ends)
+            thread.join()  # it ends now; a fork that comes next finds one thread less
+            if error is not None:
+                raise error
+            yield item, result  # type: ignore[misc]
+
+    def _taken(self, done: SimpleQueue[_T], what: str, ends: float) -> _T:
+        from _queue import Empty
+
         while True:
-            self.check(what)
-            yield pause
-            pause = min(pause * 2, most)
+            left = ends - time.monotonic()
+            pause = self.poll_seconds(what, left)
+            if left <= 0:
+                raise TimeoutError("timed out")
+            try:
+                return done.get(timeout=pause)
+            except Empty:
+                continue
 
     def tell(self, step: str, **facts: object) -> None:
         """Reports a step to the listener, if there is one."""
@@ -158,6 +199,38 @@ class Context:
         """Reports a step, and keeps it for the result."""
         self.warnings.append({"step": step, **facts})
         self.tell(step, **facts)
+
+
+class Backoff:
+    """The pauses of one wait that nothing ends but looking again: from `first` seconds, doubling, to `most`."""
+
+    def __init__(self, first: float = 0.02, most: float = 5.0) -> None:
+        self._next = min(first, most)
+        self._most = most
+
+    def next(self) -> float:
+        """Seconds to sleep before the next look."""
+        pause, self._next = self._next, min(self._next * 2, self._most)
+        return pause
+
+
+def _started(
+    work: Callable[[_S], _T], item: _S, done: SimpleQueue[tuple[threading.Thread, _S, _T | None, Exception | None]]
+) -> threading.Thread:
+    import threading
+
+    def run() -> None:
+        try:
+            done.put((thread, item, work(item), None))
+        except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
+            done.put((thread, item, None, error))
+
+    thread = threading.Thread(target=run, name="tossl work", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        raise ResourceError("threads", "no more threads can be started in this process") from None
+    return thread
 
 
 def seconds(limit: float) -> Context:

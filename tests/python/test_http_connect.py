@@ -216,13 +216,13 @@ def test_an_address_where_nobody_is_refuses(names: Names, options: ConnectionOpt
 def test_loopback_needs_no_thread(greeter: Greeter, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is asked for its address."""
     url = greeter.origin.replace("127.0.0.1", host)
-    monkeypatch.setattr("tossl_acme.http.connect.threading", None)
+    monkeypatch.setattr(Context, "run", None)
     assert HttpClient().exchange(Context(60).begin(), HttpRequest("GET", url)).body == b"hello"
 
 
 def test_an_address_of_the_other_family_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """In brackets in a URL, without them on the way."""
-    monkeypatch.setattr("tossl_acme.http.connect.threading", None)
+    monkeypatch.setattr(Context, "run", None)
     with pytest.raises(HttpError) as failure:
         HttpClient().exchange(Context(60).begin(), HttpRequest("GET", f"http://[::1]:{free_port()}/"))
     assert failure.value.kind == "connect"

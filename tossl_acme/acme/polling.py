@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from ..context import Context
+from ..context import Backoff, Context
 
 #: Whatever a CA asks for, it is looked at again after a minute.
 _MOST_PAUSE = 60.0
@@ -27,12 +27,12 @@ def poll(context: Context, what: str, look: Callable[[], T], is_done: Callable[[
     WaitTimeout(what) when the context ends first.
     """
     state = known or look()
-    for pause in context.pauses(what):
-        if is_done(state):
-            return state
+    backoff = Backoff()
+    while not is_done(state):
+        pause = backoff.next()
         # None, 0 and a date that is past say nothing of when.
         wanted = min(max(state.retry_after, 0.02), _MOST_PAUSE) if state.retry_after else pause
         context.tell("waiting", what=what, status=state.status, seconds=round(wanted, 3))
         context.sleep(wanted, what)
         state = look()
-    raise AssertionError("pauses() ends by raising only")
+    return state

@@ -6,7 +6,7 @@ import base64
 import hashlib
 
 from ..acme.authorization import Challenge
-from ..context import Context
+from ..context import Backoff, Context
 from ..dns.api import may_pass
 from ..dns.propagation import PropagationCheck
 from ..dns.provider import Provider
@@ -90,8 +90,9 @@ class Dns01:
         name, value = self.record(challenge)
         if challenge in self._presented and value not in self._published.values(self._provider, name):
             return  # refused when it was to be published, or removed already
-        first, most = CLEAN_UP_PAUSES_SECONDS
-        for pause in context.pauses("provider", first, most):
+        backoff = Backoff(*CLEAN_UP_PAUSES_SECONDS)
+        while True:
+            pause = backoff.next()
             try:
                 self._published.remove(context, self._provider, name, value)
                 return

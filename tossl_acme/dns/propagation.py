@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import dns.exception
 
-from ..context import CANCEL_POLL_SECONDS, Context
+from ..context import Backoff, Context
 from ..errors import WaitTimeout
 from .resolver import (
     LookupFailed,
@@ -23,8 +20,6 @@ from .resolver import (
     system_resolver,
 )
 from .zones import authoritative_servers
-
-_T = TypeVar("_T")
 
 #: How long one server may take for one answer, in seconds.
 _QUERY_SECONDS = 2.0
@@ -61,16 +56,17 @@ class PropagationCheck:
         servers: dict[Nameserver, TxtAnswer] = {}
         trouble = ""
         try:
-            for pause in part.pauses(_WHAT, most=_LONGEST_PAUSE):
+            backoff = Backoff(most=_LONGEST_PAUSE)
+            while True:
                 try:
                     if not servers:
-                        asked, found = _in_background(part, lambda: self._servers(part, name))
+                        asked, found = part.run(lambda: self._servers(part, name), _WHAT)
                         servers = dict.fromkeys(found, TxtAnswer(trouble="did not answer"))
                     if _ask_lagging(part, servers, asked, value):
                         return
                 except (dns.exception.DNSException, OSError, LookupFailed) as error:
                     trouble = f"cannot find the DNS servers of {name}: {error_words(error)}"
-                part.sleep(pause, _WHAT)
+                part.sleep(backoff.next(), _WHAT)
         except WaitTimeout:
             raise WaitTimeout(_WHAT, _timeout_message(part, asked, value, servers, trouble)) from None
 
@@ -85,48 +81,10 @@ def _ask_lagging(context: Context, servers: dict[Nameserver, TxtAnswer], name: s
     """Asks those that did not show the value yet, all at once; whether everyone has shown it by now."""
     lagging = [server for server, answer in servers.items() if value not in answer.values]
     seconds = min(_QUERY_SECONDS, max(0.05, context.remaining()))
-    for server, answer in _each_in_background(context, lagging, lambda server: ask_txt(server, name, seconds)):
+    for server, answer in context.run_each(lambda server: ask_txt(server, name, seconds), lagging, _WHAT):
         servers[server] = answer
     reachable = [answer for answer in servers.values() if not answer.no_route]
     return bool(reachable) and all(value in answer.values for answer in reachable)
-
-
-def _each_in_background(
-    context: Context, items: Iterable[Nameserver], work: Callable[[Nameserver], TxtAnswer]
-) -> Iterable[tuple[Nameserver, TxtAnswer]]:
-    """The items with what `work` made of each, as they come; leaves early when the context is over."""
-    done: queue.SimpleQueue[tuple[Nameserver, TxtAnswer]] = queue.SimpleQueue()
-    waiting = list(items)
-    for item in waiting:
-        threading.Thread(target=lambda at=item: done.put((at, work(at))), name="tossl-dns", daemon=True).start()
-    for _ in waiting:
-        yield _next(context, done)
-
-
-def _in_background(context: Context, work: Callable[[], _T]) -> _T:
-    """What `work` returns or raises; it is left to end by itself when the context is over first."""
-    done: queue.SimpleQueue[tuple[_T | None, Exception | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            done.put((work(), None))
-        except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
-            done.put((None, error))
-
-    threading.Thread(target=run, name="tossl-dns", daemon=True).start()
-    result, error = _next(context, done)
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
-
-
-def _next(context: Context, done: queue.SimpleQueue[_T]) -> _T:
-    while True:
-        context.check(_WHAT)
-        try:
-            return done.get(timeout=max(0.001, min(CANCEL_POLL_SECONDS, context.remaining())))
-        except queue.Empty:
-            continue
 
 
 def _timeout_message(

@@ -7,12 +7,11 @@ import ipaddress
 import os
 import select
 import socket
-import threading
 import time
 from collections.abc import Iterable
 from typing import Any
 
-from ..context import CANCEL_POLL_SECONDS, Context
+from ..context import Context
 from ..files import socket_beyond_standard
 
 #: Family, type, protocol, canonical name and address, as getaddrinfo() has them.
@@ -45,27 +44,9 @@ def connected(
 def _addresses(context: Context, host: str, port: int, deadline: float) -> list[_Found]:
     if _is_known(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    found: list[_Found] = []
-    failures: list[Exception] = []
-    done = threading.Event()
-
-    def resolve() -> None:
-        try:
-            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, ValueError) as error:
-            failures.append(error)
-        finally:
-            done.set()
-
     # Nothing stops getaddrinfo(): it is left to itself when nobody waits for it any more.
-    resolver = threading.Thread(target=resolve, name="tossl resolver", daemon=True)
-    resolver.start()
-    while not done.wait(_slice(context, deadline)):
-        pass
-    resolver.join()
-    if failures:
-        raise failures[0]
-    return found
+    limit = max(0.0, deadline - time.monotonic())
+    return context.run(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), "answer", limit)
 
 
 def _is_known(host: str) -> bool:
@@ -88,8 +69,9 @@ def _connected(
         if failed == errno.EINPROGRESS:
             writable = select.poll()  # select() takes no descriptor beyond 1023
             writable.register(sock, select.POLLOUT)
-            while not writable.poll(_slice(context, deadline) * 1000):
-                pass
+            while not writable.poll(context.poll_seconds("answer", deadline - time.monotonic()) * 1000):
+                if time.monotonic() >= deadline:
+                    raise TimeoutError("timed out")
             failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if failed:
             raise OSError(failed, os.strerror(failed))
@@ -97,12 +79,3 @@ def _connected(
         sock.close()
         raise
     return sock
-
-
-def _slice(context: Context, deadline: float) -> float:
-    """Seconds to wait before the context is asked again; TimeoutError after the deadline."""
-    context.check("answer")
-    left = min(deadline - time.monotonic(), context.remaining())
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return max(0.001, min(CANCEL_POLL_SECONDS, left))

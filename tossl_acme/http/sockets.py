@@ -21,7 +21,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from ..context import CANCEL_POLL_SECONDS, Context
+from ..context import Context
 from ..errors import HttpError
 from ..files import socket_beyond_standard
 from .connect import connected
@@ -109,10 +109,11 @@ class _SocketReader(io.RawIOBase):
         context, silence = self._exchange.context, self._exchange.silence()
         lost = time.monotonic() + silence
         while True:
-            context.check("answer")
-            if time.monotonic() >= lost:
+            left = lost - time.monotonic()
+            pause = context.poll_seconds("answer", left)
+            if left <= 0:
                 raise self._exchange.broken("reset", f"sent nothing for {silence:g} s: the connection counts as lost")
-            self._sock.settimeout(max(0.001, min(CANCEL_POLL_SECONDS, context.remaining(), silence)))
+            self._sock.settimeout(pause)
             with contextlib.suppress(TimeoutError):
                 return self._sock.recv_into(buffer)
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..context import Context
+from ..context import Backoff, Context
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
 
@@ -76,10 +76,10 @@ class FolderStore:
                     folder.make(part, _FOLDER_MODE)
                     folder = opened.enter_context(folder.enter(part))
                 lock = opened.enter_context(_lock_file(folder))
-            for pause in context.pauses(_HOLDER, most=0.5):
-                if _try_lock(lock, folder.path / _LOCK):
-                    break
-                context.sleep(pause, _HOLDER)
+            context.check(_HOLDER)
+            backoff = Backoff(most=0.5)
+            while not _try_lock(lock, folder.path / _LOCK):
+                context.sleep(backoff.next(), _HOLDER)
             yield LockedFolder(folder)
 
 

@@ -1,0 +1,73 @@
+"""Waiting within a context: work in threads, pauses, and whoever ends first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tossl_acme.context import Backoff, Context
+from tossl_acme.errors import Cancelled, ResourceError, WaitTimeout
+
+
+@pytest.fixture
+def stuck() -> Iterator[threading.Event]:
+    """Work waits for it; it is set after the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_work_in_a_thread_returns_and_raises() -> None:
+    """As if it were called here."""
+    context = Context(10).begin()
+    here = threading.get_ident()
+    assert context.run(threading.get_ident, "work") != here
+    with pytest.raises(ZeroDivisionError):
+        context.run(lambda: 1 // 0, "work")
+
+
+def test_work_is_left_when_the_context_is_over(stuck: threading.Event) -> None:
+    """By its time, by a limit of the work alone, or because it was cancelled."""
+    with pytest.raises(WaitTimeout) as raised:
+        Context(0.05).begin().run(stuck.wait, "something")
+    assert raised.value.errorcode == ("TOSSL", "TIMEOUT", "something")
+    with pytest.raises(TimeoutError):
+        Context(10).begin().run(stuck.wait, "something", 0.05)
+    context = Context(10).begin()
+    context.cancel()
+    with pytest.raises(Cancelled):
+        context.run(stuck.wait, "something")
+
+
+def test_results_come_as_they_are_ready(stuck: threading.Event) -> None:
+    """Not in the order in which the work was begun."""
+    ready = {"slow": stuck, "quick": threading.Event()}
+    ready["quick"].set()
+    results = Context(10).begin().run_each(lambda name: ready[name].wait(20), ["slow", "quick"], "work")
+    assert next(results) == ("quick", True)
+    stuck.set()
+    assert list(results) == [("slow", True)]
+
+
+def test_nothing_to_do_is_done() -> None:
+    assert list(Context(10).begin().run_each(str, [], "work")) == []
+
+
+def test_no_thread_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may be out of them."""
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(ResourceError) as raised:
+        Context(10).begin().run(int, "work")
+    assert raised.value.errorcode == ("TOSSL", "RESOURCE", "threads")
+
+
+def test_pauses_double_up_to_a_bound() -> None:
+    backoff = Backoff(0.25, 1.0)
+    assert [backoff.next() for _ in range(5)] == [0.25, 0.5, 1.0, 1.0, 1.0]
+    assert Backoff(3.0, 1.0).next() == 1.0
