@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import ipaddress
+import random
 import socket
 import ssl
 import time
@@ -180,3 +181,75 @@ def test_a_port_in_use(responders: ResponderPool, context: Context) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ArgumentError) as caught:
         TlsAlpn01(responders, taken.getsockname()[1]).present(context, ONE)
     assert caught.value.errorcode == ("TOSSL", "VALUE", "port")
+
+
+def client_hello(name: bytes = b"one.example.com") -> bytes:
+    """What a client sends first, asking for that name."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["acme-tls/1"])
+    outgoing = ssl.MemoryBIO()
+    placeholder = "a" * (len(name) - 8) + ".example"
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=placeholder).do_handshake()
+    return outgoing.read().replace(placeholder.encode(), name)
+
+
+def answer_to(port: int, sent: bytes, piece: int = 1 << 20) -> bytes:
+    """What comes back first; the client says no more than that."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock, contextlib.suppress(OSError):
+        for at in range(0, len(sent), piece):
+            sock.sendall(sent[at : at + piece])
+        sock.shutdown(socket.SHUT_WR)
+        return sock.recv(4096)
+    return b""
+
+
+ALERT, HANDSHAKE = 21, 22
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe.example.com", b"one.example\0com", b"two.example.com", b"-..-.example"])
+def test_names_that_nobody_shows(responder: TlsResponder, name: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    """Not even a name that is none has anything written to stderr, which a stranger could fill then."""
+    responder.show(ONE.identifier.value, ONE.key_authorization)
+    assert answer_to(responder.port, client_hello(name))[:1] in (b"", bytes([ALERT]))
+    assert holds(shown(responder.port, ONE.identifier.value)[0], ONE)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_hello_in_pieces(responder: TlsResponder) -> None:
+    """Of the connection, and of records (RFC 8446 section 5.1)."""
+    responder.show(ONE.identifier.value, ONE.key_authorization)
+    hello = client_hello()
+    assert answer_to(responder.port, hello, 7)[0] == HANDSHAKE
+    content = hello[5:]
+    records = (content[at : at + 100] for at in range(0, len(content), 100))
+    assert (
+        answer_to(responder.port, b"".join(hello[:3] + len(r).to_bytes(2, "big") + r for r in records))[0] == HANDSHAKE
+    )
+
+
+def test_hellos_of_all_kinds(responder: TlsResponder, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever is changed in it, it is answered or not, and the next client is."""
+    responder.show(ONE.identifier.value, ONE.key_authorization)
+    hello, source = client_hello(), random.Random(8737)
+    for _ in range(300):
+        changed = bytearray(hello)
+        for _ in range(source.randrange(1, 4)):
+            changed[source.randrange(len(changed))] = source.randrange(256)
+        answer_to(responder.port, bytes(changed[: source.randrange(len(changed) + 1)]))
+    assert holds(shown(responder.port, ONE.identifier.value)[0], ONE)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"\x16\x03\x01\x00\x01" + b"\x01" + b"\x16\x03\x01\x00\x01\x00" * 100_000,
+        b"\x16\x03\x01\x00\x04\x01\xff\xff\xff" + b"\x16\x03\x01\x40\x00" + b"x" * 1_000_000,
+        b"\x16\x03\x01\x00\x00" * 100_000,
+    ],
+)
+def test_a_hello_without_end(responder: TlsResponder, flood: bytes) -> None:
+    responder.show(ONE.identifier.value, ONE.key_authorization)
+    assert answer_to(responder.port, flood) == b""
+    assert holds(shown(responder.port, ONE.identifier.value)[0], ONE)

@@ -48,14 +48,18 @@ class Listener:
         self._listening = _listening(port)
         self.port: int = self._listening.getsockname()[1]
         self._closing = threading.Event()
-        self._wake, self._waker = map(socket_beyond_standard, socket.socketpair())
         self._connections: dict[int, tuple[Connection, float]] = {}
         self._selector = selectors.PollSelector()  # it takes no descriptor
-        for sock in (self._listening, self._wake):
-            sock.setblocking(False)
-            self._selector.register(sock, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._run, name=f"tossl-port-{self.port}", daemon=True)
-        self._thread.start()
+        try:
+            self._wake, self._waker = map(socket_beyond_standard, socket.socketpair())
+            for sock in (self._listening, self._wake):
+                sock.setblocking(False)
+                self._selector.register(sock, selectors.EVENT_READ)
+            self._thread = threading.Thread(target=self._run, name=f"tossl-port-{self.port}", daemon=True)
+            self._thread.start()
+        except (OSError, RuntimeError) as error:  # no descriptor or no thread is left
+            self.leave_to_parent()
+            raise _unusable(port, error) from None
 
     def close(self) -> None:
         """Ends all connections and the thread, and frees the port; it is free when this returns."""
@@ -65,11 +69,12 @@ class Listener:
         self._thread.join()
 
     def leave_to_parent(self) -> None:
-        """In a forked child, which has no such thread: closes its descriptors, and the parent's server goes on."""
+        """Where no thread serves it, as in a forked child: closes its descriptors. The parent's server goes on."""
         for connection, _ends in self._connections.values():
             connection.sock.close()
-        for sock in (self._listening, self._wake, self._waker):
-            sock.close()
+        for name in ("_listening", "_wake", "_waker"):
+            if sock := getattr(self, name, None):
+                sock.close()
 
     def _run(self) -> None:
         try:
@@ -186,10 +191,11 @@ def _open(family: int, address: tuple[object, ...]) -> socket.socket:
     return sock
 
 
-def _unusable(port: int, error: OSError) -> ArgumentError:
-    reason = error.strerror or str(error)
-    if error.errno == errno.EADDRINUSE:
+def _unusable(port: int, error: OSError | RuntimeError) -> ArgumentError:
+    number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
+    reason = reason or str(error)
+    if number == errno.EADDRINUSE:
         return ArgumentError("port", f"port {port} is in use already")
-    if error.errno in (errno.EACCES, errno.EPERM):
+    if number in (errno.EACCES, errno.EPERM):
         return ArgumentError("port", f"port {port} is not permitted: {reason} (ports below 1024 need a privilege)")
     return ArgumentError("port", f"port {port} cannot be used: {reason}")

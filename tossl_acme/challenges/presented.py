@@ -44,13 +44,17 @@ def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> 
 
 
 def clean_up(challenge: Challenge) -> bool:
-    """Removes what present() presented for this domain and token, by whatever key; whether there was anything."""
+    """Removes what present() presented for this domain and token, by whatever key; whether there was anything.
+
+    Where that fails, it can be tried again.
+    """
+    place = challenge.identifier.value, challenge.token
     with _lock:
-        earlier = _presented.pop((challenge.identifier.value, challenge.token), None)
-        if earlier is None:
+        if place not in _presented:
             return False
-        solver, shown = earlier
+        solver, shown = _presented[place]
         solver.clean_up(Context(_SECONDS).begin(), shown)
+        del _presented[place]
         return True
 
 

@@ -80,7 +80,10 @@ class ResponderPool:
             responder = self._open.get(place)
             if responder is None:
                 responder = self._open[place] = start(port)
-            responder.show(key, value)
+            try:
+                responder.show(key, value)
+            finally:
+                self._close_idle(place)
             return responder.port
 
     def hide(self, start: Callable[[int], Responder], port: int, key: str, value: str) -> None:
@@ -91,9 +94,7 @@ class ResponderPool:
             if responder is None:
                 return
             responder.hide(key, value)
-            if responder.is_idle:
-                del self._open[place]
-                responder.close()
+            self._close_idle(place)
 
     def close(self) -> None:
         """Closes every responder, whatever it shows."""
@@ -106,6 +107,12 @@ class ResponderPool:
         self._lock = threading.Lock()
         while self._open:
             self._open.popitem()[1].leave_to_parent()
+
+    def _close_idle(self, place: _Place) -> None:
+        responder = self._open[place]
+        if responder.is_idle:
+            del self._open[place]
+            responder.close()
 
 
 class ResponderSolver:

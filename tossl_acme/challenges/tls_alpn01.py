@@ -9,16 +9,23 @@ import socket
 import ssl
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from ..identifiers import parse_identifier
 from ..pki.self_signed import challenge_certificate
+from .client_hello import ClientHello
 from .listener import Listener
 from .presented import RESPONDERS
 from .responders import ResponderPool, ResponderSolver, Shown
 from .solver import ChallengeType, SolverOptions
 
 PROTOCOL = "acme-tls/1"
+
+#: Of a client. A handshake has a few thousand.
+_MOST_BYTES = 1 << 16
+#: A fatal alert (RFC 8446 section 6), as the first record of an answer.
+_UNRECOGNIZED_NAME = bytes((21, 3, 3, 0, 2, 2, ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME))
 
 
 def server_name(domain: str) -> str:
@@ -39,9 +46,7 @@ class TlsResponder:
         self._shown = Shown()
         self._lock = threading.Lock()
         self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
-        self._front = _context()
-        self._front.sni_callback = self._choose
-        self._listener = Listener(port, lambda sock: _TlsConnection(sock, self._front))
+        self._listener = Listener(port, lambda sock: _TlsConnection(sock, self._context_of))
         self.port = self._listener.port
 
     def show(self, key: str, value: str) -> None:
@@ -74,17 +79,10 @@ class TlsResponder:
         """In a forked child: closes its descriptors."""
         self._listener.leave_to_parent()
 
-    def _choose(
-        self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _front: ssl.SSLContext
-    ) -> int | None:
-        asked = (name or "").lower()
+    def _context_of(self, name: str) -> ssl.SSLContext | None:
         with self._lock:
-            value = self._shown.get(asked)
-            context = None if value is None else self._contexts.get((asked, value))
-        if context is None:
-            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        connection.context = context
-        return None
+            value = self._shown.get(name)
+            return None if value is None else self._contexts.get((name, value))
 
 
 class TlsAlpn01(ResponderSolver):
@@ -107,23 +105,64 @@ TYPE = ChallengeType("tls-alpn-01", tls_alpn01_solver)
 class _TlsConnection:
     """One handshake; no application data is ever exchanged (RFC 8737 section 4)."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
-        self.sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+    def __init__(self, sock: socket.socket, context_of: Callable[[str], ssl.SSLContext | None]) -> None:
+        self.sock = sock
+        self._context_of = context_of
+        self._hello = ClientHello()
+        self._tls: ssl.SSLObject | None = None
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._to_send = b""
         self._handshaken = False
+        self._is_over = False
+        self._left = _MOST_BYTES
 
     def advance(self) -> int:
         try:
-            if not self._handshaken:
-                self.sock.do_handshake()
-                self._handshaken = True
-            if self.sock.selected_alpn_protocol() == PROTOCOL:
-                # Only the client's closing is to come. Closing first could cut what is on its way to it.
-                self.sock.recv(1)
-        except ssl.SSLWantReadError:
-            return selectors.EVENT_READ
-        except ssl.SSLWantWriteError:
-            return selectors.EVENT_WRITE
+            while self._to_send or not self._is_over:
+                if self._to_send:
+                    self._to_send = self._to_send[self.sock.send(self._to_send) :]
+                    continue
+                piece = self.sock.recv(4096)
+                self._left -= len(piece)
+                if not piece or self._left < 0:
+                    return 0
+                self._take(piece)
+        except BlockingIOError:
+            return selectors.EVENT_WRITE if self._to_send else selectors.EVENT_READ
         return 0
+
+    def _take(self, piece: bytes) -> None:
+        if self._tls is None:
+            try:
+                name = self._hello.name_after(piece)
+            except ValueError:
+                self._is_over = True
+                return
+            if name is None:
+                return
+            context = self._context_of(name)
+            if context is None:
+                self._to_send, self._is_over = _UNRECOGNIZED_NAME, True
+                return
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+            piece = bytes(self._hello.received)
+        self._incoming.write(piece)
+        try:
+            self._go_on(self._tls)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            self._is_over = True
+        self._to_send = self._outgoing.read()
+
+    def _go_on(self, tls: ssl.SSLObject) -> None:
+        if not self._handshaken:
+            tls.do_handshake()
+            self._handshaken = True
+        if tls.selected_alpn_protocol() == PROTOCOL:
+            # Only the client's closing is to come. Closing first could cut what is on its way to it.
+            tls.read(1)
+        self._is_over = True
 
 
 def _context() -> ssl.SSLContext:

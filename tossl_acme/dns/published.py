@@ -56,9 +56,13 @@ class PublishedRecords:
             return tuple(self._values.get(_place(provider, fqdn), ()))
 
     def reset(self) -> None:
-        """Forgets all of it; records stay. A forked child does so too: they are its parent's."""
+        """Forgets everything; the records stay where they are."""
+        with self._lock:
+            self._values.clear()
+
+    def renew_lock(self) -> None:
+        """In a forked child, where no thread is left that could hold the lock."""
         self._lock = threading.Lock()
-        self._values.clear()
 
     def _add(self, provider: Provider, fqdn: str, value: str) -> bool:
         """Whether it is new."""
@@ -79,7 +83,8 @@ class PublishedRecords:
 
 #: What stands because of this process.
 PUBLISHED = PublishedRecords()
-os.register_at_fork(after_in_child=PUBLISHED.reset)
+# A child knows them too: without that, it would clean up by removing whatever stands at the name.
+os.register_at_fork(after_in_child=PUBLISHED.renew_lock)
 
 
 def check_removed(removed: list[str], provider: Provider, fqdn: str, value: str | None) -> None:

@@ -1,0 +1,149 @@
+"""What this process shows now: presented once, removed once, left to the parent in a child process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.servers.process import free_port
+from tossl_acme.acme.authorization import Challenge
+from tossl_acme.challenges import presented
+from tossl_acme.challenges.http01 import HttpServerSolver
+from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
+from tossl_acme.context import Context
+from tossl_acme.dns.published import PUBLISHED
+from tossl_acme.errors import ArgumentError, HttpError
+from tossl_acme.identifiers import Identifier
+
+ONE = Challenge("http-01", Identifier("dns", "one.example.com"), "token-one", "token-one.thumbprint")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_presented() -> Iterator[None]:
+    yield
+    presented.reset()
+
+
+def in_child(work: Callable[[], None]) -> bool:
+    """Whether `work` ends without an error in a child process, within ten seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, which is the point
+        pid = os.fork()
+    if not pid:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(10)
+        with contextlib.suppress(BaseException):
+            work()
+            os._exit(0)
+        os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+class Failing:
+    """A solver whose clean-up fails the first time."""
+
+    challenge_type = "http-01"
+
+    def __init__(self) -> None:
+        self.errors = [HttpError("reset", "broke")]
+
+    def present(self, context: Context, challenge: Challenge) -> None:
+        pass
+
+    wait = present
+
+    def describe(self, challenge: Challenge) -> dict[str, object]:
+        return {}
+
+    def clean_up(self, context: Context, challenge: Challenge) -> None:
+        if self.errors:
+            raise self.errors.pop()
+
+
+def test_a_clean_up_that_failed_can_be_tried_again() -> None:
+    presented.present(Failing(), ONE)
+    with pytest.raises(HttpError):
+        presented.clean_up(ONE)
+    assert presented.clean_up(ONE)
+    assert not presented.clean_up(ONE)
+
+
+def test_what_cannot_be_shown_takes_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setattr("tossl_acme.challenges.tls_alpn01.challenge_certificate", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        TlsAlpn01(presented.RESPONDERS, port).present(Context(5).begin(), ONE)
+    socket.create_server(("", port)).close()
+
+
+@pytest.mark.parametrize("missing", ["socket.socketpair", "threading.Thread.start"])
+def test_no_descriptor_or_no_thread_left(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(24, "Too many open files") if "socket" in missing else RuntimeError("can't start new thread")
+
+    port = free_port()
+    monkeypatch.setattr(missing, refuse)
+    with pytest.raises(ArgumentError) as caught:
+        HttpServerSolver(presented.RESPONDERS, port).present(Context(5).begin(), ONE)
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "port")
+    assert f"port {port} cannot be used: " in caught.value.message
+    monkeypatch.undo()
+    socket.create_server(("", port)).close()
+
+
+def test_a_child_leaves_the_port_to_its_parent() -> None:
+    port = free_port()
+    presented.present(HttpServerSolver(presented.RESPONDERS, port), ONE)
+    done, release = os.pipe()
+    again, began = os.pipe()
+
+    def child() -> None:
+        os.write(began, b"x")
+        os.read(done, 1)
+        # It has the port to itself now, and answers there.
+        presented.present(HttpServerSolver(presented.RESPONDERS, port), ONE)
+        request = b"GET /.well-known/acme-challenge/token-one HTTP/1.1\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+            sock.sendall(request)
+            assert b"token-one.thumbprint" in sock.recv(4096)
+        assert presented.clean_up(ONE)
+
+    def parent() -> None:
+        os.read(again, 1)
+        presented.clean_up(ONE)
+        socket.create_server(("", port)).close()
+        os.write(release, b"x")
+
+    ending = threading.Thread(target=parent)
+    ending.start()
+    assert in_child(child)
+    ending.join()
+
+
+def test_locks_that_other_threads_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, release = threading.Event(), threading.Event()
+
+    class Slow(Failing):
+        def present(self, context: Context, challenge: Challenge) -> None:
+            held.set()
+            release.wait(10)
+
+    def child() -> None:
+        assert not presented.clean_up(ONE)
+        PUBLISHED.reset()
+
+    holding = threading.Thread(target=presented.present, args=(Slow(), ONE))
+    holding.start()
+    assert held.wait(5)
+    try:
+        assert in_child(child)
+    finally:
+        release.set()
+        holding.join()

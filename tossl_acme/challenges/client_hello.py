@@ -1,0 +1,87 @@
+"""The name that a TLS client asks for (RFC 8446 section 4.1.2, RFC 6066 section 3), read before TLS begins.
+
+Python's ssl writes a traceback to stderr for a name that is not ASCII, and any client can send one.
+"""
+
+from __future__ import annotations
+
+_HANDSHAKE, _CLIENT_HELLO = 22, 1
+_SERVER_NAME, _HOST_NAME = 0, 0
+_RECORD_HEADER_BYTES = 5
+#: A browser's has about two thousand bytes, with post-quantum keys.
+_MOST_BYTES = 1 << 14
+
+
+class ClientHello:
+    """The first message of a client, as its bytes come."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self._at = 0
+        self._message = bytearray()
+
+    def name_after(self, piece: bytes) -> str | None:
+        """The name asked for, once the message is whole; empty where it asks for none, None where more is to come.
+
+        Raises ValueError for what is no ClientHello.
+        """
+        self.received += piece
+        if len(self.received) > _MOST_BYTES:
+            raise ValueError("too long")
+        while self._take_record():
+            if self._message[0] != _CLIENT_HELLO:
+                raise ValueError("another message")
+            end = 4 + int.from_bytes(self._message[1:4], "big")
+            if len(self._message) >= 4 and len(self._message) >= end:
+                return _name(_Reader(bytes(self._message[4:end])))
+        return None
+
+    def _take_record(self) -> bool:
+        """Takes the next record's content, whether it is there."""
+        header = self.received[self._at : self._at + _RECORD_HEADER_BYTES]
+        if header and header[0] != _HANDSHAKE:
+            raise ValueError("another record")
+        length = int.from_bytes(header[3:], "big")
+        end = self._at + _RECORD_HEADER_BYTES + length
+        if len(header) < _RECORD_HEADER_BYTES or len(self.received) < end:
+            return False
+        if not length:
+            raise ValueError("an empty record")
+        self._message += self.received[end - length : end]
+        self._at = end
+        return True
+
+
+class _Reader:
+    """Bytes taken from the front; ValueError where there are too few."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def take(self, count: int) -> bytes:
+        if len(self.data) < count:
+            raise ValueError("cut short")
+        piece, self.data = self.data[:count], self.data[count:]
+        return piece
+
+    def number(self, count: int) -> int:
+        return int.from_bytes(self.take(count), "big")
+
+    def vector(self, length_bytes: int) -> _Reader:
+        return _Reader(self.take(self.number(length_bytes)))
+
+
+def _name(hello: _Reader) -> str:
+    hello.take(2 + 32)  # version and random
+    for length_bytes in (1, 2, 1):  # session id, cipher suites, compression methods
+        hello.vector(length_bytes)
+    extensions = hello.vector(2) if hello.data else hello
+    while extensions.data:
+        kind, content = extensions.number(2), extensions.vector(2)
+        if kind == _SERVER_NAME:
+            names = content.vector(2)
+            while names.data:
+                kind, name = names.number(1), names.vector(2)
+                if kind == _HOST_NAME:
+                    return name.data.decode("ascii").lower()
+    return ""
