@@ -90,8 +90,12 @@ class Folder:
         With a mode (0o700), folders that are missing are made with it, those above `path` too.
         """
         with _naming(path):
-            if mode is not None:
-                _make_missing(path, mode)
+            try:
+                return cls(_open(path, _HANDLE | os.O_DIRECTORY), path)
+            except FileNotFoundError:
+                if mode is None:
+                    raise
+            _make_missing(path, mode)
             return cls(_open(path, _HANDLE | os.O_DIRECTORY), path)
 
     def __enter__(self) -> Self:
@@ -307,14 +311,16 @@ def _open(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
 
 
 def _make_missing(path: FilePath, mode: int) -> None:
-    missing = []
-    folder = str(path)
-    while folder.strip("/") and not os.path.lexists(folder):
-        missing.append(folder)
-        folder = folder.rstrip("/").rpartition("/")[0]
-    for folder in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(folder, mode)  # noqa: PTH102
+    missing: list[str] = []
+    above = path.rstrip("/")
+    while above and not os.path.lexists(above):
+        above, _, name = above.rpartition("/")
+        missing.append(name)
+    with contextlib.ExitStack() as opened:
+        folder = opened.enter_context(Folder.open(FilePath(above or "/")))
+        for name in filter(None, reversed(missing)):
+            folder.make(name, mode)
+            folder = opened.enter_context(folder.enter(name))
 
 
 def _open_folder(parent: int, name: str, links: Iterator[int]) -> int:

@@ -279,12 +279,10 @@ def test_accounts_may_be_kept_elsewhere(store: FolderStore, tmp_path: Path) -> N
 def test_modes_whatever_the_umask(store: FolderStore, umask: int) -> None:
     before = os.umask(umask)
     try:
-        Path(store.path).mkdir(mode=0o700)
-        Path(store.path).chmod(0o700)
         keep_key(store)
     finally:
         os.umask(before)
-    for path in Path(store.path).rglob("*"):
+    for path in (Path(store.path), *Path(store.path).rglob("*")):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
