@@ -145,7 +145,7 @@ def test_a_group_met_twice_is_made_once_and_listed_once() -> None:
     assert [name for name in command.options if "bundle" in name] == ["-bundle"]
     client, records, _ = bound(both, "u", "k", "-name", "n", "-bundle", "b")
     assert client[1][2] is records[4]
-    assert made == ["link", "server", "client", "records"]
+    assert made == ["link", "records", "server", "client"]  # what is made of others comes last
 
 
 def test_a_group_is_left_out_where_none_of_its_own_options_is_given() -> None:
@@ -286,7 +286,8 @@ def test_what_groups_tell_stands_in_the_manual(monkeypatch) -> None:
     assert told["-timeout"][2] == "9"
     assert [each.text for each in manual.arguments] == ["where it is", "its key", "a list"]
     codes = set(manual.errors(shared=True))
-    assert codes == {"TOSSL VALUE bundle", "TOSSL VALUE timeout", "TOSSL CANCELLED"}
+    assert codes >= {"TOSSL VALUE bundle", "TOSSL VALUE timeout", "TOSSL CANCELLED"}
+    assert "TOSSL VALUE key_file" not in codes  # an argument has one form
     told = {each.name: (each.word, each.text) for each in Manual(Command("test", float_by, GROUPS)).options}
     assert told["-secret_key"] == ("value", "what opens it")
     assert told["-secret_key_file"][0] == "path"

@@ -34,7 +34,11 @@ def server_for(directory: str, options: ConnectionOptions) -> Server:
 def client_for(directory: str, account_key: str, options: ConnectionOptions) -> Client:
     """The client of an account key (PEM text) at a CA; nothing is sent."""
     key = account_key_of(account_key)
-    server = server_for(directory, options)
+    return client_of(server_for(directory, options), key)
+
+
+def client_of(server: Server, key: AccountKey) -> Client:
+    """The client of an account key at a CA; nothing is sent."""
     with _lock:
         return _clients.setdefault((server, key.thumbprint), Client(server, key))
 

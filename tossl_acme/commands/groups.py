@@ -7,8 +7,320 @@ Imports of the rooms below stand inside the functions, so that `package require`
 
 from __future__ import annotations
 
+from ..errors import ArgumentError
+from ..text import path_default
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FunctionType
+    from typing import Any
 
-GROUPS: dict[str, FunctionType] = {}
+    from ..acme.account import NewAccount
+    from ..acme.client import Client
+    from ..acme.jws import AccountKey
+    from ..acme.order import OrderOptions
+    from ..acme.server import Server
+    from ..challenges.solver import SolverOptions
+    from ..dns.provider import ProviderOptions
+    from ..files import FilePath
+    from ..http.options import ConnectionOptions
+    from ..identifiers import Identifier
+    from ..store.folder import FolderStore
+    from ..text import Secret
+
+    #: The options of a command that are known only when asked for.
+    MoreOptions = dict[str, Secret | str]
+    Identifiers = tuple[Identifier, ...]
+    #: URLs.
+    Contacts = tuple[str, ...]
+    #: DNS servers to ask, and seconds.
+    Propagation = tuple[tuple[str, ...], float]
+
+
+def connection(*, ca_bundle: FilePath | None = None, proxy: str = "") -> ConnectionOptions:
+    """How a server is reached.
+
+    -ca_bundle path   a PEM file or folder of CA certificates to trust in place of the usual ones; without it
+                      REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE of the environment are looked at
+    -proxy url        http://host:port, with user:password@ before the host where it wants that; without it
+                      HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment are looked at
+
+    Errors:
+    TOSSL VALUE ca_bundle  there is no such file or folder
+    TOSSL VALUE proxy      not the URL of a proxy
+    """
+    from ..http.options import ConnectionOptions
+
+    return ConnectionOptions(ca_bundle or "", proxy)
+
+
+def server(directory_url: str, *, connection: ConnectionOptions) -> Server:
+    """A CA.
+
+    directory_url     the CA: its https directory URL, or the short name of a public one (letsencrypt,
+                      letsencrypt-staging, zerossl, google, google-staging, sslcom, sslcom-ecc, actalis)
+
+    Errors:
+    TOSSL ACME type status  the CA refused: the problem's type and the HTTP status (0 for a problem that stood in an
+                            object)
+    TOSSL HTTP kind         no usable answer: connect, tls, dns, reset, too_large, malformed, redirect, scheme or status
+    TOSSL TIMEOUT what      the time was over while waiting for that
+    TOSSL VALUE directory_url
+                            neither an https URL nor a CA's short name
+    """
+    from ..acme.clients import server_for
+
+    return server_for(directory_url, connection)
+
+
+def account_key(account_key: Secret) -> AccountKey:
+    """The key of an account.
+
+    account_key pem   the account's private key, PEM text: tossl::key::generate makes one
+
+    Errors:
+    TOSSL KEY kind    a key that cannot be used: format, public, encrypted, weak, size, type or curve
+    """
+    from ..acme.clients import account_key_of
+
+    return account_key_of(account_key.value)
+
+
+def client(server: Server, account_key: AccountKey) -> Client:
+    """An account key at a CA."""
+    from ..acme.clients import client_of
+
+    return client_of(server, account_key)
+
+
+def contacts(email: str, contact: list[str] = []) -> Contacts:  # noqa: B006 - only read
+    """How the CA reaches the holder of an account.
+
+    email             a mail address for the account, with or without mailto:; may be empty
+    contact           a list of further contacts: mail addresses, or URLs such as tel:
+
+    Errors:
+    TOSSL VALUE email       not one mail address
+    TOSSL VALUE contact     not mail addresses and URLs
+    """
+    from ..acme.account import contact_urls
+
+    return contact_urls(email, contact)
+
+
+def identifiers(domains: list[str]) -> Identifiers:
+    """The names of a certificate.
+
+    domains           a list of DNS names, perhaps with "*.", and IP addresses
+
+    Errors:
+    TOSSL VALUE domains     "Failed to parse domains: " and what is wrong with which name
+    """
+    from ..identifiers import parse_identifiers
+
+    return parse_identifiers(domains)
+
+
+def identifier(domain: str) -> Identifier:
+    """One name.
+
+    domain            a DNS name or an IP address
+
+    Errors:
+    TOSSL VALUE domain      not a name
+    """
+    from ..identifiers import parse_identifier
+
+    return parse_identifier(domain)
+
+
+def order_options(*, profile: str = "", not_before: str = "", not_after: str = "") -> OrderOptions:
+    """What an order may say beside its names.
+
+    -profile name     one of the profiles in the directory's meta; another is refused before anything is ordered
+    -not_before time  when the certificate is to begin, epoch seconds or RFC 3339; few CAs take the wish
+    -not_after time   when it is to end, likewise
+
+    Errors:
+    TOSSL VALUE profile     not offered by the CA
+    TOSSL VALUE not_before  not a time
+    TOSSL VALUE not_after   not a time, or not later than -not_before
+    """
+    from ..acme.order import OrderOptions, rfc3339_time
+
+    begin, end = rfc3339_time(not_before, "not_before"), rfc3339_time(not_after, "not_after")
+    if begin and end and begin >= end:
+        raise ArgumentError("not_after", "not_after must be later than not_before")
+    return OrderOptions(begin, end, profile)
+
+
+def new_account(
+    *, eab_kid: str = "", eab_hmac_key: Secret | None = None, eab_alg: str = "HS256", agree_tos: bool = True
+) -> NewAccount:
+    """What a new account is asked for with, beside its contacts.
+
+    -eab_kid id        external account binding: the key id that the CA gave; zerossl, google, sslcom, actalis and every
+                       CA whose directory says externalAccountRequired take no new account without
+    -eab_hmac_key key  its key, base64url, as the CA shows it
+    -eab_alg name      its algorithm: HS256, HS384 or HS512
+    -agree_tos boolean
+                       whether to agree to the CA's terms of service, whose URL is termsOfService in the directory's
+                       meta; with 0 a CA that has terms is not asked
+
+    Errors:
+    TOSSL VALUE eab_kid     a CA that wants a binding, without one; or only one of id and key
+    TOSSL VALUE eab_hmac_key
+                            not base64url
+    TOSSL VALUE eab_alg     none of the three
+    TOSSL VALUE agree_tos   the CA has terms of service that are not agreed to
+    """
+    from ..acme.account import ExternalAccountBinding, NewAccount
+
+    hmac_key = eab_hmac_key.value if eab_hmac_key else ""
+    binding = ExternalAccountBinding.parse(eab_kid, hmac_key, eab_alg) if eab_kid or hmac_key else None
+    return NewAccount(agree_tos=agree_tos, binding=binding)
+
+
+def declared_credentials() -> dict[str, tuple[str, str]]:
+    """Returns what DNS providers ask for beside api_key: annotation and text of each option, by its name."""
+    from ..dns.registry import provider_credentials
+
+    texts: dict[str, list[str]] = {}
+    kinds: dict[str, str] = {}
+    for name, credentials in provider_credentials().items():
+        for credential in credentials:
+            if credential.field != "api_key":
+                kinds[credential.field] = "Secret" if credential.secret else "str"
+                instead = " or ".join(credential.environment)
+                without = f"; without it {instead} of the environment is looked at" if instead else ""
+                texts.setdefault(credential.field, []).append(f"for {name}: {credential.text}{without}")
+    return {field: (kind, "; ".join(texts[field])) for field, kind in kinds.items()}
+
+
+def provider(
+    provider: str,
+    api_key: Secret | None,
+    zone_id: str = "",
+    *,
+    endpoint: str = "",
+    credentials: MoreOptions = declared_credentials,  # type: ignore[assignment] # asked for the options
+    connection: ConnectionOptions,
+) -> ProviderOptions:
+    """A DNS provider.
+
+    provider name     the DNS provider: cloudflare, or generic (POSTs to -endpoint)
+    api_key text      what the provider gives access for: at cloudflare an API token, or email:global-key; a bearer
+                      token for generic
+    zone_id text      the provider's id of the DNS zone; found by its name where it is not given
+    -endpoint url     where generic has its service: {"fqdn", "value"} is POSTed as JSON to url/present and url/cleanup
+
+    Errors:
+    TOSSL HTTP kind         no usable answer: connect, tls, dns, reset, too_large, malformed, redirect, scheme or status
+    TOSSL TIMEOUT what      the time was over while waiting for that
+    TOSSL VALUE api_key     a character that no key has
+    TOSSL VALUE zone_id     a character that no zone id has
+    TOSSL VALUE endpoint    missing for generic, or not an https URL (http on loopback)
+    """
+    from ..dns.provider import ProviderOptions
+    from ..text import Secret
+
+    given: dict[str, Secret | str] = {**credentials, **({"api_key": api_key} if api_key else {})}
+    secrets = {field: value if isinstance(value, Secret) else Secret(value) for field, value in given.items()}
+    return ProviderOptions(provider, secrets, zone_id, endpoint, connection)
+
+
+def propagation(
+    *,
+    resolvers: list[str] = [],  # noqa: B006 - only read
+    propagation_timeout: float = 300,
+) -> Propagation:
+    """How a DNS record is waited for.
+
+    -resolvers list   DNS servers (host or host:port) to ask for the record in place of the zone's authoritative
+                      servers; without it TOSSL_RESOLVERS of the environment is looked at
+    -propagation_timeout seconds
+                      how long to wait until the record is seen; 0 does not look
+
+    Errors:
+    TOSSL VALUE resolvers   not hosts
+    """
+    return tuple(resolvers), propagation_timeout
+
+
+def solvers(
+    *,
+    challenge: list[str] = [],  # noqa: B006 - only read
+    webroot: FilePath | None = None,
+    port: int | None = None,
+    tls_port: int = 443,
+    provider: ProviderOptions | None = None,
+    propagation: Propagation,
+) -> SolverOptions:
+    """How names are proven.
+
+    -challenge list   types in order of preference: http-01, tls-alpn-01, dns-01, dns-account-01, dns-persist-01; or a
+                      dict of such lists by domain, in which default stands for all others; dns-01 if there is a
+                      -provider, else http-01
+    -webroot folder   the folder from which a web server serves the domains
+    -port number      the port of a responder of its own for http-01, to which port 80 of the domains leads
+    -tls_port number  the port of a responder of its own for tls-alpn-01, to which port 443 of the domains leads
+    -provider name    as provider of dns01_challenge
+    -api_key text     as api_key of dns01_challenge
+    -zone_id text     as zone_id of dns01_challenge
+
+    Errors:
+    TOSSL DNS provider kind  a DNS provider failed
+    TOSSL VALUE challenge    neither types nor a dict of types by domain
+    TOSSL VALUE webroot      not a folder that can be written to; neither or both of -webroot and -port
+    TOSSL VALUE port         not a port that is free here
+    TOSSL VALUE tls_port     not a port that is free here
+    TOSSL VALUE provider     a type that needs a DNS provider, without one
+    """
+    from ..challenges.solver import SolverOptions
+
+    resolvers, timeout = propagation
+    return SolverOptions(tuple(challenge), webroot, port, tls_port, provider, resolvers, timeout)
+
+
+def _folder_of_environment() -> tuple[str, str]:
+    from ..store.folder import folder_of_environment
+
+    return folder_of_environment()
+
+
+#: What -store is where it is not given.
+_DEFAULT_STORE = path_default(_folder_of_environment)
+
+
+def kept(*, store: FilePath = _DEFAULT_STORE) -> FolderStore | None:
+    """Where account keys and certificates are kept.
+
+    -store folder     where account keys and certificates are kept; without it the environment's TOSSL_STORE, else tossl
+                      in the XDG data home; empty stores nothing
+
+    Errors:
+    TOSSL VALUE store       not a folder that can be written to
+    """
+    from ..store.folder import FolderStore
+
+    return FolderStore(store) if store else None
+
+
+#: By the annotation that asks for them.
+GROUPS: dict[str, Any] = {
+    group.__annotations__["return"].removesuffix(" | None"): group
+    for group in (
+        connection,
+        server,
+        account_key,
+        client,
+        contacts,
+        identifiers,
+        identifier,
+        order_options,
+        new_account,
+        provider,
+        propagation,
+        solvers,
+        kept,
+    )
+}

@@ -10,6 +10,7 @@ from ..errors import HttpError, WaitTimeout
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..http.client import Followed, HttpClient, HttpRequest
+    from ..http.options import ConnectionOptions
 
 
 def get(
@@ -19,8 +20,7 @@ def get(
     user_agent: str = "",
     follow_redirects: bool = True,
     verify_ssl: bool = True,
-    proxy: str = "",
-    ca_bundle: str = "",
+    connection: ConnectionOptions,
     auth: str = "",
     cookies: str = "",
     return_details: bool = False,
@@ -70,12 +70,13 @@ def get(
     TOSSL VALUE auth        no colon in it
     TOSSL VALUE cookies     a line break in it
     """
+    from dataclasses import replace
+
     from ..http.client import HttpClient
     from ..http.get import prepare
-    from ..http.options import USER_AGENT, ConnectionOptions
 
     request = prepare(url, headers or {}, user_agent, auth, cookies)
-    http = HttpClient(ConnectionOptions(ca_bundle=ca_bundle, proxy=proxy, verify=verify_ssl, user_agent=USER_AGENT))
+    http = HttpClient(replace(connection, verify=verify_ssl))
     began = time.monotonic()
     result, details = _fetched(context, http, request, follow_redirects)
     details["request_time"] = round((time.monotonic() - began) * 1000)

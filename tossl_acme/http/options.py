@@ -9,6 +9,7 @@ from pathlib import Path
 import requests.utils
 
 from ..errors import ArgumentError
+from ..files import FilePath
 from ..text import quoted
 from ..version import __version__
 from .urls import UrlError, split_url
@@ -49,7 +50,8 @@ class ConnectionOptions:
         for bundle in (self.ca_bundle, *map(os.environ.get, _BUNDLES)):
             if bundle:
                 if not Path(bundle).exists():
-                    raise ArgumentError("ca_bundle", f"there is no CA bundle {quoted(bundle)}")
+                    shown = bundle.shown if isinstance(bundle, FilePath) else quoted(bundle)
+                    raise ArgumentError("ca_bundle", f"there is no CA bundle {shown}")
                 return bundle
         return True
 

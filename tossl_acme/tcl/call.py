@@ -27,8 +27,16 @@ class Recipe:
         self.names: Collection[str] = ()
         self.groups: Mapping[str, Recipe] = {}
 
+    @property
+    def depth(self) -> int:
+        """How deep its groups are nested: 0 without any."""
+        return 1 + max((group.depth for group in self.groups.values()), default=-1)
+
     def make(self, values: Mapping[str, object], left_out: Collection[Recipe]) -> object:
-        """Returns what the function returns, called with values and objects. A group met twice is made once."""
+        """Returns what the function returns, called with values and objects.
+
+        A group met twice is made once; groups of values alone, which only check these, are made first.
+        """
         return self._make(values, dict.fromkeys(left_out))
 
     def _make(self, values: Mapping[str, object], made: dict[Recipe, object]) -> object:

@@ -161,14 +161,17 @@ class _Assembly:
                 options = self.options_of_arguments if is_late else self.options
                 (options if is_option else self.arguments).append(found)
         recipe = self._recipes.setdefault(function, Recipe(function))
-        recipe.names, recipe.groups = names, nested
+        recipe.names, recipe.groups = names, dict(sorted(nested.items(), key=lambda item: item[1].depth))
         return recipe
 
     def parameters(self) -> Iterator[Parameter]:
-        """Yields each parameter once. What is met outside of an optional group too does not belong to that group."""
+        """Yields each parameter once: what is met twice, where it is met last.
+
+        It does not belong to an optional group if it is met outside of that too.
+        """
         found: dict[str, Parameter] = {}
         for parameter in (*self.arguments, *self.options, *self.options_of_arguments):
-            known = found.setdefault(parameter.name, parameter)
+            found[parameter.name] = known = found.pop(parameter.name, parameter)
             if known.functions[-1] is not parameter.functions[-1]:
                 raise TypeError(f"{parameter.functions[0].__name__}: {parameter.name} is two things")
             known.optional = tuple(group for group in known.optional if group in parameter.optional)

@@ -54,6 +54,11 @@ _WORDS = {
     "Callback": "prefix",
 }
 
+_FORM_ERRORS = {
+    "FileSecret": "the file cannot be read or is empty, or another form of the option is given too",
+    "EnvironmentSecret": "the variable is not set or is empty, or another form of the option is given too",
+}
+
 
 @dataclass
 class Part:
@@ -163,10 +168,15 @@ class Manual:
         said = [(text, code, text.cause[code] or code.rpartition(" ")[2])
                 for text in reversed(self._around) for code in text.errors.terms]  # fmt: skip
         said += [(text, code, text.cause[code]) for text in map(_text_of, self._groups) for code in text.errors.terms]
-        return {
+        found = {
             code: text.errors.terms[code]
             for text, code, cause in said
             if code not in own and (not cause or self._takes(cause))
+        }
+        return found | {
+            f"TOSSL VALUE {option.name.lstrip('-')}": _FORM_ERRORS[option.annotation]
+            for option in self.command.options.values()
+            if option.annotation in _FORM_ERRORS
         }
 
     def _takes(self, name: str) -> bool:

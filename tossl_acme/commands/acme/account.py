@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from ...context import Context, seconds
-from ...errors import ArgumentError
-from .shared import DEFAULT_STORE, binding_for, client_for, leading, store_in
+from ...errors import AcmeError, ArgumentError, error_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from ...acme.account import NewAccount
     from ...acme.client import Client
-    from ...files import FilePath
+    from ...store.folder import FolderStore
+    from ...text import Secret
+    from ..groups import Contacts
 
 
 def create_account(
-    directory_url: str,
-    account_key: str,
-    email: str,
-    contact: list[str] = [],  # noqa: B006 - only read
+    client: Client,
+    contacts: Contacts,
     *,
-    eab_kid: str = "",
-    eab_hmac_key: str = "",
-    eab_alg: str = "HS256",
-    agree_tos: bool = True,
+    account: NewAccount,
     return_details: bool = False,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> str | dict[str, object]:
     """Creates an account for the key, agreeing to the terms of service; a known key's contacts are brought up to date.
@@ -40,19 +35,20 @@ def create_account(
 
     Errors: what the CA says is led by "Account creation failed: ".
     """
-    from ...acme.account import NewAccount, contact_urls, new_account
+    from dataclasses import replace
 
-    contacts = contact_urls(email, contact)
-    binding = binding_for(directory_url, eab_kid, eab_hmac_key, eab_alg)
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    with leading("Account creation failed"):
-        account = new_account(client, context, NewAccount(contacts, agree_tos, binding))
-    return account.as_dict() if return_details else "Account created successfully"
+    from ...acme.account import new_account, unbound
+    from ...acme.public_cas import needs_binding
+
+    wanted = replace(account, contact=contacts)
+    if wanted.binding is None and needs_binding(client.server.url):
+        raise unbound(client.server.url)
+    with error_context("Account creation failed", AcmeError):
+        created = new_account(client, context, wanted)
+    return created.as_dict() if return_details else "Account created successfully"
 
 
-def get_account(
-    directory_url: str, account_key: str, *, ca_bundle: str = "", proxy: str = "", context: Context = seconds(60)
-) -> dict[str, object]:
+def get_account(client: Client, *, context: Context = seconds(60)) -> dict[str, object]:
     """Gets the account of the key.
 
     RFC 8555 section 7.3.1.
@@ -69,17 +65,13 @@ def get_account(
     """
     from ...acme import account
 
-    return account.get_account(client_for(directory_url, account_key, ca_bundle, proxy), context).as_dict()
+    return account.get_account(client, context).as_dict()
 
 
 def update_account(
-    directory_url: str,
-    account_key: str,
-    email: str,
-    contact: list[str] = [],  # noqa: B006 - only read
+    client: Client,
+    contacts: Contacts,
     *,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Replaces the account's contacts.
@@ -92,20 +84,15 @@ def update_account(
     """
     from ...acme import account
 
-    contacts = account.contact_urls(email, contact)
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    with leading("Account update failed"):
+    with error_context("Account update failed", AcmeError):
         return account.update_account(client, context, contacts).as_dict()
 
 
 def change_account_key(
-    directory_url: str,
-    account_key: str,
-    new_key: str,
+    client: Client,
+    new_key: Secret,
     *,
-    store: FilePath = DEFAULT_STORE,
-    ca_bundle: str = "",
-    proxy: str = "",
+    store: FolderStore | None,
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gives the account another key, of any type; the old one is of no use from then on.
@@ -124,22 +111,20 @@ def change_account_key(
     TOSSL VALUE store    not a folder that can be written to
     """
     from ...acme import account
+    from ...acme.clients import account_key_of, client_of
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    successor = client_for(directory_url, new_key, ca_bundle, proxy)
+    successor = client_of(client.server, account_key_of(new_key.value))
     if successor.key.thumbprint == client.key.thumbprint:
         raise ArgumentError("new_key", "new_key is the key that the account has already")
     if successor.knows_account:
         raise ArgumentError("new_key", "new_key has an account of its own (RFC 8555 section 11.1)")
-    with leading("Account key change failed"):
-        with _kept(context, store, client, new_key):
+    with error_context("Account key change failed", AcmeError):
+        with _kept(context, store, client, new_key.value):
             account.change_key(client, context, successor.key)
         return _fresh_account(successor, context)
 
 
-def deactivate_account(
-    directory_url: str, account_key: str, *, ca_bundle: str = "", proxy: str = "", context: Context = seconds(60)
-) -> str:
+def deactivate_account(client: Client, *, context: Context = seconds(60)) -> str:
     """Ends the account of the key for good: the CA takes nothing from it any more, and no CA undoes this.
 
     Its certificates stay valid. RFC 8555 section 7.3.6.
@@ -150,19 +135,15 @@ def deactivate_account(
     """
     from ...acme import account
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    with leading("Account deactivation failed"):
+    with error_context("Account deactivation failed", AcmeError):
         account.deactivate_account(client, context)
     return "Account deactivated successfully"
 
 
 def list_orders(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     *,
     limit: int = 1000,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(120),
 ) -> list[str]:
     """Lists the URLs of the account's orders, as get_order takes them.
@@ -182,21 +163,20 @@ def list_orders(
 
     if limit < 1:
         raise ArgumentError("limit", "limit must be at least 1")
-    return account.list_orders(client_for(directory_url, account_key, ca_bundle, proxy), context, limit)
+    return account.list_orders(client, context, limit)
 
 
-def _kept(context: Context, store: FilePath, client: Client, new_key: str) -> AbstractContextManager[None]:
+def _kept(context: Context, store: FolderStore | None, client: Client, new_key: str) -> AbstractContextManager[None]:
     """Has the store keep new_key when the block ends well, if it is the client's key that it keeps."""
     from contextlib import nullcontext
 
     from ...acme.clients import account_key_of
     from ...certificates import accounts
 
-    folder = store_in(store)
-    kept = accounts.account_key(folder, client.server.url) if folder else ""
-    if folder is None or not kept or account_key_of(kept).thumbprint != client.key.thumbprint:
+    kept = accounts.account_key(store, client.server.url) if store else ""
+    if store is None or not kept or account_key_of(kept).thumbprint != client.key.thumbprint:
         return nullcontext()
-    return accounts.changing_account_key(folder, context, client.server.url, new_key)
+    return accounts.changing_account_key(store, context, client.server.url, new_key)
 
 
 def _fresh_account(client: Client, context: Context) -> dict[str, object]:

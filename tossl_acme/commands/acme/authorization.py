@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from ...context import Context, seconds
-from .shared import client_for, leading, object_url, one_identifier
+from ...errors import AcmeError, error_context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...acme.client import Client
+    from ...identifiers import Identifier
 
 
 def get_authorization(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     authorization_url: str,
     *,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gets an authorization: what the CA wants as proof of one name.
@@ -29,19 +31,16 @@ def get_authorization(
     challenges  a list of dicts type url token status: any one of them is enough
     """
     from ...acme import authorization
+    from ...acme.urls import https_url
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    url = object_url(authorization_url, "authorization_url")
+    url = https_url(authorization_url, "authorization_url")
     return authorization.get_authorization(client, context, url).as_dict()
 
 
 def create_authorization(
-    directory_url: str,
-    account_key: str,
-    domain: str,
+    client: Client,
+    identifier: Identifier,
     *,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Asks for an authorization before there is an order (newAuthz).
@@ -54,24 +53,18 @@ def create_authorization(
 
     Errors: what the CA says is led by "Authorization creation failed: ".
     TOSSL ACME notOffered 0  the CA does not offer newAuthz, as most do not
-    TOSSL VALUE domain       a wildcard
-    TOSSL VALUE domains      not a name
+    TOSSL VALUE domain       a wildcard, or not a name
     """
     from ...acme import authorization
 
-    identifier = one_identifier(domain)
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    with leading("Authorization creation failed"):
+    with error_context("Authorization creation failed", AcmeError):
         return authorization.new_authorization(client, context, identifier).as_dict()
 
 
 def answer_challenge(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     challenge_url: str,
     *,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Tells the CA that the challenge is presented and may be validated.
@@ -81,18 +74,15 @@ def answer_challenge(
     Returns the challenge, a dict type url token status.
     """
     from ...acme import authorization
+    from ...acme.urls import https_url
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    return authorization.answer_challenge(client, context, object_url(challenge_url, "challenge_url")).as_dict()
+    return authorization.answer_challenge(client, context, https_url(challenge_url, "challenge_url")).as_dict()
 
 
 def wait_authorization(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     authorization_url: str,
     *,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(120),
 ) -> dict[str, object]:
     """Waits until the authorization is valid.
@@ -105,19 +95,16 @@ def wait_authorization(
     TOSSL TIMEOUT authorization  it was still pending
     """
     from ...acme import authorization
+    from ...acme.urls import https_url
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    url = object_url(authorization_url, "authorization_url")
+    url = https_url(authorization_url, "authorization_url")
     return authorization.wait_authorization(client, context, url).as_dict()
 
 
 def deactivate_authorization(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     authorization_url: str,
     *,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gives an authorization up, pending or valid: the name has to be proven again for the next order.
@@ -129,8 +116,8 @@ def deactivate_authorization(
     Errors: what the CA says is led by "Authorization deactivation failed: ".
     """
     from ...acme import authorization
+    from ...acme.urls import https_url
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    url = object_url(authorization_url, "authorization_url")
-    with leading("Authorization deactivation failed"):
+    url = https_url(authorization_url, "authorization_url")
+    with error_context("Authorization deactivation failed", AcmeError):
         return authorization.deactivate_authorization(client, context, url).as_dict()

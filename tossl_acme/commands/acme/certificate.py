@@ -3,73 +3,77 @@
 from __future__ import annotations
 
 from ...context import Context, seconds
-from ...errors import ArgumentError
-from .shared import client_for, leading, object_url
+from ...errors import AcmeError, ArgumentError, error_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ...acme.client import Client
     from ...acme.jws import AccountKey
+    from ...acme.server import Server
     from ...certificates.key import Request
     from ...identifiers import Identifier
+    from ...text import Secret
 
 
 def finalize_order(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     order_url: str,
     *,
-    key: str = "",
+    private_key: Secret | None = None,
     csr: str = "",
-    ca_bundle: str = "",
-    proxy: str = "",
+    key: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Asks for the certificate of a ready order, with a request for a key or with your own request.
 
-    It needs one of -key and -csr. RFC 8555 section 7.4.
+    It needs one of -private_key and -csr. RFC 8555 section 7.4.
 
-    -key pem  the certificate's private key, another than the account's: the request is made for it
-    -csr pem  a certificate signing request of your own, for exactly the order's names
+    -private_key pem  the certificate's private key, another than the account's: the request is made for it
+    -csr pem          a certificate signing request of your own, for exactly the order's names
+    -key pem          an older name of -private_key
 
     Returns the order as get_order -authorizations 0 does; wait_order brings it to valid.
 
     Errors: what the CA says is of type orderNotReady, badCSR, ...
-    TOSSL VALUE csr  not a request, or not for the order's names, or for the account's key
-    TOSSL VALUE key  the account's own; neither or both of -key and -csr
+    TOSSL VALUE csr          not a request, or not for the order's names, or for the account's key
+    TOSSL VALUE private_key  the account's own; neither or both of -private_key and -csr
+    TOSSL VALUE key          the account's own, given as -key; or -key beside -private_key
     """
     from ...acme import order as orders
+    from ...acme.urls import https_url
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    request_for = _request_maker(key, csr, client.key)
-    order = orders.get_order(client, context, object_url(order_url, "order_url"))
+    if private_key and key:
+        raise ArgumentError("key", "-key is an older name of -private_key: give one of the two")
+    given = private_key.value if private_key else key
+    request_for = _request_maker(given, "key" if key else "private_key", csr, client.key)
+    order = orders.get_order(client, context, https_url(order_url, "order_url"))
     request = request_for(order.identifiers)
     return orders.finalize_order(client, context, order, request.csr).as_dict()
 
 
-def _request_maker(key: str, csr: str, account_key: AccountKey) -> Callable[[Sequence[Identifier]], Request]:
+def _request_maker(
+    key: str, argument: str, csr: str, account_key: AccountKey
+) -> Callable[[Sequence[Identifier]], Request]:
     """What makes the request for an order's names; key and CSR are read right away, before anything is sent."""
     from ...certificates.key import request_by_csr, request_by_key
     from ...pki.csr import read_csr
     from ...pki.keys import load_private_key
 
     if bool(key) == bool(csr):
-        raise ArgumentError("key", "finalize_order needs either -key or -csr")
+        raise ArgumentError("private_key", "finalize_order needs either -private_key or -csr")
     if key:
         private_key = load_private_key(key)
-        return lambda identifiers: request_by_key(private_key, identifiers, account_key, "key")
+        return lambda identifiers: request_by_key(private_key, identifiers, account_key, argument)
     own = read_csr(csr)
     return lambda identifiers: request_by_csr(own, identifiers, account_key)
 
 
 def download_certificate(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     certificate_url: str,
     *,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gets a certificate with its chain.
@@ -91,21 +95,18 @@ def download_certificate(
     alternates   a list of URLs of other chains for it
     """
     from ...acme import certificate
+    from ...acme.urls import https_url
     from ...pki.chain import read_chain
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    found = certificate.download_certificate(client, context, object_url(certificate_url, "certificate_url"))
+    found = certificate.download_certificate(client, context, https_url(certificate_url, "certificate_url"))
     return read_chain(found.pem).as_dict() | {"alternates": list(found.alternates)}
 
 
 def revoke_certificate(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     certificate: str,
     *,
     reason: str = "",
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> str:
     """Revokes a certificate.
@@ -130,19 +131,16 @@ def revoke_certificate(
 
     leaf = read_certificate(certificate)
     code = certificates.reason_code(reason)
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
     own_key = client.key if client.key.spki == leaf.public_key else None
-    with leading("Certificate revocation failed"):
+    with error_context("Certificate revocation failed", AcmeError):
         certificates.revoke_certificate(client, context, leaf.der, code, own_key)
     return "Certificate revoked successfully"
 
 
 def renewal_info(
-    directory_url: str,
+    server: Server,
     certificate: str,
     *,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Tells when the CA wants a certificate to be renewed; no account is needed.
@@ -166,13 +164,10 @@ def renewal_info(
     import time
 
     from ...acme import renewal
-    from ...acme.clients import server_for
-    from ...http.options import ConnectionOptions
     from ...pki.chain import cert_id, read_certificate
 
     chain = read_certificate(certificate)
     name = cert_id(chain)
     if chain.not_after <= time.time():
         raise ArgumentError("certificate", "the certificate has expired: it is to be renewed at once")
-    server = server_for(directory_url, ConnectionOptions(ca_bundle, proxy))
     return renewal.renewal_info(server, context, name).as_dict() | {"cert_id": name}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from ...context import Context
 from ...errors import ArgumentError
-from .shared import challenge_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...acme.jws import AccountKey
     from ...files import FilePath
 
 
 def http01_challenge(
-    domain: str, token: str, account_key: str, *, webroot: FilePath | None = None, port: int | None = None
+    domain: str, token: str, account_key: AccountKey, *, webroot: FilePath | None = None, port: int | None = None
 ) -> dict[str, object]:
     """Presents an http-01 challenge: as a file of a web server, or by a responder of its own.
 
@@ -37,14 +37,14 @@ def http01_challenge(
     TOSSL VALUE webroot  not a folder that can be written to; neither or both of -webroot and -port
     TOSSL VALUE port     not a port that is free here
     TOSSL VALUE token    not base64url
-    TOSSL VALUE domains  not a name
-    TOSSL KEY kind       a key that cannot be used
+    TOSSL VALUE domain   not a name
     """
+    from ...acme.authorization import Challenge
     from ...challenges.http01 import http01_solver
     from ...challenges.presented import present
     from ...challenges.solver import SolverOptions
 
-    challenge = challenge_for("http-01", domain, token, account_key)
+    challenge = Challenge.from_words("http-01", domain, token, account_key)
     solver = http01_solver(SolverOptions(webroot=webroot, port=port))
     present(solver, challenge)
     name = challenge.identifier.value
@@ -58,7 +58,7 @@ def http01_challenge(
     }
 
 
-def tls_alpn01_challenge(domain: str, token: str, account_key: str, *, port: int = 443) -> dict[str, object]:
+def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, port: int = 443) -> dict[str, object]:
     """Presents a tls-alpn-01 challenge by a TLS server of its own, for a DNS name or an IP address.
 
     It speaks acme-tls/1 alone and shows the certificate of the name that is asked for, while Tcl does anything else,
@@ -78,14 +78,14 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: str, *, port: int
     Errors:
     TOSSL VALUE port     not a port that is free here
     TOSSL VALUE token    not base64url
-    TOSSL VALUE domains  not a name
-    TOSSL KEY kind       a key that cannot be used
+    TOSSL VALUE domain   not a name
     """
+    from ...acme.authorization import Challenge
     from ...challenges.presented import present
     from ...challenges.solver import SolverOptions
     from ...challenges.tls_alpn01 import server_name, tls_alpn01_solver
 
-    challenge = challenge_for("tls-alpn-01", domain, token, account_key)
+    challenge = Challenge.from_words("tls-alpn-01", domain, token, account_key)
     solver = tls_alpn01_solver(SolverOptions(tls_port=port))
     present(solver, challenge)
     return {
@@ -97,7 +97,7 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: str, *, port: int
     }
 
 
-def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: FilePath | None = None) -> str:
+def cleanup_challenge(domain: str, token: str, account_key: AccountKey, *, webroot: FilePath | None = None) -> str:
     """Removes what http01_challenge or tls_alpn01_challenge presented, and ends its responder.
 
     domain           as it was presented
@@ -108,14 +108,14 @@ def cleanup_challenge(domain: str, token: str, account_key: str, *, webroot: Fil
     Errors:
     TOSSL VALUE token    this process presented nothing for it and there is no -webroot; or not base64url
     TOSSL VALUE webroot  not a folder that can be written to
-    TOSSL VALUE domains  not a name
-    TOSSL KEY kind       a key that cannot be used
+    TOSSL VALUE domain   not a name
     """
+    from ...acme.authorization import Challenge
     from ...challenges.http01 import http01_solver
     from ...challenges.presented import clean_up
     from ...challenges.solver import SolverOptions
 
-    challenge = challenge_for("http-01", domain, token, account_key)
+    challenge = Challenge.from_words("http-01", domain, token, account_key)
     if not clean_up(challenge):
         if not webroot:
             raise ArgumentError("token", f"no challenge with this token is presented for {challenge.identifier.value}")

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from ...context import Context, seconds
 from ...errors import ArgumentError
-from .shared import challenge_for, client_for, object_url, one_identifier, provider_options, required
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.authorization import Challenge
+    from ...acme.client import Client
+    from ...acme.jws import AccountKey
     from ...challenges.dns01 import Dns01
+    from ...dns.provider import ProviderOptions
+    from ...identifiers import Identifier
+    from ..groups import Propagation
 
 
 def dns01_challenge(
     domain: str,
     token: str,
-    account_key: str,
-    provider: str,
-    api_key: str,
-    zone_id: str = "",
+    account_key: AccountKey,
+    provider: ProviderOptions,
     *,
-    endpoint: str = "",
-    resolvers: list[str] = [],  # noqa: B006 - only read
-    propagation_timeout: float = 300,
-    ca_bundle: str = "",
-    proxy: str = "",
+    propagation: Propagation,
     context: Context = seconds(600),
 ) -> dict[str, object]:
     """Publishes the TXT record of a dns-01 challenge and waits until it is seen.
@@ -45,34 +43,26 @@ def dns01_challenge(
     TOSSL DNS provider kind    "Provider not supported: ", "Failed to create DNS record: ": unsupported, credentials,
                                zone, record, refused or answer
     TOSSL TIMEOUT propagation  "DNS propagation timeout": the record was not seen in time; it is removed again
-    TOSSL VALUE domains        not a DNS name
+    TOSSL VALUE domain         not a DNS name
     """
+    from ...acme.authorization import Challenge
     from ...challenges.dns01 import dns01_solver
     from ...challenges.solver import SolverOptions
 
-    challenge = challenge_for("dns-01", domain, token, account_key)
-    options = SolverOptions(
-        provider=provider_options(provider, api_key, zone_id, endpoint, ca_bundle, proxy),
-        resolvers=tuple(resolvers),
-        propagation_timeout=propagation_timeout,
-    )
+    challenge = Challenge.from_words("dns-01", domain, token, account_key)
+    resolvers, timeout = propagation
+    options = SolverOptions(provider=provider, resolvers=resolvers, propagation_timeout=timeout)
     return _presented(context, dns01_solver(options), challenge)
 
 
 def dns_account01_challenge(
     domain: str,
     token: str,
-    account_key: str,
-    provider: str,
-    api_key: str,
-    zone_id: str = "",
+    account_key: AccountKey,
+    provider: ProviderOptions,
     *,
     account_url: str = "",
-    endpoint: str = "",
-    resolvers: list[str] = [],  # noqa: B006 - only read
-    propagation_timeout: float = 300,
-    ca_bundle: str = "",
-    proxy: str = "",
+    propagation: Propagation,
     context: Context = seconds(600),
 ) -> dict[str, object]:
     """Publishes the TXT record of a dns-account-01 challenge, which stands at a name of the account's own.
@@ -87,28 +77,26 @@ def dns_account01_challenge(
     Errors: those of dns01_challenge, and
     TOSSL VALUE account_url  missing, or not an https URL
     """
+    from ...acme.authorization import Challenge
+    from ...acme.urls import https_url
     from ...challenges.dns_account01 import dns_account01_solver
     from ...challenges.solver import SolverOptions
 
-    url = object_url(required("account_url", account_url, "the url that get_account returns"), "account_url")
-    challenge = challenge_for("dns-account-01", domain, token, account_key, url)
-    options = SolverOptions(
-        provider=provider_options(provider, api_key, zone_id, endpoint, ca_bundle, proxy),
-        resolvers=tuple(resolvers),
-        propagation_timeout=propagation_timeout,
-    )
+    if not account_url:
+        raise ArgumentError("account_url", "-account_url is required: the url that get_account returns")
+    url = https_url(account_url, "account_url")
+    challenge = Challenge.from_words("dns-account-01", domain, token, account_key, url)
+    resolvers, timeout = propagation
+    options = SolverOptions(provider=provider, resolvers=resolvers, propagation_timeout=timeout)
     return _presented(context, dns_account01_solver(options), challenge)
 
 
 def dns_persist01_record(
-    directory_url: str,
-    account_key: str,
-    domain: str,
+    client: Client,
+    identifier: Identifier,
     *,
     issuer: str = "",
     persist_until: int | None = None,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Tells the standing TXT record that lets this account have certificates for the domain (dns-persist-01).
@@ -132,15 +120,16 @@ def dns_persist01_record(
     TOSSL ACME accountDoesNotExist 400  the CA does not know the key
     TOSSL VALUE issuer                  not a DNS name; missing, where the directory names no caaIdentities
     TOSSL VALUE persist_until           not a time
-    TOSSL VALUE domains                 not a DNS name
+    TOSSL VALUE domain                  not a DNS name
     """
     from ...challenges.dns_persist01 import standing_name, standing_value
+    from ...identifiers import check_provable_by_dns
 
-    name = dns_name(domain)
+    check_provable_by_dns(identifier)
+    name = identifier.value
     if persist_until is not None and persist_until < 0:
         raise ArgumentError("persist_until", "persist_until must be a time in epoch seconds")
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    issuers = [dns_name(issuer)] if issuer else client.directory(context).caa_identities
+    issuers = [_issuer_name(issuer)] if issuer else client.directory(context).caa_identities
     if not issuers:
         raise ArgumentError("issuer", "the CA's directory names no caaIdentities: -issuer has to")
     account = client.account_url(context)
@@ -153,17 +142,20 @@ def dns_persist01_record(
     }
 
 
+def _issuer_name(issuer: str) -> str:
+    from ...identifiers import check_provable_by_dns, parse_identifier
+
+    identifier = parse_identifier(issuer, "issuer")
+    check_provable_by_dns(identifier, "issuer")
+    return identifier.value
+
+
 def cleanup_dns(
     domain: str,
     record_name: str,
-    provider: str,
-    api_key: str,
-    zone_id: str = "",
+    provider: ProviderOptions,
     *,
     value: str | None = None,
-    endpoint: str = "",
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(120),
 ) -> str:
     """Removes the TXT values that this process published at a name; where it published none, every one there.
@@ -179,28 +171,19 @@ def cleanup_dns(
     Errors:
     TOSSL DNS provider kind  "Failed to delete DNS record: ": of kind record where nothing is there
     TOSSL VALUE record_name  not the name of a validation record
-    TOSSL VALUE domains      not a name
+    TOSSL VALUE domain       not a name
     """
     from ...challenges.registry import check_validation_name
     from ...dns.published import PUBLISHED, check_removed
     from ...dns.registry import open_provider
-    from ...identifiers import parse_identifiers
+    from ...identifiers import parse_identifier
 
-    parse_identifiers([domain])
+    parse_identifier(domain)
     check_validation_name(record_name)
-    service = open_provider(provider_options(provider, api_key, zone_id, endpoint, ca_bundle, proxy))
+    service = open_provider(provider)
     removed = PUBLISHED.remove(context, service, record_name, value)
     check_removed(removed, service, record_name, value)
     return "DNS record deleted successfully"
-
-
-def dns_name(domain: str) -> str:
-    """A DNS name, perhaps with "*.", as it is sent. ArgumentError "domains" for an IP address too."""
-    from ...identifiers import check_provable_by_dns
-
-    identifier = one_identifier(domain)
-    check_provable_by_dns(identifier, "domains")
-    return identifier.value
 
 
 def _presented(context: Context, solver: Dns01, challenge: Challenge) -> dict[str, object]:

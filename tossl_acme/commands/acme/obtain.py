@@ -3,48 +3,37 @@
 from __future__ import annotations
 
 from ...context import Context, seconds
-from ...errors import ArgumentError
-from .shared import DEFAULT_STORE, client_for, leading, order_options, provider_options, required, store_in
+from ...errors import AcmeError, ArgumentError, error_context
+from ...text import environment_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...acme.account import ExternalAccountBinding
-    from ...files import FilePath
+    from ...acme.account import NewAccount
+    from ...acme.order import OrderOptions
+    from ...challenges.solver import SolverOptions
+    from ...http.options import ConnectionOptions
     from ...identifiers import Identifier
     from ...pki.csr import Csr
     from ...pki.keys import PrivateKey
+    from ...store.folder import FolderStore
+    from ...text import Secret
 
 
 def obtain_certificate(
     domains: list[str],
     *,
-    directory: str = "",
-    email: str = "",
-    challenge: list[str] = [],  # noqa: B006 - only read
-    webroot: FilePath | None = None,
-    port: int | None = None,
-    tls_port: int = 443,
-    provider: str = "",
-    api_key: str = "",
-    zone_id: str = "",
-    endpoint: str = "",
-    resolvers: list[str] = [],  # noqa: B006 - only read
-    propagation_timeout: float = 300,
-    account_key: str = "",
-    eab_kid: str = "",
-    eab_hmac_key: str = "",
-    eab_alg: str = "HS256",
-    agree_tos: bool = True,
+    directory: str = environment_text("TOSSL_DIRECTORY"),
+    email: str = environment_text("TOSSL_EMAIL"),
+    solvers: SolverOptions,
+    account_key: Secret | None = None,
+    account: NewAccount,
     key_type: str = "ec",
-    private_key: str = "",
+    private_key: Secret | None = None,
     csr: str = "",
-    profile: str = "",
-    not_before: str = "",
-    not_after: str = "",
+    order: OrderOptions,
     preferred_chain: str = "",
-    store: FilePath = DEFAULT_STORE,
-    ca_bundle: str = "",
-    proxy: str = "",
+    store: FolderStore | None,
+    connection: ConnectionOptions,
     context: Context = seconds(600),
 ) -> dict[str, object]:
     """Gets a certificate: account, order, challenges, certificate, files. What it presents it cleans up.
@@ -55,17 +44,8 @@ def obtain_certificate(
     proven, the authorizations still pending are deactivated.
 
     domains                a list of DNS names, perhaps with "*.", and IP addresses; with -csr it may be empty
-    -directory url         required: the CA, as directory_url
-    -email address         a mail address for the account
-    -challenge list        types in order of preference: http-01, tls-alpn-01, dns-01, dns-account-01, dns-persist-01;
-                           or a dict of such lists by domain, in which default stands for all others; dns-01 if there is
-                           a -provider, else http-01
-    -webroot folder        the folder from which a web server serves the domains
-    -port number           the port of a responder of its own for http-01, to which port 80 of the domains leads
-    -tls_port number       the port of a responder of its own for tls-alpn-01, to which port 443 of the domains leads
-    -provider name         as provider of dns01_challenge
-    -api_key text          as api_key of dns01_challenge
-    -zone_id text          as zone_id of dns01_challenge
+    -directory url         the CA, as directory_url; without it TOSSL_DIRECTORY of the environment, else an error
+    -email address         a mail address for the account; without it TOSSL_EMAIL of the environment
     -account_key pem       the account's private key; without it the one in the store for this CA, else a new one; an
                            account that is there already needs no -eab_kid and no -agree_tos
     -key_type name         of a new key for the certificate: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072,
@@ -97,34 +77,36 @@ def obtain_certificate(
     TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
     TOSSL DNS provider kind  a DNS provider failed
     """
-    from ...acme.account import NewAccount, contact_urls
+    from dataclasses import replace
+
+    from ...acme.account import contact_urls
+    from ...acme.clients import client_for
     from ...acme.public_cas import directory_url
     from ...certificates import accounts
     from ...certificates.key import check_key_type
     from ...certificates.obtain import Plan, obtain
     from ...challenges.choice import choose
-    from ...challenges.solver import SolverOptions
 
-    own_key, own_csr = _own(private_key, csr)
+    own_key, own_csr = _own(private_key.value if private_key else "", csr)
     identifiers = _names(domains, own_csr)
-    url = directory_url(required("directory", directory, "a directory URL or a CA's short name"))
-    dns = provider_options(provider, api_key, zone_id, endpoint, ca_bundle, proxy) if provider else None
-    options = SolverOptions(tuple(challenge), webroot, port, tls_port, dns, tuple(resolvers), propagation_timeout)
-    solvers = choose(options, identifiers)
-    folder = store_in(store)
-    has_key = bool(account_key) or bool(folder and accounts.account_key(folder, url))
+    if not directory:
+        raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
+    url = directory_url(directory)
+    chosen = choose(solvers, identifiers)
+    _check_bound(url, account, bool(account_key) or bool(store and accounts.account_key(store, url)))
     plan = Plan(
         identifiers,
-        NewAccount(contact_urls(email), agree_tos, _binding(url, has_key, eab_kid, eab_hmac_key, eab_alg)),
+        replace(account, contact=contact_urls(email)),
         check_key_type(key_type),
         own_key,
         own_csr,
-        order_options(not_before, not_after, profile),
+        order,
         preferred_chain,
     )
-    client = client_for(url, accounts.account_key_for(context, folder, url, account_key), ca_bundle, proxy)
-    with leading("Certificate not obtained"):
-        certificate = obtain(client, context, plan, solvers, folder).as_dict()
+    key = accounts.account_key_for(context, store, url, account_key.value if account_key else "")
+    client = client_for(url, key, connection)
+    with error_context("Certificate not obtained", AcmeError):
+        certificate = obtain(client, context, plan, chosen, store).as_dict()
     return certificate | {"clean_up_failed": context.told("clean_up_failed")}
 
 
@@ -150,34 +132,33 @@ def _names(domains: list[str], csr: Csr | None) -> tuple[Identifier, ...]:
     return identifiers
 
 
-def _binding(url: str, has_key: bool, kid: str, hmac_key: str, alg: str) -> ExternalAccountBinding | None:
-    """The external account binding; a key that may have its account already can do without."""
-    from ...acme.account import ExternalAccountBinding, unbound
+def _check_bound(url: str, account: NewAccount, has_key: bool) -> None:
+    """Raises ArgumentError for a CA that wants a binding; a key that may have its account already can do without."""
+    from ...acme.account import unbound
     from ...acme.public_cas import needs_binding
 
-    if kid or hmac_key:
-        return ExternalAccountBinding.parse(kid, hmac_key, alg)
-    if needs_binding(url) and not has_key:
+    if account.binding is None and needs_binding(url) and not has_key:
         raise unbound(url)
-    return None
 
 
-def get_account_key(directory_url: str, *, store: FilePath = DEFAULT_STORE) -> str:
+def get_account_key(directory_url: str, *, store: FolderStore | None) -> str:
     """Tells the account key that obtain_certificate keeps in its store for this CA; nothing is sent.
 
+    directory_url  the CA, as the other commands take it
     -store folder  the store of obtain_certificate, found as there
 
     Returns the private key, PEM text, as the other commands take it.
 
     Errors:
+    TOSSL VALUE directory_url
+                       neither an https URL nor a CA's short name
     TOSSL VALUE store  no key is kept for this CA
     """
     from ...acme.public_cas import directory_url as url_for
     from ...certificates.accounts import account_key
 
     url = url_for(directory_url)
-    folder = store_in(store)
-    key = account_key(folder, url) if folder else ""
+    key = account_key(store, url) if store else ""
     if not key:
         from ...http.urls import shown_url
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from ...context import Context, seconds
-from .shared import client_for, leading, object_url, order_options
+from ...errors import AcmeError, error_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.client import Client
-    from ...acme.order import Order
+    from ...acme.order import Order, OrderOptions
+    from ..groups import Identifiers
 
 
 def create_order(
-    directory_url: str,
-    account_key: str,
-    domains: list[str],
+    client: Client,
+    identifiers: Identifiers,
     *,
-    profile: str = "",
-    not_before: str = "",
-    not_after: str = "",
+    options: OrderOptions,
     replaces: str = "",
     return_details: bool = False,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> str | dict[str, object]:
     """Places an order for a certificate with these names, in the account of the key.
@@ -47,28 +43,24 @@ def create_order(
     finalize        the URL to which finalize_order sends the request
 
     Errors: what the CA says is led by "Order creation failed: ".
-    TOSSL VALUE domains   "Failed to parse domains: " and what is wrong with which name
     TOSSL VALUE replaces  neither a certificate nor a certID
     """
-    from ...acme.order import NewOrder, new_order
-    from ...identifiers import parse_identifiers
+    from dataclasses import replace
 
-    identifiers = parse_identifiers(domains)
-    options = order_options(not_before, not_after, profile, replaces)
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    with leading("Order creation failed"):
-        order = new_order(client, context, NewOrder(identifiers, options))
+    from ...acme.order import NewOrder, new_order, replaced_id
+    from ...pki.chain import cert_id, read_certificate
+
+    replaced = replaced_id(cert_id(read_certificate(replaces)) if "-----BEGIN" in replaces else replaces)
+    with error_context("Order creation failed", AcmeError):
+        order = new_order(client, context, NewOrder(identifiers, replace(options, replaces=replaced)))
         return _detailed(client, context, order) if return_details else "Order created successfully"
 
 
 def get_order(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     order_url: str,
     *,
     authorizations: bool = True,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gets the order as the CA sees it now.
@@ -82,19 +74,16 @@ def get_order(
     certificate  the certificate's URL, for download_certificate
     """
     from ...acme import order as orders
+    from ...acme.urls import https_url
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    order = orders.get_order(client, context, object_url(order_url, "order_url"))
+    order = orders.get_order(client, context, https_url(order_url, "order_url"))
     return _detailed(client, context, order) if authorizations else order.as_dict()
 
 
 def wait_order(
-    directory_url: str,
-    account_key: str,
+    client: Client,
     order_url: str,
     *,
-    ca_bundle: str = "",
-    proxy: str = "",
     context: Context = seconds(120),
 ) -> dict[str, object]:
     """Waits until the order is ready (its names are proven) or valid (its certificate is there).
@@ -107,9 +96,9 @@ def wait_order(
     TOSSL TIMEOUT order  it was still pending or processing
     """
     from ...acme import order as orders
+    from ...acme.urls import https_url
 
-    client = client_for(directory_url, account_key, ca_bundle, proxy)
-    return orders.wait_order(client, context, object_url(order_url, "order_url")).as_dict()
+    return orders.wait_order(client, context, https_url(order_url, "order_url")).as_dict()
 
 
 def _detailed(client: Client, context: Context, order: Order) -> dict[str, object]:
