@@ -12,7 +12,7 @@ from tests.servers.certs import Certificates
 from tests.servers.faults import FaultProxy
 from tests.servers.pebble import Pebble, new_eab_key
 from tests.servers.scripted_ca import Refused, Script, ScriptedCa
-from tests.tclhost import Tcl, new_key
+from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.acme.encoding import b64url_bytes
 from tossl_acme.acme.jws import AccountKey
 from tossl_acme.certificates.accounts import keep_account_key
@@ -195,11 +195,14 @@ def test_terms_are_agreed_to_and_can_be_refused(tcl: Tcl, scripted_ca: ScriptedC
     failure = tcl.failure("create_account", scripted_ca.directory, key, "", agree_tos=0)
     assert failure.code == ("TOSSL", "VALUE", "agree_tos")
     assert "https://ca.example/terms" in failure.message
-    assert scripted_ca.signed == []
+    assert scripted_ca.payloads("new-account") == [{"onlyReturnExisting": True}]
     meta = tcl.as_dict(tcl.dict("directory", scripted_ca.directory)["meta"])
     assert meta["termsOfService"] == "https://ca.example/terms"
     tcl.acme("create_account", scripted_ca.directory, key, "", agree_tos=1)
-    assert scripted_ca.payloads("new-account") == [{"termsOfServiceAgreed": True}]
+    assert scripted_ca.payloads("new-account")[1:] == [{"termsOfServiceAgreed": True}]
+    # What is there already needs no agreement.
+    tcl.acme("create_account", f"{scripted_ca.directory}?fresh", key, "", agree_tos=0)
+    assert scripted_ca.payloads("new-account")[2:] == [{"onlyReturnExisting": True}]
 
 
 def test_a_ca_without_terms_is_told_of_no_agreement(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
@@ -248,7 +251,9 @@ def test_a_binding_takes_every_mac(tcl: Tcl, scripted_ca: ScriptedCa, alg: str) 
     """-eab_alg; the payload is the account's public key, the url that of newAccount."""
     key = new_key()
     tcl.acme("create_account", scripted_ca.directory, key, "", eab_kid="k", eab_hmac_key="c2VjcmV0", eab_alg=alg)
-    binding = scripted_ca.payloads("new-account")[0]["externalAccountBinding"]
+    looked, sent = scripted_ca.payloads("new-account")
+    assert looked == {"onlyReturnExisting": True}
+    binding = sent["externalAccountBinding"]
     url = scripted_ca.signed[0].header["url"]
     assert _json(binding["protected"]) == {"alg": alg, "kid": "k", "url": url}
     assert _json(binding["payload"]) == AccountKey.from_pem(key).jwk
@@ -273,12 +278,71 @@ def test_what_the_directory_wants_is_checked_before_the_account_is_asked_for(tcl
 
 @pytest.mark.parametrize("name", ["zerossl", "google", "google-staging", "sslcom", "https://acme.zerossl.com/v2/DV90"])
 def test_what_a_known_ca_wants_is_checked_before_its_directory(tcl: Tcl, name: str) -> None:
-    """Nothing is sent: there is no way to any of them from here."""
+    """For a key that is made here, which can have no account: there is no way to any of these CAs from here."""
     tcl_here = {"proxy": "http://127.0.0.1:9"}
-    failure = tcl.failure("create_account", name, new_key(), "a@example.com", **tcl_here)
-    assert failure.code == ("TOSSL", "VALUE", "eab_kid")
     failure = tcl.failure("obtain_certificate", ["a.example"], directory=name, port=5002, store="", **tcl_here)
     assert failure.code == ("TOSSL", "VALUE", "eab_kid")
+
+
+def test_the_same_script_a_second_time_needs_its_binding_no_more(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """A CA's binding may be good for one account: the account is looked for first, by every process anew."""
+    scripted_ca.script = Script(eab_required=True, eab_once=True, challenges=("dns-persist-01",), order="ready")
+    key, other = new_key(), new_key()
+    bound = {"eab_kid": "k", "eab_hmac_key": "c2VjcmV0"}
+    for run in range(3):
+        directory = f"{scripted_ca.directory}?{run}"
+        created = tcl.acme("create_account", directory, key, "a@example.com", **bound)
+        assert created == "Account created successfully"
+        options = {"directory": directory, "account_key": key, "email": "a@example.com", "store": "", **bound}
+        tcl.acme("obtain_certificate", ["a.example"], challenge="dns-persist-01", **options)
+    sent = scripted_ca.payloads("new-account")
+    assert ["externalAccountBinding" in payload for payload in sent] == [False, True, False, False]
+    # Another key cannot use it: the CA says so, in its own words.
+    failure = tcl.failure("create_account", scripted_ca.directory, other, "", **bound)
+    assert failure.code == ("TOSSL", "ACME", "unauthorized", "403")
+    assert failure.message == "Account creation failed: the binding has been used [unauthorized]"
+
+
+@pytest.mark.parametrize("command", ["create_account", "obtain_certificate"])
+def test_a_known_key_needs_no_binding(tcl: Tcl, scripted_ca: ScriptedCa, command: str) -> None:
+    """Whichever command has it; an unknown one is refused by name before newAccount creates anything."""
+    scripted_ca.script = Script(eab_required=True, challenges=("dns-persist-01",), order="ready")
+    key = new_key()
+    tcl.acme("create_account", scripted_ca.directory, key, "", eab_kid="k", eab_hmac_key="c2VjcmV0")
+
+    def run(key: str) -> str | Failure:
+        directory = f"{scripted_ca.directory}?{command}"
+        if command == "create_account":
+            return tcl.try_acme(command, directory, key, "")
+        options = {"directory": directory, "account_key": key, "challenge": "dns-persist-01", "store": ""}
+        return tcl.try_acme(command, ["a.example"], **options)
+
+    assert isinstance(run(key), str)
+    refused = run(new_key())
+    assert isinstance(refused, Failure)
+    assert refused.code == ("TOSSL", "VALUE", "eab_kid")
+    assert sum(payload != {"onlyReturnExisting": True} for payload in scripted_ca.payloads("new-account")) == 1
+
+
+def test_a_ca_without_bindings_is_asked_once(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """No look goes before newAccount where nothing wants one."""
+    tcl.acme("create_account", scripted_ca.directory, new_key(), "")
+    assert scripted_ca.payloads("new-account") == [{"termsOfServiceAgreed": True}]
+
+
+@pytest.mark.parametrize(("shown", "asked"), [(None, 0), ([], 1), (["mailto:old@example.com"], 1)])
+def test_a_ca_that_shows_no_contacts_is_not_asked_to_change_them(
+    tcl: Tcl, scripted_ca: ScriptedCa, shown: list[str] | None, asked: int
+) -> None:
+    """Let's Encrypt keeps none."""
+    key = new_key()
+    url = tcl.dict("create_account", scripted_ca.directory, key, "", return_details=1)["url"]
+    scripted_ca.objects[url].pop("contact")
+    scripted_ca.objects[url] |= {} if shown is None else {"contact": shown}
+    for _ in range(2):
+        tcl.acme("create_account", scripted_ca.directory, key, "new@example.com")
+    changes = [payload for payload in scripted_ca.payloads("account") if payload]
+    assert changes == [{"contact": ["mailto:new@example.com"]}] * asked
 
 
 def test_a_known_account_obtains_without_its_binding(tcl: Tcl, scripted_ca: ScriptedCa) -> None:

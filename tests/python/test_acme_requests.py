@@ -192,7 +192,7 @@ def test_a_challenge_is_not_answered_twice(
 
     calm_proxy.fault(deliver_then_lose, path="challenge")
     obtain(tcl, calm_proxy, calm_pebble, "answered.example", new_key())
-    assert answers(calm_proxy) == [{}, ""]
+    assert answers(calm_proxy) == [{}]
 
 
 @pytest.mark.parametrize("fault", [actions.reset(), actions.html(503)], ids=["reset", "503"])
@@ -202,7 +202,7 @@ def test_an_answer_that_did_not_arrive_is_given_again(
     """After a look that found the challenge pending."""
     calm_proxy.fault(fault, path="challenge")
     obtain(tcl, calm_proxy, calm_pebble, "unanswered.example", new_key())
-    assert answers(calm_proxy) == [{}, "", {}]
+    assert answers(calm_proxy) == [{}, {}]
 
 
 def test_an_answer_is_given_again_where_the_ca_shows_no_challenge(
@@ -210,13 +210,25 @@ def test_an_answer_is_given_again_where_the_ca_shows_no_challenge(
 ) -> None:
     """The look may be refused."""
     calm_proxy.fault(actions.reset(), path="challenge")
-    calm_proxy.fault(actions.problem(405, "malformed", "no such method"), path="challenge", nth=1)
+    calm_proxy.fault(actions.problem(405, "malformed", "no such method"), path="authorization", nth=2)
     obtain(tcl, calm_proxy, calm_pebble, "unseen.example", new_key())
-    assert answers(calm_proxy) == [{}, "", {}]
+    assert answers(calm_proxy) == [{}, {}]
+
+
+def test_a_single_command_looks_at_the_challenge(tcl: Tcl, calm_proxy: FaultProxy) -> None:
+    """answer_challenge knows no authorization."""
+    key = new_key()
+    tcl.acme("create_account", calm_proxy.directory, key, "")
+    order = tcl.dict("create_order", calm_proxy.directory, key, ["single.example"], return_details=1)
+    authorization = tcl.as_dict(tcl.as_list(order["authorizations"])[0])
+    url = tcl.as_dict(tcl.as_list(authorization["challenges"])[0])["url"]
+    calm_proxy.fault(actions.deliver_then_reset(), path="challenge")
+    assert tcl.dict("answer_challenge", calm_proxy.directory, key, url)["url"] == url
+    assert answers(calm_proxy)[:2] == [{}, ""]
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, "malformed"), (403, "unauthorized"), (429, "rateLimited"), (404, "malformed")]
+    ("status", "kind"), [(400, "malformed"), (403, "unauthorized"), (429, "rateLimited"), (405, "malformed")]
 )
 def test_an_answer_that_is_refused_is_the_cas_own_error(
     tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, status: int, kind: str
@@ -294,6 +306,13 @@ def test_a_key_change_whose_answer_is_lost_has_happened(tcl: Tcl, calm_proxy: Fa
     assert tcl.dict("change_account_key", calm_proxy.directory, key, successor)["url"] == account["url"]
 
 
+@pytest.fixture
+def _long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the CA named, it named before these seconds."""
+    monkeypatch.setattr("tossl_acme.acme.polling.NAMED_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("_long_ago")
 def test_an_account_that_the_ca_has_forgotten_is_asked_for_anew(tcl: Tcl, calm_proxy: FaultProxy) -> None:
     """The account's URL is not kept when the CA says that there is no such account."""
     key = new_key()
@@ -305,6 +324,7 @@ def test_an_account_that_the_ca_has_forgotten_is_asked_for_anew(tcl: Tcl, calm_p
     assert [kind for kind in kinds(calm_proxy) if kind != "newNonce"] == ["newAccount", "newOrder"]
 
 
+@pytest.mark.usefixtures("_long_ago")
 def test_a_certificate_is_had_although_the_ca_has_lost_the_account(
     tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble
 ) -> None:

@@ -256,9 +256,17 @@ def test_any_body_at_any_step(world: World, step: str) -> None:
             world.proxy.fault(actions.no_nonce(), path="/directory", times=None)
         world.proxy.fault(action, path=step, times=None)
         result = world.obtain(timeout=0.3)
-        if step not in ("/nonce", "/new-account", "/challenge/"):
+        if step not in ("/nonce", "/new-account", "/challenge/", "/finalize/") or isinstance(result, Failure):
             assert isinstance(result, Failure), f"{name}: it succeeded"
             assert result.code[1] in ("HTTP", "ACME", "TIMEOUT"), name
+
+
+@pytest.mark.parametrize("name", ["html", "array", "null", "number", "nothing", "object", "deep"])
+def test_a_useless_answer_to_finalize_loses_no_certificate(world: World, name: str) -> None:
+    """The order tells what became of it."""
+    world.proxy.fault(BODIES[name] if name != "html" else actions.body("<p>"), path="/finalize/")
+    assert world.obtained()["domains"] == "example.com"
+    assert len(world.proxy.seen("/finalize/")) == 1
 
 
 MEMBERS = {

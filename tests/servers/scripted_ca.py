@@ -33,6 +33,7 @@ class Script:
     terms: str = ""
     caa_identities: tuple[str, ...] = ()
     eab_required: bool = False
+    eab_once: bool = False
     #: Status of a new order, of a new authorization, of an authorization once its challenge was answered, and of an
     #: order after finalize. "processing" orders are valid when they are looked at next.
     order: str = "pending"
@@ -161,6 +162,8 @@ class ScriptedCa(LookAlike):
             raise Refused(400, "accountDoesNotExist", "no account with this key")
         if self.script.eab_required and "externalAccountBinding" not in signed.payload:
             raise Refused(403, "externalAccountRequired", "no binding")
+        if self.script.eab_once and len(self._accounts()) > 0:
+            raise Refused(403, "unauthorized", "the binding has been used")
         account = {"status": "valid", "contact": signed.payload.get("contact", []), "orders": f"{url}/orders"}
         self.objects[url] = {} if self.script.sparse else account
         self.objects[f"{url}/orders"] = {"orders": []}
@@ -300,6 +303,9 @@ class ScriptedCa(LookAlike):
 
     def _new(self, kind: str) -> str:
         return f"{self.tls_origin}/{kind}/{next(self._numbers)}"
+
+    def _accounts(self) -> list[str]:
+        return [url for url in self.objects if "/account/" in url]
 
     def _account_url(self, jwk: Mapping[str, str]) -> str:
         digest = hashlib.sha256(json.dumps(jwk, sort_keys=True).encode()).hexdigest()[:16]

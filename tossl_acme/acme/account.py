@@ -10,12 +10,13 @@ from ..context import Context
 from ..errors import AcmeError, ArgumentError, TosslError
 from ..http.response import Response
 from ..http.urls import shown_url
-from ..text import quoted
+from ..text import Secret, quoted
 from .answer import Answer
 from .client import Client
 from .encoding import b64url_bytes
 from .jws import AccountKey, hmac_signed
 from .orders_list import read_order_urls
+from .public_cas import needs_binding
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,30 @@ class Account:
 
 @dataclass(frozen=True)
 class ExternalAccountBinding:
-    """A key that the CA gave out of band (section 7.3.4)."""
+    """A key that the CA gave out of band (section 7.3.4); hmac_key is base64url, as CAs show it."""
 
     kid: str
-    secret: bytes = field(repr=False)
+    hmac_key: Secret
     alg: str = "HS256"
 
     @classmethod
-    def parse(cls, kid: str, hmac_key: str, alg: str) -> ExternalAccountBinding:
-        """hmac_key is base64url, as CAs show it. Raises ArgumentError eab_kid, eab_hmac_key or eab_alg."""
+    def parse(cls, kid: str, hmac_key: Secret | None, alg: str) -> ExternalAccountBinding:
+        """Checks the three words. Raises ArgumentError eab_kid, eab_hmac_key or eab_alg."""
         if alg not in ("HS256", "HS384", "HS512"):
             raise ArgumentError("eab_alg", "eab_alg must be HS256, HS384 or HS512")
         if not kid:
-            raise ArgumentError("eab_kid", "an external account binding needs eab_kid beside eab_hmac_key")
+            raise ArgumentError("eab_kid", "-eab_hmac_key needs -eab_kid")
+        if not hmac_key or not hmac_key.value:
+            raise ArgumentError("eab_hmac_key", "-eab_kid needs -eab_hmac_key")
         try:
-            secret = b64url_bytes(hmac_key)
+            b64url_bytes(hmac_key.value)
         except ValueError:
             raise ArgumentError("eab_hmac_key", "eab_hmac_key is not base64url") from None
-        if not secret:
-            raise ArgumentError("eab_hmac_key", "an external account binding needs eab_hmac_key beside eab_kid")
-        return cls(kid, secret, alg)
+        return cls(kid, hmac_key, alg)
+
+    def signed(self, url: str, key: AccountKey) -> dict[str, str]:
+        """The JWS by which newAccount at `url` binds the account of this key."""
+        return hmac_signed(b64url_bytes(self.hmac_key.value), self.alg, {"kid": self.kid, "url": url}, key.jwk)
 
 
 @dataclass(frozen=True)
@@ -72,53 +77,75 @@ class NewAccount:
         if self.contact:
             payload["contact"] = list(self.contact)
         if self.binding:
-            protected = {"kid": self.binding.kid, "url": url}
-            payload["externalAccountBinding"] = hmac_signed(self.binding.secret, self.binding.alg, protected, key.jwk)
+            payload["externalAccountBinding"] = self.binding.signed(url, key)
         return payload
+
+
+def ensure_account(client: Client, context: Context, wanted: NewAccount) -> None:
+    """new_account(), unless this process knows already that the account is there with these contacts: no request."""
+    if not client.has_account(wanted.contact):
+        new_account(client, context, wanted)
 
 
 def new_account(client: Client, context: Context, wanted: NewAccount) -> Account:
     """Creates the account, or finds the one that the key has already (section 7.3); its contacts become `contact`.
 
-    One request, two where an existing account's contacts differ.
+    One request. A CA that wants an external binding, or an agreement that is not given, is asked for the key's account
+    first (section 7.3.1): a known account needs neither, and a binding is often good for one account. One more where
+    an existing account's contacts differ, but not at a CA that shows none. Raises ArgumentError eab_kid or agree_tos.
     """
     directory = client.directory(context)
-    url = directory.url_of("newAccount")
+    terms = "" if wanted.agree_tos else directory.terms_of_service
+    if directory.needs_eab or wanted.binding or terms:
+        found = _existing_account(client, context)
+        if found is not None:
+            return _brought_up_to_date(client, context, found, wanted)
     if directory.needs_eab and wanted.binding is None:
-        raise unbound(directory.url)
-    if directory.terms_of_service and not wanted.agree_tos:
-        text = f"the CA takes no account that does not agree to its terms of service: {directory.terms_of_service}"
+        raise _unbound(directory.url)
+    if terms:
+        text = f"the CA takes no account that does not agree to its terms of service: {terms}"
         raise ArgumentError("agree_tos", text)
-    payload = wanted.payload(url, client.key)
-    response = client.post(context, url, payload, accept=(200, 201), signer=client.key)
+    url = directory.url_of("newAccount")
+    response = client.post(context, url, wanted.payload(url, client.key), signer=client.key)
     account = _read_account(response, client.know_account(response, wanted.contact))
     context.tell("account", url=account.url, status=account.status)
-    if response.status == 200 and wanted.contact and set(account.contact) != set(wanted.contact):
-        return update_account(client, context, wanted.contact)
+    return _brought_up_to_date(client, context, account, wanted) if response.status == 200 else account
+
+
+def check_binding(directory: str, binding: ExternalAccountBinding | None) -> None:
+    """For a key that was made just now: raises ArgumentError eab_kid where its account is known to need a binding.
+
+    Nothing is sent. `directory` is the directory's URL.
+    """
+    if binding is None and needs_binding(directory):
+        raise _unbound(directory)
+
+
+def _unbound(directory: str) -> ArgumentError:
+    cause = "takes no new account without an external account binding (eab_kid, eab_hmac_key)"
+    return ArgumentError("eab_kid", f"{shown_url(directory)} {cause}")
+
+
+def _existing_account(client: Client, context: Context) -> Account | None:
+    """The account that the key has at the CA, if it has one (section 7.3.1)."""
+    try:
+        response = client.find_account(context)
+    except AcmeError as error:
+        if error.kind != "accountDoesNotExist":
+            raise
+        return None
+    account = _read_account(response, client.account_url(context))
+    context.tell("account", url=account.url, status=account.status)
     return account
 
 
-def unbound(url: str) -> ArgumentError:
-    """What is raised for a new account at a CA that takes none without an external binding."""
-    return ArgumentError(
-        "eab_kid", f"{shown_url(url)} takes no new account without an external account binding (eab_kid, eab_hmac_key)"
-    )
-
-
-def ensure_account(client: Client, context: Context, wanted: NewAccount) -> None:
-    """new_account(), unless this process knows already that the account is there with these contacts: no request.
-
-    Where a binding is wanted and none given, the account that the key has already will do.
-    """
-    if client.has_account(wanted.contact):
-        return
-    if wanted.binding is None and client.directory(context).needs_eab:
-        try:
-            client.account_url(context)
-        except AcmeError as error:
-            raise unbound(client.server.url) if error.kind == "accountDoesNotExist" else error from None
-    else:
-        new_account(client, context, wanted)
+def _brought_up_to_date(client: Client, context: Context, account: Account, wanted: NewAccount) -> Account:
+    """The account with the contacts that are wanted. A CA that shows none (Let's Encrypt) keeps none: not asked."""
+    shows_contacts = isinstance(account.raw.get("contact"), list)
+    if wanted.contact and shows_contacts and set(account.contact) != set(wanted.contact):
+        return update_account(client, context, wanted.contact)
+    client.know_contact(wanted.contact)
+    return account
 
 
 def get_account(client: Client, context: Context) -> Account:

@@ -9,7 +9,6 @@ from typing import Any
 
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError
-from ..http.response import Response
 from ..identifiers import Identifier, check_provable_by_dns, parse_identifier
 from ..text import clean
 from .answer import Answer
@@ -18,6 +17,8 @@ from .jws import AccountKey
 from .polling import poll
 from .problem import document_error
 
+#: Refusals of an answer that are not about the challenge.
+_NOT_OF_A_CHALLENGE = ("rateLimited", "unauthorized", "accountDoesNotExist")
 #: RFC 8555 section 8.1; a token also names a file, whose name can have 255 bytes.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
@@ -117,9 +118,11 @@ def new_authorization(client: Client, context: Context, identifier: Identifier) 
     if identifier.value.startswith("*."):
         raise ArgumentError("domain", "a wildcard cannot be authorized in advance (RFC 8555 section 7.4.1)")
     url = client.directory(context).url_of("newAuthz")
-    response = client.post(context, url, {"identifier": identifier.as_json()}, accept=(200, 201))
+    response = client.post(context, url, {"identifier": identifier.as_json()})
     answer = Answer.of(response)
-    return _read_authorization(client, context, answer, answer.location("authorization"))
+    made = answer.location("authorization")
+    client.expect(made)
+    return _read_authorization(client, context, answer, made)
 
 
 def deactivate_authorization(client: Client, context: Context, url: str) -> Authorization:
@@ -128,23 +131,47 @@ def deactivate_authorization(client: Client, context: Context, url: str) -> Auth
     return _read_authorization(client, context, Answer.of(response), url)
 
 
-def answer_challenge(client: Client, context: Context, url: str) -> Challenge:
-    """Tells the CA that the challenge may be validated (section 7.5.1): once, even where the CA's response is lost."""
-    response = client.post(context, url, {}, accept=(200, 202), look=lambda: _answered(client, context, url))
-    challenge = _read_challenge(Answer.of(response))
+def answer_challenge(client: Client, context: Context, url: str, authorization_url: str = "") -> Challenge:
+    """Tells the CA that the challenge may be validated (section 7.5.1): once, even where the CA's response is lost.
+
+    A challenge that somebody who shares the account has answered just before is none that is refused. Where the
+    challenge's authorization is known, that tells it best. By section 8.2 the caller has seen before that the CA's
+    queries will succeed.
+    """
+    found: Challenge | None = None
+
+    def is_answered() -> bool:
+        nonlocal found
+        found = _answered_challenge(client, context, url, authorization_url)
+        return found is not None
+
+    try:
+        response = client.post_once(context, url, {}, is_answered)
+    except AcmeError as refused:
+        if not 400 <= refused.status < 500 or refused.kind in _NOT_OF_A_CHALLENGE or not is_answered():
+            raise
+        response = None
+    challenge = _read_challenge(Answer.of(response)) if response else found
+    assert challenge is not None
     context.tell("answered", type=challenge.type, url=challenge.url)
     return challenge
 
 
-def _answered(client: Client, context: Context, url: str) -> Response | None:
+def _answered_challenge(client: Client, context: Context, url: str, authorization_url: str) -> Challenge | None:
     """The challenge, if it is known to have been answered: CAs refuse a second answer, or never get over it."""
     try:
-        response = client.post_as_get(context, url)
+        if not authorization_url:
+            challenge = _read_challenge(Answer.of(client.post_as_get(context, url)))
+            return None if challenge.status == "pending" else challenge
+        authorization = get_authorization(client, context, authorization_url)
     except AcmeError as error:
         if error.status >= 500:
             raise
         return None
-    return None if _read_challenge(Answer.of(response)).status == "pending" else response
+    offered = next((challenge for challenge in authorization.challenges if challenge.url == url), None)
+    if authorization.status == "valid":
+        return offered or Challenge("", authorization.identifier.base, url=url, status="valid")
+    return offered if offered and offered.status != "pending" else None
 
 
 def wait_authorization(client: Client, context: Context, url: str, known: Authorization | None = None) -> Authorization:
@@ -187,12 +214,15 @@ def _read_authorization(client: Client, context: Context, answer: Answer, url: s
     named = Identifier.from_json(answer.raw.get("identifier"))
     wildcard = answer.raw.get("wildcard") is True or named.wildcard
     around = _Around(named.base, wildcard, client.key.thumbprint, client.account_url(context))
+    challenges = tuple(_read_challenge(offered, around) for offered in answer.parts("challenges"))
+    if client.expects(url):
+        client.expect(*(challenge.url for challenge in challenges))
     return Authorization(
         url=url,
         identifier=named,
         status=answer.text("status"),
         wildcard=wildcard,
-        challenges=tuple(_read_challenge(offered, around) for offered in answer.parts("challenges")),
+        challenges=challenges,
         raw=answer.raw,
         retry_after=answer.retry_after,
     )

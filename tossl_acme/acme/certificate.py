@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from ..context import Context
 from ..errors import ArgumentError, HttpError
-from ..http.response import Response
 from ..http.urls import shown_url
+from .answer import Answer
 from .client import Client
 from .encoding import b64url
 from .jws import AccountKey
-from .links import links
 
 _PEM_CHAIN = "application/pem-certificate-chain"
+#: Before a certificate that did not come whole is asked for again.
+_DOWNLOAD_PAUSES_SECONDS = (0.1, 0.4, 1.0)
 #: RFC 5280 section 5.3.1; 7 is not used.
 REASONS = {
     "unspecified": 0,
@@ -40,9 +41,16 @@ class DownloadedChain:
 
 
 def download_certificate(client: Client, context: Context, url: str) -> DownloadedChain:
-    """The certificate with its chain (section 7.4.2)."""
-    response = client.post_as_get(context, url, media_type=_PEM_CHAIN)
-    return DownloadedChain(url, _pem(response), tuple(links(response, "alternate")))
+    """The certificate with its chain (section 7.4.2); asked for again where the answer has no whole one."""
+    for pause in (*_DOWNLOAD_PAUSES_SECONDS, None):
+        answer = Answer(client.post_as_get(context, url, media_type=_PEM_CHAIN), {})
+        pem = _whole_chain(answer.response.body)
+        if pem:
+            return DownloadedChain(url, pem, tuple(answer.links("alternate")))
+        if pause is None or max(pause, answer.retry_after or 0.0) >= context.remaining():
+            break
+        context.sleep(max(pause, answer.retry_after or 0.0), "certificate")
+    raise HttpError("malformed", f"{shown_url(url)} answered without a PEM certificate")
 
 
 def alternate_chains(client: Client, context: Context, first: DownloadedChain) -> Iterator[DownloadedChain]:
@@ -73,11 +81,11 @@ def reason_code(text: str) -> int | None:
     return code
 
 
-def _pem(response: Response) -> str:
+def _whole_chain(body: bytes) -> str:
+    """The PEM text of a chain; empty where there is none, or where it is cut."""
     try:
-        text = response.body.decode("ascii")
+        text = body.decode("ascii")
     except UnicodeDecodeError:
-        text = ""
-    if "-----BEGIN CERTIFICATE-----" not in text:
-        raise HttpError("malformed", f"{shown_url(response.url)} answered without a PEM certificate")
-    return text
+        return ""
+    begins = text.count("-----BEGIN CERTIFICATE-----")
+    return text if begins and begins == text.count("-----END CERTIFICATE-----") else ""

@@ -15,12 +15,13 @@ from .answer import Answer
 from .directory import Directory
 from .jws import AccountKey
 from .links import links
+from .polling import NamedUrls
 from .problem import problem_error
-from .retries import ca_retries
+from .retries import ca_retries, replica_retries
 from .server import LANGUAGE, Server
 
 #: A bad nonce costs one more request; even a CA that refuses every second one is outlasted.
-_BAD_NONCE_RETRIES = 30
+_MAX_BAD_NONCES = 30
 _HEADERS = {"Content-Type": "application/jose+json", **LANGUAGE}
 
 
@@ -40,31 +41,52 @@ class Client:
         self.key = key
         self._account_url = ""
         self._contact: tuple[str, ...] | None = None
+        self._named = NamedUrls()
 
     def directory(self, context: Context) -> Directory:
         return self.server.directory(context)
 
     def account_url(self, context: Context) -> str:
         """The "kid" of every request but newAccount; one request where it is not known yet (section 7.3.1)."""
-        if not self._account_url:
-            url = self.directory(context).url_of("newAccount")
-            self.know_account(self.post(context, url, {"onlyReturnExisting": True}, signer=self.key))
-        return self._account_url
+        return self._account_url or _account_url(self.find_account(context))
+
+    def find_account(self, context: Context) -> Response:
+        """The CA's answer about the account that the key has already, which is known from then on (section 7.3.1).
+
+        Raises AcmeError accountDoesNotExist.
+        """
+        url = self.directory(context).url_of("newAccount")
+        response = self.post(context, url, {"onlyReturnExisting": True}, signer=self.key)
+        self.know_account(response)
+        return response
 
     def know_account(self, response: Response, contact: tuple[str, ...] | None = None) -> str:
         """Keeps the account URL that newAccount answered with, and the contacts that the account has."""
-        self._account_url = Answer.of(response).location("account")
+        self._account_url = _account_url(response)
         self._contact = contact
+        self.expect(self._account_url)
         return self._account_url
 
     def know_contact(self, contact: tuple[str, ...]) -> None:
         """Keeps the contacts that the account has from now on."""
         self._contact = contact
 
-    def forget_account(self) -> None:
-        """After the account was deactivated, its key changed, or the CA does not know it any more."""
-        self._account_url = ""
-        self._contact = None
+    def forget_account(self, url: str = "") -> None:
+        """After the account was deactivated, its key changed, or the CA does not know it any more.
+
+        With `url` only if that is the account still: another thread may have found the key's next one meanwhile.
+        """
+        if url in ("", self._account_url):
+            self._account_url = ""
+            self._contact = None
+
+    def expect(self, *urls: str) -> None:
+        """Has what the CA named just now asked for again, where a replica of the CA does not know it yet."""
+        self._named.add(*urls)
+
+    def expects(self, url: str) -> bool:
+        """Whether the CA named this just now."""
+        return url in self._named
 
     @property
     def knows_account(self) -> bool:
@@ -81,53 +103,61 @@ class Client:
         url: str,
         payload: object | None,
         *,
-        accept: tuple[int, ...] = (200,),
         signer: AccountKey | None = None,
         media_type: str = "",
-        look: Callable[[], Response | None] | None = None,
     ) -> Response:
         """A signed POST, sent again where that helps; payload None is POST-as-GET (section 6.3).
 
-        A status that is not in `accept` is raised as the CA's own error. `signer` signs with its jwk in place of the
-        account's kid: the account key itself for newAccount, a certificate's key for revokeCert. `look` is for what
-        must not be done twice: it is called before each further attempt, and what it finds is the answer.
+        Any 2xx is an answer: CAs differ in which they give. All else is raised as the CA's own error. `signer` signs
+        with its jwk in place of the account's kid: the account key itself for newAccount, a certificate's key for
+        revokeCert.
         """
-        request = _Request(url, payload, signer, media_type)
-        retries = ca_retries(context)
-        nonce_retries = _BAD_NONCE_RETRIES
+        response = self._exchange(context, _Request(url, payload, signer, media_type), lambda: False)
+        assert response is not None
+        return response
+
+    def post_once(self, context: Context, url: str, payload: object, is_done: Callable[[], bool]) -> Response | None:
+        """A signed POST of what must not be done twice.
+
+        is_done is asked before each further attempt: an answer may have been lost. Returns None where it is done.
+        """
+        return self._exchange(context, _Request(url, payload, None, ""), is_done)
+
+    def post_as_get(self, context: Context, url: str, media_type: str = "") -> Response:
+        """RFC 8555 section 6.3."""
+        return self.post(context, url, None, media_type=media_type)
+
+    def _exchange(self, context: Context, request: _Request, is_done: Callable[[], bool]) -> Response | None:
+        retries, early_retries, bad_nonces = ca_retries(context), replica_retries(context), 0
         while True:
-            # What signing itself has to ask for (a nonce, the account's URL) has a retries of its own.
-            body = self._signed(context, request)
+            # What signing itself has to ask for (a nonce, the account's URL) has retries of its own.
+            kid, body = self._signed(context, request)
             try:
                 response = self._send(context, request, body)
             except HttpError as error:
                 if not retries.pause(error):
                     raise
             else:
-                if response.status in accept:
+                if response.status // 100 == 2:
                     return response
-                refused = self._refusal(response)
-                if isinstance(refused, AcmeError) and refused.kind == "badNonce" and nonce_retries:
-                    nonce_retries -= 1
+                refused = _refusal(response)
+                if _is(refused, "badNonce") and bad_nonces < _MAX_BAD_NONCES:
+                    bad_nonces += 1
+                    continue
+                if self._is_early(response, refused, request.url, kid) and early_retries.pause(response):
                     continue
                 if not retries.pause(response):
+                    if _is(refused, "accountDoesNotExist"):
+                        self.forget_account(kid)
                     raise refused
-            done = look() if look else None
-            if done is not None:
-                return done
+            if is_done():
+                return None
 
-    def post_as_get(self, context: Context, url: str, media_type: str = "") -> Response:
-        """RFC 8555 section 6.3."""
-        return self.post(context, url, None, media_type=media_type)
-
-    def _refusal(self, response: Response) -> TosslError:
-        refused = problem_error(response)
-        if isinstance(refused, AcmeError) and refused.kind == "accountDoesNotExist":
-            self.forget_account()
-        terms = links(response, "terms-of-service")
-        if terms:
-            refused.details["terms_of_service"] = terms[0]
-        return refused
+    def _is_early(self, response: Response, refused: TosslError, url: str, kid: str) -> bool:
+        """Whether the CA does not know what it named just now: it was written to one replica, and read from another."""
+        if _is(refused, "accountDoesNotExist"):
+            return self.expects(kid)
+        return response.status == 404 and self.expects(url)
 
     def _send(self, context: Context, request: _Request, body: bytes) -> Response:
         headers = _HEADERS | ({"Accept": request.media_type} if request.media_type else {})
@@ -135,9 +165,29 @@ class Client:
         self.server.keep_nonce(response)
         return response
 
-    def _signed(self, context: Context, request: _Request) -> bytes:
+    def _signed(self, context: Context, request: _Request) -> tuple[str, bytes]:
+        """The account's URL by which the request is signed, empty for another signer, and the request (section 6.2)."""
         signer = request.signer or self.key
-        who: dict[str, Any] = {"jwk": signer.jwk} if request.signer else {"kid": self.account_url(context)}
+        kid = "" if request.signer else self.account_url(context)
+        who: dict[str, Any] = {"kid": kid} if kid else {"jwk": signer.jwk}
+        # Exactly as the CA gave it: the CA compares it with the URL that was asked for (section 6.4).
         protected = {"alg": signer.alg, **who, "nonce": self.server.nonce(context), "url": request.url}
-        return json.dumps(signer.sign(protected, request.payload)).encode("ascii")
+        return kid, json.dumps(signer.sign(protected, request.payload)).encode("ascii")
 
+
+def _account_url(response: Response) -> str:
+    """The account's URL in an answer of newAccount, which need not have the account in its body."""
+    return Answer(response, {}).location("account")
+
+
+def _refusal(response: Response) -> TosslError:
+    """The CA's error, with where its terms of service are, if they have changed (section 7.3.3)."""
+    refused = problem_error(response)
+    terms = links(response, "terms-of-service")
+    if terms:
+        refused.details["terms_of_service"] = terms[0]
+    return refused
+
+
+def _is(error: TosslError, kind: str) -> bool:
+    return isinstance(error, AcmeError) and error.kind == kind

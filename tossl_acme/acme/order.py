@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..context import Context
-from ..errors import AcmeError, ArgumentError, HttpError
+from ..errors import AcmeError, ArgumentError, HttpError, TosslError
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import clean, quoted
@@ -18,6 +18,9 @@ from .client import Client
 from .encoding import b64url
 from .polling import poll
 from .problem import document_error
+
+#: A CA that leaves an order ready although it took the CSR is given these pauses, and the CSR once more after each.
+_REFINALIZE_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -114,13 +117,14 @@ def new_order(client: Client, context: Context, wanted: NewOrder) -> Order:
         wanted = wanted.without_replaces()
     url = directory.url_of("newOrder")
     try:
-        response = client.post(context, url, wanted.payload(), accept=(200, 201))
+        response = client.post(context, url, wanted.payload())
     except AcmeError as error:
         if not wanted.options.replaces or not _refuses_replaces(error):
             raise
-        response = client.post(context, url, wanted.without_replaces().payload(), accept=(200, 201))
+        response = client.post(context, url, wanted.without_replaces().payload())
     answer = Answer.of(response)
     order = _read_order(answer, answer.location("order"))
+    client.expect(order.url, order.finalize, *order.authorizations)
     context.tell("order", url=order.url, status=order.status)
     return order
 
@@ -135,47 +139,87 @@ def wait_order(client: Client, context: Context, url: str, known: Order | None =
 
     `known` is the order as an answer just told, which saves a request (section 7.1.6 names the states).
     """
+    return _settled(client, context, "order", url, known)
+
+
+def _settled(client: Client, context: Context, what: str, url: str, known: Order | None) -> Order:
+    """The order once it is neither pending nor processing; an invalid one is raised."""
     order = poll(
         context,
-        "order",
+        what,
         lambda: get_order(client, context, url),
         lambda order: order.status not in ("pending", "processing"),
         known,
     )
-    return _usable(order)
-
-
-def wait_issued(client: Client, context: Context, order: Order) -> Order:
-    """Polls a finalized order until its certificate is there."""
-    order = poll(
-        context,
-        "certificate",
-        lambda: get_order(client, context, order.url),
-        lambda order: order.status not in ("ready", "processing"),
-        order,
-    )
-    if _usable(order).status != "valid" or not order.certificate:
-        raise HttpError("malformed", f"the order {shown_url(order.url)} is {order.status} without a certificate")
+    if order.status == "invalid":
+        raise _invalid(order)
     return order
 
 
+def finish_order(client: Client, context: Context, order: Order, csr: bytes) -> Order:
+    """Finalizes an order whose names are proven, and waits for its certificate (section 7.4): the valid order.
+
+    `order` need not be up to date: most CAs are ready as soon as the last name is, and one that is not says
+    orderNotReady and is waited for. An order that is ready after it was finalized is finalized again, a few times.
+    """
+    for pause in (*_REFINALIZE_PAUSES_SECONDS, None):
+        if order.status in ("pending", "ready"):
+            order = _finalized(client, context, order, csr)
+        order = _settled(client, context, "certificate", order.url, order)
+        if order.status == "valid":
+            return _issued(client, order)
+        if pause is not None:
+            context.sleep(pause, "certificate")
+    raise HttpError("malformed", f"the order {shown_url(order.url)} is {clean(order.status)} though finalized")
+
+
 def finalize_order(client: Client, context: Context, order: Order, csr: bytes) -> Order:
-    """Sends the CSR (DER) of a ready order (section 7.4); the answer's order, which may be valid at once."""
+    """Sends the CSR (DER) of a ready order (section 7.4), once: the order as it is then, which may be valid at once."""
     if not order.finalize:
         raise HttpError("malformed", f"the order {shown_url(order.url)} has no finalize URL")
-    response = client.post(context, order.finalize, {"csr": b64url(csr)})
-    finalized = _read_order(Answer.of(response), order.url)
+    now = order
+
+    def is_finalized() -> bool:
+        nonlocal now
+        now = get_order(client, context, order.url)
+        return now.status not in ("pending", "ready")
+
+    response = client.post_once(context, order.finalize, {"csr": b64url(csr)}, is_finalized)
+    finalized = now if response is None else _read_order(Answer.of(response), order.url)
     context.tell("finalized", url=order.url, status=finalized.status)
     return finalized
 
 
-def _usable(order: Order) -> Order:
-    if order.status != "invalid":
-        return order
+def _finalized(client: Client, context: Context, order: Order, csr: bytes) -> Order:
+    """As finalize_order(), or the order as the CA has it where its answer was of no use."""
+    try:
+        return finalize_order(client, context, order, csr)
+    except (AcmeError, HttpError) as error:
+        # Whatever became of the answer, the CA may have the order: a certificate that it issued must not be lost.
+        try:
+            now = get_order(client, context, order.url)
+        except TosslError:
+            raise error from None
+        no_answer = isinstance(error, HttpError) or error.status >= 500
+        telling = ("processing", "valid", "invalid") if no_answer else ("processing", "valid")
+        if now.status not in telling and not (isinstance(error, AcmeError) and error.kind == "orderNotReady"):
+            raise
+        return now
+
+
+def _issued(client: Client, order: Order) -> Order:
+    if not order.certificate:
+        raise HttpError("malformed", f"the order {shown_url(order.url)} is valid without a certificate")
+    client.expect(order.certificate)
+    return order
+
+
+def _invalid(order: Order) -> AcmeError:
+    """Why an order is invalid: its own error (section 7.1.3)."""
     problem = order.raw.get("error")
     if isinstance(problem, dict):
-        raise document_error(problem, 0)
-    raise AcmeError("the order is invalid", "orderInvalid", 0, {"order": dict(order.raw)})
+        return document_error(problem, 0)
+    return AcmeError("the order is invalid", "orderInvalid", 0, {"order": dict(order.raw)})
 
 
 def _refuses_replaces(error: AcmeError) -> bool:

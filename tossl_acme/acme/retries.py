@@ -9,11 +9,18 @@ from ..http.retry import Retries
 from .problem import problem_error
 
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)
+#: Let's Encrypt's replicas lag by less than a second.
+_REPLICA_PAUSES_SECONDS = (0.1, 0.3, 0.6, 1.0)
 
 
 def ca_retries(context: Context) -> Retries:
     """The pauses of one request to a CA: four, over 1.5 s where the CA does not ask for more."""
     return Retries(context, _PAUSES_SECONDS, _is_passing)
+
+
+def replica_retries(context: Context) -> Retries:
+    """The pauses after which a replica of the CA has to know what the CA named just now: four, over 2 s."""
+    return Retries(context, _REPLICA_PAUSES_SECONDS, lambda _response: True)
 
 
 def _is_passing(response: Response) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from ..acme.certificate import DownloadedChain, alternate_chains, download_certificate
 from ..acme.client import Client
-from ..acme.order import NewOrder, Order, OrderOptions, finalize_order, new_order, wait_issued, wait_order
+from ..acme.order import NewOrder, Order, OrderOptions, finish_order, new_order
 from ..context import Context
-from ..errors import AcmeError, TosslError
+from ..errors import TosslError
 from ..identifiers import Identifier
 from ..pki.chain import Chain, check_chain, issuer_names, read_chain
 from .key import Request
@@ -44,20 +44,8 @@ def issue(client: Client, context: Context, wanted: Wanted, solvers: Solvers) ->
 
 
 def complete(client: Client, context: Context, order: Order, wanted: Wanted) -> Chain:
-    """Finalizes an order whose names are proven, and downloads its certificate.
-
-    Most CAs are ready as soon as the last name is; one that is not says orderNotReady and is waited for.
-    """
-    if order.status != "valid":
-        try:
-            order = finalize_order(client, context, order, wanted.request.csr)
-        except AcmeError as error:
-            if error.kind != "orderNotReady":
-                raise
-            order = wait_order(client, context, order.url)
-            if order.status == "ready":
-                order = finalize_order(client, context, order, wanted.request.csr)
-        order = wait_issued(client, context, order)
+    """Finalizes an order whose names are proven, and downloads its certificate."""
+    order = finish_order(client, context, order, wanted.request.csr)
     chain = _chosen(client, context, download_certificate(client, context, order.certificate), wanted.preferred_chain)
     check_chain(chain, wanted.identifiers, wanted.request.spki)
     context.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)

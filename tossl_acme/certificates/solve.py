@@ -72,26 +72,10 @@ def solve(client: Client, context: Context, order: Order, solvers: Solvers) -> N
         _clean_up(context, presented)
 
 
-#: Refusals of an answer that are not about the challenge.
-_NOT_OF_A_CHALLENGE = ("rateLimited", "unauthorized", "accountDoesNotExist")
-
-
 def _answer(client: Client, context: Context, task: _Task) -> None:
-    """Answers the challenge, unless it was answered before; a second answer would disturb its validation.
-
-    It may also be answered by somebody else who uses the account, just before: then the CA refuses it here.
-    """
-    if task.challenge.status == "processing":
-        return
-    try:
-        answer_challenge(client, context, task.challenge.url)
-    except AcmeError as refused:
-        if not 400 <= refused.status < 500 or refused.kind in _NOT_OF_A_CHALLENGE:
-            raise
-        now = get_authorization(client, context, task.authorization.url)
-        challenge = now.challenge(task.challenge.type)
-        if now.status != "valid" and (challenge is None or challenge.status not in ("processing", "valid")):
-            raise
+    """Answers the challenge, unless it was answered before; a second answer would disturb its validation."""
+    if task.challenge.status != "processing":
+        answer_challenge(client, context, task.challenge.url, task.authorization.url)
 
 
 def _check_ordered(authorizations: Iterable[Authorization], identifiers: Iterable[Identifier]) -> None:

@@ -175,8 +175,8 @@ def new_account(
     """
     from ..acme.account import ExternalAccountBinding, NewAccount
 
-    hmac_key = eab_hmac_key.value if eab_hmac_key else ""
-    binding = ExternalAccountBinding.parse(eab_kid, hmac_key, eab_alg) if eab_kid or hmac_key else None
+    is_bound = bool(eab_kid or (eab_hmac_key and eab_hmac_key.value))
+    binding = ExternalAccountBinding.parse(eab_kid, eab_hmac_key, eab_alg) if is_bound else None
     return NewAccount(agree_tos=agree_tos, binding=binding)
 
 

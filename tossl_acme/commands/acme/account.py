@@ -37,12 +37,9 @@ def create_account(
     """
     from dataclasses import replace
 
-    from ...acme.account import new_account, unbound
-    from ...acme.public_cas import needs_binding
+    from ...acme.account import new_account
 
     wanted = replace(account, contact=contacts)
-    if wanted.binding is None and needs_binding(client.server.url):
-        raise unbound(client.server.url)
     with error_context("Account creation failed", AcmeError):
         created = new_account(client, context, wanted)
     return created.as_dict() if return_details else "Account created successfully"

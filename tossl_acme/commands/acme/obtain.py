@@ -79,7 +79,7 @@ def obtain_certificate(
     """
     from dataclasses import replace
 
-    from ...acme.account import contact_urls
+    from ...acme.account import check_binding, contact_urls
     from ...acme.clients import client_for
     from ...acme.public_cas import directory_url
     from ...certificates import accounts
@@ -93,7 +93,9 @@ def obtain_certificate(
         raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
     url = directory_url(directory)
     chosen = choose(solvers, identifiers)
-    _check_bound(url, account, bool(account_key) or bool(store and accounts.account_key(store, url)))
+    own_account_key = account_key.value if account_key else ""
+    if not own_account_key and not (store and accounts.account_key(store, url)):
+        check_binding(url, account.binding)
     plan = Plan(
         identifiers,
         replace(account, contact=contact_urls(email)),
@@ -103,7 +105,7 @@ def obtain_certificate(
         order,
         preferred_chain,
     )
-    key = accounts.account_key_for(context, store, url, account_key.value if account_key else "")
+    key = accounts.account_key_for(context, store, url, own_account_key)
     client = client_for(url, key, connection)
     with error_context("Certificate not obtained", AcmeError):
         certificate = obtain(client, context, plan, chosen, store).as_dict()
@@ -130,15 +132,6 @@ def _names(domains: list[str], csr: Csr | None) -> tuple[Identifier, ...]:
     identifiers = parse_identifiers(domains or [identifier.value for identifier in csr.identifiers])
     check_csr_names(csr, identifiers)
     return identifiers
-
-
-def _check_bound(url: str, account: NewAccount, has_key: bool) -> None:
-    """Raises ArgumentError for a CA that wants a binding; a key that may have its account already can do without."""
-    from ...acme.account import unbound
-    from ...acme.public_cas import needs_binding
-
-    if account.binding is None and needs_binding(url) and not has_key:
-        raise unbound(url)
 
 
 def get_account_key(directory_url: str, *, store: FolderStore | None) -> str:
