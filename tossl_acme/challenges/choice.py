@@ -1,4 +1,4 @@
-"""Who proves which name: the words of -challenge, made to solvers by identifier."""
+"""Turns the words of -challenge into solvers for each identifier."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _DEFAULT = "default"
 
 
 def choose(options: SolverOptions, identifiers: Sequence[Identifier]) -> dict[Identifier, tuple[Solver, ...]]:
-    """The solvers for each identifier in order of preference, as the words of -challenge say.
+    """Returns the solvers for each identifier, in order of preference.
 
-    They are a list of types, or a dict of such lists by name, in which "default" stands for the names not in it. It is
-    a list if its first word is a challenge type: no name that a certificate can have looks like that. Without words it
-    is dns-01 where there is a provider, else http-01. Each type's solver is made once.
+    options.challenge is a list of types, or a dict of such lists by name, in which "default" stands for all other
+    names. It is a list if its first word is a challenge type, for no name in a certificate looks like one. Empty means
+    dns-01 if there is a provider, else http-01. Makes the solver of each type once.
 
-    Raises ArgumentError "challenge", and what making a solver raises.
+    Raises ArgumentError "challenge", and the errors of each type's from_options().
     """
     words = options.challenge or ("dns-01" if options.provider else "http-01",)
     chosen = dict.fromkeys(identifiers, tuple(words)) if words[0] in TYPES else _types_by_name(words, identifiers)
@@ -42,7 +42,7 @@ def _types_by_name(words: Sequence[str], identifiers: Sequence[Identifier]) -> d
 
 
 def _named(key: str, identifiers: Sequence[Identifier]) -> Identifier | None:
-    """The identifier that a key of the dict names; None for the default."""
+    """Returns the identifier that a key of the dict names, None for the default."""
     if key == _DEFAULT:
         return None
     if "." not in key and ":" not in key and key not in [identifier.value for identifier in identifiers]:

@@ -13,7 +13,7 @@ _MOST_BYTES = 1 << 14
 
 
 class ClientHello:
-    """The first message of a client, as its bytes come."""
+    """The first message of a client, collected from the connection's bytes."""
 
     def __init__(self) -> None:
         self.received = bytearray()
@@ -21,9 +21,9 @@ class ClientHello:
         self._message = bytearray()
 
     def name_after(self, piece: bytes) -> str | None:
-        """The name asked for, once the message is whole; empty where it asks for none, None where more is to come.
+        """Returns the requested name in lower case, "" without one, None until the message is whole.
 
-        Raises ValueError for what is no ClientHello.
+        Raises ValueError for anything but a ClientHello.
         """
         self.received += piece
         if len(self.received) > _MOST_BYTES:
@@ -37,7 +37,7 @@ class ClientHello:
         return None
 
     def _take_record(self) -> bool:
-        """Takes the next record's content, whether it is there."""
+        """Returns whether the next record was whole, and takes its content."""
         header = self.received[self._at : self._at + _RECORD_HEADER_BYTES]
         if header and header[0] != _HANDSHAKE:
             raise ValueError("another record")

@@ -23,9 +23,9 @@ CLEAN_UP_PAUSES_SECONDS = (0.5, 8.0)
 
 
 def validation_name(domain: str) -> str:
-    """Where a domain's TXT record stands; a wildcard's stands with the domain's own.
+    """Returns the name of a domain's TXT record (RFC 8555 section 8.4). A wildcard shares that of its domain.
 
-    Raises ArgumentError "domain" where that is longer than any DNS name.
+    Raises ArgumentError "domain" if it is longer than a DNS name can be.
     """
     name = f"{_LABEL}.{domain.removeprefix('*.').removesuffix('.').lower()}"
     check_length(name, domain)
@@ -33,13 +33,13 @@ def validation_name(domain: str) -> str:
 
 
 def validation_value(key_authorization: str) -> str:
-    """The TXT value: base64url SHA-256 of the key authorization."""
+    """Returns the TXT value: the SHA-256 digest of the key authorization, base64url."""
     digest = hashlib.sha256(key_authorization.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def check_length(name: str, domain: str) -> None:
-    """Raises ArgumentError "domain" for a record's name that no DNS name can be as long as."""
+    """Raises ArgumentError "domain" if a record's name is longer than a DNS name can be."""
     if len(name) > _MOST_NAME_CHARS:
         cause = f"its record's name has more than {_MOST_NAME_CHARS} characters"
         raise ArgumentError("domain", f"{quoted(domain)} cannot be proven through the DNS: {cause}")
@@ -48,8 +48,8 @@ def check_length(name: str, domain: str) -> None:
 class Dns01:
     """Publishes TXT values through a provider, and waits until `check` (if any) sees them.
 
-    A domain and its wildcard share one name with two values: each is published and removed by itself. `published`
-    knows of each for as long as it stands.
+    A domain and its wildcard share one name with two values: each is published and removed separately. `published`
+    knows each of them until it is removed.
     """
 
     challenge_type = "dns-01"
@@ -63,15 +63,15 @@ class Dns01:
         self._presented: set[Challenge] = set()
 
     def name_for(self, challenge: Challenge) -> str:
-        """Where the challenge's TXT value is published."""
+        """Returns the name of the challenge's TXT record."""
         return validation_name(challenge.identifier.value)
 
     def record(self, challenge: Challenge) -> tuple[str, str]:
-        """The name and the value of the challenge's TXT record."""
+        """Returns the name and the value of the challenge's TXT record."""
         return self.name_for(challenge), validation_value(challenge.key_authorization)
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
-        """Where the challenge is presented, for people and their scripts."""
+        """Returns where the challenge is presented."""
         return {"record": self.name_for(challenge)}
 
     def present(self, context: Context, challenge: Challenge) -> None:
@@ -86,7 +86,7 @@ class Dns01:
             self._check.wait(context, name, value)
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
-        """Removes the value. Where that fails for now, tries again for as long as the context lasts."""
+        """Removes the value. Tries again after a passing failure, for as long as the context lasts."""
         name, value = self.record(challenge)
         if challenge in self._presented and value not in self._published.values(self._provider, name):
             return  # refused when it was to be published, or removed already
@@ -104,12 +104,12 @@ class Dns01:
 
 
 def dns01_solver(options: SolverOptions) -> Dns01:
-    """The solver for a provider. Raises as open_provider() does, and ArgumentError "provider" or "resolvers"."""
+    """Returns the solver for a provider. Raises as open_provider(); ArgumentError "provider", "resolvers"."""
     return Dns01(*parts_of(options, Dns01.challenge_type))
 
 
 def parts_of(options: SolverOptions, name: str) -> tuple[Provider, PropagationCheck | None, PublishedRecords]:
-    """What a solver of the challenge type `name` is made of."""
+    """Returns the arguments of a DNS solver. `name` is its challenge type, for the error."""
     if options.provider is None:
         raise ArgumentError("provider", f"-provider is required: {name} needs a DNS provider")
     wait = options.propagation_timeout

@@ -1,6 +1,6 @@
-"""dns-account-01 (draft-ietf-acme-dns-account-label): dns-01 at a name of the account's own.
+"""dns-account-01 (draft-ietf-acme-dns-account-label): dns-01 at a record name that differs for each account.
 
-Several accounts can so prove one domain at the same time, each through its own delegation of that name.
+So several accounts can prove one domain at the same time, each with its own CNAME.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from .solver import ChallengeType, SolverOptions
 
 
 def account_label(account_url: str) -> str:
-    """The account's label: "_" and the first ten bytes of the URL's SHA-256 in base32, in lower case."""
+    """Returns the account's label: "_" and the first ten bytes of the URL's SHA-256 in base32, in lower case."""
     digest = hashlib.sha256(account_url.encode()).digest()[:10]
     return f"_{base64.b32encode(digest).decode().lower()}"
 
 
 def account_validation_name(domain: str, account_url: str) -> str:
-    """Where a domain's TXT record stands for this account. Raises ArgumentError as validation_name() does."""
+    """Returns the name of a domain's TXT record for this account. Raises ArgumentError as validation_name() does."""
     name = f"{account_label(account_url)}.{validation_name(domain)}"
     check_length(name, domain)
     return name
 
 
 class DnsAccount01(Dns01):
-    """As Dns01, at the account's own name."""
+    """As Dns01, at the account's record name."""
 
     challenge_type = "dns-account-01"
 
@@ -37,7 +37,7 @@ class DnsAccount01(Dns01):
 
 
 def dns_account01_solver(options: SolverOptions) -> DnsAccount01:
-    """The solver for a provider. Raises as dns01_solver() does."""
+    """Returns the solver for a provider. Raises as dns01_solver() does."""
     return DnsAccount01(*parts_of(options, DnsAccount01.challenge_type))
 
 

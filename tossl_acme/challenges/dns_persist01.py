@@ -1,7 +1,7 @@
 """dns-persist-01 (draft-ietf-acme-dns-persist): a standing TXT record that lets one account have certificates.
 
-Whoever holds the account's key can use the record for as long as it stands. So it is never published or removed on the
-way to a certificate: the domain's owner puts it there, once.
+Anybody with the account's key can use the record while it exists. So no order publishes or removes it: the domain's
+owner adds it, once.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ _LABEL = "_validation-persist"
 
 
 def standing_name(domain: str) -> str:
-    """Where a domain's standing record is; a wildcard's is the domain's own."""
+    """Returns the name of a domain's standing record. A wildcard shares that of its domain."""
     return f"{_LABEL}.{domain.removeprefix('*.').removesuffix('.').lower()}"
 
 
 def standing_value(issuer: str, account_url: str, *, wildcard: bool = False, until: int | None = None) -> str:
-    """The TXT value, in the form of a CAA issue value (RFC 8659 section 4.2).
+    """Returns the TXT value, in the form of a CAA issue value (RFC 8659 section 4.2).
 
-    wildcard lets it stand for wildcards and subdomains too; until (epoch seconds) is when it ends by itself.
+    wildcard: also valid for wildcards and subdomains. until: its end, epoch seconds.
     """
     parts = [issuer.removesuffix(".").lower(), f"accounturi={account_url}"]
     parts += ["policy=wildcard"] if wildcard else []
@@ -30,7 +30,7 @@ def standing_value(issuer: str, account_url: str, *, wildcard: bool = False, unt
 
 
 class DnsPersist01:
-    """Answers with the record that stands already; which one is looked for is told."""
+    """Relies on the standing record, and tells its name and the accepted values as progress."""
 
     challenge_type = "dns-persist-01"
 
@@ -41,7 +41,7 @@ class DnsPersist01:
         context.tell("dns_standing", domain=domain, record=standing_name(domain), values=values)
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
-        """Where the record stands, for people and their scripts."""
+        """Returns where the record stands."""
         return {"record": standing_name(challenge.identifier.value)}
 
     def wait(self, context: Context, challenge: Challenge) -> None:

@@ -11,7 +11,7 @@ from .webroot import Webroot
 
 
 class HttpServerSolver(ResponderSolver):
-    """Answers by an own http server on a port."""
+    """Answers with a small http server on a port."""
 
     challenge_type = "http-01"
 
@@ -20,7 +20,7 @@ class HttpServerSolver(ResponderSolver):
 
 
 def http01_solver(options: SolverOptions) -> Webroot | HttpServerSolver:
-    """The solver for either a folder or a port. Raises ArgumentError("webroot") or ("port")."""
+    """Returns the solver for either a folder or a port. Raises ArgumentError("webroot") or ("port")."""
     if bool(options.webroot) == (options.port is not None):
         raise ArgumentError("webroot", "http-01 needs either -webroot or -port")
     if options.webroot:

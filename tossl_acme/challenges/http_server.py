@@ -93,7 +93,7 @@ class _HttpConnection:
             self.sock.shutdown(socket.SHUT_WR)
 
     def _linger(self) -> int:
-        """Waits for the client to close: closing with bytes of its own unread would destroy the answer on its way."""
+        """Waits for the client to close: closing with unread bytes would destroy the answer on its way."""
         while piece := self.sock.recv(4096):
             self._left_over += len(piece)
             if self._left_over > _MOST_LEFTOVER_BYTES:
@@ -102,7 +102,7 @@ class _HttpConnection:
 
 
 def answer_to(request: bytes, value_of: Callable[[str], str | None]) -> bytes:
-    """The answer to a request; value_of(token) is the key authorization, None for a token that is not answered."""
+    """Returns the answer to a request. value_of(token) returns the key authorization, None for an unknown token."""
     line = request.partition(b"\r\n")[0].decode("latin-1")
     match = re.fullmatch(r"([!-~]+) (?:https?://[^/\s]*)?(/[!-~]*) HTTP/1\.[01]", line)
     if match is None:

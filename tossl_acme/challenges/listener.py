@@ -152,7 +152,7 @@ class Listener:
 
 
 def check_port(port: int) -> None:
-    """Raises ArgumentError("port") for what is no port; 0 lets the system choose."""
+    """Raises ArgumentError("port") outside 0 to 65535; 0 lets the system choose."""
     if not 0 <= port <= 65535:
         raise ArgumentError("port", f"{port} is not a port: 0 to 65535 is expected")
 

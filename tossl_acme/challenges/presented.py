@@ -1,4 +1,4 @@
-"""What this process shows now: its responders, and the challenges that single commands presented."""
+"""The challenges presented by this process: its responders, and those that single commands presented."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def present(solver: Solver, challenge: Challenge) -> None:
 
 
 def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> None:
-    """Presents a challenge that stands until somebody removes it, and waits until the CA can be expected to see it.
+    """Presents a challenge and waits until the CA can be expected to see it. Leaves it presented.
 
-    Where that fails, what may have been presented is removed again.
+    Removes it again if that fails.
     """
     try:
         solver.present(context, challenge)
@@ -44,9 +44,9 @@ def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> 
 
 
 def clean_up(challenge: Challenge) -> bool:
-    """Removes what present() presented for this domain and token, by whatever key; whether there was anything.
+    """Removes the challenge that present() presented for this domain and token, with any key.
 
-    Where that fails, it can be tried again.
+    Returns whether there was one. Can be tried again after an error.
     """
     place = challenge.identifier.value, challenge.token
     with _lock:
@@ -59,7 +59,7 @@ def clean_up(challenge: Challenge) -> bool:
 
 
 def reset() -> None:
-    """Ends every responder and forgets what was presented; files stay."""
+    """Ends every responder and forgets every challenge. Files stay."""
     with _lock:
         _presented.clear()
         RESPONDERS.close()

@@ -20,7 +20,7 @@ _MOST_NAME_CHARS = 253
 
 
 def is_validation_name(fqdn: str) -> bool:
-    """Whether a name can be that of an ACME validation record: a type's label before a domain.
+    """Returns whether a name can be that of an ACME validation record: a type's labels before a domain.
 
     RFC 8555 section 8.4, draft-ietf-acme-dns-account-label, draft-ietf-acme-dns-persist.
     """
@@ -30,6 +30,6 @@ def is_validation_name(fqdn: str) -> bool:
 
 
 def check_validation_name(fqdn: str) -> None:
-    """Raises ArgumentError "record_name" for any other name: nothing else is ever deleted by this package."""
+    """Raises ArgumentError "record_name" for any other name: this package never deletes anything else."""
     if not is_validation_name(fqdn):
         raise ArgumentError("record_name", f"{quoted(fqdn)} is not the name of an ACME validation record")

@@ -40,7 +40,7 @@ class Shown:
             self._values[key] = (*self._values.get(key, ()), value)
 
     def take(self, key: str, value: str) -> None:
-        """Takes one of these values away; nothing happens where there is none."""
+        """Removes one of these values, if it is there."""
         with self._lock:
             values = list(self._values.pop(key, ()))
             if value in values:
@@ -116,7 +116,7 @@ class ResponderPool:
 
 
 class ResponderSolver:
-    """A solver with an own server on a port, which `responders` shares with every other order of the process.
+    """A solver with a server on a port, which `responders` shares with every other order of the process.
 
     The first challenge presented takes the port, the last one cleaned up frees it. Raises ArgumentError("port").
     """
@@ -132,7 +132,7 @@ class ResponderSolver:
         check_port(port)
         self._place = (start, port)
         self._key = key
-        #: Where it listens, once a challenge was presented; differs from what was asked for where that was 0.
+        #: The port, chosen by the system once a challenge is presented if 0 was asked for.
         self.port = port
         self._ended: set[Challenge] = set()
 
@@ -142,7 +142,7 @@ class ResponderSolver:
         self.port = self._responders.show(*self._place, self._key(challenge), challenge.key_authorization)
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
-        """Where the challenge is presented, for people and their scripts."""
+        """Returns where the challenge is presented."""
         return {"port": self.port}
 
     def wait(self, context: Context, challenge: Challenge) -> None:

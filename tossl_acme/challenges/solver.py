@@ -1,4 +1,4 @@
-"""What every challenge type has in common: its solver, and what one is made from."""
+"""The solver protocol, the options that a solver is made from, and the declaration of a challenge type."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Solver(Protocol):
         """Returns where it is presented, for people and their scripts: a file, a record or a port."""
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
-        """Removes exactly what present() made; nothing where that is gone already."""
+        """Removes exactly the result of present(). Succeeds if that is gone already."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class SolverOptions:
 
 @dataclass(frozen=True)
 class ChallengeType:
-    """What a challenge type's file says of it.
+    """The declaration of a challenge type, in its file.
 
-    from_options: makes a solver; raises ArgumentError naming the option that is missing or wrong.
-    dns_label: of a type that a DNS record proves, a regular expression of what stands before the domain in its name.
+    from_options: returns a solver; raises ArgumentError naming the missing or wrong option.
+    dns_label: for a type that a DNS record proves, a regular expression of the labels before the domain.
     """
 
     name: str

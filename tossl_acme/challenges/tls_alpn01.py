@@ -1,4 +1,4 @@
-"""tls-alpn-01 (RFC 8737), and for IP addresses RFC 8738, by an own small TLS server."""
+"""tls-alpn-01 (RFC 8737; RFC 8738 for IP addresses) with a small TLS server of this process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UNRECOGNIZED_NAME = bytes((21, 3, 3, 0, 2, 2, ssl.ALERT_DESCRIPTION_UNRECOGNIZE
 
 
 def server_name(domain: str) -> str:
-    """The SNI by which a CA asks for the domain; for an IP address its reverse name (RFC 8738 section 6)."""
+    """Returns the SNI with which a CA asks for the domain: for an IP address its reverse name (RFC 8738 section 6)."""
     try:
         return ipaddress.ip_address(domain).reverse_pointer
     except ValueError:
@@ -86,7 +86,7 @@ class TlsResponder:
 
 
 class TlsAlpn01(ResponderSolver):
-    """Answers by an own TLS server on a port. Of two challenges for one name only the later is shown."""
+    """Answers with a small TLS server on a port. Of two challenges for one name only the later is shown."""
 
     challenge_type = "tls-alpn-01"
 
@@ -95,7 +95,7 @@ class TlsAlpn01(ResponderSolver):
 
 
 def tls_alpn01_solver(options: SolverOptions) -> TlsAlpn01:
-    """The solver for a port. Raises ArgumentError("port")."""
+    """Returns the solver for a port. Raises ArgumentError("port")."""
     return TlsAlpn01(RESPONDERS, options.tls_port)
 
 

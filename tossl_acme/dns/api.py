@@ -1,4 +1,4 @@
-"""What every provider's HTTP API needs: retries within the context, and errors that say what was being done."""
+"""HTTP for every provider: the base URL, retries within the context, and errors that name the failed step."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ _PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
 
 
 def exchange(http: HttpClient, context: Context, request: HttpRequest) -> Response:
-    """One request that may safely be sent more than once.
+    """Returns the answer to a request that may safely be sent more than once.
 
-    429, 5xx and a lost connection are tried again four times: after Retry-After where the server asks for longer than
-    0.25 s doubling to 2 s. What the last attempt brought is returned or raised.
+    Tries again up to four times after 429, 5xx and a lost connection: after 0.25 s doubling to 2 s, or after
+    Retry-After where that is longer. Returns or raises the outcome of the last attempt.
     """
     retries = Retries(context, _PAUSES_SECONDS, _is_passing, "provider", "dns_retry")
     return with_retries(retries, lambda: http.exchange(context, request))
 
 
 def context_of(text: str) -> error_context:
-    """Begins the message of whatever an API's requests fail with."""
+    """Puts `text` before the message of every error of an API's requests."""
     return error_context(text, DnsError, HttpError, WaitTimeout)
 
 
 def provider_refusal(
     access: ProviderAccess, provider: str, who: str, response: Response, said: str, *, is_unauthorised: bool = False
 ) -> DnsError:
-    """The error for an answer other than success: who answered, and what was said. Its details hold the HTTP status."""
+    """Returns the error for an answer other than success. It names who answered, and quotes the answer.
+
+    Its details hold the HTTP status (`status`).
+    """
     denied = is_unauthorised or response.status in (401, 403)
     words = clean(access.hidden(said), _MOST_WORDS_CHARS) or "no reason given"
     cause = f"{who} answered {response.status}: {words}"
@@ -50,7 +53,7 @@ def provider_refusal(
 
 
 def may_pass(error: DnsError | HttpError | WaitTimeout) -> bool:
-    """Whether the same request may be answered better in a moment."""
+    """Returns whether the same request may succeed in a moment."""
     if isinstance(error, DnsError):
         status = error.details.get("status")
         return error.errorcode[-1] == "answer" or (isinstance(status, int) and _is_passing_status(status))
@@ -58,7 +61,10 @@ def may_pass(error: DnsError | HttpError | WaitTimeout) -> bool:
 
 
 def endpoint_url(endpoint: str) -> str:
-    """The API's base URL without a final slash: https, or http on this machine's loopback only."""
+    """Returns the API's base URL without a final slash: https, or http on this machine's loopback only.
+
+    Raises ArgumentError "endpoint".
+    """
     try:
         parts = split_url(endpoint)
     except UrlError as error:

@@ -50,7 +50,10 @@ class PropagationCheck:
             parse_resolver(text)
 
     def wait(self, context: Context, name: str, value: str) -> None:
-        """Returns once the value is seen. Raises WaitTimeout("propagation") naming the servers that do not show it."""
+        """Returns once every server shows the value.
+
+        Raises WaitTimeout("propagation") naming the servers that do not.
+        """
         part = context.narrowed(self.timeout)
         asked = name
         servers: dict[Nameserver, TxtAnswer] = {}

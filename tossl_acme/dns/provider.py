@@ -1,4 +1,4 @@
-"""DNS providers: what one can do, what it is opened with, and how it declares what it needs."""
+"""The DNS provider protocol, the options that open a provider, and the credentials that it declares."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..http.client import HttpClient
 from ..http.options import ConnectionOptions
 from ..text import Secret
 
-#: What an HTTP header can hold; a library would refuse anything else with a message that quotes it.
+#: The characters of an HTTP header. A library refuses others with a message that quotes the value.
 _HEADER_VALUE = r"[\x21-\x7e]*"
 
 
 @dataclass(frozen=True)
 class Credential:
-    """Something that a provider asks for before it lets anybody in. The provider's class lists them.
+    """A credential that a provider's class declares.
 
-    field: the option's name, without its dash. text: for help. environment: variables that are used, the first one
-    set, where the option is not given. pattern: what all of the value must match.
+    field: the option's name, without its dash. text: for help. environment: variables to use, the first one that is
+    set, where the option is not given. pattern: a regular expression that the whole value must match.
     """
 
     field: str
@@ -33,7 +33,7 @@ class Credential:
 
 @dataclass(frozen=True)
 class ProviderOptions:
-    """What a script says about its DNS provider, plain data. `credentials` are by field."""
+    """A script's options for its DNS provider, plain data. `credentials` are by field."""
 
     name: str
     credentials: Mapping[str, Secret] = field(default_factory=dict)
@@ -44,7 +44,10 @@ class ProviderOptions:
 
 @dataclass(frozen=True)
 class ProviderAccess:
-    """What a provider's class is opened with: the values of its credentials, checked, empty where one is left out."""
+    """The arguments of a provider's class.
+
+    values: the checked credentials by field, empty if not given.
+    """
 
     values: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
@@ -53,7 +56,7 @@ class ProviderAccess:
     http: HttpClient = field(repr=False)
 
     def hidden(self, text: str) -> str:
-        """The text without the secrets, should a server have quoted one."""
+        """Returns the text without the secrets, in case a server quoted one."""
         for secret in self.secrets:
             # Of "name:key" the key alone may be quoted.
             for part in (secret, secret.partition(":")[2]):
@@ -70,10 +73,10 @@ class Provider(Protocol):
 
     @property
     def endpoint(self) -> str:
-        """Where it publishes: what is published at one endpoint is not removed at another."""
+        """The service that holds the records, as a URL: part of a record's place."""
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
-        """Adds this value beside those that are there. It is well if it is there already.
+        """Adds this value beside the existing ones. Succeeds if the value exists already.
 
         Raises DnsError ("Failed to create DNS record: ..."), HttpError, WaitTimeout or Cancelled.
         """
@@ -81,8 +84,8 @@ class Provider(Protocol):
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
         """Removes this value, or with None every TXT value at the name.
 
-        Returns the values removed, none where nothing was there. Raises DnsError ("Failed to delete DNS record: ..."),
-        HttpError, WaitTimeout or Cancelled.
+        Returns the removed values, an empty list if there were none.
+        Raises DnsError ("Failed to delete DNS record: ..."), HttpError, WaitTimeout or Cancelled.
         """
 
 
@@ -100,5 +103,5 @@ class ProviderType(Protocol):
 
 
 def canonical_name(fqdn: str) -> str:
-    """The name in lower case, without a final dot."""
+    """Returns the name in lower case, without a final dot."""
     return fqdn.strip().removesuffix(".").lower()

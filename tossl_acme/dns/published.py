@@ -1,4 +1,4 @@
-"""The TXT values that stand because of this process, so that cleaning up a name removes those and nothing else."""
+"""The TXT values that this process published, so that cleaning up a name removes these and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .provider import Provider, canonical_name
 
 
 class PublishedRecords:
-    """Publishes values and removes them, and knows those that stand, by name at each provider's endpoint.
+    """Publishes values, removes them, and knows the published ones, by name at each provider's endpoint.
 
     Safe for several threads.
     """
@@ -22,9 +22,9 @@ class PublishedRecords:
         self._values: dict[tuple[str, str, str], list[str]] = {}
 
     def publish(self, context: Context, provider: Provider, fqdn: str, value: str) -> None:
-        """Publishes one value, remembered before: a provider may have acted although its answer was lost.
+        """Publishes one value. Remembers it first: a provider may have acted although its answer was lost.
 
-        What it plainly refused is forgotten again. Raises as Provider.publish() does.
+        Forgets the value again if the provider plainly refused it. Raises as Provider.publish() does.
         """
         is_new = self._add(provider, fqdn, value)
         try:
@@ -35,10 +35,11 @@ class PublishedRecords:
             raise
 
     def remove(self, context: Context, provider: Provider, fqdn: str, value: str | None = None) -> list[str]:
-        """Removes one value at the name; without one, those that stand because of us; where none does, every one there.
+        """Removes one value at the name; without `value`, the values published by this process; if there are none of
+        these, every value at the name.
 
-        Returns the values removed: none where nothing was there, which is as well. Raises as Provider.remove() does;
-        what it may have left behind is still known.
+        Returns the removed values, an empty list if there were none. Raises as Provider.remove() does, and still knows
+        the values that may be left.
         """
         name = canonical_name(fqdn)
         chosen = [value] if value is not None else list(self.values(provider, fqdn))
@@ -51,12 +52,12 @@ class PublishedRecords:
         return removed
 
     def values(self, provider: Provider, fqdn: str) -> tuple[str, ...]:
-        """What stands at the name because of us."""
+        """Returns the values at the name that this process published."""
         with self._lock:
             return tuple(self._values.get(_place(provider, fqdn), ()))
 
     def reset(self) -> None:
-        """Forgets everything; the records stay where they are."""
+        """Forgets every value. The records stay."""
         with self._lock:
             self._values.clear()
 
@@ -65,7 +66,7 @@ class PublishedRecords:
         self._lock = threading.Lock()
 
     def _add(self, provider: Provider, fqdn: str, value: str) -> bool:
-        """Whether it is new."""
+        """Returns whether the value is new."""
         with self._lock:
             values = self._values.setdefault(_place(provider, fqdn), [])
             if value in values:
@@ -81,17 +82,17 @@ class PublishedRecords:
                 self._values[key] = left
 
 
-#: What stands because of this process.
+#: The records of this process.
 PUBLISHED = PublishedRecords()
-# A child knows them too: without that, it would clean up by removing whatever stands at the name.
+# A child keeps the values: without them, its clean-up would remove every record at the name.
 os.register_at_fork(after_in_child=PUBLISHED.renew_lock)
 
 
 def check_removed(removed: list[str], provider: Provider, fqdn: str, value: str | None) -> None:
-    """Raises DnsError "record" where there was nothing to remove."""
+    """Raises DnsError "record" if nothing was removed."""
     if not removed:
-        what = "no TXT record" if value is None else "no TXT record with that value"
-        raise DnsError(provider.name, "record", f"{DELETING}: there is {what} at {canonical_name(fqdn)}")
+        missing = "no TXT record" if value is None else "no TXT record with that value"
+        raise DnsError(provider.name, "record", f"{DELETING}: there is {missing} at {canonical_name(fqdn)}")
 
 
 def _place(provider: Provider, fqdn: str) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""The DNS providers by name: each is a file in providers/, read when somebody asks for it."""
+"""The DNS providers by name. Each is a file in providers/, imported on first use."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from .provider import Credential, Provider, ProviderAccess, ProviderOptions, Pro
 
 
 def provider_names() -> tuple[str, ...]:
-    """The names of all providers, sorted; none of them is read."""
+    """Returns the names of all providers, sorted, without importing any."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(providers.__path__)))
 
 
 def provider_type(name: str) -> ProviderType:
-    """The class of one of provider_names()."""
+    """Returns the class of one of provider_names()."""
     found: ProviderType = importlib.import_module(f"{providers.__name__}.{name}").PROVIDER
     return found
 
 
 def provider_credentials() -> dict[str, tuple[Credential, ...]]:
-    """What each provider declares, by its name."""
+    """Returns the declared credentials of each provider, by its name."""
     return {name: provider_type(name).credentials for name in provider_names()}
 
 
 def open_provider(options: ProviderOptions) -> Provider:
-    """The provider that the options name (in upper or lower case); nothing is sent yet.
+    """Returns the provider that the options name, in upper or lower case. Sends nothing.
 
-    A credential that is not given is taken from the environment variables that its provider names.
+    Uses the environment variables that the provider declares for a credential that is not given.
 
     Raises DnsError "unsupported", and ArgumentError naming the credential, "zone_id" or "endpoint".
     """
@@ -60,7 +60,7 @@ def _check_declared(options: ProviderOptions, kind: ProviderType) -> None:
 
 
 def _value(name: str, credential: Credential, options: ProviderOptions) -> str:
-    """A credential as given, else of the environment. Space around it (a key file's last newline) is not part of it."""
+    """Returns a credential as given, else of the environment, without space around it (a key file's last newline)."""
     secret = options.credentials.get(credential.field)
     value, origin = secret.value.strip() if secret else "", f"the {credential.field}"
     if not value:
@@ -74,7 +74,7 @@ def _value(name: str, credential: Credential, options: ProviderOptions) -> str:
 
 
 def _from_environment(credential: Credential) -> tuple[str, str] | None:
-    """The first value that is set, and where."""
+    """Returns the first value that is set, and its origin."""
     for variable in credential.environment:
         value = os.environ.get(variable, "").strip()
         if value:

@@ -45,14 +45,14 @@ class Nameserver:
         return self.host if self.host == self.address else f"{self.host} ({self.address})"
 
     def located(self) -> Nameserver:
-        """The server with its address, found through the system. Raises OSError."""
+        """Returns the server with its address, found through the system. Raises OSError."""
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)
         return Nameserver(self.host, self.port, str(found[0][4][0]), self.recursive)
 
 
 @dataclass(frozen=True)
 class TxtAnswer:
-    """The TXT values that a server shows, or why it shows none."""
+    """The TXT values that a server shows, or the reason why it shows none."""
 
     values: tuple[str, ...] = ()
     trouble: str = ""
@@ -71,7 +71,7 @@ class LookupFailed(Exception):
 
 
 def default_resolvers() -> tuple[str, ...]:
-    """The servers named in TOSSL_RESOLVERS (separated by space), as the environment is now."""
+    """Returns the servers in TOSSL_RESOLVERS (separated by space), as the environment is now."""
     return tuple(os.environ.get("TOSSL_RESOLVERS", "").split())
 
 
@@ -90,7 +90,7 @@ def parse_resolver(text: str) -> Nameserver:
 
 
 def system_resolver() -> dns.resolver.Resolver:
-    """The resolver that the machine is configured with. Raises DnsError where it has none."""
+    """Returns the machine's configured resolver. Raises DnsError "zone" if it has none."""
     try:
         resolver = dns.resolver.Resolver()
     except dns.resolver.NoResolverConfiguration:
@@ -102,7 +102,7 @@ def system_resolver() -> dns.resolver.Resolver:
 
 
 def final_name(resolver: dns.resolver.Resolver, name: dns.name.Name) -> dns.name.Name:
-    """Where the name's aliases lead: the validation of one domain is often delegated to another by CNAME."""
+    """Returns the name at the end of the aliases: validation is often delegated to another domain by CNAME."""
     for _ in range(_MOST_ALIASES):
         try:
             answer = resolver.resolve(name, "CNAME")
@@ -113,7 +113,7 @@ def final_name(resolver: dns.resolver.Resolver, name: dns.name.Name) -> dns.name
 
 
 def host_addresses(resolver: dns.resolver.Resolver, host: str) -> list[str]:
-    """The addresses of a host; none where the DNS has none or does not answer."""
+    """Returns the addresses of a host, an empty list if the DNS has none or does not answer."""
     found: list[str] = []
     for kind in ("A", "AAAA"):
         try:
@@ -137,12 +137,12 @@ def ask_txt(server: Nameserver, name: str, seconds: float) -> TxtAnswer:
         return TxtAnswer(trouble=f"cannot be asked: {error_words(error)}", no_route=error.errno in _NO_ROUTE)
     except dns.exception.Timeout:
         return TxtAnswer(trouble="did not answer")
-    except Exception as error:  # noqa: BLE001 - what a server sends may break a parser in any way
+    except Exception as error:  # noqa: BLE001 - a server's bytes may break a parser in any way
         return TxtAnswer(trouble=f"answered nonsense: {error_words(error)}")
 
 
 def error_words(error: Exception) -> str:
-    """An error of the system or of dnspython in a few words; it may quote what a server sent."""
+    """Returns an error of the system or of dnspython in a few words, clean: it may quote a server."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return clean(error, _MOST_WORDS_CHARS) or type(error).__name__

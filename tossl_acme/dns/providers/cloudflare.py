@@ -78,7 +78,7 @@ class Cloudflare:
         candidates = [".".join(labels[at:]) for at in range(max(1, len(labels) - 1))]
         for candidate in candidates:
             zones = [z for z in self._listed(context, "/zones", {"name": candidate}) if z.get("name") == candidate]
-            # A domain may be moving between accounts: the zone that is served comes first.
+            # A domain may be moving between accounts: the active zone comes first.
             for zone in sorted(zones, key=lambda z: z.get("status") != "active"):
                 return self._id(zone)
         asked = ", ".join(candidates)
@@ -88,7 +88,7 @@ class Cloudflare:
         """The id of a zone or record, which becomes part of a path."""
         found = item.get("id")
         if not isinstance(found, str) or not re.fullmatch(_ID, found):
-            raise DnsError(self.name, "answer", f"{self.endpoint} answered with an id that is none")
+            raise DnsError(self.name, "answer", f"{self.endpoint} answered with an unusable id")
         return found
 
     def _listed(self, context: Context, path: str, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,7 @@ class Generic:
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
         """Asks to delete this TXT value. The service cannot list values, so one must be named."""
         if value is None:
-            cause = "the generic DNS provider cannot list what is there: the value to delete must be named"
+            cause = "the generic DNS provider cannot list records: the value to delete must be named, with -value"
             raise DnsError(self.name, "unsupported", f"{DELETING}: {cause}")
         with context_of(DELETING):
             self._post(context, "cleanup", fqdn, value)
