@@ -13,7 +13,8 @@
      +- ScriptError            the errorcode of the script's own error
 
 The message is for people, the errorcode (fixed positions) for programs, and `details` holds what else is known:
-it becomes the `-tossl` return option. No message and no detail ever holds a private key, a token secret or an API key.
+it becomes the `-tossl` return option. No message ever holds a private key, a token secret or an API key; no detail but
+`private_key`, the key of a certificate that was issued and could not be kept.
 """
 
 from __future__ import annotations

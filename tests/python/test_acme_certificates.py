@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.pem import write_block
 from tests.servers import actions
 from tests.servers.certs import Certificates
 from tests.servers.faults import FaultProxy
@@ -18,13 +19,12 @@ from tests.servers.web import Reply
 from tests.tclhost import Tcl, new_key
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.chain import issuer_names, read_chain
-from tossl_acme.pki.csr import build_csr
+from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import load_private_key, private_pem, public_der
-from tossl_acme.pki.pem import write_block
 
 
 def csr_pem(key: str, *names: str) -> str:
-    return write_block("CERTIFICATE REQUEST", build_csr(load_private_key(key), parse_identifiers(names)))
+    return write_block("CERTIFICATE REQUEST", csr_for(load_private_key(key), parse_identifiers(names)).der)
 
 
 def obtain(tcl: Tcl, ca: Pebble, key: str, *names: str, **options: object) -> dict[str, str]:

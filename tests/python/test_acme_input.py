@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
+from tests.pem import write_block
 from tests.servers.certs import Certificates
 from tests.servers.faults import FaultProxy
 from tests.servers.issuer import Issuer
@@ -17,9 +18,8 @@ from tests.servers.pebble import Pebble
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.commands.acme import COMMANDS
 from tossl_acme.identifiers import parse_identifiers
-from tossl_acme.pki.csr import build_csr
+from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import load_private_key, private_pem, public_pem
-from tossl_acme.pki.pem import write_block
 
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
 SECRET = "c2VjcmV0LXRoYXQtbXVzdC1ub3QtYmUtc2hvd24"
@@ -41,7 +41,7 @@ BAD_URLS = ["", "x", "/order/1", "http://ca.example/order/1", "https://", "https
 
 
 def certificate(days: float = 6) -> str:
-    request = build_csr(ec.generate_private_key(ec.SECP256R1()), parse_identifiers(["a.example"]))
+    request = csr_for(ec.generate_private_key(ec.SECP256R1()), parse_identifiers(["a.example"])).der
     return Issuer().issue(x509.load_der_x509_csr(request), days)[0]
 
 
@@ -303,7 +303,7 @@ def test_a_wildcard_cannot_be_authorized_in_advance(tcl: Tcl, proxy: FaultProxy)
 def test_a_request_and_a_key_are_not_given_together(tcl: Tcl, proxy: FaultProxy) -> None:
     """The request has its key."""
     key = new_key()
-    csr = write_block("CERTIFICATE REQUEST", build_csr(load_private_key(key), parse_identifiers(["a.example"])))
+    csr = write_block("CERTIFICATE REQUEST", csr_for(load_private_key(key), parse_identifiers(["a.example"])).der)
     options = {**OWN, "csr": csr, "private_key": key}
     assert refused(tcl, proxy, "obtain_certificate", options).code == ("TOSSL", "VALUE", "csr")
     assert refused(tcl, proxy, "finalize_order", {"csr": csr, "key": key}).code == ("TOSSL", "VALUE", "key")

@@ -14,20 +14,23 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from tests.pem import write_block
 from tossl_acme.errors import AcmeError, ArgumentError
 from tossl_acme.identifiers import Identifier
 from tossl_acme.pki.chain import (
     MOST_CERTIFICATES,
-    Chain,
+    CertificateChain,
     cert_id,
-    check_chain,
+    check_begun,
+    check_leads_up,
+    check_leaf,
     issuer_names,
     read_certificate,
     read_chain,
+    unwanted_identifiers,
 )
-from tossl_acme.pki.csr import build_csr
+from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import generate_private_key, private_pem, public_der
-from tossl_acme.pki.pem import write_block
 
 NAMES = (Identifier("dns", "example.com"), Identifier("dns", "*.example.com"), Identifier("ip", "2001:db8::1"))
 BEGIN = datetime.datetime(2030, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
@@ -126,7 +129,7 @@ def test_facts() -> None:
 def test_odd_but_legal_text(odd: str) -> None:
     chain = read_chain(odd)
     assert chain.fullchain == FULL
-    check_chain(chain, NAMES, public_der(KEY))
+    assert checked(chain) == ""
 
 
 WRONG = [
@@ -141,14 +144,14 @@ WRONG = [
     write_block("CERTIFICATE", read_chain(LEAF).der + b"\0"),
     FULL + private_pem(KEY),
     private_pem(KEY) + FULL,
-    FULL + write_block("CERTIFICATE REQUEST", build_csr(KEY, NAMES)),
+    FULL + write_block("CERTIFICATE REQUEST", csr_for(KEY, NAMES).der),
     FULL + write_block("X509 CRL", b"\x30\x00"),
-    LEAF * (MOST_CERTIFICATES + 1),
+    LEAF + "".join(authority(f"CA {number}").pem for number in range(MOST_CERTIFICATES)),
     LEAF * 2000,
 ]
 
 
-@pytest.mark.parametrize("text", WRONG)
+@pytest.mark.parametrize("text", WRONG, ids=map(str, range(len(WRONG))))
 def test_what_is_no_chain(text: str) -> None:
     with pytest.raises(AcmeError) as breach:
         read_chain(text)
@@ -159,9 +162,17 @@ def test_what_is_no_chain(text: str) -> None:
     assert private_pem(KEY).splitlines()[1] not in str(breach.value) + str(refused.value)
 
 
-def checked(chain: Chain, names: Sequence[Identifier] = NAMES, key: bytes | None = None) -> str:
+#: When the certificates here are in force.
+NOW = BEGIN.timestamp() + 3600
+
+
+def checked(
+    chain: CertificateChain, names: Sequence[Identifier] = NAMES, key: bytes | None = None, now: float = NOW
+) -> str:
     try:
-        check_chain(chain, names, key or public_der(KEY))
+        check_leaf(chain, names, key or public_der(KEY), now)
+        check_begun(chain, now)
+        check_leads_up(chain)
     except AcmeError as error:
         assert error.errorcode == ("TOSSL", "ACME", "badCertificate", "200")
         return str(error)
@@ -197,10 +208,8 @@ def test_another_key() -> None:
 @pytest.mark.parametrize(
     ("names", "cause"),
     [
-        (NAMES[:2], "it has 2001:db8::1"),
         ((*NAMES, Identifier("dns", "www.example.com")), "it lacks www.example.com"),
         ((Identifier("dns", "b.example"),), "it lacks b.example, it has *.example.com 2001:db8::1 example.com"),
-        ((), "it has "),
     ],
 )
 def test_other_names(names: Sequence[Identifier], cause: str) -> None:
@@ -212,18 +221,112 @@ def test_common_names_of_the_leaf_do_not_count() -> None:
     assert "lacks example.com" in checked(read_chain(leaf), [Identifier("dns", "example.com")])
 
 
-def test_order_and_signatures() -> None:
-    namesake = authority("Intermediate R3", ROOT)
-    for text in (LEAF + ROOT.pem, LEAF + LEAF, LEAF + namesake.pem):
-        assert "certificate 1 " in checked(read_chain(text))
-    for text in (FULL + MIDDLE.pem, FULL + LEAF, FULL + authority("Root X1").pem):
-        assert "certificate 2 " in checked(read_chain(text))
+TOP = authority("Root X2")
+CROSS = pem(signed(ROOT.key.public_key(), "Root X1", (), TOP, ca=True))
+STRANGER = authority("Nobody").pem
+NAMESAKE = authority("Intermediate R3", ROOT).pem
+GARBAGE = write_block("CERTIFICATE", b"\x30\x03\x02\x01\x01")
+
+
+@pytest.mark.parametrize(
+    ("sent", "used"),
+    [
+        (FULL + MIDDLE.pem, FULL),
+        (LEAF * 3 + MIDDLE.pem * 9, FULL),
+        (FULL + LEAF, FULL),
+        (MIDDLE.pem + LEAF, FULL),
+        (ROOT.pem + MIDDLE.pem + LEAF, FULL + ROOT.pem),
+        (LEAF + ROOT.pem + MIDDLE.pem, FULL + ROOT.pem),
+        (FULL + STRANGER, FULL),
+        (STRANGER + FULL, FULL),
+        (LEAF + STRANGER + MIDDLE.pem, FULL),
+        (LEAF + NAMESAKE + MIDDLE.pem, FULL),
+        (FULL + GARBAGE, FULL),
+        (GARBAGE + FULL, FULL),
+        (TOP.pem + CROSS + MIDDLE.pem + LEAF, FULL + CROSS + TOP.pem),
+        (FULL + CROSS, FULL + CROSS),
+    ],
+    ids=map(str, range(14)),
+)
+def test_chains_in_any_order(sent: str, used: str) -> None:
+    """Twice, out of order, with strangers: what leads up from the leaf is used."""
+    for chain in (read_chain(sent, public_der(KEY)), read_chain(sent.replace("\n", "\r\n"), public_der(KEY))):
+        assert chain.fullchain == used
+        assert checked(chain) == ""
+
+
+def test_the_leaf_is_found_by_its_key_or_by_what_it_is() -> None:
+    other = pem(signed(generate_private_key("ec").public_key(), None, NAMES, MIDDLE))
+    for sent in (other + FULL, FULL + other, MIDDLE.pem + other + LEAF):
+        assert read_chain(sent, public_der(KEY)).certificate == LEAF
+    assert read_certificate(MIDDLE.pem + LEAF).certificate == LEAF
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [LEAF + STRANGER, LEAF + ROOT.pem, LEAF + NAMESAKE, STRANGER + LEAF, LEAF + GARBAGE],
+    ids=["stranger", "root", "namesake", "stranger first", "garbage"],
+)
+def test_chains_that_do_not_lead_up(sent: str) -> None:
+    """The leaf is as it should be; what came with it is not."""
+    chain = read_chain(sent, public_der(KEY))
+    assert chain.fullchain == LEAF
+    assert not chain.leads_up
+    assert "does not lead up" in checked(chain)
+    check_leaf(chain, NAMES, public_der(KEY), NOW)
 
 
 def test_a_ca_certificate_in_the_place_of_the_leaf() -> None:
     leaf = pem(signed(KEY.public_key(), None, NAMES, MIDDLE, ca=True))
     assert "end-entity" in checked(read_chain(leaf))
-    assert "another key" in checked(read_chain(MIDDLE.pem + LEAF))
+
+
+@pytest.mark.parametrize(
+    ("days", "fault"),
+    [
+        (-400, "not valid yet"),
+        (-1.1, "not valid yet"),
+        (-0.9, ""),
+        (0, ""),
+        (5.9, ""),
+        (6, "expired"),
+        (400, "expired"),
+    ],
+)
+def test_dates_of_the_leaf(days: float, fault: str) -> None:
+    """One that begins within a day is no fault, for clocks differ; one that has ended is."""
+    found = checked(read_chain(FULL), now=BEGIN.timestamp() + days * 86400)
+    assert fault in found if fault else found == ""
+
+
+def test_dates_above_the_leaf_do_not_count() -> None:
+    """Let's Encrypt's cross-sign of DST Root CA X3 had expired for years."""
+    key = generate_private_key("ec")
+    long_ago = (
+        x509.CertificateBuilder().subject_name(name("Old")).issuer_name(name("Older")).public_key(key.public_key())
+    )
+    long_ago = long_ago.serial_number(7).not_valid_before(datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC))
+    expired = long_ago.not_valid_after(datetime.datetime(2002, 1, 1, tzinfo=datetime.UTC))
+    above = Authority(key, expired.sign(generate_private_key("ec"), hashes.SHA256()))  # type: ignore[arg-type]
+    chain = read_chain(pem(signed(KEY.public_key(), None, NAMES, above)) + above.pem)
+    assert checked(chain) == ""
+    assert len(chain.certificates) == 2
+
+
+def test_more_names_than_asked_for() -> None:
+    """Of any kind: they are told, and no fault."""
+    others = [x509.RFC822Name("a@example.com"), x509.UniformResourceIdentifier("https://example.com/"),
+              x509.RegisteredID(x509.ObjectIdentifier("1.2.3")), x509.DirectoryName(name("d")),
+              x509.OtherName(x509.ObjectIdentifier("1.2.3"), b"\x0c\x01x")]  # fmt: skip
+    names = x509.SubjectAlternativeName([x509.DNSName("example.com"), x509.DNSName("More.example.com"), *others])
+    builder = x509.CertificateBuilder().subject_name(name(None)).issuer_name(MIDDLE.certificate.subject)
+    builder = builder.public_key(KEY.public_key()).serial_number(9).not_valid_before(BEGIN)
+    builder = builder.not_valid_after(BEGIN + datetime.timedelta(days=6)).add_extension(names, critical=True)
+    chain = read_chain(pem(builder.sign(MIDDLE.key, hashes.SHA256())) + MIDDLE.pem)  # type: ignore[arg-type]
+    assert checked(chain, NAMES[:1]) == ""
+    unwanted = [identifier.type for identifier in unwanted_identifiers(chain, NAMES[:1])]
+    assert unwanted == ["dns", "email", "uri", "oid", "directory", "other"]
+    assert chain.as_dict()["domains"] == ["example.com", "more.example.com"]
 
 
 KEY_ID = bytes.fromhex("69885B6B87464041E1B37B847BA0AE2CDE01C8D4")

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from tests.pem import write_block
 from tossl_acme.errors import ArgumentError, KeyFormatError, TosslError
 from tossl_acme.identifiers import Identifier
-from tossl_acme.pki.csr import build_csr, read_csr
+from tossl_acme.pki.csr import csr_for, read_csr
 from tossl_acme.pki.keys import generate_private_key, private_pem, public_der, public_pem
-from tossl_acme.pki.pem import write_block
 
 LABEL = "CERTIFICATE REQUEST"
 
@@ -39,7 +39,7 @@ def test_openssl_accepts_what_is_built(key: tuple[str, int], signature: str) -> 
         Identifier("ip", "192.0.2.1"),
         Identifier("ip", "2001:DB8::0:1"),
     ]
-    der = build_csr(made, [*names, Identifier("dns", "example.com")])
+    der = csr_for(made, [*names, Identifier("dns", "example.com")]).der
     command = ["openssl", "req", "-inform", "DER", "-noout", "-verify", "-text"]
     done = subprocess.run(command, input=der, capture_output=True, check=True)
     text = done.stdout.decode()
@@ -72,7 +72,7 @@ def test_openssl_accepts_what_is_built(key: tuple[str, int], signature: str) -> 
 )
 def test_names_that_cannot_be_asked_for(names: list[Identifier]) -> None:
     with pytest.raises(ArgumentError) as raised:
-        build_csr(generate_private_key("ec"), names)
+        csr_for(generate_private_key("ec"), names).der
     assert raised.value.errorcode == ("TOSSL", "VALUE", "domains")
 
 

@@ -17,14 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import AttributeOID, NameOID
 
+from tests.pem import write_block
 from tossl_acme.errors import KeyFormatError, TosslError
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki import der
 from tossl_acme.pki.chain import read_certificate
-from tossl_acme.pki.csr import build_csr, read_csr
+from tossl_acme.pki.csr import csr_for, read_csr
 from tossl_acme.pki.der import CONTEXT_0, CONTEXT_1, OCTET_STRING, OID, SEQUENCE, encoded, encoded_number
 from tossl_acme.pki.keys import load_private_key, public_der
-from tossl_acme.pki.pem import read_blocks, write_block
+from tossl_acme.pki.pem import read_blocks
 
 CURVES = {"prime256v1": ec.SECP256R1(), "secp384r1": ec.SECP384R1(), "secp521r1": ec.SECP521R1()}
 PKCS8, SEC1, PKCS1 = "PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"
@@ -36,9 +37,7 @@ def openssl(*words: str, text: str = "") -> str:
 
 
 def curve_oid(name: str) -> bytes:
-    return next(
-        encoded(OID, curve.oid) for curve in der._CURVES if curve.octets == (CURVES[name].key_size + 7) // 8
-    )
+    return next(encoded(OID, curve.oid) for curve in der._CURVES if curve.octets == (CURVES[name].key_size + 7) // 8)
 
 
 def sec1(name: str, octets: bytes, public: bytes = b"", parameters: bytes = b"") -> bytes:
@@ -233,7 +232,7 @@ def test_an_encrypted_key_is_called_so(options: list[str]) -> None:
 
 def signed_request(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, version: int) -> bytes:
     """A request with another version, signed as it stands, as certbot before 1.29 made it."""
-    plain = build_csr(key, parse_identifiers(["a.example", "b.example"]))
+    plain = csr_for(key, parse_identifiers(["a.example", "b.example"])).der
     info, algorithm, _ = der.sequence(plain)
     children = info.children()
     body = encoded(SEQUENCE, encoded_number(version) + b"".join(encoded(e.tag, e.content) for e in children[1:]))
@@ -289,7 +288,7 @@ def test_requests_with_odd_attributes() -> None:
 def _seeds() -> list[tuple[str, bytes]]:
     keys = [RSA, ec.generate_private_key(ec.SECP384R1()), ED]
     found = [(PKCS8, key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())) for key in keys]
-    found += [("CERTIFICATE REQUEST", build_csr(key, parse_identifiers(["a.example", "192.0.2.1"]))) for key in keys]
+    found += [("CERTIFICATE REQUEST", csr_for(key, parse_identifiers(["a.example", "192.0.2.1"])).der) for key in keys]
     form = PrivateFormat.TraditionalOpenSSL
     found += [(PKCS1, keys[0].private_bytes(Encoding.DER, form, NoEncryption()))]
     found += [(SEC1, keys[1].private_bytes(Encoding.DER, form, NoEncryption()))]

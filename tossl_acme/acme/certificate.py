@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..context import Context
@@ -51,13 +50,6 @@ def download_certificate(client: Client, context: Context, url: str) -> Download
             break
         context.sleep(max(pause, answer.retry_after or 0.0), "certificate")
     raise HttpError("malformed", f"{shown_url(url)} answered without a PEM certificate")
-
-
-def alternate_chains(client: Client, context: Context, first: DownloadedChain) -> Iterator[DownloadedChain]:
-    """The first chain and then the CA's others, each downloaded when it is asked for."""
-    yield first
-    for url in first.alternates:
-        yield download_certificate(client, context, url)
 
 
 def revoke_certificate(

@@ -1,7 +1,7 @@
 """A certificate's files in a store, as web servers read them.
 
-    certificates/<NAME>/cert.pem, chain.pem, fullchain.pem, privkey.pem, certificate.json
-    certificates/<NAME>/pending/    what is being obtained: first the key, at the end the whole set
+certificates/<NAME>/cert.pem, chain.pem, fullchain.pem, privkey.pem, certificate.json
+certificates/<NAME>/pending/    what is being obtained: first the key, at the end the whole set
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ class CertificateFolder:
         if known != pem:
             self.folder.write(_pending("private_key"), pem)
 
-    def keep(
-        self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True
-    ) -> dict[str, FilePath]:
+    def keep(self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True) -> dict[str, FilePath]:
         """Keeps certificate, chain and fullchain beside the key that keep_key() kept; returns the paths of all four.
 
         Without has_key the key is with the user: none is kept, and none stays from before.

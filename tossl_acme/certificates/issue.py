@@ -1,64 +1,189 @@
-"""From a placed order to a checked certificate."""
+"""From a placed order to a checked certificate, which is kept as soon as it is there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 
-from ..acme.certificate import DownloadedChain, alternate_chains, download_certificate
+from ..acme.certificate import DownloadedChain, download_certificate
 from ..acme.client import Client
-from ..acme.order import NewOrder, Order, OrderOptions, finish_order, new_order
+from ..acme.order import NewOrder, Order, finish_order, get_order, new_order
 from ..context import Context
-from ..errors import TosslError
-from ..identifiers import Identifier
-from ..pki.chain import Chain, check_chain, issuer_names, read_chain
-from .key import Request
+from ..errors import AcmeError, Cancelled, TosslError
+from ..pki.chain import (
+    CertificateChain,
+    check_begun,
+    check_leads_up,
+    check_leaf,
+    issuer_names,
+    read_chain,
+    unwanted_identifiers,
+)
+from ..pki.csr import Csr
+from ..text import clean
+from .issuance import Issuance
+from .kept import Attempt
 from .solve import Solvers, deactivate_pending, solve
 
 #: Seconds that deactivating the rest of a failed order may take.
-_GIVING_UP = 10.0
+_GIVING_UP_SECONDS = 10.0
+#: Seconds that one alternate chain may take: there is a chain already.
+_ALTERNATE_SECONDS = 30.0
+#: Refusals of a request that are, or may be, about its key.
+_KEY_REFUSALS = ("badPublicKey", "badCSR")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a certificate shall hold: the names, and the request for them."""
+class Work:
+    """One certificate on its way: who asks which CA for what, with which request, and where it is kept."""
 
-    identifiers: tuple[Identifier, ...]
-    request: Request
-    options: OrderOptions = field(default_factory=OrderOptions)
-    preferred_chain: str = ""
+    client: Client
+    context: Context
+    issuance: Issuance
+    csr: Csr
+    attempt: Attempt
+
+    def warn(self, kind: str, message: str, **facts: object) -> None:
+        """Tells what does not fail the call but has to be known, now and in the result."""
+        self.context.warn("warning", warning=kind, message=message, **facts)
 
 
-def issue(client: Client, context: Context, wanted: Wanted, solvers: Solvers) -> Chain:
+def issue(work: Work, solvers: Solvers) -> CertificateChain:
     """Places the order, proves its names and returns the certificate, checked against what was wanted.
 
     Where a name cannot be proven, what is still pending of the order is deactivated.
     """
-    order = new_order(client, context, NewOrder(wanted.identifiers, wanted.options))
+    client, context, issuance = work.client, work.context, work.issuance
+    order = new_order(client, context, NewOrder(issuance.identifiers, issuance.order))
     if order.status == "pending":
         try:
             solve(client, context, order, solvers)
         except TosslError:
-            deactivate_pending(client, context.for_cleanup(_GIVING_UP), order)
+            deactivate_pending(client, context.for_cleanup(_GIVING_UP_SECONDS), order)
             raise
-    return complete(client, context, order, wanted)
+    chain = _complete(work, order)
+    check_leads_up(chain)
+    return _told(work, chain)
 
 
-def complete(client: Client, context: Context, order: Order, wanted: Wanted) -> Chain:
-    """Finalizes an order whose names are proven, and downloads its certificate."""
-    order = finish_order(client, context, order, wanted.request.csr)
-    chain = _chosen(client, context, download_certificate(client, context, order.certificate), wanted.preferred_chain)
-    check_chain(chain, wanted.identifiers, wanted.request.spki)
-    context.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
+def take_up(work: Work) -> CertificateChain | None:
+    """The certificate of an earlier attempt: the one that it got, or that of the order which it finalized.
+
+    None where none of that can serve; then all of it is put aside, and the key with it.
+    """
+    attempt = work.attempt
+    kept = attempt.take_up_certificate(work.csr)
+    chain = _servable(work, kept) if kept else None
+    if (kept and chain is None) or not attempt.is_for(work.csr):
+        work.warn("put_aside", f"a certificate that cannot serve was put aside: {attempt.put_aside()}")
+        return None
+    if chain is None or not chain.leads_up:
+        chain = _completed(work) or chain
+    return chain and _told(work, chain)
+
+
+def _servable(work: Work, pem: str) -> CertificateChain | None:
+    try:
+        chain = read_chain(pem, work.csr.public_key)
+        _check(work, chain)
+    except AcmeError:
+        return None
     return chain
 
 
-def _chosen(client: Client, context: Context, first: DownloadedChain, preferred: str) -> Chain:
-    """The chain that leads to the preferred issuer's common name; the CA's default where none does."""
-    default = read_chain(first.pem)
-    if not preferred:
-        return default
-    for download in alternate_chains(client, context, first):
-        chain = read_chain(download.pem)
-        if preferred in issuer_names(chain):
+def _completed(work: Work) -> CertificateChain | None:
+    """What comes of the order that an earlier attempt finalized; None, and no order any more, where nothing can."""
+    order = _left_over_order(work)
+    if order is None:
+        work.attempt.drop_order()
+        return None
+    try:
+        return _complete(work, order)
+    except AcmeError as error:
+        if work.attempt.has_left_over:
+            raise
+        work.warn("put_aside", error.message)
+        return None
+
+
+def _left_over_order(work: Work) -> Order | None:
+    """The order, where a certificate may still come of it."""
+    url = work.attempt.left_over_order(work.csr)
+    try:
+        order = get_order(work.client, work.context, url) if url else None
+    except AcmeError as error:
+        if not 400 <= error.status < 500 or error.kind in ("rateLimited", "accountDoesNotExist"):
+            raise
+        return None
+    return order if order and order.status in ("ready", "processing", "valid") else None
+
+
+def _complete(work: Work, order: Order) -> CertificateChain:
+    """Finalizes an order whose names are proven, and downloads its certificate, whose leaf can serve."""
+    attempt = work.attempt
+    attempt.keep_order(order.url)
+    try:
+        order = finish_order(work.client, work.context, order, work.csr.der)
+    except AcmeError as error:
+        if error.kind in _KEY_REFUSALS:
+            attempt.refuse_key()
+        if (not error.status or 400 <= error.status < 500) and error.kind not in ("rateLimited", "accountDoesNotExist"):
+            attempt.drop_order()
+        raise
+    download = download_certificate(work.client, work.context, order.certificate)
+    attempt.keep_issued(download.pem)
+    try:
+        chain = read_chain(download.pem, work.csr.public_key)
+        _check(work, chain)
+    except AcmeError as error:
+        if _servable(work, attempt.issued):  # but for what came beside it, which is not kept
+            raise
+        raise attempt.unusable(error) from None
+    return _preferred(work, download, chain)
+
+
+def _check(work: Work, chain: CertificateChain) -> None:
+    """Raises AcmeError badCertificate unless the leaf can serve."""
+    now = time.time()
+    check_leaf(chain, work.issuance.identifiers, work.csr.public_key, now)
+    if not work.issuance.order.not_before:
+        check_begun(chain, now)
+
+
+def _preferred(work: Work, download: DownloadedChain, first: CertificateChain) -> CertificateChain:
+    """The chain that leads to the preferred issuer's common name; the CA's first where none does or can be had."""
+    name = work.issuance.preferred_chain
+    if not name or name in issuer_names(first):
+        return first
+    for url in download.alternates:
+        chain = _alternate(work, url)
+        if chain and name in issuer_names(chain):
             return chain
-    return default
+    work.warn("preferred_chain", f"no chain leads to the issuer {clean(name)}: the CA's first is kept")
+    return first
+
+
+def _alternate(work: Work, url: str) -> CertificateChain | None:
+    """Another chain for the certificate; None, and a warning, where it cannot be had or cannot serve."""
+    try:
+        pem = download_certificate(work.client, work.context.narrowed(_ALTERNATE_SECONDS), url).pem
+        chain = read_chain(pem, work.csr.public_key)
+        _check(work, chain)
+        check_leads_up(chain)
+    except Cancelled:
+        raise
+    except TosslError as error:
+        work.warn("alternate_chain", f"another chain of the CA cannot be used: {error.message}", url=url)
+        return None
+    return chain
+
+
+def _told(work: Work, chain: CertificateChain) -> CertificateChain:
+    unwanted = unwanted_identifiers(chain, work.issuance.identifiers)
+    if unwanted:
+        names = clean(" ".join(identifier.value for identifier in unwanted))
+        work.warn("names", f"the certificate has names that were not asked for: {names}")
+    if not chain.leads_up:
+        work.warn("chain", "the CA sent no chain that leads up from the certificate: it is kept without one")
+    work.context.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
+    return chain

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..acme.jws import AccountKey
 from ..errors import ArgumentError, KeyFormatError
-from ..identifiers import Identifier
-from ..pki.csr import Csr, build_csr
+from ..identifiers import Identifier, parse_identifiers
+from ..pki.csr import Csr, check_csr, csr_for, read_csr
 from ..pki.keys import PrivateKey, generate_private_key, key_bits, key_type, load_private_key, private_pem, public_der
-from ..text import quoted
+from ..text import Secret, quoted
 
 #: The kinds of leaf key, as arguments of generate_private_key.
 _KEY_TYPES: dict[str, tuple[str, int | None, str | None]] = {
@@ -28,56 +27,81 @@ _KEY_TYPES: dict[str, tuple[str, int | None, str | None]] = {
 
 
 @dataclass(frozen=True)
-class Request:
-    """A CSR (DER) with its public key (SPKI DER), and the private key in PEM where it is ours to give back."""
+class CertificateKey:
+    """How a certificate comes by its key: the one in the user's CSR, else the one given, else a new one.
 
-    csr: bytes = field(repr=False)
-    spki: bytes = field(repr=False)
-    private_key: str = field(default="", repr=False)
+    type: of a new key: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072, rsa4096, rsa8192, ed25519; in any case.
+    private_key: PEM text. csr: PEM text.
+    Raises ArgumentError key_type or csr, and KeyFormatError for a key that cannot be used.
+    """
+
+    type: str = "ec"
+    private_key: Secret | None = None
+    csr: str = ""
+
+    def __post_init__(self) -> None:
+        if self.type.lower() not in _KEY_TYPES:
+            raise ArgumentError("key_type", f"key_type {quoted(self.type)} is none of {', '.join(_KEY_TYPES)}")
+        object.__setattr__(self, "type", self.type.lower())
+        if self.private_key and self.csr:
+            raise ArgumentError("csr", "-csr and -private_key cannot be given together: the request has its own key")
+        if self.private_key:
+            load_private_key(self.private_key.value)
+        if self.csr:
+            read_csr(self.csr)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this package makes the key."""
+        return not self.private_key and not self.csr
+
+    def identifiers(self, domains: Sequence[str]) -> tuple[Identifier, ...]:
+        """The identifiers for these names; those of the CSR where none are given.
+
+        Raises ArgumentError domains, and csr where the CSR is for others.
+        """
+        if not self.csr:
+            return parse_identifiers(domains)
+        csr = read_csr(self.csr)
+        found = parse_identifiers(domains or [identifier.value for identifier in csr.identifiers])
+        check_csr(csr, found)
+        return found
+
+    @property
+    def public_key(self) -> bytes:
+        """SubjectPublicKeyInfo in DER; empty for a key that is yet to be made."""
+        if self.csr:
+            return read_csr(self.csr).public_key
+        return public_der(load_private_key(self.private_key.value)) if self.private_key else b""
+
+    def request(self, identifiers: Sequence[Identifier], left_over: str = "") -> Csr:
+        """The request that the CA is sent in the end.
+
+        left_over: the key (PEM) that this package made for an attempt that did not end; it serves again in place of a
+        new one of the same type, for the CA may have issued a certificate for it.
+        Raises ArgumentError csr, for one that is not for these identifiers.
+        """
+        if not self.csr:
+            return csr_for(self._key(left_over), identifiers)
+        csr = read_csr(self.csr)
+        check_csr(csr, identifiers)
+        return csr
+
+    def _key(self, left_over: str) -> PrivateKey:
+        if self.private_key:
+            return load_private_key(self.private_key.value)
+        return self._left_over(left_over) or load_private_key(private_pem(generate_private_key(*_KEY_TYPES[self.type])))
+
+    def _left_over(self, pem: str) -> PrivateKey | None:
+        try:
+            key = load_private_key(pem) if pem else None
+        except KeyFormatError:
+            return None
+        name, bits, _curve = _KEY_TYPES[self.type]
+        return key if key and (key_type(key), key_bits(key)) == (name, bits or 256) else None
 
 
-def check_key_type(kind: str) -> str:
-    """The kind of a leaf key in lower case. Raises ArgumentError "key_type"."""
-    if kind.lower() not in _KEY_TYPES:
-        raise ArgumentError("key_type", f"key_type {quoted(kind)} is none of {', '.join(_KEY_TYPES)}")
-    return kind.lower()
-
-
-def new_leaf_key(kind: str) -> PrivateKey:
-    """A key for a certificate: ec (P-256), ec384, ec521, rsa (2048), rsa3072, rsa4096, rsa8192, ed25519."""
-    return load_private_key(private_pem(generate_private_key(*_KEY_TYPES[check_key_type(kind)])))
-
-
-def left_over_key(pem: str, kind: str) -> PrivateKey | None:
-    """The key of an attempt that did not end, if it is of this kind: a certificate that it got would still have it."""
-    try:
-        key = load_private_key(pem) if pem else None
-    except KeyFormatError:
-        return None
-    name, bits, _curve = _KEY_TYPES[kind]
-    return key if key and (key_type(key), key_bits(key)) == (name, bits or 256) else None
-
-
-def request_by_key(
-    key: PrivateKey, identifiers: Iterable[Identifier], account_key: AccountKey, argument: str = "private_key"
-) -> Request:
-    """A request for these names. ArgumentError for the account's own key (RFC 8555 section 11.1)."""
-    if public_der(key) == account_key.spki:
+def check_not_account_key(public_key: bytes, account_key: bytes, argument: str) -> None:
+    """Raises ArgumentError where a certificate's key is the account's (RFC 8555 section 11.1); both SPKI in DER."""
+    if public_key == account_key:
         raise ArgumentError(argument, "a certificate must not have the account's key (RFC 8555 section 11.1)")
-    return Request(build_csr(key, tuple(identifiers)), public_der(key), private_pem(key))
-
-
-def request_by_csr(csr: Csr, identifiers: Iterable[Identifier], account_key: AccountKey) -> Request:
-    """The user's own request, if it is for exactly these names. Raises ArgumentError "csr"."""
-    check_csr_names(csr, identifiers)
-    if csr.public_key == account_key.spki:
-        raise ArgumentError("csr", "a certificate must not have the account's key (RFC 8555 section 11.1)")
-    return Request(csr.der, csr.public_key)
-
-
-def check_csr_names(csr: Csr, identifiers: Iterable[Identifier]) -> None:
-    """Raises ArgumentError "csr" unless the request is for exactly these names (RFC 8555 section 7.4)."""
-    wanted, got = {identifier.normal for identifier in identifiers}, set(csr.identifiers)
-    if wanted != got:
-        for_csr, for_order = (" ".join(sorted(identifier.value for identifier in which)) for which in (got, wanted))
-        raise ArgumentError("csr", f"the CSR is for {for_csr}, the order for {for_order}")

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ..acme.account import NewAccount, ensure_account
+from ..acme.account import ensure_account
 from ..acme.client import Client
-from ..acme.jws import AccountKey
-from ..acme.order import OrderOptions
 from ..context import Context
-from ..errors import AcmeError, ArgumentError
+from ..errors import AcmeError
 from ..files import FilePath
 from ..identifiers import Identifier
-from ..pki.chain import Chain
-from ..pki.csr import Csr
-from ..pki.keys import PrivateKey
+from ..pki.chain import CertificateChain
 from ..store.folder import FolderStore
 from .files import CertificateFolder, certificate_folder
-from .issue import Wanted, issue
-from .key import Request, left_over_key, new_leaf_key, request_by_csr, request_by_key
+from .issuance import Issuance
+from .issue import Work, issue, take_up
+from .kept import Attempt
+from .key import check_not_account_key
 from .solve import Solvers
 
 
@@ -27,10 +25,11 @@ class Certificate:
     """What obtain_certificate returns: PEM texts, epoch seconds, and the files' paths where it is stored."""
 
     identifiers: tuple[Identifier, ...]
-    chain: Chain
+    chain: CertificateChain
     private_key: str = field(repr=False)
     directory_url: str
     files: dict[str, FilePath] = field(default_factory=dict)
+    warnings: tuple[dict[str, object], ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -39,74 +38,83 @@ class Certificate:
             "private_key": self.private_key,
             "directory": self.directory_url,
             "files": dict(self.files),
+            "warnings": list(self.warnings),
         }
 
 
-@dataclass(frozen=True)
-class Plan:
-    """All that one issuance needs to know beside its account's key.
+def obtain(
+    client: Client, context: Context, issuance: Issuance, solvers: Solvers, store: FolderStore | None
+) -> Certificate:
+    """Gets a certificate, and keeps it in the store.
 
-    The certificate's key is private_key, else that of csr, else a new one of key_type.
+    Its key is in the store before the CSR leaves, its order's URL before it is finalized, and the certificate as it
+    came before anything is done with it: whatever fails afterwards, the next call finishes with it and orders nothing.
+    It never takes the place of another before it is whole and checked. Where it cannot be kept, or there is no store,
+    the error's details have it: `certificate` and, if the key was made here, `private_key`.
     """
-
-    identifiers: tuple[Identifier, ...]
-    account: NewAccount
-    key_type: str = "ec"
-    private_key: PrivateKey | None = None
-    csr: Csr | None = None
-    options: OrderOptions = field(default_factory=OrderOptions)
-    preferred_chain: str = ""
-
-    def request(self, account_key: AccountKey, left_over: str = "") -> Request:
-        """What is sent to the CA in the end, checked as far as that can be done now.
-
-        left_over is the key (PEM) of an attempt that did not end; it serves again where a new one is wanted.
-        """
-        if self.csr is not None:
-            return request_by_csr(self.csr, self.identifiers, account_key)
-        key = self.private_key or left_over_key(left_over, self.key_type) or new_leaf_key(self.key_type)
-        return request_by_key(key, self.identifiers, account_key)
-
-
-def obtain(client: Client, context: Context, plan: Plan, solvers: Solvers, store: FolderStore | None) -> Certificate:
-    """Gets a certificate; with a store, its key is on disk before the CSR leaves and the files are there at the end."""
+    check_not_account_key(issuance.key.public_key, client.key.spki, "csr" if issuance.key.csr else "private_key")
     if store is None:
-        return _obtained(client, context, plan, solvers, plan.request(client.key))
-    with certificate_folder(store, context, plan.identifiers[0].value) as folder:
-        request = plan.request(client.key, folder.left_over_key())
-        if request.private_key:
-            folder.keep_key(request.private_key)
-        certificate = _obtained(client, context, plan, solvers, request)
-        files = _stored(folder, certificate, plan.key_type)
-        context.tell("stored", folder=folder.path)
-        return replace(certificate, files=files)
+        return _obtained(client, context, issuance, solvers, None)
+    with certificate_folder(store, context, issuance.identifiers[0].value) as folder:
+        return _obtained(client, context, issuance, solvers, folder)
+
+
+def _obtained(
+    client: Client, context: Context, issuance: Issuance, solvers: Solvers, folder: CertificateFolder | None
+) -> Certificate:
+    attempt = Attempt(folder, _asked(issuance))
+    attempt.sweep()
+    with attempt.not_lost():
+        csr = issuance.key.request(issuance.identifiers, attempt.left_over_key())
+        work = Work(client, context, issuance, csr, attempt)
+        work, chain = _issued(work, solvers)
+        found = Certificate(issuance.identifiers, chain, work.csr.private_key, client.server.url)
+        if folder is not None:
+            found = replace(found, files=_stored(folder, found, issuance.key.type))
+            attempt.end()
+            context.tell("stored", folder=folder.path)
+        return replace(found, warnings=tuple(context.told("warning")))
+
+
+def _issued(work: Work, solvers: Solvers) -> tuple[Work, CertificateChain]:
+    """The certificate, and the work that it came of.
+
+    A CA may lose an account that this process has known for months; the key can have another, and orders once more.
+    """
+    may_be_lost = work.client.knows_account
+    while True:
+        try:
+            ensure_account(work.client, work.context, work.issuance.account)
+            if work.attempt.has_left_over:
+                chain = take_up(work)
+                if chain is not None:
+                    return work, chain
+                work = replace(
+                    work, csr=work.issuance.key.request(work.issuance.identifiers, work.attempt.left_over_key())
+                )
+            work.attempt.keep_key(work.csr, made_here=work.issuance.key.is_new)
+            return work, issue(work, solvers)
+        except AcmeError as error:
+            if error.kind != "accountDoesNotExist" or not may_be_lost or work.attempt.order_url:
+                raise
+            may_be_lost = False
+
+
+def _asked(issuance: Issuance) -> dict[str, object]:
+    """What a certificate of an earlier attempt must have been asked with to serve this one."""
+    order = issuance.order
+    return {
+        "directory": issuance.directory,
+        "identifiers": [identifier.as_json() for identifier in issuance.identifiers],
+        "not_before": order.not_before,
+        "not_after": order.not_after,
+        "profile": order.profile,
+    }
 
 
 def _stored(folder: CertificateFolder, certificate: Certificate, key_type: str) -> dict[str, FilePath]:
-    """Keeps the certificate; where the disk refuses, the error's details hold it, for the CA has issued it."""
     values = certificate.as_dict()
     texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain")}
-    record = {name: value for name, value in values.items() if name not in (*texts, "private_key", "files")}
-    try:
-        return folder.keep(texts, record | {"key_type": key_type}, has_key=bool(certificate.private_key))
-    except ArgumentError as error:
-        error.details["fullchain"] = texts["fullchain"]
-        raise
-
-
-def _obtained(client: Client, context: Context, plan: Plan, solvers: Solvers, request: Request) -> Certificate:
-    wanted = Wanted(plan.identifiers, request, plan.options, plan.preferred_chain)
-    was_known = client.knows_account
-    try:
-        chain = _issued(client, context, plan, wanted, solvers)
-    except AcmeError as error:
-        # A CA may lose an account that this process has known for months; the key can have another.
-        if error.kind != "accountDoesNotExist" or not was_known:
-            raise
-        chain = _issued(client, context, plan, wanted, solvers)
-    return Certificate(plan.identifiers, chain, request.private_key, client.server.url)
-
-
-def _issued(client: Client, context: Context, plan: Plan, wanted: Wanted, solvers: Solvers) -> Chain:
-    ensure_account(client, context, plan.account)
-    return issue(client, context, wanted, solvers)
+    left_out = (*texts, "private_key", "files", "warnings")
+    record = {name: value for name, value in values.items() if name not in left_out}
+    return folder.keep(texts, record | {"key_type": key_type}, has_key=bool(certificate.private_key))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import itertools
-from collections.abc import Sequence
+import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -13,24 +13,30 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import AcmeError, ArgumentError
 from ..identifiers import Identifier
+from ..text import clean
 from .der import UNREADABLE
 from .names import alternative_names, common_names
-from .pem import PemError, read_blocks
+from .pem import PemError, certificate_blocks, read_blocks
 
 #: The longest chains in use have four certificates.
 MOST_CERTIFICATES = 10
+#: A certificate of the future is no fault within this time.
+_MOST_SKEW_SECONDS = 86400.0
 
 
 @dataclass(frozen=True)
-class Chain:
+class CertificateChain:
     """A leaf certificate and what leads from it towards a root. All facts are the leaf's.
 
-    certificates: PEM texts, leaf first, normalised: nothing but certificates, LF, a final newline.
+    certificates: PEM texts, leaf first, each issued by the one after it, normalised: LF, a final newline.
+    dropped: how many other certificates came with them: strangers, and what cannot be read.
     not_before, not_after: seconds since the epoch. issuer: its common name, else the whole name as RFC 4514 writes it.
+    identifiers: its names, those that are no ACME identifier too (types email, uri, directory, oid, other).
     public_key: SubjectPublicKeyInfo in DER. authority_key_id: None when the certificate has none.
     """
 
     certificates: tuple[str, ...]
+    dropped: int
     not_before: int
     not_after: int
     issuer: str
@@ -58,7 +64,7 @@ class Chain:
     def as_dict(self) -> dict[str, object]:
         """What a caller is told of a certificate; PEM texts, times in epoch seconds."""
         return {
-            "domains": [identifier.value for identifier in self.identifiers],
+            "domains": [identifier.value for identifier in self.identifiers if identifier.type in ("dns", "ip")],
             "certificate": self.certificate,
             "chain": self.issuers,
             "fullchain": self.fullchain,
@@ -73,40 +79,74 @@ class Chain:
         """The leaf in DER, as revocation sends it."""
         return self.parsed[0].public_bytes(Encoding.DER)
 
+    @property
+    def leads_up(self) -> bool:
+        """Whether it has the leaf's issuer, or the CA sent the leaf alone."""
+        return len(self.certificates) > 1 or not self.dropped
 
-def read_chain(pem: str) -> Chain:
-    """The chain that a CA sent. AcmeError "badCertificate" (status 200) for anything but certificates in PEM."""
+
+def read_chain(pem: str, public_key: bytes = b"") -> CertificateChain:
+    """The chain that a CA sent, in whatever order it came.
+
+    public_key: that of the leaf, where it is known; else the first certificate that is no CA's is the leaf.
+    Raises AcmeError "badCertificate" (status 200) for anything but certificates in PEM (RFC 8555 section 11.4); its
+    details have `certificate`, what there is of certificates in it.
+    """
     try:
-        return _read(pem)
+        return _read(pem, public_key)
     except ValueError as error:
-        raise _breach(f"what the CA sent is not a certificate chain: {error}") from None
+        breach = _breach(f"what the CA sent is not a certificate chain: {error}")
+        breach.details["certificate"] = certificate_blocks(pem)
+        raise breach from None
 
 
-def read_certificate(pem: str) -> Chain:
+def read_certificate(pem: str) -> CertificateChain:
     """The certificate that the user gave, alone or with its chain. Raises ArgumentError "certificate"."""
     try:
-        return _read(pem)
+        return _read(pem, b"")
     except ValueError as error:
         raise ArgumentError("certificate", f"not a certificate: {error}") from None
 
 
-def check_chain(chain: Chain, identifiers: Sequence[Identifier], public_key: bytes) -> None:
-    """Raises AcmeError "badCertificate" unless the chain leads from a leaf to its issuers, holds this key
-    (SubjectPublicKeyInfo, DER) and covers exactly these identifiers.
+def check_leaf(chain: CertificateChain, identifiers: Iterable[Identifier], public_key: bytes, now: float) -> None:
+    """Raises AcmeError "badCertificate" unless the leaf can serve.
+
+    It must hold this key (SubjectPublicKeyInfo, DER), have all of these identifiers, be an end-entity certificate and
+    not have expired. More names than asked for are no fault here: unwanted_identifiers() tells them.
     """
     if chain.public_key != public_key:
         raise _breach("the certificate from the CA holds another key than the one asked for")
     if _is_authority(chain.parsed[0]):
-        raise _breach("the chain from the CA does not begin with an end-entity certificate")
-    wanted, got = {identifier.normal for identifier in identifiers}, set(chain.identifiers)
-    if wanted != got:
-        raise _breach(f"the certificate from the CA does not have the names asked for: {_difference(wanted, got)}")
-    for number, (issued, issuer) in enumerate(itertools.pairwise(chain.parsed), start=1):
-        if not _issued_by(issued, issuer):
-            raise _breach(f"certificate {number} in the chain from the CA is not signed by the one after it")
+        raise _breach("the chain from the CA has no end-entity certificate")
+    missing = {identifier.normal for identifier in identifiers} - set(chain.identifiers)
+    if missing:
+        raise _breach(f"the certificate from the CA does not have the names asked for: {_difference(missing, chain)}")
+    if chain.not_after <= now:
+        raise _breach(
+            f"the certificate from the CA has expired already, or this machine's clock is wrong{_dates(chain)}"
+        )
 
 
-def cert_id(chain: Chain) -> str:
+def check_begun(chain: CertificateChain, now: float) -> None:
+    """Raises AcmeError "badCertificate" for a leaf that begins more than a day from now: clocks may differ a little."""
+    if chain.not_before > now + _MOST_SKEW_SECONDS:
+        cause = "the certificate from the CA is not valid yet, or this machine's clock is wrong"
+        raise _breach(f"{cause}{_dates(chain)}")
+
+
+def check_leads_up(chain: CertificateChain) -> None:
+    """Raises AcmeError "badCertificate" where certificates came with the leaf, and none of them issued it."""
+    if not chain.leads_up:
+        raise _breach("the chain from the CA does not lead up from its leaf: the issuer's certificate is not in it")
+
+
+def unwanted_identifiers(chain: CertificateChain, identifiers: Iterable[Identifier]) -> tuple[Identifier, ...]:
+    """The names of the leaf that nobody asked for."""
+    wanted = {identifier.normal for identifier in identifiers}
+    return tuple(identifier for identifier in chain.identifiers if identifier not in wanted)
+
+
+def cert_id(chain: CertificateChain) -> str:
     """The leaf's name in renewal information (RFC 9773 section 4.1).
 
     Raises ArgumentError "certificate" when it has no authority key identifier.
@@ -118,40 +158,76 @@ def cert_id(chain: Chain) -> str:
     return f"{_base64url(chain.authority_key_id)}.{_base64url(serial)}"
 
 
-def issuer_names(chain: Chain) -> tuple[str, ...]:
+def issuer_names(chain: CertificateChain) -> tuple[str, ...]:
     """The issuer's common name of each certificate, leaf first: the last is the root that the chain leads to."""
     return tuple(_issuer(certificate) for certificate in chain.parsed)
 
 
-def _read(pem: str) -> Chain:
-    ders = _ders(pem)
+def _read(pem: str, public_key: bytes) -> CertificateChain:
+    readable, count = _certificates(pem)
+    leaf = next((one for one in readable if public_key and _public_key(one) == public_key), None) or next(
+        (one for one in readable if not _is_authority(one)), readable[0]
+    )
+    path = _path(leaf, readable)
     try:
-        parsed = tuple(x509.load_der_x509_certificate(der) for der in ders)
-        leaf = parsed[0]
-        return Chain(
-            certificates=tuple(certificate.public_bytes(Encoding.PEM).decode() for certificate in parsed),
+        return CertificateChain(
+            certificates=tuple(certificate.public_bytes(Encoding.PEM).decode() for certificate in path),
+            dropped=count - len(path),
             not_before=int(leaf.not_valid_before_utc.timestamp()),
             not_after=int(leaf.not_valid_after_utc.timestamp()),
             issuer=_issuer(leaf),
             serial=leaf.serial_number,
             identifiers=alternative_names(leaf.extensions),
-            public_key=leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            public_key=_public_key(leaf),
             authority_key_id=_authority_key_id(leaf),
-            parsed=parsed,
+            parsed=path,
         )
     except UNREADABLE as error:
         raise PemError(str(error)) from None
 
 
+def _certificates(pem: str) -> tuple[list[x509.Certificate], int]:
+    """Each certificate that can be read, once, and how many different ones there are. Raises PemError for none."""
+    ders = list(dict.fromkeys(_ders(pem)))
+    if len(ders) > MOST_CERTIFICATES:
+        raise PemError(f"it has more than {MOST_CERTIFICATES} certificates")
+    readable: list[x509.Certificate] = []
+    trouble = ""
+    for der in ders:
+        try:
+            readable.append(x509.load_der_x509_certificate(der))
+        except UNREADABLE as error:
+            trouble = str(error)
+    if not readable:
+        raise PemError(trouble)
+    return readable, len(ders)
+
+
 def _ders(pem: str) -> list[bytes]:
     blocks = read_blocks(pem)
     for block in blocks:
-        # RFC 8555 section 7.4.2: a key smuggled in here would end up in the files of a TLS server.
+        # RFC 8555 section 11.4: a key smuggled in here would end up in the files of a TLS server.
         if block.label != "CERTIFICATE":
             raise PemError(f"it has a {block.label.lower()} in it")
-    if len(blocks) > MOST_CERTIFICATES:
-        raise PemError(f"it has more than {MOST_CERTIFICATES} certificates")
     return [block.der for block in blocks]
+
+
+def _path(leaf: x509.Certificate, certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """The leaf, its issuer, the issuer's, and so on, as far as they are among the certificates."""
+    left = [certificate for certificate in certificates if certificate != leaf]
+    path = [leaf]
+    while issuer := next((one for one in left if _issued_by(path[-1], one)), None):
+        path.append(issuer)
+        left.remove(issuer)
+    return tuple(path)
+
+
+def _public_key(certificate: x509.Certificate) -> bytes:
+    """SubjectPublicKeyInfo in DER; empty for a key of a kind that nobody knows."""
+    try:
+        return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except UNREADABLE:
+        return b""
 
 
 def _issued_by(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -165,7 +241,7 @@ def _issued_by(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False
 
 
@@ -180,9 +256,17 @@ def _authority_key_id(certificate: x509.Certificate) -> bytes | None:
         return None
 
 
-def _difference(wanted: set[Identifier], got: set[Identifier]) -> str:
-    parts = [("lacks", wanted - got), ("has", got - wanted)]
-    return ", ".join(f"it {verb} {' '.join(sorted(name.value for name in names))}" for verb, names in parts if names)
+def _difference(missing: set[Identifier], chain: CertificateChain) -> str:
+    lacks, has = (" ".join(sorted(name.value for name in names)) for names in (missing, chain.identifiers))
+    return clean(f"it lacks {lacks}, it has {has or 'none'}")
+
+
+def _dates(chain: CertificateChain) -> str:
+    begin, end = (
+        datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for moment in (chain.not_before, chain.not_after)
+    )
+    return f": it is valid from {begin} to {end}"
 
 
 def _breach(message: str) -> AcmeError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import ArgumentError
 from ..identifiers import Identifier
+from ..text import clean
 from .der import UNREADABLE, signed_part, with_version_0
-from .keys import PrivateKey, check_public_key
+from .keys import PrivateKey, check_public_key, private_pem, public_der
 from .names import alternative_names, common_name_identifier, common_names, general_names
 from .pem import PemError, read_blocks
 
@@ -23,30 +24,46 @@ _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 @dataclass(frozen=True)
 class Csr:
-    """A request as it is sent.
+    """A request as it is sent (DER).
 
     identifiers: those that an order for this request must have (RFC 8555 section 7.4).
-    public_key: its SubjectPublicKeyInfo in DER.
+    public_key: its SubjectPublicKeyInfo in DER. private_key: in PEM; empty where only the user has it.
     """
 
-    der: bytes
+    der: bytes = field(repr=False)
     identifiers: tuple[Identifier, ...]
-    public_key: bytes
+    public_key: bytes = field(repr=False)
+    private_key: str = field(default="", repr=False)
 
 
-def build_csr(key: PrivateKey, identifiers: Sequence[Identifier]) -> bytes:
-    """The DER of a request for exactly these names, all in the subjectAltName, under an empty subject.
+def csr_for(key: PrivateKey, identifiers: Sequence[Identifier]) -> Csr:
+    """A request for exactly these identifiers, all in the subjectAltName, under an empty subject.
 
     Raises ArgumentError "domains" for no name, or for one that no certificate can hold.
     """
     if not identifiers:
         raise ArgumentError("domains", "a certificate needs a name")
     try:
-        alternatives = x509.SubjectAlternativeName(general_names(identifiers))
+        normal = tuple(dict.fromkeys(identifier.normal for identifier in identifiers))
+        alternatives = x509.SubjectAlternativeName(general_names(normal))
     except ValueError as error:
         raise ArgumentError("domains", f"a certificate cannot hold the name: {error}") from None
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    return builder.add_extension(alternatives, critical=False).sign(key, hash_for(key)).public_bytes(Encoding.DER)
+    request = builder.add_extension(alternatives, critical=False).sign(key, hash_for(key))
+    return Csr(request.public_bytes(Encoding.DER), normal, public_der(key), private_pem(key))
+
+
+def check_csr(csr: Csr, identifiers: Iterable[Identifier]) -> None:
+    """Raises ArgumentError "csr" unless the request is for exactly these identifiers (RFC 8555 section 7.4).
+
+    Those of an order are compared as the CA tells them, which may be in a form that no request has.
+    """
+    wanted, got = set(identifiers), set(csr.identifiers)
+    if wanted != got:
+        for_csr, for_order = (
+            clean(" ".join(sorted(identifier.value for identifier in which))) for which in (got, wanted)
+        )
+        raise ArgumentError("csr", f"the CSR is for {for_csr}, the order for {for_order}")
 
 
 def read_csr(text: str) -> Csr:
@@ -116,4 +133,7 @@ def _der(text: str) -> bytes:
 
 def _requested_names(request: x509.CertificateSigningRequest) -> tuple[Identifier, ...]:
     from_subject = map(common_name_identifier, common_names(request.subject))
-    return tuple(dict.fromkeys([*alternative_names(request.extensions), *from_subject]))
+    found = tuple(dict.fromkeys([*alternative_names(request.extensions), *from_subject]))
+    for name in found:
+        _ = name.normal  # ValueError for a name of another type, which no ACME order has
+    return found

@@ -10,6 +10,13 @@ from cryptography.x509.oid import NameOID
 
 from ..identifiers import Identifier
 
+_OTHER_TYPES: dict[type[x509.GeneralName], str] = {
+    x509.RFC822Name: "email",
+    x509.UniformResourceIdentifier: "uri",
+    x509.DirectoryName: "directory",
+    x509.RegisteredID: "oid",
+}
+
 
 def general_names(identifiers: Iterable[Identifier]) -> list[x509.GeneralName]:
     """The names of a subjectAltName, each once, in the order given. ValueError for a name that it cannot hold."""
@@ -20,12 +27,12 @@ def general_names(identifiers: Iterable[Identifier]) -> list[x509.GeneralName]:
 
 
 def alternative_names(extensions: x509.Extensions) -> tuple[Identifier, ...]:
-    """The names in the subjectAltName, each once. ValueError when one is neither DNS nor IP."""
+    """The names in the subjectAltName, each once. Those that are no ACME identifier have types like email and uri."""
     try:
         found = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    return tuple(dict.fromkeys(_identifier(name).normal for name in found))
+    return tuple(dict.fromkeys(map(_identifier, found)))
 
 
 def common_names(subject: x509.Name) -> tuple[str, ...]:
@@ -43,7 +50,8 @@ def common_name_identifier(text: str) -> Identifier:
 
 def _identifier(name: x509.GeneralName) -> Identifier:
     if isinstance(name, x509.DNSName):
-        return Identifier("dns", name.value)
+        return Identifier("dns", name.value).normal
     if isinstance(name, x509.IPAddress):
-        return Identifier("ip", str(name.value))
-    raise ValueError(f"a name of type {type(name).__name__}")
+        # A network, which no certificate should have, is no address.
+        return Identifier.from_json({"type": "ip", "value": str(name.value)})
+    return Identifier(_OTHER_TYPES.get(type(name), "other"), str(name.value))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 #: A key with its whole chain and the explanatory text of `openssl x509 -text` stays far below this many characters.
 MOST_TEXT = 1 << 19
 
+#: Nothing but base64 between the two lines, so that no other block hides in it.
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/= \t\r\n]*-----END CERTIFICATE-----")
 _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----")
 
 
@@ -51,11 +53,10 @@ def read_blocks(text: str) -> list[Block]:
     return blocks
 
 
-def write_block(label: str, der: bytes) -> str:
-    """The block as RFC 7468 section 3 writes it, with a final newline."""
-    body = base64.b64encode(der).decode()
-    lines = [body[at : at + 64] for at in range(0, len(body), 64)]
-    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
+def certificate_blocks(text: str) -> str:
+    """The CERTIFICATE blocks of a text as they stand, and nothing else: fit to be kept, whatever came with them."""
+    blocks = _CERTIFICATE.findall(text[:MOST_TEXT])
+    return "".join("\n".join(line.strip() for line in block.split("\n") if line.strip()) + "\n" for block in blocks)
 
 
 def _block(label: str, body: str) -> Block:

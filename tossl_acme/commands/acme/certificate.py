@@ -7,13 +7,8 @@ from ...errors import AcmeError, ArgumentError, error_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from ...acme.client import Client
-    from ...acme.jws import AccountKey
     from ...acme.server import Server
-    from ...certificates.key import Request
-    from ...identifiers import Identifier
     from ...text import Secret
 
 
@@ -43,31 +38,18 @@ def finalize_order(
     """
     from ...acme import order as orders
     from ...acme.urls import https_url
+    from ...certificates.key import CertificateKey, check_not_account_key
+    from ...text import Secret
 
     if private_key and key:
         raise ArgumentError("key", "-key is an older name of -private_key: give one of the two")
-    given = private_key.value if private_key else key
-    request_for = _request_maker(given, "key" if key else "private_key", csr, client.key)
-    order = orders.get_order(client, context, https_url(order_url, "order_url"))
-    request = request_for(order.identifiers)
-    return orders.finalize_order(client, context, order, request.csr).as_dict()
-
-
-def _request_maker(
-    key: str, argument: str, csr: str, account_key: AccountKey
-) -> Callable[[Sequence[Identifier]], Request]:
-    """What makes the request for an order's names; key and CSR are read right away, before anything is sent."""
-    from ...certificates.key import request_by_csr, request_by_key
-    from ...pki.csr import read_csr
-    from ...pki.keys import load_private_key
-
-    if bool(key) == bool(csr):
+    given = private_key or (Secret(key) if key else None)
+    if bool(given) == bool(csr):
         raise ArgumentError("private_key", "finalize_order needs either -private_key or -csr")
-    if key:
-        private_key = load_private_key(key)
-        return lambda identifiers: request_by_key(private_key, identifiers, account_key, argument)
-    own = read_csr(csr)
-    return lambda identifiers: request_by_csr(own, identifiers, account_key)
+    own = CertificateKey(private_key=given, csr=csr)
+    check_not_account_key(own.public_key, client.key.spki, "csr" if csr else "key" if key else "private_key")
+    order = orders.get_order(client, context, https_url(order_url, "order_url"))
+    return orders.finalize_order(client, context, order, own.request(order.identifiers).der).as_dict()
 
 
 def download_certificate(
@@ -86,13 +68,16 @@ def download_certificate(
 
     domains      a list of its names
     certificate  the certificate alone, PEM text
-    chain        the CA's certificates above it, PEM text
+    chain        the CA's certificates above it in order, PEM text; others that came with them are left out
     fullchain    both, as a web server wants them
     not_before   when it begins, epoch seconds
     not_after    when it ends, epoch seconds
     issuer       the name of who issued it
     serial       its serial number, hexadecimal
     alternates   a list of URLs of other chains for it
+
+    Errors: the -tossl dict has certificate, the PEM text of what certificates there are in the answer.
+    TOSSL ACME badCertificate 200  the answer is no chain of certificates
     """
     from ...acme import certificate
     from ...acme.urls import https_url

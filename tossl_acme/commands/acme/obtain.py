@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from ...acme.order import OrderOptions
     from ...challenges.solver import SolverOptions
     from ...http.options import ConnectionOptions
-    from ...identifiers import Identifier
-    from ...pki.csr import Csr
-    from ...pki.keys import PrivateKey
     from ...store.folder import FolderStore
     from ...text import Secret
 
@@ -52,7 +49,8 @@ def obtain_certificate(
                            rsa4096, rsa8192, ed25519
     -private_key pem       the certificate's private key, in place of a new one
     -csr pem               your own certificate signing request, for exactly these names, in place of a key
-    -preferred_chain name  an issuer's common name: the first chain with such an issuer is taken, else the CA's first
+    -preferred_chain name  an issuer's common name: the first chain with such an issuer is taken, else the CA's first,
+                           with a warning
     -store folder          where account keys and certificates are kept; without it the environment's TOSSL_STORE, else
                            tossl in the XDG data home; empty stores nothing
 
@@ -71,11 +69,24 @@ def obtain_certificate(
     files        a dict certificate chain fullchain private_key of paths; empty if nothing is stored
     clean_up_failed  a list of dicts of challenges that could not be removed again: domain, record or file or port,
                      message; empty as a rule
+    warnings     a list of dicts warning message of what did not fail the call but has to be known; empty as a rule.
+                 warning is names (it has names that were not asked for), preferred_chain (no chain leads to that
+                 issuer), alternate_chain (another chain of the CA cannot be used), chain (it came without its issuer's
+                 certificate) or put_aside (a certificate of an earlier call cannot serve). -progress tells each as the
+                 step warning
+
+    From the moment that the CA issued it, the certificate is kept: an error later leaves it in the store, in the folder
+    pending beside the certificate in force, and the same call once more finishes with it and orders nothing. Without a
+    store, or where that cannot be written, the error's -tossl dict has it: certificate, and private_key if tossl made
+    the key. One that cannot serve (it has other names, another key, or has expired) is put aside; the message names the
+    folder.
 
     Errors: those of the single steps; what the CA says is led by "Certificate not obtained: ".
     TOSSL VALUE domains      "Failed to parse domains: " and what is wrong with which name
     TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
     TOSSL DNS provider kind  a DNS provider failed
+    TOSSL ACME badCertificate 200
+                             the CA issued a certificate that cannot serve
     """
     from dataclasses import replace
 
@@ -83,12 +94,13 @@ def obtain_certificate(
     from ...acme.clients import client_for
     from ...acme.public_cas import directory_url
     from ...certificates import accounts
-    from ...certificates.key import check_key_type
-    from ...certificates.obtain import Plan, obtain
+    from ...certificates.issuance import Issuance
+    from ...certificates.key import CertificateKey
+    from ...certificates.obtain import obtain
     from ...challenges.choice import choose
 
-    own_key, own_csr = _own(private_key.value if private_key else "", csr)
-    identifiers = _names(domains, own_csr)
+    certificate_key = CertificateKey(key_type, private_key, csr)
+    identifiers = certificate_key.identifiers(domains)
     if not directory:
         raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
     url = directory_url(directory)
@@ -96,42 +108,22 @@ def obtain_certificate(
     own_account_key = account_key.value if account_key else ""
     if not own_account_key and not (store and accounts.account_key(store, url)):
         check_binding(url, account.binding)
-    plan = Plan(
+    issuance = Issuance(
         identifiers,
+        url,
         replace(account, contact=contact_urls(email)),
-        check_key_type(key_type),
-        own_key,
-        own_csr,
+        account_key,
+        certificate_key,
         order,
+        solvers,
         preferred_chain,
+        connection,
     )
     key = accounts.account_key_for(context, store, url, own_account_key)
     client = client_for(url, key, connection)
     with error_context("Certificate not obtained", AcmeError):
-        certificate = obtain(client, context, plan, chosen, store).as_dict()
+        certificate = obtain(client, context, issuance, chosen, store).as_dict()
     return certificate | {"clean_up_failed": context.told("clean_up_failed")}
-
-
-def _own(private_key: str, csr: str) -> tuple[PrivateKey | None, Csr | None]:
-    """The user's own key or request."""
-    from ...pki.csr import read_csr
-    from ...pki.keys import load_private_key
-
-    if private_key and csr:
-        raise ArgumentError("csr", "-csr and -private_key cannot be given together: the request has its own key")
-    return load_private_key(private_key) if private_key else None, read_csr(csr) if csr else None
-
-
-def _names(domains: list[str], csr: Csr | None) -> tuple[Identifier, ...]:
-    """The names asked for, which are the request's where none are given."""
-    from ...certificates.key import check_csr_names
-    from ...identifiers import parse_identifiers
-
-    if csr is None:
-        return parse_identifiers(domains)
-    identifiers = parse_identifiers(domains or [identifier.value for identifier in csr.identifiers])
-    check_csr_names(csr, identifiers)
-    return identifiers
 
 
 def get_account_key(directory_url: str, *, store: FolderStore | None) -> str:

@@ -1,0 +1,144 @@
+"""All that one certificate was asked with, as plain data: fit to be kept as JSON, and to be asked with once more."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..acme.account import NewAccount
+from ..acme.order import OrderOptions
+from ..challenges.solver import SolverOptions
+from ..errors import ArgumentError
+from ..files import FilePath
+from ..http.options import ConnectionOptions
+from ..identifiers import Identifier
+from ..text import Secret
+from .key import CertificateKey
+
+#: The version of as_json()'s form.
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Issuance:
+    """What a certificate is asked with.
+
+    directory: the CA's directory URL. account_key: PEM; None where the store's is used, or a new one.
+    preferred_chain: an issuer's common name.
+    """
+
+    identifiers: tuple[Identifier, ...]
+    directory: str
+    account: NewAccount = field(default_factory=NewAccount)
+    account_key: Secret | None = None
+    key: CertificateKey = field(default_factory=CertificateKey)
+    order: OrderOptions = field(default_factory=OrderOptions)
+    solvers: SolverOptions = field(default_factory=SolverOptions)
+    preferred_chain: str = ""
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+
+    @property
+    def is_renewable(self) -> bool:
+        """Whether it can be asked with once more from its JSON: no secret in it was given as it is."""
+        return not any(_is_literal(secret) for secret in _secrets(self))
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for json.dumps(). Of a secret there is its reference, or a mark that it has none."""
+        return {"format": _FORMAT, **_plain(self)}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Issuance:
+        """Reads what as_json() returned; secrets are read anew from where they are.
+
+        Raises ArgumentError "store" for anything else, or where a secret cannot be read or was not kept.
+        """
+        if not isinstance(data, dict) or data.get("format") != _FORMAT:
+            raise ArgumentError("store", "what the certificate was obtained with is kept in a form unknown here")
+        try:
+            read = _read(cls, {name: value for name, value in data.items() if name != "format"})
+        except (TypeError, ValueError, KeyError) as error:
+            cause = f"what the certificate was obtained with cannot be read: {type(error).__name__}"
+            raise ArgumentError("store", cause) from None
+        assert isinstance(read, cls)
+        return read
+
+
+def _secrets(value: object) -> list[Secret]:
+    """Every secret in the options, however deep."""
+    if isinstance(value, Secret):
+        return [value]
+    if dataclasses.is_dataclass(value):
+        return [one for member in dataclasses.fields(value) for one in _secrets(getattr(value, member.name))]
+    if isinstance(value, Mapping):
+        return [one for member in value.values() for one in _secrets(member)]
+    return []
+
+
+def _is_literal(secret: Secret) -> bool:
+    return bool(secret.value) and not secret.file and not secret.env
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Secret):
+        if _is_literal(value):
+            return {"literal": True}
+        return {"file": str(value.file)} if value.file else {"env": value.env} if value.env else None
+    if isinstance(value, FilePath):
+        return {"path": str(value), "word": value.word}
+    if dataclasses.is_dataclass(value):
+        return {member.name: _plain(getattr(value, member.name)) for member in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(member) for member in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"an option of type {type(value).__name__} cannot be kept")
+
+
+def _read(kind: Any, data: Any) -> Any:
+    """The value of this type that _plain() made `data` of. Raises ValueError, TypeError, KeyError; ArgumentError."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return None if data is None else _read(next(one for one in inner if one is not types.NoneType), data)
+    if kind is Secret:
+        return _read_secret(data)
+    if kind is FilePath:
+        return FilePath(str(data["path"]), str(data["word"]))
+    if dataclasses.is_dataclass(kind):
+        assert isinstance(kind, type)
+        hints = typing.get_type_hints(kind)
+        # An option that came later has its default; one that is known here no more may have mattered.
+        if unknown := set(data) - set(hints):
+            raise ValueError(str(unknown))
+        return kind(**{name: _read(hints[name], value) for name, value in data.items()})
+    if origin is tuple:
+        return tuple(_read(inner[0], member) for member in data)
+    if origin is not None and issubclass(origin, Mapping):
+        return {str(name): _read(inner[1], member) for name, member in data.items()}
+    if kind is float and isinstance(data, int):
+        return float(data)
+    if not isinstance(data, kind):
+        raise TypeError(str(kind))
+    return data
+
+
+def _read_secret(data: Mapping[str, str]) -> Secret:
+    if data.get("literal"):
+        raise ArgumentError("store", "a secret that the certificate was obtained with was given as it is, and not kept")
+    name = data.get("env")
+    if name:
+        if not os.environ.get(name):
+            raise ArgumentError("store", f"the environment variable {name} is not set any more")
+        return Secret(os.environ[name], env=name)
+    path = data["file"]
+    try:
+        return Secret(Path(path).read_text("utf-8").strip(), file=path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArgumentError("store", f"cannot read {path}: {getattr(error, 'strerror', '') or error}") from None

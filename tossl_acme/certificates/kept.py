@@ -1,0 +1,186 @@
+"""What is kept of an attempt to get a certificate, from its key to the certificate as it came.
+
+certificates/<NAME>/pending/privkey.pem    the key, before its request leaves
+certificates/<NAME>/pending/attempt.json   what was asked for, and the order's URL before it is finalized
+certificates/<NAME>/pending/issued.pem     the certificate as it came
+certificates/<NAME>/unusable-<time>/       all of these, of a certificate that cannot serve
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import AcmeError, ArgumentError, TosslError
+from ..pki.csr import Csr
+from ..pki.pem import certificate_blocks
+from .files import FILES, CertificateFolder
+
+_PENDING = "pending"
+_RECORD = f"{_PENDING}/attempt.json"
+_ISSUED = f"{_PENDING}/issued.pem"
+_KEY = f"{_PENDING}/{FILES['private_key']}"
+
+
+class Attempt:
+    """One attempt, which a later one can take up; without a folder nothing is kept.
+
+    asked: what tells whether a certificate of an earlier attempt is what this one wants (CA, names, dates, profile).
+    """
+
+    def __init__(self, folder: CertificateFolder | None, asked: Mapping[str, object]) -> None:
+        self._certificate = folder
+        self._folder = folder.folder if folder is not None else None
+        self._asked = dict(asked)
+        self._csr: Csr | None = None
+        self._made_here = False
+        #: The certificate as it came, once the CA has issued it, and whether it is on disk beside its key.
+        self.issued = ""
+        self.is_kept = False
+        #: The order that was or may have been finalized.
+        self.order_url = ""
+
+    # ---- what an earlier attempt left ----
+
+    @property
+    def has_left_over(self) -> bool:
+        """Whether an earlier attempt got a certificate, or finalized its order."""
+        return bool(self._text(_ISSUED) or self._record().get("order"))
+
+    def sweep(self) -> None:
+        """Removes what is left of an attempt whose certificate is in its place."""
+        if self._folder is not None:
+            in_place = "".join(self._text(FILES["certificate"]).split())
+            if in_place and in_place in "".join(self._text(_ISSUED).split()):
+                self.end()
+
+    def left_over_key(self) -> str:
+        """The key (PEM) that an earlier attempt made and no CA refused; empty without it."""
+        return self._text(_KEY) if self._record().get("made_here") is True else ""
+
+    def left_over_order(self, csr: Csr) -> str:
+        """The URL of the order that was, or may have been, finalized with this key; empty without it."""
+        return str(self._record().get("order") or "") if self.is_for(csr) else ""
+
+    def take_up_certificate(self, csr: Csr) -> str:
+        """The certificate (PEM) that an earlier attempt got for this key; empty without it."""
+        if self.is_for(csr):
+            self._csr, self._made_here = csr, self._record().get("made_here") is True
+            self.issued = self._text(_ISSUED)
+            self.is_kept = True
+        return self.issued
+
+    def is_for(self, csr: Csr) -> bool:
+        """Whether the earlier attempt was for what this one wants, with this key."""
+        record = self._record()
+        return record.get("asked") == self._asked and record.get("public_key") == _digest(csr)
+
+    # ---- this attempt ----
+
+    def keep_key(self, csr: Csr, *, made_here: bool) -> None:
+        """Keeps the request's key, if it is here, before the request leaves. Raises ArgumentError store."""
+        self._csr, self._made_here = csr, made_here
+        if self._certificate is None:
+            return
+        if csr.private_key:
+            self._certificate.keep_key(csr.private_key)
+        if not self.is_for(csr):
+            self._write_record("")
+
+    def keep_order(self, url: str) -> None:
+        """Keeps the URL of the order that is about to be finalized. Raises ArgumentError store."""
+        self.order_url = url
+        self._write_record(url)
+
+    def keep_issued(self, pem: str) -> None:
+        """Keeps the certificate as it came, its CERTIFICATE blocks and nothing else. Raises ArgumentError store."""
+        self.issued = certificate_blocks(pem)
+        self.is_kept = False
+        if self._folder is not None and self.issued:
+            self._folder.write(_ISSUED, self.issued)
+            self.is_kept = True
+
+    def drop_order(self) -> None:
+        """Forgets the order, which has no certificate and will have none."""
+        self.order_url = ""
+        with contextlib.suppress(TosslError):  # the next attempt asks the CA, and sees it
+            self._write_record("")
+
+    def refuse_key(self) -> None:
+        """Puts a key aside that the CA refused: the next attempt makes another."""
+        if self._folder is not None and self._made_here:
+            with contextlib.suppress(ArgumentError):
+                self._folder.put_aside(_KEY)
+
+    def unusable(self, error: AcmeError) -> AcmeError:
+        """The error, with where the certificate is that cannot serve: it is put aside, and its key with it."""
+        with contextlib.suppress(ArgumentError):
+            if aside := self.put_aside():
+                error.message += f"; it is put aside in {aside}"
+        return error
+
+    def put_aside(self) -> str:
+        """Puts all that was kept where no later attempt takes it up.
+
+        Returns that folder, quoted for a message; empty where nothing was kept. Raises ArgumentError store.
+        """
+        aside = f"unusable-{time.time_ns()}"
+        if self._folder is None or not self._folder.rename(_PENDING, aside):
+            return ""
+        self._folder.sync()
+        return (self._folder.path / aside).shown
+
+    def end(self) -> None:
+        """Removes what is needed no more, when the certificate is in its place."""
+        if self._folder is not None:
+            # What stays is seen to be there already by the next attempt.
+            with contextlib.suppress(ArgumentError):
+                self._folder.remove(_RECORD)
+                self._folder.remove(_ISSUED)
+                self._folder.remove_folder(_PENDING)
+        self.is_kept = True
+
+    @contextlib.contextmanager
+    def not_lost(self) -> Iterator[None]:
+        """An error that leaves this block has the certificate and its key, unless they are on disk."""
+        try:
+            yield
+        except TosslError as error:
+            if self.issued and (not self.is_kept or error.errorcode[1:] == ("VALUE", "store")):
+                error.details |= self._certificate_and_key()
+            raise
+        except Exception as error:
+            if not self.issued or self.is_kept:
+                raise
+            cause = f"internal error: {type(error).__name__}; the certificate is in the error's details"
+            raise TosslError(cause, "INTERNAL", details=self._certificate_and_key()) from None
+
+    # ---- files ----
+
+    def _certificate_and_key(self) -> dict[str, object]:
+        key = {"private_key": self._csr.private_key} if self._csr and self._made_here else {}
+        return {"certificate": self.issued, **key}
+
+    def _text(self, name: str) -> str:
+        return self._folder.read(name) if self._folder is not None else ""
+
+    def _record(self) -> dict[str, Any]:
+        try:
+            record = json.loads(self._text(_RECORD) or "{}")
+        except (ValueError, RecursionError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def _write_record(self, order: str) -> None:
+        if self._folder is None or self._csr is None:
+            return
+        record = {"asked": self._asked, "public_key": _digest(self._csr), "made_here": self._made_here, "order": order}
+        self._folder.write(_RECORD, json.dumps(record, indent=1))
+
+
+def _digest(csr: Csr) -> str:
+    return hashlib.sha256(csr.public_key).hexdigest()
