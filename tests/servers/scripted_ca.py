@@ -35,7 +35,8 @@ class Script:
     eab_required: bool = False
     eab_once: bool = False
     #: Status of a new order, of a new authorization, of an authorization once its challenge was answered, and of an
-    #: order after finalize. "processing" orders are valid when they are looked at next.
+    #: order after finalize. "processing" orders are valid when they are looked at next; "ready" and "pending" ones have
+    #: to be finalized once more, "stuck" ones for ever.
     order: str = "pending"
     authorization: str = "pending"
     validated: str = "valid"
@@ -43,6 +44,10 @@ class Script:
     #: Types of challenges; a mapping is a challenge as it stands.
     challenges: tuple[str | Mapping[str, object], ...] = ("http-01", "dns-01", "tls-alpn-01")
     page_size: int = 2
+    #: How often a replica does not know yet what was made; the account too.
+    lag: int = 0
+    #: Statuses of good answers by the first part of their path.
+    statuses: Mapping[str, int] = field(default_factory=dict)
     #: Whether what is optional is left out, and whether what nobody knows is put in.
     sparse: bool = False
     unknown: bool = False
@@ -81,6 +86,7 @@ class ScriptedCa(LookAlike):
         self.signed: list[_Signed] = []
         self.issuer = Issuer()
         self.objects: dict[str, dict[str, Any]] = {}
+        self._unknown: dict[str, int] = {}
         self._nonces: set[str] = set()
         self._numbers = iter(range(1, 1 << 30))
         super().__init__(certificates)
@@ -118,8 +124,16 @@ class ScriptedCa(LookAlike):
             return Reply(200 if kind == "nonce" else 404)
         signed = self._read(request, kind)
         self.signed.append(signed)
+        self._check_lag(signed.header["url"], 404, "malformed")
         reply: Reply = getattr(self, f"_post_{kind.replace('-', '_')}")(signed)
-        return reply
+        status = self.script.statuses.get(kind, reply.status) if reply.status < 300 else reply.status
+        return Reply(status, reply.body, reply.headers)
+
+    def _check_lag(self, url: str, status: int, kind: str) -> None:
+        """Refuse what a replica does not know yet."""
+        if self._unknown.get(url, 0) > 0:
+            self._unknown[url] -= 1
+            raise Refused(status, kind, "not known here yet")
 
     def _directory(self) -> dict[str, object]:
         script = self.script
@@ -148,6 +162,8 @@ class ScriptedCa(LookAlike):
         self._nonces.discard(header["nonce"])
         payload = _unpacked(body["payload"]) if body["payload"] else None
         signed = _Signed(kind, _with_query(request), header, payload, dict(request.headers.items()))
+        if "kid" in header:
+            self._check_lag(header["kid"], 400, "accountDoesNotExist")
         if "kid" in header and header["kid"] not in self.objects:
             raise Refused(400, "accountDoesNotExist", "unknown account")
         return signed
@@ -166,6 +182,7 @@ class ScriptedCa(LookAlike):
             raise Refused(403, "unauthorized", "the binding has been used")
         account = {"status": "valid", "contact": signed.payload.get("contact", []), "orders": f"{url}/orders"}
         self.objects[url] = {} if self.script.sparse else account
+        self._unknown[url] = self.script.lag
         self.objects[f"{url}/orders"] = {"orders": []}
         return self._object(url, 201)
 
@@ -196,6 +213,7 @@ class ScriptedCa(LookAlike):
         if signed.payload.get("replaces") and script.refuse_replaces:
             raise Refused(409, script.refuse_replaces, "that certificate has been replaced already")
         url = self._new("order")
+        self._unknown[url.replace("/order/", "/finalize/")] = script.lag
         names = signed.payload["identifiers"]
         order: dict[str, Any] = {
             "status": script.order,
@@ -230,8 +248,11 @@ class ScriptedCa(LookAlike):
         if order["status"] != "ready":
             raise Refused(403, "orderNotReady", f"the order is {order['status']}")
         csr = base64.urlsafe_b64decode(signed.payload["csr"] + "==")
+        is_first, order["csr"] = "csr" not in order, base64.b64encode(csr).decode()
+        if self.script.finalized == "stuck" or (is_first and self.script.finalized in ("ready", "pending")):
+            order["status"] = "ready" if self.script.finalized == "stuck" else self.script.finalized
+            return self._object(url)
         order["status"] = "processing"
-        order["csr"] = base64.b64encode(csr).decode()
         if self.script.finalized == "valid":
             self._issue(order)
         return self._object(url)
@@ -302,7 +323,9 @@ class ScriptedCa(LookAlike):
     # what all have in common
 
     def _new(self, kind: str) -> str:
-        return f"{self.tls_origin}/{kind}/{next(self._numbers)}"
+        url = f"{self.tls_origin}/{kind}/{next(self._numbers)}"
+        self._unknown[url] = self.script.lag
+        return url
 
     def _accounts(self) -> list[str]:
         return [url for url in self.objects if "/account/" in url]

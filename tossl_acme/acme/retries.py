@@ -10,7 +10,7 @@ from .problem import problem_error
 
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)
 #: Let's Encrypt's replicas lag by less than a second.
-_REPLICA_PAUSES_SECONDS = (0.1, 0.3, 0.6, 1.0)
+REPLICA_PAUSES_SECONDS = (0.1, 0.3, 0.6, 1.0)
 
 
 def ca_retries(context: Context) -> Retries:
@@ -20,7 +20,7 @@ def ca_retries(context: Context) -> Retries:
 
 def replica_retries(context: Context) -> Retries:
     """The pauses after which a replica of the CA has to know what the CA named just now: four, over 2 s."""
-    return Retries(context, _REPLICA_PAUSES_SECONDS, lambda _response: True)
+    return Retries(context, REPLICA_PAUSES_SECONDS, lambda _response: True)
 
 
 def _is_passing(response: Response) -> bool:
