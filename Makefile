@@ -22,7 +22,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER
 VENV = .venv/bin/python
 SERVERS = $(VENV) -m tests.servers
 # What is fetched is fetched as wheels first, with the user's settings for pip; it is installed from those alone.
-FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check
+FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check -c constraints.txt
 UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
@@ -43,7 +43,7 @@ libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) build-aux/build
 .venv/pyvenv.cfg: build/for-python
 	"$(PYTHON)" -m venv --clear .venv
 
-.venv/built: .venv/pyvenv.cfg pyproject.toml
+.venv/built: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	rm -rf build/wheels
 	$(FETCH) -w build/wheels hatchling editables .
 	rm build/wheels/tossl_acme-*

@@ -21,6 +21,7 @@ from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled
 from tossl_acme.http import get as fetch
 from tossl_acme.http.client import HttpRequest
+from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.http.response import Response
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -83,7 +84,8 @@ def secure(certificates: Certificates) -> Iterator[Site]:
 
 
 def fetched(url: str, **options: Any) -> dict[str, Any]:
-    return get(url, **{"context": Context(20).begin(), **options})
+    way = {name: options.pop(name) for name in ("ca_bundle", "proxy") if name in options}
+    return get(url, **{"context": Context(20).begin(), "connection": ConnectionOptions(**way), **options})
 
 
 def seen(result: dict[str, Any]) -> dict[str, str]:
@@ -292,6 +294,32 @@ def test_failures_have_the_same_details(site: Site) -> None:
     assert failed.keys() == fetched(site.url, return_details=True).keys()
     assert failed["error_message"].startswith("Server communication error: cannot connect to http://127.0.0.1:")
     assert failed["error_kind"] == "connect"
+
+
+def test_a_failure_tells_what_its_page_says(site: Site) -> None:
+    """The address that was asked for, the time that it took, and nothing of an answer."""
+    url = site.redirect("/r", f"http://127.0.0.1:{free_port()}/")
+    failed = fetched(url, return_details=True)
+    assert (failed["status_code"], failed["error_kind"], failed["url"]) == (0, "connect", url)
+    known = ("status_code", "error_message", "error_kind", "url", "request_time")
+    assert not any(value for name, value in failed.items() if name not in known)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_ca_bundle_that_is_none_is_refused(site: Site, tmp_path: Path, content: bytes) -> None:
+    """Before anything is sent."""
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(content)
+    with pytest.raises(ArgumentError, match="cannot be used") as raised:
+        fetched(site.url, ca_bundle=str(bundle))
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "ca_bundle")
+    assert not site.seen
+
+
+def test_a_folder_of_ca_certificates_will_do(site: Site, tmp_path: Path) -> None:
+    assert fetched(site.url, ca_bundle=str(tmp_path))["status_code"] == 200
 
 
 def test_nobody_there() -> None:

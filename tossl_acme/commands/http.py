@@ -52,8 +52,9 @@ def get(
     headers         a dict. Names are spelled the same whatever the server sends: Content-Type, ETag, ... Several lines
                     of a header are joined by a comma and a space, those of Set-Cookie by a newline
     error_message   why there was no answer; where status_code is 0, and with -return_details
-    error_kind      with -return_details, of which after a failure only url, request_time and the first two are there:
-                    empty, or connect, dns, tls, reset, timeout, redirect, too_large, malformed, scheme
+    error_kind      with -return_details, as all keys below: empty, or connect, dns, tls, reset, timeout, redirect,
+                    too_large, malformed, scheme. After a failure all of these keys are there too: url is the one that
+                    was asked for, request_time is how long it took, and the rest are 0 or empty
     url             where the answer came from, after redirects, without user and password
     redirect_count  how many redirects were followed
     redirects       the URLs before url

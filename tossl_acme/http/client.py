@@ -19,7 +19,7 @@ import urllib3
 from ..context import Context
 from ..errors import HttpError, WaitTimeout
 from .failures import explained, too_late
-from .options import ConnectionOptions
+from .options import USER_AGENT, ConnectionOptions
 from .response import Response, whole_body
 from .sockets import CONNECT_SECONDS, ContextAdapter, Exchange, body_pieces, current_exchange
 from .urls import UrlError, shown_url, split_url
@@ -69,7 +69,7 @@ class HttpClient:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session = _Session()
         self._session.trust_env = False
-        self._session.headers["User-Agent"] = self.options.user_agent
+        self._session.headers["User-Agent"] = USER_AGENT
         self._session.headers["Accept-Encoding"] = "gzip, deflate"
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, ContextAdapter(pool_connections=8, pool_maxsize=8))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import ssl
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests.utils
@@ -32,9 +33,8 @@ class ConnectionOptions:
     """
 
     ca_bundle: str = ""
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)
     verify: bool = True
-    user_agent: str = USER_AGENT
 
     def __post_init__(self) -> None:
         if self.proxy:
@@ -49,9 +49,7 @@ class ConnectionOptions:
             return False
         for bundle in (self.ca_bundle, *map(os.environ.get, _BUNDLES)):
             if bundle:
-                if not Path(bundle).exists():
-                    shown = bundle.shown if isinstance(bundle, FilePath) else quoted(bundle)
-                    raise ArgumentError("ca_bundle", f"there is no CA bundle {shown}")
+                _check_bundle(bundle)
                 return bundle
         return True
 
@@ -59,6 +57,19 @@ class ConnectionOptions:
         if self.proxy:
             return {"http": self.proxy, "https": self.proxy}
         return dict(requests.utils.get_environ_proxies(url))
+
+
+def _check_bundle(bundle: str) -> None:
+    path = Path(bundle)
+    shown = bundle.shown if isinstance(bundle, FilePath) else quoted(bundle)
+    if not path.exists():
+        raise ArgumentError("ca_bundle", f"there is no CA bundle {shown}")
+    try:
+        # A folder's certificates are read when they are needed.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(*((None, bundle) if path.is_dir() else (bundle,)))
+    except OSError as error:
+        cause = error.strerror if not isinstance(error, ssl.SSLError) else "it holds no certificate in PEM"
+        raise ArgumentError("ca_bundle", f"the CA bundle {shown} cannot be used: {cause}") from None
 
 
 def _checked_proxy(proxy: str) -> str:
