@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,6 +98,19 @@ static PyStatus initialize(const char *program)
     return status;
 }
 
+/* Whenever Python's module for signals is loaded first, it takes SIGINT: so that is now, and SIGINT is given back. */
+static void keepSignals(void)
+{
+    struct sigaction before;
+    PyObject *module;
+
+    sigaction(SIGINT, NULL, &before);
+    module = PyImport_ImportModule("_signal");
+    sigaction(SIGINT, &before, NULL);
+    Py_XDECREF(module);
+    PyErr_Clear();
+}
+
 /*
  * At the end of the process Python's own exit functions run (they end the background jobs); then the GIL is kept, so
  * that no thread runs Python code while C's exit handlers take the libraries apart under it.
@@ -147,6 +161,7 @@ static int start(Tcl_Interp *interp)
         return TosslRefuse(interp, Tcl_ObjPrintf("cannot start Python: %s", status.err_msg ? status.err_msg : "exit"));
     }
     isOurs = isChecked = 1;
+    keepSignals();
     (void)PyEval_SaveThread();
     Tcl_CreateExitHandler(atExit, NULL);
     return TCL_OK;

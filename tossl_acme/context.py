@@ -10,6 +10,7 @@ that is removed, and whoever ends the process or the thread pays.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal itself loads slowly
 import atexit
 import os
 import time
@@ -34,6 +35,8 @@ CLEANUP_SECONDS = 60.0
 #: How soon a wait that cannot be woken (a socket read) notices that it was cancelled, in seconds.
 CANCEL_POLL_SECONDS = 0.25
 _FOREVER = float("inf")
+#: What a thread itself causes, where it is to be caught.
+_FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT, _signal.SIGTRAP}
 
 
 class Context:
@@ -220,17 +223,16 @@ def _started(
     import threading
 
     def run() -> None:
+        thread = threading.current_thread()
         try:
             done.put((thread, item, work(item), None))
         except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
             done.put((thread, item, None, error))
 
-    thread = threading.Thread(target=run, name="tossl work", daemon=True)
     try:
-        thread.start()
+        return start_thread("tossl work", run)
     except RuntimeError:
         raise ResourceError("threads", "no more threads can be started in this process") from None
-    return thread
 
 
 def seconds(limit: float) -> Context:
@@ -455,9 +457,24 @@ def end_thread() -> None:
         process.settle(lambda debt: debt in own)
 
 
+def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    """Starts a daemon thread. It takes none of the process's signals: they are for the program's own threads.
+
+    Raises RuntimeError where the system has no thread left.
+    """
+    import threading
+
+    def run() -> None:
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - _FAULTS)
+        work()
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
 def _settle_aside(debt: Debt, context: Context) -> None:
     """In a thread of its own where one can be had. What fails cannot be told to anybody any more."""
-    import threading
 
     def settle() -> None:
         from contextlib import suppress
@@ -466,7 +483,7 @@ def _settle_aside(debt: Debt, context: Context) -> None:
             debt.settle(context)
 
     try:
-        threading.Thread(target=settle, name="tossl farewell", daemon=True).start()
+        start_thread("tossl farewell", settle)
     except RuntimeError:
         settle()
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define MOST_DESCRIPTORS 64
+#define RESTORER 0x04000000u /* glibc's own, once a handler was set, whichever */
 
 static void add(Tcl_Obj *dict, const char *name, Tcl_Obj *value)
 {
@@ -23,13 +24,15 @@ static Tcl_Obj *signals(void)
     Tcl_Obj *list = Tcl_NewListObj(0, NULL);
     struct sigaction action;
     sigset_t blocked;
+    char text[64];
     int number;
 
     sigprocmask(SIG_SETMASK, NULL, &blocked);
     for (number = 1; number < 65; number++) {
         if (sigaction(number, NULL, &action) == 0) {
-            Tcl_ListObjAppendElement(NULL, list, Tcl_ObjPrintf("%d %p %x %d", number, (void *)(intptr_t)action.sa_handler,
-                                                               action.sa_flags, sigismember(&blocked, number)));
+            snprintf(text, sizeof text, "%d %p %x %d", number, (void *)(intptr_t)action.sa_handler,
+                     (unsigned)action.sa_flags & ~RESTORER, sigismember(&blocked, number));
+            Tcl_ListObjAppendElement(NULL, list, Tcl_NewStringObj(text, -1));
         }
     }
     return list;

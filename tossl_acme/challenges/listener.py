@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from ..context import start_thread
 from ..errors import ArgumentError
 from ..files import socket_beyond_standard
 
@@ -55,8 +56,7 @@ class Listener:
             for sock in (self._listening, self._wake):
                 sock.setblocking(False)
                 self._selector.register(sock, selectors.EVENT_READ)
-            self._thread = threading.Thread(target=self._run, name=f"tossl-port-{self.port}", daemon=True)
-            self._thread.start()
+            self._thread = start_thread(f"tossl-port-{self.port}", self._run)
         except (OSError, RuntimeError) as error:  # no descriptor or no thread is left
             self.leave_to_parent()
             raise _unusable(port, error) from None

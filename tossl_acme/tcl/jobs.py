@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 
+from ..context import start_thread
 from ..errors import ArgumentError, Cancelled, ResourceError, TosslError, WaitTimeout
 from .values import check_limit
 
@@ -145,9 +146,8 @@ class Jobs:
         """As many workers as there is work for; each ends when the queue is empty. Raises ResourceError without any."""
         with self._lock:
             for _ in range(min(len(self._queue), self.parallel - len(self._workers))):
-                worker = threading.Thread(target=self._work, name="tossl job", daemon=True)
                 try:
-                    worker.start()  # waits for the lock
+                    worker = start_thread("tossl job", self._work)  # it waits for the lock
                 except RuntimeError:
                     if self._workers:
                         return  # they do it all, one after the other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 import sys
 import threading
@@ -110,6 +111,17 @@ def list_() -> list[str]:
 def thread() -> int:
     """The thread it runs in."""
     return threading.get_ident()
+
+
+def blocked(*, context: Context = within(5)) -> int:
+    """How many signals the thread that it runs in does not take."""
+    return len(_signal.pthread_sigmask(_signal.SIG_BLOCK, []))
+
+
+def import_(names: list[str]) -> None:
+    """Loads Python modules."""
+    for name in names:
+        __import__(name)
 
 
 def modules() -> list[str]:
@@ -248,6 +260,7 @@ def ask_kept(value: str, *, context: Context = within(5)) -> str:
 
 
 COMMANDS = (
+    blocked, import_,
     echo, points, text, size, types, domains, nested, deep, fail, quiet, list_, thread, modules, environment,
     environment_bytes, environment_size, tcl, wait,
     late, ask, keep_callback, ask_kept, kinds, define, undefine, refusals, keep, stale,
