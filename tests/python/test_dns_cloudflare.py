@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator
 
@@ -284,3 +285,45 @@ def test_ids_stay_in_their_place(context: Context, odd: object, at_zones: bool) 
         assert caught.value.errorcode == ("TOSSL", "DNS", "cloudflare", "answer")
         assert caught.value.message.startswith("Failed to delete DNS record: ")
         assert {request.method for request in account.requests} == {"GET"}
+
+
+class Odd(LookAlike):
+    """Answers as no API does: the members it should, with whatever in them."""
+
+    def __init__(self, seed: int) -> None:
+        self.source = random.Random(seed)
+        super().__init__()
+
+    def answer(self, request: Request) -> Reply:
+        item = {
+            name: self.value("0" * 32, NAME, "example.com", "TXT", '"a\\') for name in ("id", "name", "type", "content")
+        }
+        error = {name: self.value(1, 81057, "\ud800") for name in ("code", "message", "error_chain")}
+        envelope = {
+            "success": self.value(True, True, False),
+            "result": self.value([item], [item, item], item),
+            "errors": self.value([error], error),
+            "result_info": self.value({"total_pages": self.value(1, -1, 1 << 70)}),
+        }
+        body = json.dumps(envelope).encode()
+        end = self.source.choice([len(body)] * 9 + [self.source.randrange(len(body))])
+        return Reply(self.source.choice([200, 200, 200, 204, 400, 403, 404]), body[:end])
+
+    def value(self, *usual: object) -> object:
+        odd = [None, True, 0, -1.5, 1 << 70, "", "\ud800", [], {}, [[]], [None], {"id": {}}]
+        return self.source.choice([*usual, *usual, self.source.choice(odd)])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_answers_of_all_kinds(seed: int) -> None:
+    """Each ends as if the API had refused or is without sense; none as a defect."""
+    with Odd(seed) as server:
+        cloudflare = provider_at(server.origin, "token-of-the-operator")
+        for value in [ONE, None] * 30:
+            try:
+                assert all(isinstance(removed, str) for removed in cloudflare.remove(Context(5).begin(), NAME, value))
+                cloudflare.publish(Context(5).begin(), NAME, ONE)
+            except (DnsError, HttpError) as error:
+                assert error.errorcode[-1] in ("answer", "refused", "credentials", "zone", "malformed")
+                assert len(error.message) < 1000
+                error.message.encode()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.providers import provider_at
+from tests.tclhost import Tcl, new_key
 from tossl_acme.context import Context
 from tossl_acme.dns import providers
 from tossl_acme.dns.api import endpoint_url
@@ -135,8 +136,11 @@ class TwoSecrets:
         Credential("second_secret", "for accounts that have one", required=False),
     )
 
+    opened = []
+
     def __init__(self, access):
         self.access = access
+        self.opened.append(self)
         self.endpoint = access.endpoint or "https://two.example"
         self.records = []
 
@@ -224,3 +228,34 @@ def test_cloudflares_token_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.delenv(variable)
     with pytest.raises(ArgumentError):
         provider_at("")
+
+
+@pytest.mark.usefixtures("twosecrets")
+def test_a_provider_with_two_secrets_in_tcl(tcl: Tcl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file gives the commands their options: each secret as it is, from a file or from the environment."""
+    (tmp_path / "secret").write_text("from a file\n")
+    monkeypatch.setenv("MY_SECOND", "from-the-environment")
+    monkeypatch.setenv("TWOSECRETS_ID", "me")
+    shown = tcl.dict(
+        "dns01_challenge", "two.example", "token", new_key(), "twosecrets", "", propagation_timeout=0,
+        access_secret_file=tmp_path / "secret", second_secret_env="MY_SECOND",
+    )  # fmt: skip
+    opened = sys.modules[f"{providers.__name__}.twosecrets"].PROVIDER.opened[-1]
+    assert opened.records == [("_acme-challenge.two.example", shown["dns_record_value"])]
+    assert dict(opened.access.values) == {
+        "access_id": "me", "access_secret": "from a file", "second_secret": "from-the-environment",
+    }  # fmt: skip
+    refused = tcl.failure(
+        "dns01_challenge", "two.example", "token", new_key(), "twosecrets", "", access_secret="HUSH HUSH"
+    )
+    assert refused.code == ("TOSSL", "VALUE", "access_secret")
+    assert "HUSH" not in f"{refused}"
+    other = tcl.failure("dns01_challenge", "two.example", "token", new_key(), "cloudflare", KEY, access_secret="hush")
+    assert other.code == ("TOSSL", "VALUE", "access_secret")
+
+
+def test_a_certificate_takes_cloudflares_token_of_the_environment(tcl: Tcl, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = {"directory": "https://127.0.0.1:1/dir", "store": "", "provider": "cloudflare"}
+    assert tcl.failure("obtain_certificate", ["a.example"], **words).code == ("TOSSL", "VALUE", "api_key")
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", KEY)
+    assert tcl.failure("obtain_certificate", ["a.example"], **words).code == ("TOSSL", "HTTP", "connect")

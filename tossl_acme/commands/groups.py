@@ -208,15 +208,15 @@ def provider(
     """A DNS provider.
 
     provider name     the DNS provider: cloudflare, or generic (POSTs to -endpoint)
-    api_key text      what the provider gives access for: at cloudflare an API token, or email:global-key; a bearer
-                      token for generic
+    api_key text      the provider's key: at cloudflare an API token, or email:global-key; for generic a bearer token;
+                      where it is empty, cloudflare's is CLOUDFLARE_API_TOKEN or CF_DNS_API_TOKEN of the environment
     zone_id text      the provider's id of the DNS zone; found by its name where it is not given
     -endpoint url     where generic has its service: {"fqdn", "value"} is POSTed as JSON to url/present and url/cleanup
 
     Errors:
     TOSSL HTTP kind         no usable answer: connect, tls, dns, reset, too_large, malformed, redirect, scheme or status
     TOSSL TIMEOUT what      the time was over while waiting for that
-    TOSSL VALUE api_key     a character that no key has
+    TOSSL VALUE api_key     missing for cloudflare, or with a character that no key has
     TOSSL VALUE zone_id     a character that no zone id has
     TOSSL VALUE endpoint    missing for generic, or not an https URL (http on loopback)
     """
@@ -271,8 +271,7 @@ def solvers(
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL VALUE challenge    neither types nor a dict of types by domain
     TOSSL VALUE webroot      not a folder that can be written to; neither or both of -webroot and -port
-    TOSSL VALUE port         not a port that is free here
-    TOSSL VALUE tls_port     not a port that is free here
+    TOSSL VALUE port         not a port that is free here, of -port or -tls_port
     TOSSL VALUE provider     a type that needs a DNS provider, without one
     """
     from ..challenges.solver import SolverOptions
