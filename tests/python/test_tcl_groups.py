@@ -123,7 +123,7 @@ def bound(function: Any, *words: str) -> Any:
 def test_groups_nest() -> None:
     command = Command("test", order, GROUPS)
     assert command.tcl_arguments() == ("url", "key", "names", "args")
-    assert list(command.options) == ["-many", "-bundle", "-retries", "-timeout", "-progress", "-command"]
+    assert list(command.parameters.options) == ["-many", "-bundle", "-retries", "-timeout", "-progress", "-command"]
     assert bound(order, "u", "k", "a b", "-retries", "3") == (
         ("client", ("server", "u", ("link", "usual", 3)), "k"), ["a", "b"], 2,
     )  # fmt: skip
@@ -142,7 +142,7 @@ def test_the_arguments_of_a_group_may_be_optional() -> None:
 
 def test_a_group_met_twice_is_made_once_and_listed_once() -> None:
     command = Command("test", both, GROUPS)
-    assert [name for name in command.options if "bundle" in name] == ["-bundle"]
+    assert [name for name in command.parameters.options if "bundle" in name] == ["-bundle"]
     client, records, _ = bound(both, "u", "k", "-name", "n", "-bundle", "b")
     assert client[1][2] is records[4]
     assert made == ["link", "records", "server", "client"]  # what is made of others comes last
@@ -165,7 +165,7 @@ def test_an_option_without_a_default_is_required() -> None:
 
 def test_two_things_of_one_name_are_refused_at_once() -> None:
     with pytest.raises(TypeError, match="name is two things"):
-        Command("test", publish, GROUPS)
+        Command("test", publish, GROUPS).parameters
 
 
 def test_words_are_converted_when_bound_and_objects_made_when_run() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..errors import TosslError
 from ..version import __version__
-from .call import describe, resource_error
 from .command import load_commands
 from .environment import update_environment
 from .values import to_tcl
@@ -63,7 +62,7 @@ class Interpreter:
     def _run(self, command: Command, words: Sequence[str]) -> TclValue:
         """Runs a command: at once, or with -command as a job, whose token is returned."""
         call = command.bind(self.host, words)
-        for parameter, kind in command.injected.items():
+        for parameter, kind in command.parameters.injected.items():
             call.values[parameter] = self if kind == "Interpreter" else self.jobs
         for callback in call.callbacks():
             callback.events = self.events
@@ -127,6 +126,8 @@ def _refused(name: str, error: TosslError) -> TclValue:
 
 
 def _defect(name: str, error: Exception) -> TclValue:
+    from .call import describe, resource_error
+
     known = resource_error(error)
     if known is not None:
         return _refused(name, known), known.message

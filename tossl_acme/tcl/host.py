@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ..errors import ArgumentError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +22,3 @@ if TYPE_CHECKING:
         def environment(self) -> bytes: ...
         def createfilehandler(self, descriptor: int, mask: int, function: Callable[[int, int], None], /) -> None: ...
         def deletefilehandler(self, descriptor: int, /) -> None: ...
-
-
-def split(host: TclHost, name: str, text: str) -> tuple[str, ...]:
-    """Returns the elements of the Tcl list that argument `name` holds. Raises ArgumentError `name`."""
-    try:
-        return host.splitlist(text)
-    except host.TclError as error:
-        # What follows an element is quoted by Tcl, and may be a key.
-        cause, follows, _ = str(error).partition(' followed by "')
-        more = " followed by other characters instead of space" if follows else ""
-        raise ArgumentError(name, f"Failed to parse {name}: {cause}{more}") from None

@@ -38,7 +38,8 @@ from functools import cache
 from types import FunctionType
 
 from ..text import EnvironmentText, PathDefault
-from .command import Command, Parameter
+from .command import Command
+from .parameters import Parameter
 from .values import to_tcl
 
 _TERM = re.compile(r"(\S+(?: \S+)*)  +(\S.*)")
@@ -139,10 +140,11 @@ class Manual:
         self.text = read(command.function.__doc__)
         self._own = _terms(self.text)
         self._around = list(_texts_around(command.function.__module__))
-        parameters = (*command.arguments, *command.options.values(), *command.more_options())
+        taken = command.parameters
+        parameters = (*taken.arguments, *taken.options.values(), *command.more_options())
         self._groups = dict.fromkeys(group for each in parameters for group in each.functions[1:])
-        self.arguments = [self._entry(parameter) for parameter in command.arguments]
-        self.options = [self._entry(parameter) for parameter in parameters[len(command.arguments) :]]
+        self.arguments = [self._entry(parameter) for parameter in taken.arguments]
+        self.options = [self._entry(parameter) for parameter in parameters[len(taken.arguments) :]]
 
     @property
     def namespace(self) -> str:
@@ -151,7 +153,7 @@ class Manual:
     @property
     def words(self) -> list[str]:
         """The command's arguments as Tcl writes them: a ?b? ?-option value ...?"""
-        required = self.command.required
+        required = self.command.parameters.required
         words = [argument.name for argument in self.arguments[:required]]
         words += [f"?{argument.name}?" for argument in self.arguments[required:]]
         return [*words, "?-option value ...?"] if self.options else words
@@ -175,7 +177,7 @@ class Manual:
         }
         return found | {
             f"TOSSL VALUE {option.name.lstrip('-')}": _FORM_ERRORS[option.annotation]
-            for option in self.command.options.values()
+            for option in self.command.parameters.options.values()
             if option.annotation in _FORM_ERRORS
         }
 

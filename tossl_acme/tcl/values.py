@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..errors import ArgumentError, HttpError
 from ..text import Secret, quoted
-from .host import split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +54,17 @@ def _converted(value: object) -> TclValue:
     if isinstance(value, bool):
         return "1" if value else "0"
     return str(value)
+
+
+def split(host: TclHost, name: str, text: str) -> tuple[str, ...]:
+    """Returns the elements of the Tcl list that argument `name` holds. Raises ArgumentError `name`."""
+    try:
+        return host.splitlist(text)
+    except host.TclError as error:
+        # What follows an element is quoted by Tcl, and may be a key.
+        cause, follows, _ = str(error).partition(' followed by "')
+        more = " followed by other characters instead of space" if follows else ""
+        raise ArgumentError(name, f"Failed to parse {name}: {cause}{more}") from None
 
 
 def check_limit(limit: float) -> None:

@@ -1,0 +1,199 @@
+"""What a function takes, and the option groups that it asks for: the parameters of a command, and how it is called."""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+from .call import Recipe, waiting
+from .callbacks import Callback
+from .values import converter, split
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FunctionType
+
+    from .host import TclHost
+    from .values import Converter
+
+    #: The option groups: functions, by the annotation that asks for them.
+    Groups = Mapping[str, FunctionType]
+
+#: Annotations of what comes with the call, and is no argument or option.
+_INJECTED = ("Interpreter", "Jobs")
+_NO_DEFAULT = object()
+_SECRET_FROM = {"file": "FileSecret", "env": "EnvironmentSecret"}
+_FORM_TEXTS = {
+    "file": "a file that holds the value of -{}, in its place; a newline at its end is no part of it",
+    "env": "a variable of the environment that holds the value of -{}, in its place",
+}
+
+
+class Parameter:
+    """One argument or option.
+
+    functions: those whose docstrings may tell what it means, the command's first, that with the parameter last.
+    optional: the groups around it that may be left out, the outermost first.
+    target: the name of the value, which -key_file and -key_env share with -key.
+    text: what it means, where no docstring tells.
+    """
+
+    __slots__ = (
+        "annotation", "convert", "default", "functions", "is_option", "may_be_none", "name", "optional", "target",
+        "text",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, annotation: str, default: object, functions: tuple[FunctionType, ...], *, is_option: bool,
+        optional: tuple[Recipe, ...] = (), target: str = "", text: str = "",
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.annotation = annotation
+        self.may_be_none = default is _NO_DEFAULT and is_option and annotation.endswith(" | None")
+        self.default = None if self.may_be_none else default
+        self.functions = functions
+        self.is_option = is_option
+        self.optional = optional
+        self.target = target or name
+        self.text = text
+        self.convert: Converter = _CALLBACKS.get(annotation) or converter(annotation)
+
+    @property
+    def shown(self) -> str:
+        """The name as a script writes it."""
+        return f"-{self.name}" if self.is_option else self.name
+
+    @property
+    def is_required(self) -> bool:
+        return self.default is _NO_DEFAULT
+
+    def forms(self) -> Iterator[Parameter]:
+        """Yields this parameter, and what goes beside it where it is a secret option."""
+        yield self
+        if self.is_option and self.annotation.startswith("Secret"):
+            for origin, annotation in _SECRET_FROM.items():
+                yield Parameter(
+                    f"{self.name}_{origin}", annotation, None, self.functions, is_option=True, optional=self.optional,
+                    target=self.name, text=_FORM_TEXTS[origin].format(self.name),
+                )  # fmt: skip
+
+
+class MoreOptions:
+    """Options that are known only when asked for."""
+
+    __slots__ = ("_ask", "_functions", "_optional")
+
+    def __init__(
+        self, ask: Callable[[], Mapping[str, tuple[str, str]]], functions: tuple[FunctionType, ...],
+        optional: tuple[Recipe, ...],
+    ) -> None:  # fmt: skip
+        self._ask = ask
+        self._functions = functions
+        self._optional = optional
+
+    def parameters(self) -> Iterator[Parameter]:
+        for name, (annotation, text) in self._ask().items():
+            parameter = Parameter(
+                name, annotation, None, self._functions, is_option=True, optional=self._optional, text=text
+            )
+            yield from parameter.forms()
+
+
+class Parameters:
+    """What a function and its groups take, in the order in which it is listed.
+
+    more: options that are known only when asked for, by the parameter that gets them. injected: parameters that are
+    neither argument nor option. optional: the groups that may be left out.
+    """
+
+    def __init__(self, function: FunctionType, groups: Groups, *, waits: bool) -> None:
+        self._groups = groups
+        self._recipes: dict[FunctionType, Recipe] = {}
+        self._arguments: list[Parameter] = []
+        self._options: list[Parameter] = []
+        self._options_of_arguments: list[Parameter] = []
+        self.injected: dict[str, str] = {}
+        self.more: dict[str, MoreOptions] = {}
+        self.recipe = self._add(function)
+        if waits:
+            self._add(waiting, (function,), is_late=True)  # type: ignore[arg-type]
+        found = list(self._once())
+        self.arguments = [parameter for parameter in found if not parameter.is_option]
+        self.options = {parameter.shown: parameter for parameter in found if parameter.is_option}
+        self.required = sum(parameter.is_required for parameter in self.arguments)
+        self.optional = dict.fromkeys(group for parameter in found for group in parameter.optional)
+
+    def _add(
+        self, function: FunctionType, around: tuple[FunctionType, ...] = (), optional: tuple[Recipe, ...] = (), *,
+        all_options: bool = False, is_late: bool = False,
+    ) -> Recipe:  # fmt: skip
+        """Adds what a function takes. `is_late`: its options stand behind those of the function around it."""
+        names, nested = [], {}
+        functions = (*around, function)
+        for name, annotation, default, is_keyword in _signature(function):
+            group = self._groups.get(annotation.removesuffix(" | None"))
+            is_option = all_options or is_keyword
+            if group is not None:
+                inner = optional
+                if default is None and not is_option:
+                    raise TypeError(f"{function.__name__}: {name} can be left out only behind *")
+                if default is None:
+                    inner = (*optional, self._recipes.setdefault(group, Recipe(group)))
+                nested[name] = self._add(
+                    group, functions, inner, all_options=is_option, is_late=is_late or not is_option
+                )
+                continue
+            names.append(name)
+            if annotation in _INJECTED:
+                self.injected[name] = annotation
+            elif annotation == "Context":
+                pass
+            elif annotation == "MoreOptions":
+                self.more.setdefault(name, MoreOptions(default, functions, optional))  # type: ignore[arg-type]
+            else:
+                found = Parameter(name, annotation, default, functions, is_option=is_option, optional=optional)
+                options = self._options_of_arguments if is_late else self._options
+                (options if is_option else self._arguments).append(found)
+        recipe = self._recipes.setdefault(function, Recipe(function))
+        recipe.names, recipe.groups = names, dict(sorted(nested.items(), key=lambda item: item[1].depth))
+        return recipe
+
+    def _once(self) -> Iterator[Parameter]:
+        """Yields each parameter once: what is met twice, where it is met last.
+
+        It does not belong to an optional group if it is met outside of that too.
+        """
+        found: dict[str, Parameter] = {}
+        for parameter in (*self._arguments, *self._options, *self._options_of_arguments):
+            found[parameter.name] = known = found.pop(parameter.name, parameter)
+            if known.functions[-1] is not parameter.functions[-1]:
+                raise TypeError(f"{parameter.functions[0].__name__}: {parameter.name} is two things")
+            known.optional = tuple(group for group in known.optional if group in parameter.optional)
+        return (form for parameter in found.values() for form in parameter.forms())
+
+
+def _signature(function: FunctionType) -> Iterator[tuple[str, str, object, bool]]:
+    """Yields each parameter: its name, annotation and default, and whether it is keyword-only."""
+    code, count = function.__code__, function.__code__.co_argcount
+    names = code.co_varnames[: count + code.co_kwonlyargcount]
+    positional = function.__defaults__ or ()
+    defaults = {
+        **dict(zip(names[count - len(positional) : count], positional, strict=True)),
+        **(function.__kwdefaults__ or {}),
+    }
+    for index, name in enumerate(names):
+        yield name, function.__annotations__[name], defaults.get(name, _NO_DEFAULT), index >= count
+
+
+def _callback(host: TclHost, name: str, word: str) -> Callback | None:
+    prefix = split(host, name.lstrip("-"), word)
+    return Callback(host, prefix) if prefix else None
+
+
+def _required_callback(host: TclHost, name: str, word: str) -> Callback:
+    callback = _callback(host, name, word)
+    if callback is None:
+        raise ArgumentError(name.lstrip("-"), f"{name}: a command is expected")
+    return callback
+
+
+_CALLBACKS: dict[str, Converter] = {"Callback": _required_callback, "Callback | None": _callback}
