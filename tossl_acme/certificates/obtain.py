@@ -67,6 +67,8 @@ def _obtained(
     with attempt.not_lost():
         csr = issuance.key.request(issuance.identifiers, attempt.left_over_key())
         work = Work(client, context, issuance, csr, attempt)
+        if not attempt.has_left_over:
+            attempt.keep_key(csr, made_here=issuance.key.is_new)
         work, chain = _issued(work, solvers)
         found = Certificate(issuance.identifiers, chain, work.csr.private_key, client.server.url)
         if folder is not None:
