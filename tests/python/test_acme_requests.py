@@ -16,6 +16,7 @@ from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.scripted_ca import ScriptedCa
 from tests.tclhost import Tcl, new_key
 from tossl_acme.acme.encoding import b64url_bytes
+from tossl_acme.http import sockets
 
 COLD = ["directory", "newNonce", "newAccount", "newOrder", "authorization", "challenge", "authorization", "finalize"]
 
@@ -171,6 +172,17 @@ def test_an_issuance_outlives_a_lost_answer(
     """Also where the second request finds done what the first one asked for."""
     calm_proxy.fault(actions.deliver_then_reset(), path=path)
     assert obtain(tcl, calm_proxy, calm_pebble, "lost.example", new_key())["domains"] == "lost.example"
+
+
+@pytest.mark.parametrize("path", ["newOrder", "authorization", "challenge", "finalize", "certificate"])
+def test_an_issuance_outlives_a_connection_that_was_forgotten_on_the_way(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for the bound of one request, far below its own time, and goes on over a new connection."""
+    monkeypatch.setattr(sockets, "REUSED_SECONDS", 0.3)
+    calm_proxy.fault(actions.deliver_then_hang(), path=path)
+    assert obtain(tcl, calm_proxy, calm_pebble, "forgotten.example", new_key())["domains"] == "forgotten.example"
+    assert calm_proxy.connections >= 2
 
 
 def answers(proxy: FaultProxy) -> list[object]:

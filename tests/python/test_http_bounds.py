@@ -31,13 +31,14 @@ class Raw:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
         self.sent = 0
+        self.heads: list[bytes] = []
         self.done = threading.Event()
 
     def serve(self, pieces: Iterable[bytes]) -> str:
         def run() -> None:
             connection, _ = self.listener.accept()
             with connection, contextlib.suppress(OSError):
-                connection.recv(65536)
+                self.heads.append(connection.recv(65536))
                 for piece in pieces:
                     connection.sendall(piece)
                     self.sent += len(piece)
@@ -182,6 +183,17 @@ def test_a_head_has_no_body(raw: Raw) -> None:
     """However long it says that one would be, and however it would be sent."""
     for fields in (b"Content-Length: 200000000", b"Transfer-Encoding: chunked", b"Content-Encoding: gzip"):
         assert get(raw.serve([OK + fields + b"\r\n\r\n"]), "HEAD").body == b""
+
+
+def test_cookies_are_bounded(raw: Raw) -> None:
+    """Ten are sent back with the next request; a hundred long ones with none."""
+    http, kept = HttpClient(), []
+    for count in (10, 40):
+        cookies = b"".join(b"Set-Cookie: c%d=%b\r\n" % (number, b"x" * 300) for number in range(count))
+        http.exchange(Context(30).begin(), HttpRequest("GET", raw.serve([OK + cookies + b"Content-Length: 0\r\n\r\n"])))
+        http.exchange(Context(30).begin(), HttpRequest("GET", raw.serve([OK + b"Content-Length: 0\r\n\r\n"])))
+        kept.append(raw.heads[-1].count(b"=xxx"))
+    assert kept == [10, 0]
 
 
 def coded(body: bytes, coding: bytes = b"gzip") -> bytes:

@@ -182,7 +182,7 @@ def test_the_addresses_are_tried_in_turn(
 ) -> None:
     """One that refuses or is silent does not hide the next."""
     monkeypatch.setattr(sockets, "CONNECT_SECONDS", 1.0)
-    monkeypatch.setattr(connecting, "_LEAST_SHARE", 0.1)
+    monkeypatch.setattr(connecting, "_LEAST_SHARE_SECONDS", 0.1)
     port = int(greeter.origin.rpartition(":")[2])
     names(free_port(), full, port)
     assert outcome(Context(60).begin(), URLS[0]) == b"hello"

@@ -96,6 +96,18 @@ def deliver_then_reset() -> Action:
     return act
 
 
+def deliver_then_hang() -> Action:
+    """Let the server act on the request, then say nothing for as long as the client keeps the connection."""
+
+    def act(exchange: Exchange) -> None:
+        exchange.deliver()
+        connection = exchange.connection()
+        while not exchange.ended().is_set() and connection.recv(4096):
+            pass
+
+    return act
+
+
 def delay(seconds: float = 1.0) -> Action:
     """Pass the request on after a while."""
 

@@ -29,6 +29,8 @@ MAX_BYTES = 1 << 20
 #: Seconds without a byte after which a connection counts as lost, where the caller does not know better.
 SILENCE_SECONDS = 120.0
 
+#: Of all cookies of a client; servers take about as many.
+_MAX_COOKIE_CHARS = 8192
 _REDIRECTS = (301, 302, 303, 307, 308)
 #: A header whose name has one of these in it is not sent on to another host.
 _PRIVATE = ("auth", "cookie", "token", "key", "secret", "password")
@@ -58,7 +60,7 @@ class Followed:
 
 
 class HttpClient:
-    """Connections kept open between exchanges over one options; safe for use by several threads."""
+    """Connections to peers reached in one way, kept open between exchanges; safe for use by several threads."""
 
     def __init__(self, options: ConnectionOptions | None = None) -> None:
         self.options = options or ConnectionOptions()
@@ -119,6 +121,7 @@ class HttpClient:
             raise explained(error, context, request.url) from None
         finally:
             current_exchange.reset(token)
+            self._bound_cookies()
 
     def _answer(self, context: Context, request: HttpRequest) -> requests.Response:
         left = max(context.remaining(), 0.001)
@@ -133,6 +136,12 @@ class HttpClient:
             verify=self._trust,
             proxies=self._proxies_for(request.url),
         )
+
+    def _bound_cookies(self) -> None:
+        """A peer's cookies go back to it with each request: too many or too long, they are all forgotten."""
+        cookies = self._session.cookies
+        if sum(len(cookie.name) + len(cookie.value or "") for cookie in cookies) > _MAX_COOKIE_CHARS:
+            cookies.clear()
 
     def _proxies_for(self, url: str) -> dict[str, str]:
         """Reading the environment for each request would cost more than the rest of it."""

@@ -41,7 +41,7 @@ class ConnectionOptions:
             object.__setattr__(self, "proxy", _checked_proxy(self.proxy))
 
     def in_force(self) -> tuple[object, ...]:
-        """This options with what the environment says now: connections are kept for as long as that is the same."""
+        """The options with what the environment says now: connections are kept for as long as that is the same."""
         return (self, *map(os.environ.get, (*_BUNDLES, *_PROXIES)))
 
     def trust(self) -> bool | str:
