@@ -111,6 +111,19 @@ static void keepSignals(void)
     PyErr_Clear();
 }
 
+/* What calls have still to undo, and cannot on their way out: see tossl_acme/context.py. Wants the GIL. */
+static void sayFarewell(const char *ending)
+{
+    PyObject *name = PyUnicode_FromString("tossl_acme.context");
+    PyObject *module = name ? PyImport_GetModule(name) : NULL; /* nothing was called where it is not loaded */
+    PyObject *result = module ? PyObject_CallMethod(module, ending, NULL) : NULL;
+
+    Py_XDECREF(result);
+    Py_XDECREF(module);
+    Py_XDECREF(name);
+    PyErr_Clear();
+}
+
 /*
  * At the end of the process Python's own exit functions run (they end the background jobs); then the GIL is kept, so
  * that no thread runs Python code while C's exit handlers take the libraries apart under it.
@@ -133,6 +146,19 @@ static void atExit(void *unused)
     PyErr_Clear();
 }
 
+/* Python is somebody else's: what else is done at its end is theirs as well. */
+static void atExitOfOthers(void *unused)
+{
+    PyGILState_STATE gil;
+
+    (void)unused;
+    if (Py_IsInitialized()) {
+        gil = PyGILState_Ensure();
+        sayFarewell("end_process");
+        PyGILState_Release(gil);
+    }
+}
+
 /* Whether Python was started here. */
 int TosslOwnsPython(void)
 {
@@ -148,8 +174,14 @@ static int start(Tcl_Interp *interp)
         return TCL_ERROR;
     }
     if (Py_IsInitialized()) { /* by us, by another extension, or Python is the host */
-        isChecked = isChecked || TosslCheckGil(interp) == TCL_OK;
-        return isChecked ? TCL_OK : TCL_ERROR;
+        if (!isChecked && TosslCheckGil(interp) != TCL_OK) {
+            return TCL_ERROR;
+        }
+        if (!isChecked) {
+            Tcl_CreateExitHandler(atExitOfOthers, NULL);
+        }
+        isChecked = 1;
+        return TCL_OK;
     }
     program = findProgram(interp);
     if (program == NULL) {
@@ -171,6 +203,7 @@ static void leaveThread(void *state)
 {
     if (!PyGILState_Check() && TosslComeIn()) { /* else the process ends: see atExit */
         PyEval_RestoreThread(state);
+        sayFarewell("end_thread");
         PyGILState_Release(PyGILState_UNLOCKED);
         TosslKnowThread(0);
         TosslGoOut();

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: How long the end of the process waits at most for what is owed, unless it says otherwise, in seconds.
 FAREWELL_SECONDS = 60.0
+#: How long the end of the process waits until cancelled calls have returned, in seconds: what is cut off in the middle
+#: of a TLS handshake, while OpenSSL is taken apart, may crash.
+_RETURN_SECONDS = 1.0
 #: How long cleaning up one thing may take by default: several requests to an API that takes ten for each, in seconds.
 CLEANUP_SECONDS = 60.0
 #: How soon a wait that cannot be woken (a socket read) notices that it was cancelled, in seconds.
@@ -246,9 +249,10 @@ def seconds(limit: float) -> Context:
 class Debt:
     """Something to undo, once, by whoever comes first."""
 
-    def __init__(self, undo: Callable[[Context], None]) -> None:
+    def __init__(self, undo: Callable[[Context], None], *, at_exit: bool) -> None:
         self.thread = get_ident()
         self._process = os.getpid()
+        self.at_exit = at_exit
         #: Whether anybody may pay it: its call has begun to clean up.
         self.is_due = False
         self._undo = undo
@@ -279,8 +283,9 @@ class _Process:
         #: Held for every look at the rest.
         self.changed = threading.Condition()
         self.debts: list[Debt] = []
-        self.running: list[Context] = []
+        self.running: list[tuple[int, Context]] = []
         self.is_ending = False
+        self.ending_thread = 0
         self.farewell_seconds = FAREWELL_SECONDS
         #: For each thread in a script that was called back, the threads that wait for each of its scripts.
         self.in_script: dict[int, list[frozenset[int]]] = {}
@@ -291,6 +296,17 @@ class _Process:
             if debt in self.debts:
                 self.debts.remove(debt)
             self.changed.notify_all()
+
+    def have_returned(self) -> bool:
+        """Whether all calls have returned that can: not those below this thread, nor below a script."""
+        return all(thread == get_ident() or thread in self.in_script for thread, _ in self.running)
+
+    def stay(self) -> None:
+        """Keeps a thread whose call is over while the process ends: its script is not to go on, nor to see an error."""
+        if get_ident() == self.ending_thread:
+            raise Cancelled
+        while True:
+            time.sleep(3600)
 
     def settle(self, concerns: Callable[[Debt], bool]) -> None:
         """Waits until no such debt is left; pays those whose call cannot, side by side."""
@@ -338,13 +354,14 @@ def set_farewell_seconds(seconds: float) -> None:
     _process().farewell_seconds = seconds
 
 
-def owe(undo: Callable[[Context], None]) -> Debt:
+def owe(undo: Callable[[Context], None], *, at_exit: bool = True) -> Debt:
     """Has `undo` called if this thread does not live to settle what is returned.
 
-    Raises Cancelled once the process ends.
+    at_exit: whether the end of the process waits for it; what goes with the process needs none of that. Raises
+    Cancelled once the process ends.
     """
     process = _process()
-    debt = Debt(undo)
+    debt = Debt(undo, at_exit=at_exit)
     with process.changed:
         if process.is_ending:
             raise Cancelled
@@ -370,15 +387,20 @@ class running:
     def __enter__(self) -> None:
         process = _process()
         with process.changed:
-            if process.is_ending:
-                raise Cancelled
-            process.running.append(self._context)
+            is_ending = process.is_ending
+            if not is_ending:
+                process.running.append((get_ident(), self._context))
+        if is_ending:
+            process.stay()
 
     def __exit__(self, *_: object) -> None:
         process = _process()
         with process.changed:
-            if self._context in process.running:
-                process.running.remove(self._context)
+            if (get_ident(), self._context) in process.running:
+                process.running.remove((get_ident(), self._context))
+            process.changed.notify_all()
+        if process.is_ending:
+            process.stay()
 
 
 class in_script:
@@ -429,7 +451,7 @@ def cancel_running() -> int:
     """Cancels every call at work; returns how many they were."""
     process = _process()
     with process.changed:
-        contexts = list(process.running)
+        contexts = [context for _, context in process.running]
     for context in contexts:
         context.cancel()
     return len(contexts)
@@ -441,8 +463,11 @@ def end_process() -> None:
         process = _process()
         with process.changed:
             process.is_ending = True
+            process.ending_thread = get_ident()
         cancel_running()
-        process.settle(lambda debt: True)
+        process.settle(lambda debt: debt.at_exit)
+        with process.changed:
+            process.changed.wait_for(process.have_returned, _RETURN_SECONDS)
 
 
 def end_thread() -> None:

@@ -223,7 +223,7 @@ def read_small(path: str, most: int, seconds: float) -> bytes:
     Raises OSError, and ValueError with the cause: there are more than `most` bytes, or nothing comes in `seconds`.
     """
     deadline = time.monotonic() + seconds
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    descriptor = _open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         found = b""
         while len(found) <= most:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,7 +51,8 @@ class Cloudflare(LookAlike):
 
     ``quote_txt`` returns TXT contents in quotes however they were sent, as the real service may.
     ``page_size`` makes pages smaller than asked for, so that few records need several pages.
-    Without a client at hand: POST /control/fail?what=429&times=2, POST /control/clear, GET /control/requests.
+    Without a client at hand: POST /control/fail?what=429&times=2, POST /control/slow?seconds=0.5 for every request,
+    POST /control/clear, GET /control/requests.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class Cloudflare(LookAlike):
         self.quote_txt, self.page_size = quote_txt, page_size
         self._records: dict[str, _Record] = {}
         self._faults: deque[str] = deque()
+        self._seconds = 0.0
+        self._stopped = threading.Event()
         self._numbers = iter(range(1, 1 << 30))
         super().__init__(certificates)
         self.url = self.origin + _PREFIX
@@ -93,6 +97,20 @@ class Cloudflare(LookAlike):
         with self.lock:
             self._faults.extend(faults)
 
+    def slow_down(self, seconds: float) -> None:
+        """Answer every request so late from now on."""
+        self._seconds = seconds
+
+    def stop(self) -> None:
+        """Stop listening, and end every delay."""
+        self._stopped.set()
+        super().stop()
+
+    def _take(self, request: Request) -> Reply:
+        if self._seconds and not request.path.startswith("/control/"):
+            self._stopped.wait(self._seconds)
+        return super()._take(request)
+
     def answer(self, request: Request) -> Reply:
         """Answer one request."""
         if request.path.startswith("/control/"):
@@ -114,9 +132,12 @@ class Cloudflare(LookAlike):
                 self.misbehave(*[request.query.get("what", "500")] * int(request.query.get("times", "1")))
             except ValueError as error:
                 return json_reply({"error": str(error)}, 400)
+        if request.path == "/control/slow":
+            self.slow_down(float(request.query["seconds"]))
         if request.path == "/control/clear":
             with self.lock:
                 self._faults.clear()
+            self.slow_down(0)
         seen = [{"method": r.method, "path": r.path, "query": dict(r.query)} for r in self.requests]
         return json_reply({"requests": seen})
 

@@ -77,23 +77,38 @@ def forget(job: str, *, jobs: Jobs) -> None:
     jobs.forget(job)
 
 
-def configure(*, parallel: int | None = None, jobs: Jobs) -> dict[str, object]:
+def configure(
+    *, parallel: int | None = None, farewell: float | None = None, jobs: Jobs
+) -> dict[str, object]:
     """Tells the settings, and changes those that are given.
 
-    -parallel count  how many jobs of this interpreter work at the same time, 8 at first; others are queued
+    -parallel count    how many jobs of this interpreter work at the same time, 8 at first; others are queued
+    -farewell seconds  how long the end of the process waits at most until challenge files and DNS records are removed
+                       again, 60 at first; it does not wait where none stand; 0 never waits
 
     Returns a dict:
 
     parallel  the number
+    farewell  the seconds, of the whole process
 
     Errors:
     TOSSL VALUE parallel  less than 1
+    TOSSL VALUE farewell  less than 0
     """
+    from ..context import farewell_seconds, set_farewell_seconds
+    from ..tcl.values import check_limit
+
+    if parallel is not None and parallel < 1:
+        raise ArgumentError("parallel", "-parallel: must be at least 1")
+    if farewell is not None:
+        if farewell < 0:
+            raise ArgumentError("farewell", "-farewell: must be at least 0 seconds")
+        check_limit(farewell, "farewell")
     if parallel is not None:
-        if parallel < 1:
-            raise ArgumentError("parallel", "-parallel: must be at least 1")
         jobs.set_parallel(parallel)
-    return {"parallel": jobs.parallel}
+    if farewell is not None:
+        set_farewell_seconds(farewell)
+    return {"parallel": jobs.parallel, "farewell": farewell_seconds()}
 
 
 COMMANDS = (result, status, wait_, cancel, list_, forget, configure)

@@ -9,12 +9,12 @@ import contextlib
 import fcntl
 import os
 import pwd
-import threading
 import time
+from _thread import get_ident
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..context import Backoff, Context
+from ..context import Backoff, Context, owe, waiting_threads
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
 
@@ -75,7 +75,7 @@ class FolderStore:
                 for part in name.split("/"):
                     folder.make(part, _FOLDER_MODE)
                     folder = opened.enter_context(folder.enter(part))
-                lock = opened.enter_context(_lock_file(folder))
+                lock = opened.enter_context(_lock_file(context, folder))
             context.check(_HOLDER)
             backoff = Backoff(most=0.5)
             while not _try_lock(lock, folder.path / _LOCK):
@@ -156,21 +156,30 @@ class LockedFolder:
 
 
 @contextlib.contextmanager
-def _lock_file(folder: Folder) -> Iterator[int]:
-    """The descriptor of a folder's lock, not locked yet. Raises ArgumentError where this thread has it already."""
+def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
+    """The descriptor of a folder's lock, not locked yet.
+
+    Raises ArgumentError where this thread has it already, or one that waits for the script that this thread runs.
+    """
     handle = folder.open_lock(_LOCK)
     status = os.fstat(handle)
-    key = threading.get_ident(), status.st_dev, status.st_ino
-    if key in _held:
+    file = status.st_dev, status.st_ino
+    if any((thread, *file) in _held for thread in waiting_threads()):
         os.close(handle)
         cause = "this thread is at work on it already: wait until that call has returned"
         raise ArgumentError("store", f"{folder.path.shown} is in use: {cause}")
+    key = get_ident(), *file
     _held[key] = handle
+
+    def close(_context: Context) -> None:
+        if _held.pop(key, None) is not None:
+            os.close(handle)
+
+    debt = owe(close, at_exit=False)  # at the end of the process the lock goes with it
     try:
         yield handle
     finally:
-        if _held.pop(key, None) is not None:
-            os.close(handle)
+        debt.settle(context)
 
 
 def _try_lock(handle: int, path: FilePath) -> bool:

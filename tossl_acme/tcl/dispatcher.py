@@ -71,12 +71,16 @@ class Interpreter:
         return call.run_here() if call.context is not None else call.run()
 
     def _serve(self, name: str, words: Sequence[str]) -> TclValue:
-        """Answers the prelude, whose own questions are no commands."""
+        """Answers the prelude and bin/tossl, whose own questions are no commands."""
         if name == "Require":
             return self._require(*words)
         if name == "Step":
             self.events.step()
             return ""
+        if name == "Trap":
+            from .signals import trap_signals
+
+            return str(trap_signals())
         raise KeyError(name)
 
     def _require(self, package: str) -> str:

@@ -67,10 +67,10 @@ def split(host: TclHost, name: str, text: str) -> tuple[str, ...]:
         raise ArgumentError(name, f"Failed to parse {name}: {cause}{more}") from None
 
 
-def check_limit(limit: float) -> None:
-    """Raises ArgumentError for a -timeout that is longer than anything can wait."""
+def check_limit(limit: float, option: str = "timeout") -> None:
+    """Raises ArgumentError for an option's seconds that are more than anything can wait."""
     if limit > _TEN_YEARS:
-        raise ArgumentError("timeout", "-timeout: must be ten years at most")
+        raise ArgumentError(option, f"-{option}: must be ten years at most")
 
 
 def _rejected(name: str, expected: str, word: str) -> ArgumentError:

@@ -1,0 +1,48 @@
+"""Signals, for a program that asks for it: the first cancels what is at work, a second ends the process at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ..context import cancel_running, start_thread
+from ..files import beyond_standard
+
+_TRAPPED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Exit statuses from here on name a signal, as in the shell.
+_STATUS = 128
+
+_caught: list[int] = []
+_installed: list[bool] = []
+
+
+def trap_signals() -> int:
+    """Has the calls at work be cancelled by SIGINT, SIGTERM and SIGHUP, unless they are ignored. For the main thread.
+
+    Where nothing is at work the process ends as it would have. Returns the number of the signal that came, or 0.
+    """
+    if not _installed:
+        _installed.append(True)
+        _install()
+    return _caught[0] if _caught else 0
+
+
+def _install() -> None:
+    reader, writer = map(beyond_standard, os.pipe())
+    os.set_blocking(writer, False)
+    # Python runs handlers between two of its own steps alone; the number is in the pipe at once.
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in _TRAPPED:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
+    start_thread("tossl signals", lambda: _watch(reader))
+
+
+def _watch(reader: int) -> None:
+    while True:
+        (number,) = os.read(reader, 1)
+        if number not in _TRAPPED:
+            continue
+        if _caught or not cancel_running():
+            os._exit(_STATUS + number)
+        _caught.append(number)
