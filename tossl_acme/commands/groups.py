@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..acme.jws import AccountKey
     from ..acme.order import OrderOptions
     from ..acme.server import Server
+    from ..certificates.key import CertificateKey
     from ..challenges.solver import SolverOptions
     from ..dns.provider import ProviderOptions
     from ..files import FilePath
@@ -280,6 +281,24 @@ def solvers(
     return SolverOptions(tuple(challenge), webroot, port, tls_port, provider, resolvers, timeout)
 
 
+def certificate_key(*, key_type: str = "ec", private_key: Secret | None = None, csr: str = "") -> CertificateKey:
+    """How a certificate comes by its key.
+
+    -key_type name    of a new key for the certificate: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072, rsa4096,
+                      rsa8192, ed25519
+    -private_key pem  the certificate's private key, in place of a new one
+    -csr pem          your own certificate signing request, for exactly these names, in place of a key
+
+    Errors:
+    TOSSL KEY kind          a key that cannot be used: format, public, encrypted, weak, size, type or curve
+    TOSSL VALUE key_type    no such type of key
+    TOSSL VALUE csr         not a request, or not for these names, or -private_key beside it
+    """
+    from ..certificates.key import CertificateKey
+
+    return CertificateKey(key_type, private_key, csr)
+
+
 def _folder_of_environment() -> tuple[str, str]:
     from ..store.folder import folder_of_environment
 
@@ -320,6 +339,7 @@ GROUPS: dict[str, Any] = {
         provider,
         propagation,
         solvers,
+        certificate_key,
         kept,
     )
 }

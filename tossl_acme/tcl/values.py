@@ -164,6 +164,11 @@ def _secret(host: TclHost, name: str, word: str) -> Secret:
     return Secret(word)
 
 
+def _optional_secret(host: TclHost, name: str, word: str) -> Secret | None:
+    """Empty is as good as not given."""
+    return Secret(word) if word else None
+
+
 def _file_secret(host: TclHost, name: str, word: str) -> Secret:
     """What the file holds, without the newline at its end, and the file's path."""
     from ..files import read_small
@@ -203,11 +208,12 @@ _CONVERTERS: dict[str, Converter] = {
     "dict[str, str]": _dict,
     "FilePath": _path,
     "Secret": _secret,
+    "Secret | None": _optional_secret,
     "FileSecret": _file_secret,
     "EnvironmentSecret": _environment_secret,
 }
 
 
 def converter(annotation: str) -> Converter:
-    """The converter for a parameter annotated so; "| None" only says that it may be left out."""
-    return _CONVERTERS[annotation.removesuffix(" | None")]
+    """The converter for a parameter annotated so; else "| None" only says that it may be left out."""
+    return _CONVERTERS.get(annotation) or _CONVERTERS[annotation.removesuffix(" | None")]

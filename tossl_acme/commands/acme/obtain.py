@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.account import NewAccount
     from ...acme.order import OrderOptions
+    from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
     from ...http.options import ConnectionOptions
     from ...store.folder import FolderStore
@@ -24,9 +25,7 @@ def obtain_certificate(
     solvers: SolverOptions,
     account_key: Secret | None = None,
     account: NewAccount,
-    key_type: str = "ec",
-    private_key: Secret | None = None,
-    csr: str = "",
+    key: CertificateKey,
     order: OrderOptions,
     preferred_chain: str = "",
     store: FolderStore | None,
@@ -45,14 +44,8 @@ def obtain_certificate(
     -email address         a mail address for the account; without it TOSSL_EMAIL of the environment
     -account_key pem       the account's private key; without it the one in the store for this CA, else a new one; an
                            account that is there already needs no -eab_kid and no -agree_tos
-    -key_type name         of a new key for the certificate: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072,
-                           rsa4096, rsa8192, ed25519
-    -private_key pem       the certificate's private key, in place of a new one
-    -csr pem               your own certificate signing request, for exactly these names, in place of a key
     -preferred_chain name  an issuer's common name: the first chain with such an issuer is taken, else the CA's first,
                            with a warning
-    -store folder          where account keys and certificates are kept; without it the environment's TOSSL_STORE, else
-                           tossl in the XDG data home; empty stores nothing
 
     Returns a dict:
 
@@ -95,12 +88,10 @@ def obtain_certificate(
     from ...acme.public_cas import directory_url
     from ...certificates import accounts
     from ...certificates.issuance import Issuance
-    from ...certificates.key import CertificateKey
     from ...certificates.obtain import obtain
     from ...challenges.choice import choose
 
-    certificate_key = CertificateKey(key_type, private_key, csr)
-    identifiers = certificate_key.identifiers(domains)
+    identifiers = key.identifiers(domains)
     if not directory:
         raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
     url = directory_url(directory)
@@ -113,14 +104,14 @@ def obtain_certificate(
         url,
         replace(account, contact=contact_urls(email)),
         account_key,
-        certificate_key,
+        key,
         order,
         solvers,
         preferred_chain,
         connection,
     )
-    key = accounts.account_key_for(context, store, url, own_account_key)
-    client = client_for(url, key, connection)
+    pem = accounts.account_key_for(context, store, url, own_account_key)
+    client = client_for(url, pem, connection)
     with error_context("Certificate not obtained", AcmeError):
         certificate = obtain(client, context, issuance, chosen, store).as_dict()
     return certificate | {"clean_up_failed": context.told("clean_up_failed")}
