@@ -41,7 +41,7 @@ static int wasOtherAtWork(void)
 }
 
 /* Nobody holds the GIL; but whoever had just let it go may have held what it is made of. */
-static void takeGil(void)
+static void prepare(void)
 {
     PyThreadState *state = PyGILState_GetThisThreadState();
 
@@ -56,6 +56,9 @@ static void takeGil(void)
     } else {
         PyEval_RestoreThread(state);
     }
+#if PY_VERSION_HEX >= 0x030D0000
+    PyOS_BeforeFork(); /* PyOS_AfterFork_Child() releases what this acquires */
+#endif
 }
 
 /* Python calls this in each child that it got ready, also where Python is the host and forked. */
@@ -100,7 +103,7 @@ static int adopt(void)
         if (wasOtherAtWork()) {
             return 0;
         }
-        takeGil();
+        prepare();
         PyOS_AfterFork_Child();
         (void)PyEval_SaveThread();
     }

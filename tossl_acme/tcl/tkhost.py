@@ -53,6 +53,7 @@ def _come_in() -> None:
     if os.getpid() != _process:
         import ctypes
 
+        ctypes.pythonapi.PyOS_BeforeFork()
         ctypes.pythonapi.PyOS_AfterFork_Child()
 
 
