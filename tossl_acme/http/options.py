@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,13 +61,17 @@ class ConnectionOptions:
 
 
 def _check_bundle(bundle: str) -> None:
-    path = Path(bundle)
     shown = bundle.shown if isinstance(bundle, FilePath) else quoted(bundle)
-    if not path.exists():
-        raise ArgumentError("ca_bundle", f"there is no CA bundle {shown}")
+    path = Path(bundle)
     try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a pipe would be waited for
+            raise ArgumentError("ca_bundle", f"the CA bundle {shown} cannot be used: it is neither file nor folder")
         # A folder's certificates are read when they are needed.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(*((None, bundle) if path.is_dir() else (bundle,)))
+        places = (None, bundle) if stat.S_ISDIR(kind) else (bundle,)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(*places)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ArgumentError("ca_bundle", f"there is no CA bundle {shown}") from None
     except OSError as error:
         cause = error.strerror if not isinstance(error, ssl.SSLError) else "it holds no certificate in PEM"
         raise ArgumentError("ca_bundle", f"the CA bundle {shown} cannot be used: {cause}") from None
