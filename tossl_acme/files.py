@@ -319,7 +319,8 @@ def _make_missing(path: FilePath, mode: int) -> None:
     with contextlib.ExitStack() as opened:
         folder = opened.enter_context(Folder.open(FilePath(above or "/")))
         for name in filter(None, reversed(missing)):
-            folder.make(name, mode)
+            if folder.make(name, mode):
+                folder.sync()
             folder = opened.enter_context(folder.enter(name))
 
 

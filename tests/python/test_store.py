@@ -248,6 +248,24 @@ def test_a_damaged_record_is_named_and_left(store: FolderStore, text: str) -> No
     assert record.read_text() == text
 
 
+def test_every_folder_is_on_disk_before_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash after the key was kept must not take the folders away in which it is."""
+    synced = []
+    sync = os.fsync
+
+    def record(handle: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", record)
+    store = FolderStore(absolute(tmp_path / "a/b"))
+    with certificate_folder(store, Context(5).begin(), "example.com") as folder:
+        folder.keep_key("key")
+    chain = [tmp_path, *(tmp_path / path for path in ("a", "a/b", "a/b/certificates", "a/b/certificates/example.com"))]
+    folders = [path for path in synced if Path(path).is_dir()]
+    assert folders == [str(path) for path in (*chain, chain[-1] / "pending")]
+
+
 # Links and modes
 
 

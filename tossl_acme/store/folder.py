@@ -73,7 +73,7 @@ class FolderStore:
             with refusals("store", self.path / name):
                 folder = opened.enter_context(Folder.open(self.path, mode=_FOLDER_MODE))
                 for part in name.split("/"):
-                    folder.make(part, _FOLDER_MODE)
+                    _make(folder, part)
                     folder = opened.enter_context(folder.enter(part))
                 lock = opened.enter_context(_lock_file(context, folder))
             context.check(_HOLDER)
@@ -150,9 +150,15 @@ class LockedFolder:
             folder = self._folder
             for part in parts:
                 if make:
-                    folder.make(part, _FOLDER_MODE)
+                    _make(folder, part)
                 folder = opened.enter_context(folder.enter(part))
             yield folder, last
+
+
+def _make(folder: Folder, name: str) -> None:
+    """Makes a folder in another if it is missing: on disk before anything in it is."""
+    if folder.make(name, _FOLDER_MODE):
+        folder.sync()
 
 
 @contextlib.contextmanager
