@@ -20,7 +20,7 @@ from tossl_acme.commands.http import get
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled
 from tossl_acme.http import get as fetch
-from tossl_acme.http.client import HttpRequest
+from tossl_acme.http.client import HttpClient, HttpRequest
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.http.response import Response
 
@@ -303,6 +303,19 @@ def test_a_failure_tells_what_its_page_says(site: Site) -> None:
     assert (failed["status_code"], failed["error_kind"], failed["url"]) == (0, "connect", url)
     known = ("status_code", "error_message", "error_kind", "url", "request_time")
     assert not any(value for name, value in failed.items() if name not in known)
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_relative_bundle_is_looked_for_once(
+    secure: Site, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Each new connection reads it, also after the process changed its directory."""
+    (tmp_path / "ca.pem").write_bytes(certificates.ca_bundle.read_bytes())
+    monkeypatch.setenv(variable, "ca.pem")
+    monkeypatch.chdir(tmp_path)
+    client = HttpClient(ConnectionOptions())
+    monkeypatch.chdir("/")
+    assert client.exchange(Context(10).begin(), HttpRequest("GET", secure.url, {})).status == 200
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import requests.utils
 
 from ..errors import ArgumentError
-from ..files import FilePath
+from ..files import FilePath, absolute
 from ..text import quoted
 from ..version import __version__
 from .urls import UrlError, split_url
@@ -51,7 +51,7 @@ class ConnectionOptions:
         for bundle in (self.ca_bundle, *map(os.environ.get, _BUNDLES)):
             if bundle:
                 _check_bundle(bundle)
-                return bundle
+                return absolute(bundle)  # read again for each connection, from wherever the process is then
         return True
 
     def proxies(self, url: str) -> dict[str, str]:
