@@ -79,6 +79,7 @@ def test_words_that_choose_nothing(words: list[str], cause: str) -> None:
         (SolverOptions(("dns-account-01",)), "provider"),
         (SolverOptions(("dns-01",), provider=PROVIDER, resolvers=("a b",)), "resolvers"),
         (SolverOptions(("dns-01",), provider=ProviderOptions("generic")), "endpoint"),
+        (SolverOptions(("dns-01",), provider=PROVIDER, propagation_timeout=-1), "propagation_timeout"),
     ],
 )
 def test_what_a_type_needs_is_asked_for_before_anything_is_sent(options: SolverOptions, argument: str) -> None:

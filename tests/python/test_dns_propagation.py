@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import socketserver
 import struct
 import threading
@@ -261,6 +262,24 @@ def test_no_resolver_at_all(context: Context, monkeypatch: pytest.MonkeyPatch) -
         PropagationCheck().wait(context, "_acme-challenge.example.com", ONE)
     assert caught.value.errorcode == ("TOSSL", "DNS", "propagation", "zone")
     assert "/etc/resolv.conf" in caught.value.message
+
+
+@pytest.mark.parametrize("configuration", ["nameserver localhost", "nameserver 127.0.0.1:53", "\xff\xfe"])
+def test_a_resolver_that_cannot_be_used(context: Context, configuration: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = dns.resolver.Resolver.read_resolv_conf
+    monkeypatch.setattr(
+        dns.resolver.Resolver, "read_resolv_conf", lambda self, _path: real(self, io.StringIO(configuration))
+    )
+    with pytest.raises(DnsError) as caught:
+        PropagationCheck().wait(context, "_acme-challenge.example.com", ONE)
+    assert caught.value.errorcode == ("TOSSL", "DNS", "propagation", "zone")
+
+
+def test_more_resolvers_than_can_be_asked() -> None:
+    PropagationCheck(["192.0.2.1"] * 1000)
+    with pytest.raises(ArgumentError) as caught:
+        PropagationCheck([f"192.0.2.{number}" for number in range(33)])
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "resolvers")
 
 
 def test_resolvers_of_the_environment(bind: Bind, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,8 @@ def parts_of(options: SolverOptions, name: str) -> tuple[Provider, PropagationCh
     if options.provider is None:
         raise ArgumentError("provider", f"-provider is required: {name} needs a DNS provider")
     wait = options.propagation_timeout
+    if wait < 0:
+        raise ArgumentError("propagation_timeout", "propagation_timeout must be a number of seconds, or 0 not to look")
     check = PropagationCheck(options.resolvers, wait) if wait > 0 else None
     return open_provider(options.provider), check, PUBLISHED
 

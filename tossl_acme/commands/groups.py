@@ -242,7 +242,9 @@ def propagation(
                       how long to wait until the record is seen; 0 does not look
 
     Errors:
-    TOSSL VALUE resolvers   not hosts
+    TOSSL VALUE resolvers   not hosts, or more than 32
+    TOSSL VALUE propagation_timeout
+                            less than 0
     """
     return tuple(resolvers), propagation_timeout
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import dns.exception
 
 from ..context import Backoff, Context
-from ..errors import WaitTimeout
+from ..errors import ArgumentError, WaitTimeout
 from .resolver import (
     LookupFailed,
     Nameserver,
@@ -19,7 +19,7 @@ from .resolver import (
     parse_resolver,
     system_resolver,
 )
-from .zones import authoritative_servers
+from .zones import MOST_SERVERS, authoritative_servers
 
 #: How long one server may take for one answer, in seconds.
 _QUERY_SECONDS = 2.0
@@ -45,9 +45,11 @@ class PropagationCheck:
     timeout: float = 300.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "resolvers", tuple(self.resolvers) or default_resolvers())
+        object.__setattr__(self, "resolvers", tuple(dict.fromkeys(self.resolvers or default_resolvers())))
         for text in self.resolvers:
             parse_resolver(text)
+        if len(self.resolvers) > MOST_SERVERS:
+            raise ArgumentError("resolvers", f"no more than {MOST_SERVERS} DNS servers can be asked")
 
     def wait(self, context: Context, name: str, value: str) -> None:
         """Returns once every server shows the value.

@@ -90,11 +90,11 @@ def parse_resolver(text: str) -> Nameserver:
 
 
 def system_resolver() -> dns.resolver.Resolver:
-    """Returns the machine's configured resolver. Raises DnsError "zone" if it has none."""
+    """Returns the machine's configured resolver. Raises DnsError "zone" if it has none that can be used."""
     try:
         resolver = dns.resolver.Resolver()
-    except dns.resolver.NoResolverConfiguration:
-        cause = "this machine has no DNS resolver (/etc/resolv.conf); give -resolvers"
+    except (dns.resolver.NoResolverConfiguration, ValueError):
+        cause = "this machine has no usable DNS resolver (/etc/resolv.conf); give -resolvers"
         raise DnsError("propagation", "zone", f"Cannot check DNS propagation: {cause}") from None
     resolver.port = DNS_PORT
     resolver.lifetime = LOOKUP_SECONDS

@@ -9,8 +9,8 @@ import dns.resolver
 
 from .resolver import LOOKUP_SECONDS, LookupFailed, Nameserver, final_name, host_addresses
 
-#: More than any zone needs; a zone may list thousands.
-_MOST_SERVERS = 32
+#: Asked at once. More than any zone needs, though it may list thousands.
+MOST_SERVERS = 32
 
 
 def authoritative_servers(
@@ -25,10 +25,10 @@ def authoritative_servers(
     target = final_name(resolver, dns.name.from_text(name))
     zone = dns.resolver.zone_for_name(target, resolver=resolver, lifetime=LOOKUP_SECONDS)
     servers: list[Nameserver] = []
-    for host in sorted(str(record.target) for record in resolver.resolve(zone, "NS"))[:_MOST_SERVERS]:
+    for host in sorted(str(record.target) for record in resolver.resolve(zone, "NS"))[:MOST_SERVERS]:
         check()
         addresses = host_addresses(resolver, host)
         servers += [Nameserver(host, resolver.port, address, recursive=False) for address in addresses]
     if not servers:
         raise LookupFailed(f"no address is known for the servers of {zone}")
-    return target.to_text(omit_final_dot=True).lower(), servers[:_MOST_SERVERS]
+    return target.to_text(omit_final_dot=True).lower(), servers[:MOST_SERVERS]
