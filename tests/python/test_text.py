@@ -29,7 +29,7 @@ from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.http.response import Response
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.keys import load_private_key
-from tossl_acme.pki.pem import PemError, read_blocks
+from tossl_acme.pki.pem import PemError, certificate_blocks, read_blocks
 from tossl_acme.tcl.values import converter
 from tossl_acme.text import Secret, clean, quoted, without_credentials
 
@@ -105,6 +105,7 @@ READERS = {
     "Retry-After": lambda text: retry_after({"Retry-After": text}),
     "Link": lambda text: links(response(Link=text), "next"),
     "PEM": read_blocks,
+    "certificate blocks": certificate_blocks,
     "key": load_private_key,
     "request line": lambda text: answer_to(text.encode("utf-8", "replace"), lambda _token: None),
     "provider": lambda text: open_provider(ProviderOptions(text)),

@@ -43,9 +43,9 @@ def prepare(
         parts = split_url(url)
     except UrlError as error:
         raise ArgumentError("url", f"the URL {error}") from None
-    lines = _checked_headers(headers)
+    lines = _header_lines(headers)
     if user_agent:
-        lines["User-Agent"] = _checked("user_agent", user_agent)
+        lines["User-Agent"] = _header_value("user_agent", user_agent)
     if auth and ":" not in auth:
         raise ArgumentError("auth", "-auth must be user:password")
     if not auth and parts.username is not None:
@@ -53,7 +53,7 @@ def prepare(
     if auth:
         lines["Authorization"] = f"Basic {base64.b64encode(auth.encode('utf-8', 'surrogatepass')).decode()}"
     if cookies:
-        lines["Cookie"] = "; ".join(filter(None, [lines.get("Cookie", ""), _checked("cookies", cookies)]))
+        lines["Cookie"] = "; ".join(filter(None, [lines.get("Cookie", ""), _header_value("cookies", cookies)]))
     # How long an answer may take is for the caller's -timeout alone to say.
     return HttpRequest("GET", without_user(parts), lines, most_bytes=MAX_BODY_BYTES, silence=math.inf)
 
@@ -95,7 +95,7 @@ def body_value(response: Response) -> str | bytes:
         return response.body.decode("latin-1")
 
 
-def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _header_lines(headers: Mapping[str, str]) -> dict[str, str]:
     if len({name.endswith(":") for name in headers}) > 1:
         # "Name: some value" lines read as a dict: their words would become names.
         raise ArgumentError("headers", "-headers must be a dict of header names and values")
@@ -106,11 +106,11 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise ArgumentError("headers", "-headers has a name that is not a header name")
         if name.lower() in _FRAMING:
             raise ArgumentError("headers", f"-headers cannot set {name}")
-        lines[_spelled(name)] = _checked("headers", value)
+        lines[_spelled(name)] = _header_value("headers", value)
     return lines
 
 
-def _checked(argument: str, value: str) -> str:
+def _header_value(argument: str, value: str) -> str:
     """A header's value, non-ASCII characters as UTF-8. A line break in it would begin a header of its own."""
     if _CONTROL.search(value):
         raise ArgumentError(argument, f"-{argument} has a line break or control character in it")

@@ -39,7 +39,7 @@ class ConnectionOptions:
 
     def __post_init__(self) -> None:
         if self.proxy:
-            object.__setattr__(self, "proxy", _checked_proxy(self.proxy))
+            object.__setattr__(self, "proxy", _proxy_url(self.proxy))
 
     def in_force(self) -> tuple[object, ...]:
         """The options with what the environment says now: connections are kept for as long as that is the same."""
@@ -77,7 +77,7 @@ def _check_bundle(bundle: str) -> None:
         raise ArgumentError("ca_bundle", f"the CA bundle {shown} cannot be used: {cause}") from None
 
 
-def _checked_proxy(proxy: str) -> str:
+def _proxy_url(proxy: str) -> str:
     url = proxy if "://" in proxy else f"http://{proxy}"
     try:
         split_url(url)
