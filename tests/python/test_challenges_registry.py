@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tossl_acme.challenges.registry import check_validation_name, is_validation_name
+from tossl_acme.challenges.choice import choose
+from tossl_acme.challenges.dns01 import validation_name
+from tossl_acme.challenges.dns_account01 import account_validation_name
+from tossl_acme.challenges.dns_persist01 import DnsPersist01, standing_name
+from tossl_acme.challenges.registry import TYPES, check_validation_name, is_validation_name
+from tossl_acme.challenges.solver import ChallengeType, SolverOptions
 from tossl_acme.errors import ArgumentError
+from tossl_acme.identifiers import parse_identifiers
 
 
 @pytest.mark.parametrize(
@@ -49,3 +55,29 @@ def test_other_names(name: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         check_validation_name(name)
     assert caught.value.errorcode == ("TOSSL", "VALUE", "record_name")
+
+
+def test_a_further_type_is_its_file_and_its_name_in_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its label is known to the guard of clean-up then, and -challenge takes its name."""
+    kind = ChallengeType("dns-persist-02", lambda _options: DnsPersist01(), "_validation-persist-2")
+    options, identifiers = SolverOptions(("dns-persist-02", "dns-persist-01")), parse_identifiers(["example.com"])
+    assert not is_validation_name("_validation-persist-2.example.com")
+    with pytest.raises(ArgumentError):
+        choose(options, identifiers)
+    monkeypatch.setitem(TYPES, kind.name, kind)
+    assert is_validation_name("_validation-persist-2.example.com")
+    assert [type(solver) for solver in choose(options, identifiers)[identifiers[0]]] == [DnsPersist01, DnsPersist01]
+
+
+def test_every_type_is_registered_under_its_name_and_labels() -> None:
+    """Each file of a type names it; a label stands before a domain, and is found again in the names made with it."""
+    assert all(name == kind.name for name, kind in TYPES.items())
+    url = "https://ca.example/acct/1"
+    made = {
+        "dns-01": validation_name("*.example.com"),
+        "dns-account-01": account_validation_name("example.com", url),
+        "dns-persist-01": standing_name("example.com"),
+    }
+    assert {name for name, kind in TYPES.items() if kind.dns_label} == set(made)
+    for name in made.values():
+        assert is_validation_name(name)
