@@ -1,7 +1,7 @@
 #!/bin/sh
 # install.sh install|uninstall: the package folder, and bin/tossl and the man pages below $PREFIX.
 #
-# The folder has what the tree has after make: library, pkgIndex.tcl, .venv (with the package copied into it). Its file
+# The folder has what the tree has after make: library, pkgIndex.tcl, cli/, .venv (with the package copied into it). Its file
 # `installed` names what lies elsewhere. Nothing of it names the tree or $DESTDIR, and nothing is fetched for it.
 set -eu
 umask 022
@@ -73,6 +73,8 @@ install -d "$new"
 add_environment
 install -m 755 libtossl.so "$new/"
 install -m 644 pkgIndex.tcl LICENSE "$new/"
+install -d "$new/cli"
+install -m 644 cli/*.tcl "$new/cli/"
 
 # What was installed before goes only now.
 remove "$stage$folder"
@@ -80,12 +82,10 @@ remove "$stage$folder"
 for page in build/man/*.n; do
     [ ! -f "$page" ] || add 644 "$page" "$PREFIX/share/man/mann"
 done
-if [ -f bin/tossl ]; then
-    # It runs in that tclsh, and finds that package.
-    tclsh=$(echo 'puts [info nameofexecutable]' | "$TCLSH")
-    sed -e "1s|.*|#!$tclsh|" -e "1a lappend auto_path {$(dirname "$folder")}" bin/tossl >build/tossl
-    add 755 build/tossl "$PREFIX/bin"
-fi
+# It runs in that tclsh, and finds that package.
+tclsh=$(echo 'puts [info nameofexecutable]' | "$TCLSH")
+sed -e "1s|.*|#!$tclsh|" -e "s|^set cli .*|set cli {$folder/cli}|" bin/tossl >build/tossl
+add 755 build/tossl "$PREFIX/bin"
 mv "$new" "$stage$folder"
 
 echo "tossl: installed $stage$folder"

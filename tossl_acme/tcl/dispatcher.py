@@ -77,6 +77,10 @@ class Interpreter:
         if name == "Step":
             self.events.step()
             return ""
+        if name == "Describe":
+            from .manual import Manual
+
+            return to_tcl(Manual(self.commands[words[0]]).as_dict())
         if name == "Trap":
             from .signals import trap_signals
 

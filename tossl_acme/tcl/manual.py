@@ -181,6 +181,24 @@ class Manual:
             if option.annotation in _FORM_ERRORS
         }
 
+    def as_dict(self) -> dict[str, object]:
+        """The summary, the texts of the arguments by name, and a dict for each option by name."""
+        options = self.command.parameters.options
+        secrets = {name for name, each in options.items() if each.annotation.startswith("Secret")}
+        return {
+            "summary": self.text.summary,
+            "arguments": {entry.name: entry.text for entry in self.arguments},
+            "options": {
+                entry.name: {
+                    "word": entry.word,
+                    "text": entry.text,
+                    "default": entry.default,
+                    "is_secret": entry.name in secrets,
+                }
+                for entry in self.options
+            },
+        }
+
     def _takes(self, name: str) -> bool:
         return any(each.name.lstrip("-") == name.lstrip("-") for each in (*self.arguments, *self.options))
 

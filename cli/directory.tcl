@@ -1,0 +1,13 @@
+# tossl directory
+
+::cli::command directory {
+    "directory CA"
+    "what a CA offers"
+} acme::directory {} {arguments options} {
+    if {[llength $arguments] != 1} {
+        misuse "directory needs a directory URL or a CA's short name"
+    }
+    show [tossl::acme::directory [lindex $arguments 0] {*}$options] {meta dict} {
+        dict for {what value} $result {line $what $value}
+    }
+}

@@ -1,0 +1,147 @@
+# The terminal tool: finds the sub-command, gives it its words, and makes an exit status of what becomes of it.
+
+namespace eval ::cli {
+    variable folder [file dirname [file normalize [info script]]]
+    # Each is a file beside this one. They are listed in this order.
+    variable commands {obtain revoke account directory help}
+    # What the files say of themselves, by sub-command.
+    variable declared {}
+
+    variable notes {
+CA is a directory URL or a short name (letsencrypt, letsencrypt-staging, ...). An option is that of the package's command,
+as --key-type ec384 for -key_type ec384; tossl COMMAND --help lists them. Secrets come from files and the environment,
+never from the command line: --api-key-file FILE or --api-key-env VARIABLE.
+
+  --json             the result as JSON on standard output
+  --quiet            no progress
+  --version          the version
+
+exit status: 0 done, 1 refused or failed, 2 wrong use (nothing was sent), 75 try again later, 128 and more: ended by a
+signal; what was presented to the CA is removed first, unless a second signal comes
+}
+}
+
+foreach ::cli::file {words output progress} {
+    source [file join $::cli::folder $::cli::file.tcl]
+}
+unset ::cli::file
+
+# A sub-command's file calls this: the forms of its words with what each is for, the commands of the package whose
+# options it takes, options besides these (a dict of {word text} by name), and what it does with arguments and options.
+proc ::cli::command {name forms over own parameters body} {
+    variable declared
+    dict set declared $name [dict create forms $forms over $over own $own]
+    proc ::cli::run_$name $parameters $body
+}
+
+proc ::cli::main {words} {
+    variable commands
+    set name [lindex $words 0]
+    if {$name in $commands && ("--help" in $words || "-h" in $words)} {
+        return [try {
+            load_package
+            puts [command_usage $name]
+            string cat 0
+        } on error {message details} {
+            failed $message $details
+        }]
+    }
+    if {$words eq "" || "--help" in $words || "-h" in $words} {
+        puts -nonewline [usage]
+        return [expr {$words eq "" ? 2 : 0}]
+    }
+    if {$name eq "--version"} {
+        load_package
+        puts "tossl [package present tossl]"
+        return 0
+    }
+    if {$name ni $commands} {
+        return [wrong "unknown command \"$name\": must be [join [lrange $commands 0 end-1] ", "] or [lindex $commands end]"]
+    }
+    return [perform $name [lrange $words 1 end]]
+}
+
+# Runs a sub-command; its exit status.
+proc ::cli::perform {name words} {
+    try {
+        load_package
+        source_command $name
+        lassign [read_words $words [options_of $name]] arguments options
+        run_$name $arguments $options
+    } trap {CLI WRONG} message {
+        return [wrong $message]
+    } on error {message details} {
+        return [failed $message $details]
+    }
+    return 0
+}
+
+proc ::cli::source_command {name} {
+    variable folder
+    source [file join $folder $name.tcl]
+}
+
+proc ::cli::load_package {} {
+    package require tossl 0.1
+    trap_signals
+}
+
+# From now on Ctrl-C and the like cancel a call, which then removes again what it presented. The signal's number, or 0.
+proc ::cli::trap_signals {} {
+    return [lindex [::tossl::call Trap] 1]
+}
+
+# ---- the usage ----
+
+proc ::cli::usage {} {
+    variable commands
+    variable declared
+    variable notes
+    set lines {"usage: tossl COMMAND ?ARG ...? ?--OPTION VALUE ...?" ""}
+    foreach name $commands {
+        source_command $name
+        foreach {form text} [dict get $declared $name forms] {
+            lappend lines "  tossl $form" "                     $text"
+        }
+    }
+    return "[join $lines \n]\n$notes"
+}
+
+# What one sub-command takes, in the words of the package's own commands.
+proc ::cli::command_usage {name} {
+    variable declared
+    source_command $name
+    set lines {}
+    foreach {form text} [dict get $declared $name forms] {
+        lappend lines "[expr {[llength $lines] ? "      " : "usage:"}] tossl $form" "           $text"
+    }
+    set options [options_of $name]
+    if {[dict size $options]} {
+        lappend lines "" "options:"
+    }
+    dict for {option about} $options {
+        if {![dict get $about is_secret]} {
+            set default [dict get $about default]
+            lappend lines "  [long_name $option] [string toupper [dict get $about word]][expr {
+                $default eq "" ? "" : " (default $default)"}]" [wrapped [dict get $about text] 78 "      "]
+        }
+    }
+    return [join $lines \n]
+}
+
+# A text in lines, its options as they are given here.
+proc ::cli::wrapped {text width indent} {
+    set lines {}
+    set line $indent
+    foreach word [split $text] {
+        if {[regexp {^(\W*)(-[a-z][a-z_]+)(.*)$} $word - before option after]} {
+            set word $before[long_name $option]$after
+        }
+        if {[string length $line$word] > $width && $line ne $indent} {
+            lappend lines [string trimright $line]
+            set line $indent
+        }
+        append line $word " "
+    }
+    return [join [lappend lines [string trimright $line]] \n]
+}

@@ -1,0 +1,37 @@
+# The steps of a call on standard error: one line that changes on a terminal, a line for each step in a log.
+
+namespace eval ::cli {
+    variable width 0
+}
+
+proc ::cli::progress {step} {
+    variable settings
+    variable width
+    if {[dict get $settings quiet]} return
+    set text [dict get $step step]
+    foreach name {domain type what status seconds folder} {
+        if {[dict exists $step $name]} {
+            append text " " [dict get $step $name]
+        }
+    }
+    if {[is_terminal stderr]} {
+        puts -nonewline stderr "\r[format %-${width}s $text]"
+        set width [string length $text]
+        flush stderr
+    } elseif {[dict get $step step] ne "waiting"} {
+        puts stderr "[clock format [clock seconds] -format %Y-%m-%dT%H:%M:%SZ -gmt 1] $text"
+    }
+}
+
+proc ::cli::end_line {} {
+    variable width
+    if {$width} {
+        puts -nonewline stderr "\r[string repeat " " $width]\r"
+        set width 0
+    }
+}
+
+proc ::cli::is_terminal {channel} {
+    # Only a terminal has a mode.
+    return [expr {![catch {chan configure $channel -mode}]}]
+}

@@ -1,0 +1,136 @@
+# Words of the command line to arguments and options, as the package's commands declare them.
+
+namespace eval ::cli {
+    # Options of the tool itself, that take no value; and what they are.
+    variable settings {json 0 quiet 0}
+    # For sub-commands that use an account: its key is an argument of the package's commands.
+    variable account_options {
+        -directory {URL "the CA; without it TOSSL_DIRECTORY of the environment"}
+        -store {FOLDER "where obtain keeps the account's key"}
+        -account_key_file {FILE "the account's private key, in place of the one in the store"}
+        -account_key_env {VARIABLE "a variable of the environment that holds it"}
+    }
+}
+
+# The options that a sub-command takes: dicts of word, text, default and is_secret, by name.
+proc ::cli::options_of {name} {
+    variable declared
+    set found {}
+    dict for {option about} [dict get $declared $name own] {
+        lassign $about word text
+        dict set found $option [dict create word $word text $text default "" is_secret 0]
+    }
+    foreach command [dict get $declared $name over] {
+        dict for {option about} [described $command] {
+            if {$option ni {-command -progress -return_details} && ![dict exists $found $option]} {
+                dict set found $option $about
+            }
+        }
+    }
+    return $found
+}
+
+proc ::cli::described {command} {
+    lassign [::tossl::call Describe $command] options about
+    return -level 0 {*}$options [expr {$options eq "" ? [dict get $about options] : $about}]
+}
+
+# --key-type, for -key_type
+proc ::cli::long_name {option} {
+    return -[string map {_ -} $option]
+}
+
+# {arguments options}: --ca-bundle F becomes -ca_bundle F.
+proc ::cli::read_words {words known} {
+    variable settings
+    set arguments {}
+    set options {}
+    while {[llength $words]} {
+        set words [lassign $words word]
+        if {![string match --?* $word]} {
+            lappend arguments $word
+            continue
+        }
+        set name [string map {- _} [string range $word 2 end]]
+        if {[dict exists $settings $name]} {
+            dict set settings $name 1
+            continue
+        }
+        check_option $word -$name $known
+        if {![llength $words]} {
+            misuse "value for $word missing"
+        }
+        set words [lassign $words value]
+        dict set options -$name $value
+    }
+    return [list $arguments $options]
+}
+
+proc ::cli::check_option {word option known} {
+    if {![dict exists $known $option]} {
+        misuse "unknown option $word"
+    }
+    if {[dict get $known $option is_secret]} {
+        misuse "$word would show in the process list: give $word-file FILE or $word-env VARIABLE"
+    }
+}
+
+# The value of an option, which leaves the dict; an error where there is none and no default.
+proc ::cli::take {variable name args} {
+    upvar 1 $variable options
+    if {[dict exists $options $name]} {
+        set value [dict get $options $name]
+        dict unset options $name
+        return $value
+    }
+    if {![llength $args]} {
+        misuse "[long_name $name] is needed"
+    }
+    return [lindex $args 0]
+}
+
+proc ::cli::take_directory {variable} {
+    upvar 1 $variable options
+    if {[info exists ::env(TOSSL_DIRECTORY)]} {
+        return [take options -directory $::env(TOSSL_DIRECTORY)]
+    }
+    return [take options -directory]
+}
+
+# The account key: from its file or the environment, else the one in the store.
+proc ::cli::take_account_key {variable directory} {
+    upvar 1 $variable options
+    set store [expr {[dict exists $options -store] ? [list -store [take options -store]] : {}}]
+    set file [take options -account_key_file ""]
+    set name [take options -account_key_env ""]
+    if {$file ne "" && $name ne ""} {
+        misuse "--account-key-file and --account-key-env cannot be given together"
+    }
+    if {$file ne ""} {
+        return [read_file $file]
+    }
+    if {$name ne ""} {
+        if {![info exists ::env($name)]} {
+            misuse "--account-key-env: $name is not set in the environment"
+        }
+        return $::env($name)
+    }
+    return [tossl::acme::get_account_key $directory {*}$store]
+}
+
+proc ::cli::read_file {path} {
+    try {
+        set channel [open $path]
+        return [read $channel]
+    } trap POSIX message {
+        misuse $message
+    } finally {
+        if {[info exists channel]} {
+            close $channel
+        }
+    }
+}
+
+proc ::cli::misuse {message} {
+    return -code error -errorcode {CLI WRONG} $message
+}
