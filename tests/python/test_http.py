@@ -243,6 +243,15 @@ def test_credentials_are_not_sent_to_another_host(site: Site, other: Site) -> No
     assert SECRET in json.dumps(site.seen[0])
 
 
+@pytest.mark.parametrize("user", ["", "x@", "x\\y@"])
+def test_a_backslash_does_not_make_another_host_of_it(site: Site, other: Site, user: str) -> None:
+    """Some read `other\\@site` as a user at the site, others as the host `other`."""
+    location = f"{other.url}\\@{user}{site.url.removeprefix('http://')}/to"
+    result = fetched(site.redirect("/r", location), auth=f"u:{SECRET}", return_details=True)
+    assert (result["status_code"], result["error_kind"]) == (0, "redirect")
+    assert not other.seen
+
+
 def test_credentials_do_not_come_back_with_a_redirect_back(site: Site, other: Site) -> None:
     back = other.redirect("/back", f"{site.url}/home")
     assert "authorization" not in seen(fetched(site.redirect("/r", back), auth="u:p"))
@@ -421,6 +430,10 @@ BAD = [
     ("url", "http://127.0.0.1:99999/"),
     ("url", "http://127.0.0.1:x/"),
     ("url", "http://127.0.0.1/a b"),
+    ("url", "http://127.0.0.1:81\\@127.0.0.1:82/"),
+    ("url", "http://127%2e0.0.1/"),
+    ("url", f"http://{'a' * 254}/"),
+    ("url", f"http://127.0.0.1/{'a' * 10000}"),
     ("url", "http://127.0.0.1/\r\nX: y"),
     ("url", "http://127.0.0.1/\x00"),
     ("url", "http://127.0.0.1/\ud800"),

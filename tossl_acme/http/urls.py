@@ -35,6 +35,9 @@ def split_url(url: str, schemes: tuple[str, ...] = ("https", "http")) -> SplitRe
         raise UrlError("has no host")
     if len(host) > _MAX_HOST_CHARS:
         raise UrlError(f"has a host of more than {_MAX_HOST_CHARS} characters")
+    # urllib3 would connect to another host than this one: to what is before the backslash, or to the decoded name.
+    if "\\" in parts.netloc or "%" in parts.netloc.rpartition("@")[2].rpartition("]")[2]:
+        raise UrlError("has a character in its host that no host has")
     if port == 0:
         raise UrlError("has port 0, which nobody listens on")
     return parts
