@@ -76,6 +76,14 @@ def test_a_given_zone_saves_the_search(account: Account, context: Context) -> No
     assert [r.method for r in account.requests] == ["POST"]
 
 
+def test_clean_up_does_without_the_search(account: Account, context: Context) -> None:
+    cloudflare = provider(account)
+    cloudflare.publish(context, NAME, ONE)
+    account.requests.clear()
+    assert cloudflare.remove(context, NAME, ONE) == [ONE]
+    assert [request.method for request in account.requests] == ["GET", "DELETE"]
+
+
 def test_no_zone(account: Account, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
         provider(account).publish(context, "_acme-challenge.www.example.net", ONE)

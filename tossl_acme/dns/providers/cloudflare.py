@@ -45,6 +45,8 @@ class Cloudflare:
         self._access = access
         self.endpoint = endpoint_url(access.endpoint or ENDPOINT)
         self._headers = _authorization(access.values["api_key"])
+        #: Zone ids by record name: clean-up, which has little time, does without the search.
+        self._zones: dict[str, str] = {}
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside those that are there; a value that is there already is well."""
@@ -71,9 +73,14 @@ class Cloudflare:
         ]
 
     def _zone_id(self, context: Context, fqdn: str) -> str:
-        """The closest zone above the record, which may be a zone for the record's name alone."""
         if self._access.zone_id:
             return self._access.zone_id
+        if fqdn not in self._zones:
+            self._zones[fqdn] = self._found_zone_id(context, fqdn)
+        return self._zones[fqdn]
+
+    def _found_zone_id(self, context: Context, fqdn: str) -> str:
+        """The closest zone above the record, which may be a zone for the record's name alone."""
         labels = fqdn.split(".")
         candidates = [".".join(labels[at:]) for at in range(max(1, len(labels) - 1))]
         for candidate in candidates:
