@@ -69,17 +69,26 @@ def issue(work: Work, solvers: Solvers) -> CertificateChain:
 def take_up(work: Work) -> CertificateChain | None:
     """The certificate of an earlier attempt: the one that it got, or that of the order which it finalized.
 
-    None where none of that can serve; then all of it is put aside, and the key with it.
+    None where none of that can serve, or not for long; then all of it is put aside, and the key with it.
     """
     attempt = work.attempt
     kept = attempt.take_up_certificate(work.csr)
     chain = _servable(work, kept) if kept else None
-    if (kept and chain is None) or not attempt.is_for(work.csr):
+    is_wanted = chain is not None and not _is_old(chain) if kept else True
+    if not is_wanted and attempt.is_in_place:
+        attempt.end()  # it was only not removed
+        return None
+    if not is_wanted or not attempt.is_for(work.csr):
         work.warn("put_aside", f"a certificate that cannot serve was put aside: {attempt.put_aside()}")
         return None
     if chain is None or not chain.leads_up:
         chain = _completed(work) or chain
     return chain and _told(work, chain)
+
+
+def _is_old(chain: CertificateChain) -> bool:
+    """Whether more than half of its life is over: who asks now wants a new one."""
+    return time.time() > (chain.not_before + chain.not_after) / 2
 
 
 def _servable(work: Work, pem: str) -> CertificateChain | None:
@@ -100,9 +109,10 @@ def _completed(work: Work) -> CertificateChain | None:
     try:
         return _complete(work, order)
     except AcmeError as error:
-        if work.attempt.has_left_over:
+        if work.attempt.has_left_over and (order.status != "ready" or not _is_refusal(error)):
             raise
-        work.warn("put_aside", error.message)
+        work.attempt.drop_order()
+        work.warn("put_aside", f"nothing came of the order of an earlier call: {error.message}")
         return None
 
 
@@ -112,10 +122,15 @@ def _left_over_order(work: Work) -> Order | None:
     try:
         order = get_order(work.client, work.context, url) if url else None
     except AcmeError as error:
-        if not 400 <= error.status < 500 or error.kind in ("rateLimited", "accountDoesNotExist"):
+        if not _is_refusal(error):
             raise
         return None
     return order if order and order.status in ("ready", "processing", "valid") else None
+
+
+def _is_refusal(error: AcmeError) -> bool:
+    """Whether the CA will say the same next time."""
+    return 400 <= error.status < 500 and error.kind not in ("rateLimited", "accountDoesNotExist")
 
 
 def _complete(work: Work, order: Order) -> CertificateChain:
@@ -127,7 +142,6 @@ def _complete(work: Work, order: Order) -> CertificateChain:
     except AcmeError as error:
         if error.kind in _KEY_REFUSALS:
             attempt.refuse_key()
-        if (not error.status or 400 <= error.status < 500) and error.kind not in ("rateLimited", "accountDoesNotExist"):
             attempt.drop_order()
         raise
     download = download_certificate(work.client, work.context, order.certificate)

@@ -52,15 +52,22 @@ class Attempt:
         return bool(self._text(_ISSUED) or self._record().get("order"))
 
     def sweep(self) -> None:
-        """Removes what is left of an attempt whose certificate is in its place."""
-        if self._folder is not None:
-            in_place = "".join(self._text(FILES["certificate"]).split())
-            if in_place and in_place in "".join(self._text(_ISSUED).split()):
-                self.end()
+        """Removes what is left of an attempt that has ended: it had removed its record already."""
+        if self._folder is not None and self._text(_ISSUED) and not self._text(_RECORD):
+            self.end()
 
     def left_over_key(self) -> str:
         """The key (PEM) that an earlier attempt made and no CA refused; empty without it."""
-        return self._text(_KEY) if self._record().get("made_here") is True else ""
+        if self._record().get("made_here") is not True:
+            return ""
+        # The attempt may have died after its key was in its place, and before it had ended.
+        return self._text(_KEY) or (self._text(FILES["private_key"]) if self.is_in_place else "")
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the certificate of the earlier attempt is the one in force."""
+        in_force = "".join(self._text(FILES["certificate"]).split())
+        return bool(in_force) and in_force in "".join(self._text(_ISSUED).split())
 
     def left_over_order(self, csr: Csr) -> str:
         """The URL of the order that was, or may have been, finalized with this key; empty without it."""
@@ -93,8 +100,8 @@ class Attempt:
 
     def keep_order(self, url: str) -> None:
         """Keeps the URL of the order that is about to be finalized. Raises ArgumentError store."""
-        self.order_url = url
         self._write_record(url)
+        self.order_url = url
 
     def keep_issued(self, pem: str) -> None:
         """Keeps the certificate as it came, its CERTIFICATE blocks and nothing else. Raises ArgumentError store."""
@@ -135,35 +142,43 @@ class Attempt:
         return (self._folder.path / aside).shown
 
     def end(self) -> None:
-        """Removes what is needed no more, when the certificate is in its place."""
+        """Removes what is needed no more, when the certificate is in its place. Raises ArgumentError store."""
         if self._folder is not None:
-            # What stays is seen to be there already by the next attempt.
-            with contextlib.suppress(ArgumentError):
-                self._folder.remove(_RECORD)
+            self._folder.remove(_RECORD)
+            with contextlib.suppress(ArgumentError):  # without the record it is nothing: the next attempt sweeps it
                 self._folder.remove(_ISSUED)
                 self._folder.remove_folder(_PENDING)
         self.is_kept = True
 
     @contextlib.contextmanager
     def not_lost(self) -> Iterator[None]:
-        """An error that leaves this block has the certificate and its key, unless they are on disk."""
+        """An error that leaves this block has the certificate and its key, unless they are on disk.
+
+        Where the certificate was not downloaded yet, and there is no store to take it up from, it has the order's URL.
+        """
         try:
             yield
         except TosslError as error:
-            if self.issued and (not self.is_kept or error.errorcode[1:] == ("VALUE", "store")):
-                error.details |= self._certificate_and_key()
+            if not self._is_safe or (self.issued and error.errorcode[1:] == ("VALUE", "store")):
+                error.details |= self._at_stake()
             raise
         except Exception as error:
-            if not self.issued or self.is_kept:
+            if self._is_safe:
                 raise
-            cause = f"internal error: {type(error).__name__}; the certificate is in the error's details"
-            raise TosslError(cause, "INTERNAL", details=self._certificate_and_key()) from None
+            cause = f"internal error: {type(error).__name__}; what the CA issued is in the error's details"
+            raise TosslError(cause, "INTERNAL", details=self._at_stake()) from None
+
+    @property
+    def _is_safe(self) -> bool:
+        if self.issued:
+            return self.is_kept
+        return not self.order_url or self._folder is not None
+
+    def _at_stake(self) -> dict[str, object]:
+        what: dict[str, object] = {"certificate": self.issued} if self.issued else {"order_url": self.order_url}
+        return what | ({"private_key": self._csr.private_key} if self._csr and self._made_here else {})
 
     # ---- files ----
-
-    def _certificate_and_key(self) -> dict[str, object]:
-        key = {"private_key": self._csr.private_key} if self._csr and self._made_here else {}
-        return {"certificate": self.issued, **key}
 
     def _text(self, name: str) -> str:
         return self._folder.read(name) if self._folder is not None else ""

@@ -73,8 +73,8 @@ def _obtained(
         found = Certificate(issuance.identifiers, chain, work.csr.private_key, client.server.url)
         if folder is not None:
             found = replace(found, files=_stored(folder, found, issuance.key.type))
-            attempt.end()
             context.tell("stored", folder=folder.path)
+            attempt.end()
         return replace(found, warnings=tuple(context.told("warning")))
 
 

@@ -1,0 +1,550 @@
+"""A certificate that the CA issued is never lost, whatever fails afterwards.
+
+It is returned, or in the store beside its key, or in the error. Every file operation and every request after finalize
+fails in turn; the same call once more finishes with what there is, and orders nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import subprocess
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from tests.pem import write_block
+from tests.servers import actions
+from tests.servers.actions import Action
+from tests.servers.certs import Certificates
+from tests.servers.faults import FaultProxy
+from tests.servers.issuer import Issuer
+from tests.servers.scripted_ca import Script, ScriptedCa
+from tests.tclhost import Failure, Tcl, new_key
+from tossl_acme import files
+from tossl_acme.acme.clients import client_for
+from tossl_acme.certificates import issue
+from tossl_acme.certificates.issuance import Issuance
+from tossl_acme.certificates.obtain import obtain
+from tossl_acme.context import Context
+from tossl_acme.errors import TosslError
+from tossl_acme.files import FilePath
+from tossl_acme.http.options import ConnectionOptions
+from tossl_acme.identifiers import parse_identifiers
+from tossl_acme.pki.chain import read_chain
+from tossl_acme.pki.csr import csr_for
+from tossl_acme.pki.keys import load_private_key, public_der
+from tossl_acme.store.folder import FolderStore
+
+NAME = "kept.example"
+ACCOUNT_KEY, LEAF_KEY = new_key(), new_key()
+CSR = write_block("CERTIFICATE REQUEST", csr_for(load_private_key(LEAF_KEY), parse_identifiers([NAME])).der)
+#: How the certificate comes by its key.
+KEYS: dict[str, dict[str, str]] = {"new": {}, "given": {"private_key": LEAF_KEY}, "csr": {"csr": CSR}}
+NUMBERS = itertools.count()
+
+
+class Hidden(ScriptedCa):
+    """The CA names URLs at the proxy."""
+
+    front = ""
+
+    @property
+    def tls_origin(self) -> str:
+        return self.front or super().tls_origin
+
+
+@dataclass
+class World:
+    """The CA behind a proxy, and a store of its own."""
+
+    ca: Hidden
+    proxy: FaultProxy
+    tcl: Tcl
+    store: Path
+    directory: str
+
+    def obtain(self, *, store: bool = True, **options: Any) -> dict[str, str] | Failure:
+        given: dict[str, Any] = {"directory": self.directory, "account_key": ACCOUNT_KEY, "port": 0, "timeout": 5}
+        given |= {"store": self.store if store else ""} | options
+        result = self.tcl.try_acme("obtain_certificate", [NAME], **given)
+        if isinstance(result, Failure):
+            assert "PRIVATE KEY" not in result.message + result.info
+            assert "-----BEGIN" not in result.message + result.info
+            return result
+        return self.tcl.as_dict(result)
+
+    @property
+    def issued(self) -> list[str]:
+        """The certificates that the CA has issued, leaves in PEM."""
+        chains = [found["chains"][0] for found in self.ca.objects.values() if "chains" in found]
+        return [read_chain(chain).certificate for chain in chains]
+
+    @property
+    def orders(self) -> int:
+        return len(self.ca.payloads("new-order"))
+
+    def pending(self, name: str) -> str:
+        path = self.store / "certificates" / NAME / "pending" / name
+        return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture(scope="module")
+def servers(certificates: Certificates) -> Iterator[tuple[Hidden, FaultProxy]]:
+    with Hidden(certificates) as ca, FaultProxy(ca.directory, certificates) as proxy:
+        ca.front = proxy.url
+        yield ca, proxy
+
+
+@pytest.fixture
+def world(servers: tuple[Hidden, FaultProxy], tcl: Tcl, tmp_path: Path) -> World:
+    ca, proxy = servers
+    proxy.clear()
+    ca.script = Script(order="ready")
+    ca.signed.clear()
+    ca.objects.clear()
+    return World(ca, proxy, tcl, tmp_path / "store", f"{proxy.url}/directory?{next(NUMBERS)}")
+
+
+def check_kept(world: World, outcome: dict[str, str] | Failure, kind: str, *, store: bool = True) -> None:
+    """The rule, after a call that may have failed; then the same call once more."""
+    issued = world.issued
+    if isinstance(outcome, Failure):
+        assert outcome.code[:2] != ("TOSSL", "INTERNAL") or outcome.details, outcome
+        where = outcome.details
+        on_disk = store and (world.pending("attempt.json") != "" or world.pending("certificate.json") != "")
+        if issued and not on_disk:
+            assert where.get("certificate", issued[-1]).startswith(issued[-1])
+            assert where.get("certificate") or where.get("order_url"), outcome
+            check_key(where.get("private_key", ""), issued[-1], kind)
+        if world.pending("issued.pem") and kind != "csr" and world.pending("privkey.pem"):
+            check_key(world.pending("privkey.pem"), issued[-1], "new")
+    else:
+        assert outcome["certificate"] == issued[-1]
+    if not store:
+        return
+    orders = world.orders
+    again = world.obtain(**KEYS[kind])
+    assert isinstance(again, dict), again
+    if isinstance(outcome, Failure) and issued:
+        assert again["certificate"] == issued[-1]
+        assert world.orders == orders
+    check_in_place(world, again, kind)
+
+
+def check_key(key: str, certificate: str, kind: str) -> None:
+    if kind == "new":
+        assert public_der(load_private_key(key)) == read_chain(certificate).public_key
+    else:
+        assert key == ""
+
+
+def check_in_place(world: World, result: dict[str, str], kind: str) -> None:
+    folder = world.store / "certificates" / NAME
+    assert (folder / "fullchain.pem").read_text() == result["fullchain"]
+    assert (folder / "privkey.pem").exists() == (kind != "csr")
+    if kind != "csr":
+        check_key((folder / "privkey.pem").read_text(), result["certificate"], "new")
+    assert world.pending("issued.pem") == world.pending("attempt.json") == ""
+
+
+# ---- the disk ----
+
+_FAULTED = ("open", "write", "fsync", "rename", "replace", "mkdir", "unlink", "rmdir", "fdopen", "fchmod")
+
+
+class FaultyDisk:
+    """`os`, as files.py sees it, in which the nth operation after finalize fails; all after it too, if it is full."""
+
+    def __init__(self, begun: Callable[[], bool], nth: int, *, full: bool) -> None:
+        self._begun, self._nth, self._full = begun, nth, full
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        operation = getattr(os, name)
+        if name not in _FAULTED:
+            return operation
+
+        def faulty(*arguments: Any, **options: Any) -> Any:
+            if self._begun():
+                self.count += 1
+                if self.count == self._nth or (self._full and self.count > self._nth):
+                    if name == "fdopen":
+                        os.close(arguments[0])
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return operation(*arguments, **options)
+
+        return faulty
+
+
+@pytest.mark.parametrize(("kind", "full"), [("new", False), ("given", True), ("csr", True)])
+def test_every_file_operation_after_finalize_fails_in_turn(
+    world: World, kind: str, full: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """ENOSPC at each, and at each with all that follow."""
+    reached = 0
+    for nth in itertools.count(1):
+        world.store = tmp_path / str(nth)
+        world.ca.signed.clear()
+        world.ca.objects = {url: found for url, found in world.ca.objects.items() if "chains" not in found}
+        with monkeypatch.context() as patched:
+            disk = FaultyDisk(lambda: bool(world.ca.payloads("finalize")), nth, full=full)
+            patched.setattr(files, "os", disk)
+            outcome = world.obtain(**KEYS[kind])
+        if disk.count < nth:
+            break
+        reached += isinstance(outcome, Failure)
+        check_kept(world, outcome, kind)
+    assert reached > 10
+    assert isinstance(outcome, dict)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a full disk")
+@pytest.mark.parametrize("size", ["36k", "44k", "52k"])
+def test_a_disk_that_is_really_full(world: World, tmp_path: Path, size: str) -> None:
+    """A tmpfs of a few pages: what does not fit is in the error, what fits is taken up when there is room."""
+    world.store = tmp_path / "disk"
+    world.store.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(world.store)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        outcome = world.obtain()
+        if not world.issued:
+            assert isinstance(outcome, Failure)
+            return
+        subprocess.run(["mount", "-o", "remount,size=10m", str(world.store)], check=True)
+        check_kept(world, outcome, "new")
+    finally:
+        subprocess.run(["umount", "-l", str(world.store)], check=True)
+
+
+# ---- the CA ----
+
+FAULTS: dict[str, Callable[[], Action]] = {
+    "reset": actions.reset,
+    "answer lost": actions.deliver_then_reset,
+    "503": lambda: actions.html(503),
+    "404": lambda: actions.problem(404, "malformed", "No such thing"),
+    "unauthorized": lambda: actions.problem(403, "unauthorized", "No"),
+    "no account": lambda: actions.problem(400, "accountDoesNotExist", "No"),
+    "rate limit": lambda: actions.problem(429, "rateLimited", "Later", retry_after="9"),
+    "garbage": lambda: actions.answer(200, "garbage"),
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "store"),
+    [*((fault, "new", store) for fault in FAULTS for store in (True, False)), ("answer lost", "csr", True),
+     ("404", "csr", False)],
+)  # fmt: skip
+def test_every_request_after_finalize_fails_in_turn(
+    world: World, fault: str, kind: str, store: bool, tmp_path: Path
+) -> None:
+    """And all that follow, until the call has failed: at finalize itself, at the order, at the certificate."""
+    failed = 0
+    for nth in range(1, 4):
+        world.store = tmp_path / str(nth)
+        world.ca.signed.clear()
+        world.ca.objects.clear()
+        world.directory = f"{world.proxy.url}/directory?{next(NUMBERS)}"
+        count = itertools.count(1)
+        seen = {"finalize": False}
+
+        def is_due(_method: str, path: str, _body: bytes, nth: int = nth, count: Any = count, seen: Any = seen) -> bool:
+            seen["finalize"] = seen["finalize"] or "/finalize/" in path
+            return seen["finalize"] and next(count) >= nth
+
+        world.proxy.clear()
+        world.proxy.fault(FAULTS[fault](), times=None, when=is_due)
+        outcome = world.obtain(store=store, timeout=2, **KEYS[kind])
+        world.proxy.clear()
+        failed += isinstance(outcome, Failure)
+        check_kept(world, outcome, kind, store=store)
+    assert failed
+
+
+@pytest.mark.parametrize("kind", ["new", "csr"])
+def test_an_order_that_takes_its_time(world: World, kind: str) -> None:
+    """The time of the call is over while the CA is at work: the next call waits for the same order."""
+    stall = {"on": True}
+
+    def keep_processing(document: dict[str, Any]) -> None:
+        if stall["on"]:
+            document.update(status="processing")
+            document.pop("certificate", None)
+
+    for path in ("/finalize/", "/order/"):
+        world.proxy.fault(actions.change(lambda response: edited(response, keep_processing)), path=path, times=None)
+    outcome = world.obtain(timeout=0.6, **KEYS[kind])
+    assert isinstance(outcome, Failure)
+    assert outcome.code[1] == "TIMEOUT"
+    stall["on"] = False
+    check_kept(world, outcome, kind)
+
+
+def edited(response: actions.Response, edit: Callable[[dict[str, Any]], None]) -> actions.Response:
+    document = json.loads(response.body)
+    edit(document)
+    return actions.Response(response.status, response.reason, response.headers, json.dumps(document).encode())
+
+
+def chain_with(edit: Callable[[str], str]) -> Action:
+    return actions.change(
+        lambda response: actions.Response(
+            response.status, response.reason, response.headers, edit(response.body.decode()).encode()
+        )
+    )
+
+
+def stranger() -> str:
+    return read_chain(ScriptedIssuer().chain()).certificate
+
+
+class ScriptedIssuer:
+    """A CA that nobody asked."""
+
+    def chain(self, name: str = "other.example", key: str = LEAF_KEY, days: float = 6) -> str:
+        der = csr_for(load_private_key(key), parse_identifiers([name])).der
+        return Issuer().issue(x509.load_der_x509_csr(der), days)[0]
+
+
+def test_a_chain_that_does_not_lead_up_is_kept_and_taken_up(world: World) -> None:
+    """Not in the place of a good one at first; the next call has nothing better, and orders nothing."""
+    before = world.obtain()
+    assert isinstance(before, dict)
+    other = stranger()
+    world.proxy.fault(chain_with(lambda chain: read_chain(chain).certificate + other), path="/certificate/", times=None)
+    outcome = world.obtain()
+    assert isinstance(outcome, Failure)
+    assert outcome.code == ("TOSSL", "ACME", "badCertificate", "200")
+    assert (world.store / "certificates" / NAME / "fullchain.pem").read_text() == before["fullchain"]
+    assert world.pending("issued.pem").startswith(world.issued[-1])
+    orders = world.orders
+    again = world.obtain()
+    assert isinstance(again, dict)
+    assert (again["certificate"], again["chain"], world.orders) == (world.issued[-1], "", orders)
+    assert "chain" in [warning["warning"] for warning in world.tcl.dicts(again["warnings"])]
+
+
+def test_a_chain_is_asked_for_again_before_it_is_done_without(world: World) -> None:
+    """The CA may have mended it."""
+    other = stranger()
+    world.proxy.fault(chain_with(lambda chain: read_chain(chain).certificate + other), path="/certificate/", times=1)
+    outcome = world.obtain()
+    assert isinstance(outcome, Failure)
+    again = world.obtain()
+    assert isinstance(again, dict)
+    assert (len(again["chain"]) > 0, again["warnings"], world.orders) == (True, "", 1)
+
+
+def test_a_key_beside_the_certificate_is_not_kept(world: World) -> None:
+    """RFC 8555 section 11.4: that answer is refused; the certificate in it is not lost."""
+    smuggled = new_key()
+    world.proxy.fault(chain_with(lambda chain: chain + smuggled), path="/certificate/", times=1)
+    outcome = world.obtain()
+    assert isinstance(outcome, Failure)
+    assert outcome.code == ("TOSSL", "ACME", "badCertificate", "200")
+    assert all(smuggled.strip() not in path.read_text() for path in world.store.rglob("*.pem"))
+    check_kept(world, outcome, "new")
+
+
+@pytest.mark.parametrize("fault", ["names", "key", "expired"])
+def test_what_cannot_serve_is_put_aside_and_named(world: World, fault: str) -> None:
+    """With its key; the next call orders anew, with another."""
+    before = world.obtain()
+    assert isinstance(before, dict)
+    unfit = {
+        "names": lambda: Unfit(name="other.example"),
+        "key": lambda: Unfit(key=LEAF_KEY),
+        "expired": lambda: Unfit(days=-0.5),
+    }[fault]()
+    usual = world.ca.issuer
+    world.ca.issuer = unfit
+    try:
+        outcome = world.obtain()
+    finally:
+        world.ca.issuer = usual
+    assert isinstance(outcome, Failure)
+    assert outcome.code == ("TOSSL", "ACME", "badCertificate", "200")
+    (aside,) = (world.store / "certificates" / NAME).glob("unusable-*")
+    assert str(aside) in outcome.message
+    assert sorted(path.name for path in aside.iterdir()) == ["attempt.json", "issued.pem", "privkey.pem"]
+    assert (aside / "issued.pem").read_text().startswith(unfit.leaf)
+    assert (world.store / "certificates" / NAME / "cert.pem").read_text() == before["certificate"]
+    orders = world.orders
+    again = world.obtain()
+    assert isinstance(again, dict)
+    assert (world.orders, again["warnings"]) == (orders + 1, "")
+    assert again["private_key"] != (aside / "privkey.pem").read_text()
+    assert aside.exists()
+
+
+class Disguised:
+    """One request's names with another's key."""
+
+    def __init__(self, names: x509.CertificateSigningRequest, key: x509.CertificateSigningRequest) -> None:
+        self._names, self._key = names, key
+
+    def public_key(self) -> object:
+        return self._key.public_key()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._names, name)
+
+
+class Unfit(Issuer):
+    """Issues for another name, another key, or what has expired."""
+
+    def __init__(self, name: str = NAME, key: str = "", days: float = 6) -> None:
+        super().__init__()
+        self._asked = name, key, days
+        self.leaf = ""
+
+    def issue(self, csr: x509.CertificateSigningRequest, days: float = 6) -> list[str]:
+        name, key, days = self._asked
+        own = load_private_key(key or LEAF_KEY)
+        other = x509.load_der_x509_csr(csr_for(own, parse_identifiers([name])).der)
+        chains = super().issue(other if key else Disguised(other, csr), days)  # type: ignore[arg-type]
+        self.leaf = read_chain(chains[0]).certificate
+        return chains
+
+
+def test_an_attempt_for_something_else_is_put_aside(world: World) -> None:
+    """A certificate for other dates is not this one; it is kept where it is found."""
+    world.proxy.fault(actions.html(503), path="/certificate/", times=None)
+    assert isinstance(world.obtain(not_after="2099-01-01T00:00:00Z"), Failure)
+    world.proxy.clear()
+    got = world.obtain()
+    assert isinstance(got, dict)
+    assert [warning["warning"] for warning in world.tcl.dicts(got["warnings"])] == ["put_aside"]
+    (aside,) = (world.store / "certificates" / NAME).glob("unusable-*")
+    assert "order" in (aside / "attempt.json").read_text()
+    assert world.orders == 2
+
+
+def test_a_key_that_was_given_does_not_serve_twice(world: World) -> None:
+    """What a user gave for one call is not used for another."""
+    world.proxy.fault(actions.problem(403, "unauthorized", "No"), path="/finalize/", times=None)
+    assert isinstance(world.obtain(private_key=LEAF_KEY), Failure)
+    world.proxy.clear()
+    got = world.obtain()
+    assert isinstance(got, dict)
+    assert got["private_key"] != LEAF_KEY
+
+
+@pytest.mark.parametrize("kind", ["badPublicKey", "badCSR"])
+def test_a_key_that_was_refused_does_not_serve_twice(world: World, kind: str) -> None:
+    """It is put aside, for it is a key."""
+    world.proxy.fault(actions.problem(400, kind, "weak"), path="/finalize/", times=None)
+    assert isinstance(world.obtain(), Failure)
+    (refused,) = (world.store / "certificates" / NAME / "pending").glob("privkey-*.pem")
+    world.proxy.clear()
+    got = world.obtain()
+    assert isinstance(got, dict)
+    assert got["private_key"] != refused.read_text()
+
+
+# ---- other chains ----
+
+
+@pytest.mark.parametrize("fault", ["404", "garbage", "reset", "expired", "another key"])
+def test_another_chain_that_cannot_be_had_does_not_cost_the_first(world: World, fault: str) -> None:
+    """Linked as alternate, and 404, broken, lost, expired or of another key: the first is kept, and it is told."""
+    edits = {
+        "expired": lambda _chain: ScriptedIssuer().chain(NAME, days=-0.5),
+        "another key": lambda _chain: ScriptedIssuer().chain(NAME, key=new_key()),
+    }
+    action = chain_with(edits[fault]) if fault in edits else FAULTS[fault]()
+    world.proxy.fault(action, times=None, when=lambda _method, path, _body: "page=1" in path)
+    got = world.obtain(preferred_chain="Scripted Root Two")
+    assert isinstance(got, dict)
+    assert got["certificate"] == world.issued[-1]
+    warnings = [warning["warning"] for warning in world.tcl.dicts(got["warnings"])]
+    assert warnings == ["alternate_chain", "preferred_chain"]
+
+
+def test_a_preferred_chain_is_taken_silently(world: World) -> None:
+    got = world.obtain(preferred_chain="Scripted Root Two")
+    assert isinstance(got, dict)
+    assert got["warnings"] == ""
+
+
+def test_a_downloaded_text_that_is_no_chain_is_in_the_error(world: World) -> None:
+    """download_certificate alone."""
+    got = world.obtain(store=False)
+    assert isinstance(got, dict)
+    url = next(url for url, found in world.ca.objects.items() if "chains" in found)
+    smuggled = new_key()
+    world.proxy.fault(chain_with(lambda chain: chain + smuggled), path="/certificate/", times=1)
+    failure = world.tcl.failure("download_certificate", world.directory, ACCOUNT_KEY, url)
+    assert failure.code[1:3] == ("ACME", "badCertificate")
+    assert failure.details["certificate"].startswith(got["certificate"])
+    assert "PRIVATE" not in str(failure)
+
+
+# ---- the program ----
+
+
+@pytest.mark.parametrize("store", [True, False], ids=["store", "no store"])
+@pytest.mark.parametrize("end", ["cancelled", "defect"])
+@pytest.mark.parametrize("step", ["finalized", "waiting", "certificate", "stored"])
+def test_every_step_after_finalize_may_be_the_last(
+    world: World, step: str, end: str, store: bool, certificates: Certificates
+) -> None:
+    """The job is cancelled, or what is told of the step fails: both may be the script's doing."""
+    contexts: list[Context] = []
+
+    def listen(facts: dict[str, object]) -> None:
+        if facts["step"] == step:
+            if end == "defect":
+                raise RuntimeError("a script's doing")
+            contexts[0].cancel()
+
+    connection = ConnectionOptions(str(certificates.ca_bundle))
+    issuance = Issuance(tuple(parse_identifiers([NAME])), world.directory, connection=connection)
+    client = client_for(world.directory, ACCOUNT_KEY, connection)
+    folder = FolderStore(FilePath(str(world.store))) if store else None
+    contexts.append(Context(20).begin(listener=listen))
+    try:
+        found = obtain(client, contexts[0], issuance, {}, folder)
+    except TosslError as error:
+        outcome = error
+    except RuntimeError:
+        outcome = None
+    else:
+        assert found.chain.certificate == world.issued[-1]
+        return
+    if not store:
+        assert outcome is not None
+        kept = str(outcome.details.get("certificate") or "")
+        assert kept.startswith(world.issued[-1] if step in ("certificate", "stored") else "")
+        assert kept or outcome.details["order_url"]
+        assert "private_key" in outcome.details
+        assert "PRIVATE" not in f"{outcome} {outcome!r} {''.join(traceback.format_exception(outcome))}"
+        return
+    orders = world.orders
+    again = world.obtain()
+    assert isinstance(again, dict)
+    assert (again["certificate"], world.orders) == (world.issued[-1], orders)
+    check_in_place(world, again, "new")
+
+
+def test_a_certificate_taken_up_late_is_not_wanted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of its life is over: who asks then wants a new one."""
+    world.proxy.fault(chain_with(lambda chain: chain + new_key()), path="/certificate/", times=1)
+    assert isinstance(world.obtain(), Failure)
+    now = time.time() + 4 * 86400
+    monkeypatch.setattr(issue.time, "time", lambda: now)
+    got = world.obtain()
+    assert isinstance(got, dict)
+    assert (len(world.issued), got["certificate"]) == (2, world.issued[-1])
+    assert [warning["warning"] for warning in world.tcl.dicts(got["warnings"])] == ["put_aside"]
