@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tossl_acme.commands import PACKAGES
@@ -98,3 +100,18 @@ def test_no_such_command() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_fits_a_terminal(name: str) -> None:
     assert max(map(len, help_text(COMMANDS, name).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("group", GROUPS.values(), ids=lambda group: group.__name__)
+def test_every_text_of_a_group_is_of_something_that_it_takes(group: Any) -> None:
+    parameters = Command("test", group, GROUPS).parameters
+    known = {each.name for each in (*parameters.arguments, *parameters.options.values())}
+    terms = {term.partition(" ")[0].lstrip("-") for term in read(group.__doc__).description.terms}
+    assert terms <= known
+
+
+def test_what_a_provider_asks_for_is_no_other_option() -> None:
+    for name, command in COMMANDS.items():
+        known = {each.name for each in (*command.parameters.arguments, *command.parameters.options.values())}
+        for more in command.parameters.more.values():
+            assert not {each.name for each in more.parameters()} & known, name

@@ -32,7 +32,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType
@@ -100,35 +100,37 @@ def read(docstring: str | None) -> Text:
     """The parts of a docstring in the form above; one that is prose alone is a summary and paragraphs."""
     summary, _, rest = inspect.cleandoc(docstring or "").partition("\n")
     text = Text(summary)
-    part, begun, cause = text.description, False, ""
-    lines = rest.splitlines()
-    for line, following in zip(lines, [*lines[1:], ""], strict=False):
-        if line.startswith(("Returns", "Errors")):
-            part, begun = (text.returns if line[0] == "R" else text.errors), False
-            cause = line.removeprefix("Errors with ").rstrip(":") if line.startswith("Errors with ") else ""
-        if cause and line.endswith(f"{cause}:"):
+    part, cause = text.description, ""
+    for term, words, is_new in _entries(rest.splitlines()):
+        begins = not term and words.startswith(("Returns", "Errors"))
+        if begins:
+            part = text.returns if words[0] == "R" else text.errors
+            cause = words[len("Errors with ") : -1] if words.startswith("Errors with ") else ""
+        if term:
+            part.terms[term], text.cause[term] = words, cause
+        elif begins and cause:
             continue
-        if not line:
-            begun = False
-        elif line[0] == " ":
-            _continue(part, line.strip())
-        elif found := _TERM.fullmatch(line):
-            part.terms[found[1]] = found[2]
-            text.cause[found[1]] = cause
-        elif following.startswith(" "):
-            part.terms[line], text.cause[line] = "", cause
-        elif begun:
-            part.paragraphs[-1] += f" {line}"
+        elif begins or is_new or not part.paragraphs:
+            part.paragraphs.append(words)
         else:
-            part.paragraphs.append(line)
-            begun = True
+            part.paragraphs[-1] += f" {words}"
     return text
 
 
-def _continue(part: Part, more: str) -> None:
-    if part.terms:
-        term = next(reversed(part.terms))
-        part.terms[term] = f"{part.terms[term]} {more}".lstrip()
+def _entries(lines: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
+    """Yields terms with their texts, and lines without a term; and whether an empty line or a term is above."""
+    is_new, index = True, 0
+    while index < len(lines):
+        line, index, below = lines[index], index + 1, index + 1
+        while index < len(lines) and lines[index].startswith(" "):
+            index += 1
+        more = " ".join(each.strip() for each in lines[below:index])
+        found = _TERM.fullmatch(line)
+        if found:
+            yield found[1], f"{found[2]} {more}".rstrip(), is_new
+        elif line:
+            yield (line, more, is_new) if more else ("", line, is_new)
+        is_new = not line or bool(found or more)
 
 
 class Manual:

@@ -124,6 +124,11 @@ def import_(names: list[str]) -> None:
         __import__(name)
 
 
+def place(*, place: Place, context: Context = within(5)) -> list[object]:  # type: ignore[name-defined] # noqa: F821
+    """Where the object of the group was made, and where this function runs."""
+    return [place, threading.get_ident()]
+
+
 def modules() -> list[str]:
     """What is loaded."""
     return sorted(sys.modules)
@@ -261,7 +266,7 @@ def ask_kept(value: str, *, context: Context = within(5)) -> str:
 
 COMMANDS = (
     blocked, import_,
-    echo, points, text, size, types, domains, nested, deep, fail, quiet, list_, thread, modules, environment,
+    echo, points, text, size, types, domains, nested, deep, fail, quiet, list_, thread, place, modules, environment,
     environment_bytes, environment_size, tcl, wait,
     late, ask, keep_callback, ask_kept, kinds, define, undefine, refusals, keep, stale,
 )  # fmt: skip
