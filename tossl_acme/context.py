@@ -42,6 +42,10 @@ _FOREVER = float("inf")
 _FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT, _signal.SIGTRAP}
 
 
+def _nobody() -> None:
+    return None
+
+
 class Context:
     """A deadline, a cancellation and a listener.
 
@@ -66,6 +70,8 @@ class Context:
         self._listener = listener
         #: What warn() was given, here and in parts of this context: the steps that the result has to tell.
         self.warnings: list[dict[str, object]] = [] if warnings is None else warnings
+        #: Tells the thread that holds what the call waits for just now, where that is one of this process.
+        self.waits_for: Callable[[], int | None] = _nobody
 
     def begin(
         self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None
@@ -267,6 +273,11 @@ class Debt:
         finally:
             _process().forget(self)
         return True
+
+    def drop(self) -> None:
+        """What it would undo is to stay."""
+        if self._taken.acquire(blocking=False):
+            _process().forget(self)
 
     @property
     def is_open(self) -> bool:

@@ -7,7 +7,7 @@ import os
 import threading
 
 from ..acme.authorization import Challenge
-from ..context import Context
+from ..context import Context, fall_due, owe
 from ..errors import TosslError
 from .responders import ResponderPool
 from .solver import Solver
@@ -34,13 +34,16 @@ def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> 
 
     Removes it again if that fails.
     """
+    debt = owe(lambda cleanup: solver.clean_up(cleanup, challenge))
     try:
         solver.present(context, challenge)
         solver.wait(context, challenge)
     except TosslError:
+        fall_due([debt])
         with contextlib.suppress(TosslError):
-            solver.clean_up(context.for_cleanup(), challenge)
+            debt.settle(context.for_cleanup())
         raise
+    debt.drop()
 
 
 def clean_up(challenge: Challenge) -> bool:

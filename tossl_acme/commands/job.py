@@ -45,6 +45,7 @@ def wait_(job: str, *, timeout: float | None = None, jobs: Jobs) -> str:
     Returns the status, as the command of that name does.
 
     Errors:
+    TOSSL VALUE job      the job waits for the call from whose callback it is waited for
     TOSSL TIMEOUT job    the time was over; the job goes on
     TOSSL VALUE timeout  not a number of seconds, or more than ten years
     """

@@ -19,6 +19,7 @@ import dns.rdatatype
 import dns.resolver
 
 from ..errors import ArgumentError, DnsError
+from ..files import socket_beyond_standard
 from ..text import clean, quoted
 
 DNS_PORT = 53
@@ -30,6 +31,13 @@ _MOST_SHOWN_VALUES = 4
 _MOST_WORDS_CHARS = 300
 #: The machine has no way to that address at all, for example none to IPv6.
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+def _new_socket(family: int, kind: int, protocol: int = 0) -> socket.socket:
+    return socket_beyond_standard(socket.socket(family, kind, protocol))
+
+
+dns.query.socket_factory = _new_socket
 
 
 @dataclass(frozen=True)

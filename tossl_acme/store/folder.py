@@ -11,7 +11,7 @@ import os
 import pwd
 import time
 from _thread import get_ident
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..context import Backoff, Context, owe, waiting_threads
@@ -24,6 +24,8 @@ _HOLDER = "another process that holds the store"
 
 #: The locks that this process holds: their descriptors, by thread, device and inode.
 _held: dict[tuple[int, int, int], int] = {}
+#: The descriptors among them whose lock is theirs, not waited for.
+_locked: set[int] = set()
 
 
 def folder_of_environment() -> tuple[str, str]:
@@ -79,7 +81,9 @@ class FolderStore:
             context.check(_HOLDER)
             backoff = Backoff(most=0.5)
             while not _try_lock(lock, folder.path / _LOCK):
+                context.waits_for = _owner_of(lock)
                 context.sleep(backoff.next(), _HOLDER)
+            _locked.add(lock)
             yield LockedFolder(folder)
 
 
@@ -179,6 +183,7 @@ def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
 
     def close(_context: Context) -> None:
         if _held.pop(key, None) is not None:
+            _locked.discard(handle)
             os.close(handle)
 
     debt = owe(close, at_exit=False)  # at the end of the process the lock goes with it
@@ -197,8 +202,22 @@ def _try_lock(handle: int, path: FilePath) -> bool:
     return True
 
 
+def _owner_of(handle: int) -> Callable[[], int | None]:
+    """Tells the thread that holds the lock, while that is one of this process."""
+    status = os.fstat(handle)
+
+    def owner() -> int | None:
+        for (thread, *file), other in list(_held.items()):
+            if other in _locked and file == [status.st_dev, status.st_ino]:
+                return thread
+        return None
+
+    return owner
+
+
 def _let_go() -> None:
     """In a forked child: the locks are its parent's, and must end with that."""
+    _locked.clear()
     while _held:
         with contextlib.suppress(OSError):
             os.close(_held.popitem()[1])

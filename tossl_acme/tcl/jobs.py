@@ -9,7 +9,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 
-from ..context import start_thread
+from ..context import start_thread, waiting_threads
 from ..errors import ArgumentError, Cancelled, ResourceError, TosslError, WaitTimeout
 from .values import check_limit
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 PARALLEL = 8
 #: How many finished jobs can still be asked for; the oldest are forgotten first.
 KEPT = 1000
-#: How often a wait for a job looks at more than its end, in seconds.
-LOOK_SECONDS = 1.0
+#: How often a wait for a job looks whether it can end at all, in seconds.
+LOOK_SECONDS = 0.25
 
 
 class Job:
@@ -122,7 +122,10 @@ class Jobs:
         self._finished.pop(token, None)
 
     def wait(self, token: str, limit: float | None) -> Job:
-        """Runs the event loop until a job is finished. Raises WaitTimeout after `limit` seconds."""
+        """Runs the event loop until a job is finished. Raises WaitTimeout after `limit` seconds.
+
+        Raises ArgumentError where the job waits for what a call below this one holds: neither could ever end.
+        """
         job = self.get(token)
         if limit is not None:
             check_limit(limit)
@@ -131,6 +134,9 @@ class Jobs:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise WaitTimeout("job", f"timed out after {limit:g} s waiting for the job")
+            context = job.context
+            if context is not None and context.waits_for() in waiting_threads():
+                raise ArgumentError("job", "the job waits for a call of this thread, which has to return first")
             pause = LOOK_SECONDS if left is None else min(left, LOOK_SECONDS)
             self._host.call("::tossl::Await", str(int(pause * 1000) + 1))
         return job
