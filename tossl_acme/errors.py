@@ -114,7 +114,7 @@ class ForkedError(TosslError):
 
 
 class ResourceError(TosslError):
-    """The process is out of something; kind: descriptors, threads."""
+    """The process is out of something; kind: descriptors, threads, files."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message, "RESOURCE", kind)

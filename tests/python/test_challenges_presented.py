@@ -9,6 +9,7 @@ import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ from tossl_acme.challenges.http01 import HttpServerSolver
 from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
 from tossl_acme.context import Context
 from tossl_acme.dns.published import PUBLISHED
-from tossl_acme.errors import ArgumentError, HttpError
+from tossl_acme.errors import HttpError, ResourceError
 from tossl_acme.identifiers import Identifier
 
 ONE = Challenge("http-01", Identifier("dns", "one.example.com"), "token-one", "token-one.thumbprint")
@@ -83,18 +84,30 @@ def test_what_cannot_be_shown_takes_no_port(monkeypatch: pytest.MonkeyPatch) -> 
     socket.create_server(("", port)).close()
 
 
-@pytest.mark.parametrize("missing", ["socket.socketpair", "threading.Thread.start"])
-def test_no_descriptor_or_no_thread_left(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("missing", "kind"),
+    [("socket.socket", "descriptors"), ("socket.socketpair", "descriptors"), ("threading.Thread.start", "threads")],
+)
+def test_no_descriptor_or_no_thread_left(missing: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(24, "Too many open files") if "socket" in missing else RuntimeError("can't start new thread")
 
     port = free_port()
     monkeypatch.setattr(missing, refuse)
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(ResourceError) as caught:
         HttpServerSolver(presented.RESPONDERS, port).present(Context(5).begin(), ONE)
-    assert caught.value.errorcode == ("TOSSL", "VALUE", "port")
+    assert caught.value.errorcode == ("TOSSL", "RESOURCE", kind)
     assert f"port {port} cannot be used: " in caught.value.message
     monkeypatch.undo()
+    socket.create_server(("", port)).close()
+
+
+def test_no_temporary_file_can_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    port = free_port()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with pytest.raises(ResourceError) as caught:
+        TlsAlpn01(presented.RESPONDERS, port).present(Context(5).begin(), ONE)
+    assert caught.value.errorcode == ("TOSSL", "RESOURCE", "files")
     socket.create_server(("", port)).close()
 
 

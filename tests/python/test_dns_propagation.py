@@ -275,6 +275,15 @@ def test_a_resolver_that_cannot_be_used(context: Context, configuration: str, mo
     assert caught.value.errorcode == ("TOSSL", "DNS", "propagation", "zone")
 
 
+def test_resolvers_of_the_environment_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOSSL_RESOLVERS", "192.0.2.1 a:b:c")
+    PropagationCheck(["192.0.2.1"])
+    with pytest.raises(ArgumentError) as caught:
+        PropagationCheck()
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "resolvers")
+    assert caught.value.message.startswith('TOSSL_RESOLVERS in the environment: "a:b:c" is not a DNS server')
+
+
 def test_more_resolvers_than_can_be_asked() -> None:
     PropagationCheck(["192.0.2.1"] * 1000)
     with pytest.raises(ArgumentError) as caught:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..context import start_thread
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ResourceError
 from ..files import socket_beyond_standard
 
 #: Seconds from accepting a connection to closing it, whatever its client does.
@@ -41,7 +41,7 @@ class Connection(Protocol):
 class Listener:
     """Listens from construction to close(), on every address of the machine, IPv4 and IPv6.
 
-    `port` is the one chosen where 0 was asked for. Raises ArgumentError("port").
+    `port` is the one chosen where 0 was asked for. Raises ArgumentError("port"), ResourceError.
     """
 
     def __init__(self, port: int, connect: Callable[[socket.socket], Connection]) -> None:
@@ -191,9 +191,13 @@ def _open(family: int, address: tuple[object, ...]) -> socket.socket:
     return sock
 
 
-def _unusable(port: int, error: OSError | RuntimeError) -> ArgumentError:
+def _unusable(port: int, error: OSError | RuntimeError) -> ArgumentError | ResourceError:
     number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
     reason = reason or str(error)
+    if isinstance(error, RuntimeError):
+        return ResourceError("threads", f"port {port} cannot be used: no thread is left for it")
+    if number in (errno.EMFILE, errno.ENFILE):
+        return ResourceError("descriptors", f"port {port} cannot be used: {reason}")
     if number == errno.EADDRINUSE:
         return ArgumentError("port", f"port {port} is in use already")
     if number in (errno.EACCES, errno.EPERM):

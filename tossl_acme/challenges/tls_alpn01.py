@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from ..errors import ResourceError
 from ..identifiers import parse_identifier
 from ..pki.self_signed import challenge_certificate
 from .client_hello import ClientHello
@@ -174,8 +175,12 @@ def _context() -> ssl.SSLContext:
 
 def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
     # Python's ssl reads certificates from files alone; the key is good for nothing but this challenge.
-    with tempfile.TemporaryDirectory(prefix="tossl-") as folder:
-        path = Path(folder, "challenge.pem")
-        path.touch(mode=0o600)
-        path.write_text(certificate + key, encoding="ascii")
-        context.load_cert_chain(path)
+    try:
+        with tempfile.TemporaryDirectory(prefix="tossl-") as folder:
+            path = Path(folder, "challenge.pem")
+            path.touch(mode=0o600)
+            path.write_text(certificate + key, encoding="ascii")
+            context.load_cert_chain(path)
+    except OSError as error:
+        cause = error.strerror or type(error).__name__
+        raise ResourceError("files", f"cannot write the challenge's certificate to a temporary file: {cause}") from None

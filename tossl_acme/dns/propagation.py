@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import dns.exception
 
 from ..context import Backoff, Context
-from ..errors import ArgumentError, WaitTimeout
+from ..errors import ArgumentError, WaitTimeout, error_context
 from .resolver import (
     LookupFailed,
     Nameserver,
@@ -45,11 +46,10 @@ class PropagationCheck:
     timeout: float = 300.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "resolvers", tuple(dict.fromkeys(self.resolvers or default_resolvers())))
-        for text in self.resolvers:
-            parse_resolver(text)
-        if len(self.resolvers) > MOST_SERVERS:
-            raise ArgumentError("resolvers", f"no more than {MOST_SERVERS} DNS servers can be asked")
+        given = tuple(self.resolvers)
+        object.__setattr__(self, "resolvers", tuple(dict.fromkeys(given or default_resolvers())))
+        with nullcontext() if given else error_context("TOSSL_RESOLVERS in the environment", ArgumentError):
+            _check_resolvers(self.resolvers)
 
     def wait(self, context: Context, name: str, value: str) -> None:
         """Returns once every server shows the value.
@@ -80,6 +80,13 @@ class PropagationCheck:
         if self.resolvers:
             return name, [parse_resolver(text).located() for text in self.resolvers]
         return authoritative_servers(system_resolver(), name, lambda: context.check(_WHAT))
+
+
+def _check_resolvers(resolvers: Sequence[str]) -> None:
+    for text in resolvers:
+        parse_resolver(text)
+    if len(resolvers) > MOST_SERVERS:
+        raise ArgumentError("resolvers", f"no more than {MOST_SERVERS} DNS servers can be asked")
 
 
 def _ask_lagging(context: Context, servers: dict[Nameserver, TxtAnswer], name: str, value: str) -> bool:

@@ -36,6 +36,7 @@ def http01_challenge(
     Errors:
     TOSSL VALUE webroot  not a folder that can be written to; neither or both of -webroot and -port
     TOSSL VALUE port     not a port that is free here
+    TOSSL RESOURCE kind  no descriptor, thread or temporary file is left for the server: descriptors, threads, files
     TOSSL VALUE token    not base64url
     TOSSL VALUE domain   not a name
     """
@@ -77,6 +78,7 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, po
 
     Errors:
     TOSSL VALUE port     not a port that is free here
+    TOSSL RESOURCE kind  no descriptor, thread or temporary file is left for the server: descriptors, threads, files
     TOSSL VALUE token    not base64url
     TOSSL VALUE domain   not a name
     """
