@@ -8,14 +8,13 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..acme.account import NewAccount
 from ..acme.order import OrderOptions
 from ..challenges.solver import SolverOptions
 from ..errors import ArgumentError
-from ..files import FilePath
+from ..files import FilePath, absolute, read_small
 from ..http.options import ConnectionOptions
 from ..identifiers import Identifier
 from ..text import Secret
@@ -23,6 +22,9 @@ from .key import CertificateKey
 
 #: The version of as_json()'s form.
 _FORMAT = 1
+#: Of a secret's file: no key is larger, and no pipe is waited for longer.
+_MOST_SECRET_BYTES = 1 << 20
+_SECRET_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Issuance:
     @property
     def is_renewable(self) -> bool:
         """Whether it can be asked with once more from its JSON: no secret in it was given as it is."""
-        return not any(_is_literal(secret) for secret in _secrets(self))
+        return not _has_literal(self)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for json.dumps(). Of a secret there is its reference, or a mark that it has none."""
@@ -69,26 +71,23 @@ class Issuance:
         return read
 
 
-def _secrets(value: object) -> list[Secret]:
-    """Every secret in the options, however deep."""
+def _has_literal(value: object) -> bool:
+    """Whether a secret was given as it is, however deep in the options."""
     if isinstance(value, Secret):
-        return [value]
+        return bool(value.value) and not value.file and not value.env
+    if isinstance(value, str):
+        # A proxy's user and password.
+        return "@" in value.partition("://")[2].partition("/")[0]
     if dataclasses.is_dataclass(value):
-        return [one for member in dataclasses.fields(value) for one in _secrets(getattr(value, member.name))]
-    if isinstance(value, Mapping):
-        return [one for member in value.values() for one in _secrets(member)]
-    return []
-
-
-def _is_literal(secret: Secret) -> bool:
-    return bool(secret.value) and not secret.file and not secret.env
+        return any(_has_literal(getattr(value, member.name)) for member in dataclasses.fields(value))
+    return isinstance(value, Mapping) and any(map(_has_literal, value.values()))
 
 
 def _plain(value: object) -> Any:
+    if isinstance(value, Secret | str) and _has_literal(value):
+        return {"literal": True}
     if isinstance(value, Secret):
-        if _is_literal(value):
-            return {"literal": True}
-        return {"file": str(value.file)} if value.file else {"env": value.env} if value.env else None
+        return {"file": str(value.file)} if value.file else {"env": value.env} if value.env else {"literal": False}
     if isinstance(value, FilePath):
         return {"path": str(value), "word": value.word}
     if dataclasses.is_dataclass(value):
@@ -107,7 +106,11 @@ def _read(kind: Any, data: Any) -> Any:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return None if data is None else _read(next(one for one in inner if one is not types.NoneType), data)
+    if isinstance(data, dict) and data.get("literal") and kind in (Secret, str):
+        raise ArgumentError("store", "a secret that the certificate was obtained with was given as it is, and not kept")
     if kind is Secret:
+        if not isinstance(data, dict):
+            raise TypeError(str(kind))
         return _read_secret(data)
     if kind is FilePath:
         return FilePath(str(data["path"]), str(data["word"]))
@@ -130,15 +133,15 @@ def _read(kind: Any, data: Any) -> Any:
 
 
 def _read_secret(data: Mapping[str, str]) -> Secret:
-    if data.get("literal"):
-        raise ArgumentError("store", "a secret that the certificate was obtained with was given as it is, and not kept")
-    name = data.get("env")
-    if name:
+    if "literal" in data:  # an empty one
+        return Secret("")
+    if name := data.get("env"):
         if not os.environ.get(name):
-            raise ArgumentError("store", f"the environment variable {name} is not set any more")
+            raise ArgumentError("store", f"{name} is not set in the environment any more")
         return Secret(os.environ[name], env=name)
-    path = data["file"]
+    path = absolute(data["file"])
     try:
-        return Secret(Path(path).read_text("utf-8").strip(), file=path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArgumentError("store", f"cannot read {path}: {getattr(error, 'strerror', '') or error}") from None
+        found = read_small(path, _MOST_SECRET_BYTES, _SECRET_SECONDS).decode("utf-8", "surrogateescape")
+    except (OSError, ValueError) as error:
+        raise ArgumentError("store", f"cannot read {path.shown}: {getattr(error, 'strerror', '') or error}") from None
+    return Secret(found.removesuffix("\n").removesuffix("\r"), file=path)
