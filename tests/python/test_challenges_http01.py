@@ -216,10 +216,15 @@ def test_a_port_in_use_for_ipv4_alone() -> None:
     assert "is in use" in caught.value.message
 
 
-def test_a_port_that_is_not_permitted() -> None:
-    error = listener._unusable(80, PermissionError(errno.EACCES, "Permission denied"))
-    assert error.errorcode == ("TOSSL", "VALUE", "port")
-    assert error.message.startswith("port 80 is not permitted: Permission denied")
+def test_a_port_that_is_not_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(ArgumentError) as caught:
+        HttpResponder(80)
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "port")
+    assert caught.value.message.startswith("port 80 is not permitted: Permission denied")
 
 
 @pytest.mark.parametrize("port", [-1, 65536])

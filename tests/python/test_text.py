@@ -20,7 +20,7 @@ from tossl_acme.challenges.http_server import answer_to
 from tossl_acme.challenges.registry import is_validation_name
 from tossl_acme.dns.api import endpoint_url
 from tossl_acme.dns.provider import ProviderOptions
-from tossl_acme.dns.providers.cloudflare import _unquoted as unquoted
+from tossl_acme.dns.providers.cloudflare import txt_value
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.dns.resolver import parse_resolver
 from tossl_acme.errors import TosslError
@@ -114,7 +114,7 @@ READERS = {
     "endpoint": endpoint_url,
     "record name": is_validation_name,
     "resolver": parse_resolver,
-    "TXT content": unquoted,
+    "TXT content": txt_value,
     "proxy": lambda text: ConnectionOptions(proxy=text),
     "http::get's URL": lambda text: prepare("https://" + text, {}),
     "http::get's headers": lambda text: prepare("https://a.example", {text: text}, text, text, text),

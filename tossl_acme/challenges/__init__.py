@@ -1,1 +1,1 @@
-"""http-01, dns-01 and tls-alpn-01 behind one protocol: present, wait, clean_up."""
+"""The challenge types behind one protocol: present, wait, clean_up. Each is one file, named in registry.py."""

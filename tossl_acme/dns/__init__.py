@@ -1,1 +1,1 @@
-"""DNS providers with one skeleton, and the check that a published record is seen."""
+"""DNS providers behind one protocol, each one file in providers/, and the wait for published records."""

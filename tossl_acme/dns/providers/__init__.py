@@ -1,1 +1,1 @@
-"""The DNS providers, one file each, found by their names. They never import each other."""
+"""The DNS providers, one file each, found by their file names. They never import each other."""

@@ -67,7 +67,7 @@ class Cloudflare:
     def _texts(self, context: Context, records: str, fqdn: str) -> list[tuple[str, str]]:
         """(id, value) of each TXT record at the name."""
         return [
-            (self._id(record), _unquoted(str(record.get("content", ""))))
+            (self._id(record), txt_value(str(record.get("content", ""))))
             for record in self._listed(context, records, {"type": "TXT", "name.exact": fqdn})
             if record.get("type") == "TXT" and canonical_name(str(record.get("name"))) == fqdn
         ]
@@ -159,7 +159,7 @@ def _errors(value: object) -> list[tuple[int, str]]:
     return found
 
 
-def _unquoted(content: str) -> str:
+def txt_value(content: str) -> str:
     """A TXT value as it is on the wire, from content that may be given in quoted strings (RFC 1035 section 5.1)."""
     if not content.startswith('"'):
         return content
