@@ -203,6 +203,13 @@ def test_a_finalized_order_that_was_not_ready_is_waited_for(tcl: Tcl, scripted_c
     assert not scripted_ca.answers["/finalize/1"]
 
 
+def test_identifiers_and_authorizations_come_in_any_order(tcl: Tcl, scripted_ca: ScriptedCa, key: str) -> None:
+    """RFC 8555 section 7.4: each is proven as what it says."""
+    scripted_ca.script.reversed = True
+    names = ["a.example", "*.b.example", "c.example"]
+    assert tcl.as_list(obtain(tcl, scripted_ca, key, *names)["domains"]) == names
+
+
 def test_the_reason_why_an_order_is_invalid_is_told(tcl: Tcl, scripted_ca: ScriptedCa, key: str) -> None:
     """RFC 8555 section 7.1.3: error; without one, that it is invalid."""
     order = tcl.dict("create_order", scripted_ca.directory, key, ["a.example"], return_details=1)

@@ -46,6 +46,8 @@ class Script:
     page_size: int = 2
     #: How often a replica does not know yet what was made; the account too.
     lag: int = 0
+    #: Whether an order's lists come in another order than they were asked for.
+    reversed: bool = False
     #: Statuses of good answers by the first part of their path.
     statuses: Mapping[str, int] = field(default_factory=dict)
     #: Whether what is optional is left out, and whether what nobody knows is put in.
@@ -221,6 +223,8 @@ class ScriptedCa(LookAlike):
             "authorizations": [self._new_authorization(name) for name in names],
             "finalize": f"{self.tls_origin}/finalize/{url.rpartition('/')[2]}",
         }
+        if script.reversed:
+            order |= {name: order[name][::-1] for name in ("identifiers", "authorizations")}
         order |= {} if script.sparse else {"expires": "2099-01-01T00:00:00Z"}
         order |= {name: signed.payload[name] for name in ("notBefore", "notAfter", "profile") if name in signed.payload}
         order |= {"x-colour": ["blue"]} if script.unknown else {}

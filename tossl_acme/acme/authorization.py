@@ -229,7 +229,10 @@ def _read_authorization(client: Client, context: Context, answer: Answer, url: s
 
 
 def _read_challenge(answer: Answer, around: _Around | None = None) -> Challenge:
-    """A challenge; one without a URL, of a type that nobody here answers, is kept for what it says."""
+    """A challenge; one without a URL, of a type that nobody here answers, is kept for what it says.
+
+    Its key authorization binds it to the account's key (RFC 8555 section 10.2): it proves nothing for another's.
+    """
     token = answer.raw.get("token")
     usable = token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
     return Challenge(

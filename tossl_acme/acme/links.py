@@ -11,7 +11,7 @@ from .urls import https_url, joined_url
 #: No CA offers more chains than this.
 MOST_LINKS = 20
 #: Nor needs more characters for its links.
-_MOST_TEXT = 16384
+_MAX_TEXT_CHARS = 16384
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PARAMETER = re.compile(rf';\s*([\w*!#$&+.^`|~-]+)\s*(?:=\s*({_QUOTED}|[^",;\s]*))?\s*')
 _LINK = re.compile(rf"<([^<>]*)>\s*((?:{_PARAMETER.pattern})*)")
@@ -20,7 +20,7 @@ _LINK = re.compile(rf"<([^<>]*)>\s*((?:{_PARAMETER.pattern})*)")
 def links(response: Response, rel: str) -> list[str]:
     """The https URLs linked with this relation, in order, resolved against the answer's own; others are ignored."""
     found = []
-    for link in _LINK.finditer(response.headers.get("Link", "")[:_MOST_TEXT]):
+    for link in _LINK.finditer(response.headers.get("Link", "")[:_MAX_TEXT_CHARS]):
         url = joined_url(response.url, link[1])
         if rel in _relations(link[2]) and _usable(url):
             found.append(url)

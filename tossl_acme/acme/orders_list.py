@@ -7,7 +7,7 @@ from .answer import Answer
 from .client import Client
 
 #: An account with more pages than this is a mistake, or a trap.
-_MOST_PAGES = 1000
+_MAX_PAGES = 1000
 
 
 def read_order_urls(client: Client, context: Context, first: str, most: int) -> list[str]:
@@ -15,7 +15,7 @@ def read_order_urls(client: Client, context: Context, first: str, most: int) -> 
     found: dict[str, None] = {}
     seen: set[str] = set()
     page = first
-    while page and page not in seen and len(seen) < _MOST_PAGES and len(found) < most:
+    while page and page not in seen and len(seen) < _MAX_PAGES and len(found) < most:
         seen.add(page)
         answer = Answer.of(client.post_as_get(context, page))
         found |= dict.fromkeys(answer.urls("orders"))

@@ -11,7 +11,7 @@ from ..http.urls import shown_url
 from ..text import clean
 
 _PREFIX = "urn:ietf:params:acme:error:"
-_MOST_SUBPROBLEMS = 100
+_MAX_SUBPROBLEMS = 100
 
 
 def problem_error(response: Response) -> TosslError:
@@ -53,10 +53,11 @@ def _status(document: Mapping[str, Any], status: int) -> int:
 
 
 def _message(document: Mapping[str, Any], kind: str, details: Mapping[str, object]) -> str:
+    """The detail, the subproblems by identifier (section 6.7.1), a page to visit (7.3.3), when to come back (6.6)."""
     message = clean(document.get("detail") or document.get("title") or kind)
     parts = []
     subproblems = document.get("subproblems")
-    for sub in subproblems[:_MOST_SUBPROBLEMS] if isinstance(subproblems, list) else ():
+    for sub in subproblems[:_MAX_SUBPROBLEMS] if isinstance(subproblems, list) else ():
         if isinstance(sub, dict):
             identifier = sub.get("identifier")
             name = identifier.get("value") if isinstance(identifier, dict) else None

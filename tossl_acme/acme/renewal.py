@@ -15,10 +15,10 @@ from .answer import Answer
 from .problem import problem_error
 from .server import Server
 
-_LEAST_WAIT = 60.0
-_MOST_WAIT = 86400.0
+_MIN_WAIT_SECONDS = 60.0
+_MAX_WAIT_SECONDS = 86400.0
 #: Seconds until the next look where the CA names none (RFC 9773 section 4.3.3).
-_USUAL_WAIT = 21600.0
+_USUAL_WAIT_SECONDS = 21600.0
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ def renewal_info(server: Server, context: Context, cert_id: str) -> RenewalInfo:
     if end <= start:
         raise HttpError("malformed", f"{shown_url(response.url)} suggests a window that ends before it starts")
     explanation = answer.raw.get("explanationURL")
-    wait = answer.retry_after
+    wait = _USUAL_WAIT_SECONDS if answer.retry_after is None else answer.retry_after
     return RenewalInfo(
         start=start,
         end=end,
         chosen=random.SystemRandom().randrange(start, end),
         explanation_url=explanation if isinstance(explanation, str) else "",
-        retry_after=round(min(max(_USUAL_WAIT if wait is None else wait, _LEAST_WAIT), _MOST_WAIT)),
+        retry_after=round(min(max(wait, _MIN_WAIT_SECONDS), _MAX_WAIT_SECONDS)),
         raw=answer.raw,
     )
 

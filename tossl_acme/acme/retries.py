@@ -27,5 +27,5 @@ def _is_passing(response: Response) -> bool:
     if response.status < 500:
         return False
     refused = problem_error(response)
-    # Whoever asked is told when to come back, whatever the status: the CA counts attempts.
+    # A rate limit is the caller's, whatever the status (RFC 8555 section 6.6): the CA counts attempts.
     return not (isinstance(refused, AcmeError) and refused.kind == "rateLimited")

@@ -16,10 +16,10 @@ from .problem import problem_error
 from .retries import ca_retries
 
 #: Seconds after which the directory is read again.
-_DIRECTORY_AGE = 3600.0
+_DIRECTORY_AGE_SECONDS = 3600.0
 #: Nonces beyond this number are older than a CA would remember.
-_MOST_NONCES = 64
-_MOST_REDIRECTS = 5
+_MAX_NONCES = 64
+_MAX_REDIRECTS = 5
 #: RFC 8555 section 6.5.1; anything else is ignored.
 _NONCE = re.compile(r"[A-Za-z0-9_-]{1,1024}")
 #: Error texts are mixed with this package's own (RFC 8555 section 6.1).
@@ -36,12 +36,12 @@ class Server:
         self.url = url
         self.http = http
         self._directory: tuple[float, Directory] | None = None
-        self._nonces: collections.deque[str] = collections.deque(maxlen=_MOST_NONCES)
+        self._nonces: collections.deque[str] = collections.deque(maxlen=_MAX_NONCES)
 
     def directory(self, context: Context) -> Directory:
         """RFC 8555 section 7.1.1; one request where it is not known yet."""
         known = self._directory
-        if known is None or time.monotonic() - known[0] > _DIRECTORY_AGE:
+        if known is None or time.monotonic() - known[0] > _DIRECTORY_AGE_SECONDS:
             response = self.fetch(context, "GET", self.url)
             known = self._directory = (time.monotonic(), read_directory(response))
         return known[1]
@@ -64,7 +64,7 @@ class Server:
         """An answer to a request without signature, asked again where that helps; the caller looks at its status."""
 
         def send() -> Response:
-            response = follow(self.http, context, HttpRequest(method, url, LANGUAGE), _MOST_REDIRECTS).response
+            response = follow(self.http, context, HttpRequest(method, url, LANGUAGE), _MAX_REDIRECTS).response
             self.keep_nonce(response)
             return response
 

@@ -94,7 +94,7 @@ def _is_proven(authorization: Authorization) -> bool:
 
 
 #: Seconds that the CA has for an answer to what is done in its own interest alone.
-_COURTESY = 2.0
+_COURTESY_SECONDS = 2.0
 
 
 def deactivate_pending(client: Client, context: Context, order: Order) -> None:
@@ -104,8 +104,8 @@ def deactivate_pending(client: Client, context: Context, order: Order) -> None:
     """
     try:
         for url in order.authorizations:
-            if get_authorization(client, context.narrowed(_COURTESY), url).status == "pending":
-                deactivate_authorization(client, context.narrowed(_COURTESY), url)
+            if get_authorization(client, context.narrowed(_COURTESY_SECONDS), url).status == "pending":
+                deactivate_authorization(client, context.narrowed(_COURTESY_SECONDS), url)
                 context.tell("deactivated", url=url)
     except TosslError as error:
         context.tell("deactivate_failed", url=order.url, message=error.message)
