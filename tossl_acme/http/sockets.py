@@ -140,11 +140,11 @@ class _Response(http.client.HTTPResponse):
         # Closing fp is what drops http.client's hold on the socket, so the original is closed with its replacement.
         self.fp = _Closing(self._reader, self.fp)
 
-    def begin(self) -> None:
-        super().begin()
+    def begin(self, **options: Any) -> None:
+        super().begin(**options)
         while 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
             self.headers = self.msg = None  # type: ignore[assignment]  # else begin() has nothing left to do
-            super().begin()
+            super().begin(**options)
         if self._reader.is_at_end:  # http.client takes what it has for the whole head
             raise self._exchange.broken("reset", "closed the connection in the midst of its answer's head")
         if self.status < 200:
