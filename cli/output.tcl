@@ -63,7 +63,7 @@ proc ::cli::failed {message details} {
     }
     switch [lindex $code 1] {
         VALUE - KEY {return 2}
-        HTTP - TIMEOUT {return 75}
+        HTTP - TIMEOUT - RETRY {return 75}
         ACME {return [expr {[lindex $code 2] eq "rateLimited" || [lindex $code 3] >= 500 ? 75 : 1}]}
     }
     return 1

@@ -8,6 +8,7 @@
      +- DnsError               TOSSL DNS <provider> <kind>
      +- WaitTimeout            TOSSL TIMEOUT <what>
      +- Cancelled              TOSSL CANCELLED
+     +- RetryError             TOSSL RETRY <seconds>
      +- ForkedError            TOSSL FORK
      +- ResourceError          TOSSL RESOURCE <kind>
      +- ScriptError            the errorcode of the script's own error
@@ -104,6 +105,20 @@ class Cancelled(TosslError):
 
     def __init__(self, message: str = "cancelled") -> None:
         super().__init__(message, "CANCELLED")
+
+
+class RetryError(TosslError):
+    """Too many failures just now, or the CA asked to wait: nothing was sent, and `seconds` are left.
+
+    They are 0 where time changes nothing. In its details are `retry_after`, the same number, and `visit`, the page that
+    a person has to open first.
+    """
+
+    def __init__(self, seconds: int, cause: str, visit: str = "") -> None:
+        details = {"retry_after": seconds, **({"visit": visit} if visit else {})}
+        again = f"; try again in {seconds} s" if seconds else ""
+        super().__init__(f"{cause}{again}", "RETRY", str(seconds), details=details)
+        self.seconds = seconds
 
 
 class ForkedError(TosslError):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: A message is for people: no more of a server's text than they would read.
 MAX_CLEAN_CHARS = 1000
+#: Of the URL that a server's text ends with, for a person to open.
+MAX_URL_CHARS = 2000
 #: Characters of a rejected value that are shown.
 _MAX_QUOTED_CHARS = 80
 #: A longer value is nothing that anybody typed: not looked at.
@@ -55,6 +57,28 @@ def clean(value: object, most: int = MAX_CLEAN_CHARS) -> str:
     """A peer's text fit for a message: printable, on one line, `most` characters at most."""
     # Twice as many, for runs of white space become one space.
     return _shortened(_printable(" ".join(str(value)[: 2 * most].split())), most)
+
+
+def final_url(text: str) -> str:
+    """Returns the https URL that a peer's text ends with, for a person to open; empty without one.
+
+    A full stop or bracket behind it is not its own. One of more than 2,000 characters, or with a character that does
+    not print, is none.
+    """
+    # The rest of the text need not be looked at: it may be long.
+    tail = text[-2 * MAX_URL_CHARS :].rstrip()
+    word = tail[-MAX_URL_CHARS - 8 :].rsplit(maxsplit=1)[-1:]
+    url = word[0].lstrip("(<\"'").rstrip(".,;:!)>\"'") if word else ""
+    has_host = url.startswith("https://") and len(url) > len("https://")
+    return url if has_host and len(url) <= MAX_URL_CHARS and url.isprintable() else ""
+
+
+def clean_with_url(text: str, most: int = MAX_CLEAN_CHARS) -> str:
+    """As clean(), but the https URL at the end of the text stays whole."""
+    shortened, url = clean(text, most), final_url(text)
+    if not url or url in shortened:
+        return shortened
+    return f"{clean(text.rpartition(url)[0], most)} {url}"
 
 
 def _may_be_secret(text: str) -> bool:

@@ -182,6 +182,50 @@ def test_a_rate_limit_says_when() -> None:
     assert error.details["retry_after"] == 3600
 
 
+@pytest.mark.parametrize("kind", ["rateLimited", "userActionRequired", "unauthorized"])
+@pytest.mark.parametrize("length", [40, 1000, 1999, 2000])
+def test_a_page_to_visit_stays_whole_behind_many_names(kind: str, length: int) -> None:
+    """Boulder's answer for a paused account names all domains, then the URL that lifts the pause."""
+    url = "https://ca.example/unpause?jwt=".ljust(length, "x")
+    names = ", ".join(f"host-{number}.example.com" for number in range(100))
+    detail = f"Your account is temporarily prevented from requesting certificates for {names}. Please visit: {url}"
+    error = problem_error(problem(type=f"urn:ietf:params:acme:error:{kind}", detail=detail))
+    assert error.details["visit"] == url
+    assert error.message.endswith(f"{url} [{kind}]")
+    assert error.message.startswith("Your account is temporarily prevented")
+    assert len(error.message) <= 1000 + 1 + length + len(f" [{kind}]")
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "see http://ca.example/",
+        "see https://",
+        "https://ca.example/ is where",
+        "see https://ca.example/\x1b[2J",
+        "see " + "https://ca.example/".ljust(2001, "x"),
+        "see httpss://ca.example/",
+        "",
+        "   ",
+    ],
+    ids=["http", "no host", "not at the end", "does not print", "too long", "another scheme", "nothing", "space"],
+)
+def test_what_is_no_page_to_visit_is_not_named_as_one(detail: str) -> None:
+    error = problem_error(problem(detail=detail))
+    assert "visit" not in error.details
+    assert error.message.isprintable()
+    assert len(error.message) < 1100
+
+
+def test_a_full_stop_is_no_part_of_a_page() -> None:
+    assert problem_error(problem(detail="open (https://ca.example/x).")).details["visit"] == "https://ca.example/x"
+
+
+def test_an_answer_that_is_no_problem_says_when_too() -> None:
+    error = problem_error(response({}, 503, Retry_After="77"))
+    assert error.details["retry_after"] == 77
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'"x"', b"{}", b"\xff"])
 def test_what_is_no_problem_document_is_the_status(body: bytes) -> None:
     """A load balancer's page, for one."""

@@ -223,7 +223,8 @@ def _invalid(order: Order) -> AcmeError:
 
 
 def _refuses_replaces(error: AcmeError) -> bool:
-    return error.kind == "alreadyReplaced" or "replace" in error.message.lower() or error.kind == "malformed"
+    is_kind = error.status == 409 or error.kind in ("alreadyReplaced", "malformed")
+    return is_kind or "replace" in error.message.lower()
 
 
 def _read_order(answer: Answer, url: str) -> Order:

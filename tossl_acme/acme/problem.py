@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import AcmeError, HttpError, TosslError
 from ..http.response import Response, retry_after
 from ..http.urls import shown_url
-from ..text import clean
+from ..text import MAX_URL_CHARS, clean, clean_with_url, final_url
 
 _PREFIX = "urn:ietf:params:acme:error:"
 _MAX_SUBPROBLEMS = 100
@@ -22,29 +23,50 @@ def problem_error(response: Response) -> TosslError:
         document = None
     if not isinstance(document, dict) or not ("type" in document or "detail" in document):
         said = response.media_type or "no content"
-        return HttpError("status", f"{shown_url(response.url)} answered {response.status} with {said}")
+        refused = HttpError("status", f"{shown_url(response.url)} answered {response.status} with {said}")
+        refused.details |= _when(response.headers)
+        return refused
     return document_error(document, response.status, response.headers)
 
 
 def document_error(document: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> AcmeError:
     """The error for a problem document, which may also stand inside an order or a challenge.
 
-    Its details hold the whole document, and `retry_after` (seconds) and `instance` where the CA gives them.
+    Its details hold the whole document, `retry_after` (seconds) and `instance` where the CA gives them, and `visit`,
+    the page that a person has to open.
     """
     details: dict[str, object] = {"problem": dict(document)}
-    after = retry_after(headers or {})
-    if after is not None:
-        details["retry_after"] = round(after)
+    details |= _when(headers or {})
     instance = document.get("instance")
     if isinstance(instance, str):
         details["instance"] = instance
     kind = problem_type(document.get("type"))
+    if visit := _visit(document, kind):
+        details["visit"] = visit
     return AcmeError(_message(document, kind, details), kind, _status(document, status), details)
 
 
 def problem_type(value: object) -> str:
     """A problem type without the ACME prefix; "malformed" where the CA gave none."""
     return clean(value).removeprefix(_PREFIX) if isinstance(value, str) and value else "malformed"
+
+
+def _when(headers: Mapping[str, str]) -> dict[str, object]:
+    """The seconds after which to come back, never too few, where the CA names them."""
+    after = retry_after(headers)
+    return {} if after is None else {"retry_after": math.ceil(after)}
+
+
+def _visit(document: Mapping[str, Any], kind: str) -> str:
+    """Where a person has to go: the instance (RFC 8555 section 7.3.3), or the https URL at the end of the CA's text."""
+    instance = document.get("instance")
+    if kind == "userActionRequired" and isinstance(instance, str) and (url := final_url(instance)) == instance:
+        return url
+    return final_url(_said(document, kind))
+
+
+def _said(document: Mapping[str, Any], kind: str) -> str:
+    return str(document.get("detail") or document.get("title") or kind)
 
 
 def _status(document: Mapping[str, Any], status: int) -> int:
@@ -54,19 +76,19 @@ def _status(document: Mapping[str, Any], status: int) -> int:
 
 def _message(document: Mapping[str, Any], kind: str, details: Mapping[str, object]) -> str:
     """The detail, the subproblems by identifier (section 6.7.1), a page to visit (7.3.3), when to come back (6.6)."""
-    message = clean(document.get("detail") or document.get("title") or kind)
+    message = clean_with_url(_said(document, kind))
     parts = []
     subproblems = document.get("subproblems")
     for sub in subproblems[:_MAX_SUBPROBLEMS] if isinstance(subproblems, list) else ():
         if isinstance(sub, dict):
             identifier = sub.get("identifier")
             name = identifier.get("value") if isinstance(identifier, dict) else None
-            said = clean(sub.get("detail") or problem_type(sub.get("type")))
+            said = clean_with_url(_said(sub, problem_type(sub.get("type"))))
             parts.append(f"{clean(name)}: {said}" if name else said)
     if parts:
         message += f" ({'; '.join(parts)})"
     if kind == "userActionRequired" and "instance" in details:
-        message += f"; visit {clean(details['instance'])}"
+        message += f"; visit {clean(details['instance'], MAX_URL_CHARS)}"
     if "retry_after" in details:
         message += f"; try again in {details['retry_after']} s"
     return f"{message} [{kind}]"

@@ -1,0 +1,136 @@
+"""When a certificate is due: by what its CA suggests (RFC 9773), else by its share of life.
+
+Times are epoch seconds. Everything here but now() is given the time.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..acme.renewal import RenewalInfo
+
+#: A life of so many seconds or less is half over when the certificate is due, a longer one two thirds.
+_SHORT_LIFE_SECONDS = 10 * 86400.0
+#: Whatever the CA suggests, a certificate is due when this share of its life is over.
+_LATEST_SHARE = 0.95
+#: Seconds until the next question after one that brought no answer (RFC 9773 section 4.3.3) ...
+_AFTER_FAILURE_SECONDS = 6 * 3600.0
+#: ... but no more than this share of the certificate's life.
+_AFTER_FAILURE_SHARE = 0.1
+#: A clock that was set back further than this makes what it told before worthless, in seconds.
+_MOST_SET_BACK_SECONDS = 3600.0
+#: Runs that are remembered.
+_MOST_RUNS = 6
+
+
+def now() -> float:
+    """Returns the time by which certificates age."""
+    return time.time()
+
+
+def life_due_at(not_before: float, not_after: float) -> float:
+    """Returns when a certificate is due of which its CA says nothing."""
+    life = max(0.0, not_after - not_before)
+    return not_before + life * (1 / 2 if life <= _SHORT_LIFE_SECONDS else 2 / 3)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What the CA answered last about a certificate, and when it is to be asked again.
+
+    start, end: the window; both 0 where no answer was of use. chosen: one random time in it, kept as long as the window
+    stays as it is. explanation: a URL that says why.
+    """
+
+    start: float = 0
+    end: float = 0
+    chosen: float = 0
+    asked_at: float = 0
+    retry_at: float = 0
+    explanation: str = ""
+
+    @classmethod
+    def from_json(cls, data: Any) -> Suggestion:
+        """Reads what as_json() returned; of anything else nothing is known."""
+        if not isinstance(data, Mapping):
+            return cls()
+        numbers = {name: data.get(name) for name in ("start", "end", "chosen", "asked_at", "retry_at")}
+        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers.values()):
+            return cls()
+        return cls(**numbers, explanation=str(data.get("explanation") or ""))  # type: ignore[arg-type]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "start": self.start,
+            "end": self.end,
+            "chosen": self.chosen,
+            "asked_at": self.asked_at,
+            "retry_at": self.retry_at,
+            "explanation": self.explanation,
+        }
+
+    @property
+    def has_window(self) -> bool:
+        return self.start < self.end
+
+    def may_ask(self, at: float, not_after: float) -> bool:
+        """Whether the CA is to be asked: its Retry-After is over, and the certificate has not expired (section 4.3)."""
+        if at >= not_after:
+            return False
+        return at >= self.retry_at or at < self.asked_at - _MOST_SET_BACK_SECONDS
+
+    def answered(self, info: RenewalInfo, at: float) -> Suggestion:
+        """Returns what is known once the CA has answered: another time is chosen only in another window."""
+        same = self.has_window and (self.start, self.end) == (info.start, info.end)
+        chosen = self.chosen if same else float(info.chosen)
+        return Suggestion(info.start, info.end, chosen, at, at + info.retry_after, info.explanation_url)
+
+    def failed(self, at: float, not_before: float, not_after: float) -> Suggestion:
+        """Returns what is known once the CA gave no answer of use: what it said before stays."""
+        pause = min(_AFTER_FAILURE_SECONDS, _AFTER_FAILURE_SHARE * max(0.0, not_after - not_before))
+        return replace(self, asked_at=at, retry_at=at + max(60.0, pause))
+
+
+def due_at(not_before: float, not_after: float, suggestion: Suggestion) -> float:
+    """Returns when the certificate is due: at the time chosen in the CA's window, else by its share of life.
+
+    A window near the end of the certificate or behind it is no reason to let it expire.
+    """
+    if not suggestion.has_window:
+        return life_due_at(not_before, not_after)
+    return min(suggestion.chosen, not_before + _LATEST_SHARE * max(0.0, not_after - not_before))
+
+
+def is_due(due: float, at: float, within: float) -> bool:
+    """Whether a certificate that is due at that time is to be renewed now by who comes again in `within` seconds."""
+    return due <= at or due < at + within
+
+
+@dataclass(frozen=True)
+class Runs:
+    """When who renews has come so far, the last time at the end: how soon it will come again."""
+
+    at: tuple[float, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Any) -> Runs:
+        """Reads what as_json() returned; of anything else nothing is known."""
+        found = data if isinstance(data, list) else []
+        return cls(tuple(float(run) for run in found if isinstance(run, int | float)))
+
+    def as_json(self) -> list[float]:
+        return list(self.at)
+
+    def with_run(self, at: float) -> Runs:
+        """Returns the runs with one more. Those of a clock that was set back are forgotten."""
+        return Runs((*(run for run in self.at if run <= at), at)[-_MOST_RUNS:])
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two runs: the usual one, whatever a suspend or a run by hand makes of one. 0 at first."""
+        gaps: Sequence[float] = [after - before for before, after in zip(self.at, self.at[1:], strict=False)]
+        return statistics.median_high(gaps) if gaps else 0.0

@@ -1,0 +1,178 @@
+"""How often a CA is asked for the same names: pauses after failures, and what the CA itself told to wait for.
+
+limits/<CA>-<names>/limits.json    the failures of one set of names at one CA, until a certificate comes
+
+Times are epoch seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, KeyFormatError, RetryError, TosslError
+from ..identifiers import Identifier
+
+#: Seconds after the first failure, the second and so on; the last one for all that follow.
+_PAUSES_SECONDS = (60.0, 600.0, 6000.0, 86400.0)
+#: No pause is longer than this share of the life that is left ...
+_LIFE_SHARE = 0.1
+#: ... but for this, in seconds.
+_LEAST_PAUSE_SECONDS = 60.0
+#: Who asks by name fails so often in an hour at most.
+_MOST_FAILURES = 3
+_HOUR_SECONDS = 3600.0
+#: After so many failures in a row another CA is asked, if there is one.
+_REPEATED = 2
+#: A clock that was set back further than this makes what it told before worthless, in seconds.
+_MOST_SET_BACK_SECONDS = 3600.0
+
+
+def pause_seconds(failures: int, life_left: float | None) -> float:
+    """Returns how long is paused after so many failures in a row.
+
+    life_left: seconds until the certificate held expires, negative since it did; None where none is held. Of one that
+    has expired it is a tenth of the time since: the longer nobody has missed it, the less it hurries.
+    """
+    if failures <= 0:
+        return 0.0
+    pause = _PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS)) - 1]
+    if life_left is None:
+        return pause
+    return min(pause, max(_LEAST_PAUSE_SECONDS, _LIFE_SHARE * abs(life_left)))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one set of names has met at one CA since its last certificate.
+
+    failures: in a row. recent: when the last of them were that count for who asks by name. failed_at: the last one.
+    retry_at: what the CA's Retry-After told; kept to the second. paused: whether the CA has paused account or names
+    until a person has opened `visit`. message: the last failure's.
+    """
+
+    failures: int = 0
+    failed_at: float = 0
+    recent: tuple[float, ...] = ()
+    retry_at: float = 0
+    paused: bool = False
+    visit: str = ""
+    message: str = ""
+
+    @classmethod
+    def from_json(cls, data: Any) -> Limits:
+        """Reads what as_json() returned. Raises ValueError for anything else."""
+        if not isinstance(data, Mapping):
+            raise ValueError("not a JSON object")
+        try:
+            return cls(
+                int(data["failures"]),
+                float(data["failed_at"]),
+                tuple(float(at) for at in data["recent"]),
+                float(data["retry_at"]),
+                data["paused"] is True,
+                str(data["visit"]),
+                str(data["message"]),
+            )
+        except (KeyError, TypeError, OverflowError) as error:
+            raise ValueError(type(error).__name__) from None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "failures": self.failures,
+            "failed_at": self.failed_at,
+            "recent": list(self.recent),
+            "retry_at": self.retry_at,
+            "paused": self.paused,
+            "visit": self.visit,
+            "message": self.message,
+        }
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether another CA is to be asked."""
+        return self.failures >= _REPEATED
+
+    def ca_wait(self, at: float) -> float:
+        """Returns for how many more seconds the CA wants not to be asked."""
+        return 0.0 if self._is_before(at) else max(0.0, self.retry_at - at)
+
+    def pause_left(self, at: float, not_after: float | None) -> float:
+        """Returns for how many more seconds nobody asks by himself: the pause, or what the CA told if that is longer.
+
+        not_after: the end of the certificate held, None without one.
+        """
+        if self._is_before(at):
+            return 0.0
+        life_left = None if not_after is None else not_after - self.failed_at
+        paused_until = self.failed_at + pause_seconds(self.failures, life_left)
+        return max(0.0, paused_until - at, self.ca_wait(at))
+
+    def hourly_wait(self, at: float) -> float:
+        """Returns for how many more seconds even who asks by name has to wait, for he failed too often."""
+        counted = [failed for failed in self.recent if at - _HOUR_SECONDS < failed <= at + _MOST_SET_BACK_SECONDS]
+        return max(0.0, counted[-_MOST_FAILURES] + _HOUR_SECONDS - at) if len(counted) >= _MOST_FAILURES else 0.0
+
+    def failed(self, error: TosslError, at: float) -> Limits:
+        """Returns what is known after one more failure."""
+        counts = not isinstance(error, ArgumentError | KeyFormatError)
+        recent = (*self.recent, at)[-_MOST_FAILURES:] if counts else self.recent
+        after = error.details.get("retry_after")
+        return replace(
+            self,
+            failures=self.failures + 1,
+            failed_at=at,
+            recent=recent,
+            retry_at=at + float(after) if isinstance(after, int | float) else 0.0,
+            paused=_is_pause(error),
+            visit=str(error.details.get("visit") or ""),
+            message=error.message,
+        )
+
+    def _is_before(self, at: float) -> bool:
+        return at < self.failed_at - _MOST_SET_BACK_SECONDS
+
+
+def check_may_ask(limits: Limits, at: float, not_after: float | None, *, by_itself: bool, force: bool) -> None:
+    """Raises RetryError where the CA is not to be asked now.
+
+    by_itself: nobody asked for this certificate by name. force: passes everything but what the CA told.
+    """
+    wait = limits.ca_wait(at)
+    if wait > 0:
+        raise RetryError(math.ceil(wait), _told("the CA asked to wait", limits), limits.visit)
+    if force:
+        return
+    if by_itself and limits.paused:
+        raise RetryError(0, _told("the CA has paused this account or these names", limits), limits.visit)
+    wait = limits.pause_left(at, not_after) if by_itself else limits.hourly_wait(at)
+    if wait > 0:
+        count = f"{limits.failures} failures in a row" if by_itself else f"{_MOST_FAILURES} failures within an hour"
+        raise RetryError(math.ceil(wait), _told(count, limits), limits.visit)
+
+
+def counts_as_failure(error: TosslError) -> bool:
+    """Whether an attempt that ended so has failed: it was not given up by who made it."""
+    return not isinstance(error, Cancelled | ForkedError | RetryError)
+
+
+def limits_name(directory: str, identifiers: Iterable[Identifier]) -> str:
+    """Returns under which name the limits of this set of names at this CA are kept, in whatever order it is given."""
+    names = sorted({(identifier.normal.type, identifier.normal.value) for identifier in identifiers})
+    digest = hashlib.sha256(repr((directory, names)).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"limits/{digest[:32]}"
+
+
+def _is_pause(error: TosslError) -> bool:
+    """Whether only a person can go on: the CA names a page to open, and no time after which to come back."""
+    if not isinstance(error, AcmeError) or not error.details.get("visit"):
+        return False
+    return error.kind == "userActionRequired" or (error.kind == "rateLimited" and "retry_after" not in error.details)
+
+
+def _told(cause: str, limits: Limits) -> str:
+    where = f"; {limits.visit} lifts it" if limits.paused and limits.visit else ""
+    return f"{cause}{where}; the last failure: {limits.message}" if limits.message else f"{cause}{where}"
