@@ -39,7 +39,7 @@ from tossl_acme.errors import TosslError
 from tossl_acme.files import FilePath
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import parse_identifiers
-from tossl_acme.pki.chain import read_chain
+from tossl_acme.pki.chain import issuer_names, read_chain
 from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import load_private_key, public_der
 from tossl_acme.store.folder import FolderStore
@@ -346,6 +346,32 @@ def test_a_chain_is_asked_for_again_before_it_is_done_without(world: World) -> N
     assert (len(again["chain"]) > 0, again["warnings"], world.orders) == (True, "", 1)
 
 
+@pytest.mark.parametrize("fault", ["404", "no account", "garbage"])
+@pytest.mark.parametrize("path", ["/certificate/", "/order/"])
+def test_a_chain_that_cannot_be_had_again_is_done_without(world: World, path: str, fault: str) -> None:
+    """The certificate is there, and its key stays with it."""
+    before = world.obtain()
+    assert isinstance(before, dict)
+    other = stranger()
+    world.proxy.fault(chain_with(lambda chain: read_chain(chain).certificate + other), path="/certificate/", times=1)
+    assert isinstance(world.obtain(), Failure)
+    world.proxy.fault(FAULTS[fault](), path=path, times=None)
+    again = world.obtain(timeout=2)
+    assert isinstance(again, dict)
+    assert (again["certificate"], world.orders) == (world.issued[-1], 2)
+    check_in_place(world, again, "new")
+
+
+def test_the_preferred_chain_is_had_when_an_attempt_is_taken_up(world: World) -> None:
+    """Also where the first attempt did not come to ask for it."""
+    world.proxy.fault(chain_with(lambda chain: chain + new_key()), path="/certificate/", times=1)
+    assert isinstance(world.obtain(preferred_chain="Scripted Root Two"), Failure)
+    again = world.obtain(preferred_chain="Scripted Root Two")
+    assert isinstance(again, dict)
+    assert (again["warnings"], world.orders) == ("", 1)
+    assert "Scripted Root Two" in [*issuer_names(read_chain(again["fullchain"]))]
+
+
 def test_a_key_beside_the_certificate_is_not_kept(world: World) -> None:
     """RFC 8555 section 11.4: that answer is refused; the certificate in it is not lost."""
     smuggled = new_key()
@@ -429,6 +455,25 @@ def test_an_attempt_for_something_else_is_put_aside(world: World) -> None:
     (aside,) = (world.store / "certificates" / NAME).glob("unusable-*")
     assert "order" in (aside / "attempt.json").read_text()
     assert world.orders == 2
+
+
+@pytest.mark.parametrize("fault", ["404", "unauthorized", "garbage"])
+@pytest.mark.parametrize("path", ["/certificate/", "/order/"])
+def test_an_order_of_which_nothing_comes_holds_nobody_up(world: World, path: str, fault: str) -> None:
+    """The CA has lost what it issued, and says so twice: it is put aside with its key, and ordered anew."""
+    world.proxy.fault(actions.html(503), path="/certificate/", times=None)
+    assert isinstance(world.obtain(), Failure)
+    world.proxy.clear()
+    url = next(url for url in world.ca.objects if path in url).removeprefix(world.proxy.url)
+    world.proxy.fault(FAULTS[fault](), path=url, times=None)
+    got = world.obtain()
+    assert isinstance(got, dict)
+    assert got["certificate"] == world.issued[-1]
+    (aside,) = (world.store / "certificates" / NAME).glob("unusable-*")
+    assert f'{url}"' in (aside / "attempt.json").read_text() or path == "/certificate/"
+    (warning,) = world.tcl.dicts(got["warnings"])
+    assert (warning["warning"], str(aside) in warning["message"]) == ("put_aside", True)
+    check_key((aside / "privkey.pem").read_text(), world.issued[0], "new")
 
 
 def test_a_key_that_was_given_does_not_serve_twice(world: World) -> None:

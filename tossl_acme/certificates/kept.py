@@ -139,6 +139,7 @@ class Attempt:
         if self._folder is None or not self._folder.rename(_PENDING, aside):
             return ""
         self._folder.sync()
+        self.issued = self.order_url = ""
         return (self._folder.path / aside).shown
 
     def end(self) -> None:
