@@ -74,11 +74,11 @@ def take_up(work: Work) -> CertificateChain | None:
     attempt = work.attempt
     kept = attempt.take_up_certificate(work.csr)
     chain = _servable(work, kept) if kept else None
-    is_wanted = chain is not None and not _is_old(chain) if kept else True
-    if not is_wanted and attempt.is_in_place:
-        attempt.end()  # it was only not removed
+    is_unfit = bool(kept) and (chain is None or _is_old(chain))
+    if is_unfit and attempt.is_in_place:
+        attempt.end()  # it is in force; what was kept of the attempt was only not removed
         return None
-    if not is_wanted or not attempt.is_for(work.csr):
+    if is_unfit or not attempt.is_for(work.csr):
         work.warn("put_aside", f"a certificate that cannot serve was put aside: {attempt.put_aside()}")
         return None
     chain = _completed(work) if chain is None else _improved(work, chain)
@@ -93,6 +93,8 @@ def _improved(work: Work, kept: CertificateChain) -> CertificateChain:
         return kept
     try:
         order = get_order(work.client, work.context, url)
+        if not order.certificate:
+            return kept
         download = download_certificate(work.client, work.context, order.certificate)
         chain = read_chain(download.pem, work.csr.public_key)
         _check(work, chain)
