@@ -476,6 +476,24 @@ def test_an_order_of_which_nothing_comes_holds_nobody_up(world: World, path: str
     check_key((aside / "privkey.pem").read_text(), world.issued[0], "new")
 
 
+@pytest.mark.parametrize("record", ["", "damaged", "[]", '{"asked": 7}', "[" * 100000], ids=range(5))
+def test_a_certificate_whose_record_is_lost_or_damaged_is_put_aside(world: World, record: str) -> None:
+    """Nobody knows what it was for; it is not removed."""
+    world.proxy.fault(chain_with(lambda chain: chain + new_key()), path="/certificate/", times=1)
+    assert isinstance(world.obtain(), Failure)
+    path = world.store / "certificates" / NAME / "pending" / "attempt.json"
+    if record:
+        path.write_text(record)
+    else:
+        path.unlink()
+    got = world.obtain()
+    assert isinstance(got, dict)
+    (aside,) = (world.store / "certificates" / NAME).glob("unusable-*")
+    assert (aside / "issued.pem").read_text().startswith(world.issued[0])
+    check_key((aside / "privkey.pem").read_text(), world.issued[0], "new")
+    assert got["certificate"] == world.issued[1]
+
+
 def test_a_key_that_was_given_does_not_serve_twice(world: World) -> None:
     """What a user gave for one call is not used for another."""
     world.proxy.fault(actions.problem(403, "unauthorized", "No"), path="/finalize/", times=None)
