@@ -152,10 +152,9 @@ static void atExitOfOthers(void *unused)
     PyGILState_STATE gil;
 
     (void)unused;
-    if (Py_IsInitialized()) {
-        gil = PyGILState_Ensure();
+    if (Py_IsInitialized() && TosslEnter(&gil)) {
         sayFarewell("end_process");
-        PyGILState_Release(gil);
+        TosslLeave(gil);
     }
 }
 
