@@ -297,6 +297,23 @@ def edited(response: actions.Response, edit: Callable[[dict[str, Any]], None]) -
     return actions.Response(response.status, response.reason, response.headers, json.dumps(document).encode())
 
 
+@pytest.mark.parametrize("kind", KEYS)
+def test_it_may_fail_again_and_again(world: World, kind: str) -> None:
+    """Three calls in vain, each for another reason, and one order."""
+    for fault in (
+        actions.html(503),
+        actions.problem(429, "rateLimited", "Later"),
+        actions.deliver_then_reset(),
+    ):
+        world.proxy.clear()
+        world.proxy.fault(fault, path="/certificate/", times=None)
+        outcome = world.obtain(**KEYS[kind])
+        assert isinstance(outcome, Failure)
+    world.proxy.clear()
+    check_kept(world, outcome, kind)
+    assert (world.orders, len(world.issued)) == (1, 1)
+
+
 def chain_with(edit: Callable[[str], str]) -> Action:
     return actions.change(
         lambda response: actions.Response(
@@ -372,10 +389,11 @@ def test_the_preferred_chain_is_had_when_an_attempt_is_taken_up(world: World) ->
     assert "Scripted Root Two" in [*issuer_names(read_chain(again["fullchain"]))]
 
 
-def test_a_key_beside_the_certificate_is_not_kept(world: World) -> None:
-    """RFC 8555 section 11.4: that answer is refused; the certificate in it is not lost."""
+@pytest.mark.parametrize("times", [1, None])
+def test_a_key_beside_the_certificate_is_not_kept(world: World, times: int | None) -> None:
+    """RFC 8555 section 11.4: that answer is refused; the certificate in it is not lost, also if it is all there is."""
     smuggled = new_key()
-    world.proxy.fault(chain_with(lambda chain: chain + smuggled), path="/certificate/", times=1)
+    world.proxy.fault(chain_with(lambda chain: chain + smuggled), path="/certificate/", times=times)
     outcome = world.obtain()
     assert isinstance(outcome, Failure)
     assert outcome.code == ("TOSSL", "ACME", "badCertificate", "200")

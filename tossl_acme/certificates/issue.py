@@ -130,6 +130,9 @@ def _completed(work: Work) -> CertificateChain | None:
             return None
         return _complete(work, order)
     except (AcmeError, HttpError) as error:
+        chain = _servable(work, work.attempt.issued) if work.attempt.issued else None
+        if chain is not None:
+            return chain
         if work.attempt.has_left_over and not _is_final(error):
             raise
         message = f"nothing came of the order of an earlier call: {error.message}"
