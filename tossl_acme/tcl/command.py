@@ -14,6 +14,8 @@ its options is given. Words are converted when the command is called, objects ar
     interpreter: Interpreter          is the calling interpreter, and
     jobs: Jobs                        its background jobs: neither is an option
     key: Secret                       as an option has -key_file and -key_env beside it
+    email: str = find                 has a default that find() returns at the time of the call; of a FilePath with the
+                                      name of the variable that says it
     fields: MoreOptions = ask         is a dict of options that are known only when asked for: ask() returns
                                       {name: (annotation, text)}
 """
@@ -21,7 +23,6 @@ its options is given. Words are converted when the command is called, objects ar
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from ..text import EnvironmentText, PathDefault, quoted
 from .values import default_path, to_tcl
 
 TYPE_CHECKING = False
@@ -84,10 +85,10 @@ class Command:
                 raise ArgumentError(parameter.name, f"{parameter.shown} is required")
             if parameter.may_be_none:
                 values[parameter.target] = None
-            elif isinstance(parameter.default, PathDefault):
-                values[parameter.name] = default_path(host, parameter.shown, parameter.default)
-            elif isinstance(parameter.default, EnvironmentText):
-                values[parameter.name] = parameter.default.value()
+            elif callable(parameter.default):
+                is_path = parameter.annotation.startswith("FilePath")
+                find = parameter.default
+                values[parameter.name] = default_path(host, parameter.shown, find) if is_path else find()
         for name in parameters.more:
             others = [target for target, option in options.items() if option.shown not in parameters.options]
             values[name] = {target: values.pop(target) for target in others}
@@ -125,6 +126,8 @@ class Command:
         names = [*self.parameters.options, *more]
         choice = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
         if word[:1] == "-" and word[1:2].isalpha():
+            from ..text import quoted
+
             argument = word[1:] if len(word) < _MAX_OPTION_CHARS else ""
             raise ArgumentError(argument, f"unknown option {quoted(word)}: must be {choice}")
         raise ArgumentError("", f"expected an option but got another value: must be {choice}")

@@ -14,7 +14,8 @@ proc ::tossl::Define {package version table} {
     foreach command $table {
         lassign $command name arguments
         set namespace [namespace qualifiers $name]
-        if {$namespace ne ""} {
+        if {$namespace ne "" && ![info exists made($namespace)]} {
+            set made($namespace) 1
             namespace eval ::tossl::$namespace {namespace export {[a-z]*}; namespace ensemble create}
         }
         proc ::tossl::$name $arguments [format {
