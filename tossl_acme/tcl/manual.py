@@ -142,7 +142,7 @@ class Manual:
         self._own = _terms(self.text)
         self._around = list(_texts_around(command.function.__module__))
         taken = command.parameters
-        parameters = (*taken.arguments, *taken.options.values(), *command.more_options())
+        parameters = (*taken.arguments, *taken.options.values(), *taken.more_options())
         self._groups = dict.fromkeys(group for each in parameters for group in each.functions[1:])
         self.arguments = [self._entry(parameter) for parameter in taken.arguments]
         self.options = [self._entry(parameter) for parameter in parameters[len(taken.arguments) :]]
