@@ -9,19 +9,104 @@
 #define _GNU_SOURCE
 #include "tossl.h"
 
+#include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define MOST_TRIES 10000
 
 static _Atomic pid_t process;  /* where Python works; 0 before it was wanted */
 static _Atomic pid_t lost;     /* a child where it cannot */
 static _Atomic pid_t adopting; /* a child where a thread is about to find out */
 static atomic_int inside;      /* threads with a call of ours below them, or about to have one */
 static atomic_int known;       /* threads that called once and have not ended */
+static atomic_int working;     /* threads that Python started for us */
+
+enum kind { OF_PYTHON = 1, OF_TCL };
+static atomic_int ending[OF_TCL + 1]; /* threads that are done with Python, or nearly, while other libraries are not */
 
 static _Thread_local int depth;   /* calls below this thread */
 static _Thread_local int isKnown; /* counted in `known` */
+static _Thread_local int isWorking;
+static _Thread_local enum kind isEnding;
+
+/* ---- threads to their very end: OpenSSL takes locks there that a fork would keep ---- */
+
+static pthread_key_t rounds;
+static pthread_once_t isPrepared = PTHREAD_ONCE_INIT;
+
+/* The last of a thread's destructors: each round calls all of them, and this asks for another until the last. */
+static void endThread(void *round)
+{
+    if ((intptr_t)round < PTHREAD_DESTRUCTOR_ITERATIONS) {
+        (void)pthread_setspecific(rounds, (void *)((intptr_t)round + 1));
+    } else if (isEnding) {
+        ending[isEnding]--;
+    }
+}
+
+static void prepareRounds(void)
+{
+    (void)pthread_key_create(&rounds, endThread);
+}
+
+static void watchEnd(void)
+{
+    (void)pthread_once(&isPrepared, prepareRounds);
+    (void)pthread_setspecific(rounds, (void *)1);
+}
+
+static void beginEnd(enum kind kind)
+{
+    isEnding = kind;
+    ending[kind]++;
+}
+
+/* For threads that are as good as gone: they wait for nothing but their turn. */
+static void awaitEnds(void)
+{
+    int tries;
+
+    for (tries = 0; ending[OF_PYTHON] > 0 && tries < MOST_TRIES; tries++) {
+        usleep(100);
+    }
+}
+
+/* tossl_acme calls these where it has Python start and join a thread. */
+static PyObject *enterThread(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    watchEnd();
+    isWorking = 1;
+    working++;
+    Py_RETURN_NONE;
+}
+
+static PyObject *leaveThread(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    if (isWorking) {
+        beginEnd(OF_PYTHON);
+        isWorking = 0;
+        working--;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *awaitThreads(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    Py_BEGIN_ALLOW_THREADS
+    awaitEnds();
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
 
 /* ---- a child's first call ---- */
 
@@ -31,7 +116,7 @@ static int wasOtherAtWork(void)
     PyThreadState *state;
     int count = 0;
 
-    if (inside > (depth > 0)) {
+    if (inside > (depth > 0) || working > 0 || ending[OF_PYTHON] > 0 || ending[OF_TCL] > 0) {
         return 1;
     }
     for (state = PyInterpreterState_ThreadHead(PyInterpreterState_Main()); state; state = PyThreadState_Next(state)) {
@@ -69,22 +154,26 @@ static PyObject *takeOver(PyObject *self, PyObject *unused)
     process = getpid();
     known = isKnown = 1;
     inside = depth > 0;
+    working = isWorking;
+    ending[OF_PYTHON] = ending[OF_TCL] = 0;
     Py_RETURN_NONE;
 }
 
-int TosslWatchForks(void)
-{
-    static PyMethodDef method = {"take_over", takeOver, METH_NOARGS, NULL};
-    static int isWatching; /* under the GIL */
-    PyObject *os, *hook = NULL, *arguments, *names, *result = NULL;
+static PyMethodDef functions[] = {
+    {"take_over", takeOver, METH_NOARGS, "for a forked child, with the GIL"},
+    {"enter_thread", enterThread, METH_NOARGS, "first in a thread that Python started"},
+    {"leave_thread", leaveThread, METH_NOARGS, "last in such a thread"},
+    {"await_threads", awaitThreads, METH_NOARGS, "until threads that were joined are really gone"},
+    {NULL, NULL, 0, NULL},
+};
 
-    if (isWatching) {
-        return 1;
-    }
-    os = PyImport_ImportModule("os");
+/* Has os.register_at_fork() call `function` in a child. */
+static PyObject *registerAtFork(PyObject *function)
+{
+    PyObject *os = PyImport_ImportModule("os"), *hook = NULL, *arguments = PyTuple_New(0), *names, *result = NULL;
+
     hook = os ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
-    arguments = PyTuple_New(0);
-    names = Py_BuildValue("{s:N}", "after_in_child", PyCFunction_New(&method, NULL));
+    names = function ? Py_BuildValue("{s:O}", "after_in_child", function) : NULL;
     if (hook != NULL && arguments != NULL && names != NULL) {
         result = PyObject_Call(hook, arguments, names);
     }
@@ -92,7 +181,25 @@ int TosslWatchForks(void)
     Py_XDECREF(hook);
     Py_XDECREF(arguments);
     Py_XDECREF(names);
+    return result;
+}
+
+int TosslWatchForks(void)
+{
+    static int isWatching; /* under the GIL */
+    PyObject *module, *function, *result;
+
+    if (isWatching) {
+        return 1;
+    }
+    module = PyImport_AddModule("_tossl"); /* borrowed */
+    if (module == NULL || PyModule_AddFunctions(module, functions) < 0) {
+        return 0;
+    }
+    function = PyObject_GetAttrString(module, "take_over");
+    result = registerAtFork(function);
     isWatching = result != NULL;
+    Py_XDECREF(function);
     Py_XDECREF(result);
     return isWatching;
 }
@@ -175,12 +282,23 @@ void TosslComeBack(void)
     }
 }
 
-void TosslKnowThread(int isHere)
+void TosslBeginEnd(void)
 {
-    if (isHere != isKnown) {
+    beginEnd(OF_TCL);
+}
+
+int TosslKnowThread(int isHere)
+{
+    int isNew = isHere != isKnown;
+
+    if (isNew) {
         isKnown = isHere;
         known += isHere ? 1 : -1;
+        if (isHere) {
+            watchEnd();
+        }
     }
+    return isNew;
 }
 
 const char TosslForked[] = "this process was forked while other threads worked for tossl, and Python cannot go on in it: "

@@ -314,19 +314,28 @@ static PyObject *readEnvironment(void)
     return block;
 }
 
-/* Read until it is twice the same: then no other thread was in the middle of a change. */
+static int isSame(PyObject *one, PyObject *other)
+{
+    return one != NULL && other != NULL && Py_SIZE(one) == Py_SIZE(other) &&
+           memcmp(PyBytes_AS_STRING(one), PyBytes_AS_STRING(other), (size_t)Py_SIZE(one)) == 0;
+}
+
+/* Read until it is twice the same, or as it was last: then no other thread was in the middle of a change. */
 static PyObject *environment(PyObject *self, PyObject *unused)
 {
-    PyObject *block = readEnvironment(), *again = NULL;
-    int tries, same = 0;
+    static PyObject *last; /* under the GIL */
+    PyObject *block = readEnvironment(), *before = Py_XNewRef(last);
+    int tries;
 
     (void)self;
     (void)unused;
-    for (tries = 0; tries < MOST_READS && block != NULL && !same; tries++) {
-        again = readEnvironment();
-        same = again != NULL && Py_SIZE(again) == Py_SIZE(block) &&
-               memcmp(PyBytes_AS_STRING(again), PyBytes_AS_STRING(block), (size_t)Py_SIZE(block)) == 0;
-        Py_SETREF(block, again);
+    for (tries = 0; tries < MOST_READS && block != NULL && !isSame(block, before); tries++) {
+        Py_XSETREF(before, block);
+        block = readEnvironment();
+    }
+    Py_XDECREF(before);
+    if (block != NULL) {
+        Py_XSETREF(last, Py_NewRef(block));
     }
     return block;
 }

@@ -152,10 +152,9 @@ static void atExitOfOthers(void *unused)
     PyGILState_STATE gil;
 
     (void)unused;
-    if (Py_IsInitialized()) {
-        gil = PyGILState_Ensure();
+    if (Py_IsInitialized() && TosslEnter(&gil)) {
         sayFarewell("end_process");
-        PyGILState_Release(gil);
+        TosslLeave(gil);
     }
 }
 
@@ -206,8 +205,16 @@ static void leaveThread(void *state)
         sayFarewell("end_thread");
         PyGILState_Release(PyGILState_UNLOCKED);
         TosslKnowThread(0);
+        TosslBeginEnd();
         TosslGoOut();
     }
+}
+
+/* The thread that started Python leaves its thread state behind. */
+static void leaveFirstThread(void *unused)
+{
+    (void)unused;
+    TosslBeginEnd();
 }
 
 /* A thread keeps one Python thread state from its first use to its end: making one per call would cost more. */
@@ -216,8 +223,10 @@ static void enterThread(void)
     if (PyGILState_GetThisThreadState() == NULL) {
         (void)PyGILState_Ensure();
         Tcl_CreateThreadExitHandler(leaveThread, PyEval_SaveThread());
+        TosslKnowThread(1);
+    } else if (TosslKnowThread(1)) {
+        Tcl_CreateThreadExitHandler(leaveFirstThread, NULL);
     }
-    TosslKnowThread(1);
 }
 
 int TosslStartPython(Tcl_Interp *interp)

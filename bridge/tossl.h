@@ -35,7 +35,8 @@ void TosslLeave(PyGILState_STATE gil);
 int TosslComeIn(void); /* the same without the GIL */
 void TosslGoOut(void);
 void TosslComeBack(void); /* from a script that was called from Python, before the GIL is taken; it may have forked */
-void TosslKnowThread(int isHere);
+int TosslKnowThread(int isHere); /* whether that is new */
+void TosslBeginEnd(void); /* of this thread, which has left the GIL behind */
 int TosslWatchForks(void); /* wants the GIL; 0 with a Python exception set */
 
 /* These want no GIL and leave none; TCL_ERROR with a message in the interpreter. */

@@ -13,6 +13,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # signal itself loads slowly
 import atexit
 import os
+import sys
 import time
 from _thread import allocate_lock, get_ident
 
@@ -177,7 +178,7 @@ class Context:
         ends = time.monotonic() + limit
         for _ in [_started(work, item, done) for item in items]:
             thread, item, result, error = self._taken(done, what, ends)
-            thread.join()  # it ends now; a fork that comes next finds one thread less
+            join_thread(thread)  # it ends now; a fork that comes next finds one thread less
             if error is not None:
                 raise error
             yield item, result  # type: ignore[misc]
@@ -500,13 +501,33 @@ def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
     """
     import threading
 
+    bridge = sys.modules.get("_tossl")
+
     def run() -> None:
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - _FAULTS)
-        work()
+        if bridge is None:
+            work()
+            return
+        bridge.enter_thread()
+        try:
+            work()
+        finally:
+            bridge.leave_thread()
 
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     return thread
+
+
+def join_thread(thread: threading.Thread) -> None:
+    """Waits until a thread that start_thread() returned has ended, with what other libraries do at its very end.
+
+    OpenSSL takes locks there: they would stay locked in a child that is forked in this moment.
+    """
+    thread.join()
+    bridge = sys.modules.get("_tossl")
+    if bridge is not None:
+        bridge.await_threads()
 
 
 def _settle_aside(debt: Debt, context: Context) -> None:

@@ -135,6 +135,24 @@ class ResourceError(TosslError):
         super().__init__(message, "RESOURCE", kind)
 
 
+def foreign_error(error: Exception) -> TosslError:
+    """Returns the error to raise for one that is not of this package: ResourceError, or TOSSL INTERNAL, a defect.
+
+    A defect's message says where it is, without a value, which may be a secret.
+    """
+    from errno import EMFILE, ENFILE
+
+    if isinstance(error, OSError) and error.errno in (EMFILE, ENFILE):
+        return ResourceError("descriptors", f"no descriptor is left: {error.strerror}")
+    if type(error) is RuntimeError and error.args == ("can't start new thread",):
+        return ResourceError("threads", "the system has no thread left")
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    return TosslError(f"internal error: {type(error).__name__}{place}", "INTERNAL")
+
+
 class ScriptError(TosslError):
     """The error of a script's own command that was called back, with its errorcode."""
 

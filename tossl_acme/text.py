@@ -5,12 +5,9 @@ Both functions work in linear time on input of any length, and look at a bounded
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 #: A message is for people: no more of a server's text than they would read.
 MAX_CLEAN_CHARS = 1000
@@ -129,38 +126,3 @@ class Secret:
 
     def _parts(self) -> tuple[str, str, str]:
         return self.value, self.file, self.env
-
-
-class EnvironmentText:
-    """The default of a text option that a variable of the environment says at the time of a call."""
-
-    __slots__ = ("variable",)
-
-    def __init__(self, variable: str) -> None:
-        self.variable = variable
-
-    def value(self) -> str:
-        """Returns what the variable says now, empty where it is not set."""
-        return os.environ.get(self.variable, "")
-
-
-def environment_text(variable: str) -> Any:
-    """Returns the EnvironmentText, for signatures: `email: str = environment_text("TOSSL_EMAIL")`."""
-    return EnvironmentText(variable)
-
-
-class PathDefault:
-    """The default of a path option that the environment says at the time of a call.
-
-    find: returns the name of the variable that says it, and the path as it stands there.
-    """
-
-    __slots__ = ("find",)
-
-    def __init__(self, find: Callable[[], tuple[str, str]]) -> None:
-        self.find = find
-
-
-def path_default(find: Callable[[], tuple[str, str]]) -> Any:
-    """Returns the PathDefault, for signatures: `store: FilePath = path_default(find)`."""
-    return PathDefault(find)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from requests.structures import CaseInsensitiveDict
 
+from tossl_acme.acme.answer import Answer
 from tossl_acme.acme.certificate import REASONS, reason_code
 from tossl_acme.acme.directory import read_directory
 from tossl_acme.acme.links import links
@@ -353,3 +354,63 @@ def test_reasons_have_names_and_numbers() -> None:
     for bad in ("7", "11", "-1", "stolen", "1.0", "\u0661"):
         with pytest.raises(ArgumentError, match="reason must be one of"):
             reason_code(bad)
+
+
+READERS = {
+    "text": lambda answer: answer.text("it"),
+    "text or": lambda answer: answer.text("it", "otherwise"),
+    "texts": lambda answer: answer.texts("it"),
+    "url": lambda answer: answer.url("it"),
+    "optional url": lambda answer: answer.optional_url("it"),
+    "urls": lambda answer: answer.urls("it"),
+    "part": lambda answer: answer.part("it"),
+    "parts": lambda answer: answer.parts("it"),
+}
+FULL = ["https://ca.example/1"] * 1001
+
+
+@pytest.mark.parametrize(
+    ("reader", "wrong"),
+    [
+        *[("text", value) for value in (None, "", 7, True, [], {})],
+        *[("text or", value) for value in ("", 7, False, [], {})],
+        *[("texts", value) for value in ("a", 7, {}, ["a", 7], FULL)],
+        *[("url", value) for value in (None, "", 7, "http://ca.example/", "/1", ["https://ca.example/1"], "https://[")],
+        *[("optional url", value) for value in (7, "http://ca.example/", "/1", ["https://ca.example/1"])],
+        *[("urls", value) for value in ("https://ca.example/1", 7, {}, [None], ["http://ca.example/"], FULL)],
+        *[("part", value) for value in ([], "a", 7, True)],
+        *[("parts", value) for value in ({}, "a", 7, ["a"], [{}, None], [{}] * 1001)],
+    ],
+)
+def test_a_member_of_the_wrong_type_is_named(reader: str, wrong: object) -> None:
+    """As malformed, with the URL that was asked for."""
+    with pytest.raises(HttpError) as caught:
+        READERS[reader](Answer.of(response({"it": wrong})))
+    assert caught.value.errorcode == ("TOSSL", "HTTP", "malformed")
+    assert AT in caught.value.message
+    assert re.search(r"\bit\b", caught.value.message)
+
+
+@pytest.mark.parametrize(
+    ("reader", "absent"),
+    [("text or", "otherwise"), ("texts", ()), ("optional url", ""), ("urls", ()), ("part", None), ("parts", ())],
+)
+@pytest.mark.parametrize("document", [{}, {"it": None}])
+def test_an_absent_member_is_none(reader: str, absent: object, document: dict[str, object]) -> None:
+    assert READERS[reader](Answer.of(response(document))) == absent
+
+
+@pytest.mark.parametrize("location", [None, "", "http://ca.example/1", "https://[", "https://user@ca/1"])
+def test_a_location_must_be_https(location: str | None) -> None:
+    answer = Answer.of(response({}, **({} if location is None else {"Location": location})))
+    with pytest.raises(HttpError, match="names no https URL as its order URL"):
+        answer.location("order")
+
+
+@pytest.mark.parametrize(
+    ("location", "meant"),
+    [("/order/7", "https://ca.example/order/7"), ("7", "https://ca.example/acme/cert/7"), (f" {AT} ", AT)],
+)
+def test_a_relative_location_is_the_answers_own(location: str, meant: str) -> None:
+    """RFC 9110 section 10.2.2."""
+    assert Answer.of(response({}, Location=location)).location("order") == meant

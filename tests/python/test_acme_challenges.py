@@ -94,7 +94,7 @@ def test_an_address_is_never_proven_through_the_dns(tcl: Tcl, scripted_ca: Scrip
     )
     assert failure.code[2] == "unsupportedChallenge"
     failure = tcl.failure("dns01_challenge", "192.0.2.1", TOKEN, key, "generic", httpreq.token, endpoint=httpreq.url)
-    assert failure.code == ("TOSSL", "VALUE", "domains")
+    assert failure.code == ("TOSSL", "VALUE", "domain")
     assert httpreq.requests == []
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -17,9 +17,11 @@ from tests.servers.issuer import Issuer
 from tests.servers.pebble import Pebble
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.commands.acme import COMMANDS
+from tossl_acme.commands.groups import GROUPS
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import load_private_key, private_pem, public_pem
+from tossl_acme.tcl.command import Command
 
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
 SECRET = "c2VjcmV0LXRoYXQtbXVzdC1ub3QtYmUtc2hvd24"
@@ -78,10 +80,10 @@ def commands_with(parameter: str) -> list[str]:
     return [command.__name__ for command in COMMANDS if parameter in _arguments(command)]
 
 
-def _arguments(command: Callable[..., object]) -> list[str]:
+def _arguments(command: Any) -> list[str]:
     """The names of the arguments that have to be given."""
-    found = inspect.signature(command).parameters.values()
-    return [p.name for p in found if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
+    found = Command("acme", command, GROUPS).parameters.arguments
+    return [argument.name for argument in found if argument.is_required]
 
 
 def refused(tcl: Tcl, proxy: FaultProxy, name: str, options: dict[str, object] | None = None, **bad: object) -> Failure:
@@ -191,7 +193,7 @@ def test_what_is_no_list_is_not_quoted(tcl: Tcl, proxy: FaultProxy, follows: str
 def test_what_is_no_single_name_is_refused(tcl: Tcl, proxy: FaultProxy, command: str, name: str) -> None:
     """As in a list."""
     failure = refused(tcl, proxy, command, domain=name)
-    assert failure.code == ("TOSSL", "VALUE", "domains")
+    assert failure.code == ("TOSSL", "VALUE", "domain")
 
 
 @pytest.mark.parametrize("command", commands_with("token"))
@@ -244,7 +246,7 @@ OWN = {"directory": "https://127.0.0.1:9/directory", "store": "", "port": 0}
         ("create_order", {"replaces": "-----BEGIN CERTIFICATE-----"}, ("VALUE", "certificate")),
         ("revoke_certificate", {"reason": "boredom"}, ("VALUE", "reason")),
         ("revoke_certificate", {"reason": 7}, ("VALUE", "reason")),
-        ("finalize_order", {}, ("VALUE", "key")),
+        ("finalize_order", {}, ("VALUE", "private_key")),
         ("finalize_order", {"key": "x"}, ("KEY", "format")),
         ("finalize_order", {"csr": "x"}, ("VALUE", "csr")),
         ("finalize_order", {"csr": new_key()}, ("VALUE", "csr")),
@@ -255,7 +257,7 @@ OWN = {"directory": "https://127.0.0.1:9/directory", "store": "", "port": 0}
         ("tls_alpn01_challenge", {"port": "x"}, ("VALUE", "port")),
         ("dns_account01_challenge", {"account_url": ""}, ("VALUE", "account_url")),
         ("dns_account01_challenge", {"account_url": "http://x/1"}, ("VALUE", "account_url")),
-        ("dns_persist01_record", {"issuer": "a b"}, ("VALUE", "domains")),
+        ("dns_persist01_record", {"issuer": "a b"}, ("VALUE", "issuer")),
         ("dns_persist01_record", {"persist_until": -1}, ("VALUE", "persist_until")),
         ("obtain_certificate", {}, ("VALUE", "directory")),
         ("obtain_certificate", {**OWN, "challenge": "smoke-01"}, ("VALUE", "challenge")),
@@ -306,4 +308,5 @@ def test_a_request_and_a_key_are_not_given_together(tcl: Tcl, proxy: FaultProxy)
     csr = write_block("CERTIFICATE REQUEST", csr_for(load_private_key(key), parse_identifiers(["a.example"])).der)
     options = {**OWN, "csr": csr, "private_key": key}
     assert refused(tcl, proxy, "obtain_certificate", options).code == ("TOSSL", "VALUE", "csr")
-    assert refused(tcl, proxy, "finalize_order", {"csr": csr, "key": key}).code == ("TOSSL", "VALUE", "key")
+    for name in ("private_key", "key"):
+        assert refused(tcl, proxy, "finalize_order", {"csr": csr, name: key}).code == ("TOSSL", "VALUE", name)

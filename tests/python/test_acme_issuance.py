@@ -10,7 +10,10 @@ from tests.servers.pebble import Pebble
 from tests.servers.scripted_ca import Refused, Script, ScriptedCa
 from tests.servers.web import Reply
 from tests.tclhost import Tcl, new_key
+from tossl_acme.acme.clients import client_for
 from tossl_acme.acme.retries import REPLICA_PAUSES_SECONDS
+from tossl_acme.http.options import ConnectionOptions
+from tossl_acme.http.response import Response
 
 
 def obtain(tcl: Tcl, directory: str, **options: object) -> dict[str, str]:
@@ -64,9 +67,29 @@ def test_a_url_of_the_users_is_asked_for_once(tcl: Tcl, scripted_ca: ScriptedCa)
         assert len(scripted_ca.answers[f"/{path}"]) == 1
 
 
-def test_the_pauses_for_a_replica_are_brief() -> None:
+def test_the_pauses_for_a_replica_are_brief(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """A CA that wants more is not waited for."""
     assert sum(REPLICA_PAUSES_SECONDS) <= 2.0
-    assert len(REPLICA_PAUSES_SECONDS) == 4
+    key = new_key()
+    tcl.acme("create_account", scripted_ca.directory, key, "")
+    refused = Refused(404, "malformed", "come back tomorrow").reply
+    refused = Reply(404, refused.body, {**refused.headers, "Retry-After": "86400"})
+    scripted_ca.answers["/authorization/2"].append(refused)
+    failure = tcl.failure("create_order", scripted_ca.directory, key, ["a.example"], return_details=1)
+    assert failure.code == ("TOSSL", "ACME", "malformed", "404")
+    assert failure.details["retry_after"] == "86400"
+
+
+def test_an_account_that_was_found_meanwhile_is_not_forgotten(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """What one thread is told of the account that it signed by says nothing of the key's next one."""
+    pem = new_key()
+    url = tcl.dict("create_account", scripted_ca.directory, pem, "", return_details=1)["url"]
+    client = client_for(scripted_ca.directory, pem, ConnectionOptions())
+    client.know_account(Response(scripted_ca.directory, 200, {"Location": url}, b""))
+    client.forget_account(f"{url}/before")
+    assert client.knows_account
+    client.forget_account(url)
+    assert not client.knows_account
 
 
 # Statuses

@@ -39,7 +39,7 @@ from tossl_acme.errors import TosslError
 from tossl_acme.files import FilePath
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import parse_identifiers
-from tossl_acme.pki.chain import read_chain
+from tossl_acme.pki.chain import issuer_names, read_chain
 from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import load_private_key, public_der
 from tossl_acme.store.folder import FolderStore
@@ -208,8 +208,8 @@ def test_every_file_operation_after_finalize_fails_in_turn(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a full disk")
-@pytest.mark.parametrize("size", ["36k", "44k", "52k"])
-def test_a_disk_that_is_really_full(world: World, tmp_path: Path, size: str) -> None:
+@pytest.mark.parametrize(("size", "issued"), [("4k", 0), ("16k", 1), ("20k", 1), ("24k", 1)])
+def test_a_disk_that_is_really_full(world: World, tmp_path: Path, size: str, issued: int) -> None:
     """A tmpfs of a few pages: what does not fit is in the error, what fits is taken up when there is room."""
     world.store = tmp_path / "disk"
     world.store.mkdir()
@@ -218,9 +218,9 @@ def test_a_disk_that_is_really_full(world: World, tmp_path: Path, size: str) -> 
         pytest.skip("nothing can be mounted here")
     try:
         outcome = world.obtain()
-        if not world.issued:
-            assert isinstance(outcome, Failure)
-            return
+        assert isinstance(outcome, Failure)
+        assert "No space left on device" in outcome.message
+        assert len(world.issued) == issued
         subprocess.run(["mount", "-o", "remount,size=10m", str(world.store)], check=True)
         check_kept(world, outcome, "new")
     finally:
@@ -297,6 +297,23 @@ def edited(response: actions.Response, edit: Callable[[dict[str, Any]], None]) -
     return actions.Response(response.status, response.reason, response.headers, json.dumps(document).encode())
 
 
+@pytest.mark.parametrize("kind", KEYS)
+def test_it_may_fail_again_and_again(world: World, kind: str) -> None:
+    """Three calls in vain, each for another reason, and one order."""
+    for fault in (
+        actions.html(503),
+        actions.problem(429, "rateLimited", "Later"),
+        actions.deliver_then_reset(),
+    ):
+        world.proxy.clear()
+        world.proxy.fault(fault, path="/certificate/", times=None)
+        outcome = world.obtain(**KEYS[kind])
+        assert isinstance(outcome, Failure)
+    world.proxy.clear()
+    check_kept(world, outcome, kind)
+    assert (world.orders, len(world.issued)) == (1, 1)
+
+
 def chain_with(edit: Callable[[str], str]) -> Action:
     return actions.change(
         lambda response: actions.Response(
@@ -346,10 +363,37 @@ def test_a_chain_is_asked_for_again_before_it_is_done_without(world: World) -> N
     assert (len(again["chain"]) > 0, again["warnings"], world.orders) == (True, "", 1)
 
 
-def test_a_key_beside_the_certificate_is_not_kept(world: World) -> None:
-    """RFC 8555 section 11.4: that answer is refused; the certificate in it is not lost."""
+@pytest.mark.parametrize("fault", ["404", "no account", "garbage"])
+@pytest.mark.parametrize("path", ["/certificate/", "/order/"])
+def test_a_chain_that_cannot_be_had_again_is_done_without(world: World, path: str, fault: str) -> None:
+    """The certificate is there, and its key stays with it."""
+    before = world.obtain()
+    assert isinstance(before, dict)
+    other = stranger()
+    world.proxy.fault(chain_with(lambda chain: read_chain(chain).certificate + other), path="/certificate/", times=1)
+    assert isinstance(world.obtain(), Failure)
+    world.proxy.fault(FAULTS[fault](), path=path, times=None)
+    again = world.obtain(timeout=2)
+    assert isinstance(again, dict)
+    assert (again["certificate"], world.orders) == (world.issued[-1], 2)
+    check_in_place(world, again, "new")
+
+
+def test_the_preferred_chain_is_had_when_an_attempt_is_taken_up(world: World) -> None:
+    """Also where the first attempt did not come to ask for it."""
+    world.proxy.fault(chain_with(lambda chain: chain + new_key()), path="/certificate/", times=1)
+    assert isinstance(world.obtain(preferred_chain="Scripted Root Two"), Failure)
+    again = world.obtain(preferred_chain="Scripted Root Two")
+    assert isinstance(again, dict)
+    assert (again["warnings"], world.orders) == ("", 1)
+    assert "Scripted Root Two" in [*issuer_names(read_chain(again["fullchain"]))]
+
+
+@pytest.mark.parametrize("times", [1, None])
+def test_a_key_beside_the_certificate_is_not_kept(world: World, times: int | None) -> None:
+    """RFC 8555 section 11.4: that answer is refused; the certificate in it is not lost, also if it is all there is."""
     smuggled = new_key()
-    world.proxy.fault(chain_with(lambda chain: chain + smuggled), path="/certificate/", times=1)
+    world.proxy.fault(chain_with(lambda chain: chain + smuggled), path="/certificate/", times=times)
     outcome = world.obtain()
     assert isinstance(outcome, Failure)
     assert outcome.code == ("TOSSL", "ACME", "badCertificate", "200")
@@ -429,6 +473,43 @@ def test_an_attempt_for_something_else_is_put_aside(world: World) -> None:
     (aside,) = (world.store / "certificates" / NAME).glob("unusable-*")
     assert "order" in (aside / "attempt.json").read_text()
     assert world.orders == 2
+
+
+@pytest.mark.parametrize("fault", ["404", "unauthorized", "garbage"])
+@pytest.mark.parametrize("path", ["/certificate/", "/order/"])
+def test_an_order_of_which_nothing_comes_holds_nobody_up(world: World, path: str, fault: str) -> None:
+    """The CA has lost what it issued, and says so twice: it is put aside with its key, and ordered anew."""
+    world.proxy.fault(actions.html(503), path="/certificate/", times=None)
+    assert isinstance(world.obtain(), Failure)
+    world.proxy.clear()
+    url = next(url for url in world.ca.objects if path in url).removeprefix(world.proxy.url)
+    world.proxy.fault(FAULTS[fault](), path=url, times=None)
+    got = world.obtain()
+    assert isinstance(got, dict)
+    assert got["certificate"] == world.issued[-1]
+    (aside,) = (world.store / "certificates" / NAME).glob("unusable-*")
+    assert f'{url}"' in (aside / "attempt.json").read_text() or path == "/certificate/"
+    (warning,) = world.tcl.dicts(got["warnings"])
+    assert (warning["warning"], str(aside) in warning["message"]) == ("put_aside", True)
+    check_key((aside / "privkey.pem").read_text(), world.issued[0], "new")
+
+
+@pytest.mark.parametrize("record", ["", "damaged", "[]", '{"asked": 7}', "[" * 100000], ids=range(5))
+def test_a_certificate_whose_record_is_lost_or_damaged_is_put_aside(world: World, record: str) -> None:
+    """Nobody knows what it was for; it is not removed."""
+    world.proxy.fault(chain_with(lambda chain: chain + new_key()), path="/certificate/", times=1)
+    assert isinstance(world.obtain(), Failure)
+    path = world.store / "certificates" / NAME / "pending" / "attempt.json"
+    if record:
+        path.write_text(record)
+    else:
+        path.unlink()
+    got = world.obtain()
+    assert isinstance(got, dict)
+    (aside,) = (world.store / "certificates" / NAME).glob("unusable-*")
+    assert (aside / "issued.pem").read_text().startswith(world.issued[0])
+    check_key((aside / "privkey.pem").read_text(), world.issued[0], "new")
+    assert got["certificate"] == world.issued[1]
 
 
 def test_a_key_that_was_given_does_not_serve_twice(world: World) -> None:

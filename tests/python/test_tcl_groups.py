@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from tossl_acme.commands.groups import from_environment
 from tossl_acme.context import Context, seconds
 from tossl_acme.errors import ArgumentError
 from tossl_acme.tcl.command import Command
 from tossl_acme.tcl.manual import Manual
-from tossl_acme.text import Secret, environment_text
+from tossl_acme.text import Secret
 
 made: list[str] = []
 
@@ -234,7 +235,7 @@ def test_a_pipe_that_says_nothing_is_not_waited_for_long(tmp_path, monkeypatch) 
 
 
 def test_the_environment_says_a_default_at_the_time_of_the_call(monkeypatch) -> None:
-    def tell(*, mail: str = environment_text("TOSSL_TEST_MAIL")) -> str:
+    def tell(*, mail: str = from_environment("TOSSL_TEST_MAIL")) -> str:
         return mail
 
     monkeypatch.delenv("TOSSL_TEST_MAIL", raising=False)

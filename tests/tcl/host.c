@@ -125,6 +125,18 @@ static int closeDescriptor(void *client, Tcl_Interp *interp, int objc, Tcl_Obj *
     return TCL_OK;
 }
 
+/* end STATUS: of the process, without a word to anybody. */
+static int endProcess(void *client, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    int status;
+
+    (void)client;
+    if (objc != 2 || Tcl_GetIntFromObj(interp, objv[1], &status) != TCL_OK) {
+        return TCL_ERROR;
+    }
+    _exit(status);
+}
+
 DLLEXPORT int Host_Init(Tcl_Interp *interp)
 {
     if (Tcl_InitStubs(interp, TCL_VERSION, 0) == NULL) {
@@ -133,6 +145,7 @@ DLLEXPORT int Host_Init(Tcl_Interp *interp)
     Tcl_CreateObjCommand(interp, "::host::state", state, NULL, NULL);
     Tcl_CreateObjCommand(interp, "::host::fork", forkHere, NULL, NULL);
     Tcl_CreateObjCommand(interp, "::host::wait", waitFor, NULL, NULL);
+    Tcl_CreateObjCommand(interp, "::host::end", endProcess, NULL, NULL);
     Tcl_CreateObjCommand(interp, "::host::close", closeDescriptor, NULL, NULL);
     return TCL_OK;
 }

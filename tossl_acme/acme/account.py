@@ -10,7 +10,7 @@ from ..context import Context
 from ..errors import AcmeError, ArgumentError, TosslError
 from ..http.response import Response
 from ..http.urls import shown_url
-from ..text import Secret, quoted
+from ..text import Secret, clean, quoted
 from .answer import Answer
 from .client import Client
 from .encoding import b64url_bytes
@@ -103,7 +103,7 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
     if directory.needs_eab and wanted.binding is None:
         raise _unbound(directory.url)
     if terms:
-        text = f"the CA takes no account that does not agree to its terms of service: {terms}"
+        text = f"the CA takes no account that does not agree to its terms of service: {clean(terms)}"
         raise ArgumentError("agree_tos", text)
     url = directory.url_of("newAccount")
     response = client.post(context, url, wanted.payload(url, client.key), signer=client.key)

@@ -12,8 +12,8 @@ from ..http.urls import shown_url
 from .links import links
 from .urls import joined_url, server_url
 
-#: No order has as many names; a page of an account's orders may.
-_MAX_ITEMS = 10_000
+#: No order has as many names; a page of an account's orders may have more.
+_MAX_ITEMS = 1000
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Answer:
         """A URL, which must be https; empty where it is absent or empty."""
         return self.url(name) if self.raw.get(name) else ""
 
-    def urls(self, name: str) -> tuple[str, ...]:
+    def urls(self, name: str, most: int = _MAX_ITEMS) -> tuple[str, ...]:
         """A list of URLs, each https; empty where it is absent."""
-        return tuple(server_url(value, f"{name} URL", self.response.url) for value in self._list(name))
+        return tuple(server_url(value, f"{name} URL", self.response.url) for value in self._list(name, most))
 
     def part(self, name: str) -> Answer | None:
         """An object in this one; None where it is absent."""
@@ -85,11 +85,11 @@ class Answer:
         """Seconds after which the CA wants to be asked again; None where it does not say."""
         return self.response.retry_after
 
-    def _list(self, name: str) -> list[Any]:
+    def _list(self, name: str, most: int = _MAX_ITEMS) -> list[Any]:
         value = self.raw.get(name)
         if value is None:
             return []
-        if not isinstance(value, list) or len(value) > _MAX_ITEMS:
+        if not isinstance(value, list) or len(value) > most:
             raise self._unusable(name)
         return value
 

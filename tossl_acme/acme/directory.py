@@ -56,7 +56,7 @@ class Directory:
 
 def read_directory(response: Response) -> Directory:
     """The directory in an answer. Raises HttpError when it is none."""
-    if response.status != 200:
+    if response.status // 100 != 2:
         raise problem_error(response)
     answer = Answer.of(response)
     missing = [name for name in _REQUIRED if not answer.raw.get(name)]

@@ -104,6 +104,8 @@ def replaced_id(text: str) -> str:
 def new_order(client: Client, context: Context, wanted: NewOrder) -> Order:
     """Places an order (section 7.4); one request on a known account.
 
+    Where its answer is lost, it is placed once more: the CA may then have one order that nobody knows, which expires.
+
     A profile that the directory does not advertise is refused before the request (ArgumentError). `replaces` is not
     said to a CA without renewal information, and an order that the CA refuses because of it is placed once more
     without (RFC 9773 section 5).

@@ -48,7 +48,7 @@ def renewal_info(server: Server, context: Context, cert_id: str) -> RenewalInfo:
     """
     base = server.directory(context).url_of("renewalInfo").rstrip("/")
     response = server.fetch(context, "GET", f"{base}/{cert_id}")
-    if response.status != 200:
+    if response.status // 100 != 2:
         raise problem_error(response)
     answer = Answer.of(response)
     window = answer.part("suggestedWindow") or Answer(response, {})

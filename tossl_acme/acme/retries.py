@@ -20,7 +20,8 @@ def ca_retries(context: Context) -> Retries:
 
 def replica_retries(context: Context) -> Retries:
     """The pauses after which a replica of the CA has to know what the CA named just now: four, over 2 s."""
-    return Retries(context, REPLICA_PAUSES_SECONDS, lambda _response: True)
+    longest = max(REPLICA_PAUSES_SECONDS)
+    return Retries(context, REPLICA_PAUSES_SECONDS, lambda response: (response.retry_after or 0.0) <= longest)
 
 
 def _is_passing(response: Response) -> bool:

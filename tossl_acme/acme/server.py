@@ -53,7 +53,7 @@ class Server:
         except IndexError:
             pass
         response = self.fetch(context, "HEAD", self.directory(context).url_of("newNonce"))
-        if response.status not in (200, 204):
+        if response.status // 100 != 2:
             raise problem_error(response)
         try:
             return self._nonces.pop()

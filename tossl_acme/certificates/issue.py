@@ -9,7 +9,7 @@ from ..acme.certificate import DownloadedChain, download_certificate
 from ..acme.client import Client
 from ..acme.order import NewOrder, Order, finish_order, get_order, new_order
 from ..context import Context
-from ..errors import AcmeError, Cancelled, TosslError
+from ..errors import AcmeError, Cancelled, HttpError, TosslError
 from ..pki.chain import (
     CertificateChain,
     check_begun,
@@ -74,16 +74,36 @@ def take_up(work: Work) -> CertificateChain | None:
     attempt = work.attempt
     kept = attempt.take_up_certificate(work.csr)
     chain = _servable(work, kept) if kept else None
-    is_wanted = chain is not None and not _is_old(chain) if kept else True
-    if not is_wanted and attempt.is_in_place:
-        attempt.end()  # it was only not removed
+    is_unfit = bool(kept) and (chain is None or _is_old(chain))
+    if is_unfit and attempt.is_in_place:
+        attempt.end()  # it is in force; what was kept of the attempt was only not removed
         return None
-    if not is_wanted or not attempt.is_for(work.csr):
+    if is_unfit or not attempt.is_for(work.csr):
         work.warn("put_aside", f"a certificate that cannot serve was put aside: {attempt.put_aside()}")
         return None
-    if chain is None or not chain.leads_up:
-        chain = _completed(work) or chain
+    chain = _completed(work) if chain is None else _improved(work, chain)
     return chain and _told(work, chain)
+
+
+def _improved(work: Work, kept: CertificateChain) -> CertificateChain:
+    """The chain, with the one that was preferred, or one that leads up, if the CA has that now."""
+    preferred = work.issuance.preferred_chain
+    url = work.attempt.left_over_order(work.csr)
+    if not url or (kept.leads_up and (not preferred or preferred in issuer_names(kept))):
+        return kept
+    try:
+        order = get_order(work.client, work.context, url)
+        if not order.certificate:
+            return kept
+        download = download_certificate(work.client, work.context, order.certificate)
+        chain = read_chain(download.pem, work.csr.public_key)
+        _check(work, chain)
+    except Cancelled:
+        raise
+    except TosslError as error:
+        work.warn("alternate_chain", f"the certificate cannot be downloaded once more: {error.message}")
+        return kept
+    return _preferred(work, download, chain if chain.leads_up else kept)
 
 
 def _is_old(chain: CertificateChain) -> bool:
@@ -101,36 +121,31 @@ def _servable(work: Work, pem: str) -> CertificateChain | None:
 
 
 def _completed(work: Work) -> CertificateChain | None:
-    """What comes of the order that an earlier attempt finalized; None, and no order any more, where nothing can."""
-    order = _left_over_order(work)
-    if order is None:
-        work.attempt.drop_order()
-        return None
-    try:
-        return _complete(work, order)
-    except AcmeError as error:
-        if work.attempt.has_left_over and (order.status != "ready" or not _is_refusal(error)):
-            raise
-        work.attempt.drop_order()
-        work.warn("put_aside", f"nothing came of the order of an earlier call: {error.message}")
-        return None
-
-
-def _left_over_order(work: Work) -> Order | None:
-    """The order, where a certificate may still come of it."""
+    """What comes of the order that an earlier attempt finalized; None, and no order any more, where nothing will."""
     url = work.attempt.left_over_order(work.csr)
     try:
         order = get_order(work.client, work.context, url) if url else None
-    except AcmeError as error:
-        if not _is_refusal(error):
+        if order is None or order.status not in ("ready", "processing", "valid"):
+            work.attempt.drop_order()
+            return None
+        return _complete(work, order)
+    except (AcmeError, HttpError) as error:
+        chain = _servable(work, work.attempt.issued) if work.attempt.issued else None
+        if chain is not None:
+            return chain
+        if work.attempt.has_left_over and not _is_final(error):
             raise
+        message = f"nothing came of the order of an earlier call: {error.message}"
+        aside = work.attempt.put_aside()
+        work.warn("put_aside", f"{message}; it is put aside in {aside}" if aside else message)
         return None
-    return order if order and order.status in ("ready", "processing", "valid") else None
 
 
-def _is_refusal(error: AcmeError) -> bool:
+def _is_final(error: AcmeError | HttpError) -> bool:
     """Whether the CA will say the same next time."""
-    return 400 <= error.status < 500 and error.kind not in ("rateLimited", "accountDoesNotExist")
+    if isinstance(error, HttpError):
+        return error.kind in ("malformed", "too_large")
+    return error.status < 500 and error.kind not in ("rateLimited", "accountDoesNotExist")
 
 
 def _complete(work: Work, order: Order) -> CertificateChain:

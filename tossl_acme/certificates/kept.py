@@ -53,7 +53,7 @@ class Attempt:
 
     def sweep(self) -> None:
         """Removes what is left of an attempt that has ended: it had removed its record already."""
-        if self._folder is not None and self._text(_ISSUED) and not self._text(_RECORD):
+        if self._folder is not None and not self._text(_RECORD) and self.is_in_place:
             self.end()
 
     def left_over_key(self) -> str:
@@ -139,6 +139,7 @@ class Attempt:
         if self._folder is None or not self._folder.rename(_PENDING, aside):
             return ""
         self._folder.sync()
+        self.issued = self.order_url = ""
         return (self._folder.path / aside).shown
 
     def end(self) -> None:

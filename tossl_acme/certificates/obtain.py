@@ -115,6 +115,8 @@ def _asked(issuance: Issuance) -> dict[str, object]:
 
 
 def _stored(folder: CertificateFolder, certificate: Certificate, key_type: str) -> dict[str, FilePath]:
+    if certificate.private_key:
+        folder.keep_key(certificate.private_key)
     values = certificate.as_dict()
     texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain")}
     left_out = (*texts, "private_key", "files", "warnings")

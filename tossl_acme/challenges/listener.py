@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from ..context import start_thread
+from ..context import join_thread, start_thread
 from ..errors import ArgumentError, ResourceError
 from ..files import socket_beyond_standard
 
@@ -66,7 +66,7 @@ class Listener:
         self._closing.set()
         with contextlib.suppress(OSError):
             self._waker.send(b"x")
-        self._thread.join()
+        join_thread(self._thread)
 
     def leave_to_parent(self) -> None:
         """Where no thread serves it, as in a forked child: closes its descriptors. The parent's server goes on."""

@@ -7,8 +7,9 @@ Imports of the rooms below stand inside the functions, so that `package require`
 
 from __future__ import annotations
 
+import os
+
 from ..errors import ArgumentError
-from ..text import path_default
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -301,17 +302,21 @@ def certificate_key(*, key_type: str = "ec", private_key: Secret | None = None, 
     return CertificateKey(key_type, private_key, csr)
 
 
+def from_environment(variable: str) -> Any:
+    """Returns the default of an option that a variable of the environment says: what it is at the time of the call."""
+    return lambda: os.environ.get(variable, "")
+
+
 def _folder_of_environment() -> tuple[str, str]:
     from ..store.folder import folder_of_environment
 
     return folder_of_environment()
 
 
-#: What -store is where it is not given.
-_DEFAULT_STORE = path_default(_folder_of_environment)
-
-
-def kept(*, store: FilePath = _DEFAULT_STORE) -> FolderStore | None:
+def kept(
+    *,
+    store: FilePath = _folder_of_environment,  # type: ignore[assignment] # asked at the time of the call
+) -> FolderStore | None:
     """Where account keys and certificates are kept.
 
     -store folder     where account keys and certificates are kept; without it the environment's TOSSL_STORE, else tossl

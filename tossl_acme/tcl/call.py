@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..context import running
-from ..errors import ArgumentError, ResourceError, TosslError
+from ..errors import ArgumentError, TosslError, foreign_error
 from .callbacks import Callback
 from .values import check_limit, to_tcl
 
@@ -121,18 +121,7 @@ class Call:
             error.__cause__ = error.__context__ = None  # it is kept: without what led to it
             return error.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - a defect must not end the worker
-            return resource_error(error) or TosslError(describe(error), "INTERNAL")
-
-
-def resource_error(error: Exception) -> ResourceError | None:
-    """Returns the error to raise where the process is out of descriptors or threads: that is no defect in here."""
-    from errno import EMFILE, ENFILE
-
-    if isinstance(error, OSError) and error.errno in (EMFILE, ENFILE):
-        return ResourceError("descriptors", f"no descriptor is left: {error.strerror}")
-    if type(error) is RuntimeError and error.args == ("can't start new thread",):
-        return ResourceError("threads", "the system has no thread left")
-    return None
+            return foreign_error(error)
 
 
 def waiting(
@@ -152,12 +141,3 @@ def waiting(
     TOSSL CANCELLED        the job was cancelled
     TOSSL RESOURCE kind    no job was started: no descriptors or no threads are left
     """
-
-
-def describe(error: Exception) -> str:
-    """Returns what is to be known of a defect in this package: where it is, without a value, which may be a secret."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    return f"internal error: {type(error).__name__}{place}"

@@ -14,15 +14,15 @@ its options is given. Words are converted when the command is called, objects ar
     interpreter: Interpreter          is the calling interpreter, and
     jobs: Jobs                        its background jobs: neither is an option
     key: Secret                       as an option has -key_file and -key_env beside it
+    email: str = find                 has a default that find() returns at the time of the call; of a FilePath with the
+                                      name of the variable that says it
     fields: MoreOptions = ask         is a dict of options that are known only when asked for: ask() returns
                                       {name: (annotation, text)}
 """
 
 from __future__ import annotations
 
-from ..errors import ArgumentError
-from ..text import EnvironmentText, PathDefault, quoted
-from .values import default_path, to_tcl
+from .values import to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,12 +32,10 @@ if TYPE_CHECKING:
     from ..context import Context
     from .call import Call
     from .host import TclHost, TclValue
-    from .parameters import Parameter, Parameters
+    from .parameters import Parameters
 
     #: The option groups: functions, by the annotation that asks for them.
     Groups = Mapping[str, FunctionType]
-
-_MAX_OPTION_CHARS = 40
 
 
 class Command:
@@ -68,71 +66,8 @@ class Command:
         """Returns the call that these words ask for. Raises ArgumentError unless all of them are right."""
         from .call import Call  # here, for what is called first is `package require`
 
-        parameters = self.parameters
-        count = self._count_arguments(words)
-        values = {
-            parameter.name: parameter.convert(host, parameter.name, word)
-            for parameter, word in zip(parameters.arguments, words[:count], strict=False)
-        }
-        options = self._read_options(host, words[count:], values)
-        given = {group for option in options.values() for group in option.optional}
-        left_out = [group for group in parameters.optional if group not in given]
-        for parameter in parameters.options.values():
-            if parameter.target in options or any(group in left_out for group in parameter.optional):
-                continue
-            if parameter.is_required:
-                raise ArgumentError(parameter.name, f"{parameter.shown} is required")
-            if parameter.may_be_none:
-                values[parameter.target] = None
-            elif isinstance(parameter.default, PathDefault):
-                values[parameter.name] = default_path(host, parameter.shown, parameter.default)
-            elif isinstance(parameter.default, EnvironmentText):
-                values[parameter.name] = parameter.default.value()
-        for name in parameters.more:
-            others = [target for target, option in options.items() if option.shown not in parameters.options]
-            values[name] = {target: values.pop(target) for target in others}
-        return Call(parameters.recipe, values, left_out, self.context)
-
-    def _count_arguments(self, words: Sequence[str]) -> int:
-        """How many words are arguments: an optional one that looks like an option begins the options."""
-        most = min(len(words), len(self.parameters.arguments))
-        if self.parameters.options:
-            for index in range(self.parameters.required, most):
-                if words[index][:1] == "-" and words[index][1:2].isalpha():
-                    return index
-        return most
-
-    def _read_options(
-        self, host: TclHost, words: Sequence[str], values: dict[str, object]
-    ) -> dict[str, Parameter]:
-        """Adds the values of options; returns those given, by their targets. Of one given twice the last counts."""
-        given: dict[str, Parameter] = {}
-        for index in range(0, len(words), 2):
-            option = self.parameters.options.get(words[index]) or self._more_option(words[index])
-            if index + 1 == len(words):
-                raise ArgumentError(option.name, f'value for "{words[index]}" missing')
-            other = given.setdefault(option.target, option)
-            if other.name != option.name:
-                raise ArgumentError(option.name, f"{other.shown} and {option.shown} cannot be given together")
-            values[option.target] = option.convert(host, option.shown, words[index + 1])
-        return given
-
-    def _more_option(self, word: str) -> Parameter:
-        """Returns the option of that name among those that are known only when asked for. Raises ArgumentError."""
-        more = {parameter.shown: parameter for parameter in self.more_options()}
-        if word in more:
-            return more[word]
-        names = [*self.parameters.options, *more]
-        choice = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-        if word[:1] == "-" and word[1:2].isalpha():
-            argument = word[1:] if len(word) < _MAX_OPTION_CHARS else ""
-            raise ArgumentError(argument, f"unknown option {quoted(word)}: must be {choice}")
-        raise ArgumentError("", f"expected an option but got another value: must be {choice}")
-
-    def more_options(self) -> list[Parameter]:
-        """Returns the options that are known only when asked for."""
-        found = (parameter for more in self.parameters.more.values() for parameter in more.parameters())
-        return [parameter for parameter in found if parameter.shown not in self.parameters.options]
+        values, left_out = self.parameters.read(host, words)
+        return Call(self.parameters.recipe, values, left_out, self.context)
 
 
 def _arguments(function: FunctionType, groups: Groups) -> tuple[list[TclValue], bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import TosslError
+from ..errors import TosslError, foreign_error
 from ..version import __version__
 from .command import load_commands
 from .environment import update_environment
@@ -57,7 +57,8 @@ class Interpreter:
             error.__traceback__ = None  # a job's error is kept: without the frames that it came through this time
             return _refused(name, error), error.message
         except Exception as error:  # noqa: BLE001 - a defect must not end the host
-            return _defect(name, error)
+            known = foreign_error(error)
+            return _refused(name, known), known.message
 
     def _run(self, command: Command, words: Sequence[str]) -> TclValue:
         """Runs a command: at once, or with -command as a job, whose token is returned."""
@@ -131,16 +132,6 @@ def _refused(name: str, error: TosslError) -> TclValue:
     except TosslError:  # a problem document nested too deeply
         details = to_tcl({"message": error.message})
     return _raised(name, error.message, error.errorcode, "-tossl", details)
-
-
-def _defect(name: str, error: Exception) -> TclValue:
-    from .call import describe, resource_error
-
-    known = resource_error(error)
-    if known is not None:
-        return _refused(name, known), known.message
-    message = describe(error)
-    return _raised(name, message, ("TOSSL", "INTERNAL")), message
 
 
 def install(host: TclHost, packages: Packages, groups: Groups, package: str) -> None:

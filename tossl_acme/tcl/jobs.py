@@ -9,7 +9,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 
-from ..context import start_thread, waiting_threads
+from ..context import join_thread, start_thread, waiting_threads
 from ..errors import ArgumentError, Cancelled, ResourceError, TosslError, WaitTimeout
 from .values import check_limit
 
@@ -218,7 +218,7 @@ class Jobs:
             leaving = self._workers | self._leaving
             self._leaving.clear()
         for worker in leaving:
-            worker.join()
+            join_thread(worker)
 
     def _leave_to_parent(self) -> None:
         """In a forked child: jobs that are not finished are its parent's; here they count as cancelled."""

@@ -37,7 +37,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType
 
-from ..text import EnvironmentText, PathDefault
 from .command import Command
 from .parameters import Parameter
 from .values import to_tcl
@@ -143,7 +142,7 @@ class Manual:
         self._own = _terms(self.text)
         self._around = list(_texts_around(command.function.__module__))
         taken = command.parameters
-        parameters = (*taken.arguments, *taken.options.values(), *command.more_options())
+        parameters = (*taken.arguments, *taken.options.values(), *taken.more_options())
         self._groups = dict.fromkeys(group for each in parameters for group in each.functions[1:])
         self.arguments = [self._entry(parameter) for parameter in taken.arguments]
         self.options = [self._entry(parameter) for parameter in parameters[len(taken.arguments) :]]
@@ -229,7 +228,7 @@ class Manual:
         default = parameter.default
         if parameter.name == "timeout" and self.command.context is not None:
             default = f"{self.command.context.limit:g}"
-        if parameter.is_required or default is None or isinstance(default, PathDefault | EnvironmentText):
+        if parameter.is_required or default is None or callable(default):
             return ""
         value = to_tcl(default)
         return value if isinstance(value, str) else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from ..errors import ArgumentError
 from .call import Recipe, waiting
 from .callbacks import Callback
-from .values import converter, split
+from .values import converter, default_path, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FunctionType
 
     from .host import TclHost
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: Annotations of what comes with the call, and is no argument or option.
 _INJECTED = ("Interpreter", "Jobs")
 _NO_DEFAULT = object()
+_MAX_OPTION_CHARS = 40
 _SECRET_FROM = {"file": "FileSecret", "env": "EnvironmentSecret"}
 _FORM_TEXTS = {
     "file": "a file that holds the value of -{}, in its place; a newline at its end is no part of it",
@@ -169,6 +170,78 @@ class Parameters:
                 raise TypeError(f"{parameter.functions[0].__name__}: {parameter.name} is two things")
             known.optional = tuple(group for group in known.optional if group in parameter.optional)
         return (form for parameter in found.values() for form in parameter.forms())
+
+    def read(self, host: TclHost, words: Sequence[str]) -> tuple[dict[str, object], list[Recipe]]:
+        """Returns the values that these words say, and the groups that are left out.
+
+        Raises ArgumentError unless all of the words are right.
+        """
+        count = self._count_arguments(words)
+        values = {
+            parameter.name: parameter.convert(host, parameter.name, word)
+            for parameter, word in zip(self.arguments, words[:count], strict=False)
+        }
+        options = self._read_options(host, words[count:], values)
+        given = {group for option in options.values() for group in option.optional}
+        left_out = [group for group in self.optional if group not in given]
+        for parameter in self.options.values():
+            if parameter.target in options or any(group in left_out for group in parameter.optional):
+                continue
+            if parameter.is_required:
+                raise ArgumentError(parameter.name, f"{parameter.shown} is required")
+            if parameter.may_be_none:
+                values[parameter.target] = None
+            elif callable(parameter.default):
+                is_path = parameter.annotation.startswith("FilePath")
+                find = parameter.default
+                values[parameter.name] = default_path(host, parameter.shown, find) if is_path else find()
+        for name in self.more:
+            others = [target for target, option in options.items() if option.shown not in self.options]
+            values[name] = {target: values.pop(target) for target in others}
+        return values, left_out
+
+    def _count_arguments(self, words: Sequence[str]) -> int:
+        """How many words are arguments: an optional one that looks like an option begins the options."""
+        most = min(len(words), len(self.arguments))
+        if self.options:
+            for index in range(self.required, most):
+                if words[index][:1] == "-" and words[index][1:2].isalpha():
+                    return index
+        return most
+
+    def _read_options(
+        self, host: TclHost, words: Sequence[str], values: dict[str, object]
+    ) -> dict[str, Parameter]:
+        """Adds the values of options; returns those given, by their targets. Of one given twice the last counts."""
+        given: dict[str, Parameter] = {}
+        for index in range(0, len(words), 2):
+            option = self.options.get(words[index]) or self._more_option(words[index])
+            if index + 1 == len(words):
+                raise ArgumentError(option.name, f'value for "{words[index]}" missing')
+            other = given.setdefault(option.target, option)
+            if other.name != option.name:
+                raise ArgumentError(option.name, f"{other.shown} and {option.shown} cannot be given together")
+            values[option.target] = option.convert(host, option.shown, words[index + 1])
+        return given
+
+    def _more_option(self, word: str) -> Parameter:
+        """Returns the option of that name among those that are known only when asked for. Raises ArgumentError."""
+        more = {parameter.shown: parameter for parameter in self.more_options()}
+        if word in more:
+            return more[word]
+        names = [*self.options, *more]
+        choice = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+        if word[:1] == "-" and word[1:2].isalpha():
+            from ..text import quoted
+
+            argument = word[1:] if len(word) < _MAX_OPTION_CHARS else ""
+            raise ArgumentError(argument, f"unknown option {quoted(word)}: must be {choice}")
+        raise ArgumentError("", f"expected an option but got another value: must be {choice}")
+
+    def more_options(self) -> list[Parameter]:
+        """Returns the options that are known only when asked for."""
+        found = (parameter for more in self.more.values() for parameter in more.parameters())
+        return [parameter for parameter in found if parameter.shown not in self.options]
 
 
 def _signature(function: FunctionType) -> Iterator[tuple[str, str, object, bool]]:

@@ -14,7 +14,8 @@ proc ::tossl::Define {package version table} {
     foreach command $table {
         lassign $command name arguments
         set namespace [namespace qualifiers $name]
-        if {$namespace ne ""} {
+        if {$namespace ne "" && ![info exists made($namespace)]} {
+            set made($namespace) 1
             namespace eval ::tossl::$namespace {namespace export {[a-z]*}; namespace ensemble create}
         }
         proc ::tossl::$name $arguments [format {
@@ -36,16 +37,18 @@ proc ::tossl::Tell args {
     }
 }
 
-# Calls a script back for somebody who waits for {code result errorcode}; its `return` is a result as well.
+# Calls a script back for somebody who waits for {code result errorcode}; its `return` is a result as well. The space
+# makes it a string: a list would be a tuple to tkinter.
 proc ::tossl::Invoke args {
     set code [catch {uplevel #0 $args} message options]
     switch $code {
-        0 - 2 {return [list 0 $message {}]}
-        1 {return [list 1 $message [dict get $options -errorcode]]}
-        3 {return [list 1 "invoked \"break\" outside of a loop" NONE]}
-        4 {return [list 1 "invoked \"continue\" outside of a loop" NONE]}
+        0 - 2 {return "[list 0 $message {}] "}
+        1 {return "[list 1 $message [dict get $options -errorcode]] "}
+        3 {set message "invoked \"break\" outside of a loop"}
+        4 {set message "invoked \"continue\" outside of a loop"}
+        default {set message "command returned bad code: $code"}
     }
-    return [list 1 "command returned bad code: $code" NONE]
+    return "[list 1 $message NONE] "
 }
 
 # Takes one event that another thread has put there; its error is a background error.

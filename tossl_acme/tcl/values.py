@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError, HttpError
-from ..text import Secret, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..files import FilePath
-    from ..text import PathDefault
+    from ..text import Secret
     from .host import TclHost, TclValue
 
     #: (host, name, word) to the value; `name` is that of the argument or option, as errors show it.
@@ -74,6 +73,8 @@ def check_limit(limit: float, option: str = "timeout") -> None:
 
 
 def _rejected(name: str, expected: str, word: str) -> ArgumentError:
+    from ..text import quoted
+
     return ArgumentError(name.lstrip("-"), f"{name}: expected {expected} but got {quoted(word)}")
 
 
@@ -132,11 +133,13 @@ def _path(host: TclHost, name: str, word: str) -> FilePath:
     return _native_path(host, name, name, word) if word else FilePath("")
 
 
-def default_path(host: TclHost, name: str, default: PathDefault) -> FilePath:
+def default_path(host: TclHost, name: str, find: Callable[[], tuple[str, str]]) -> FilePath:
     """The path that the environment says now, converted like the word of the option `name`."""
     from os import fsencode
 
-    variable, path = default.find()
+    from ..text import quoted
+
+    variable, path = find()
     try:
         word = host.call("::tossl::PathWord", fsencode(path).hex())
     except host.TclError:  # Tcl 9 decodes strictly
@@ -149,7 +152,7 @@ def _native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
     from os import fsdecode
 
     from ..files import FilePath
-    from ..text import clean
+    from ..text import clean, quoted
 
     try:
         if len(word) > _LONGEST_PATH:
@@ -161,17 +164,22 @@ def _native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
 
 
 def _secret(host: TclHost, name: str, word: str) -> Secret:
+    from ..text import Secret
+
     return Secret(word)
 
 
 def _optional_secret(host: TclHost, name: str, word: str) -> Secret | None:
     """Empty is as good as not given."""
+    from ..text import Secret
+
     return Secret(word) if word else None
 
 
 def _file_secret(host: TclHost, name: str, word: str) -> Secret:
     """What the file holds, without the newline at its end, and the file's path."""
     from ..files import read_small
+    from ..text import Secret
 
     path = _native_path(host, name, name, word)
     try:
@@ -189,6 +197,8 @@ def _file_secret(host: TclHost, name: str, word: str) -> Secret:
 def _environment_secret(host: TclHost, name: str, word: str) -> Secret:
     """What the variable holds, and its name."""
     from os import environ
+
+    from ..text import Secret, quoted
 
     try:
         secret = environ.get(word, "")

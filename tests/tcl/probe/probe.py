@@ -129,6 +129,14 @@ def place(*, place: Place, context: Context = within(5)) -> list[object]:  # typ
     return [place, threading.get_ident()]
 
 
+def encrypt(*, context: Context = within(5)) -> str:
+    """Has OpenSSL keep something for the thread that it runs in."""
+    import ssl
+
+    ssl.create_default_context()
+    return ssl.RAND_bytes(8).hex()
+
+
 def modules() -> list[str]:
     """What is loaded."""
     return sorted(sys.modules)
@@ -265,7 +273,7 @@ def ask_kept(value: str, *, context: Context = within(5)) -> str:
 
 
 COMMANDS = (
-    blocked, import_,
+    blocked, import_, encrypt,
     echo, points, text, size, types, domains, nested, deep, fail, quiet, list_, thread, place, modules, environment,
     environment_bytes, environment_size, tcl, wait,
     late, ask, keep_callback, ask_kept, kinds, define, undefine, refusals, keep, stale,

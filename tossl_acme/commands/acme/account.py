@@ -26,7 +26,7 @@ def create_account(
 ) -> str | dict[str, object]:
     """Creates an account for the key, agreeing to the terms of service; a known key's contacts are brought up to date.
 
-    RFC 8555 section 7.3.
+    A key that has its account already needs neither binding nor agreement. RFC 8555 section 7.3.
 
     -return_details boolean  1 returns the account in place of the status line
 

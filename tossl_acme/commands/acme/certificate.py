@@ -34,7 +34,7 @@ def finalize_order(
     Errors: what the CA says is of type orderNotReady, badCSR, ...
     TOSSL VALUE csr          not a request, or not for the order's names, or for the account's key
     TOSSL VALUE private_key  the account's own; neither or both of -private_key and -csr
-    TOSSL VALUE key          the account's own, given as -key; or -key beside -private_key
+    TOSSL VALUE key          the same of -key; or -key beside -private_key
     """
     from ...acme import order as orders
     from ...acme.urls import https_url
@@ -43,11 +43,11 @@ def finalize_order(
 
     if private_key and key:
         raise ArgumentError("key", "-key is an older name of -private_key: give one of the two")
-    given = private_key or (Secret(key) if key else None)
+    given, argument = (Secret(key), "key") if key else (private_key, "private_key")
     if bool(given) == bool(csr):
-        raise ArgumentError("private_key", "finalize_order needs either -private_key or -csr")
+        raise ArgumentError(argument, "finalize_order needs either -private_key or -csr")
     own = CertificateKey(private_key=given, csr=csr)
-    check_not_account_key(own.public_key, client.key.spki, "csr" if csr else "key" if key else "private_key")
+    check_not_account_key(own.public_key, client.key.spki, "csr" if csr else argument)
     order = orders.get_order(client, context, https_url(order_url, "order_url"))
     return orders.finalize_order(client, context, order, own.request(order.identifiers).der).as_dict()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...context import Context, seconds
 from ...errors import AcmeError, ArgumentError, error_context
-from ...text import environment_text
+from ..groups import from_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def obtain_certificate(
     domains: list[str],
     *,
-    directory: str = environment_text("TOSSL_DIRECTORY"),
-    email: str = environment_text("TOSSL_EMAIL"),
+    directory: str = from_environment("TOSSL_DIRECTORY"),
+    email: str = from_environment("TOSSL_EMAIL"),
     solvers: SolverOptions,
     account_key: Secret | None = None,
     account: NewAccount,
