@@ -155,6 +155,38 @@ def test_a_group_is_left_out_where_none_of_its_own_options_is_given() -> None:
     assert bound(both, "u", "k", "-name", "n")[1][:4] == ("records", "n", None, "")
 
 
+def test_a_lazy_group_is_made_when_it_is_asked_for() -> None:
+    def perhaps(client: Lazy[Client], *, link: Link) -> Any:
+        """Takes a group that is not always needed."""
+        assert made == ["link"]
+        return client(), client()
+
+    first, second = bound(perhaps, "u", "k", "-bundle", "b")
+    assert first is second
+    assert first == ("client", ("server", "u", ("link", "b", 1)), "k")
+    assert made == ["link", "server", "client"]
+
+
+def test_the_words_of_a_call_are_those_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(
+        name: str,
+        *,
+        words: Words,
+        place: str = from_environment("TOSSL_TEST_PLACE"),
+        key: Secret | None = None,
+        many: int = 1,
+    ) -> Any:
+        """Has words."""
+        return words
+
+    monkeypatch.setenv("TOSSL_TEST_PLACE", "there")
+    monkeypatch.setenv("TOSSL_TEST_KEY", "k")
+    command = Command("test", told, GROUPS)
+    assert command.tcl_arguments() == ("name", "args")
+    said = {"name": "n", "place": "there", "key_env": "TOSSL_TEST_KEY", "many": "0x2"}
+    assert bound(told, "n", "-key_env", "TOSSL_TEST_KEY", "-many", "0x2") == said
+
+
 def test_an_option_without_a_default_is_required() -> None:
     assert bound(options_alone, "-url", "u", "-key", "k")[1][1] == "u"
     with pytest.raises(ArgumentError, match="-key is required") as caught:

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 
 class Recipe:
-    """How a function is called: which of its parameters are values by name, and which are objects that groups make."""
+    """How a function is called: which of its parameters are values by name, and which are objects that groups make.
 
-    __slots__ = ("_function", "groups", "names")
+    lazy: the parameters that get a function in place of a group's object, which makes it when it is called.
+    """
+
+    __slots__ = ("_function", "groups", "lazy", "names")
 
     def __init__(self, function: Callable[..., object]) -> None:
         self._function = function
         self.names: Collection[str] = ()
         self.groups: Mapping[str, Recipe] = {}
+        self.lazy: Collection[str] = ()
 
     @property
     def depth(self) -> int:
@@ -44,9 +48,12 @@ class Recipe:
             return made[self]
         arguments = {name: values[name] for name in self.names if name in values}
         for name, group in self.groups.items():
-            arguments[name] = group._make(values, made)
+            arguments[name] = group._later(values, made) if name in self.lazy else group._make(values, made)
         made[self] = self._function(**arguments)
         return made[self]
+
+    def _later(self, values: Mapping[str, object], made: dict[Recipe, object]) -> Callable[[], object]:
+        return lambda: self._make(values, made)
 
 
 class Call:
@@ -124,9 +131,7 @@ class Call:
             return foreign_error(error)
 
 
-def waiting(
-    *, timeout: float | None = None, progress: Callback | None = None, command: Callback | None = None
-) -> None:
+def waiting(*, timeout: float | None = None, progress: Callback | None = None, command: Callback | None = None) -> None:
     """What every command takes that waits.
 
     -timeout seconds  the longest that the call may take; fractions count

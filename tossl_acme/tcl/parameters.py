@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Annotations of what comes with the call, and is no argument or option.
 _INJECTED = ("Interpreter", "Jobs")
+_LAZY = "Lazy["
 _NO_DEFAULT = object()
 _MAX_OPTION_CHARS = 40
 _SECRET_FROM = {"file": "FileSecret", "env": "EnvironmentSecret"}
@@ -103,7 +104,8 @@ class Parameters:
     """What a function and its groups take, in the order in which it is listed.
 
     more: options that are known only when asked for, by the parameter that gets them. injected: parameters that are
-    neither argument nor option. optional: the groups that may be left out.
+    neither argument nor option. words: parameters that get the words themselves. optional: the groups that may be left
+    out.
     """
 
     def __init__(self, function: FunctionType, groups: Groups, *, waits: bool) -> None:
@@ -113,6 +115,7 @@ class Parameters:
         self._options: list[Parameter] = []
         self._options_of_arguments: list[Parameter] = []
         self.injected: dict[str, str] = {}
+        self.words: list[str] = []
         self.more: dict[str, MoreOptions] = {}
         self.recipe = self._add(function)
         if waits:
@@ -128,9 +131,12 @@ class Parameters:
         all_options: bool = False, is_late: bool = False,
     ) -> Recipe:  # fmt: skip
         """Adds what a function takes. `is_late`: its options stand behind those of the function around it."""
-        names, nested = [], {}
+        names, nested, lazy = [], {}, []
         functions = (*around, function)
         for name, annotation, default, is_keyword in _signature(function):
+            if annotation.startswith(_LAZY):
+                lazy.append(name)
+                annotation = annotation.removeprefix(_LAZY).removesuffix("]")
             group = self._groups.get(annotation.removesuffix(" | None"))
             is_option = all_options or is_keyword
             if group is not None:
@@ -146,6 +152,8 @@ class Parameters:
             names.append(name)
             if annotation in _INJECTED:
                 self.injected[name] = annotation
+            elif annotation == "Words":
+                self.words.append(name)
             elif annotation == "Context":
                 pass
             elif annotation == "MoreOptions":
@@ -155,7 +163,8 @@ class Parameters:
                 options = self._options_of_arguments if is_late else self._options
                 (options if is_option else self._arguments).append(found)
         recipe = self._recipes.setdefault(function, Recipe(function))
-        recipe.names, recipe.groups = names, dict(sorted(nested.items(), key=lambda item: item[1].depth))
+        recipe.names, recipe.lazy = names, lazy
+        recipe.groups = dict(sorted(nested.items(), key=lambda item: item[1].depth))
         return recipe
 
     def _once(self) -> Iterator[Parameter]:
@@ -198,7 +207,16 @@ class Parameters:
         for name in self.more:
             others = [target for target, option in options.items() if option.shown not in self.options]
             values[name] = {target: values.pop(target) for target in others}
+        for name in self.words:
+            values[name] = self._said(words, count, values)
         return values, left_out
+
+    def _said(self, words: Sequence[str], count: int, values: Mapping[str, object]) -> dict[str, str]:
+        """Returns the words by argument and option, and the texts that the environment says in place of some."""
+        found = {o.name: values.get(o.name) for o in self.options.values() if callable(o.default)}
+        said = {name: value for name, value in found.items() if isinstance(value, str)}
+        said |= dict(zip((parameter.name for parameter in self.arguments), words[:count], strict=False))
+        return said | {words[at].removeprefix("-"): words[at + 1] for at in range(count, len(words), 2)}
 
     def _count_arguments(self, words: Sequence[str]) -> int:
         """How many words are arguments: an optional one that looks like an option begins the options."""
@@ -209,9 +227,7 @@ class Parameters:
                     return index
         return most
 
-    def _read_options(
-        self, host: TclHost, words: Sequence[str], values: dict[str, object]
-    ) -> dict[str, Parameter]:
+    def _read_options(self, host: TclHost, words: Sequence[str], values: dict[str, object]) -> dict[str, Parameter]:
         """Adds the values of options; returns those given, by their targets. Of one given twice the last counts."""
         given: dict[str, Parameter] = {}
         for index in range(0, len(words), 2):
