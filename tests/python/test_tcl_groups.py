@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+import tkinter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tossl_acme
 from tossl_acme.commands.groups import from_environment
 from tossl_acme.context import Context, seconds
 from tossl_acme.errors import ArgumentError
 from tossl_acme.tcl.command import Command
 from tossl_acme.tcl.manual import Manual
+from tossl_acme.tcl.tkhost import TkHost
 from tossl_acme.text import Secret
 
 made: list[str] = []
@@ -326,3 +330,74 @@ def test_what_groups_tell_stands_in_the_manual(monkeypatch) -> None:
     assert told["-secret_key_file"][0] == "path"
     assert "-secret_key" in told["-secret_key_env"][1]
     assert "TOSSL VALUE key_file" in Manual(Command("test", options_alone, GROUPS)).errors(shared=True)
+
+
+# ---- lists of what a group makes ----
+
+
+def listed(url: str, *, key: Secret | None = None, link: Link) -> Listed:
+    """One of several servers.
+
+    url address  where it is
+    -key text    its key
+    """
+    made.append(url)
+    return (url, key.value if key else "", link)
+
+
+def visit(*, at: list[Listed] = from_environment("TOSSL_TEST_SERVERS"), key: Secret | None = None) -> str:
+    """Goes to all of them.
+
+    -at list   where to go
+    -key text  the visitor's own
+    """
+    return f"{key.value if key else ''} {at}"
+
+
+LISTED: Any = {"Link": link, "Listed": listed}
+
+
+def several(*words: str) -> Any:
+    interpreter = tkinter.Tcl().tk
+    tossl_acme.register(interpreter)
+    host = TkHost(interpreter)
+    return Command("", visit, LISTED).bind(host, words)
+
+
+def test_each_element_takes_the_words_of_its_group(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k\n")
+    call = several("-at", f"one {{two -retries 5 -key_file {tmp_path / 'key'}}}", "-key", "own")
+    assert made == []
+    expected = [("one", "", ("link", "usual", 1)), ("two", "k", ("link", "usual", 5))]
+    assert call.run() == f"own {expected}"
+    assert made == ["link", "one", "link", "two"]
+
+
+def test_a_list_of_them_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert several().run() == " []"
+    monkeypatch.setenv("TOSSL_TEST_SERVERS", "one {two -retries 2}")
+    assert several().run() == f" {[('one', '', ('link', 'usual', 1)), ('two', '', ('link', 'usual', 2))]}"
+
+
+@pytest.mark.parametrize(
+    ("word", "argument", "message"),
+    [
+        ("one {}", "at", "-at: one of its elements is empty"),
+        ("{one -retries x}", "retries", "-at: -retries: expected integer"),
+        ("{one -retries}", "retries", '-at: value for "-retries" missing'),
+        ("{one -colour red}", "colour", '-at: unknown option "-colour"'),
+        ("{one two}", "", "-at: expected an option"),
+        ("{one", "at", "Failed to parse at: unmatched open brace"),
+        ("one {two {a}b}", "at", "Failed to parse at: list element in braces"),
+    ],
+)
+def test_an_element_that_is_wrong_is_told(word: str, argument: str, message: str) -> None:
+    with pytest.raises(ArgumentError) as raised:
+        several("-at", word)
+    assert raised.value.errorcode == ("TOSSL", "VALUE", argument)
+    assert raised.value.message.startswith(message)
+
+
+def test_the_page_tells_of_the_list() -> None:
+    entry = next(option for option in Manual(Command("", visit, LISTED)).options if option.name == "-at")
+    assert (entry.word, entry.text) == ("list", "where to go")

@@ -46,7 +46,7 @@ class Recipe:
     def _make(self, values: Mapping[str, object], made: dict[Recipe, object]) -> object:
         if self in made:
             return made[self]
-        arguments = {name: values[name] for name in self.names if name in values}
+        arguments = {name: _finished(values[name]) for name in self.names if name in values}
         for name, group in self.groups.items():
             arguments[name] = group._later(values, made) if name in self.lazy else group._make(values, made)
         made[self] = self._function(**arguments)
@@ -54,6 +54,16 @@ class Recipe:
 
     def _later(self, values: Mapping[str, object], made: dict[Recipe, object]) -> Callable[[], object]:
         return lambda: self._make(values, made)
+
+
+class Calls(tuple["Call", ...]):
+    """The value of a parameter that is a list of a group's objects: they are made where the command runs."""
+
+    __slots__ = ()
+
+
+def _finished(value: object) -> object:
+    return [call.make() for call in value] if isinstance(value, Calls) else value
 
 
 class Call:
@@ -100,6 +110,10 @@ class Call:
         for value in self.values.values():
             if isinstance(value, Callback):
                 yield value
+
+    def make(self) -> object:
+        """Returns what the function itself returns; it does not wait."""
+        return self._recipe.make(self.values, self._left_out)
 
     def run(self, context: Context | None = None) -> TclValue:
         """Returns what the command returns, for Tcl. A command that waits takes the context that begin() made."""

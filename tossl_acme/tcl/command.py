@@ -18,6 +18,7 @@ its options is given. Words are converted when the command is called, objects ar
     key: Secret                       as an option has -key_file and -key_env beside it
     email: str = find                 has a default that find() returns at the time of the call; of a FilePath with the
                                       name of the variable that says it
+    cas: list[Group]                  is a list: each of its elements is a list of the words that the group takes
     fields: MoreOptions = ask         is a dict of options that are known only when asked for: ask() returns
                                       {name: (annotation, text)}
 """

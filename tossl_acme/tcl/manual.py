@@ -205,7 +205,8 @@ class Manual:
 
     def _entry(self, parameter: Parameter) -> Entry:
         term, text, shared = self._found(parameter)
-        word = term.partition(" ")[2] or _WORDS.get(parameter.annotation.removesuffix(" | None"), "value")
+        usual = "list" if parameter.annotation.startswith("list[") else "value"
+        word = term.partition(" ")[2] or _WORDS.get(parameter.annotation.removesuffix(" | None"), usual)
         return Entry(parameter.shown, word, self._default(parameter), text, shared)
 
     def _found(self, parameter: Parameter) -> tuple[str, str, bool]:

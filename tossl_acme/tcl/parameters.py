@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import ArgumentError
-from .call import Recipe, waiting
+from ..errors import ArgumentError, error_context
+from .call import Call, Calls, Recipe, waiting
 from .callbacks import Callback
 from .values import converter, default_path, split
 
@@ -46,7 +46,7 @@ class Parameter:
 
     def __init__(
         self, name: str, annotation: str, default: object, functions: tuple[FunctionType, ...], *, is_option: bool,
-        optional: tuple[Recipe, ...] = (), target: str = "", text: str = "",
+        optional: tuple[Recipe, ...] = (), target: str = "", text: str = "", convert: Converter | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self.annotation = annotation
@@ -57,7 +57,7 @@ class Parameter:
         self.optional = optional
         self.target = target or name
         self.text = text
-        self.convert: Converter = _CALLBACKS.get(annotation) or converter(annotation)
+        self.convert: Converter = convert or _CALLBACKS.get(annotation) or converter(annotation)
 
     @property
     def shown(self) -> str:
@@ -159,13 +159,33 @@ class Parameters:
             elif annotation == "MoreOptions":
                 self.more.setdefault(name, MoreOptions(default, functions, optional))  # type: ignore[arg-type]
             else:
-                found = Parameter(name, annotation, default, functions, is_option=is_option, optional=optional)
+                found = Parameter(
+                    name, annotation, default, functions, is_option=is_option, optional=optional,
+                    convert=self._several(annotation),
+                )  # fmt: skip
                 options = self._options_of_arguments if is_late else self._options
                 (options if is_option else self._arguments).append(found)
         recipe = self._recipes.setdefault(function, Recipe(function))
         recipe.names, recipe.lazy = names, lazy
         recipe.groups = dict(sorted(nested.items(), key=lambda item: item[1].depth))
         return recipe
+
+    def _several(self, annotation: str) -> Converter | None:
+        """Returns the converter of a list of what a group makes, None for anything else."""
+        group = self._groups.get(annotation.removeprefix("list[").removesuffix("]"))
+        if group is None or not annotation.startswith("list["):
+            return None
+
+        def convert(host: TclHost, name: str, word: str) -> Calls:
+            argument = name.lstrip("-")
+            elements = [split(host, argument, element) for element in split(host, argument, word)]
+            if not all(elements):
+                raise ArgumentError(argument, f"{name}: one of its elements is empty")
+            taken = Parameters(group, self._groups, waits=False)
+            with error_context(name, ArgumentError):
+                return Calls(Call(taken.recipe, *taken.read(host, words), None) for words in elements)
+
+        return convert
 
     def _once(self) -> Iterator[Parameter]:
         """Yields each parameter once: what is met twice, where it is met last.
@@ -203,7 +223,10 @@ class Parameters:
             elif callable(parameter.default):
                 is_path = parameter.annotation.startswith("FilePath")
                 find = parameter.default
-                values[parameter.name] = default_path(host, parameter.shown, find) if is_path else find()
+                values[parameter.name] = (
+                    default_path(host, parameter.shown, find) if is_path
+                    else parameter.convert(host, parameter.shown, find())
+                )  # fmt: skip
         for name in self.more:
             others = [target for target, option in options.items() if option.shown not in self.options]
             values[name] = {target: values.pop(target) for target in others}
