@@ -179,6 +179,61 @@ class Folder:
         if sync and sync_folder:
             self.sync()
 
+    def write_new(self, name: str, content: bytes, mode: int) -> None:
+        """Writes a file under a name that is free, in a folder that nobody else looks into yet; its content is on disk.
+
+        What fails may leave a part of it.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with _naming(self.path / name):
+            handle = _open(name, flags, mode, dir_fd=self._descriptor)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                _set_mode(handle, mode)
+                os.fsync(handle)
+
+    def status(self, name: str = "") -> os.stat_result | None:
+        """What has this name (a link itself), None where nothing has; without a name, this folder."""
+        with _naming(self.path / name if name else self.path):
+            try:
+                return os.stat(name or ".", dir_fd=self._descriptor, follow_symlinks=False)
+            except FileNotFoundError:
+                return None
+
+    def link_target(self, name: str) -> str:
+        """Where a link leads, by its own words; empty where the name is not that of a link."""
+        with _naming(self.path / name):
+            try:
+                return os.readlink(name, dir_fd=self._descriptor)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENOENT):
+                    raise
+                return ""
+
+    def make_link(self, name: str, target: str) -> None:
+        """Makes a link in place of whatever has the name but a folder; on disk after the next sync()."""
+        temporary = f".{os.urandom(8).hex()}.tmp"
+        with _naming(self.path / name):
+            os.symlink(target, temporary, dir_fd=self._descriptor)
+            try:
+                os.rename(temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=self._descriptor)
+                raise
+
+    def give(self, name: str, group: int, mode: int) -> None:
+        """Gives a file in this folder, or without a name the folder itself, to a group, with this mode."""
+        with _naming(self.path / name if name else self.path):
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+            with _closing(_open(name or ".", flags, dir_fd=self._descriptor)) as handle:
+                status = os.fstat(handle)
+                if status.st_gid != group:
+                    os.fchown(handle, -1, group)
+                if stat.S_IMODE(status.st_mode) & 0o777 != mode:
+                    os.fchmod(handle, mode)
+
     def rename(self, name: str, to: Folder, new_name: str) -> None:
         """Moves a file, in place of one that is there."""
         with _naming(self.path / name):

@@ -130,7 +130,7 @@ def test_a_key_that_the_ca_may_have_taken_is_kept(tcl: Tcl, scripted_ca: Scripte
         scripted_ca.answers["/key-change"].append(Refused(409, "malformed", "in use").reply)
         tcl.failure("change_account_key", scripted_ca.directory, first, key, store=tmp_path)
     assert tcl.acme("get_account_key", scripted_ca.directory, store=tmp_path) == first
-    assert sorted(path.read_text() for path in tmp_path.rglob("*.pem")) == sorted([first, *successors])
+    assert sorted(path.read_text() for path in tmp_path.glob("accounts/*/*.pem")) == sorted([first, *successors])
 
 
 def test_the_inner_request_of_a_key_change_is_the_new_keys(tcl: Tcl, scripted_ca: ScriptedCa) -> None:

@@ -421,7 +421,7 @@ def test_what_cannot_serve_is_put_aside_and_named(world: World, fault: str) -> N
     assert outcome.code == ("TOSSL", "ACME", "badCertificate", "200")
     (aside,) = (world.store / "certificates" / NAME).glob("unusable-*")
     assert str(aside) in outcome.message
-    assert sorted(path.name for path in aside.iterdir()) == ["attempt.json", "issued.pem", "privkey.pem"]
+    assert sorted(path.name for path in aside.glob("[!.]*")) == ["attempt.json", "issued.pem", "privkey.pem"]
     assert (aside / "issued.pem").read_text().startswith(unfit.leaf)
     assert (world.store / "certificates" / NAME / "cert.pem").read_text() == before["certificate"]
     orders = world.orders

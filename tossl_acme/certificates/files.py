@@ -1,7 +1,7 @@
-"""A certificate's files in a store, as web servers read them.
+"""A certificate's sets in a store, with the names of files that web servers read.
 
-certificates/<NAME>/cert.pem, chain.pem, fullchain.pem, privkey.pem, certificate.json
-certificates/<NAME>/pending/    what is being obtained: first the key, at the end the whole set
+certificates/<NAME>             cert.pem, chain.pem, fullchain.pem, privkey.pem, certificate.json
+certificates/<NAME>/pending     what is being obtained: first the key
 """
 
 from __future__ import annotations
@@ -9,27 +9,31 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..context import Context
 from ..errors import ArgumentError
 from ..files import FilePath
-from ..store.folder import FolderStore, LockedFolder
+from ..store.protocol import Lock, Store, read_texts, write_texts
 
 #: What the certificate's files are called, by the name of the value that they hold.
 FILES = {"certificate": "cert.pem", "chain": "chain.pem", "fullchain": "fullchain.pem", "private_key": "privkey.pem"}
-_RECORD = "certificate.json"
-_PENDING = "pending"
+RECORD = "certificate.json"
+PENDING = "pending"
 
 
 @contextlib.contextmanager
-def certificate_folder(store: FolderStore, context: Context, name: str) -> Iterator[CertificateFolder]:
-    """The folder of one certificate, held by this caller alone until the block ends."""
-    with store.locked(context, f"certificates/{folder_name(name)}") as locked:
-        folder = CertificateFolder(locked)
-        folder.recover()
-        yield folder
+def certificate_folder(store: Store, context: Context, name: str) -> Iterator[CertificateFolder]:
+    """The sets of one certificate, held by this caller alone until the block ends."""
+    with store.locked(context, set_name(name)) as lock:
+        yield CertificateFolder(store, lock)
+
+
+def set_name(name: str) -> str:
+    """The name of a certificate's set in a store. Raises ArgumentError for what can name none."""
+    return f"certificates/{folder_name(name)}"
 
 
 def folder_name(name: str) -> str:
@@ -40,67 +44,63 @@ def folder_name(name: str) -> str:
     return folder
 
 
-class CertificateFolder:
-    """One certificate's files. A new set is complete in pending/ before the first of the old is replaced."""
+def paths_of(store: Store, name: str, values: Collection[str]) -> dict[str, FilePath]:
+    """The paths of a certificate's files, by the names in FILES of those among its values; empty without files."""
+    paths = {kind: store.path_of(name, file) for kind, file in FILES.items() if file in values}
+    return {kind: path for kind, path in paths.items() if path is not None}
 
-    def __init__(self, folder: LockedFolder) -> None:
-        self.folder = folder
+
+class CertificateFolder:
+    """One certificate's set in force and its parts, held."""
+
+    def __init__(self, store: Store, lock: Lock) -> None:
+        self._store = store
+        self._lock = lock
 
     @property
-    def path(self) -> FilePath:
-        return self.folder.path
+    def path(self) -> FilePath | None:
+        return self._store.path_of(self._lock.name)
+
+    def where(self, part: str = "", value: str = "") -> str:
+        """Where a part of it is, for a message."""
+        return self._store.where(f"{self._lock.name}/{part}" if part else self._lock.name, value)
+
+    def read(self, part: str = "") -> dict[str, str]:
+        """The texts of the set in force, or of a part; empty where there is none."""
+        return read_texts(self._store, f"{self._lock.name}/{part}" if part else self._lock.name)
+
+    def write(self, texts: Mapping[str, str], part: str = "") -> None:
+        """Replaces the set in force, or a part, whole; without texts it is deleted."""
+        write_texts(self._store, self._lock, texts, part)
 
     def left_over_key(self) -> str:
         """The key (PEM) of an attempt that did not end; empty where there is none. A certificate may exist for it."""
-        return self.folder.read(_pending("private_key"))
+        return self.read(PENDING).get(FILES["private_key"], "")
 
     def keep_key(self, pem: str) -> None:
-        """The private key, on disk before its CSR leaves. Another one that is there already is put aside, not lost."""
-        known = self.left_over_key()
-        if known and known != pem:
-            self.folder.put_aside(_pending("private_key"))
-        if known != pem:
-            self.folder.write(_pending("private_key"), pem)
+        """The private key, kept before its CSR leaves. Another one that is there already is put aside, not lost."""
+        pending = self.read(PENDING)
+        if pending.get(FILES["private_key"]) != pem:
+            self.write(with_key_aside(pending) | {FILES["private_key"]: pem}, PENDING)
 
     def keep(self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True) -> dict[str, FilePath]:
         """Keeps certificate, chain and fullchain beside the key that keep_key() kept; returns the paths of all four.
 
         Without has_key the key is with the user: none is kept, and none stays from before.
         """
-        for name, text in texts.items():
-            self.folder.write(_pending(name), text, sync_folder=False)
-        self.folder.write(f"{_PENDING}/{_RECORD}", json.dumps({**record, "has_key": has_key}, indent=1))
-        self.recover()
-        return {name: self.path / file for name, file in FILES.items() if has_key or name != "private_key"}
-
-    def recover(self) -> None:
-        """Moves a complete new set into place, also one that an earlier process did not live to move."""
-        record = f"{_PENDING}/{_RECORD}"
-        text = self.folder.read(record)
-        if not text:
-            return
-        has_key = self._has_key(record, text)
-        for name, file in FILES.items():
-            if has_key or name != "private_key":
-                self.folder.rename(_pending(name), file)
-        if not has_key:
-            self.folder.remove(FILES["private_key"])
-        self.folder.sync()
-        # The record goes last: while it is here, the rest is not known to be there.
-        self.folder.rename(record, _RECORD)
-        self.folder.sync()
-        # Keys that were put aside stay.
-        self.folder.remove_folder(_PENDING)
-
-    def _has_key(self, name: str, text: str) -> bool:
-        try:
-            record = json.loads(text)
-        except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict):
-            raise ArgumentError("store", f"{(self.path / name).shown} is damaged: move it away to go on")
-        return bool(record.get("has_key", True))
+        key = FILES["private_key"]
+        pending = self.read(PENDING)
+        values = {FILES[name]: text for name, text in texts.items()}
+        if has_key:
+            values[key] = pending.get(key) or self.read().get(key, "")
+        self.write(values | {RECORD: json.dumps({**record, "has_key": has_key}, indent=1)})
+        if has_key and key in pending:
+            self.write({name: text for name, text in pending.items() if name != key}, PENDING)
+        return paths_of(self._store, self._lock.name, values)
 
 
-def _pending(name: str) -> str:
-    return f"{_PENDING}/{FILES[name]}"
+def with_key_aside(texts: Mapping[str, str]) -> dict[str, str]:
+    """The texts, their key under a name where it is kept but not used: privkey-<time>.pem."""
+    key = FILES["private_key"]
+    aside = {f"privkey-{time.time_ns()}.pem": texts[key]} if key in texts else {}
+    return {name: text for name, text in texts.items() if name != key} | aside

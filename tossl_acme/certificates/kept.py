@@ -1,9 +1,10 @@
 """What is kept of an attempt to get a certificate, from its key to the certificate as it came.
 
-certificates/<NAME>/pending/privkey.pem    the key, before its request leaves
-certificates/<NAME>/pending/attempt.json   what was asked for, and the order's URL before it is finalized
-certificates/<NAME>/pending/issued.pem     the certificate as it came
-certificates/<NAME>/unusable-<time>/       all of these, of a certificate that cannot serve
+certificates/<NAME>/pending           a set:
+                                      privkey.pem, the key, before its request leaves
+                                      attempt.json, what was asked for, and the order's URL before it is finalized
+                                      issued.pem, the certificate as it came
+certificates/<NAME>/unusable-<time>   all of these, of a certificate that cannot serve
 """
 
 from __future__ import annotations
@@ -18,12 +19,11 @@ from typing import Any
 from ..errors import AcmeError, ArgumentError, TosslError
 from ..pki.csr import Csr
 from ..pki.pem import certificate_blocks
-from .files import FILES, CertificateFolder
+from .files import FILES, PENDING, CertificateFolder, with_key_aside
 
-_PENDING = "pending"
-_RECORD = f"{_PENDING}/attempt.json"
-_ISSUED = f"{_PENDING}/issued.pem"
-_KEY = f"{_PENDING}/{FILES['private_key']}"
+_RECORD = "attempt.json"
+_ISSUED = "issued.pem"
+_KEY = FILES["private_key"]
 
 
 class Attempt:
@@ -33,8 +33,7 @@ class Attempt:
     """
 
     def __init__(self, folder: CertificateFolder | None, asked: Mapping[str, object]) -> None:
-        self._certificate = folder
-        self._folder = folder.folder if folder is not None else None
+        self._folder = folder
         self._asked = dict(asked)
         self._csr: Csr | None = None
         self._made_here = False
@@ -61,12 +60,12 @@ class Attempt:
         if self._record().get("made_here") is not True:
             return ""
         # The attempt may have died after its key was in its place, and before it had ended.
-        return self._text(_KEY) or (self._text(FILES["private_key"]) if self.is_in_place else "")
+        return self._text(_KEY) or (self._in_force(_KEY) if self.is_in_place else "")
 
     @property
     def is_in_place(self) -> bool:
         """Whether the certificate of the earlier attempt is the one in force."""
-        in_force = "".join(self._text(FILES["certificate"]).split())
+        in_force = "".join(self._in_force(FILES["certificate"]).split())
         return bool(in_force) and in_force in "".join(self._text(_ISSUED).split())
 
     def left_over_order(self, csr: Csr) -> str:
@@ -91,10 +90,10 @@ class Attempt:
     def keep_key(self, csr: Csr, *, made_here: bool) -> None:
         """Keeps the request's key, if it is here, before the request leaves. Raises ArgumentError store."""
         self._csr, self._made_here = csr, made_here
-        if self._certificate is None:
+        if self._folder is None:
             return
         if csr.private_key:
-            self._certificate.keep_key(csr.private_key)
+            self._folder.keep_key(csr.private_key)
         if not self.is_for(csr):
             self._write_record("")
 
@@ -108,7 +107,7 @@ class Attempt:
         self.issued = certificate_blocks(pem)
         self.is_kept = False
         if self._folder is not None and self.issued:
-            self._folder.write(_ISSUED, self.issued)
+            self._folder.write(self._texts() | {_ISSUED: self.issued}, PENDING)
             self.is_kept = True
 
     def drop_order(self) -> None:
@@ -121,7 +120,7 @@ class Attempt:
         """Puts a key aside that the CA refused: the next attempt makes another."""
         if self._folder is not None and self._made_here:
             with contextlib.suppress(ArgumentError):
-                self._folder.put_aside(_KEY)
+                self._folder.write(with_key_aside(self._texts()), PENDING)
 
     def unusable(self, error: AcmeError) -> AcmeError:
         """The error, with where the certificate is that cannot serve: it is put aside, and its key with it."""
@@ -135,20 +134,21 @@ class Attempt:
 
         Returns that folder, quoted for a message; empty where nothing was kept. Raises ArgumentError store.
         """
-        aside = f"unusable-{time.time_ns()}"
-        if self._folder is None or not self._folder.rename(_PENDING, aside):
+        texts = self._texts()
+        if self._folder is None or not texts:
             return ""
-        self._folder.sync()
+        aside = f"unusable-{time.time_ns()}"
+        self._folder.write(texts, aside)
+        self._folder.write({}, PENDING)
         self.issued = self.order_url = ""
-        return (self._folder.path / aside).shown
+        return self._folder.where(aside)
 
     def end(self) -> None:
-        """Removes what is needed no more, when the certificate is in its place. Raises ArgumentError store."""
+        """Removes what is needed no more, when the certificate is in its place; else the next attempt does."""
         if self._folder is not None:
-            self._folder.remove(_RECORD)
-            with contextlib.suppress(ArgumentError):  # without the record it is nothing: the next attempt sweeps it
-                self._folder.remove(_ISSUED)
-                self._folder.remove_folder(_PENDING)
+            with contextlib.suppress(ArgumentError):
+                texts = self._texts()
+                self._folder.write({name: texts[name] for name in texts if name not in (_RECORD, _ISSUED)}, PENDING)
         self.is_kept = True
 
     @contextlib.contextmanager
@@ -181,8 +181,14 @@ class Attempt:
 
     # ---- files ----
 
+    def _texts(self) -> dict[str, str]:
+        return self._folder.read(PENDING) if self._folder is not None else {}
+
     def _text(self, name: str) -> str:
-        return self._folder.read(name) if self._folder is not None else ""
+        return self._texts().get(name, "")
+
+    def _in_force(self, name: str) -> str:
+        return self._folder.read().get(name, "") if self._folder is not None else ""
 
     def _record(self) -> dict[str, Any]:
         try:
@@ -195,7 +201,7 @@ class Attempt:
         if self._folder is None or self._csr is None:
             return
         record = {"asked": self._asked, "public_key": _digest(self._csr), "made_here": self._made_here, "order": order}
-        self._folder.write(_RECORD, json.dumps(record, indent=1))
+        self._folder.write(self._texts() | {_RECORD: json.dumps(record, indent=1)}, PENDING)
 
 
 def _digest(csr: Csr) -> str:

@@ -11,7 +11,7 @@ from ..errors import AcmeError
 from ..files import FilePath
 from ..identifiers import Identifier
 from ..pki.chain import CertificateChain
-from ..store.folder import FolderStore
+from ..store.protocol import Store
 from .files import CertificateFolder, certificate_folder
 from .issuance import Issuance
 from .issue import Work, issue, take_up
@@ -42,9 +42,7 @@ class Certificate:
         }
 
 
-def obtain(
-    client: Client, context: Context, issuance: Issuance, solvers: Solvers, store: FolderStore | None
-) -> Certificate:
+def obtain(client: Client, context: Context, issuance: Issuance, solvers: Solvers, store: Store | None) -> Certificate:
     """Gets a certificate, and keeps it in the store.
 
     Its key is in the store before the CSR leaves, its order's URL before it is finalized, and the certificate as it

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..files import FilePath
     from ..http.options import ConnectionOptions
     from ..identifiers import Identifier
-    from ..store.folder import FolderStore
+    from ..store.protocol import Store
     from ..text import Secret
 
     #: The options of a command that are known only when asked for.
@@ -308,7 +308,7 @@ def from_environment(variable: str) -> Any:
 
 
 def _folder_of_environment() -> tuple[str, str]:
-    from ..store.folder import folder_of_environment
+    from ..store.options import folder_of_environment
 
     return folder_of_environment()
 
@@ -316,18 +316,19 @@ def _folder_of_environment() -> tuple[str, str]:
 def kept(
     *,
     store: FilePath = _folder_of_environment,  # type: ignore[assignment] # asked at the time of the call
-) -> FolderStore | None:
+) -> Store | None:
     """Where account keys and certificates are kept.
 
-    -store folder     where account keys and certificates are kept; without it the environment's TOSSL_STORE, else tossl
-                      in the XDG data home; empty stores nothing
+    -store folder     where account keys and certificates are kept; without it the environment's TOSSL_STORE, else
+                      /var/lib/tossl for root, and tossl in the XDG data home for others; empty stores nothing
 
     Errors:
-    TOSSL VALUE store       not a folder that can be written to
+    TOSSL VALUE store       not a folder that can be written to, or what is in it is damaged or of a later version
     """
     from ..store.folder import FolderStore
+    from ..store.options import notice_of
 
-    return FolderStore(store) if store else None
+    return FolderStore(store, notice=notice_of(store)) if store else None
 
 
 #: By the annotation that asks for them.

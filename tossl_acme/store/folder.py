@@ -1,226 +1,303 @@
-"""A store in a folder: text files, written whole, 0600 in folders of 0700. Knows no certificate and no account.
+"""A store in a folder: each set a folder of small files that servers read, written whole, 0600 in folders of 0700.
 
-Names are relative and use "/". What the file system refuses is an ArgumentError "store".
+format                     the version of all this: a store of a later one is not touched
+accounts/..., certificates/...
+  <set>/.lock              who writes it (locks.py)
+  <set>/..data, cert.pem   the set (sets.py); the parts of it are folders in that folder
+
+A store of the form before is read as it stands, and each set of it moved over by the first write (earlier.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-import pwd
-import time
-from _thread import get_ident
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from ..context import Backoff, Context, owe, waiting_threads
+from ..context import Context
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
+from . import earlier, locks
+from .options import FolderOptions
+from .protocol import Lock, check_name, check_values
+from .sets import FILES, LINKS, Access, NoLinksError, Sets
 
+#: The version that this writes, and the last that it reads.
+FORMAT = 2
+_FORMAT = "format"
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
-_LOCK = ".lock"
-_HOLDER = "another process that holds the store"
-
-#: The locks that this process holds: their descriptors, by thread, device and inode.
-_held: dict[tuple[int, int, int], int] = {}
-#: The descriptors among them whose lock is theirs, not waited for.
-_locked: set[int] = set()
+_USUAL = FolderOptions()
+#: The sets that a group may be let into; all others are their owner's alone.
+_FOR_SERVERS = "certificates"
 
 
-def folder_of_environment() -> tuple[str, str]:
-    """The variable that says where the store is, and the path: TOSSL_STORE, TOSSL_HOME, XDG_DATA_HOME, HOME.
+@dataclass(frozen=True, eq=False)
+class HeldLock(Lock):
+    """The lock of a set in this process."""
 
-    The path is as it stands there, relative or with "~". Raises ArgumentError "store" where there is no home either.
-    """
-    for variable in ("TOSSL_STORE", "TOSSL_HOME"):
-        if path := os.environ.get(variable):
-            return variable, path
-    if data := os.environ.get("XDG_DATA_HOME"):
-        return "XDG_DATA_HOME", f"{data}/tossl"
-    return "HOME", f"{_home()}/.local/share/tossl"
-
-
-def _home() -> str:
-    home = os.environ.get("HOME", "")
-    if not home:
-        with contextlib.suppress(KeyError):
-            home = pwd.getpwuid(os.getuid()).pw_dir
-    if not home:
-        cause = f"HOME is not set and user {os.getuid()} has no home folder"
-        raise ArgumentError("store", f"no folder for the store: {cause}; give -store or set TOSSL_STORE")
-    return home
+    folder_lock: locks.FolderLock = field(repr=False)
+    context: Context = field(repr=False)
 
 
 @dataclass(frozen=True)
 class FolderStore:
-    """A folder; nothing is touched before it is first written to."""
+    """A Store in a folder; nothing is touched before it is first written to.
+
+    notice: what the user has to know of where it is; a warning of every call that writes.
+    """
 
     path: FilePath
+    options: FolderOptions = _USUAL
+    notice: str = ""
 
-    def read(self, name: str) -> str:
-        """Returns the text with this name, empty where there is none."""
-        with refusals("store", self.path), contextlib.suppress(FileNotFoundError), Folder.open(self.path) as folder:
-            return LockedFolder(folder).read(name)
-        return ""
+    # ---- reading: needs no right to write ----
+
+    def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
+        check_name(name)
+        with self._opened(name) as folder:
+            if folder is None:
+                return None
+            sets = Sets(folder)
+            values = sets.read(only)
+            if values is None and not sets.has_pointer:
+                values = earlier.read(folder, name)
+            return values if values is None or only is None else {k: v for k, v in values.items() if k in only}
+
+    def list(self, prefix: str) -> list[str]:
+        check_name(prefix)
+        with self._opened(prefix) as above:
+            names = [] if above is None else sorted(above.names())
+            return [f"{prefix}/{name}" for name in names if above is not None and self._has_set(above, prefix, name)]
+
+    def version(self, name: str) -> str:
+        check_name(name)
+        with self._opened(name) as folder:
+            if folder is None:
+                return ""
+            sets = Sets(folder)
+            return sets.in_force() if sets.has_pointer else _earlier_version(folder, name)
+
+    def where(self, name: str, value: str = "") -> str:
+        return self.path_of(name, value).shown
+
+    def path_of(self, name: str, value: str = "") -> FilePath:
+        """The path of a set's folder, or of one of its values as servers read it."""
+        return self.path / name / value if value else self.path / name
+
+    # ---- writing ----
 
     @contextlib.contextmanager
-    def locked(self, context: Context, name: str) -> Iterator[LockedFolder]:
-        """Makes the folder with this name, and holds it for this caller alone until the block ends.
+    def locked(self, context: Context, name: str) -> Iterator[Lock]:
+        check_name(name)
+        self._warn(context, "store", self.notice)
 
-        Other threads and processes wait; a holder that dies lets go. Raises WaitTimeout, Cancelled, and ArgumentError
-        "store" at once where this thread holds it already.
-        """
-        with contextlib.ExitStack() as opened:
+        @contextlib.contextmanager
+        def opened() -> Iterator[Folder]:
+            with Folder.open(self.path, mode=_FOLDER_MODE) as root:
+                self._check_format(root)
+                with _made(root, name) as folder:
+                    yield folder
+
+        with locks.locked(context, self.path / name, opened) as lock:
             with refusals("store", self.path / name):
-                folder = opened.enter_context(Folder.open(self.path, mode=_FOLDER_MODE))
-                for part in name.split("/"):
-                    _make(folder, part)
-                    folder = opened.enter_context(folder.enter(part))
-                lock = opened.enter_context(_lock_file(context, folder))
-            context.check(_HOLDER)
-            backoff = Backoff(most=0.5)
-            while not _try_lock(lock, folder.path / _LOCK):
-                context.waits_for = _owner_of(lock)
-                context.sleep(backoff.next(), _HOLDER)
-            _locked.add(lock)
-            yield LockedFolder(folder)
-
-
-class LockedFolder:
-    """A folder that one caller holds: its texts, also those of the folders in it."""
-
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-
-    @property
-    def path(self) -> FilePath:
-        return self._folder.path
-
-    def read(self, name: str) -> str:
-        """Returns the text with this name, empty where there is none."""
-        path = self.path / name
-        with refusals("store", path), contextlib.suppress(FileNotFoundError), self._parent(name) as (folder, last):
+                self._mark_format()
+                _recover(lock.folder, name)
             try:
-                return (folder.read(last) or b"").decode()
-            except UnicodeDecodeError:
-                raise ArgumentError("store", f"{path.shown} is not a text file") from None
-        return ""
+                yield HeldLock(name, lock.holder, lock.epoch, lock, context)
+            finally:
+                self._remove_unused(lock)
 
-    def write(self, name: str, text: str, *, sync_folder: bool = True) -> None:
-        """Writes a text whole, readable by its owner only, and makes the folder that it is in.
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+        check_values(values)
+        held = self._held(lock, part)
+        with refusals("store", self._path(lock, part)):
+            held.folder_lock.check()
+            self._move_over(held)
+            if part:
+                with _made(held.folder_lock.folder, part) as folder:
+                    self._write(held, folder, values, Access())
+            else:
+                access = self._access(held)
+                self._write(held, held.folder_lock.folder, values, access)
+                self._let_in(access, lock.name)
 
-        Without sync_folder its name is on disk only after the next write that has it: one sync serves several texts.
-        """
-        with refusals("store", self.path / name), self._parent(name, make=True) as (folder, last):
-            folder.write_whole(last, text.encode(), _FILE_MODE, sync_folder=sync_folder)
+    def delete(self, lock: Lock, part: str = "") -> None:
+        held = self._held(lock, part)
+        with refusals("store", self._path(lock, part)):
+            held.folder_lock.check()
+            self._move_over(held)
+            folder = held.folder_lock.folder
+            if not part:
+                Sets(folder).delete(held.folder_lock.check)
+            for name in [part] if part else _parts(folder):
+                with _entered(folder, name) as below:
+                    if below is not None:
+                        Sets(below).delete(held.folder_lock.check)
+                folder.remove_folder(name)
+            folder.sync()
 
-    def rename(self, name: str, new_name: str) -> bool:
-        """Gives a text, or a folder, another name, in place of a text that has it. False where there is none."""
-        with refusals("store", self.path / name), self._parent(new_name) as (target, new_last):
-            try:
-                with self._parent(name) as (folder, last):
-                    folder.rename(last, target, new_last)
-            except FileNotFoundError:
-                return False
-        return True
+    def _write(self, held: HeldLock, folder: Folder, values: Mapping[str, bytes], access: Access) -> None:
+        layout = self.options.layout or Sets(folder).layout or Sets(held.folder_lock.folder).layout or LINKS
+        try:
+            Sets(folder).write(values, access, layout, held.folder_lock.check)
+        except NoLinksError:
+            if self.options.layout == LINKS:
+                cause = "no links can be made here; -layout files does without"
+                raise ArgumentError("layout", f"cannot use {folder.path.shown}: {cause}") from None
+            text = f"no links can be made in {folder.path.shown}: certificate and key change one after the other"
+            self._warn(held.context, "layout", text)
+            Sets(folder).write(values, access, FILES, held.folder_lock.check)
 
-    def put_aside(self, name: str) -> bool:
-        """Renames a text that is to be kept but not used: x.pem becomes x-<time>.pem. False where there is none."""
-        stem, dot, suffix = name.rpartition(".")
-        return self.rename(name, f"{stem}-{time.time_ns()}{dot}{suffix}")
+    def _held(self, lock: Lock, part: str) -> HeldLock:
+        if part:
+            check_name(part)
+        if not isinstance(lock, HeldLock) or lock.folder_lock.folder.path != self.path / lock.name:
+            raise ArgumentError("store", f"{lock.name} is not locked in {self.path.shown}")
+        return lock
 
-    def remove(self, name: str) -> None:
-        """Removes a text if it is there."""
-        missing = contextlib.suppress(FileNotFoundError)
-        with refusals("store", self.path / name), missing, self._parent(name) as (folder, last):
-            folder.remove(last)
+    def _path(self, lock: Lock, part: str) -> FilePath:
+        return self.path_of(lock.name, part)
 
-    def remove_folder(self, name: str) -> bool:
-        """Removes a folder if it is empty; whether it is gone."""
-        with refusals("store", self.path / name):
-            return self._folder.remove_folder(name)
+    def _move_over(self, held: HeldLock) -> None:
+        """Gives a set of the earlier form, and its parts, the form of today; servers see no difference meanwhile."""
+        folder = held.folder_lock.folder
+        if Sets(folder).has_pointer:
+            return
+        earlier.recover(folder)
+        values = earlier.read(folder, held.name)
+        with _entered(folder, "pending") as pending:
+            left = earlier.read(pending, f"{held.name}/pending") if pending and not Sets(pending).has_pointer else None
+            if pending is not None and left:
+                self._write(held, pending, left, Access())
+        if values:
+            self._write(held, folder, values, Access())
 
-    def sync(self) -> None:
-        """Waits until the names in this folder are on disk."""
-        with refusals("store", self.path):
-            self._folder.sync()
+    # ---- who may read what ----
+
+    def _access(self, held: HeldLock) -> Access:
+        """Who may read the set that is to be written: as the options say, else as the one in force."""
+        if not held.name.startswith(f"{_FOR_SERVERS}/"):
+            return Access()
+        return self.options.access(Sets(held.folder_lock.folder).access() or Access())
+
+    def _let_in(self, access: Access, name: str) -> None:
+        """Lets the group go through the folders above a set."""
+        if access.group is None or not self.options.is_for_group:
+            return
+        path = self.path
+        for part in ("", *name.split("/")[:-1]):
+            path = path / part if part else path
+            with Folder.open(path) as folder:
+                _let_through(folder, access.group)
+
+    # ---- the store as a whole ----
 
     @contextlib.contextmanager
-    def _parent(self, name: str, *, make: bool = False) -> Iterator[tuple[Folder, str]]:
-        """The open folder that a name is in, and the name there."""
-        *parts, last = name.split("/")
-        with contextlib.ExitStack() as opened:
-            folder = self._folder
-            for part in parts:
-                if make:
-                    _make(folder, part)
-                folder = opened.enter_context(folder.enter(part))
-            yield folder, last
+    def _opened(self, name: str) -> Iterator[Folder | None]:
+        """The folder with this name, None where there is none."""
+        with contextlib.ExitStack() as opened, refusals("store", self.path / name):
+            try:
+                folder = opened.enter_context(Folder.open(self.path))
+                self._check_format(folder)
+                for part in name.split("/"):
+                    folder = opened.enter_context(folder.enter(part))
+            except FileNotFoundError:
+                yield None
+                return
+            yield folder
+
+    def _has_set(self, above: Folder, prefix: str, name: str) -> bool:
+        try:
+            check_name(name)
+            with above.enter(name) as folder:
+                sets = Sets(folder)
+                return bool(sets.in_force()) if sets.has_pointer else bool(earlier.read(folder, f"{prefix}/{name}"))
+        except (NotADirectoryError, FileNotFoundError):
+            return False
+        except ArgumentError:
+            return True  # it is there; reading it tells the damage
+
+    def _check_format(self, root: Folder) -> None:
+        content = root.read(_FORMAT)
+        if content is None:
+            return
+        version = content.strip()
+        shown = (self.path / _FORMAT).shown
+        if not version.isdigit():
+            raise ArgumentError("store", f"{shown} is damaged: it holds no version number")
+        if int(version) > FORMAT:
+            cause = f"format {int(version)}, this tossl knows format {FORMAT} and those before"
+            raise ArgumentError("store", f"the store is of a later version: {shown} says {cause}")
+
+    def _mark_format(self) -> None:
+        with Folder.open(self.path) as root:
+            if root.read(_FORMAT) != b"%d\n" % FORMAT:
+                root.write_whole(_FORMAT, b"%d\n" % FORMAT, _FILE_MODE)
+
+    def _remove_unused(self, lock: locks.FolderLock) -> None:
+        """Leaves nothing of a name that has no set."""
+        above, _, name = lock.folder.path.rpartition("/")
+        with contextlib.suppress(OSError, ArgumentError), Folder.open(FilePath(above)) as folder:
+            lock.check()
+            locks.remove_unused(folder, name)
+
+    def _warn(self, context: Context, warning: str, text: str) -> None:
+        if text and text not in [known.get("message") for known in context.warnings]:
+            context.warn("warning", warning=warning, message=text)
 
 
-def _make(folder: Folder, name: str) -> None:
-    """Makes a folder in another if it is missing: on disk before anything in it is."""
-    if folder.make(name, _FOLDER_MODE):
-        folder.sync()
+def _recover(folder: Folder, name: str) -> None:
+    """Clears away what a holder left that died, in a set and its parts."""
+    for part in _parts(folder):
+        with _entered(folder, part) as below:
+            if below is not None:
+                Sets(below).sweep(is_earlier=earlier.read(below, f"{name}/{part}") is not None)
+    sets = Sets(folder)
+    sets.sweep(is_earlier=not sets.has_pointer and earlier.read(folder, name) is not None)
+
+
+def _parts(folder: Folder) -> list[str]:
+    """The folders in it that are parts of its set."""
+    found = [(name, folder.status(name)) for name in folder.names() if not name.startswith(".")]
+    return [name for name, status in found if status is not None and stat.S_ISDIR(status.st_mode)]
+
+
+def _earlier_version(folder: Folder, name: str) -> str:
+    values = earlier.read(folder, name) or {}
+    statuses = [folder.status(value) for value in sorted(values)]
+    return " ".join(f"{status.st_ino}:{status.st_mtime_ns}" for status in statuses if status is not None)
+
+
+def _let_through(folder: Folder, group: int) -> None:
+    """Adds the right to pass to a folder's mode: for the group if the folder can be its, else for everyone."""
+    status = folder.status()
+    if status is None:
+        return
+    mode = stat.S_IMODE(status.st_mode) & 0o777
+    is_of_others = mode & 0o070 and status.st_gid != group
+    if mode & 0o001 or (mode & 0o010 and not is_of_others):
+        return
+    folder.give("", status.st_gid if is_of_others else group, mode | (0o001 if is_of_others else 0o010))
 
 
 @contextlib.contextmanager
-def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
-    """The descriptor of a folder's lock, not locked yet.
+def _made(folder: Folder, name: str) -> Iterator[Folder]:
+    """A folder below another, made where it is missing: on disk before anything in it is."""
+    with contextlib.ExitStack() as opened:
+        for part in name.split("/"):
+            if folder.make(part, _FOLDER_MODE):
+                folder.sync()
+            folder = opened.enter_context(folder.enter(part))
+        yield folder
 
-    Raises ArgumentError where this thread has it already, or one that waits for the script that this thread runs.
-    """
-    handle = folder.open_lock(_LOCK)
-    status = os.fstat(handle)
-    file = status.st_dev, status.st_ino
-    if any((thread, *file) in _held for thread in waiting_threads()):
-        os.close(handle)
-        cause = "this thread is at work on it already: wait until that call has returned"
-        raise ArgumentError("store", f"{folder.path.shown} is in use: {cause}")
-    key = get_ident(), *file
-    _held[key] = handle
 
-    def close(_context: Context) -> None:
-        if _held.pop(key, None) is not None:
-            _locked.discard(handle)
-            os.close(handle)
-
-    debt = owe(close, at_exit=False)  # at the end of the process the lock goes with it
+@contextlib.contextmanager
+def _entered(folder: Folder, name: str) -> Iterator[Folder | None]:
     try:
-        yield handle
-    finally:
-        debt.settle(context)
-
-
-def _try_lock(handle: int, path: FilePath) -> bool:
-    with refusals("store", path):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
-
-
-def _owner_of(handle: int) -> Callable[[], int | None]:
-    """Tells the thread that holds the lock, while that is one of this process."""
-    status = os.fstat(handle)
-
-    def owner() -> int | None:
-        for (thread, *file), other in list(_held.items()):
-            if other in _locked and file == [status.st_dev, status.st_ino]:
-                return thread
-        return None
-
-    return owner
-
-
-def _let_go() -> None:
-    """In a forked child: the locks are its parent's, and must end with that."""
-    _locked.clear()
-    while _held:
-        with contextlib.suppress(OSError):
-            os.close(_held.popitem()[1])
-
-
-os.register_at_fork(after_in_child=_let_go)
+        opened = folder.enter(name)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    with opened:
+        yield opened

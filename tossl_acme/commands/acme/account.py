@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ...acme.account import NewAccount
     from ...acme.client import Client
-    from ...store.folder import FolderStore
+    from ...store.protocol import Store
     from ...text import Secret
     from ..groups import Contacts
 
@@ -89,7 +89,7 @@ def change_account_key(
     client: Client,
     new_key: Secret,
     *,
-    store: FolderStore | None,
+    store: Store | None,
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Gives the account another key, of any type; the old one is of no use from then on.
@@ -163,7 +163,7 @@ def list_orders(
     return account.list_orders(client, context, limit)
 
 
-def _kept(context: Context, store: FolderStore | None, client: Client, new_key: str) -> AbstractContextManager[None]:
+def _kept(context: Context, store: Store | None, client: Client, new_key: str) -> AbstractContextManager[None]:
     """Has the store keep new_key when the block ends well, if it is the client's key that it keeps."""
     from contextlib import nullcontext
 

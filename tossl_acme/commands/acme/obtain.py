@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
     from ...http.options import ConnectionOptions
-    from ...store.folder import FolderStore
+    from ...store.protocol import Store
     from ...text import Secret
 
 
@@ -28,7 +28,7 @@ def obtain_certificate(
     key: CertificateKey,
     order: OrderOptions,
     preferred_chain: str = "",
-    store: FolderStore | None,
+    store: Store | None,
     connection: ConnectionOptions,
     context: Context = seconds(600),
 ) -> dict[str, object]:
@@ -117,7 +117,7 @@ def obtain_certificate(
     return certificate | {"clean_up_failed": context.told("clean_up_failed")}
 
 
-def get_account_key(directory_url: str, *, store: FolderStore | None) -> str:
+def get_account_key(directory_url: str, *, store: Store | None) -> str:
     """Tells the account key that obtain_certificate keeps in its store for this CA; nothing is sent.
 
     directory_url  the CA, as the other commands take it

@@ -1,0 +1,122 @@
+"""Where a store is, and how a store in a folder writes for the servers that read it."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import pwd
+from dataclasses import dataclass, replace
+
+from ..errors import ArgumentError
+from ..text import quoted
+from .sets import FILES, LINKS, Access
+
+#: Where root's store is, unless there is one in root's home already.
+SYSTEM_STORE = "/var/lib/tossl"
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """layout: links or files, else as the set is. file_mode, group: who may read certificates and their keys, else as
+    the set in force."""
+
+    layout: str = ""
+    file_mode: int | None = None
+    group: int | None = None
+
+    @classmethod
+    def parse(cls, layout: str = "", file_mode: str = "", group: str = "") -> FolderOptions:
+        """The options of these words. Raises ArgumentError layout, file_mode, group."""
+        if layout not in ("", LINKS, FILES):
+            raise ArgumentError("layout", f"layout must be {LINKS} or {FILES}, not {quoted(layout)}")
+        mode, number = _mode_of(file_mode), _group_of(group)
+        if number is not None and mode is not None and not mode & 0o040:
+            raise ArgumentError("file_mode", f"mode {file_mode} does not let the group read: 0640 does")
+        return cls(layout, mode, number)
+
+    @property
+    def is_for_group(self) -> bool:
+        return self.group is not None or bool(self.file_mode and self.file_mode & 0o040)
+
+    def access(self, before: Access) -> Access:
+        """Who may read a set that takes the place of one which these could read."""
+        if self.file_mode is not None:
+            before = replace(before, file_mode=self.file_mode)
+        elif self.group is not None:
+            before = replace(before, file_mode=before.file_mode | 0o040)
+        group = self.group if self.group is not None else before.group
+        if before.file_mode & 0o040 and group is None:
+            group = os.getegid()
+        return replace(before, group=group)
+
+
+def _mode_of(text: str) -> int | None:
+    if not text:
+        return None
+    try:
+        mode = int(text.removeprefix("0o"), 8)
+    except ValueError:
+        mode = 0
+    if mode & ~0o640 or not mode & 0o400:
+        cause = "an octal mode of 0400, 0440, 0600 or 0640: others than owner and group never read a key"
+        raise ArgumentError("file_mode", f"file_mode must be {cause}; not {quoted(text)}")
+    return mode
+
+
+def _group_of(text: str) -> int | None:
+    if not text:
+        return None
+    with contextlib.suppress(KeyError):
+        return grp.getgrnam(text).gr_gid
+    if text.isascii() and text.isdigit() and int(text) < 2**32 - 1:
+        return int(text)
+    raise ArgumentError("group", f"there is no group {quoted(text)}")
+
+
+def folder_of_environment() -> tuple[str, str]:
+    """The variable that says where the store is, and the path: TOSSL_STORE, TOSSL_HOME; for root /var/lib/tossl, unless
+    there is a store in its home; for others XDG_DATA_HOME, HOME.
+
+    The path is as it stands there, relative or with "~". Raises ArgumentError "store" where there is no home either.
+    """
+    for variable in ("TOSSL_STORE", "TOSSL_HOME"):
+        if path := os.environ.get(variable):
+            return variable, path
+    if os.geteuid() != 0:
+        return _home_store()
+    with contextlib.suppress(ArgumentError):
+        variable, path = _home_store()
+        if _is_store(path):
+            return variable, path
+    return "the system's place for data", SYSTEM_STORE
+
+
+def notice_of(path: str) -> str:
+    """What root has to know of a store that is in its home folder, and was not asked for; else empty."""
+    if os.environ.get("TOSSL_STORE") or os.environ.get("TOSSL_HOME") or os.geteuid() != 0 or path == SYSTEM_STORE:
+        return ""
+    cause = f"new stores of root are in {SYSTEM_STORE}; set TOSSL_STORE, or move it and what names its paths"
+    return f"the store in root's home folder stays in use: {cause}"
+
+
+def _home_store() -> tuple[str, str]:
+    if data := os.environ.get("XDG_DATA_HOME"):
+        return "XDG_DATA_HOME", f"{data}/tossl"
+    return "HOME", f"{_home()}/.local/share/tossl"
+
+
+def _is_store(path: str) -> bool:
+    expanded = os.path.expanduser(path)  # noqa: PTH111 - a text that Tcl makes a path of later
+    return any(os.path.isdir(f"{expanded}/{room}") for room in ("accounts", "certificates"))  # noqa: PTH112
+
+
+def _home() -> str:
+    home = os.environ.get("HOME", "")
+    if not home:
+        with contextlib.suppress(KeyError):
+            home = pwd.getpwuid(os.getuid()).pw_dir
+    if not home:
+        cause = f"HOME is not set and user {os.getuid()} has no home folder"
+        raise ArgumentError("store", f"no folder for the store: {cause}; give -store or set TOSSL_STORE")
+    return home

@@ -1,0 +1,117 @@
+"""What a store does, whatever keeps it. Knows no certificate and no account.
+
+A set is a few small values by name (`cert.pem`, `privkey.pem`), under a name of its own: `certificates/example.com`,
+`accounts/ca.example-1242d0bc`. A reader sees a set whole, as one writer left it, or none. Writers take turns by a lock
+for each name. Beside a set there may be parts, sets that share its lock: `certificates/example.com/pending`.
+
+Whatever is refused or damaged is an ArgumentError "store", which names where.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..context import Context
+from ..errors import ArgumentError
+from ..files import FilePath
+from ..text import quoted
+
+_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:-]*")
+_VALUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+#: Characters of one part of a name, as file systems take it.
+_MAX_PART_CHARS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Lock:
+    """Who may write a set and its parts, until the block of locked() ends.
+
+    holder: who that is, for messages. epoch: a number that grows with every holder of the name.
+    """
+
+    name: str
+    holder: str
+    epoch: int
+
+
+class Store(Protocol):
+    """Sets by name. Its methods may be called from any thread."""
+
+    def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
+        """Returns the set with this name, whole; None where there is none. `only`: of these values, those it has."""
+        ...
+
+    def list(self, prefix: str) -> list[str]:
+        """Returns the names of the sets right below a prefix, sorted: list("certificates")."""
+        ...
+
+    def version(self, name: str) -> str:
+        """Returns a text that changes when the set is written or deleted: a hint, cheaper than reading it."""
+        ...
+
+    def locked(self, context: Context, name: str) -> AbstractContextManager[Lock]:
+        """Lets this caller alone write the set and its parts until the block ends; others wait, in other processes too.
+
+        What a holder left that died is cleared away. Raises WaitTimeout and Cancelled, and ArgumentError "store" at
+        once where this thread has the lock already.
+        """
+        ...
+
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+        """Puts a set in the place of the one before, or a part of it; it is kept when this returns.
+
+        The end of the process before it returns leaves the one before or the new one, and so does an error: the one
+        before, unless what keeps the set fails in the moment of the change.
+        Raises ArgumentError "store" where the lock is lost: its block has ended, or another holder has come since.
+        """
+        ...
+
+    def delete(self, lock: Lock, part: str = "") -> None:
+        """Removes a set with all its parts, or a part of it, if it is there. Raises as write() does."""
+        ...
+
+    def where(self, name: str, value: str = "") -> str:
+        """Returns where a set or one of its values is, for a message."""
+        ...
+
+    def path_of(self, name: str, value: str = "") -> FilePath | None:
+        """Returns the path of a set or one of its values for other programs; None in a store that has no files."""
+        ...
+
+
+def check_name(name: str) -> None:
+    """Raises ArgumentError for what can name no set."""
+    if not all(_PART.fullmatch(part) and len(part) <= _MAX_PART_CHARS for part in name.split("/")):
+        raise ArgumentError("store", f"{quoted(name)} cannot be a name in a store")
+
+
+def check_values(values: Mapping[str, bytes]) -> None:
+    """Raises ArgumentError for names that no value of a set can have, and for a set without any."""
+    if not values:
+        raise ArgumentError("store", "a set in a store has at least one value")
+    for name in values:
+        if not _VALUE.fullmatch(name) or len(name) > _MAX_PART_CHARS:
+            raise ArgumentError("store", f"{quoted(name)} cannot name a value in a store")
+
+
+def read_texts(store: Store, name: str, only: Collection[str] | None = None) -> dict[str, str]:
+    """The set as texts, empty where there is none. Raises ArgumentError for a value that is none."""
+    texts = {}
+    for value, content in (store.read(name, only) or {}).items():
+        try:
+            texts[value] = content.decode()
+        except UnicodeDecodeError:
+            raise ArgumentError("store", f"{store.where(name, value)} is not a text file") from None
+    return texts
+
+
+def write_texts(store: Store, lock: Lock, texts: Mapping[str, str], part: str = "") -> None:
+    """Writes a set of texts; deletes it where there are none."""
+    if texts:
+        store.write(lock, {value: text.encode() for value, text in texts.items()}, part)
+    else:
+        store.delete(lock, part)
