@@ -138,16 +138,18 @@ class FolderStore:
             folder.sync()
 
     def _write(self, held: HeldLock, folder: Folder, values: Mapping[str, bytes], access: Access) -> None:
-        layout = self.options.layout or Sets(folder).layout or Sets(held.folder_lock.folder).layout or LINKS
+        whole = held.folder_lock.folder
+        sets = Sets(folder, keeps=1 if folder is whole else 0)
+        layout = self.options.layout or sets.layout or Sets(whole).layout or LINKS
         try:
-            Sets(folder).write(values, access, layout, held.folder_lock.check)
+            sets.write(values, access, layout, held.folder_lock.check)
         except NoLinksError:
             if self.options.layout == LINKS:
                 cause = "no links can be made here; -layout files does without"
                 raise ArgumentError("layout", f"cannot use {folder.path.shown}: {cause}") from None
             text = f"no links can be made in {folder.path.shown}: certificate and key change one after the other"
             self._warn(held.context, "layout", text)
-            Sets(folder).write(values, access, FILES, held.folder_lock.check)
+            sets.write(values, access, FILES, held.folder_lock.check)
 
     def _held(self, lock: Lock, part: str) -> HeldLock:
         if part:
@@ -252,7 +254,7 @@ def _recover(folder: Folder, name: str) -> None:
     for part in _parts(folder):
         with _entered(folder, part) as below:
             if below is not None:
-                Sets(below).sweep(is_earlier=earlier.read(below, f"{name}/{part}") is not None)
+                Sets(below, keeps=0).sweep(is_earlier=earlier.read(below, f"{name}/{part}") is not None)
     sets = Sets(folder)
     sets.sweep(is_earlier=not sets.has_pointer and earlier.read(folder, name) is not None)
 

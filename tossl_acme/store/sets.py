@@ -56,11 +56,15 @@ class NoLinksError(Exception):
 
 
 class Sets:
-    """The sets in an open folder. What the file system refuses is an OSError. Only write, delete and sweep change any;
-    whoever calls these holds the folder's lock."""
+    """The sets in an open folder. What the file system refuses is an OSError.
 
-    def __init__(self, folder: Folder) -> None:
+    Only write, delete and sweep change any; whoever calls these holds the folder's lock.
+    """
+
+    def __init__(self, folder: Folder, *, keeps: int = 1) -> None:
+        """keeps: how many sets are kept beside the one in force."""
         self.folder = folder
+        self._keeps = keeps
 
     # ---- reading ----
 
@@ -158,7 +162,7 @@ class Sets:
         self.folder.sync()
         self._show(name, access)
         with contextlib.suppress(OSError):  # whoever comes next removes them
-            self._remove_sets(keep={name, before})
+            self._remove_sets(keep={name, before} if self._keeps else {name})
 
     def delete(self, check: Callable[[], None]) -> None:
         """Removes all sets and what shows them; files of others stay."""
@@ -189,7 +193,7 @@ class Sets:
         if name:
             self._show(name, self._access_of(name))
             older = [other for other in self._set_names() if int(other[2:]) < int(name[2:])]
-            self._remove_sets(keep={name, *older[-1:]})
+            self._remove_sets(keep={name, *older[len(older) - self._keeps :]})
         else:
             self._hide(())
             self._remove_sets(keep=())
