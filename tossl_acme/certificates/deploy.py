@@ -1,0 +1,173 @@
+"""What is called once a certificate is there: a script's prefix, a command of the shell. What failed stays owed.
+
+deploy/NAME    a set with, for each kind of hook (`script`, `command`), the certificate that it was last called with and
+               ended well; `error`, its last failure, and `failed_at`, epoch seconds
+
+A hook is owed until it has ended well for the certificate in force: whoever comes next calls it, also where the process
+died before it, or in it. So one that takes the same certificate twice does well.
+"""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError, Cancelled, ForkedError, TosslError, WaitTimeout
+from .due import now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..context import Context
+    from ..store.protocol import Lock, Store
+
+    #: Called with a context and the certificate's dict.
+    Hook = Callable[[Context, Mapping[str, object]], object]
+
+#: How long a command of the shell may take, or a script where another thread waits for it, in seconds.
+DEPLOY_SECONDS = 60.0
+#: How long another one at work on the same certificate is waited for, in seconds: it deploys, or it is still owed.
+_LOCK_SECONDS = 0.1
+_KINDS = ("script", "command")
+
+
+class Hooks:
+    """What is to be called. script: a script's prefix. command: for sh. limit: seconds for each."""
+
+    __slots__ = ("command", "limit", "script")
+
+    def __init__(self, script: Hook | None = None, command: str = "", limit: float = DEPLOY_SECONDS) -> None:
+        self.script = script
+        self.command = command
+        self.limit = limit
+
+    def kinds(self) -> list[str]:
+        """Returns the kinds that there are."""
+        return [kind for kind in _KINDS if getattr(self, kind)]
+
+    def call(self, kind: str, context: Context, name: str, certificate: Mapping[str, object]) -> None:
+        """Calls one. Raises whatever it raises."""
+        if kind == "script":
+            assert self.script is not None
+            self.script(context.narrowed(self.limit), certificate)
+            return
+        from .command import run_command
+
+        if not certificate["files"]:
+            raise ArgumentError("deploy_command", "a deploy command reads files, and nothing is stored")
+        run_command(context, self.command, command_environment(name, certificate), self.limit)
+
+
+def deploy(
+    context: Context, store: Store | None, name: str, certificate: Mapping[str, object], hooks: Hooks
+) -> bool:
+    """Calls the hooks that are owed for this certificate; returns whether nothing is owed any more.
+
+    certificate: what obtain_certificate returns. What fails is a warning `deploy`, and is kept as owed; without a store
+    there is nobody to keep it. Raises Cancelled alone.
+    """
+    kinds = hooks.kinds()
+    if store is None:
+        failures = [_called(hooks, kind, context, name, certificate) for kind in kinds]
+        return not any(failures)
+    try:
+        if not _left(kinds, _marks(store, name), certificate):
+            return True
+        with store.locked(context.narrowed(_LOCK_SECONDS), _set(name)) as lock:
+            return _deployed(context, store, lock, name, certificate, hooks)
+    except WaitTimeout:
+        return _told(context, name, "another one is at it just now")
+    except ArgumentError as error:  # the store
+        return _told(context, name, error.message)
+
+
+def _deployed(
+    context: Context, store: Store, lock: Lock, name: str, certificate: Mapping[str, object], hooks: Hooks
+) -> bool:
+    marks = _marks(store, name)
+    is_done = True
+    for kind in _left(hooks.kinds(), marks, certificate):
+        failure = _called(hooks, kind, context, name, certificate)
+        if failure:
+            marks |= {"error": failure, "failed_at": str(int(now()))}
+            is_done = False
+        else:
+            marks[kind] = _identity(certificate)
+        if is_done:
+            marks.pop("error", None)
+            marks.pop("failed_at", None)
+        store.write(lock, {name: text.encode("utf-8", "replace") for name, text in marks.items()})
+    return is_done
+
+
+def _called(hooks: Hooks, kind: str, context: Context, name: str, certificate: Mapping[str, object]) -> str:
+    """Calls a hook; returns its failure, empty where it ended well. Raises Cancelled."""
+    context.tell("deploying", name=name)
+    try:
+        hooks.call(kind, context, name, certificate)
+    except (Cancelled, ForkedError):
+        raise
+    except TosslError as error:
+        from ..text import clean
+
+        failure = clean(error.message) or "it failed without a word"
+        _told(context, name, failure)
+        return failure
+    context.tell("deployed", name=name)
+    return ""
+
+
+def _told(context: Context, name: str, cause: str) -> bool:
+    context.warn("warning", warning="deploy", message=f"{name} is not deployed: {cause}")
+    return False
+
+
+def owed(store: Store, name: str, certificate: Mapping[str, object], command: str) -> dict[str, object]:
+    """Returns what is owed for the certificate in force: a dict deploy_owed (a boolean) and deploy_error (a text).
+
+    command: that which it is kept with. A script's prefix is owed where it failed.
+    """
+    marks = _marks(store, name)
+    kinds = (["command"] if command else []) + (["script"] if "error" in marks else [])
+    left = _left(kinds, marks, certificate)
+    return {"deploy_owed": bool(left), "deploy_error": marks.get("error", "") if left else ""}
+
+
+def forget(context: Context, store: Store, name: str) -> None:
+    """Removes what is kept of a certificate's hooks. Raises ArgumentError store."""
+    if store.read(_set(name)) is not None:
+        with store.locked(context, _set(name)) as lock:
+            store.delete(lock)
+
+
+def command_environment(name: str, certificate: Mapping[str, object]) -> dict[str, str]:
+    """Returns the variables that a command gets besides those of the process."""
+    files = certificate["files"]
+    domains = certificate["domains"]
+    assert isinstance(files, dict)
+    assert isinstance(domains, list)
+    paths = {kind: str(files.get(kind, "")) for kind in ("certificate", "chain", "fullchain", "private_key")}
+    return {
+        "TOSSL_NAME": name,
+        "TOSSL_DOMAINS": " ".join(map(str, domains)),
+        **{f"TOSSL_{kind.upper()}": path for kind, path in paths.items()},
+        "TOSSL_ISSUER": str(certificate["issuer"]).replace("\0", ""),
+        "TOSSL_SERIAL": str(certificate["serial"]),
+        "TOSSL_NOT_BEFORE": str(certificate["not_before"]),
+        "TOSSL_NOT_AFTER": str(certificate["not_after"]),
+    }
+
+
+def _left(kinds: list[str], marks: Mapping[str, str], certificate: Mapping[str, object]) -> list[str]:
+    return [kind for kind in kinds if marks.get(kind) != _identity(certificate)]
+
+
+def _identity(certificate: Mapping[str, object]) -> str:
+    """Tells one certificate of a name from another."""
+    return f"{certificate['serial']} {certificate['not_after']}"
+
+
+def _marks(store: Store, name: str) -> dict[str, str]:
+    return {kind: text.decode("utf-8", "replace") for kind, text in (store.read(_set(name)) or {}).items()}
+
+
+def _set(name: str) -> str:
+    return f"deploy/{name}"
