@@ -6,22 +6,26 @@ namespace eval ::cli {
     variable commands {obtain revoke account directory help}
     # What the files say of themselves, by sub-command.
     variable declared {}
+    # The exit status of a sub-command that ends without an error.
+    variable status 0
 
     variable notes {
 CA is a directory URL or a short name (letsencrypt, letsencrypt-staging, ...). An option is that of the package's command,
 as --key-type ec384 for -key_type ec384; tossl COMMAND --help lists them. Secrets come from files and the environment,
-never from the command line: --api-key-file FILE or --api-key-env VARIABLE.
+never from the command line: --api-key-file FILE or --api-key-env VARIABLE. What stands in a configuration file
+("name = value" lines; --config, else TOSSL_CONF, else ~/.config/tossl.conf, else /etc/tossl.conf) need not be given.
 
+  --config FILE      the configuration file; "" for none
   --json             the result as JSON on standard output
   --quiet            no progress
   --version          the version
 
-exit status: 0 done, 1 refused or failed, 2 wrong use (nothing was sent), 75 try again later, 128 and more: ended by a
+exit status: 0 done, or nothing to do, 1 refused or failed, 2 wrong use (nothing was sent), 75 try again later, 128 and more: ended by a
 signal; what was presented to the CA is removed first, unless a second signal comes
 }
 }
 
-foreach ::cli::file {words output progress} {
+foreach ::cli::file {words conf output progress} {
     source [file join $::cli::folder $::cli::file.tcl]
 }
 unset ::cli::file
@@ -63,6 +67,7 @@ proc ::cli::main {words} {
 
 # Runs a sub-command; its exit status.
 proc ::cli::perform {name words} {
+    variable status
     try {
         load_package
         source_command $name
@@ -73,7 +78,7 @@ proc ::cli::perform {name words} {
     } on error {message details} {
         return [failed $message $details]
     }
-    return 0
+    return $status
 }
 
 proc ::cli::source_command {name} {
@@ -122,8 +127,9 @@ proc ::cli::command_usage {name} {
     dict for {option about} $options {
         if {![dict get $about is_secret]} {
             set default [dict get $about default]
-            lappend lines "  [long_name $option] [string toupper [dict get $about word]][expr {
-                $default eq "" ? "" : " (default $default)"}]" [wrapped [dict get $about text] 78 "      "]
+            set takes [expr {[is_flag $option $options] ? "" : " [string toupper [dict get $about word]][expr {
+                $default eq "" ? "" : " (default $default)"}]"}]
+            lappend lines "  [long_name $option]$takes" [wrapped [dict get $about text] 78 "      "]
         }
     }
     return [join $lines \n]

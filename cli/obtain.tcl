@@ -9,6 +9,7 @@
     }
     set certificate [tossl::acme::obtain_certificate $names {*}$options -progress ::cli::progress]
     end_line
+    show_warnings $certificate
     # The key stays in its file: standard output may well be a log.
     show [dict remove $certificate private_key certificate chain fullchain] {
         domains list files dict not_before number not_after number clean_up_failed dicts warnings dicts

@@ -14,6 +14,18 @@ proc ::cli::line {what value} {
     puts [format "%-12s %s" $what $value]
 }
 
+# What did not fail the call but has to be known. A deployment that is owed makes the exit status 1: a person or cron's
+# mail is to know of it.
+proc ::cli::show_warnings {result} {
+    variable status
+    foreach warning [dict get $result warnings] {
+        puts stderr "tossl: [dict get $warning message]"
+        if {[dict get $warning warning] eq "deploy"} {
+            set status 1
+        }
+    }
+}
+
 proc ::cli::json {result types} {
     set members {}
     dict for {name value} $result {

@@ -7,9 +7,10 @@ namespace eval ::cli {
 proc ::cli::progress {step} {
     variable settings
     variable width
-    if {[dict get $settings quiet]} return
+    # Warnings are in the result.
+    if {[dict get $settings quiet] || [dict get $step step] eq "warning"} return
     set text [dict get $step step]
-    foreach name {domain type what status seconds folder} {
+    foreach name {name domain type what status seconds folder} {
         if {[dict exists $step $name]} {
             append text " " [dict get $step $name]
         }

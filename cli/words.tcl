@@ -40,30 +40,53 @@ proc ::cli::long_name {option} {
     return -[string map {_ -} $option]
 }
 
-# {arguments options}: --ca-bundle F becomes -ca_bundle F.
+# {arguments options}: --ca-bundle F becomes -ca_bundle F, and so does --ca-bundle=F. One that says yes or no, and is no
+# without it, takes no value: --force. What the configuration file gives besides is among the options.
 proc ::cli::read_words {words known} {
     variable settings
     set arguments {}
     set options {}
+    set own {}
     while {[llength $words]} {
         set words [lassign $words word]
         if {![string match --?* $word]} {
             lappend arguments $word
             continue
         }
+        set has_value [regexp {^(--[^=]+)=(.*)$} $word - word value]
         set name [string map {- _} [string range $word 2 end]]
-        if {[dict exists $settings $name]} {
+        if {[dict exists $settings $name] && !$has_value} {
             dict set settings $name 1
             continue
         }
-        check_option $word -$name $known
-        if {![llength $words]} {
-            misuse "value for $word missing"
+        if {$name ne "config"} {
+            check_option $word -$name $known
         }
-        set words [lassign $words value]
-        dict set options -$name $value
+        if {!$has_value && [is_flag -$name $known]} {
+            set value 1
+        } elseif {!$has_value} {
+            if {![llength $words]} {
+                misuse "value for $word missing"
+            }
+            set words [lassign $words value]
+        }
+        if {$name eq "config"} {
+            dict set own config $value
+        } else {
+            dict set options -$name $value
+        }
+    }
+    set path [conf_path $own]
+    if {$path ne ""} {
+        set options [add_conf $path $options $known]
     }
     return [list $arguments $options]
+}
+
+# Whether an option says yes or no, and is no where it is not given.
+proc ::cli::is_flag {option known} {
+    return [expr {[dict exists $known $option] && [dict get $known $option word] eq "boolean"
+        && [dict get $known $option default] eq "0"}]
 }
 
 proc ::cli::check_option {word option known} {
@@ -121,6 +144,7 @@ proc ::cli::take_account_key {variable directory} {
 proc ::cli::read_file {path} {
     try {
         set channel [open $path]
+        chan configure $channel -encoding utf-8
         return [read $channel]
     } trap POSIX message {
         misuse $message

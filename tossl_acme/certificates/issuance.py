@@ -14,7 +14,7 @@ from ..acme.account import NewAccount
 from ..acme.order import OrderOptions
 from ..challenges.solver import SolverOptions
 from ..errors import ArgumentError
-from ..files import FilePath, absolute, read_small
+from ..files import FilePath, absolute, read_secret
 from ..http.options import ConnectionOptions
 from ..identifiers import Identifier
 from ..text import Secret
@@ -141,7 +141,7 @@ def _read_secret(data: Mapping[str, str]) -> Secret:
         return Secret(os.environ[name], env=name)
     path = absolute(data["file"])
     try:
-        found = read_small(path, _MOST_SECRET_BYTES, _SECRET_SECONDS).decode("utf-8", "surrogateescape")
+        found = read_secret(path, _MOST_SECRET_BYTES, _SECRET_SECONDS).decode("utf-8", "surrogateescape")
     except (OSError, ValueError) as error:
         raise ArgumentError("store", f"cannot read {path.shown}: {getattr(error, 'strerror', '') or error}") from None
     return Secret(found.removesuffix("\n").removesuffix("\r"), file=path)

@@ -178,12 +178,12 @@ def _optional_secret(host: TclHost, name: str, word: str) -> Secret | None:
 
 def _file_secret(host: TclHost, name: str, word: str) -> Secret:
     """What the file holds, without the newline at its end, and the file's path."""
-    from ..files import read_small
+    from ..files import read_secret
     from ..text import Secret
 
     path = _native_path(host, name, name, word)
     try:
-        found = read_small(path, _MOST_SECRET_BYTES, _SECRET_SECONDS).decode("utf-8", "surrogateescape")
+        found = read_secret(path, _MOST_SECRET_BYTES, _SECRET_SECONDS).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise ArgumentError(name.lstrip("-"), f"{name}: cannot read {path.shown}: {error.strerror}") from None
     except ValueError as error:

@@ -1,0 +1,93 @@
+# The configuration file: options that need not stand on the command line.
+#
+#     # a comment
+#     directory = letsencrypt
+#     api-key-file = /etc/tossl/api-key
+#
+# A line is the name of an option, with "-" or "_", "=", and its value as it is, without quotes. An option that the
+# sub-command does not take is passed over, if another one takes it.
+
+# The file's path; empty where there is none. --config names it, then TOSSL_CONF; else the first that is there.
+proc ::cli::conf_path {options} {
+    if {[dict exists $options config]} {
+        return [dict get $options config]
+    }
+    if {[info exists ::env(TOSSL_CONF)]} {
+        return $::env(TOSSL_CONF)
+    }
+    set homes {}
+    if {[info exists ::env(XDG_CONFIG_HOME)] && $::env(XDG_CONFIG_HOME) ne ""} {
+        lappend homes $::env(XDG_CONFIG_HOME)
+    } elseif {[info exists ::env(HOME)] && $::env(HOME) ne ""} {
+        lappend homes [file join $::env(HOME) .config]
+    }
+    foreach folder [list {*}$homes /etc] {
+        set path [file join $folder tossl.conf]
+        if {[file exists $path]} {
+            return $path
+        }
+    }
+    return ""
+}
+
+# {option {value line}} for each option that the file gives. Those of the tool itself are without "-".
+proc ::cli::read_conf {path} {
+    variable settings
+    set found {}
+    set number 0
+    foreach line [split [read_file $path] \n] {
+        incr number
+        set line [string trim $line]
+        if {$line eq "" || [string index $line 0] eq "#"} continue
+        if {![regexp {^([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(.*)$} $line - name value]} {
+            misuse "$path:$number: expected a line \"name = value\""
+        }
+        set name [string map {- _} $name]
+        if {![dict exists $settings $name]} {
+            set name -$name
+        } elseif {![string is boolean -strict $value]} {
+            misuse "$path:$number: expected boolean value for $name but got \"$value\""
+        }
+        if {[dict exists $found $name]} {
+            misuse "$path:$number: [string trimleft $name -] stands in line [lindex [dict get $found $name] 1] already"
+        }
+        dict set found $name [list $value $number]
+    }
+    return $found
+}
+
+# The options with those of the file added that this sub-command knows. The command line overrides the file: also a
+# secret by the one way that by another.
+proc ::cli::add_conf {path options known} {
+    variable settings
+    set given [lmap option [dict keys $options] {secret_of $option}]
+    dict for {option value} [read_conf $path] {
+        lassign $value value number
+        if {[dict exists $settings $option]} {
+            dict set settings $option [expr {[dict get $settings $option] || $value}]
+        } elseif {![dict exists $known $option]} {
+            check_known $option $path:$number
+        } elseif {[dict get $known $option is_secret]} {
+            misuse "$path:$number: a secret does not stand here: give [string range [long_name $option] 2 end]-file\
+                or [string range [long_name $option] 2 end]-env"
+        } elseif {[secret_of $option] ni $given} {
+            dict set options $option $value
+        }
+    }
+    return $options
+}
+
+# -api_key, for -api_key_file and -api_key_env
+proc ::cli::secret_of {option} {
+    return [regsub {_(file|env)$} $option {}]
+}
+
+# Raises an error for an option that no sub-command takes.
+proc ::cli::check_known {option where} {
+    variable commands
+    foreach name $commands {
+        source_command $name
+        if {[dict exists [options_of $name] $option]} return
+    }
+    misuse "$where: unknown option [string map {_ -} [string range $option 1 end]]"
+}
