@@ -67,6 +67,16 @@ class Client:
         self.expect(self._account_url)
         return self._account_url
 
+    def take_account(self, url: str, contact: tuple[str, ...]) -> None:
+        """Takes the account that an earlier process has seen, unless one is known by now. The CA's answers check it."""
+        if not self._account_url:
+            self._account_url, self._contact = url, contact
+
+    @property
+    def known_account(self) -> tuple[str, tuple[str, ...] | None]:
+        """The account's URL, empty where it is not known, and its contacts where these are known."""
+        return self._account_url, self._contact
+
     def know_contact(self, contact: tuple[str, ...]) -> None:
         """Keeps the contacts that the account has from now on."""
         self._contact = contact

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import AcmeError, HttpError
+from ..errors import AcmeError, HttpError, TosslError
 from ..http.response import Response
 from ..http.urls import shown_url
 from .answer import Answer
@@ -71,6 +72,14 @@ def read_directory(response: Response) -> Directory:
         needs_eab=needs_binding(response.url)
         or (isinstance(meta, dict) and meta.get("externalAccountRequired") is True),
     )
+
+
+def directory_of(url: str, document: Any) -> Directory | None:
+    """Returns the directory that as_dict() told at an earlier time; None where that cannot be read any more."""
+    try:
+        return read_directory(Response(url, 200, {}, json.dumps(document).encode()))
+    except (TosslError, TypeError, ValueError):
+        return None
 
 
 def _unknown_urls(document: Mapping[str, Any]) -> dict[str, str]:

@@ -36,6 +36,8 @@ class Server:
         self.url = url
         self.http = http
         self._directory: tuple[float, Directory] | None = None
+        #: Whether the directory was kept by an earlier process, and the CA was not asked for it.
+        self.has_kept_directory = False
         self._nonces: collections.deque[str] = collections.deque(maxlen=_MAX_NONCES)
 
     def directory(self, context: Context) -> Directory:
@@ -44,7 +46,26 @@ class Server:
         if known is None or time.monotonic() - known[0] > _DIRECTORY_AGE_SECONDS:
             response = self.fetch(context, "GET", self.url)
             known = self._directory = (time.monotonic(), read_directory(response))
+            self.has_kept_directory = False
         return known[1]
+
+    @property
+    def known_directory(self) -> Directory | None:
+        """The directory as it is known here; None where it has not been asked for."""
+        return self._directory[1] if self._directory else None
+
+    def take_directory(self, directory: Directory) -> None:
+        """Takes the directory that an earlier process has read, unless it is known by now."""
+        if self._directory is None:
+            self._directory = (time.monotonic(), directory)
+            self.has_kept_directory = True
+
+    def drop_kept_directory(self) -> bool:
+        """Forgets a directory that an earlier process has read; whether there was one."""
+        was_kept = self.has_kept_directory
+        if was_kept:
+            self._directory, self.has_kept_directory = None, False
+        return was_kept
 
     def nonce(self, context: Context) -> str:
         """The latest nonce that was kept, else a new one (RFC 8555 section 7.2); one request in that case."""

@@ -1,17 +1,18 @@
 """When a certificate is due: by what its CA suggests (RFC 9773), else by its share of life.
 
-Times are epoch seconds. Everything here but now() is given the time.
+Times are epoch seconds. Everything here but now() is given the time. Imports nothing that loads slowly: whoever finds
+a certificate held needs no more than this.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
-from ..acme.renewal import RenewalInfo
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..acme.renewal import RenewalInfo
 
 #: A life of so many seconds or less is half over when the certificate is due, a longer one two thirds.
 _SHORT_LIFE_SECONDS = 10 * 86400.0
@@ -25,6 +26,7 @@ _AFTER_FAILURE_SHARE = 0.1
 _MOST_SET_BACK_SECONDS = 3600.0
 #: Runs that are remembered.
 _MOST_RUNS = 6
+_TIMES = ("start", "end", "chosen", "asked_at", "retry_at")
 
 
 def now() -> float:
@@ -38,7 +40,6 @@ def life_due_at(not_before: float, not_after: float) -> float:
     return not_before + life * (1 / 2 if life <= _SHORT_LIFE_SECONDS else 2 / 3)
 
 
-@dataclass(frozen=True)
 class Suggestion:
     """What the CA answered last about a certificate, and when it is to be asked again.
 
@@ -46,32 +47,35 @@ class Suggestion:
     stays as it is. explanation: a URL that says why.
     """
 
-    start: float = 0
-    end: float = 0
-    chosen: float = 0
-    asked_at: float = 0
-    retry_at: float = 0
-    explanation: str = ""
+    __slots__ = ("asked_at", "chosen", "end", "explanation", "retry_at", "start")
+
+    def __init__(
+        self,
+        start: float = 0,
+        end: float = 0,
+        chosen: float = 0,
+        asked_at: float = 0,
+        retry_at: float = 0,
+        explanation: str = "",
+    ) -> None:
+        self.start, self.end, self.chosen = start, end, chosen
+        self.asked_at, self.retry_at = asked_at, retry_at
+        self.explanation = explanation
 
     @classmethod
     def from_json(cls, data: Any) -> Suggestion:
         """Reads what as_json() returned; of anything else nothing is known."""
-        if not isinstance(data, Mapping):
-            return cls()
-        numbers = {name: data.get(name) for name in ("start", "end", "chosen", "asked_at", "retry_at")}
-        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers.values()):
-            return cls()
-        return cls(**numbers, explanation=str(data.get("explanation") or ""))  # type: ignore[arg-type]
+        found = [data.get(name) for name in _TIMES] if isinstance(data, dict) else []
+        times = [float(time_) for time_ in found if isinstance(time_, int | float) and not isinstance(time_, bool)]
+        return cls(*times, explanation=str(data.get("explanation") or "")) if len(times) == len(_TIMES) else cls()
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "start": self.start,
-            "end": self.end,
-            "chosen": self.chosen,
-            "asked_at": self.asked_at,
-            "retry_at": self.retry_at,
-            "explanation": self.explanation,
-        }
+        return {name: getattr(self, name) for name in (*_TIMES, "explanation")}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Suggestion) and self.as_json() == other.as_json()
+
+    __hash__ = None  # type: ignore[assignment] # it is no key
 
     @property
     def has_window(self) -> bool:
@@ -92,7 +96,7 @@ class Suggestion:
     def failed(self, at: float, not_before: float, not_after: float) -> Suggestion:
         """Returns what is known once the CA gave no answer of use: what it said before stays."""
         pause = min(_AFTER_FAILURE_SECONDS, _AFTER_FAILURE_SHARE * max(0.0, not_after - not_before))
-        return replace(self, asked_at=at, retry_at=at + max(60.0, pause))
+        return Suggestion(self.start, self.end, self.chosen, at, at + max(60.0, pause), self.explanation)
 
 
 def due_at(not_before: float, not_after: float, suggestion: Suggestion) -> float:
@@ -110,11 +114,13 @@ def is_due(due: float, at: float, within: float) -> bool:
     return due <= at or due < at + within
 
 
-@dataclass(frozen=True)
 class Runs:
     """When who renews has come so far, the last time at the end: how soon it will come again."""
 
-    at: tuple[float, ...] = ()
+    __slots__ = ("at",)
+
+    def __init__(self, at: tuple[float, ...] = ()) -> None:
+        self.at = at
 
     @classmethod
     def from_json(cls, data: Any) -> Runs:
@@ -132,5 +138,5 @@ class Runs:
     @property
     def interval(self) -> float:
         """Seconds between two runs: the usual one, whatever a suspend or a run by hand makes of one. 0 at first."""
-        gaps: Sequence[float] = [after - before for before, after in zip(self.at, self.at[1:], strict=False)]
-        return statistics.median_high(gaps) if gaps else 0.0
+        gaps = sorted(after - before for before, after in zip(self.at, self.at[1:], strict=False))
+        return gaps[len(gaps) // 2] if gaps else 0.0

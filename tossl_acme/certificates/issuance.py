@@ -7,7 +7,7 @@ import os
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..acme.account import NewAccount
@@ -28,11 +28,27 @@ _SECRET_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
+class Authority:
+    """A CA, and what it alone is asked with.
+
+    directory: its directory URL. account_key: PEM; None where the store's is used, or a new one. preferred_chain: an
+    issuer's common name.
+    """
+
+    directory: str
+    account: NewAccount = field(default_factory=NewAccount)
+    account_key: Secret | None = None
+    profile: str = ""
+    preferred_chain: str = ""
+
+
+@dataclass(frozen=True)
 class Issuance:
     """What a certificate is asked with.
 
     directory: the CA's directory URL. account_key: PEM; None where the store's is used, or a new one.
-    preferred_chain: an issuer's common name.
+    preferred_chain: an issuer's common name. fallbacks: the CAs that are asked where this one fails repeatedly, in this
+    order; what one issued counts as asked for.
     """
 
     identifiers: tuple[Identifier, ...]
@@ -44,6 +60,24 @@ class Issuance:
     solvers: SolverOptions = field(default_factory=SolverOptions)
     preferred_chain: str = ""
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+    fallbacks: tuple[Authority, ...] = ()
+
+    @property
+    def at_each(self) -> tuple[Issuance, ...]:
+        """What each CA is asked with, the first one first; without fallbacks."""
+        others = (
+            replace(
+                self,
+                directory=authority.directory,
+                account=authority.account,
+                account_key=authority.account_key,
+                order=replace(self.order, profile=authority.profile),
+                preferred_chain=authority.preferred_chain,
+                fallbacks=(),
+            )
+            for authority in self.fallbacks
+        )
+        return (replace(self, fallbacks=()), *others)
 
     @property
     def is_renewable(self) -> bool:
@@ -80,6 +114,8 @@ def _has_literal(value: object) -> bool:
         return "@" in value.partition("://")[2].partition("/")[0]
     if dataclasses.is_dataclass(value):
         return any(_has_literal(getattr(value, member.name)) for member in dataclasses.fields(value))
+    if isinstance(value, tuple):
+        return any(map(_has_literal, value))
     return isinstance(value, Mapping) and any(map(_has_literal, value.values()))
 
 
