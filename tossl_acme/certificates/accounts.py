@@ -1,22 +1,35 @@
-"""The keys of accounts in a store.
+"""The keys of accounts in a store, and what spares a new process its requests.
 
-accounts/<CA>/key.pem     the account's key
-accounts/<CA>/next.pem    the key that the CA is asked to take in its place
+accounts/<CA>/key.pem           the account's key
+accounts/<CA>/next.pem          the key that the CA is asked to take in its place
+accounts/<CA>/account.json      the URL and contacts of the account, for the key that is named in it
+accounts/<CA>/directory.json    the CA's directory, and when it was read
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from ..acme.client import Client
+from ..acme.clients import client_for
+from ..acme.directory import directory_of
+from ..acme.server import Server
 from ..context import Context
+from ..errors import ArgumentError
 from ..pki.keys import generate_private_key, private_pem
 from ..store.protocol import Store, read_texts, write_texts
+from . import due
+from .issuance import Issuance
 
-_KEY, _NEXT = "key.pem", "next.pem"
+_KEY, _NEXT, _ACCOUNT, _DIRECTORY = "key.pem", "next.pem", "account.json", "directory.json"
+#: After so many seconds the CA is asked for its directory again.
+_DIRECTORY_AGE_SECONDS = 86400.0
 
 
 def account_key_for(context: Context, store: Store | None, directory_url: str, given: str) -> str:
@@ -59,7 +72,84 @@ def changing_account_key(store: Store, context: Context, directory_url: str, pem
         write_texts(store, lock, kept | {_NEXT: pem})
         yield
         kept.pop(_NEXT, None)
-        write_texts(store, lock, kept | {_KEY: pem})
+        write_texts(store, lock, forget_account_url(kept) | {_KEY: pem})
+
+
+def client_of(store: Store | None, context: Context, issuance: Issuance) -> Client:
+    """Returns the client that asks for a certificate: with the key given, else the store's, else a new one.
+
+    What an earlier process has kept of account and directory is taken; the CA's answers check it.
+    """
+    given = issuance.account_key.value if issuance.account_key else ""
+    client = client_for(
+        issuance.directory, account_key_for(context, store, issuance.directory, given), issuance.connection
+    )
+    if store is not None:
+        kept = _known(store, issuance.directory)
+        if is_fresh(kept.get(_DIRECTORY), due.now()):
+            _take_directory(kept, client.server)
+        account = kept.get(_ACCOUNT, {})
+        if account.get("thumbprint") == client.key.thumbprint and isinstance(account.get("url"), str):
+            contact = account.get("contact")
+            client.take_account(account["url"], tuple(map(str, contact if isinstance(contact, list) else [])))
+    return client
+
+
+def take_directory(store: Store, server: Server) -> None:
+    """Has the server take the directory that an earlier process has read, however long ago."""
+    if server.known_directory is None:
+        _take_directory(_known(store, server.url), server)
+
+
+def keep_known(store: Store, context: Context, client: Client) -> None:
+    """Keeps the account's URL and the directory, where the CA told them anew. Nothing fails where that cannot be."""
+    url, contact = client.known_account
+    directory = client.server.known_directory
+    kept = _known(store, client.server.url)
+    known: dict[str, dict[str, Any]] = {}
+    if url and contact is not None:
+        known[_ACCOUNT] = {"url": url, "thumbprint": client.key.thumbprint, "contact": list(contact)}
+    if directory is not None and not client.server.has_kept_directory:
+        is_new = kept.get(_DIRECTORY, {}).get("directory") != directory.as_dict()
+        if is_new or not is_fresh(kept.get(_DIRECTORY), due.now()):
+            known[_DIRECTORY] = {"read_at": due.now(), "directory": directory.as_dict()}
+    if all(kept.get(name) == value for name, value in known.items()):
+        return
+    try:
+        with store.locked(context, _account(client.server.url)) as lock:
+            texts = {name: json.dumps(value, indent=1) for name, value in known.items()}
+            write_texts(store, lock, read_texts(store, lock.name) | texts)
+    except ArgumentError as error:
+        context.tell("not_kept", name=_account(client.server.url), message=error.message)
+
+
+def forget_account_url(texts: dict[str, str]) -> dict[str, str]:
+    """Returns an account's set without what is known of the account: its key is another, or it has ended."""
+    return {name: text for name, text in texts.items() if name != _ACCOUNT}
+
+
+def is_fresh(kept: Mapping[str, Any] | None, at: float) -> bool:
+    """Whether a directory was read so lately that it need not be read again."""
+    read_at = kept.get("read_at") if kept else None
+    return isinstance(read_at, int | float) and 0 <= at - read_at < _DIRECTORY_AGE_SECONDS
+
+
+def _take_directory(kept: Mapping[str, Mapping[str, Any]], server: Server) -> None:
+    document = kept.get(_DIRECTORY, {}).get("directory")
+    directory = directory_of(server.url, document) if document else None
+    if directory is not None:
+        server.take_directory(directory)
+
+
+def _known(store: Store, directory_url: str) -> dict[str, dict[str, Any]]:
+    """What is kept of account and directory; of what is damaged nothing is known."""
+    found = {}
+    for name, text in read_texts(store, _account(directory_url), (_ACCOUNT, _DIRECTORY)).items():
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(text)
+            if isinstance(value, dict):
+                found[name] = value
+    return found
 
 
 def _account(directory_url: str) -> str:

@@ -26,6 +26,7 @@ _AFTER_FAILURE_SHARE = 0.1
 _MOST_SET_BACK_SECONDS = 3600.0
 #: Runs that are remembered.
 _MOST_RUNS = 6
+#: The members of a Suggestion that are times.
 _TIMES = ("start", "end", "chosen", "asked_at", "retry_at")
 
 
@@ -66,8 +67,11 @@ class Suggestion:
     def from_json(cls, data: Any) -> Suggestion:
         """Reads what as_json() returned; of anything else nothing is known."""
         found = [data.get(name) for name in _TIMES] if isinstance(data, dict) else []
-        times = [float(time_) for time_ in found if isinstance(time_, int | float) and not isinstance(time_, bool)]
-        return cls(*times, explanation=str(data.get("explanation") or "")) if len(times) == len(_TIMES) else cls()
+        times = [float(moment) for moment in found if isinstance(moment, int | float) and not isinstance(moment, bool)]
+        if len(times) != len(_TIMES):
+            return cls()
+        start, end, chosen, asked_at, retry_at = times
+        return cls(start, end, chosen, asked_at, retry_at, str(data.get("explanation") or ""))
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in (*_TIMES, "explanation")}

@@ -1,0 +1,105 @@
+"""Which CA is asked for a certificate: the first, or another one after repeated failure; within the limits of each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from ..context import Context
+from ..errors import AcmeError, ArgumentError, HttpError, RetryError, TosslError
+from ..http.urls import shown_url
+from ..store.protocol import Store
+from . import due
+from .issuance import Issuance
+from .limits import Limits, check_may_ask, counts_as_failure, limits_name
+
+_VALUE = "limits.json"
+#: Seconds that the store has to keep that an attempt has failed.
+_STORE_SECONDS = 10.0
+_T = TypeVar("_T")
+
+
+def ask_each(
+    context: Context,
+    store: Store | None,
+    issuance: Issuance,
+    ask: Callable[[Issuance], _T],
+    *,
+    not_after: float | None = None,
+    by_itself: bool = False,
+    force: bool = False,
+) -> _T:
+    """Returns what `ask` returns for the first CA that issues.
+
+    The next CA is asked where one has failed repeatedly, or is not to be asked now. Failures are kept in the store;
+    without one, a CA's first failure is reason enough.
+
+    not_after: the end of the certificate held, epoch seconds; None without one. by_itself: nobody asked for this
+    certificate by name. force: passes all pauses but what the CA told. Raises RetryError where no CA is to be asked.
+    """
+    failure: TosslError | None = None
+    waits: list[RetryError] = []
+    for one in issuance.at_each:
+        if failure is not None or waits:
+            cause = (failure or waits[-1]).message
+            context.warn("warning", warning="fallback", message=f"{shown_url(one.directory)} is asked, for {cause}")
+        try:
+            with attempt(context, store, one, not_after, by_itself=by_itself, force=force):
+                return ask(one)
+        except RetryError as error:
+            waits.append(error)
+        except (AcmeError, HttpError) as error:
+            failure = error
+            if store is not None and not read_limits(store, one).is_repeated:
+                break
+    if failure is not None:
+        raise failure
+    raise min(waits, key=lambda error: (not error.seconds, error.seconds))
+
+
+@contextlib.contextmanager
+def attempt(
+    context: Context, store: Store | None, issuance: Issuance, not_after: float | None, *, by_itself: bool, force: bool
+) -> Iterator[None]:
+    """One attempt at one CA: raises RetryError before it where it is not to be asked, and keeps that it failed."""
+    if store is None:
+        yield
+        return
+    known = read_limits(store, issuance)
+    check_may_ask(known, due.now(), not_after, by_itself=by_itself, force=force)
+    try:
+        yield
+    except TosslError as error:
+        if counts_as_failure(error):
+            _keep(context, store, issuance, error)
+        raise
+    if known.failures:
+        _keep(context, store, issuance, None)
+
+
+def read_limits(store: Store, issuance: Issuance) -> Limits:
+    """What these names have met at this CA. Raises ArgumentError store where that is damaged."""
+    name = limits_name(issuance.directory, issuance.identifiers)
+    text = (store.read(name) or {}).get(_VALUE)
+    try:
+        return Limits.from_json(json.loads(text)) if text else Limits()
+    except (ValueError, RecursionError):
+        raise ArgumentError("store", f"{store.where(name, _VALUE)} is damaged: move it away to go on") from None
+
+
+def _keep(context: Context, store: Store, issuance: Issuance, error: TosslError | None) -> None:
+    """Keeps one more failure; None forgets them all. Whatever the store says, the attempt itself is what counts."""
+    name = limits_name(issuance.directory, issuance.identifiers)
+    try:
+        with store.locked(context.for_cleanup(_STORE_SECONDS), name) as lock:
+            if error is None:
+                store.delete(lock)
+                return
+            limits = read_limits(store, issuance).failed(error, due.now())
+            names = [identifier.value for identifier in issuance.identifiers]
+            about = {"directory": issuance.directory, "names": names}
+            store.write(lock, {_VALUE: json.dumps({**about, **limits.as_json()}, indent=1).encode()})
+    except TosslError as refused:
+        context.tell("not_kept", name=name, message=refused.message)

@@ -1,0 +1,145 @@
+"""When the CA wants a held certificate to be renewed (RFC 9773): asked where Retry-After is over, kept in the store.
+
+renewal/<NAME>/renewal.json    what the CA said last, of the certificate that is named there, and the last failure
+
+That changes between two issuances, and so it is no part of the certificate's own set. Nothing that loads slowly is
+imported where nobody is asked.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ..errors import ArgumentError, Cancelled, ForkedError, TosslError
+from . import due
+from .due import Suggestion
+from .files import folder_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from ..context import Context
+    from ..http.options import ConnectionOptions
+    from ..store.protocol import Store
+
+    class Held(Protocol):
+        """What has to be known of a certificate. cert_id: as pki.chain.cert_id() tells, empty where it has none."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def directory(self) -> str: ...
+        @property
+        def not_before(self) -> int: ...
+        @property
+        def not_after(self) -> int: ...
+        @property
+        def cert_id(self) -> str: ...
+
+#: Seconds that the CA has for its answer: nobody waits for a certificate meanwhile.
+ASK_SECONDS = 5.0
+_VALUE = "renewal.json"
+#: Seconds that the store has for what can be asked again.
+_STORE_SECONDS = 10.0
+
+
+class Renewal:
+    """What is known of a certificate's renewal beside the certificate.
+
+    cert_id: the certificate of which `suggestion` tells. last_error: of the last attempt, empty after one that did not
+    fail: message, errorcode (a list), at (epoch seconds), visit (a URL or empty).
+    """
+
+    __slots__ = ("cert_id", "last_error", "suggestion")
+
+    def __init__(
+        self, cert_id: str = "", suggestion: Suggestion | None = None, last_error: dict[str, Any] | None = None
+    ) -> None:
+        self.cert_id = cert_id
+        self.suggestion = suggestion or Suggestion()
+        self.last_error = last_error or {}
+
+    @classmethod
+    def read(cls, store: Store, name: str) -> Renewal:
+        """Reads what is kept of the certificate with this name; of what is damaged nothing is known."""
+        values = store.read(_set_name(name)) or {}
+        try:
+            data = json.loads(values.get(_VALUE, b"{}"))
+        except (ValueError, RecursionError):
+            data = {}
+        if not isinstance(data, dict):
+            data = {}
+        error = data.get("last_error")
+        suggestion = Suggestion.from_json(data.get("ari"))
+        return cls(str(data.get("cert_id") or ""), suggestion, error if isinstance(error, dict) else {})
+
+    def write(self, store: Store, context: Context, name: str) -> None:
+        """Keeps it. A store that cannot be written to is no reason to fail: the CA is asked once more."""
+        data = {"cert_id": self.cert_id, "ari": self.suggestion.as_json(), "last_error": self.last_error}
+        try:
+            with store.locked(context.for_cleanup(_STORE_SECONDS), _set_name(name)) as lock:
+                store.write(lock, {_VALUE: json.dumps(data, indent=1).encode()})
+        except ArgumentError as error:
+            context.tell("not_kept", name=name, message=error.message)
+
+    def of(self, held: Held) -> Suggestion:
+        """Returns what the CA said of this certificate: nothing, if it was another that it told of."""
+        return self.suggestion if held.cert_id and self.cert_id == held.cert_id else Suggestion()
+
+
+def known_due_time(store: Store, held: Held) -> float:
+    """Returns when the certificate is due as far as is known, epoch seconds; nobody is asked."""
+    return due.due_at(held.not_before, held.not_after, Renewal.read(store, held.name).of(held))
+
+
+def due_time(context: Context, store: Store, held: Held, connection: ConnectionOptions) -> float:
+    """Returns when the certificate is due, epoch seconds.
+
+    The CA is asked where its Retry-After is over: one GET, for 5 s. That it fails is no error: what it said before
+    holds, else the share of life.
+    """
+    known = Renewal.read(store, held.name)
+    suggestion, at = known.of(held), due.now()
+    if held.cert_id and suggestion.may_ask(at, held.not_after):
+        suggestion = _asked(context, store, held, connection, suggestion)
+        Renewal(held.cert_id, suggestion, known.last_error).write(store, context, held.name)
+    return due.due_at(held.not_before, held.not_after, suggestion)
+
+
+def keep_failure(context: Context, store: Store, name: str, error: TosslError | None) -> None:
+    """Keeps why the last renewal failed; None where it did not."""
+    known = Renewal.read(store, name)
+    if error is None and not known.last_error:
+        return
+    told: dict[str, Any] = {}
+    if error is not None:
+        visit = str(error.details.get("visit") or "")
+        told = {"message": error.message, "errorcode": list(error.errorcode), "at": due.now(), "visit": visit}
+    Renewal(known.cert_id, known.suggestion, told).write(store, context, name)
+
+
+def _asked(
+    context: Context, store: Store, held: Held, connection: ConnectionOptions, known: Suggestion
+) -> Suggestion:
+    from ..acme.clients import server_for
+    from ..acme.renewal import renewal_info
+    from .accounts import take_directory
+
+    try:
+        server = server_for(held.directory, connection)
+        take_directory(store, server)
+        info = renewal_info(server, context.narrowed(ASK_SECONDS), held.cert_id)
+    except (Cancelled, ForkedError):
+        raise
+    except TosslError as error:
+        context.check("renewal information")
+        context.tell("renewal_info_failed", name=held.name, message=error.message)
+        return known.failed(due.now(), held.not_before, held.not_after)
+    found = known.answered(info, due.now())
+    context.tell("renewal_info", name=held.name, start=found.start, end=found.end, chosen=round(found.chosen))
+    return found
+
+
+def _set_name(name: str) -> str:
+    return f"renewal/{folder_name(name)}"
