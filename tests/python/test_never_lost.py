@@ -30,10 +30,10 @@ from tests.servers.issuer import Issuer
 from tests.servers.scripted_ca import Script, ScriptedCa
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme import files
-from tossl_acme.acme.clients import client_for
 from tossl_acme.certificates import issue
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.obtain import obtain
+from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.errors import TosslError
 from tossl_acme.files import FilePath
@@ -43,6 +43,7 @@ from tossl_acme.pki.chain import issuer_names, read_chain
 from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import load_private_key, public_der
 from tossl_acme.store.folder import FolderStore
+from tossl_acme.text import Secret
 
 NAME = "kept.example"
 ACCOUNT_KEY, LEAF_KEY = new_key(), new_key()
@@ -591,12 +592,17 @@ def test_every_step_after_finalize_may_be_the_last(
             contexts[0].cancel()
 
     connection = ConnectionOptions(str(certificates.ca_bundle))
-    issuance = Issuance(tuple(parse_identifiers([NAME])), world.directory, connection=connection)
-    client = client_for(world.directory, ACCOUNT_KEY, connection)
+    issuance = Issuance(
+        tuple(parse_identifiers([NAME])),
+        world.directory,
+        account_key=Secret(ACCOUNT_KEY),
+        solvers=SolverOptions(("dns-persist-01",)),
+        connection=connection,
+    )
     folder = FolderStore(FilePath(str(world.store))) if store else None
     contexts.append(Context(20).begin(listener=listen))
     try:
-        found = obtain(client, contexts[0], issuance, {}, folder)
+        found = obtain(contexts[0], issuance, folder)
     except TosslError as error:
         outcome = error
     except RuntimeError:

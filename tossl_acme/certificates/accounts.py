@@ -13,15 +13,17 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..acme.account import ensure_account
 from ..acme.client import Client
 from ..acme.clients import client_for
 from ..acme.directory import directory_of
 from ..acme.server import Server
 from ..context import Context
-from ..errors import ArgumentError
+from ..errors import AcmeError, ArgumentError, HttpError
+from ..http.urls import shown_url
 from ..pki.keys import generate_private_key, private_pem
 from ..store.protocol import Store, read_texts, write_texts
 from . import due
@@ -93,6 +95,23 @@ def client_of(store: Store | None, context: Context, issuance: Issuance) -> Clie
             contact = account.get("contact")
             client.take_account(account["url"], tuple(map(str, contact if isinstance(contact, list) else [])))
     return client
+
+
+def make_accounts(context: Context, store: Store | None, issuances: Iterable[Issuance]) -> None:
+    """Makes the accounts at CAs that may be asked later, in the night. What fails there is a warning.
+
+    Nothing is sent for those that are known. Raises ArgumentError where a binding is missing.
+    """
+    for issuance in issuances:
+        client = client_of(store, context, issuance)
+        try:
+            ensure_account(client, context, issuance.account)
+        except (AcmeError, HttpError) as error:
+            cause = f"{shown_url(issuance.directory)}, which is to be asked where others fail, gave no account"
+            context.warn("warning", warning="fallback", message=f"{cause}: {error.message}")
+            continue
+        if store is not None:
+            keep_known(store, context, client)
 
 
 def take_directory(store: Store, server: Server) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -40,6 +40,34 @@ class Authority:
     account_key: Secret | None = None
     profile: str = ""
     preferred_chain: str = ""
+
+
+def beside(
+    authorities: Sequence[Authority],
+    contact: tuple[str, ...],
+    account: NewAccount,
+    account_key: Secret | None,
+    profile: str,
+    preferred_chain: str,
+) -> list[Authority]:
+    """Returns the CAs with what was given beside them: all is the first one's, but for the contacts, which are all's.
+
+    What a CA has of its own comes first.
+    """
+    own = [replace(one, account=replace(one.account, contact=one.account.contact or contact)) for one in authorities]
+    first = own[0]
+    own[0] = Authority(
+        first.directory,
+        NewAccount(
+            first.account.contact,
+            first.account.agree_tos and account.agree_tos,
+            first.account.binding or account.binding,
+        ),
+        first.account_key or account_key,
+        first.profile or profile,
+        first.preferred_chain or preferred_chain,
+    )
+    return own
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 
-from ..acme.account import ensure_account
+from ..acme.account import check_binding, ensure_account
 from ..acme.client import Client
+from ..acme.clients import account_key_of
+from ..challenges.choice import choose
 from ..context import Context
-from ..errors import AcmeError
+from ..errors import AcmeError, HttpError, TosslError
 from ..files import FilePath
 from ..identifiers import Identifier
 from ..pki.chain import CertificateChain
 from ..store.protocol import Store
+from .accounts import account_key, client_of, keep_known, make_accounts
+from .authorities import ask_each
 from .files import CertificateFolder, certificate_folder
 from .issuance import Issuance
 from .issue import Work, issue, take_up
@@ -42,23 +47,51 @@ class Certificate:
         }
 
 
-def obtain(client: Client, context: Context, issuance: Issuance, solvers: Solvers, store: Store | None) -> Certificate:
+def obtain(
+    context: Context, issuance: Issuance, store: Store | None, *, by_itself: bool = False, force: bool = False
+) -> Certificate:
     """Gets a certificate, and keeps it in the store.
 
     Its key is in the store before the CSR leaves, its order's URL before it is finalized, and the certificate as it
     came before anything is done with it: whatever fails afterwards, the next call finishes with it and orders nothing.
     It never takes the place of another before it is whole and checked. Where it cannot be kept, or there is no store,
     the error's details have it: `certificate` and, if the key was made here, `private_key`.
+
+    Where the CA fails repeatedly, its fallbacks are asked. by_itself, force: as ask_each() has them.
     """
-    check_not_account_key(issuance.key.public_key, client.key.spki, "csr" if issuance.key.csr else "private_key")
-    if store is None:
-        return _obtained(client, context, issuance, solvers, None)
-    with certificate_folder(store, context, issuance.identifiers[0].value) as folder:
-        return _obtained(client, context, issuance, solvers, folder)
+    solvers = choose(issuance.solvers, issuance.identifiers)
+    for one in issuance.at_each:
+        _check_keys(store, one)
+    with contextlib.ExitStack() as opened:
+        folder = None
+        if store is not None:
+            folder = opened.enter_context(certificate_folder(store, context, issuance.identifiers[0].value))
+        make_accounts(context, store, issuance.at_each[1:])
+
+        def ask(one: Issuance) -> Certificate:
+            return _obtained(client_of(store, context, one), context, one, solvers, folder, store)
+
+        return ask_each(context, store, issuance, ask, by_itself=by_itself, force=force)
+
+
+def _check_keys(store: Store | None, issuance: Issuance) -> None:
+    """Raises ArgumentError where the keys cannot serve: the certificate's is the account's, or a new one is unbound."""
+    given = issuance.account_key.value if issuance.account_key else ""
+    known = given or (account_key(store, issuance.directory) if store is not None else "")
+    if not known:
+        check_binding(issuance.directory, issuance.account.binding)
+    elif issuance.key.public_key:
+        argument = "csr" if issuance.key.csr else "private_key"
+        check_not_account_key(issuance.key.public_key, account_key_of(known).spki, argument)
 
 
 def _obtained(
-    client: Client, context: Context, issuance: Issuance, solvers: Solvers, folder: CertificateFolder | None
+    client: Client,
+    context: Context,
+    issuance: Issuance,
+    solvers: Solvers,
+    folder: CertificateFolder | None,
+    store: Store | None,
 ) -> Certificate:
     attempt = Attempt(folder, _asked(issuance))
     attempt.sweep()
@@ -67,7 +100,7 @@ def _obtained(
         work = Work(client, context, issuance, csr, attempt)
         if not attempt.has_left_over:
             attempt.keep_key(csr, made_here=issuance.key.is_new)
-        work, chain = _issued(work, solvers)
+        work, chain = _issued(work, solvers, store)
         found = Certificate(issuance.identifiers, chain, work.csr.private_key, client.server.url)
         if folder is not None:
             found = replace(found, files=_stored(folder, found, issuance.key.type))
@@ -76,15 +109,18 @@ def _obtained(
         return replace(found, warnings=tuple(context.told("warning")))
 
 
-def _issued(work: Work, solvers: Solvers) -> tuple[Work, CertificateChain]:
+def _issued(work: Work, solvers: Solvers, store: Store | None) -> tuple[Work, CertificateChain]:
     """The certificate, and the work that it came of.
 
-    A CA may lose an account that this process has known for months; the key can have another, and orders once more.
+    A CA may lose an account that has been known for months; the key can have another, and orders once more. It may
+    move what its directory names: that is read anew where it was kept by an earlier process.
     """
     may_be_lost = work.client.knows_account
     while True:
         try:
             ensure_account(work.client, work.context, work.issuance.account)
+            if store is not None:
+                keep_known(store, work.context, work.client)
             if work.attempt.has_left_over:
                 chain = take_up(work)
                 if chain is not None:
@@ -94,10 +130,22 @@ def _issued(work: Work, solvers: Solvers) -> tuple[Work, CertificateChain]:
                 )
             work.attempt.keep_key(work.csr, made_here=work.issuance.key.is_new)
             return work, issue(work, solvers)
-        except AcmeError as error:
-            if error.kind != "accountDoesNotExist" or not may_be_lost or work.attempt.order_url:
+        except (AcmeError, HttpError) as error:
+            if work.attempt.order_url:
                 raise
-            may_be_lost = False
+            if _is_lost(error) and may_be_lost:
+                may_be_lost = False
+            elif not (_may_have_moved(error) and work.client.server.drop_kept_directory()):
+                raise
+
+
+def _is_lost(error: TosslError) -> bool:
+    return isinstance(error, AcmeError) and error.kind == "accountDoesNotExist"
+
+
+def _may_have_moved(error: TosslError) -> bool:
+    """Whether what the directory names may be elsewhere by now."""
+    return isinstance(error, HttpError) or (isinstance(error, AcmeError) and error.status in (404, 405, 410))
 
 
 def _asked(issuance: Issuance) -> dict[str, object]:

@@ -17,6 +17,7 @@ from .files import folder_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Protocol
 
     from ..context import Context
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         def not_after(self) -> int: ...
         @property
         def cert_id(self) -> str: ...
+
 
 #: Seconds that the CA has for its answer: nobody waits for a certificate meanwhile.
 ASK_SECONDS = 5.0
@@ -93,16 +95,16 @@ def known_due_time(store: Store, held: Held) -> float:
     return due.due_at(held.not_before, held.not_after, Renewal.read(store, held.name).of(held))
 
 
-def due_time(context: Context, store: Store, held: Held, connection: ConnectionOptions) -> float:
+def due_time(context: Context, store: Store, held: Held, connection: Callable[[], ConnectionOptions]) -> float:
     """Returns when the certificate is due, epoch seconds.
 
     The CA is asked where its Retry-After is over: one GET, for 5 s. That it fails is no error: what it said before
-    holds, else the share of life.
+    holds, else the share of life. connection: returns how the CA is reached; called where it is asked.
     """
     known = Renewal.read(store, held.name)
     suggestion, at = known.of(held), due.now()
     if held.cert_id and suggestion.may_ask(at, held.not_after):
-        suggestion = _asked(context, store, held, connection, suggestion)
+        suggestion = _asked(context, store, held, connection(), suggestion)
         Renewal(held.cert_id, suggestion, known.last_error).write(store, context, held.name)
     return due.due_at(held.not_before, held.not_after, suggestion)
 
@@ -119,9 +121,7 @@ def keep_failure(context: Context, store: Store, name: str, error: TosslError | 
     Renewal(known.cert_id, known.suggestion, told).write(store, context, name)
 
 
-def _asked(
-    context: Context, store: Store, held: Held, connection: ConnectionOptions, known: Suggestion
-) -> Suggestion:
+def _asked(context: Context, store: Store, held: Held, connection: ConnectionOptions, known: Suggestion) -> Suggestion:
     from ..acme.clients import server_for
     from ..acme.renewal import renewal_info
     from .accounts import take_directory

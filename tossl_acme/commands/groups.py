@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..acme.jws import AccountKey
     from ..acme.order import OrderOptions
     from ..acme.server import Server
+    from ..certificates.issuance import Authority
     from ..certificates.key import CertificateKey
     from ..challenges.solver import SolverOptions
     from ..dns.provider import ProviderOptions
@@ -302,6 +303,33 @@ def certificate_key(*, key_type: str = "ec", private_key: Secret | None = None, 
     return CertificateKey(key_type, private_key, csr)
 
 
+def authority(
+    directory_url: str,
+    *,
+    email: str = "",
+    account_key: Secret | None = None,
+    account: NewAccount,
+    profile: str = "",
+    preferred_chain: str = "",
+) -> Authority:
+    """One of the CAs of -directory, with what it alone is asked with.
+
+    directory_url          the CA, as directory_url elsewhere
+    -email address         a mail address for its account
+    -account_key pem       the account's private key there
+    -profile name          one of its profiles
+    -preferred_chain name  an issuer's common name
+    """
+    from dataclasses import replace
+
+    from ..acme.account import contact_urls
+    from ..acme.public_cas import directory_url as url_for
+    from ..certificates.issuance import Authority
+
+    account = replace(account, contact=contact_urls(email))
+    return Authority(url_for(directory_url), account, account_key, profile, preferred_chain)
+
+
 def from_environment(variable: str) -> Any:
     """Returns the default of an option that a variable of the environment says: what it is at the time of the call."""
     return lambda: os.environ.get(variable, "")
@@ -348,6 +376,7 @@ GROUPS: dict[str, Any] = {
         propagation,
         solvers,
         certificate_key,
+        authority,
         kept,
     )
 }

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.account import NewAccount
     from ...acme.order import OrderOptions
+    from ...certificates.issuance import Authority
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
     from ...http.options import ConnectionOptions
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def obtain_certificate(
     domains: list[str],
     *,
-    directory: str = from_environment("TOSSL_DIRECTORY"),
+    directory: list[Authority] = from_environment("TOSSL_DIRECTORY"),  # noqa: B008 - read when it is called
     email: str = from_environment("TOSSL_EMAIL"),
     solvers: SolverOptions,
     account_key: Secret | None = None,
@@ -40,7 +41,12 @@ def obtain_certificate(
     proven, the authorizations still pending are deactivated.
 
     domains                a list of DNS names, perhaps with "*.", and IP addresses; with -csr it may be empty
-    -directory url         the CA, as directory_url; without it TOSSL_DIRECTORY of the environment, else an error
+    -directory list        the CA, as directory_url; without it TOSSL_DIRECTORY of the environment, else an error. Its
+                           further elements are CAs that are asked, in this order, where the one before has failed twice
+                           in a row or wants not to be asked now. Each element is a CA, or a list of a CA and its own -email,
+                           -account_key, -eab_kid, -eab_hmac_key, -eab_alg, -agree_tos, -profile and -preferred_chain,
+                           as in {letsencrypt {zerossl -eab_kid K -eab_hmac_key_file F}}. Beside the list, -email is for
+                           all of them, and the others are the first one's. Each CA's account is made at once
     -email address         a mail address for the account; without it TOSSL_EMAIL of the environment
     -account_key pem       the account's private key; without it the one in the store for this CA, else a new one; an
                            account that is there already needs no -eab_kid and no -agree_tos
@@ -83,37 +89,28 @@ def obtain_certificate(
     """
     from dataclasses import replace
 
-    from ...acme.account import check_binding, contact_urls
-    from ...acme.clients import client_for
-    from ...acme.public_cas import directory_url
-    from ...certificates import accounts
-    from ...certificates.issuance import Issuance
+    from ...acme.account import contact_urls
+    from ...certificates.issuance import Issuance, beside
     from ...certificates.obtain import obtain
-    from ...challenges.choice import choose
 
     identifiers = key.identifiers(domains)
     if not directory:
         raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
-    url = directory_url(directory)
-    chosen = choose(solvers, identifiers)
-    own_account_key = account_key.value if account_key else ""
-    if not own_account_key and not (store and accounts.account_key(store, url)):
-        check_binding(url, account.binding)
+    first, *others = beside(directory, contact_urls(email), account, account_key, order.profile, preferred_chain)
     issuance = Issuance(
         identifiers,
-        url,
-        replace(account, contact=contact_urls(email)),
-        account_key,
+        first.directory,
+        first.account,
+        first.account_key,
         key,
-        order,
+        replace(order, profile=first.profile),
         solvers,
-        preferred_chain,
+        first.preferred_chain,
         connection,
+        tuple(others),
     )
-    pem = accounts.account_key_for(context, store, url, own_account_key)
-    client = client_for(url, pem, connection)
     with error_context("Certificate not obtained", AcmeError):
-        certificate = obtain(client, context, issuance, chosen, store).as_dict()
+        certificate = obtain(context, issuance, store).as_dict()
     return certificate | {"clean_up_failed": context.told("clean_up_failed")}
 
 
