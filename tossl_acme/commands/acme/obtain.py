@@ -43,10 +43,11 @@ def obtain_certificate(
     domains                a list of DNS names, perhaps with "*.", and IP addresses; with -csr it may be empty
     -directory list        the CA, as directory_url; without it TOSSL_DIRECTORY of the environment, else an error. Its
                            further elements are CAs that are asked, in this order, where the one before has failed twice
-                           in a row or wants not to be asked now. Each element is a CA, or a list of a CA and its own -email,
-                           -account_key, -eab_kid, -eab_hmac_key, -eab_alg, -agree_tos, -profile and -preferred_chain,
-                           as in {letsencrypt {zerossl -eab_kid K -eab_hmac_key_file F}}. Beside the list, -email is for
-                           all of them, and the others are the first one's. Each CA's account is made at once
+                           in a row or wants not to be asked now. Each element is a CA, or a list of a CA and its own
+                           -email, -account_key, -eab_kid, -eab_hmac_key, -eab_alg, -agree_tos, -profile and
+                           -preferred_chain, as in {letsencrypt {zerossl -eab_kid K -eab_hmac_key_file F}}. Beside the
+                           list, -email is for all of them, and the others are the first one's. All accounts are made at
+                           once
     -email address         a mail address for the account; without it TOSSL_EMAIL of the environment
     -account_key pem       the account's private key; without it the one in the store for this CA, else a new one; an
                            account that is there already needs no -eab_kid and no -agree_tos
@@ -71,8 +72,8 @@ def obtain_certificate(
     warnings     a list of dicts warning message of what did not fail the call but has to be known; empty as a rule.
                  warning is names (it has names that were not asked for), preferred_chain (no chain leads to that
                  issuer), alternate_chain (another chain of the CA cannot be used), chain (it came without its issuer's
-                 certificate) or put_aside (a certificate of an earlier call cannot serve). -progress tells each as the
-                 step warning
+                 certificate), put_aside (a certificate of an earlier call cannot serve) or fallback (another CA of
+                 -directory is asked, or has given no account). -progress tells each as the step warning
 
     From the moment that the CA issued it, the certificate is kept: an error later leaves it in the store, in the folder
     pending beside the certificate in force, and the same call once more finishes with it and orders nothing. Without a
