@@ -175,7 +175,8 @@ class FaultyDisk:
             return operation
 
         def faulty(*arguments: Any, **options: Any) -> Any:
-            if self._begun():
+            is_read = (name == "open" and not arguments[1] & os.O_CREAT) or (name == "fdopen" and arguments[1] == "rb")
+            if self._begun() and not is_read:
                 self.count += 1
                 if self.count == self._nth or (self._full and self.count > self._nth):
                     if name == "fdopen":

@@ -20,7 +20,7 @@ from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
 from . import earlier, locks
 from .options import FolderOptions
-from .protocol import Lock, check_name, check_values
+from .protocol import Lock, check_name, check_values, is_part
 from .sets import FILES, LINKS, Access, NoLinksError, Sets
 
 #: The version that this writes, and the last that it reads.
@@ -210,8 +210,9 @@ class FolderStore:
             yield folder
 
     def _has_set(self, above: Folder, prefix: str, name: str) -> bool:
+        if not is_part(name):
+            return False
         try:
-            check_name(name)
             with above.enter(name) as folder:
                 sets = Sets(folder)
                 return bool(sets.in_force()) if sets.has_pointer else bool(earlier.read(folder, f"{prefix}/{name}"))

@@ -85,8 +85,13 @@ class Store(Protocol):
 
 def check_name(name: str) -> None:
     """Raises ArgumentError for what can name no set."""
-    if not all(_PART.fullmatch(part) and len(part) <= _MAX_PART_CHARS for part in name.split("/")):
+    if not all(is_part(part) for part in name.split("/")):
         raise ArgumentError("store", f"{quoted(name)} cannot be a name in a store")
+
+
+def is_part(text: str) -> bool:
+    """Whether this can stand between the slashes of a set's name."""
+    return len(text) <= _MAX_PART_CHARS and bool(_PART.fullmatch(text))
 
 
 def check_values(values: Mapping[str, bytes]) -> None:

@@ -1,0 +1,386 @@
+"""What holds of every store, whatever keeps it. A store that implements the protocol is one entry of STORES."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from tossl_acme.context import Context
+from tossl_acme.errors import ArgumentError, Cancelled, WaitTimeout
+from tossl_acme.files import absolute
+from tossl_acme.store.folder import FolderStore
+from tossl_acme.store.options import FolderOptions
+from tossl_acme.store.protocol import Lock, Store, read_texts, write_texts
+
+#: Makes a handle of the one store in a folder, as every process does for itself.
+STORES: dict[str, Callable[[Path], Store]] = {
+    "links": lambda folder: FolderStore(absolute(folder), FolderOptions(layout="links")),
+    "files": lambda folder: FolderStore(absolute(folder), FolderOptions(layout="files")),
+    "as it is": lambda folder: FolderStore(absolute(folder)),
+}
+NAME, OTHER = "certificates/example.com", "certificates/_.example.org"
+SET = {"cert.pem": b"certificate 1", "privkey.pem": b"key 1", "certificate.json": b"{}"}
+NEW = {"cert.pem": b"certificate 2", "privkey.pem": b"key 2", "chain.pem": b""}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return STORES[request.param](tmp_path / "store")
+
+
+def context(seconds: float = 20) -> Context:
+    return Context(seconds).begin()
+
+
+def refused(action: Callable[[], object]) -> str:
+    with pytest.raises(ArgumentError) as caught:
+        action()
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "store")
+    return caught.value.message
+
+
+# ---- reading and writing ----
+
+
+def test_a_store_that_is_not_there(store: Store) -> None:
+    assert (store.read(NAME), store.list("certificates"), store.version(NAME)) == (None, [], "")
+
+
+def test_a_set_takes_the_place_of_the_one_before(store: Store) -> None:
+    with store.locked(context(), NAME) as lock:
+        assert store.read(NAME) is None
+        for values in (SET, NEW, SET, SET):
+            store.write(lock, values)
+            assert store.read(NAME) == values
+    assert store.read(NAME) == SET
+
+
+def test_values_are_bytes(store: Store) -> None:
+    values = {"empty": b"", "all.bin": bytes(range(256)) * 4096, "_1-2.x": b"\n"}
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, values)
+    assert store.read(NAME) == values
+
+
+def test_some_values_alone(store: Store) -> None:
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+    assert store.read(NAME, ("cert.pem", "nothing")) == {"cert.pem": SET["cert.pem"]}
+    assert store.read(NAME, ()) == {}
+    assert store.read(OTHER, ("cert.pem",)) is None
+
+
+def test_names_are_listed_by_what_they_begin_with(store: Store) -> None:
+    for name in (NAME, OTHER, "accounts/ca-1", "limits/x"):
+        with store.locked(context(), name) as lock:
+            store.write(lock, SET)
+            store.write(lock, NEW, "pending")
+    assert store.list("certificates") == sorted((NAME, OTHER))
+    assert store.list("accounts") == ["accounts/ca-1"]
+    assert store.list("nothing") == []
+    assert store.list(NAME) == [f"{NAME}/pending"]
+
+
+def test_a_part_is_a_set_beside(store: Store) -> None:
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, NEW, "pending")
+        assert store.read(NAME) is None
+        assert store.list("certificates") == []
+        store.write(lock, SET)
+        assert (store.read(NAME), store.read(f"{NAME}/pending")) == (SET, NEW)
+        store.delete(lock, "pending")
+        assert (store.read(NAME), store.read(f"{NAME}/pending")) == (SET, None)
+        store.write(lock, NEW, "pending")
+        store.delete(lock)
+    assert (store.read(NAME), store.read(f"{NAME}/pending"), store.list("certificates")) == (None, None, [])
+
+
+def test_what_is_not_there_can_be_deleted(store: Store) -> None:
+    with store.locked(context(), NAME) as lock:
+        store.delete(lock)
+        store.delete(lock, "pending")
+        store.write(lock, SET)
+        store.delete(lock, "pending")
+        assert store.read(NAME) == SET
+
+
+def test_a_lock_alone_leaves_nothing(store: Store) -> None:
+    with store.locked(context(), NAME):
+        pass
+    assert store.list("certificates") == []
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+        store.delete(lock)
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, NEW)
+    assert store.read(NAME) == NEW
+
+
+def test_the_hint_changes_with_every_change(store: Store) -> None:
+    seen = [store.version(NAME)]
+    with store.locked(context(), NAME) as lock:
+        for values in (SET, SET, NEW):
+            store.write(lock, values)
+            assert store.version(NAME) == store.version(NAME)
+            seen.append(store.version(NAME))
+        store.write(lock, SET, "pending")
+        assert store.version(NAME) == seen[-1]
+        store.delete(lock)
+    assert store.version(NAME) == ""
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/..", "../a", "a//b", "a/", "/a", "a/.b", "a\0b", "a b", "x" * 300])
+def test_what_can_name_no_set(store: Store, name: str) -> None:
+    def lock() -> None:
+        with store.locked(context(), name):
+            raise AssertionError
+
+    for action in (lambda: store.read(name), lambda: store.list(name), lambda: store.version(name), lock):
+        assert "cannot be a name in a store" in refused(action)
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "..data", ".lock", "a/b", "a\0", "\xe9", "x" * 300])
+def test_what_can_name_no_value(store: Store, value: str) -> None:
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+        assert "cannot name a value" in refused(lambda: store.write(lock, {"a": b"", value: b""}))
+        assert "at least one value" in refused(lambda: store.write(lock, {}))
+    assert store.read(NAME) == SET
+
+
+def test_texts(store: Store) -> None:
+    with store.locked(context(), NAME) as lock:
+        write_texts(store, lock, {"a": "caf\xe9"})
+        assert read_texts(store, NAME) == {"a": "caf\xe9"}
+        store.write(lock, {"a": b"\xff"})
+        assert refused(lambda: read_texts(store, NAME)) == f"{store.where(NAME, 'a')} is not a text file"
+        write_texts(store, lock, {})
+    assert read_texts(store, NAME) == {}
+
+
+# ---- locks ----
+
+
+def test_others_wait_and_find_what_was_written(store: Store) -> None:
+    with ThreadPoolExecutor(1) as pool, store.locked(context(), NAME) as lock:
+
+        def wait() -> dict[str, bytes] | None:
+            with store.locked(context(), NAME):
+                return store.read(NAME)
+
+        waiting = pool.submit(wait)
+        store.write(lock, SET)
+        with store.locked(context(), OTHER):
+            pass
+    assert waiting.result() == SET
+
+
+def test_waiting_ends_in_time_and_says_for_whom(store: Store) -> None:
+    def wait(limit: float) -> None:
+        with store.locked(context(limit), NAME):
+            raise AssertionError
+
+    with ThreadPoolExecutor(1) as pool, store.locked(context(), NAME) as lock:
+        error = pool.submit(wait, 0.1).exception()
+        assert isinstance(error, WaitTimeout)
+        assert lock.holder in error.message
+
+
+def test_waiting_can_be_cancelled(store: Store) -> None:
+    waiting = context()
+    with ThreadPoolExecutor(1) as pool, store.locked(context(), NAME):
+
+        def wait() -> None:
+            with store.locked(waiting, NAME):
+                raise AssertionError
+
+        pending = pool.submit(wait)
+        waiting.cancel()
+        assert isinstance(pending.exception(), Cancelled)
+
+
+def test_a_thread_does_not_wait_for_itself(store: Store) -> None:
+    with store.locked(context(), NAME) as lock:
+
+        def again() -> None:
+            with store.locked(context(60), NAME):
+                raise AssertionError
+
+        assert "this thread is at work on it already" in refused(again)
+        store.write(lock, SET)
+    assert store.read(NAME) == SET
+
+
+def test_every_holder_has_a_later_epoch(store: Store) -> None:
+    epochs = []
+    for _ in range(5):
+        with store.locked(context(), NAME) as lock:
+            epochs.append(lock.epoch)
+            store.write(lock, SET)
+    assert epochs == sorted(set(epochs))
+
+
+def test_a_lock_that_is_over_writes_nothing(store: Store) -> None:
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+    assert "is lost" in refused(lambda: store.write(lock, NEW))
+    with store.locked(context(), NAME):
+        for action in (lambda: store.write(lock, NEW), lambda: store.write(lock, NEW, "pending"),
+                       lambda: store.delete(lock), lambda: store.delete(lock, "pending")):  # fmt: skip
+            assert "is lost" in refused(action)
+    assert (store.read(NAME), store.read(f"{NAME}/pending")) == (SET, None)
+
+
+def test_a_lock_of_another_store_writes_nothing(store: Store, tmp_path: Path) -> None:
+    foreign = Lock(NAME, "somebody", 10**18)
+    assert "is not locked" in refused(lambda: store.write(foreign, SET))
+    assert store.read(NAME) is None
+
+
+def test_turns_are_taken(store: Store, tmp_path: Path) -> None:
+    """Four threads count together; two of them forget the count's neighbour whenever they see it."""
+
+    def count(number: int) -> None:
+        for _ in range(8):
+            with store.locked(context(60), NAME) as lock:
+                found = int((store.read(NAME) or {"n": b"0"})["n"])
+                store.write(lock, {"n": b"%d" % (found + 1)})
+            with store.locked(context(60), OTHER) as lock:
+                if number % 2:
+                    store.delete(lock)
+                else:
+                    store.write(lock, SET)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(count, number) for number in range(4)]:
+            done.result()
+    assert store.read(NAME) == {"n": b"32"}
+
+
+def test_a_reader_sees_a_whole_set(store: Store) -> None:
+    """While another thread replaces it as fast as it can."""
+
+    def write() -> None:
+        with store.locked(context(60), NAME) as lock:
+            for number in range(40):
+                store.write(lock, {f"{name}-{number % 3}": b"%d" % number for name in "abc"})
+
+    seen = []
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while not writing.done():
+            values = store.read(NAME)
+            if values is not None:
+                (content,) = set(values.values())
+                assert sorted(values) == [f"{name}-{int(content) % 3}" for name in "abc"]
+                seen.append(int(content))
+        writing.result()
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 1
+
+
+# ---- any order of operations ----
+
+_names = st.sampled_from([NAME, OTHER, "accounts/ca-1"])
+_parts = st.sampled_from(["", "", "pending", "unusable-1"])
+_values = st.dictionaries(st.sampled_from(["cert.pem", "privkey.pem", "chain.pem", "x.json"]), st.binary(max_size=8),
+                          min_size=1)  # fmt: skip
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Two handles of one store, as two processes have, against a dict."""
+
+    make: Callable[[Path], Store]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory()
+        self._handles = [type(self).make(Path(self._folder.name) / "store") for _ in range(2)]
+        self._model: dict[tuple[str, str], dict[str, bytes]] = {}
+        self._held: dict[str, tuple[contextlib.ExitStack, Store, Lock]] = {}
+        self._over: list[tuple[Store, Lock]] = []
+        self._epochs: dict[str, int] = {}
+
+    @rule(name=_names, handle=st.integers(0, 1))
+    def take(self, name: str, handle: int) -> None:
+        if name in self._held:
+            return
+        entered = contextlib.ExitStack()
+        lock = entered.enter_context(self._handles[handle].locked(context(), name))
+        assert lock.epoch > self._epochs.get(name, 0)
+        self._epochs[name] = lock.epoch
+        self._held[name] = entered, self._handles[handle], lock
+
+    @precondition(lambda self: self._held)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        entered, store, lock = self._held.pop(data.draw(st.sampled_from(sorted(self._held))))
+        entered.close()
+        self._over.append((store, lock))
+
+    @precondition(lambda self: self._held)
+    @rule(data=st.data(), part=_parts, values=_values)
+    def write(self, data: st.DataObject, part: str, values: dict[str, bytes]) -> None:
+        name = data.draw(st.sampled_from(sorted(self._held)))
+        _, store, lock = self._held[name]
+        before = store.version(f"{name}/{part}" if part else name)
+        store.write(lock, values, part)
+        self._model[name, part] = values
+        assert store.version(f"{name}/{part}" if part else name) not in ("", before)
+
+    @precondition(lambda self: self._held)
+    @rule(data=st.data(), part=_parts)
+    def delete(self, data: st.DataObject, part: str) -> None:
+        name = data.draw(st.sampled_from(sorted(self._held)))
+        _, store, lock = self._held[name]
+        store.delete(lock, part)
+        for key in list(self._model):
+            if key[0] == name and (not part or key[1] == part):
+                del self._model[key]
+
+    @precondition(lambda self: self._over)
+    @rule(data=st.data(), part=_parts, values=_values)
+    def write_too_late(self, data: st.DataObject, part: str, values: dict[str, bytes]) -> None:
+        store, lock = data.draw(st.sampled_from(self._over))
+        refused(lambda: store.write(lock, values, part))
+        refused(lambda: store.delete(lock, part))
+
+    @invariant()
+    def both_read_what_was_written(self) -> None:
+        for store in self._handles:
+            for name in (NAME, OTHER, "accounts/ca-1"):
+                for part in ("", "pending", "unusable-1"):
+                    whole = f"{name}/{part}" if part else name
+                    assert store.read(whole) == self._model.get((name, part))
+                    assert bool(store.version(whole)) == ((name, part) in self._model)
+            for prefix in ("certificates", "accounts"):
+                assert store.list(prefix) == sorted(
+                    name for name, part in self._model if not part and name.startswith(f"{prefix}/")
+                )
+
+    def teardown(self) -> None:
+        for entered, _, _ in self._held.values():
+            entered.close()
+        self._folder.cleanup()
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_any_order_of_operations(kind: str) -> None:
+    machine = type("Machine", (StoreMachine,), {"make": staticmethod(STORES[kind])})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=12, stateful_step_count=15, deadline=None, database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip
+
