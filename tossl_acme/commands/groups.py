@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     #: The options of a command that are known only when asked for.
     MoreOptions = dict[str, Secret | str]
     Identifiers = tuple[Identifier, ...]
+    #: A store that knows who reads its certificates.
+    CertificateStore = Store
     #: URLs.
     Contacts = tuple[str, ...]
     #: DNS servers to ask, and seconds.
@@ -359,6 +361,37 @@ def kept(
     return FolderStore(store, notice=notice_of(store)) if store else None
 
 
+def kept_for_servers(
+    *, store: Store | None, layout: str = "", file_mode: str = "", group: str = ""
+) -> CertificateStore | None:
+    """Where certificates are kept, and how servers read them.
+
+    -layout name      how the names of the files are kept: links (to the set in force, so that all of a new certificate
+                      takes the place of the old one at once) or files (plain ones, where no links can be made); without
+                      it as they are, a new one as links, or as files, with a warning, where no links can be made
+    -file_mode mode   the mode of certificate and key, octal: 0600, 0640, 0400 or 0440; without it as they are, a new
+                      one's 0600, or 0640 with -group
+    -group name       a group, by name or number, that may read certificate and key: its servers drop root's rights
+                      before they read them; it may enter their folder and those above it, never the accounts'
+
+    Errors:
+    TOSSL VALUE layout      neither links nor files, or links where none can be made
+    TOSSL VALUE file_mode   not such a mode, or one by which -group cannot read
+    TOSSL VALUE group       there is no such group
+    """
+    from ..store.folder import FolderStore
+    from ..store.options import FolderOptions
+
+    given = {"layout": layout, "file_mode": file_mode, "group": group}
+    options = FolderOptions.parse(layout, file_mode, group)
+    if isinstance(store, FolderStore):
+        return store.with_options(options)
+    for name, word in given.items():
+        if word:
+            raise ArgumentError(name, f"-{name} is for a store in a folder")
+    return store
+
+
 #: By the annotation that asks for them.
 GROUPS: dict[str, Any] = {
     group.__annotations__["return"].removesuffix(" | None"): group
@@ -378,5 +411,6 @@ GROUPS: dict[str, Any] = {
         certificate_key,
         authority,
         kept,
+        kept_for_servers,
     )
 }

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import contextlib
 import stat
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 
-from ..context import Context
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
-from . import earlier, locks
 from .options import FolderOptions
 from .protocol import Lock, check_name, check_values, is_part
 from .sets import FILES, LINKS, Access, NoLinksError, Sets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from ..context import Context
+    from . import locks
 
 #: The version that this writes, and the last that it reads.
 FORMAT = 2
@@ -32,24 +35,33 @@ _USUAL = FolderOptions()
 _FOR_SERVERS = "certificates"
 
 
-@dataclass(frozen=True, eq=False)
 class HeldLock(Lock):
     """The lock of a set in this process."""
 
-    folder_lock: locks.FolderLock = field(repr=False)
-    context: Context = field(repr=False)
+    __slots__ = ("context", "folder_lock")
+
+    def __init__(self, name: str, folder_lock: locks.FolderLock, context: Context) -> None:
+        super().__init__(name, folder_lock.holder, folder_lock.epoch)
+        self.folder_lock = folder_lock
+        self.context = context
 
 
-@dataclass(frozen=True)
 class FolderStore:
     """A Store in a folder; nothing is touched before it is first written to.
 
     notice: what the user has to know of where it is; a warning of every call that writes.
     """
 
-    path: FilePath
-    options: FolderOptions = _USUAL
-    notice: str = ""
+    __slots__ = ("notice", "options", "path")
+
+    def __init__(self, path: FilePath, options: FolderOptions = _USUAL, notice: str = "") -> None:
+        self.path = path
+        self.options = options
+        self.notice = notice
+
+    def with_options(self, options: FolderOptions) -> FolderStore:
+        """The same store, written to with these."""
+        return FolderStore(self.path, options, self.notice)
 
     # ---- reading: needs no right to write ----
 
@@ -61,7 +73,7 @@ class FolderStore:
             sets = Sets(folder)
             values = sets.read(only)
             if values is None and not sets.has_pointer:
-                values = earlier.read(folder, name)
+                values = _earlier(folder, name)
             return values if values is None or only is None else {k: v for k, v in values.items() if k in only}
 
     def list(self, prefix: str) -> list[str]:
@@ -92,6 +104,8 @@ class FolderStore:
         check_name(name)
         self._warn(context, "store", self.notice)
 
+        from . import locks
+
         @contextlib.contextmanager
         def opened() -> Iterator[Folder]:
             with Folder.open(self.path, mode=_FOLDER_MODE) as root:
@@ -104,7 +118,7 @@ class FolderStore:
                 self._mark_format()
                 _recover(lock.folder, name)
             try:
-                yield HeldLock(name, lock.holder, lock.epoch, lock, context)
+                yield HeldLock(name, lock, context)
             finally:
                 self._remove_unused(lock)
 
@@ -166,10 +180,12 @@ class FolderStore:
         folder = held.folder_lock.folder
         if Sets(folder).has_pointer:
             return
+        from . import earlier  # json, which it needs, loads slowly
+
         earlier.recover(folder)
-        values = earlier.read(folder, held.name)
+        values = _earlier(folder, held.name)
         with _entered(folder, "pending") as pending:
-            left = earlier.read(pending, f"{held.name}/pending") if pending and not Sets(pending).has_pointer else None
+            left = _earlier(pending, f"{held.name}/pending") if pending and not Sets(pending).has_pointer else None
             if pending is not None and left:
                 self._write(held, pending, left, Access())
         if values:
@@ -215,7 +231,7 @@ class FolderStore:
         try:
             with above.enter(name) as folder:
                 sets = Sets(folder)
-                return bool(sets.in_force()) if sets.has_pointer else bool(earlier.read(folder, f"{prefix}/{name}"))
+                return bool(sets.in_force()) if sets.has_pointer else bool(_earlier(folder, f"{prefix}/{name}"))
         except (NotADirectoryError, FileNotFoundError):
             return False
         except ArgumentError:
@@ -240,6 +256,8 @@ class FolderStore:
 
     def _remove_unused(self, lock: locks.FolderLock) -> None:
         """Leaves nothing of a name that has no set."""
+        from . import locks
+
         above, _, name = lock.folder.path.rpartition("/")
         with contextlib.suppress(OSError, ArgumentError), Folder.open(FilePath(above)) as folder:
             lock.check()
@@ -250,14 +268,21 @@ class FolderStore:
             context.warn("warning", warning=warning, message=text)
 
 
+def _earlier(folder: Folder, name: str) -> dict[str, bytes] | None:
+    """The set in a folder that has it in the form before."""
+    from . import earlier
+
+    return earlier.read(folder, name)
+
+
 def _recover(folder: Folder, name: str) -> None:
     """Clears away what a holder left that died, in a set and its parts."""
     for part in _parts(folder):
         with _entered(folder, part) as below:
             if below is not None:
-                Sets(below, keeps=0).sweep(is_earlier=earlier.read(below, f"{name}/{part}") is not None)
+                Sets(below, keeps=0).sweep(is_earlier=_earlier(below, f"{name}/{part}") is not None)
     sets = Sets(folder)
-    sets.sweep(is_earlier=not sets.has_pointer and earlier.read(folder, name) is not None)
+    sets.sweep(is_earlier=not sets.has_pointer and _earlier(folder, name) is not None)
 
 
 def _parts(folder: Folder) -> list[str]:
@@ -267,7 +292,7 @@ def _parts(folder: Folder) -> list[str]:
 
 
 def _earlier_version(folder: Folder, name: str) -> str:
-    values = earlier.read(folder, name) or {}
+    values = _earlier(folder, name) or {}
     statuses = [folder.status(value) for value in sorted(values)]
     return " ".join(f"{status.st_ino}:{status.st_mtime_ns}" for status in statuses if status is not None)
 

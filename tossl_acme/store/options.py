@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import grp
 import os
-import pwd
-from dataclasses import dataclass, replace
 
 from ..errors import ArgumentError
 from ..text import quoted
@@ -16,14 +13,19 @@ from .sets import FILES, LINKS, Access
 SYSTEM_STORE = "/var/lib/tossl"
 
 
-@dataclass(frozen=True)
 class FolderOptions:
-    """layout: links or files, else as the set is. file_mode, group: who may read certificates and their keys, else as
-    the set in force."""
+    """How sets are written.
 
-    layout: str = ""
-    file_mode: int | None = None
-    group: int | None = None
+    layout: links or files, else as the set is. file_mode, group: who may read certificates and their keys, else as the
+    set in force.
+    """
+
+    __slots__ = ("file_mode", "group", "layout")
+
+    def __init__(self, layout: str = "", file_mode: int | None = None, group: int | None = None) -> None:
+        self.layout = layout
+        self.file_mode = file_mode
+        self.group = group
 
     @classmethod
     def parse(cls, layout: str = "", file_mode: str = "", group: str = "") -> FolderOptions:
@@ -41,14 +43,15 @@ class FolderOptions:
 
     def access(self, before: Access) -> Access:
         """Who may read a set that takes the place of one which these could read."""
+        mode = before.file_mode
         if self.file_mode is not None:
-            before = replace(before, file_mode=self.file_mode)
+            mode = self.file_mode
         elif self.group is not None:
-            before = replace(before, file_mode=before.file_mode | 0o040)
+            mode |= 0o040
         group = self.group if self.group is not None else before.group
-        if before.file_mode & 0o040 and group is None:
+        if mode & 0o040 and group is None:
             group = os.getegid()
-        return replace(before, group=group)
+        return Access(mode, group)
 
 
 def _mode_of(text: str) -> int | None:
@@ -67,6 +70,8 @@ def _mode_of(text: str) -> int | None:
 def _group_of(text: str) -> int | None:
     if not text:
         return None
+    import grp
+
     with contextlib.suppress(KeyError):
         return grp.getgrnam(text).gr_gid
     if text.isascii() and text.isdigit() and int(text) < 2**32 - 1:
@@ -114,6 +119,8 @@ def _is_store(path: str) -> bool:
 def _home() -> str:
     home = os.environ.get("HOME", "")
     if not home:
+        import pwd
+
         with contextlib.suppress(KeyError):
             home = pwd.getpwuid(os.getuid()).pw_dir
     if not home:

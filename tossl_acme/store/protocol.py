@@ -9,33 +9,39 @@ Whatever is refused or damaged is an ArgumentError "store", which names where.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
-
-from ..context import Context
 from ..errors import ArgumentError
-from ..files import FilePath
 from ..text import quoted
 
-_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:-]*")
-_VALUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from contextlib import AbstractContextManager
+    from typing import Protocol
+
+    from ..context import Context
+    from ..files import FilePath
+else:
+    Protocol = object  # typing loads slowly, and a store is read by whoever finds a certificate held
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+_PART_CHARS = frozenset(_LETTERS + ".:")
+_VALUE_CHARS = frozenset(_LETTERS + ".")
 #: Characters of one part of a name, as file systems take it.
 _MAX_PART_CHARS = 200
 
 
-@dataclass(frozen=True, eq=False)
 class Lock:
     """Who may write a set and its parts, until the block of locked() ends.
 
     holder: who that is, for messages. epoch: a number that grows with every holder of the name.
     """
 
-    name: str
-    holder: str
-    epoch: int
+    __slots__ = ("epoch", "holder", "name")
+
+    def __init__(self, name: str, holder: str, epoch: int) -> None:
+        self.name = name
+        self.holder = holder
+        self.epoch = epoch
 
 
 class Store(Protocol):
@@ -43,15 +49,12 @@ class Store(Protocol):
 
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         """Returns the set with this name, whole; None where there is none. `only`: of these values, those it has."""
-        ...
 
     def list(self, prefix: str) -> list[str]:
         """Returns the names of the sets right below a prefix, sorted: list("certificates")."""
-        ...
 
     def version(self, name: str) -> str:
         """Returns a text that changes when the set is written or deleted: a hint, cheaper than reading it."""
-        ...
 
     def locked(self, context: Context, name: str) -> AbstractContextManager[Lock]:
         """Lets this caller alone write the set and its parts until the block ends; others wait, in other processes too.
@@ -59,7 +62,6 @@ class Store(Protocol):
         What a holder left that died is cleared away. Raises WaitTimeout and Cancelled, and ArgumentError "store" at
         once where this thread has the lock already.
         """
-        ...
 
     def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
         """Puts a set in the place of the one before, or a part of it; it is kept when this returns.
@@ -68,19 +70,15 @@ class Store(Protocol):
         before, unless what keeps the set fails in the moment of the change.
         Raises ArgumentError "store" where the lock is lost: its block has ended, or another holder has come since.
         """
-        ...
 
     def delete(self, lock: Lock, part: str = "") -> None:
         """Removes a set with all its parts, or a part of it, if it is there. Raises as write() does."""
-        ...
 
     def where(self, name: str, value: str = "") -> str:
         """Returns where a set or one of its values is, for a message."""
-        ...
 
     def path_of(self, name: str, value: str = "") -> FilePath | None:
         """Returns the path of a set or one of its values for other programs; None in a store that has no files."""
-        ...
 
 
 def check_name(name: str) -> None:
@@ -91,7 +89,7 @@ def check_name(name: str) -> None:
 
 def is_part(text: str) -> bool:
     """Whether this can stand between the slashes of a set's name."""
-    return len(text) <= _MAX_PART_CHARS and bool(_PART.fullmatch(text))
+    return _is_made_of(text, _PART_CHARS, ".:")
 
 
 def check_values(values: Mapping[str, bytes]) -> None:
@@ -99,8 +97,12 @@ def check_values(values: Mapping[str, bytes]) -> None:
     if not values:
         raise ArgumentError("store", "a set in a store has at least one value")
     for name in values:
-        if not _VALUE.fullmatch(name) or len(name) > _MAX_PART_CHARS:
+        if not _is_made_of(name, _VALUE_CHARS, ".-"):
             raise ArgumentError("store", f"{quoted(name)} cannot name a value in a store")
+
+
+def _is_made_of(name: str, chars: frozenset[str], not_first: str) -> bool:
+    return 0 < len(name) <= _MAX_PART_CHARS and chars.issuperset(name) and name[0] not in not_first
 
 
 def read_texts(store: Store, name: str, only: Collection[str] | None = None) -> dict[str, str]:

@@ -12,21 +12,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import re
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from ..errors import ArgumentError
-from ..files import Folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from ..files import Folder
 
 LINKS, FILES = "links", "files"
 _POINTER = "..data"
 #: In ..data of a set that is being deleted.
 _DELETED = "deleted"
-_SET = re.compile(r"\.\.\d+")
-_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp|\.\.\d+\.tmp")
+_TEMPORARY = r"\.[0-9a-f]{16}\.tmp|\.\.\d+\.tmp"
 _POINTER_MODE = 0o600
 #: How often a set may be replaced by others while one reader reads it.
 _MAX_READS = 20
@@ -34,12 +35,14 @@ _MAX_READS = 20
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
-@dataclass(frozen=True)
 class Access:
     """Who may read a set beside its owner. Without a group the files keep what the file system gives them."""
 
-    file_mode: int = 0o600
-    group: int | None = None
+    __slots__ = ("file_mode", "group")
+
+    def __init__(self, file_mode: int = 0o600, group: int | None = None) -> None:
+        self.file_mode = file_mode
+        self.group = group
 
     @property
     def folder_mode(self) -> int:
@@ -91,7 +94,7 @@ class Sets:
             target = content.decode("ascii", "replace").strip()
         if target == _DELETED:
             return ""
-        if not _SET.fullmatch(target):
+        if not _is_set(target):
             raise self._damaged(_POINTER)
         return target
 
@@ -177,8 +180,10 @@ class Sets:
 
         is_earlier: whether the folder has a set in an earlier form, which is the one in force then.
         """
+        import re
+
         for name in self.folder.names():
-            if _TEMPORARY.fullmatch(name):
+            if re.fullmatch(_TEMPORARY, name):
                 self._remove(name)
         if not self.has_pointer:
             complete = self._set_names()
@@ -326,7 +331,7 @@ class Sets:
     # ---- sets that are not in force ----
 
     def _set_names(self) -> list[str]:
-        return sorted((name for name in self.folder.names() if _SET.fullmatch(name)), key=lambda name: int(name[2:]))
+        return sorted((name for name in self.folder.names() if _is_set(name)), key=lambda name: int(name[2:]))
 
     def _remove_sets(self, keep: Collection[str]) -> None:
         for name in self._set_names():
@@ -352,3 +357,8 @@ class Sets:
 
     def _damaged(self, name: str) -> ArgumentError:
         return ArgumentError("store", f"{(self.folder.path / name).shown} is damaged: move it away to go on")
+
+
+def _is_set(name: str) -> bool:
+    digits = name.removeprefix("..")
+    return len(digits) == len(name) - 2 and digits.isascii() and digits.isdigit()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
     from ...text import Secret
+    from ..groups import CertificateStore
 
 
 def obtain_certificate(
@@ -29,7 +30,7 @@ def obtain_certificate(
     key: CertificateKey,
     order: OrderOptions,
     preferred_chain: str = "",
-    store: Store | None,
+    store: CertificateStore | None,
     connection: ConnectionOptions,
     context: Context = seconds(600),
 ) -> dict[str, object]:
