@@ -223,14 +223,14 @@ class Folder:
                     os.unlink(temporary, dir_fd=self._descriptor)
                 raise
 
-    def give(self, name: str, group: int, mode: int) -> None:
+    def give(self, name: str, group: int, mode: int, owner: int = -1) -> None:
         """Gives a file in this folder, or without a name the folder itself, to a group, with this mode."""
         with _naming(self.path / name if name else self.path):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
             with _closing(_open(name or ".", flags, dir_fd=self._descriptor)) as handle:
                 status = os.fstat(handle)
-                if status.st_gid != group:
-                    os.fchown(handle, -1, group)
+                if status.st_gid != group or owner not in (-1, status.st_uid):
+                    os.fchown(handle, owner, group)
                 if stat.S_IMODE(status.st_mode) & 0o777 != mode:
                     os.fchmod(handle, mode)
 

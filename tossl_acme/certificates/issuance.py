@@ -89,6 +89,7 @@ class Issuance:
     preferred_chain: str = ""
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
     fallbacks: tuple[Authority, ...] = ()
+    pem_file: FilePath | None = None
 
     @property
     def at_each(self) -> tuple[Issuance, ...]:

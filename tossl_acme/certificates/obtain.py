@@ -22,6 +22,7 @@ from .issuance import Issuance
 from .issue import Work, issue, take_up
 from .kept import Attempt
 from .key import check_not_account_key
+from .pem_file import check_pem_file, keep_pem_file
 from .solve import Solvers
 
 
@@ -60,6 +61,8 @@ def obtain(
     Where the CA fails repeatedly, its fallbacks are asked. by_itself, force: as ask_each() has them.
     """
     solvers = choose(issuance.solvers, issuance.identifiers)
+    if issuance.pem_file is not None:
+        check_pem_file(issuance.pem_file, has_key=not issuance.key.csr)
     for one in issuance.at_each:
         _check_keys(store, one)
     with contextlib.ExitStack() as opened:
@@ -105,6 +108,10 @@ def _obtained(
         if folder is not None:
             found = replace(found, files=_stored(folder, found, issuance.key.type))
             context.tell("stored", folder=folder.path)
+        if issuance.pem_file is not None:
+            keep_pem_file(issuance.pem_file, found.private_key, chain.fullchain)
+            found = replace(found, files=found.files | {"pem_file": issuance.pem_file})
+        if folder is not None:
             attempt.end()
         return replace(found, warnings=tuple(context.told("warning")))
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ...certificates.issuance import Authority
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
+    from ...files import FilePath
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
     from ...text import Secret
@@ -31,6 +32,7 @@ def obtain_certificate(
     order: OrderOptions,
     preferred_chain: str = "",
     store: CertificateStore | None,
+    pem_file: FilePath | None = None,
     connection: ConnectionOptions,
     context: Context = seconds(600),
 ) -> dict[str, object]:
@@ -55,6 +57,10 @@ def obtain_certificate(
     -preferred_chain name  an issuer's common name: the first chain with such an issuer is taken, else the CA's first,
                            with a warning
 
+    -pem_file path         a file for key, certificate and chain together, as nsssl and haproxy read them; it is written
+                           whole, the mode and the owners of the one before stay, else its mode is 0600. Every renewal
+                           writes it
+
     Returns a dict:
 
     domains      a list of its names
@@ -67,7 +73,7 @@ def obtain_certificate(
     issuer       the name of who issued it
     serial       its serial number, hexadecimal
     directory    the CA's directory URL
-    files        a dict certificate chain fullchain private_key of paths; empty if nothing is stored
+    files        a dict certificate chain fullchain private_key of paths, empty if nothing is stored; and pem_file
     clean_up_failed  a list of dicts of challenges that could not be removed again: domain, record or file or port,
                      message; empty as a rule
     warnings     a list of dicts warning message of what did not fail the call but has to be known; empty as a rule.
@@ -84,6 +90,7 @@ def obtain_certificate(
 
     Errors: those of the single steps; what the CA says is led by "Certificate not obtained: ".
     TOSSL VALUE domains      "Failed to parse domains: " and what is wrong with which name
+    TOSSL VALUE pem_file     it cannot be written, or -csr beside it
     TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL ACME badCertificate 200
@@ -110,6 +117,7 @@ def obtain_certificate(
         first.preferred_chain,
         connection,
         tuple(others),
+        pem_file,
     )
     with error_context("Certificate not obtained", AcmeError):
         certificate = obtain(context, issuance, store).as_dict()

@@ -1,0 +1,60 @@
+"""Key and certificates in one file, as nsssl and haproxy read them, anywhere outside the store."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..errors import ArgumentError
+from ..files import FilePath, Folder, refusals
+
+_MODE = 0o600
+
+
+def check_pem_file(path: FilePath, *, has_key: bool) -> None:
+    """Raises ArgumentError "pem_file" where the file could not be written: before anything is ordered."""
+    if not has_key:
+        raise ArgumentError("pem_file", "-pem_file holds the key, which -csr keeps elsewhere: give one of them")
+    folder, name = _place(path)
+    with refusals("pem_file", path), Folder.open(folder) as opened:
+        if not opened.is_writable():
+            raise ArgumentError("pem_file", f"cannot write {path.shown}: its folder cannot be written to")
+        status = opened.status(name)
+        if status is not None and not stat.S_ISREG(status.st_mode):
+            raise ArgumentError("pem_file", f"cannot write {path.shown}: it is no plain file")
+
+
+def keep_pem_file(path: FilePath, private_key: str, fullchain: str) -> bool:
+    """Writes the file whole, in place of the one before, whose mode and owners stay; else it is its owner's alone.
+
+    False where it holds this already. Raises ArgumentError "pem_file".
+    """
+    content = f"{private_key.rstrip()}\n{fullchain}".encode()
+    folder, name = _place(path)
+    with refusals("pem_file", path), Folder.open(folder) as opened:
+        before = opened.status(name)
+        if before is not None and opened.read(name, follow=False) == content:
+            return False
+        # A name that both servers pass over, and that the next writer takes again.
+        temporary = f".{name}.tossl"
+        opened.remove(temporary)
+        opened.write_new(temporary, content, _MODE)
+        if before is not None:
+            opened.give(temporary, before.st_gid, stat.S_IMODE(before.st_mode) & 0o777, before.st_uid)
+        opened.rename(temporary, opened, name)
+        opened.sync()
+    return True
+
+
+def _place(path: FilePath) -> tuple[FilePath, str]:
+    """The folder and the name of the file, to which links of root and of the user's own lead."""
+    with refusals("pem_file", path):
+        if os.path.islink(path):  # noqa: PTH114 - pathlib loads slowly
+            owner = os.lstat(path).st_uid
+            if owner not in (0, os.geteuid()):
+                raise ArgumentError("pem_file", f"cannot write {path.shown}: it is a link made by user {owner}")
+            path = FilePath(os.path.realpath(path))
+    folder, _, name = path.rpartition("/")
+    if not name:
+        raise ArgumentError("pem_file", f"cannot write {path.shown}: it is a folder")
+    return FilePath(folder or "/"), name
