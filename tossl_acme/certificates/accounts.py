@@ -22,7 +22,7 @@ from ..acme.clients import client_for
 from ..acme.directory import directory_of
 from ..acme.server import Server
 from ..context import Context
-from ..errors import AcmeError, ArgumentError, HttpError
+from ..errors import AcmeError, ArgumentError, HttpError, WaitTimeout
 from ..http.urls import shown_url
 from ..pki.keys import generate_private_key, private_pem
 from ..store.protocol import Store, read_texts, write_texts
@@ -138,7 +138,7 @@ def keep_known(store: Store, context: Context, client: Client) -> None:
         with store.locked(context, _account(client.server.url)) as lock:
             texts = {name: json.dumps(value, indent=1) for name, value in known.items()}
             write_texts(store, lock, read_texts(store, lock.name) | texts)
-    except ArgumentError as error:
+    except (ArgumentError, WaitTimeout) as error:
         context.tell("not_kept", name=_account(client.server.url), message=error.message)
 
 

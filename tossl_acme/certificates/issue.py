@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from ..acme.certificate import DownloadedChain, download_certificate
@@ -21,6 +20,7 @@ from ..pki.chain import (
 )
 from ..pki.csr import Csr
 from ..text import clean
+from . import due
 from .issuance import Issuance
 from .kept import Attempt
 from .solve import Solvers, deactivate_pending, solve
@@ -108,7 +108,7 @@ def _improved(work: Work, kept: CertificateChain) -> CertificateChain:
 
 def _is_old(chain: CertificateChain) -> bool:
     """Whether more than half of its life is over: who asks now wants a new one."""
-    return time.time() > (chain.not_before + chain.not_after) / 2
+    return due.now() > (chain.not_before + chain.not_after) / 2
 
 
 def _servable(work: Work, pem: str) -> CertificateChain | None:
@@ -173,7 +173,7 @@ def _complete(work: Work, order: Order) -> CertificateChain:
 
 def _check(work: Work, chain: CertificateChain) -> None:
     """Raises AcmeError badCertificate unless the leaf can serve."""
-    now = time.time()
+    now = due.now()
     check_leaf(chain, work.issuance.identifiers, work.csr.public_key, now)
     if not work.issuance.order.not_before:
         check_begun(chain, now)

@@ -136,7 +136,10 @@ def _issued(work: Work, solvers: Solvers, store: Store | None) -> tuple[Work, Ce
                     work, csr=work.issuance.key.request(work.issuance.identifiers, work.attempt.left_over_key())
                 )
             work.attempt.keep_key(work.csr, made_here=work.issuance.key.is_new)
-            return work, issue(work, solvers)
+            chain = issue(work, solvers)
+            if store is not None:
+                keep_known(store, work.context, work.client)
+            return work, chain
         except (AcmeError, HttpError) as error:
             if work.attempt.order_url:
                 raise
