@@ -22,7 +22,8 @@ from tossl_acme.acme.client import Client
 from tossl_acme.acme.jws import AccountKey
 from tossl_acme.acme.order import NewOrder, new_order, wait_order
 from tossl_acme.acme.server import Server
-from tossl_acme.certificates.solve import solve
+from tossl_acme.certificates.kept import Attempt
+from tossl_acme.certificates.solve import get_authorizations, solve
 from tossl_acme.challenges.dns01 import Dns01
 from tossl_acme.challenges.http01 import HttpServerSolver
 from tossl_acme.challenges.responders import ResponderPool
@@ -66,7 +67,8 @@ def prove(client: Client, solver: Solver, *names: str) -> str:
     context = Context(30).begin()
     identifiers = parse_identifiers(names)
     order = new_order(client, context, NewOrder(identifiers))
-    solve(client, context, order, dict.fromkeys(identifiers, (solver,)))
+    authorizations = get_authorizations(client, context, order)
+    solve(client, context, authorizations, dict.fromkeys(identifiers, (solver,)), Attempt(None, {}))
     return wait_order(client, context, order.url).status
 
 
@@ -103,7 +105,8 @@ def test_all_are_presented_then_awaited_then_answered(
     identifiers = parse_identifiers([new_name(), new_name()])
     context = Context(30).begin(listener=listen)
     order = new_order(client, context, NewOrder(identifiers))
-    solve(client, context, order, dict.fromkeys(identifiers, (Watched(responders, pebble.http_port, seen),)))
+    watched = dict.fromkeys(identifiers, (Watched(responders, pebble.http_port, seen),))
+    solve(client, context, get_authorizations(client, context, order), watched, Attempt(None, {}))
     assert seen == [step for step in ("present", "wait", "answered", "validated", "clean_up") for _ in identifiers]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..acme.authorization import Authorization
 from ..acme.certificate import DownloadedChain, download_certificate
 from ..acme.client import Client
+from ..acme.lost_order import find_lost_order, is_open
 from ..acme.order import NewOrder, Order, finish_order, get_order, new_order
 from ..context import Context
 from ..errors import AcmeError, Cancelled, HttpError, TosslError
@@ -23,7 +26,7 @@ from ..text import clean
 from . import due
 from .issuance import Issuance
 from .kept import Attempt
-from .solve import Solvers, deactivate_pending, solve
+from .solve import Solvers, deactivate_pending, get_authorizations, solve
 
 #: Seconds that deactivating the rest of a failed order may take.
 _GIVING_UP_SECONDS = 10.0
@@ -53,23 +56,25 @@ def issue(work: Work, solvers: Solvers) -> CertificateChain:
 
     Where a name cannot be proven, what is still pending of the order is deactivated.
     """
-    client, context, issuance = work.client, work.context, work.issuance
-    order = new_order(client, context, NewOrder(issuance.identifiers, issuance.order))
+    issuance = work.issuance
+    try:
+        order = new_order(work.client, work.context, NewOrder(issuance.identifiers, issuance.order))
+    except AcmeError:
+        work.attempt.drop_order()  # the CA said no: there is none
+        raise
+    work.attempt.keep_order(order.url)
     if order.status == "pending":
-        try:
-            solve(client, context, order, solvers)
-        except TosslError:
-            deactivate_pending(client, context.for_cleanup(_GIVING_UP_SECONDS), order)
-            raise
+        _prove(work, order, get_authorizations(work.client, work.context, order), solvers)
     chain = _complete(work, order)
     check_leads_up(chain)
     return _told(work, chain)
 
 
-def take_up(work: Work) -> CertificateChain | None:
-    """The certificate of an earlier attempt: the one that it got, or that of the order which it finalized.
+def take_up(work: Work, solvers: Solvers) -> CertificateChain | None:
+    """The certificate of an earlier attempt: the one that it got, or that of the order which it placed.
 
-    None where none of that can serve, or not for long; then all of it is put aside, and the key with it.
+    The order is taken up where it stands: its names are proven, or it is finalized, or waited for. None where none of
+    that can serve, or not for long; then what may have a certificate is put aside, and the key with it.
     """
     attempt = work.attempt
     kept = attempt.take_up_certificate(work.csr)
@@ -79,9 +84,11 @@ def take_up(work: Work) -> CertificateChain | None:
         attempt.end()  # it is in force; what was kept of the attempt was only not removed
         return None
     if is_unfit or not attempt.is_for(work.csr):
+        if not attempt.may_have_certificate:
+            return None
         work.warn("put_aside", f"a certificate that cannot serve was put aside: {attempt.put_aside()}")
         return None
-    chain = _completed(work) if chain is None else _improved(work, chain)
+    chain = _completed(work, solvers) if chain is None else _improved(work, chain)
     return chain and _told(work, chain)
 
 
@@ -120,16 +127,20 @@ def _servable(work: Work, pem: str) -> CertificateChain | None:
     return chain
 
 
-def _completed(work: Work) -> CertificateChain | None:
-    """What comes of the order that an earlier attempt finalized; None, and no order any more, where nothing will."""
-    url = work.attempt.left_over_order(work.csr)
+def _completed(work: Work, solvers: Solvers) -> CertificateChain | None:
+    """What comes of the order that an earlier attempt placed; None, and no order any more, where nothing will."""
     try:
-        order = get_order(work.client, work.context, url) if url else None
-        if order is None or order.status not in ("ready", "processing", "valid"):
+        order = _left_over_order(work)
+        if order is None or not _is_proven(work, order, solvers):
             work.attempt.drop_order()
             return None
         return _complete(work, order)
     except (AcmeError, HttpError) as error:
+        if not work.attempt.may_have_certificate:
+            if work.attempt.has_left_over and not _is_final(error):
+                raise
+            work.attempt.drop_order()
+            return None
         chain = _servable(work, work.attempt.issued) if work.attempt.issued else None
         if chain is not None:
             return chain
@@ -139,6 +150,50 @@ def _completed(work: Work) -> CertificateChain | None:
         aside = work.attempt.put_aside()
         work.warn("put_aside", f"{message}; it is put aside in {aside}" if aside else message)
         return None
+
+
+def _left_over_order(work: Work) -> Order | None:
+    """The order that an earlier attempt placed, or had no time to hear of, if anything can come of it."""
+    client, context, attempt = work.client, work.context, work.attempt
+    if attempt.may_have_placed:
+        order = find_lost_order(client, context, NewOrder(work.issuance.identifiers, work.issuance.order))
+    else:
+        url = attempt.left_over_order(work.csr)
+        order = get_order(client, context, url) if url else None
+    return order if order is not None and is_open(order, due.now()) else None
+
+
+def _is_proven(work: Work, order: Order, solvers: Solvers) -> bool:
+    """Whether the names of an order that is taken up are proven; what is left of that is done.
+
+    False where an authorization has ended, or ends by what the earlier attempt had answered.
+    """
+    work.attempt.keep_order(order.url)
+    if order.status != "pending":
+        return True
+    authorizations = get_authorizations(work.client, work.context, order)
+    if any(authorization.status not in ("pending", "valid") for authorization in authorizations):
+        return False
+    is_answered = any(
+        challenge.status == "processing" for authorization in authorizations for challenge in authorization.challenges
+    )
+    try:
+        _prove(work, order, authorizations, solvers)
+    except AcmeError as error:
+        if is_answered and error.status == 0:
+            return False
+        raise
+    return True
+
+
+def _prove(work: Work, order: Order, authorizations: Sequence[Authorization], solvers: Solvers) -> None:
+    """Makes every authorization of the order valid. Where that fails, what is still pending is deactivated."""
+    try:
+        solve(work.client, work.context, authorizations, solvers, work.attempt)
+    except TosslError:
+        if deactivate_pending(work.client, work.context.for_cleanup(_GIVING_UP_SECONDS), order):
+            work.attempt.drop_order()
+        raise
 
 
 def _is_final(error: AcmeError | HttpError) -> bool:
@@ -151,7 +206,7 @@ def _is_final(error: AcmeError | HttpError) -> bool:
 def _complete(work: Work, order: Order) -> CertificateChain:
     """Finalizes an order whose names are proven, and downloads its certificate, whose leaf can serve."""
     attempt = work.attempt
-    attempt.keep_order(order.url)
+    attempt.keep_finalizing(order.url)
     try:
         order = finish_order(work.client, work.context, order, work.csr.der)
     except AcmeError as error:

@@ -2,7 +2,7 @@
 
 certificates/<NAME>/pending           a set:
                                       privkey.pem, the key, before its request leaves
-                                      attempt.json, what was asked for, and the order's URL before it is finalized
+                                      attempt.json, what was asked for, the order's URL, what is presented for it
                                       issued.pem, the certificate as it came
 certificates/<NAME>/unusable-<time>   all of these, of a certificate that cannot serve
 """
@@ -13,13 +13,14 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import AcmeError, ArgumentError, TosslError
 from ..pki.csr import Csr
 from ..pki.pem import certificate_blocks
 from .files import FILES, PENDING, CertificateFolder, with_key_aside
+from .traces import Trace
 
 _RECORD = "attempt.json"
 _ISSUED = "issued.pem"
@@ -37,6 +38,10 @@ class Attempt:
         self._asked = dict(asked)
         self._csr: Csr | None = None
         self._made_here = False
+        #: The order that this attempt placed or took up.
+        self._placed_url = ""
+        #: What is or may be presented, here and by an attempt that died.
+        self._traces = _read_traces(self._record())
         #: The certificate as it came, once the CA has issued it, and whether it is on disk beside its key.
         self.issued = ""
         self.is_kept = False
@@ -47,8 +52,21 @@ class Attempt:
 
     @property
     def has_left_over(self) -> bool:
-        """Whether an earlier attempt got a certificate, or finalized its order."""
-        return bool(self._text(_ISSUED) or self._record().get("order"))
+        """Whether an earlier attempt got a certificate, or placed an order or may have."""
+        return bool(self._text(_ISSUED) or self._record().get("order") or self.may_have_placed)
+
+    @property
+    def may_have_placed(self) -> bool:
+        """Whether an earlier attempt was about to place an order when it died, and may have."""
+        record = self._record()
+        return bool(record.get("placing")) and not record.get("order")
+
+    @property
+    def may_have_certificate(self) -> bool:
+        """Whether the CA issued a certificate to an earlier attempt, or may have."""
+        record = self._record()
+        # Before this was told apart, an order was kept only when it was finalized.
+        return bool(self._text(_ISSUED) or (record.get("order") and record.get("finalized", True)))
 
     def sweep(self) -> None:
         """Removes what is left of an attempt that has ended: it had removed its record already."""
@@ -69,7 +87,7 @@ class Attempt:
         return bool(in_force) and in_force in "".join(self._text(_ISSUED).split())
 
     def left_over_order(self, csr: Csr) -> str:
-        """The URL of the order that was, or may have been, finalized with this key; empty without it."""
+        """The URL of the order that was placed for what this attempt wants, with this key; empty without it."""
         return str(self._record().get("order") or "") if self.is_for(csr) else ""
 
     def take_up_certificate(self, csr: Csr) -> str:
@@ -94,13 +112,37 @@ class Attempt:
             return
         if csr.private_key:
             self._folder.keep_key(csr.private_key)
-        if not self.is_for(csr):
-            self._write_record("")
+        if not self.is_for(csr) or not self.may_have_placed:
+            self._write_record(placing=True)
 
     def keep_order(self, url: str) -> None:
-        """Keeps the URL of the order that is about to be finalized. Raises ArgumentError store."""
-        self._write_record(url)
-        self.order_url = url
+        """Keeps the URL of the order that was placed. Raises ArgumentError store."""
+        self._placed_url = url
+        if self._record().get("order") != url:
+            self._write_record()
+
+    def keep_finalizing(self, url: str) -> None:
+        """Keeps that this order is about to be finalized. Raises ArgumentError store."""
+        self._placed_url = self.order_url = url
+        record = self._record()
+        if record.get("order") != url or not record.get("finalized") or record.get("presented") != self._presented():
+            self._write_record()
+
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        """What is or may be presented, also by an attempt that died."""
+        return tuple(self._traces.values())
+
+    def keep_traces(self, traces: Iterable[Trace]) -> None:
+        """Keeps what is about to be presented. Raises ArgumentError store."""
+        self._traces |= {trace.key: trace for trace in traces}
+        if self._record().get("presented", []) != self._presented():
+            self._write_record()
+
+    def drop_traces(self, traces: Iterable[Trace]) -> None:
+        """Forgets what is presented no more; on disk with what is written next."""
+        for trace in traces:
+            self._traces.pop(trace.key, None)
 
     def keep_issued(self, pem: str) -> None:
         """Keeps the certificate as it came, its CERTIFICATE blocks and nothing else. Raises ArgumentError store."""
@@ -112,9 +154,9 @@ class Attempt:
 
     def drop_order(self) -> None:
         """Forgets the order, which has no certificate and will have none."""
-        self.order_url = ""
+        self._placed_url = self.order_url = ""
         with contextlib.suppress(TosslError):  # the next attempt asks the CA, and sees it
-            self._write_record("")
+            self._write_record()
 
     def refuse_key(self) -> None:
         """Puts a key aside that the CA refused: the next attempt makes another."""
@@ -140,7 +182,7 @@ class Attempt:
         aside = f"unusable-{time.time_ns()}"
         self._folder.write(texts, aside)
         self._folder.write({}, PENDING)
-        self.issued = self.order_url = ""
+        self.issued = self.order_url = self._placed_url = ""
         return self._folder.where(aside)
 
     def end(self) -> None:
@@ -197,11 +239,28 @@ class Attempt:
             return {}
         return record if isinstance(record, dict) else {}
 
-    def _write_record(self, order: str) -> None:
+    def _write_record(self, *, placing: bool = False) -> None:
         if self._folder is None or self._csr is None:
             return
-        record = {"asked": self._asked, "public_key": _digest(self._csr), "made_here": self._made_here, "order": order}
+        record = {
+            "asked": self._asked,
+            "public_key": _digest(self._csr),
+            "made_here": self._made_here,
+            "order": self._placed_url,
+            "finalized": bool(self.order_url),
+            "placing": placing,
+            "presented": self._presented(),
+        }
         self._folder.write(self._texts() | {_RECORD: json.dumps(record, indent=1)}, PENDING)
+
+    def _presented(self) -> list[dict[str, Any]]:
+        return [trace.as_json() for trace in self._traces.values()]
+
+
+def _read_traces(record: Mapping[str, Any]) -> dict[tuple[object, ...], Trace]:
+    presented = record.get("presented")
+    found = [Trace.from_json(item) for item in presented] if isinstance(presented, list) else []
+    return {trace.key: trace for trace in found if trace is not None}
 
 
 def _digest(csr: Csr) -> str:

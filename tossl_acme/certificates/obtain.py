@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..acme.account import check_binding, ensure_account
@@ -24,6 +25,7 @@ from .kept import Attempt
 from .key import check_not_account_key
 from .pem_file import check_pem_file, keep_pem_file
 from .solve import Solvers
+from .traces import Trace, clean_up
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,17 @@ def _obtained(
 ) -> Certificate:
     attempt = Attempt(folder, _asked(issuance))
     attempt.sweep()
+    has_left_over = attempt.has_left_over
     with attempt.not_lost():
         csr = issuance.key.request(issuance.identifiers, attempt.left_over_key())
         work = Work(client, context, issuance, csr, attempt)
-        if not attempt.has_left_over:
+        if not has_left_over:
             attempt.keep_key(csr, made_here=issuance.key.is_new)
-        work, chain = _issued(work, solvers, store)
+        dead = attempt.traces
+        try:
+            work, chain = _issued(work, solvers, store, has_left_over=has_left_over)
+        finally:
+            _clean_up(attempt, dead, solvers, context)
         found = Certificate(issuance.identifiers, chain, work.csr.private_key, client.server.url)
         if folder is not None:
             found = replace(found, files=_stored(folder, found, issuance.key.type))
@@ -116,7 +123,15 @@ def _obtained(
         return replace(found, warnings=tuple(context.told("warning")))
 
 
-def _issued(work: Work, solvers: Solvers, store: Store | None) -> tuple[Work, CertificateChain]:
+def _clean_up(attempt: Attempt, dead: Sequence[Trace], solvers: Solvers, context: Context) -> None:
+    """Removes what an attempt left presented that died, unless this one has presented and removed it as well."""
+    left = [trace for trace in dead if trace in attempt.traces]
+    present = [solver for chosen in solvers.values() for solver in chosen]
+    failed = clean_up(left, present, context)
+    attempt.drop_traces(trace for trace in left if trace not in failed)
+
+
+def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over: bool) -> tuple[Work, CertificateChain]:
     """The certificate, and the work that it came of.
 
     A CA may lose an account that has been known for months; the key can have another, and orders once more. It may
@@ -128,10 +143,11 @@ def _issued(work: Work, solvers: Solvers, store: Store | None) -> tuple[Work, Ce
             ensure_account(work.client, work.context, work.issuance.account)
             if store is not None:
                 keep_known(store, work.context, work.client)
-            if work.attempt.has_left_over:
-                chain = take_up(work)
+            if has_left_over:
+                chain = take_up(work, solvers)
                 if chain is not None:
                     return work, chain
+                has_left_over = False
                 work = replace(
                     work, csr=work.issuance.key.request(work.issuance.identifiers, work.attempt.left_over_key())
                 )
@@ -145,8 +161,11 @@ def _issued(work: Work, solvers: Solvers, store: Store | None) -> tuple[Work, Ce
                 raise
             if _is_lost(error) and may_be_lost:
                 may_be_lost = False
+                if not has_left_over:
+                    work.attempt.drop_order()
             elif not (_may_have_moved(error) and work.client.server.drop_kept_directory()):
                 raise
+            has_left_over = work.attempt.has_left_over
 
 
 def _is_lost(error: TosslError) -> bool:

@@ -22,6 +22,8 @@ from ..errors import AcmeError, HttpError, TosslError
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import clean
+from .kept import Attempt
+from .traces import Trace
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class _Task:
         self.solver.clean_up(context, self.challenge)
 
     @property
+    def trace(self) -> Trace | None:
+        return Trace.of(self.solver, self.challenge)
+
+    @property
     def place(self) -> dict[str, object]:
         """The domain, and where the challenge stands, for people."""
         return {"domain": self.challenge.identifier.value, **self.solver.describe(self.challenge)}
@@ -43,19 +49,25 @@ class _Task:
 Solvers = Mapping[Identifier, Sequence[Solver]]
 
 
-def solve(client: Client, context: Context, order: Order, solvers: Solvers) -> None:
-    """Makes every authorization of the order valid, each with its first solver whose type the CA offers.
+def get_authorizations(client: Client, context: Context, order: Order) -> list[Authorization]:
+    """The authorizations of the order as the CA sees them now."""
+    return [get_authorization(client, context, url) for url in order.authorizations]
+
+
+def solve(
+    client: Client, context: Context, authorizations: Iterable[Authorization], solvers: Solvers, attempt: Attempt
+) -> None:
+    """Makes every authorization valid, each with its first solver whose type the CA offers.
 
     One that is for no identifier of `solvers` is refused: no CA decides where a file or a record is put.
-    Three requests per name (authorization, answer, one poll or more), one for a name that is valid already.
+    `attempt` keeps what is presented, from before that. A challenge that an earlier attempt answered is presented again
+    (the CA may not have looked yet), and not answered again.
+    Two requests per name (answer, one poll or more), none for a name that is valid already.
     """
-    pending = [
-        authorization
-        for authorization in (get_authorization(client, context, url) for url in order.authorizations)
-        if not _is_proven(authorization)
-    ]
+    pending = [authorization for authorization in authorizations if not _is_proven(authorization)]
     _check_ordered(pending, solvers)
     tasks = [_task(authorization, solvers) for authorization in pending]
+    attempt.keep_traces(trace for task in tasks if (trace := task.trace) is not None)
     presented: dict[Debt, _Task] = {}
     try:
         for task in tasks:
@@ -69,7 +81,7 @@ def solve(client: Client, context: Context, order: Order, solvers: Solvers) -> N
         for task in tasks:
             wait_authorization(client, context, task.authorization.url, task.authorization)
     finally:
-        _clean_up(context, presented)
+        _clean_up(context, presented, attempt)
 
 
 def _answer(client: Client, context: Context, task: _Task) -> None:
@@ -97,10 +109,10 @@ def _is_proven(authorization: Authorization) -> bool:
 _COURTESY_SECONDS = 2.0
 
 
-def deactivate_pending(client: Client, context: Context, order: Order) -> None:
+def deactivate_pending(client: Client, context: Context, order: Order) -> bool:
     """Deactivates what is still pending of the order (section 7.5.2): CAs count pending authorizations.
 
-    What fails in doing so is told, not raised: it must not hide why the order is given up.
+    Returns whether it is done. What fails in doing so is told, not raised: it must not hide why the order is given up.
     """
     try:
         for url in order.authorizations:
@@ -109,6 +121,8 @@ def deactivate_pending(client: Client, context: Context, order: Order) -> None:
                 context.tell("deactivated", url=url)
     except TosslError as error:
         context.tell("deactivate_failed", url=order.url, message=error.message)
+        return False
+    return True
 
 
 def _task(authorization: Authorization, solvers: Solvers) -> _Task:
@@ -125,12 +139,14 @@ def _task(authorization: Authorization, solvers: Solvers) -> _Task:
     raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}", "unsupportedChallenge", 0)
 
 
-def _clean_up(context: Context, presented: Mapping[Debt, _Task]) -> None:
+def _clean_up(context: Context, presented: Mapping[Debt, _Task], attempt: Attempt) -> None:
     """What cannot be cleaned up is a warning: it must hide neither a certificate nor the error before it."""
     fall_due(presented)
     for debt, task in presented.items():
         try:
             if debt.settle(context.for_cleanup()):
                 context.tell("cleaned_up", domain=task.challenge.identifier.value)
+            if (trace := task.trace) is not None:
+                attempt.drop_traces([trace])
         except TosslError as error:
             context.warn("clean_up_failed", **task.place, message=error.message)

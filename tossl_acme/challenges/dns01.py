@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 
 from ..acme.authorization import Challenge
 from ..context import Backoff, Context
@@ -61,6 +62,11 @@ class Dns01:
         self._check = check
         self._published = published or PublishedRecords()
         self._presented: set[Challenge] = set()
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """The provider, and its endpoint, which has no credentials in it."""
+        return {"provider": self._provider.name, "endpoint": self._provider.endpoint}
 
     def name_for(self, challenge: Challenge) -> str:
         """Returns the name of the challenge's TXT record."""

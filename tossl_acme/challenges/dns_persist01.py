@@ -6,6 +6,9 @@ owner adds it, once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ..acme.authorization import Challenge
 from ..context import Context
 from .solver import ChallengeType
@@ -33,6 +36,8 @@ class DnsPersist01:
     """Relies on the standing record, and tells its name and the accepted values as progress."""
 
     challenge_type = "dns-persist-01"
+    #: Nothing is presented.
+    place: Mapping[str, str] = MappingProxyType({})
 
     def present(self, context: Context, challenge: Challenge) -> None:
         account, wildcard = challenge.account_url, challenge.wildcard

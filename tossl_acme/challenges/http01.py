@@ -28,4 +28,4 @@ def http01_solver(options: SolverOptions) -> Webroot | HttpServerSolver:
     return HttpServerSolver(RESPONDERS, options.port or 0)
 
 
-TYPE = ChallengeType("http-01", http01_solver)
+TYPE = ChallengeType("http-01", http01_solver, at_place=Webroot.at_place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..acme.authorization import Challenge
@@ -135,6 +135,11 @@ class ResponderSolver:
         #: The port, chosen by the system once a challenge is presented if 0 was asked for.
         self.port = port
         self._ended: set[Challenge] = set()
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """None: the server ends with the process."""
+        return {}
 
     def present(self, context: Context, challenge: Challenge) -> None:
         """Answers for the challenge from now on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,13 @@ class Solver(Protocol):
 
     @property
     def challenge_type(self) -> str: ...
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """Where it presents, as plain data, which tells it from another of its type.
+
+        Empty where nothing outlives the process.
+        """
 
     def present(self, context: Context, challenge: Challenge) -> None:
         """Presents the challenge. Where it raises, clean_up() is still to be called."""
@@ -54,8 +61,10 @@ class ChallengeType:
 
     from_options: returns a solver; raises ArgumentError naming the missing or wrong option.
     dns_label: for a type that a DNS record proves, a regular expression of the labels before the domain.
+    at_place: returns a solver that can clean up at a place without credentials; None for a type that needs some.
     """
 
     name: str
     from_options: Callable[[SolverOptions], Solver]
     dns_label: str = ""
+    at_place: Callable[[Mapping[str, str]], Solver] | None = None

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..acme.authorization import Challenge
 from ..context import Context
@@ -28,12 +28,22 @@ class Webroot:
 
     challenge_type = "http-01"
 
-    def __init__(self, directory: str | os.PathLike[str]) -> None:
+    def __init__(self, directory: str | os.PathLike[str], *, check: bool = True) -> None:
         self._root = absolute(directory)
         self._lock = threading.Lock()
         self._made: set[str] = set()
-        with self._refusals():
-            self._check()
+        if check:
+            with self._refusals():
+                self._check()
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        return {"webroot": self._root}
+
+    @classmethod
+    def at_place(cls, place: Mapping[str, str]) -> Webroot:
+        """The one to clean up with what an earlier process wrote there. The folder may be gone."""
+        return cls(place.get("webroot", "/"), check=False)
 
     def present(self, context: Context, challenge: Challenge) -> None:
         """Writes the file in one step; a link of that name is replaced, not followed."""

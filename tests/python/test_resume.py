@@ -1,0 +1,141 @@
+"""A process that is killed (SIGKILL) at any request of an issuance: the same call takes up what there is.
+
+`make kill-table` kills at each request and prints what was spent; `make test` kills at those that matter most.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.killing import Killer, Static, World, opened
+from tests.servers.certs import Certificates
+from tests.servers.pebble import ChallTestSrv, Pebble
+from tests.servers.sinks import ChallTestSrvSink
+
+#: Every request, not only some.
+ALL = os.environ.get("TOSSL_TEST_ALL") == "1"
+#: The requests at which the short form kills: what a second one of would be spent, and what comes before and after.
+_SHORT = (
+    ("newOrder", True),
+    ("challenge", False),
+    ("challenge", True),
+    ("finalize", False),
+    ("finalize", True),
+    ("certificate", True),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the names of a test are proven."""
+
+    pebble: Pebble
+    certificates: Certificates
+    sink: ChallTestSrvSink
+    folder: Path
+    webroot: Path
+
+    def open(self, name: str, killer: Killer, *, webroot: bool, **options: object):  # type: ignore[no-untyped-def]
+        if webroot:
+            (self.webroot / name).mkdir()
+        return opened(
+            self.folder / name,
+            self.pebble.directory,
+            self.certificates,
+            self.sink,
+            killer,
+            webroot=self.webroot / name if webroot else None,
+            **options,
+        )
+
+
+@pytest.fixture(scope="module")
+def webroot(calm_pebble: Pebble, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("webroot")
+    server = Static(folder, calm_pebble.http_port)
+    yield folder
+    server.stop()
+
+
+@pytest.fixture
+def place(
+    calm_pebble: Pebble, certificates: Certificates, challtestsrv: ChallTestSrv, tmp_path: Path, webroot: Path
+) -> Place:
+    return Place(calm_pebble, certificates, ChallTestSrvSink(challtestsrv), tmp_path, webroot)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one kill."""
+
+    nth: int
+    when: str
+    request: str
+    orders: int
+    finalized: int
+    requests: int
+    failed: str
+
+    def __str__(self) -> str:
+        counts = f"{self.orders:>8}  {self.finalized:>8}  {self.requests:>8}"
+        return f"{self.nth:>3}  {self.when:<6}  {self.request:<18}  {counts}  {self.failed}"
+
+
+_HEAD = f"{'#':>3}  {'kill':<6}  {'request':<18}  {'newOrder':>8}  {'finalize':>8}  {'requests':>8}"
+
+
+def killed_at(place: Place, nth: int, *, after: bool, webroot: bool) -> Row:
+    """Kills at this request, then makes the same call."""
+    killer = Killer(nth, after=after)
+    with place.open(f"{nth}-{after}-{webroot}", killer, webroot=webroot) as world:
+        first = world.run()
+        assert first.status == -9, first
+        request, before = killer.killed_at, len(killer.asked)
+        killer.stop()
+        again = world.run()
+        failed = again.err.strip()
+        if not failed:
+            world.check_pair()
+            failed = problems(world, again.out)
+        counts = world.spent("newOrder"), world.spent("finalize"), len(killer.asked) - before
+        return Row(nth, "after" if after else "before", request, *counts, failed)
+
+
+def problems(world: World, result: str) -> str:
+    found = [f"left: {world.left}"] if world.left else []
+    if (world.store / "certificates" / world.name / "pending").exists():
+        found.append("something is pending")
+    if "clean_up_failed {}" not in result:
+        found.append(result[result.find("clean_up_failed") :])
+    return "; ".join(found)
+
+
+def requests_of(place: Place, *, webroot: bool) -> list[str]:
+    killer = Killer()
+    with place.open(f"whole-{webroot}", killer, webroot=webroot) as world:
+        outcome = world.run()
+        assert outcome.status == 0, outcome
+        assert world.left == []
+    return killer.asked
+
+
+@pytest.mark.parametrize("how", ["webroot", "dns"])
+def test_killed_at_every_request_then_the_same_call(place: Place, how: str) -> None:
+    webroot = how == "webroot"
+    asked = requests_of(place, webroot=webroot)
+    points = [(nth, after) for nth in range(1, len(asked) + 1) for after in (False, True)]
+    if not ALL:
+        wanted = _SHORT if webroot else (("provider /present", True), ("provider /cleanup", False))
+        points = [(asked.index(request) + 1, after) for request, after in wanted]
+    with ThreadPoolExecutor(2) as pool:
+        rows = list(pool.map(lambda point: killed_at(place, point[0], after=point[1], webroot=webroot), points))
+    print("", f"{how}: {len(asked)} requests when nothing is killed", _HEAD, *rows, sep="\n")
+    wrong = [row for row in rows if row.failed or row.orders != 1 or row.finalized != 1]
+    print(f"{len(wrong)} of {len(rows)} spent more, or left something")
+    assert not wrong, "\n".join(map(str, wrong))

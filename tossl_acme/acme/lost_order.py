@@ -1,0 +1,65 @@
+"""An order that the CA has and whose answer was lost: it is in the account's list of orders, where the CA has one."""
+
+from __future__ import annotations
+
+import datetime
+
+from ..context import Context
+from ..errors import AcmeError, HttpError
+from .account import get_account
+from .client import Client
+from .order import NewOrder, Order, get_order
+from .orders_list import read_order_urls
+
+#: So many orders are looked at, the last of the list first: the first ones are the oldest at every CA that has a list.
+_MOST_LOOKED_AT = 10
+_MOST_LISTED = 1000
+#: Seconds for all of it: a new order is as good.
+_SECONDS = 30.0
+#: What may differ between what was asked for and what the order says of it.
+_SAID = ("notBefore", "notAfter", "profile")
+
+
+def find_lost_order(client: Client, context: Context, wanted: NewOrder) -> Order | None:
+    """The last open order of the account for this, not finalized; None where the CA has none, or no list.
+
+    One request at a CA without a list. What the CA refuses is no error.
+    """
+    within = context.narrowed(_SECONDS)
+    try:
+        account = get_account(client, within)
+        if not account.orders:
+            return None
+        listed = read_order_urls(client, within, account.orders, _MOST_LISTED)
+        for url in listed[: -_MOST_LOOKED_AT - 1 : -1]:
+            order = get_order(client, within, url)
+            if order.status in ("pending", "ready") and _is_for(order, wanted):
+                return order
+    except AcmeError as error:
+        if error.kind == "accountDoesNotExist":
+            raise
+    except HttpError:
+        pass
+    return None
+
+
+def is_open(order: Order, now: float) -> bool:
+    """Whether a certificate can come of the order: it is neither invalid nor expired (section 7.1.6)."""
+    if order.status in ("processing", "valid"):
+        return True
+    return order.status in ("pending", "ready") and not _has_expired(order, now)
+
+
+def _has_expired(order: Order, now: float) -> bool:
+    try:
+        return datetime.datetime.fromisoformat(str(order.raw.get("expires"))).timestamp() < now
+    except (ValueError, OverflowError):
+        return False
+
+
+def _is_for(order: Order, wanted: NewOrder) -> bool:
+    asked = wanted.payload()
+    names = {identifier.normal for identifier in wanted.identifiers}
+    if {identifier.normal for identifier in order.identifiers} != names:
+        return False
+    return all(order.raw.get(member, "") == asked.get(member, "") for member in _SAID if member in asked)
