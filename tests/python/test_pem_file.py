@@ -31,7 +31,7 @@ def test_the_key_and_then_the_chain(path: FilePath) -> None:
     assert keep_pem_file(path, "key\n\n", "leaf\nissuer\n")
     assert Path(path).read_text() == "key\nleaf\nissuer\n"
     assert Path(path).stat().st_mode & 0o777 == 0o600
-    assert os.listdir(Path(path).parent) == ["site.pem"]
+    assert list(Path(path).parent.iterdir()) == [Path(path)]
 
 
 def test_what_is_there_already_is_left(path: FilePath) -> None:
@@ -74,7 +74,7 @@ def test_another_users_link_is_refused(path: FilePath, tmp_path: Path) -> None:
 def test_what_an_earlier_writer_left_is_taken_again(path: FilePath) -> None:
     (Path(path).parent / ".site.pem.tossl").write_text("half a k")
     keep_pem_file(path, "key", "leaf\n")
-    assert os.listdir(Path(path).parent) == ["site.pem"]
+    assert list(Path(path).parent.iterdir()) == [Path(path)]
 
 
 def test_a_writer_that_fails_leaves_the_old_one(path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:

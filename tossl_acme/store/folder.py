@@ -133,8 +133,8 @@ class FolderStore:
                     self._write(held, folder, values, Access())
             else:
                 access = self._access(held)
-                self._write(held, held.folder_lock.folder, values, access)
                 self._let_in(access, lock.name)
+                self._write(held, held.folder_lock.folder, values, access)
 
     def delete(self, lock: Lock, part: str = "") -> None:
         held = self._held(lock, part)
@@ -161,7 +161,7 @@ class FolderStore:
             if self.options.layout == LINKS:
                 cause = "no links can be made here; -layout files does without"
                 raise ArgumentError("layout", f"cannot use {folder.path.shown}: {cause}") from None
-            text = f"no links can be made in {folder.path.shown}: certificate and key change one after the other"
+            text = f"no links can be made in {whole.path.shown}: certificate and key change one after the other"
             self._warn(held.context, "layout", text)
             sets.write(values, access, FILES, held.folder_lock.check)
 

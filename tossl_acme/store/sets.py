@@ -188,14 +188,16 @@ class Sets:
         if not self.has_pointer:
             complete = self._set_names()
             if is_earlier or not complete:
-                self._hide(())
                 self._remove_sets(keep=())
+                self._hide(())  # links that lead nowhere: with the sets gone, plain files are not taken for ours
                 return
             # Its writer died before ..data was made, or a copy of the store was made without its links.
             self._point_somehow(complete[-1])
             self.folder.sync()
         name = self.in_force()
         if name:
+            if self.folder.status(name) is None:
+                raise self._damaged(_POINTER)
             self._show(name, self._access_of(name))
             older = [other for other in self._set_names() if int(other[2:]) < int(name[2:])]
             self._remove_sets(keep={name, *older[len(older) - self._keeps :]})
