@@ -1,11 +1,11 @@
-"""What a caller tells whatever waits: how long, how to stop, and whom to tell.
+"""The limits of one call: its deadline, its cancellation, and the listener for its progress.
 
 One Context goes down with every call, from the command to the socket. A blocking call and a background job differ only
 in which thread carries it.
 
-A call that is cancelled undoes what it did on its way out. One that has called a script back cannot go that way when
-the script says `exit`: its frames lie below and are never returned to. So whatever a call presents it owes here until
-that is removed, and whoever ends the process or the thread pays.
+A cancelled call undoes its work on its way out. A call that has called a script back cannot do so when the script says
+`exit`: its frames lie below and are never returned to. So a call records here, as a debt, each challenge that it
+presents, until it has removed it; whoever ends the process or the thread settles the open debts.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     _S = TypeVar("_S")
     _T = TypeVar("_T")
 
-#: How long the end of the process waits at most for what is owed, unless it says otherwise, in seconds.
+#: Seconds that the end of the process waits at most for open debts, by default.
 FAREWELL_SECONDS = 60.0
-#: How long the end of the process waits until cancelled calls have returned, in seconds: what is cut off in the middle
-#: of a TLS handshake, while OpenSSL is taken apart, may crash.
+#: Seconds that the end of the process waits until cancelled calls have returned: a call that is cut off in a TLS
+#: handshake, while OpenSSL is unloaded, may crash.
 _RETURN_SECONDS = 1.0
-#: How long cleaning up one thing may take by default: several requests to an API that takes ten for each, in seconds.
+#: Seconds that cleaning up one thing may take by default: several requests to an API that takes ten seconds for each.
 CLEANUP_SECONDS = 60.0
-#: How soon a wait that cannot be woken (a socket read) notices that it was cancelled, in seconds.
+#: Seconds until a wait that cannot be woken (a socket read) notices that it was cancelled.
 CANCEL_POLL_SECONDS = 0.25
 _FOREVER = float("inf")
-#: What a thread itself causes, where it is to be caught.
+#: Signals that a thread itself causes; it must be able to receive them.
 _FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT, _signal.SIGTRAP}
 
 
@@ -69,15 +69,15 @@ class Context:
         self._cancelled = cancelled
         self._interrupts = [] if interrupts is None else interrupts
         self._listener = listener
-        #: What warn() was given, here and in parts of this context: the steps that the result has to tell.
+        #: The steps given to warn(), here and in parts of this context: the result includes them.
         self.warnings: list[dict[str, object]] = [] if warnings is None else warnings
-        #: Tells the thread that holds what the call waits for just now, where that is one of this process.
+        #: Returns the thread that holds the lock which the call waits for, if it is a thread of this process.
         self.waits_for: Callable[[], int | None] = _nobody
 
     def begin(
         self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None
     ) -> Context:
-        """A running context: its clock starts now. Without `limit` (seconds) this context's own limit holds."""
+        """Returns a running context: its clock starts now. `limit`: seconds; default is this context's limit."""
         import threading  # here, for it takes longer to import than the rest of what a script loads at first
 
         seconds = self.limit if limit is None else limit
@@ -85,7 +85,7 @@ class Context:
         return Context(seconds, deadline=deadline, cancelled=threading.Event(), listener=listener)
 
     def narrowed(self, limit: float) -> Context:
-        """A part of this context that may take `limit` seconds at most and never outlives it."""
+        """Returns a part of this context that may take `limit` seconds at most and never outlives it."""
         seconds = min(limit, self.remaining())
         context = Context(
             seconds,
@@ -99,7 +99,7 @@ class Context:
         return context
 
     def for_cleanup(self, limit: float = CLEANUP_SECONDS) -> Context:
-        """A context of its own for cleaning up, which must happen even when this one is over or cancelled."""
+        """Returns a separate context for cleaning up, which must happen even if this one is over or cancelled."""
         context = Context(limit).begin(listener=self._listener)
         context.warnings = self.warnings
         context._process = self._process
@@ -113,7 +113,7 @@ class Context:
                 action()
 
     def add_interrupt(self, action: Callable[[], None]) -> None:
-        """Has `action` called, in whatever thread, when this context is cancelled: it ends a wait that asks for none.
+        """Calls `action`, in any thread, when this context is cancelled: ends a wait that does not check the context.
 
         It may be called twice, and must neither wait nor raise.
         """
@@ -130,13 +130,13 @@ class Context:
         return self._cancelled is not None and self._cancelled.is_set()
 
     def remaining(self) -> float:
-        """Seconds left, never negative."""
+        """Returns the seconds left, never negative."""
         if self._deadline is None:
             return self.limit
         return max(0.0, self._deadline - time.monotonic())
 
     def check(self, what: str) -> None:
-        """Raises Cancelled, or WaitTimeout(what), when this context is over; ForkedError where it is the parent's."""
+        """Raises Cancelled or WaitTimeout(what) if this context is over, ForkedError if it belongs to the parent."""
         if self._process != os.getpid():
             raise ForkedError
         if self.is_cancelled:
@@ -154,15 +154,15 @@ class Context:
         self.check(what)
 
     def poll_seconds(self, what: str, limit: float = _FOREVER) -> float:
-        """Returns for how long to wait now, `limit` seconds at most, before asking again. Raises as check() does."""
+        """Returns the seconds to wait before the next check, at most `limit`. Raises as check() does."""
         self.check(what)
         return max(0.001, min(CANCEL_POLL_SECONDS, self.remaining(), limit))
 
     def run(self, work: Callable[[], _T], what: str, limit: float = _FOREVER) -> _T:
-        """Returns or raises what `work` does, in a thread of its own, for what cannot be woken.
+        """Runs `work` in a new thread, for waits that cannot be woken; returns or raises its outcome.
 
-        It is left to end by itself when this context is over (raises as check() does) or after `limit` seconds
-        (raises TimeoutError). Raises ResourceError "threads" where no thread can be had.
+        The thread is left to end by itself when this context is over (raises as check() does) or after `limit` seconds
+        (raises TimeoutError). Raises ResourceError "threads" if no thread can be started.
         """
         for _item, result in self.run_each(lambda _: work(), (None,), what, limit):
             return result
@@ -171,14 +171,14 @@ class Context:
     def run_each(
         self, work: Callable[[_S], _T], items: Iterable[_S], what: str, limit: float = _FOREVER
     ) -> Iterator[tuple[_S, _T]]:
-        """The items with what `work` returns for each, as they come, each in a thread of its own. Raises as run()."""
+        """Yields each item with the result of `work`, as they finish, each in a new thread. Raises as run()."""
         from _queue import SimpleQueue
 
         done: SimpleQueue[tuple[threading.Thread, _S, _T | None, Exception | None]] = SimpleQueue()
         ends = time.monotonic() + limit
         for _ in [_started(work, item, done) for item in items]:
             thread, item, result, error = self._taken(done, what, ends)
-            join_thread(thread)  # it ends now; a fork that comes next finds one thread less
+            join_thread(thread)  # it ends now; a later fork finds one thread less
             if error is not None:
                 raise error
             yield item, result  # type: ignore[misc]
@@ -202,7 +202,7 @@ class Context:
             self._listener({"step": step, **facts})
 
     def told(self, step: str) -> list[dict[str, object]]:
-        """Returns the facts of every such step that warn() was given."""
+        """Returns the facts of every such step given to warn()."""
         kept = [dict(warning) for warning in self.warnings if warning["step"] == step]
         for facts in kept:
             del facts["step"]
@@ -215,14 +215,14 @@ class Context:
 
 
 class Backoff:
-    """The pauses of one wait that nothing ends but looking again: from `first` seconds, doubling, to `most`."""
+    """The pauses between the looks of one wait: from `first` seconds, doubling, to `most`."""
 
     def __init__(self, first: float = 0.02, most: float = 5.0) -> None:
         self._next = min(first, most)
         self._most = most
 
     def next(self) -> float:
-        """Seconds to sleep before the next look."""
+        """Returns the seconds to sleep before the next look."""
         pause, self._next = self._next, min(self._next * 2, self._most)
         return pause
 
@@ -246,27 +246,27 @@ def _started(
 
 
 def seconds(limit: float) -> Context:
-    """A context whose clock does not run yet: begin() makes a running one of it."""
+    """Returns a context whose clock does not run yet: begin() makes a running context of it."""
     return Context(limit)
 
 
-# ---- what is at work in this process, and what is owed ----
+# ---- this process's calls and debts ----
 
 
 class Debt:
-    """Something to undo, once, by whoever comes first."""
+    """An action to undo, once, by whoever comes first."""
 
     def __init__(self, undo: Callable[[Context], None], *, at_exit: bool) -> None:
         self.thread = get_ident()
         self._process = os.getpid()
         self.at_exit = at_exit
-        #: Whether anybody may pay it: its call has begun to clean up.
+        #: Whether anybody may settle it: its call has begun to clean up.
         self.is_due = False
         self._undo = undo
         self._taken = allocate_lock()
 
     def settle(self, context: Context) -> bool:
-        """Undoes it and raises what that raises; False where somebody else does or did: a forked child's parent."""
+        """Undoes the action, and raises its errors. Returns False if another thread, or the parent, settles it."""
         if self._process != os.getpid() or not self._taken.acquire(blocking=False):
             return False
         try:
@@ -276,13 +276,13 @@ class Debt:
         return True
 
     def drop(self) -> None:
-        """What it would undo is to stay."""
+        """Cancels the debt: the action stays done."""
         if self._taken.acquire(blocking=False):
             _process().forget(self)
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody has begun to settle it."""
+        """Returns whether nobody has begun to settle it."""
         return not self._taken.locked()
 
 
@@ -310,18 +310,18 @@ class _Process:
             self.changed.notify_all()
 
     def have_returned(self) -> bool:
-        """Whether all calls have returned that can: not those below this thread, nor below a script."""
+        """Returns whether all calls have returned that can: those below this thread or below a script cannot."""
         return all(thread == get_ident() or thread in self.in_script for thread, _ in self.running)
 
     def stay(self) -> None:
-        """Keeps a thread whose call is over while the process ends: its script is not to go on, nor to see an error."""
+        """Holds a thread whose call is over while the process ends: its script must neither go on nor see an error."""
         if get_ident() == self.ending_thread:
             raise Cancelled
         while True:
             time.sleep(3600)
 
     def settle(self, concerns: Callable[[Debt], bool]) -> None:
-        """Waits until no such debt is left; pays those whose call cannot, side by side."""
+        """Waits until no such debt is open; settles, in parallel, those whose call cannot."""
         context = Context(self.farewell_seconds).begin()
         this_thread = get_ident()
         begun: set[Debt] = set()
@@ -352,24 +352,24 @@ def _process() -> _Process:
 
 
 def reset() -> None:
-    """Forgets what is at work and owed: in a child process that is the parent's."""
+    """Forgets all calls and debts: in a child process they are the parent's."""
     _known.clear()
 
 
 def farewell_seconds() -> float:
-    """How long the end of the process waits at most for what is owed, in seconds."""
+    """Returns the seconds that the end of the process waits at most for open debts."""
     return _process().farewell_seconds
 
 
 def set_farewell_seconds(seconds: float) -> None:
-    """Has the end of the process wait so long at most; 0 not at all."""
+    """Sets how long the end of the process waits at most; 0: not at all."""
     _process().farewell_seconds = seconds
 
 
 def owe(undo: Callable[[Context], None], *, at_exit: bool = True) -> Debt:
-    """Has `undo` called if this thread does not live to settle what is returned.
+    """Returns a debt: `undo` is called if this thread ends before it settles it.
 
-    at_exit: whether the end of the process waits for it; what goes with the process needs none of that. Raises
+    at_exit: whether the end of the process waits for it; False for things that vanish with the process. Raises
     Cancelled once the process ends.
     """
     process = _process()
@@ -382,7 +382,7 @@ def owe(undo: Callable[[Context], None], *, at_exit: bool = True) -> Debt:
 
 
 def fall_due(debts: Iterable[Debt]) -> None:
-    """Lets anybody pay these: nothing more is done that they would have to undo."""
+    """Lets anybody settle these: their calls do nothing more that they would have to undo."""
     process = _process()
     with process.changed:
         for debt in debts:
@@ -437,19 +437,19 @@ class in_script:
 
 
 def waiting_threads() -> frozenset[int]:
-    """This thread, and those that wait for a script that it runs: what these hold cannot be waited for here."""
+    """Returns this thread and those that wait for a script that it runs: a wait here for their locks would hang."""
     return frozenset((get_ident(),)).union(*_process().in_script.get(get_ident(), ()))
 
 
 def on_thread_end(action: Callable[[], None]) -> None:
-    """Has `action` called when this thread ends below its calls."""
+    """Calls `action` when this thread ends below its calls."""
     process = _process()
     with process.changed:
         process.thread_ends.setdefault(get_ident(), []).append(action)
 
 
 def forget_thread_end(action: Callable[[], None]) -> None:
-    """Undoes one on_thread_end(), from whatever thread."""
+    """Undoes one on_thread_end(), from any thread."""
     process = _process()
     with process.changed:
         for thread, actions in list(process.thread_ends.items()):
@@ -460,7 +460,7 @@ def forget_thread_end(action: Callable[[], None]) -> None:
 
 
 def cancel_running() -> int:
-    """Cancels every call at work; returns how many they were."""
+    """Cancels every call at work; returns their number."""
     process = _process()
     with process.changed:
         contexts = [context for _, context in process.running]
@@ -470,7 +470,7 @@ def cancel_running() -> int:
 
 
 def end_process() -> None:
-    """Cancels every call and waits until all that is owed is undone, or the farewell is over. Nothing owed, no wait."""
+    """Cancels every call and waits until all debts are settled, farewell_seconds() at most. No debt, no wait."""
     if _known:
         process = _process()
         with process.changed:
@@ -483,7 +483,7 @@ def end_process() -> None:
 
 
 def end_thread() -> None:
-    """This thread ends below its calls, which never return: undoes what they owe."""
+    """Settles the debts of this thread's calls: the thread ends below them, and they never return."""
     if _known:
         process = _process()
         for action in list(process.thread_ends.get(get_ident(), ())):
@@ -495,9 +495,9 @@ def end_thread() -> None:
 
 
 def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
-    """Starts a daemon thread. It takes none of the process's signals: they are for the program's own threads.
+    """Starts a daemon thread. It receives none of the process's signals: they are for the program's own threads.
 
-    Raises RuntimeError where the system has no thread left.
+    Raises RuntimeError if the system has no thread left.
     """
     import threading
 
@@ -520,9 +520,9 @@ def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
 
 
 def join_thread(thread: threading.Thread) -> None:
-    """Waits until a thread that start_thread() returned has ended, with what other libraries do at its very end.
+    """Waits until a thread that start_thread() returned has ended, including other libraries' work at its very end.
 
-    OpenSSL takes locks there: they would stay locked in a child that is forked in this moment.
+    OpenSSL takes locks there: they would stay locked in a child that is forked at that moment.
     """
     thread.join()
     bridge = sys.modules.get("_tossl")
@@ -531,7 +531,7 @@ def join_thread(thread: threading.Thread) -> None:
 
 
 def _settle_aside(debt: Debt, context: Context) -> None:
-    """In a thread of its own where one can be had. What fails cannot be told to anybody any more."""
+    """Settles the debt in a new thread if one can be started. Nobody is left to receive its errors."""
 
     def settle() -> None:
         from contextlib import suppress

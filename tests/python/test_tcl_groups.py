@@ -225,7 +225,7 @@ def test_a_pipe_that_says_nothing_is_not_waited_for_long(tmp_path, monkeypatch) 
     monkeypatch.setattr("tossl_acme.tcl.values._SECRET_SECONDS", 0.01)
     reader, writer = os.pipe()
     try:
-        with pytest.raises(ArgumentError, match="nothing came out of it in time"):
+        with pytest.raises(ArgumentError, match="nothing could be read from it in time"):
             bound(options_alone, "-url", "u", "-key_file", f"/dev/fd/{reader}")
         os.write(writer, b"sesame\n")
         os.close(writer)
