@@ -17,7 +17,8 @@ from ..acme.authorization import (
 from ..acme.client import Client
 from ..acme.order import Order
 from ..challenges.solver import Solver
-from ..context import Context, Debt, fall_due, owe
+from ..context import Context
+from ..context.farewell import Debt, fall_due, owe
 from ..errors import AcmeError, HttpError, TosslError
 from ..http.urls import shown_url
 from ..identifiers import Identifier

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from ..context import join_thread, start_thread
+from ..context.threads import join_thread, start_thread
 from ..errors import ArgumentError, ResourceError
 from ..files import socket_beyond_standard
 

@@ -7,7 +7,8 @@ import os
 import threading
 
 from ..acme.authorization import Challenge
-from ..context import Context, fall_due, owe
+from ..context import Context
+from ..context.farewell import fall_due, owe
 from ..errors import TosslError
 from .responders import ResponderPool
 from .solver import Solver

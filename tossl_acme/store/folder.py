@@ -14,7 +14,8 @@ from _thread import get_ident
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..context import Backoff, Context, owe, waiting_threads
+from ..context import Backoff, Context
+from ..context.farewell import owe, waiting_threads
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..context import running
+from ..context.farewell import running
 from ..errors import ArgumentError, TosslError, foreign_error
 from .callbacks import Callback
 from .values import check_limit, to_tcl

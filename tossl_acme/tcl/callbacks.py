@@ -37,7 +37,7 @@ class Callback:
 
         For the interpreter's own thread. Returns whether the interpreter is still there.
         """
-        from ..context import in_script
+        from ..context.farewell import in_script
 
         words = self._words(values)
         try:
@@ -67,7 +67,7 @@ class Callback:
         return (*self._prefix, *map(to_tcl, values))
 
     def _invoke(self, words: tuple[TclValue, ...], waiting: frozenset[int]) -> str:
-        from ..context import in_script
+        from ..context.farewell import in_script
 
         try:
             with in_script(waiting):
@@ -97,7 +97,7 @@ class _Request:
     def __init__(self, callback: Callback, words: tuple[TclValue, ...]) -> None:
         import threading
 
-        from ..context import waiting_threads
+        from ..context.farewell import waiting_threads
 
         self._callback = callback
         self._words = words
