@@ -68,7 +68,7 @@ def test_a_path_that_is_not_there(receiver: HttpReq, context: Context) -> None:
 def test_a_value_is_needed_to_remove(receiver: HttpReq, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
         provider(receiver).remove(context, NAME, None)
-    assert "the value to delete must be named" in caught.value.message
+    assert "give the value to delete with -value" in caught.value.message
     assert receiver.requests == []
 
 

@@ -1,7 +1,7 @@
-"""The keys of accounts in a store.
+"""Account keys in a store.
 
 accounts/<CA>/key.pem     the account's key
-accounts/<CA>/next.pem    the key that the CA is asked to take in its place
+accounts/<CA>/next.pem    the next key, during a key change
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KEY, _NEXT = "key.pem", "next.pem"
 
 
 def account_key_for(context: Context, store: FolderStore | None, directory_url: str, given: str) -> str:
-    """The PEM of the account key: the one given, else the store's for this CA, else a new one, which is stored."""
+    """Returns the account key (PEM): the given key, else the store's for this CA, else a new one, which it stores."""
     if given:
         return given
     known = account_key(store, directory_url) if store else ""
@@ -30,12 +30,12 @@ def account_key_for(context: Context, store: FolderStore | None, directory_url: 
 
 
 def account_key(store: FolderStore, directory_url: str) -> str:
-    """The PEM of the account key kept for this CA, empty where there is none."""
+    """Returns the stored account key (PEM) for this CA, empty if no key is stored."""
     return store.read(f"{_account(directory_url)}/{_KEY}")
 
 
 def keep_account_key(store: FolderStore, context: Context, directory_url: str, pem: str) -> str:
-    """Keeps an account key unless there is one by now; the key that holds from here on."""
+    """Stores an account key unless another is stored by now. Returns the key (PEM) that counts."""
     with store.locked(context, _account(directory_url)) as folder:
         if known := folder.read(_KEY):
             return known
@@ -45,9 +45,9 @@ def keep_account_key(store: FolderStore, context: Context, directory_url: str, p
 
 @contextlib.contextmanager
 def changing_account_key(store: FolderStore, context: Context, directory_url: str, pem: str) -> Iterator[None]:
-    """Puts another key in the place of the one kept, when the block ends well; from its beginning both are on disk.
+    """Replaces the stored key when the block ends without an error; both keys are on disk from its beginning.
 
-    An error in it leaves next.pem, for the CA may have taken that key; the next change puts it aside.
+    An error leaves next.pem: the CA may have accepted that key. The next change puts it aside.
     """
     with store.locked(context, _account(directory_url)) as folder:
         known = folder.read(_NEXT)
@@ -60,6 +60,6 @@ def changing_account_key(store: FolderStore, context: Context, directory_url: st
 
 
 def _account(directory_url: str) -> str:
-    """A folder of its own for each URL, with as much of it in its name as a person needs."""
+    """Returns the folder of a directory URL; its name is unique and shows the URL's host."""
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", directory_url.partition("://")[2])[:80].strip("_")
     return f"accounts/{readable}-{hashlib.sha256(directory_url.encode()).hexdigest()[:8]}"

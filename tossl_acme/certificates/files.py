@@ -1,7 +1,7 @@
-"""A certificate's files in a store, as web servers read them.
+"""A certificate's files in a store, in the form that web servers read.
 
 certificates/<NAME>/cert.pem, chain.pem, fullchain.pem, privkey.pem, certificate.json
-certificates/<NAME>/pending/    what is being obtained: first the key, at the end the whole set
+certificates/<NAME>/pending/    the next set: at first its key, at the end all files
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..errors import ArgumentError
 from ..files import FilePath
 from ..store.folder import FolderStore, LockedFolder
 
-#: What the certificate's files are called, by the name of the value that they hold.
+#: The names of the certificate's files, by the name of their value.
 FILES = {"certificate": "cert.pem", "chain": "chain.pem", "fullchain": "fullchain.pem", "private_key": "privkey.pem"}
 _RECORD = "certificate.json"
 _PENDING = "pending"
@@ -25,7 +25,7 @@ _PENDING = "pending"
 
 @contextlib.contextmanager
 def certificate_folder(store: FolderStore, context: Context, name: str) -> Iterator[CertificateFolder]:
-    """The folder of one certificate, held by this caller alone until the block ends."""
+    """Locks the folder of one certificate for this caller until the block ends."""
     with store.locked(context, f"certificates/{folder_name(name)}") as locked:
         folder = CertificateFolder(locked)
         folder.recover()
@@ -33,15 +33,15 @@ def certificate_folder(store: FolderStore, context: Context, name: str) -> Itera
 
 
 def folder_name(name: str) -> str:
-    """A certificate's folder: its first name, "*." as "_.". Raises ArgumentError for what is no folder name."""
+    """Returns the name of a certificate's folder: its first name, "*." as "_.". Raises ArgumentError "name"."""
     folder = name.replace("*.", "_.", 1)
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._:-]*", folder):
-        raise ArgumentError("name", f"{name!r} cannot name a certificate in the store")
+        raise ArgumentError("name", f"{name!r} cannot be the name of a certificate in the store")
     return folder
 
 
 class CertificateFolder:
-    """One certificate's files. A new set is complete in pending/ before the first of the old is replaced."""
+    """One certificate's files. A new set is complete in pending/ before the first old file is replaced."""
 
     def __init__(self, folder: LockedFolder) -> None:
         self.folder = folder
@@ -51,11 +51,11 @@ class CertificateFolder:
         return self.folder.path
 
     def left_over_key(self) -> str:
-        """The key (PEM) of an attempt that did not end; empty where there is none. A certificate may exist for it."""
+        """Returns the key (PEM) of an unfinished attempt, empty without one. A certificate may exist for it."""
         return self.folder.read(_pending("private_key"))
 
     def keep_key(self, pem: str) -> None:
-        """The private key, on disk before its CSR leaves. Another one that is there already is put aside, not lost."""
+        """Writes the private key, before its CSR is sent. Puts an earlier key aside, so that none is lost."""
         known = self.left_over_key()
         if known and known != pem:
             self.folder.put_aside(_pending("private_key"))
@@ -63,9 +63,9 @@ class CertificateFolder:
             self.folder.write(_pending("private_key"), pem)
 
     def keep(self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True) -> dict[str, FilePath]:
-        """Keeps certificate, chain and fullchain beside the key that keep_key() kept; returns the paths of all four.
+        """Stores certificate, chain and fullchain beside the key from keep_key(); returns the paths of all four.
 
-        Without has_key the key is with the user: none is kept, and none stays from before.
+        Without has_key only the user has the key: stores none, and removes an older one.
         """
         for name, text in texts.items():
             self.folder.write(_pending(name), text, sync_folder=False)
@@ -74,7 +74,7 @@ class CertificateFolder:
         return {name: self.path / file for name, file in FILES.items() if has_key or name != "private_key"}
 
     def recover(self) -> None:
-        """Moves a complete new set into place, also one that an earlier process did not live to move."""
+        """Moves a complete new set into place, also after a process that ended before it did so."""
         record = f"{_PENDING}/{_RECORD}"
         text = self.folder.read(record)
         if not text:
@@ -86,7 +86,7 @@ class CertificateFolder:
         if not has_key:
             self.folder.remove(FILES["private_key"])
         self.folder.sync()
-        # The record goes last: while it is here, the rest is not known to be there.
+        # The record goes last: while it is here, the other files may not be there yet.
         self.folder.rename(record, _RECORD)
         self.folder.sync()
         # Keys that were put aside stay.
@@ -98,7 +98,7 @@ class CertificateFolder:
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            raise ArgumentError("store", f"{(self.path / name).shown} is damaged: move it away to go on")
+            raise ArgumentError("store", f"{(self.path / name).shown} is damaged; move it away and try again")
         return bool(record.get("has_key", True))
 
 

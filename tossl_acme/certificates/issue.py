@@ -1,4 +1,4 @@
-"""From a placed order to a checked certificate, which is kept as soon as it is there."""
+"""From a new order to a checked certificate, which is stored as soon as it arrives."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .solve import Solvers, deactivate_pending, solve
 
 #: Seconds that deactivating the rest of a failed order may take.
 _GIVING_UP_SECONDS = 10.0
-#: Seconds that one alternate chain may take: there is a chain already.
+#: Seconds that one alternate chain may take: one chain is there already.
 _ALTERNATE_SECONDS = 30.0
-#: Refusals of a request that are, or may be, about its key.
+#: Refusals of a request that may be due to its key.
 _KEY_REFUSALS = ("badPublicKey", "badCSR")
 
 
 @dataclass(frozen=True)
 class Work:
-    """One certificate on its way: who asks which CA for what, with which request, and where it is kept."""
+    """One certificate under way: the client at its CA, the request, and the attempt that stores it."""
 
     client: Client
     context: Context
@@ -44,14 +44,14 @@ class Work:
     attempt: Attempt
 
     def warn(self, kind: str, message: str, **facts: object) -> None:
-        """Tells what does not fail the call but has to be known, now and in the result."""
+        """Reports a fault that does not fail the call, as progress and in the result."""
         self.context.warn("warning", warning=kind, message=message, **facts)
 
 
 def issue(work: Work, solvers: Solvers) -> CertificateChain:
-    """Places the order, proves its names and returns the certificate, checked against what was wanted.
+    """Places the order, proves its names and returns the certificate, checked against the request.
 
-    Where a name cannot be proven, what is still pending of the order is deactivated.
+    If a name cannot be proven, deactivates the order's pending authorizations.
     """
     client, context, issuance = work.client, work.context, work.issuance
     order = new_order(client, context, NewOrder(issuance.identifiers, issuance.order))
@@ -67,26 +67,26 @@ def issue(work: Work, solvers: Solvers) -> CertificateChain:
 
 
 def take_up(work: Work) -> CertificateChain | None:
-    """The certificate of an earlier attempt: the one that it got, or that of the order which it finalized.
+    """Returns the certificate of an earlier attempt: the downloaded one, or that of its finalized order.
 
-    None where none of that can serve, or not for long; then all of it is put aside, and the key with it.
+    Returns None if neither is usable, or not for long, and puts all files of the attempt aside, with its key.
     """
     attempt = work.attempt
     kept = attempt.take_up_certificate(work.csr)
     chain = _servable(work, kept) if kept else None
     is_unfit = bool(kept) and (chain is None or _is_old(chain))
     if is_unfit and attempt.is_in_place:
-        attempt.end()  # it is in force; what was kept of the attempt was only not removed
+        attempt.end()  # it is in force already; only the attempt's files were left
         return None
     if is_unfit or not attempt.is_for(work.csr):
-        work.warn("put_aside", f"a certificate that cannot serve was put aside: {attempt.put_aside()}")
+        work.warn("put_aside", f"an unusable certificate was put aside in {attempt.put_aside()}")
         return None
     chain = _completed(work) if chain is None else _improved(work, chain)
     return chain and _told(work, chain)
 
 
 def _improved(work: Work, kept: CertificateChain) -> CertificateChain:
-    """The chain, with the one that was preferred, or one that leads up, if the CA has that now."""
+    """Returns the preferred chain, or a chain that leads up, if the CA has it now; else the kept chain."""
     preferred = work.issuance.preferred_chain
     url = work.attempt.left_over_order(work.csr)
     if not url or (kept.leads_up and (not preferred or preferred in issuer_names(kept))):
@@ -101,13 +101,13 @@ def _improved(work: Work, kept: CertificateChain) -> CertificateChain:
     except Cancelled:
         raise
     except TosslError as error:
-        work.warn("alternate_chain", f"the certificate cannot be downloaded once more: {error.message}")
+        work.warn("alternate_chain", f"the certificate cannot be downloaded again: {error.message}")
         return kept
     return _preferred(work, download, chain if chain.leads_up else kept)
 
 
 def _is_old(chain: CertificateChain) -> bool:
-    """Whether more than half of its life is over: who asks now wants a new one."""
+    """Returns whether more than half of its life is over: then the caller wants a new certificate."""
     return time.time() > (chain.not_before + chain.not_after) / 2
 
 
@@ -121,7 +121,7 @@ def _servable(work: Work, pem: str) -> CertificateChain | None:
 
 
 def _completed(work: Work) -> CertificateChain | None:
-    """What comes of the order that an earlier attempt finalized; None, and no order any more, where nothing will."""
+    """Completes the order that an earlier attempt finalized. Returns None, and drops the order, if it cannot."""
     url = work.attempt.left_over_order(work.csr)
     try:
         order = get_order(work.client, work.context, url) if url else None
@@ -135,21 +135,21 @@ def _completed(work: Work) -> CertificateChain | None:
             return chain
         if work.attempt.has_left_over and not _is_final(error):
             raise
-        message = f"nothing came of the order of an earlier call: {error.message}"
+        message = f"the order of an earlier call brought no certificate: {error.message}"
         aside = work.attempt.put_aside()
-        work.warn("put_aside", f"{message}; it is put aside in {aside}" if aside else message)
+        work.warn("put_aside", f"{message}; its files were put aside in {aside}" if aside else message)
         return None
 
 
 def _is_final(error: AcmeError | HttpError) -> bool:
-    """Whether the CA will say the same next time."""
+    """Returns whether the CA would give the same answer next time."""
     if isinstance(error, HttpError):
         return error.kind in ("malformed", "too_large")
     return error.status < 500 and error.kind not in ("rateLimited", "accountDoesNotExist")
 
 
 def _complete(work: Work, order: Order) -> CertificateChain:
-    """Finalizes an order whose names are proven, and downloads its certificate, whose leaf can serve."""
+    """Finalizes an order whose names are proven, and downloads and checks its certificate."""
     attempt = work.attempt
     attempt.keep_order(order.url)
     try:
@@ -165,14 +165,14 @@ def _complete(work: Work, order: Order) -> CertificateChain:
         chain = read_chain(download.pem, work.csr.public_key)
         _check(work, chain)
     except AcmeError as error:
-        if _servable(work, attempt.issued):  # but for what came beside it, which is not kept
+        if _servable(work, attempt.issued):  # only other blocks, which are not stored, are bad
             raise
         raise attempt.unusable(error) from None
     return _preferred(work, download, chain)
 
 
 def _check(work: Work, chain: CertificateChain) -> None:
-    """Raises AcmeError badCertificate unless the leaf can serve."""
+    """Raises AcmeError badCertificate unless the leaf is usable."""
     now = time.time()
     check_leaf(chain, work.issuance.identifiers, work.csr.public_key, now)
     if not work.issuance.order.not_before:
@@ -180,7 +180,7 @@ def _check(work: Work, chain: CertificateChain) -> None:
 
 
 def _preferred(work: Work, download: DownloadedChain, first: CertificateChain) -> CertificateChain:
-    """The chain that leads to the preferred issuer's common name; the CA's first where none does or can be had."""
+    """Returns the chain that leads to the preferred issuer's common name, else the CA's first chain."""
     name = work.issuance.preferred_chain
     if not name or name in issuer_names(first):
         return first
@@ -188,12 +188,12 @@ def _preferred(work: Work, download: DownloadedChain, first: CertificateChain) -
         chain = _alternate(work, url)
         if chain and name in issuer_names(chain):
             return chain
-    work.warn("preferred_chain", f"no chain leads to the issuer {clean(name)}: the CA's first is kept")
+    work.warn("preferred_chain", f"no chain leads to the issuer {clean(name)}: the CA's first chain is used")
     return first
 
 
 def _alternate(work: Work, url: str) -> CertificateChain | None:
-    """Another chain for the certificate; None, and a warning, where it cannot be had or cannot serve."""
+    """Returns another chain for the certificate; None, with a warning, if it cannot be downloaded or used."""
     try:
         pem = download_certificate(work.client, work.context.narrowed(_ALTERNATE_SECONDS), url).pem
         chain = read_chain(pem, work.csr.public_key)
@@ -211,8 +211,8 @@ def _told(work: Work, chain: CertificateChain) -> CertificateChain:
     unwanted = unwanted_identifiers(chain, work.issuance.identifiers)
     if unwanted:
         names = clean(" ".join(identifier.value for identifier in unwanted))
-        work.warn("names", f"the certificate has names that were not asked for: {names}")
+        work.warn("names", f"the certificate has names that were not requested: {names}")
     if not chain.leads_up:
-        work.warn("chain", "the CA sent no chain that leads up from the certificate: it is kept without one")
+        work.warn("chain", "the CA sent no chain that leads up from the certificate: it is stored without a chain")
     work.context.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
     return chain

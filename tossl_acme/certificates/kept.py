@@ -1,9 +1,9 @@
-"""What is kept of an attempt to get a certificate, from its key to the certificate as it came.
+"""The files of an attempt to get a certificate, from its key to the downloaded certificate.
 
-certificates/<NAME>/pending/privkey.pem    the key, before its request leaves
-certificates/<NAME>/pending/attempt.json   what was asked for, and the order's URL before it is finalized
-certificates/<NAME>/pending/issued.pem     the certificate as it came
-certificates/<NAME>/unusable-<time>/       all of these, of a certificate that cannot serve
+certificates/<NAME>/pending/privkey.pem    the key, before its request is sent
+certificates/<NAME>/pending/attempt.json   the request, and the order's URL before it is finalized
+certificates/<NAME>/pending/issued.pem     the certificate as downloaded
+certificates/<NAME>/unusable-<time>/       all of these, of an unusable certificate
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _KEY = f"{_PENDING}/{FILES['private_key']}"
 
 
 class Attempt:
-    """One attempt, which a later one can take up; without a folder nothing is kept.
+    """One attempt, which a later attempt can take up. Without a folder it stores nothing.
 
-    asked: what tells whether a certificate of an earlier attempt is what this one wants (CA, names, dates, profile).
+    asked: the part of the request (CA, names, dates, profile) that an earlier certificate must match to be used.
     """
 
     def __init__(self, folder: CertificateFolder | None, asked: Mapping[str, object]) -> None:
@@ -38,43 +38,43 @@ class Attempt:
         self._asked = dict(asked)
         self._csr: Csr | None = None
         self._made_here = False
-        #: The certificate as it came, once the CA has issued it, and whether it is on disk beside its key.
+        #: The certificate as downloaded, and whether it is on disk beside its key.
         self.issued = ""
         self.is_kept = False
         #: The order that was or may have been finalized.
         self.order_url = ""
 
-    # ---- what an earlier attempt left ----
+    # ---- an earlier attempt ----
 
     @property
     def has_left_over(self) -> bool:
-        """Whether an earlier attempt got a certificate, or finalized its order."""
+        """Returns whether an earlier attempt got a certificate, or finalized its order."""
         return bool(self._text(_ISSUED) or self._record().get("order"))
 
     def sweep(self) -> None:
-        """Removes what is left of an attempt that has ended: it had removed its record already."""
+        """Removes the files of a finished attempt, which had removed its record already."""
         if self._folder is not None and not self._text(_RECORD) and self.is_in_place:
             self.end()
 
     def left_over_key(self) -> str:
-        """The key (PEM) that an earlier attempt made and no CA refused; empty without it."""
+        """Returns the key (PEM) that an earlier attempt made and no CA refused; empty without one."""
         if self._record().get("made_here") is not True:
             return ""
-        # The attempt may have died after its key was in its place, and before it had ended.
+        # The process may have died when its key was in place, before the attempt was finished.
         return self._text(_KEY) or (self._text(FILES["private_key"]) if self.is_in_place else "")
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the certificate of the earlier attempt is the one in force."""
+        """Returns whether the certificate of the earlier attempt is in force."""
         in_force = "".join(self._text(FILES["certificate"]).split())
         return bool(in_force) and in_force in "".join(self._text(_ISSUED).split())
 
     def left_over_order(self, csr: Csr) -> str:
-        """The URL of the order that was, or may have been, finalized with this key; empty without it."""
+        """Returns the URL of the order that was, or may have been, finalized with this key; empty without one."""
         return str(self._record().get("order") or "") if self.is_for(csr) else ""
 
     def take_up_certificate(self, csr: Csr) -> str:
-        """The certificate (PEM) that an earlier attempt got for this key; empty without it."""
+        """Returns the certificate (PEM) that an earlier attempt got for this key; empty without one."""
         if self.is_for(csr):
             self._csr, self._made_here = csr, self._record().get("made_here") is True
             self.issued = self._text(_ISSUED)
@@ -82,14 +82,14 @@ class Attempt:
         return self.issued
 
     def is_for(self, csr: Csr) -> bool:
-        """Whether the earlier attempt was for what this one wants, with this key."""
+        """Returns whether the earlier attempt was for the same request, with this key."""
         record = self._record()
         return record.get("asked") == self._asked and record.get("public_key") == _digest(csr)
 
     # ---- this attempt ----
 
     def keep_key(self, csr: Csr, *, made_here: bool) -> None:
-        """Keeps the request's key, if it is here, before the request leaves. Raises ArgumentError store."""
+        """Stores the CSR's key, if this process has it, before the CSR is sent. Raises ArgumentError store."""
         self._csr, self._made_here = csr, made_here
         if self._certificate is None:
             return
@@ -99,12 +99,12 @@ class Attempt:
             self._write_record("")
 
     def keep_order(self, url: str) -> None:
-        """Keeps the URL of the order that is about to be finalized. Raises ArgumentError store."""
+        """Stores the URL of an order before it is finalized. Raises ArgumentError store."""
         self._write_record(url)
         self.order_url = url
 
     def keep_issued(self, pem: str) -> None:
-        """Keeps the certificate as it came, its CERTIFICATE blocks and nothing else. Raises ArgumentError store."""
+        """Stores the CERTIFICATE blocks of the download, and nothing else. Raises ArgumentError store."""
         self.issued = certificate_blocks(pem)
         self.is_kept = False
         if self._folder is not None and self.issued:
@@ -112,9 +112,9 @@ class Attempt:
             self.is_kept = True
 
     def drop_order(self) -> None:
-        """Forgets the order, which has no certificate and will have none."""
+        """Forgets an order that will never have a certificate."""
         self.order_url = ""
-        with contextlib.suppress(TosslError):  # the next attempt asks the CA, and sees it
+        with contextlib.suppress(TosslError):  # the next attempt asks the CA
             self._write_record("")
 
     def refuse_key(self) -> None:
@@ -124,16 +124,16 @@ class Attempt:
                 self._folder.put_aside(_KEY)
 
     def unusable(self, error: AcmeError) -> AcmeError:
-        """The error, with where the certificate is that cannot serve: it is put aside, and its key with it."""
+        """Puts the unusable certificate and its key aside; returns the error with their folder."""
         with contextlib.suppress(ArgumentError):
             if aside := self.put_aside():
-                error.message += f"; it is put aside in {aside}"
+                error.message += f"; it was put aside in {aside}"
         return error
 
     def put_aside(self) -> str:
-        """Puts all that was kept where no later attempt takes it up.
+        """Moves all files of the attempt to a folder that no later attempt uses.
 
-        Returns that folder, quoted for a message; empty where nothing was kept. Raises ArgumentError store.
+        Returns that folder, quoted for a message; empty if nothing was stored. Raises ArgumentError store.
         """
         aside = f"unusable-{time.time_ns()}"
         if self._folder is None or not self._folder.rename(_PENDING, aside):
@@ -143,19 +143,19 @@ class Attempt:
         return (self._folder.path / aside).shown
 
     def end(self) -> None:
-        """Removes what is needed no more, when the certificate is in its place. Raises ArgumentError store."""
+        """Removes the attempt's files when the certificate is in place. Raises ArgumentError store."""
         if self._folder is not None:
             self._folder.remove(_RECORD)
-            with contextlib.suppress(ArgumentError):  # without the record it is nothing: the next attempt sweeps it
+            with contextlib.suppress(ArgumentError):  # without the record the next attempt removes the rest
                 self._folder.remove(_ISSUED)
                 self._folder.remove_folder(_PENDING)
         self.is_kept = True
 
     @contextlib.contextmanager
     def not_lost(self) -> Iterator[None]:
-        """An error that leaves this block has the certificate and its key, unless they are on disk.
+        """Adds to an error that leaves this block the certificate and its key, unless they are on disk.
 
-        Where the certificate was not downloaded yet, and there is no store to take it up from, it has the order's URL.
+        If the certificate was not downloaded yet, and no store can take it up, adds the order's URL.
         """
         try:
             yield
@@ -166,7 +166,7 @@ class Attempt:
         except Exception as error:
             if self._is_safe:
                 raise
-            cause = f"internal error: {type(error).__name__}; what the CA issued is in the error's details"
+            cause = f"internal error: {type(error).__name__}; the issued certificate is in the error's details"
             raise TosslError(cause, "INTERNAL", details=self._at_stake()) from None
 
     @property

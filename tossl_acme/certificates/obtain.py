@@ -1,4 +1,4 @@
-"""A certificate in one call: account, order, proof, certificate, files."""
+"""A certificate in one call: account, order, challenges, certificate, files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .solve import Solvers
 
 @dataclass(frozen=True)
 class Certificate:
-    """What obtain_certificate returns: PEM texts, epoch seconds, and the files' paths where it is stored."""
+    """The result of obtain_certificate: PEM texts, epoch seconds, and the paths of the stored files."""
 
     identifiers: tuple[Identifier, ...]
     chain: CertificateChain
@@ -45,12 +45,12 @@ class Certificate:
 def obtain(
     client: Client, context: Context, issuance: Issuance, solvers: Solvers, store: FolderStore | None
 ) -> Certificate:
-    """Gets a certificate, and keeps it in the store.
+    """Gets a certificate, and stores it.
 
-    Its key is in the store before the CSR leaves, its order's URL before it is finalized, and the certificate as it
-    came before anything is done with it: whatever fails afterwards, the next call finishes with it and orders nothing.
-    It never takes the place of another before it is whole and checked. Where it cannot be kept, or there is no store,
-    the error's details have it: `certificate` and, if the key was made here, `private_key`.
+    Stores its key before the CSR is sent, its order's URL before the order is finalized, and the certificate as soon as
+    it is downloaded: after any later failure the next call goes on from there and orders nothing.
+    Replaces an earlier certificate only when the new one is complete and checked. If the certificate cannot be stored,
+    or no store is used, the error's details contain `certificate` and, for a key that was made here, `private_key`.
     """
     check_not_account_key(issuance.key.public_key, client.key.spki, "csr" if issuance.key.csr else "private_key")
     if store is None:
@@ -79,9 +79,10 @@ def _obtained(
 
 
 def _issued(work: Work, solvers: Solvers) -> tuple[Work, CertificateChain]:
-    """The certificate, and the work that it came of.
+    """Returns the certificate, and its work.
 
-    A CA may lose an account that this process has known for months; the key can have another, and orders once more.
+    A CA may have lost an account that this process has known for months: makes a new account for the key and a new
+    order then.
     """
     may_be_lost = work.client.knows_account
     while True:
@@ -103,7 +104,7 @@ def _issued(work: Work, solvers: Solvers) -> tuple[Work, CertificateChain]:
 
 
 def _asked(issuance: Issuance) -> dict[str, object]:
-    """What a certificate of an earlier attempt must have been asked with to serve this one."""
+    """Returns the part of the request that an earlier certificate must match to be used for this one."""
     order = issuance.order
     return {
         "directory": issuance.directory,

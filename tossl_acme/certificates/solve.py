@@ -1,4 +1,4 @@
-"""Proving the names of an order: all challenges are presented, then answered, then polled; clean-up always runs."""
+"""Proves the names of an order: presents all challenges, then answers them, then polls; clean-up always runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Task:
 
     @property
     def place(self) -> dict[str, object]:
-        """The domain, and where the challenge stands, for people."""
+        """Returns the domain, and the place of its challenge, for people."""
         return {"domain": self.challenge.identifier.value, **self.solver.describe(self.challenge)}
 
 
@@ -47,8 +47,8 @@ Solvers = Mapping[Identifier, Sequence[Solver]]
 def solve(client: Client, context: Context, order: Order, solvers: Solvers) -> None:
     """Makes every authorization of the order valid, each with its first solver whose type the CA offers.
 
-    One that is for no identifier of `solvers` is refused: no CA decides where a file or a record is put.
-    Three requests per name (authorization, answer, one poll or more), one for a name that is valid already.
+    Refuses an authorization for any identifier that is not in `solvers`: no CA decides where a file or record goes.
+    Sends three requests per name (authorization, answer, one poll or more), one for a name that is valid already.
     """
     pending = [
         authorization
@@ -74,7 +74,7 @@ def solve(client: Client, context: Context, order: Order, solvers: Solvers) -> N
 
 
 def _answer(client: Client, context: Context, task: _Task) -> None:
-    """Answers the challenge, unless it was answered before; a second answer would disturb its validation."""
+    """Answers the challenge unless it was answered before: a second answer would disturb its validation."""
     if task.challenge.status != "processing":
         answer_challenge(client, context, task.challenge.url, task.authorization.url)
 
@@ -94,14 +94,14 @@ def _is_proven(authorization: Authorization) -> bool:
     return authorization.status == "valid"
 
 
-#: Seconds that the CA has for an answer to what is done in its own interest alone.
+#: Seconds that the CA has to answer requests that serve only its own interest.
 _COURTESY_SECONDS = 2.0
 
 
 def deactivate_pending(client: Client, context: Context, order: Order) -> None:
-    """Deactivates what is still pending of the order (section 7.5.2): CAs count pending authorizations.
+    """Deactivates the order's pending authorizations (RFC 8555 section 7.5.2): CAs count them.
 
-    What fails in doing so is told, not raised: it must not hide why the order is given up.
+    Reports its failures as progress: an error would hide the reason why the order failed.
     """
     try:
         for url in order.authorizations:
@@ -127,7 +127,7 @@ def _task(authorization: Authorization, solvers: Solvers) -> _Task:
 
 
 def _clean_up(context: Context, presented: Mapping[Debt, _Task]) -> None:
-    """What cannot be cleaned up is a warning: it must hide neither a certificate nor the error before it."""
+    """Cleans up; a failure is a warning: an error would hide a certificate, or the error before it."""
     fall_due(presented)
     for debt, task in presented.items():
         try:

@@ -1,4 +1,4 @@
-"""Sharing a port: several orders and jobs of one process answer their challenges on the same one."""
+"""Servers shared by port: several orders and jobs of a process answer their challenges on the same port."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Responder(Protocol):
 
 
 class Shown:
-    """Values by key, each as often as it was put there. Under one key the last one put counts."""
+    """Values by key; a value may be there several times. The last value of a key counts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,7 +40,7 @@ class Shown:
             self._values[key] = (*self._values.get(key, ()), value)
 
     def take(self, key: str, value: str) -> None:
-        """Removes one of these values, if it is there."""
+        """Removes one such value, if it is there."""
         with self._lock:
             values = list(self._values.pop(key, ()))
             if value in values:
@@ -71,9 +71,9 @@ class ResponderPool:
         self._open: dict[_Place, Responder] = {}
 
     def show(self, start: Callable[[int], Responder], port: int, key: str, value: str) -> int:
-        """Shows the value at start(port), started if it is not running; returns its port.
+        """Shows the value at start(port), which is started if it is not running; returns its port.
 
-        Raises ArgumentError("port") where the port cannot be had.
+        Raises ArgumentError("port") if the port cannot be used.
         """
         place = (start, port)
         with self._lock:
@@ -87,7 +87,7 @@ class ResponderPool:
             return responder.port
 
     def hide(self, start: Callable[[int], Responder], port: int, key: str, value: str) -> None:
-        """Undoes one show(); a responder that shows nothing any more is closed and its port is free."""
+        """Undoes one show(). Closes a responder without values; its port is free then."""
         place = (start, port)
         with self._lock:
             responder = self._open.get(place)
@@ -97,13 +97,13 @@ class ResponderPool:
             self._close_idle(place)
 
     def close(self) -> None:
-        """Closes every responder, whatever it shows."""
+        """Closes every responder."""
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
 
     def leave_to_parent(self) -> None:
-        """In a forked child: closes this process's descriptors; the parent's responders go on."""
+        """Closes the descriptors in a forked child; the parent's responders go on."""
         self._lock = threading.Lock()
         while self._open:
             self._open.popitem()[1].leave_to_parent()
@@ -118,7 +118,7 @@ class ResponderPool:
 class ResponderSolver:
     """A solver with a server on a port, which `responders` shares with every other order of the process.
 
-    The first challenge presented takes the port, the last one cleaned up frees it. Raises ArgumentError("port").
+    The first challenge presented takes the port, the last clean-up frees it. Raises ArgumentError("port").
     """
 
     def __init__(
@@ -132,25 +132,25 @@ class ResponderSolver:
         check_port(port)
         self._place = (start, port)
         self._key = key
-        #: The port, chosen by the system once a challenge is presented if 0 was asked for.
+        #: The port; for 0, the system's choice once a challenge is presented.
         self.port = port
         self._ended: set[Challenge] = set()
 
     def present(self, context: Context, challenge: Challenge) -> None:
-        """Answers for the challenge from now on."""
+        """Answers the CA's requests for the challenge from now on."""
         self._ended.discard(challenge)
         self.port = self._responders.show(*self._place, self._key(challenge), challenge.key_authorization)
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
-        """Returns where the challenge is presented."""
+        """Returns the port."""
         return {"port": self.port}
 
     def wait(self, context: Context, challenge: Challenge) -> None:
-        """Nothing to wait for: the server answers as soon as present() returns."""
+        """Returns at once: the server answers as soon as present() returns."""
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Undoes one present()."""
-        # Another order may show the same under the same key: a second clean_up() must not take that one away.
+        # Another order may show the same value under the same key: a second clean_up() must not remove that.
         if challenge not in self._ended:
             self._ended.add(challenge)
             self._responders.hide(*self._place, self._key(challenge), challenge.key_authorization)

@@ -23,7 +23,7 @@ from .solver import ChallengeType, SolverOptions
 
 PROTOCOL = "acme-tls/1"
 
-#: Of a client. A handshake has a few thousand.
+#: Bytes from a client; a handshake has a few thousand.
 _MOST_BYTES = 1 << 16
 #: A fatal alert (RFC 8446 section 6), as the first record of an answer.
 _UNRECOGNIZED_NAME = bytes((21, 3, 3, 0, 2, 2, ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME))
@@ -38,9 +38,9 @@ def server_name(domain: str) -> str:
 
 
 class TlsResponder:
-    """A TLS server that speaks acme-tls/1 alone and shows the certificate of the name that is asked for.
+    """A TLS server that speaks only acme-tls/1 and shows the certificate of the requested name.
 
-    Raises ArgumentError("port") where it cannot listen; port 0 chooses one.
+    Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
 
     def __init__(self, port: int) -> None:
@@ -87,7 +87,7 @@ class TlsResponder:
 
 
 class TlsAlpn01(ResponderSolver):
-    """Answers with a small TLS server on a port. Of two challenges for one name only the later is shown."""
+    """Answers with a small TLS server on a port. Of two challenges for one name it shows the later."""
 
     challenge_type = "tls-alpn-01"
 
@@ -161,7 +161,7 @@ class _TlsConnection:
             tls.do_handshake()
             self._handshaken = True
         if tls.selected_alpn_protocol() == PROTOCOL:
-            # Only the client's closing is to come. Closing first could cut what is on its way to it.
+            # Only the client's closing can follow. Closing first could cut the answer on its way.
             tls.read(1)
         self._is_over = True
 
@@ -174,7 +174,7 @@ def _context() -> ssl.SSLContext:
 
 
 def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    # Python's ssl reads certificates from files alone; the key is good for nothing but this challenge.
+    # Python's ssl reads certificates only from files; the key serves only this challenge.
     try:
         with tempfile.TemporaryDirectory(prefix="tossl-") as folder:
             path = Path(folder, "challenge.pem")

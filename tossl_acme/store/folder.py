@@ -1,6 +1,6 @@
 """A store in a folder: text files, written whole, 0600 in folders of 0700. Knows no certificate and no account.
 
-Names are relative and use "/". What the file system refuses is an ArgumentError "store".
+Names are relative and use "/". The file system's refusals raise ArgumentError "store".
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _HOLDER = "another process that holds the store"
 
 #: The locks that this process holds: their descriptors, by thread, device and inode.
 _held: dict[tuple[int, int, int], int] = {}
-#: The descriptors among them whose lock is theirs, not waited for.
+#: The descriptors among them that have their lock; the others wait for it.
 _locked: set[int] = set()
 
 
 def folder_of_environment() -> tuple[str, str]:
-    """The variable that says where the store is, and the path: TOSSL_STORE, TOSSL_HOME, XDG_DATA_HOME, HOME.
+    """Returns the variable with the store's path, and the path: TOSSL_STORE, TOSSL_HOME, XDG_DATA_HOME, HOME.
 
-    The path is as it stands there, relative or with "~". Raises ArgumentError "store" where there is no home either.
+    The path is as written there, relative or with "~". Raises ArgumentError "store" if there is no home either.
     """
     for variable in ("TOSSL_STORE", "TOSSL_HOME"):
         if path := os.environ.get(variable):
@@ -55,22 +55,22 @@ def _home() -> str:
 
 @dataclass(frozen=True)
 class FolderStore:
-    """A folder; nothing is touched before it is first written to."""
+    """A store in a folder, which is made at the first write."""
 
     path: FilePath
 
     def read(self, name: str) -> str:
-        """Returns the text with this name, empty where there is none."""
+        """Returns the text with this name, empty if it does not exist."""
         with refusals("store", self.path), contextlib.suppress(FileNotFoundError), Folder.open(self.path) as folder:
             return LockedFolder(folder).read(name)
         return ""
 
     @contextlib.contextmanager
     def locked(self, context: Context, name: str) -> Iterator[LockedFolder]:
-        """Makes the folder with this name, and holds it for this caller alone until the block ends.
+        """Makes the folder with this name, and locks it for this caller until the block ends.
 
-        Other threads and processes wait; a holder that dies lets go. Raises WaitTimeout, Cancelled, and ArgumentError
-        "store" at once where this thread holds it already.
+        Other threads and processes wait; a holder's death ends its lock. Raises WaitTimeout, Cancelled, and at once
+        ArgumentError "store" if this thread holds the lock already.
         """
         with contextlib.ExitStack() as opened:
             with refusals("store", self.path / name):
@@ -89,7 +89,7 @@ class FolderStore:
 
 
 class LockedFolder:
-    """A folder that one caller holds: its texts, also those of the folders in it."""
+    """A folder that one caller has locked: its texts, also those of the folders in it."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -99,7 +99,7 @@ class LockedFolder:
         return self._folder.path
 
     def read(self, name: str) -> str:
-        """Returns the text with this name, empty where there is none."""
+        """Returns the text with this name, empty if it does not exist."""
         path = self.path / name
         with refusals("store", path), contextlib.suppress(FileNotFoundError), self._parent(name) as (folder, last):
             try:
@@ -109,15 +109,16 @@ class LockedFolder:
         return ""
 
     def write(self, name: str, text: str, *, sync_folder: bool = True) -> None:
-        """Writes a text whole, readable by its owner only, and makes the folder that it is in.
+        """Writes a text whole, readable by its owner only, and makes its folder.
 
-        Without sync_folder its name is on disk only after the next write that has it: one sync serves several texts.
+        Without sync_folder its name is on disk only after the next write with sync_folder: one sync serves several
+        texts.
         """
         with refusals("store", self.path / name), self._parent(name, make=True) as (folder, last):
             folder.write_whole(last, text.encode(), _FILE_MODE, sync_folder=sync_folder)
 
     def rename(self, name: str, new_name: str) -> bool:
-        """Gives a text, or a folder, another name, in place of a text that has it. False where there is none."""
+        """Renames a text or a folder, in place of a text with the new name. Returns False if it does not exist."""
         with refusals("store", self.path / name), self._parent(new_name) as (target, new_last):
             try:
                 with self._parent(name) as (folder, last):
@@ -127,18 +128,18 @@ class LockedFolder:
         return True
 
     def put_aside(self, name: str) -> bool:
-        """Renames a text that is to be kept but not used: x.pem becomes x-<time>.pem. False where there is none."""
+        """Renames a text to keep it unused: x.pem becomes x-<time>.pem. Returns False if it does not exist."""
         stem, dot, suffix = name.rpartition(".")
         return self.rename(name, f"{stem}-{time.time_ns()}{dot}{suffix}")
 
     def remove(self, name: str) -> None:
-        """Removes a text if it is there."""
+        """Removes a text if it exists."""
         missing = contextlib.suppress(FileNotFoundError)
         with refusals("store", self.path / name), missing, self._parent(name) as (folder, last):
             folder.remove(last)
 
     def remove_folder(self, name: str) -> bool:
-        """Removes a folder if it is empty; whether it is gone."""
+        """Removes a folder if it is empty. Returns whether it is gone."""
         with refusals("store", self.path / name):
             return self._folder.remove_folder(name)
 
@@ -149,7 +150,7 @@ class LockedFolder:
 
     @contextlib.contextmanager
     def _parent(self, name: str, *, make: bool = False) -> Iterator[tuple[Folder, str]]:
-        """The open folder that a name is in, and the name there."""
+        """Returns the open folder of a name, and the name there."""
         *parts, last = name.split("/")
         with contextlib.ExitStack() as opened:
             folder = self._folder
@@ -161,23 +162,23 @@ class LockedFolder:
 
 
 def _make(folder: Folder, name: str) -> None:
-    """Makes a folder in another if it is missing: on disk before anything in it is."""
+    """Makes a folder in another if it is missing: it is on disk before anything in it."""
     if folder.make(name, _FOLDER_MODE):
         folder.sync()
 
 
 @contextlib.contextmanager
 def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
-    """The descriptor of a folder's lock, not locked yet.
+    """Returns the descriptor of a folder's lock, not locked yet.
 
-    Raises ArgumentError where this thread has it already, or one that waits for the script that this thread runs.
+    Raises ArgumentError if this thread has the lock, or a thread that waits for the script which this thread runs.
     """
     handle = folder.open_lock(_LOCK)
     status = os.fstat(handle)
     file = status.st_dev, status.st_ino
     if any((thread, *file) in _held for thread in waiting_threads()):
         os.close(handle)
-        cause = "this thread is at work on it already: wait until that call has returned"
+        cause = "this thread works on it already: wait until that call has returned"
         raise ArgumentError("store", f"{folder.path.shown} is in use: {cause}")
     key = get_ident(), *file
     _held[key] = handle
@@ -204,7 +205,7 @@ def _try_lock(handle: int, path: FilePath) -> bool:
 
 
 def _owner_of(handle: int) -> Callable[[], int | None]:
-    """Tells the thread that holds the lock, while that is one of this process."""
+    """Returns a function that returns the lock's thread, None if that is not in this process."""
     status = os.fstat(handle)
 
     def owner() -> int | None:
@@ -217,7 +218,7 @@ def _owner_of(handle: int) -> Callable[[], int | None]:
 
 
 def _let_go() -> None:
-    """In a forked child: the locks are its parent's, and must end with that."""
+    """Closes the locks in a forked child: they are its parent's, and must end with that."""
     _locked.clear()
     while _held:
         with contextlib.suppress(OSError):
