@@ -74,7 +74,7 @@ class Webroot:
             try:
                 folder = opened.enter_context(Folder.open(self._root))
             except FileNotFoundError:
-                raise ArgumentError("webroot", f"the folder {self._root.shown} does not exist") from None
+                raise ArgumentError("webroot", f"there is no folder {self._root.shown}") from None
             with contextlib.suppress(FileNotFoundError):
                 for name in (_WELL_KNOWN, _ACME):
                     folder = opened.enter_context(folder.enter(name))
