@@ -248,14 +248,15 @@ def signed_request(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, version:
 def test_a_request_with_a_version_that_does_not_exist(
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, version: int
 ) -> None:
-    """It is sent as it came, for its signature is for that; OpenSSL verifies it."""
+    """It is sent as it came, for its signature is for that; OpenSSL before 3.1 verifies it, later ones refuse it."""
     octets = signed_request(key, version)
     pem = write_block("CERTIFICATE REQUEST", octets)
     read = read_csr(pem)
     assert read.der == octets
     assert [name.value for name in read.identifiers] == ["a.example", "b.example"]
     assert read.public_key == public_der(key)
-    openssl("req", "-verify", "-noout", text=pem)
+    if openssl("version").split()[1] < "3.1":
+        openssl("req", "-verify", "-noout", text=pem)
     spoiled = octets.replace(b"a.example", b"c.example")
     with pytest.raises(TosslError, match="not signed by the key in it"):
         read_csr(write_block("CERTIFICATE REQUEST", spoiled))
