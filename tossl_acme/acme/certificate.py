@@ -13,7 +13,7 @@ from .encoding import b64url
 from .jws import AccountKey
 
 _PEM_CHAIN = "application/pem-certificate-chain"
-#: Before a certificate that did not come whole is asked for again.
+#: Pauses before an incomplete certificate is downloaded again.
 _DOWNLOAD_PAUSES_SECONDS = (0.1, 0.4, 1.0)
 #: RFC 5280 section 5.3.1; 7 is not used.
 REASONS = {
@@ -32,7 +32,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class DownloadedChain:
-    """A PEM chain as the CA sent it, and where it offers others for the same certificate."""
+    """A PEM chain as the CA sent it, and the URLs of alternate chains for the same certificate."""
 
     url: str
     pem: str
@@ -40,7 +40,7 @@ class DownloadedChain:
 
 
 def download_certificate(client: Client, context: Context, url: str) -> DownloadedChain:
-    """The certificate with its chain (section 7.4.2); asked for again where the answer has no whole one."""
+    """Returns the certificate with its chain (section 7.4.2); downloads again if the answer is incomplete."""
     for pause in (*_DOWNLOAD_PAUSES_SECONDS, None):
         answer = Answer(client.post_as_get(context, url, media_type=_PEM_CHAIN), {})
         pem = _whole_chain(answer.response.body)
@@ -55,7 +55,7 @@ def download_certificate(client: Client, context: Context, url: str) -> Download
 def revoke_certificate(
     client: Client, context: Context, der: bytes, reason: int | None = None, certificate_key: AccountKey | None = None
 ) -> None:
-    """Revokes by the account's key, or by the certificate's own (section 7.6)."""
+    """Revokes a certificate, signed by the account's key or by the certificate's key (section 7.6)."""
     payload: dict[str, object] = {"certificate": b64url(der)}
     if reason is not None:
         payload["reason"] = reason
@@ -63,7 +63,7 @@ def revoke_certificate(
 
 
 def reason_code(text: str) -> int | None:
-    """The code for a reason's name (any case) or number; None for an empty text. ArgumentError "reason"."""
+    """Returns the code for a reason's name (any case) or number, None for empty text. Raises ArgumentError "reason"."""
     if not text:
         return None
     by_name = {name.lower(): code for name, code in REASONS.items()}
@@ -74,7 +74,7 @@ def reason_code(text: str) -> int | None:
 
 
 def _whole_chain(body: bytes) -> str:
-    """The PEM text of a chain; empty where there is none, or where it is cut."""
+    """Returns the PEM text of a chain, empty if the answer contains no complete chain."""
     try:
         text = body.decode("ascii")
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ _MAX_SUBPROBLEMS = 100
 
 
 def problem_error(response: Response) -> TosslError:
-    """What a refused request raises: the CA's own words, or what stood in their place."""
+    """Returns the error of a refused request: the CA's problem document, or the answer in its place."""
     try:
         document = response.json()
     except HttpError:
@@ -27,9 +27,9 @@ def problem_error(response: Response) -> TosslError:
 
 
 def document_error(document: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> AcmeError:
-    """The error for a problem document, which may also stand inside an order or a challenge.
+    """Returns the error for a problem document, which may also be part of an order or a challenge.
 
-    Its details hold the whole document, and `retry_after` (seconds) and `instance` where the CA gives them.
+    Its details contain the whole document, and the CA's `retry_after` (seconds) and `instance`, if any.
     """
     details: dict[str, object] = {"problem": dict(document)}
     after = retry_after(headers or {})
@@ -43,7 +43,7 @@ def document_error(document: Mapping[str, Any], status: int, headers: Mapping[st
 
 
 def problem_type(value: object) -> str:
-    """A problem type without the ACME prefix; "malformed" where the CA gave none."""
+    """Returns a problem type without the ACME prefix; "malformed" if the CA gave no type."""
     return clean(value).removeprefix(_PREFIX) if isinstance(value, str) and value else "malformed"
 
 
@@ -53,7 +53,7 @@ def _status(document: Mapping[str, Any], status: int) -> int:
 
 
 def _message(document: Mapping[str, Any], kind: str, details: Mapping[str, object]) -> str:
-    """The detail, the subproblems by identifier (section 6.7.1), a page to visit (7.3.3), when to come back (6.6)."""
+    """Returns the detail, subproblems by identifier (section 6.7.1), a page to visit (7.3.3), a time to retry (6.6)."""
     message = clean(document.get("detail") or document.get("title") or kind)
     parts = []
     subproblems = document.get("subproblems")

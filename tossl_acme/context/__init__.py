@@ -3,7 +3,7 @@
 One Context goes down with every call, from the command to the socket. A blocking call and a background job differ only
 in which thread carries it.
 
-threads.py starts the threads of this package, farewell.py has what a call must undo if the process ends first; neither
+threads.py starts the threads of this package, farewell.py undoes the work of calls if the process ends first. Neither
 is loaded before it is needed.
 """
 

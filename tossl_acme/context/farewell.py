@@ -1,4 +1,4 @@
-"""The calls at work in this process, and what they must undo if it ends first.
+"""The calls at work in this process, and the work that they must undo if it ends first.
 
 A cancelled call undoes its work on its way out. A call that has called a script back cannot do so when the script says
 `exit`: its frames lie below and are never returned to. So a call records here, as a debt, each challenge that it

@@ -58,9 +58,9 @@ def join_thread(thread: threading.Thread) -> None:
 def start_work(
     work: Callable[[_S], _T], item: _S, done: SimpleQueue[tuple[threading.Thread, _S, _T | None, Exception | None]]
 ) -> threading.Thread:
-    """Starts a thread that puts itself, `item`, and what work(item) returns or raises into `done`.
+    """Starts a thread that puts itself, `item`, and the result or error of work(item) into `done`.
 
-    Raises ResourceError "threads" where no thread can be had.
+    Raises ResourceError "threads" if no thread can be started.
     """
 
     def run() -> None:
