@@ -194,26 +194,6 @@ static PyObject *createCommand(Interp *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *deleteCommand(Interp *self, PyObject *name)
-{
-    Tcl_Obj *word;
-    int code;
-
-    if (!usable(self) || (word = TosslToTcl(name)) == NULL) {
-        return NULL;
-    }
-    Tcl_IncrRefCount(word);
-    Py_BEGIN_ALLOW_THREADS
-    code = Tcl_DeleteCommand(self->interp, Tcl_GetString(word));
-    Py_END_ALLOW_THREADS
-    Tcl_DecrRefCount(word);
-    if (code != 0) {
-        PyErr_SetString(TclError, "can't delete Tcl command");
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
 /* Evaluates a script, or a list of words as one command, at global level. */
 static PyObject *evaluate(Interp *self, Tcl_Obj *script)
 {
@@ -449,7 +429,6 @@ static void deallocate(PyObject *self)
 
 static PyMethodDef methods[] = {
     {"createcommand", (PyCFunction)createCommand, METH_VARARGS, "createcommand(name, function)"},
-    {"deletecommand", (PyCFunction)deleteCommand, METH_O, "deletecommand(name)"},
     {"call", (PyCFunction)callWords, METH_VARARGS, "call(*words) -> the result of that command"},
     {"eval", (PyCFunction)evalScript, METH_O, "eval(script) -> its result"},
     {"environment", environment, METH_NOARGS, "environment() -> the process's, each NAME=VALUE with a NUL behind it"},
