@@ -27,11 +27,6 @@ def account() -> Iterator[Account]:
         yield server
 
 
-@pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
-
-
 def provider(account: Account, api_key: str = "", zone_id: str = "") -> Provider:
     return provider_at(account.url, api_key or account.token, zone_id=zone_id)
 

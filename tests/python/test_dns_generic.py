@@ -24,11 +24,6 @@ def receiver() -> Iterator[HttpReq]:
         yield server
 
 
-@pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
-
-
 def provider(receiver: HttpReq, api_key: str | None = None, path: str = "") -> Provider:
     return provider_at(receiver.url + path, receiver.token if api_key is None else api_key, "generic")
 

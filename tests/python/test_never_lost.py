@@ -52,21 +52,11 @@ KEYS: dict[str, dict[str, str]] = {"new": {}, "given": {"private_key": LEAF_KEY}
 NUMBERS = itertools.count()
 
 
-class Hidden(ScriptedCa):
-    """The CA names URLs at the proxy."""
-
-    front = ""
-
-    @property
-    def tls_origin(self) -> str:
-        return self.front or super().tls_origin
-
-
 @dataclass
 class World:
     """The CA behind a proxy, and a store of its own."""
 
-    ca: Hidden
+    ca: ScriptedCa
     proxy: FaultProxy
     tcl: Tcl
     store: Path
@@ -98,14 +88,14 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def servers(certificates: Certificates) -> Iterator[tuple[Hidden, FaultProxy]]:
-    with Hidden(certificates) as ca, FaultProxy(ca.directory, certificates) as proxy:
+def servers(certificates: Certificates) -> Iterator[tuple[ScriptedCa, FaultProxy]]:
+    with ScriptedCa(certificates) as ca, FaultProxy(ca.directory, certificates) as proxy:
         ca.front = proxy.url
         yield ca, proxy
 
 
 @pytest.fixture
-def world(servers: tuple[Hidden, FaultProxy], tcl: Tcl, tmp_path: Path) -> World:
+def world(servers: tuple[ScriptedCa, FaultProxy], tcl: Tcl, tmp_path: Path) -> World:
     ca, proxy = servers
     proxy.clear()
     ca.script = Script(order="ready")

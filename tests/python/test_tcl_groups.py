@@ -118,7 +118,7 @@ def options_alone(*, client: Client) -> Any:
 def bound(function: Any, *words: str) -> Any:
     """What the function returns for these words, before it becomes a Tcl value."""
     call = Command("test", function, GROUPS).bind(HOST, words)
-    return call._recipe.make({**call.values, "context": Context(1)}, call._left_out)
+    return call.recipe.make({**call.values, "context": Context(1)}, call.left_out)
 
 
 def test_groups_nest() -> None:

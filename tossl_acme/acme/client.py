@@ -26,7 +26,7 @@ _HEADERS = {"Content-Type": "application/jose+json", **LANGUAGE}
 
 
 @dataclass(frozen=True)
-class _Request:
+class _SignedPost:
     url: str
     payload: object | None
     signer: AccountKey | None
@@ -111,7 +111,7 @@ class Client:
         Returns any 2xx answer: CAs differ in the status. Raises any other answer as the CA's error. `signer` signs with
         its jwk instead of the account's kid: the account key for newAccount, a certificate's key for revokeCert.
         """
-        response = self._exchange(context, _Request(url, payload, signer, media_type), lambda: False)
+        response = self._exchange(context, _SignedPost(url, payload, signer, media_type), lambda: False)
         assert response is not None
         return response
 
@@ -120,13 +120,13 @@ class Client:
 
         Calls is_done before each further attempt, for an answer may have been lost. Returns None if it is done.
         """
-        return self._exchange(context, _Request(url, payload, None, ""), is_done)
+        return self._exchange(context, _SignedPost(url, payload, None, ""), is_done)
 
     def post_as_get(self, context: Context, url: str, media_type: str = "") -> Response:
         """Sends a POST-as-GET (RFC 8555 section 6.3) and returns the answer."""
         return self.post(context, url, None, media_type=media_type)
 
-    def _exchange(self, context: Context, request: _Request, is_done: Callable[[], bool]) -> Response | None:
+    def _exchange(self, context: Context, request: _SignedPost, is_done: Callable[[], bool]) -> Response | None:
         retries, early_retries, bad_nonces = ca_retries(context), replica_retries(context), 0
         while True:
             # Signing may send requests too (a nonce, the account's URL), with their own retries.
@@ -158,13 +158,13 @@ class Client:
             return self.expects(kid)
         return response.status == 404 and self.expects(url)
 
-    def _send(self, context: Context, request: _Request, body: bytes) -> Response:
+    def _send(self, context: Context, request: _SignedPost, body: bytes) -> Response:
         headers = _HEADERS | ({"Accept": request.media_type} if request.media_type else {})
         response = self.server.http.exchange(context, HttpRequest("POST", request.url, headers, body))
         self.server.keep_nonce(response)
         return response
 
-    def _signed(self, context: Context, request: _Request) -> tuple[str, bytes]:
+    def _signed(self, context: Context, request: _SignedPost) -> tuple[str, bytes]:
         """Returns the account URL in the signature, empty for another signer, and the signed request (section 6.2)."""
         signer = request.signer or self.key
         kid = "" if request.signer else self.account_url(context)

@@ -45,9 +45,10 @@ class AccountKey:
 
     def sign(self, protected: dict[str, Any], payload: object | None) -> dict[str, str]:
         """Returns a flattened JWS; payload None is the empty payload of POST-as-GET (RFC 8555 section 6.3)."""
-        return _flattened(protected, payload, self._signature)
+        return _flattened(protected, payload, self.signature)
 
-    def _signature(self, data: bytes) -> bytes:
+    def signature(self, data: bytes) -> bytes:
+        """Returns the signature of the key's algorithm (RFC 7518 section 3, RFC 8037)."""
         key = self._key
         if isinstance(key, rsa.RSAPrivateKey):
             return key.sign(data, padding.PKCS1v15(), hashes.SHA256())

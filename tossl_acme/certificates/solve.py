@@ -95,7 +95,7 @@ def _is_proven(authorization: Authorization) -> bool:
 
 
 #: Seconds that the CA has to answer requests that serve only its own interest.
-_COURTESY_SECONDS = 2.0
+_DEACTIVATE_SECONDS = 2.0
 
 
 def deactivate_pending(client: Client, context: Context, order: Order) -> None:
@@ -105,8 +105,8 @@ def deactivate_pending(client: Client, context: Context, order: Order) -> None:
     """
     try:
         for url in order.authorizations:
-            if get_authorization(client, context.narrowed(_COURTESY_SECONDS), url).status == "pending":
-                deactivate_authorization(client, context.narrowed(_COURTESY_SECONDS), url)
+            if get_authorization(client, context.narrowed(_DEACTIVATE_SECONDS), url).status == "pending":
+                deactivate_authorization(client, context.narrowed(_DEACTIVATE_SECONDS), url)
                 context.tell("deactivated", url=url)
     except TosslError as error:
         context.tell("deactivate_failed", url=order.url, message=error.message)

@@ -7,8 +7,7 @@ import selectors
 import socket
 from collections.abc import Callable
 
-from .listener import Listener
-from .responders import Shown
+from .responders import Responder
 
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 
@@ -17,36 +16,14 @@ _MOST_REQUEST_BYTES = 8192
 _MOST_LEFTOVER_BYTES = 65536
 
 
-class HttpResponder:
-    """Answers requests for tokens with their key authorizations, on every address of the machine.
+class HttpResponder(Responder):
+    """Answers requests for tokens with their key authorizations.
 
     Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
 
     def __init__(self, port: int) -> None:
-        self._shown = Shown()
-        self._listener = Listener(port, lambda sock: _HttpConnection(sock, self._shown.get))
-        self.port = self._listener.port
-
-    def show(self, key: str, value: str) -> None:
-        """Answers requests for the token with the key authorization."""
-        self._shown.put(key, value)
-
-    def hide(self, key: str, value: str) -> None:
-        """Undoes one show()."""
-        self._shown.take(key, value)
-
-    @property
-    def is_idle(self) -> bool:
-        return self._shown.is_empty
-
-    def close(self) -> None:
-        """Stops; the port is free when this returns."""
-        self._listener.close()
-
-    def leave_to_parent(self) -> None:
-        """In a forked child: closes its descriptors."""
-        self._listener.leave_to_parent()
+        super().__init__(port, lambda sock: _HttpConnection(sock, self._shown.get))
 
 
 class _HttpConnection:

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from ..acme.authorization import Challenge
 from ..context import Context
-from .listener import check_port
-
-
-class Responder(Protocol):
-    """A server that shows values, each under a key (a token, a name), on one port."""
-
-    port: int
-
-    def show(self, key: str, value: str) -> None: ...
-
-    def hide(self, key: str, value: str) -> None: ...
-
-    @property
-    def is_idle(self) -> bool: ...
-
-    def close(self) -> None: ...
-
-    def leave_to_parent(self) -> None: ...
+from .listener import Connection, Listener, check_port
 
 
 class Shown:
@@ -58,6 +41,39 @@ class Shown:
     @property
     def is_empty(self) -> bool:
         return not self._values
+
+
+class Responder:
+    """A server that shows values, each under a key (a token, a name), on a port of every address of the machine.
+
+    Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
+    """
+
+    def __init__(self, port: int, connect: Callable[[socket.socket], Connection]) -> None:
+        self._shown = Shown()
+        self._listener = Listener(port, connect)
+        self.port = self._listener.port
+
+    def show(self, key: str, value: str) -> None:
+        """Answers requests for the key with the value from now on."""
+        self._shown.put(key, value)
+
+    def hide(self, key: str, value: str) -> None:
+        """Undoes one show()."""
+        self._shown.take(key, value)
+
+    @property
+    def is_idle(self) -> bool:
+        """Returns whether it shows nothing."""
+        return self._shown.is_empty
+
+    def close(self) -> None:
+        """Stops; the port is free when this returns."""
+        self._listener.close()
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: closes its descriptors."""
+        self._listener.leave_to_parent()
 
 
 _Place = tuple[Callable[[int], Responder], int]
@@ -95,6 +111,11 @@ class ResponderPool:
                 return
             responder.hide(key, value)
             self._close_idle(place)
+
+    @property
+    def is_idle(self) -> bool:
+        """Returns whether no responder is running."""
+        return not self._open
 
     def close(self) -> None:
         """Closes every responder."""

@@ -16,9 +16,8 @@ from ..errors import ResourceError
 from ..identifiers import parse_identifier
 from ..pki.self_signed import challenge_certificate
 from .client_hello import ClientHello
-from .listener import Listener
 from .presented import RESPONDERS
-from .responders import ResponderPool, ResponderSolver, Shown
+from .responders import Responder, ResponderPool, ResponderSolver
 from .solver import ChallengeType, SolverOptions
 
 PROTOCOL = "acme-tls/1"
@@ -37,18 +36,16 @@ def server_name(domain: str) -> str:
         return domain.lower()
 
 
-class TlsResponder:
+class TlsResponder(Responder):
     """A TLS server that speaks only acme-tls/1 and shows the certificate of the requested name.
 
     Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
 
     def __init__(self, port: int) -> None:
-        self._shown = Shown()
         self._lock = threading.Lock()
         self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
-        self._listener = Listener(port, lambda sock: _TlsConnection(sock, self._context_of))
-        self.port = self._listener.port
+        super().__init__(port, lambda sock: _Handshake(sock, self._context_of))
 
     def show(self, key: str, value: str) -> None:
         """Shows the key authorization's certificate for the domain or IP address."""
@@ -58,27 +55,15 @@ class TlsResponder:
         _load(context, *challenge_certificate(parse_identifier(key), digest))
         with self._lock:
             self._contexts.setdefault((name, value), context)
-            self._shown.put(name, value)
+            super().show(name, value)
 
     def hide(self, key: str, value: str) -> None:
         """Undoes one show()."""
         name = server_name(key)
         with self._lock:
-            self._shown.take(name, value)
+            super().hide(name, value)
             if not self._shown.holds(name, value):
                 self._contexts.pop((name, value), None)
-
-    @property
-    def is_idle(self) -> bool:
-        return self._shown.is_empty
-
-    def close(self) -> None:
-        """Stops; the port is free when this returns."""
-        self._listener.close()
-
-    def leave_to_parent(self) -> None:
-        """In a forked child: closes its descriptors."""
-        self._listener.leave_to_parent()
 
     def _context_of(self, name: str) -> ssl.SSLContext | None:
         with self._lock:
@@ -103,7 +88,7 @@ def tls_alpn01_solver(options: SolverOptions) -> TlsAlpn01:
 TYPE = ChallengeType("tls-alpn-01", tls_alpn01_solver)
 
 
-class _TlsConnection:
+class _Handshake:
     """One handshake; no application data is ever exchanged (RFC 8737 section 4)."""
 
     def __init__(self, sock: socket.socket, context_of: Callable[[str], ssl.SSLContext | None]) -> None:

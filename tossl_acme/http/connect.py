@@ -17,7 +17,7 @@ from ..files import socket_beyond_standard
 #: Family, type, protocol, canonical name and address, as getaddrinfo() has them.
 _Found = tuple[Any, Any, int, str, Any]
 #: Seconds that each address gets at least, also if it is one of many.
-_LEAST_SHARE_SECONDS = 2.0
+LEAST_SHARE_SECONDS = 2.0
 
 
 def connected(
@@ -33,7 +33,7 @@ def connected(
     failure: OSError = OSError("the name has no address")
     for number, address in enumerate(addresses):
         left = deadline - time.monotonic()
-        share = min(left, max(_LEAST_SHARE_SECONDS, left / (len(addresses) - number)))
+        share = min(left, max(LEAST_SHARE_SECONDS, left / (len(addresses) - number)))
         try:
             return _connected(context, address, time.monotonic() + share, options)
         except OSError as error:

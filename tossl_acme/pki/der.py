@@ -28,8 +28,8 @@ PUBLIC_KEY = 0x81
 MOST_BYTES = 1 << 19
 _MOST_ELEMENTS = 1000
 
-_RSA = bytes.fromhex("2a864886f70d010101")
-_EC = bytes.fromhex("2a8648ce3d0201")
+RSA = bytes.fromhex("2a864886f70d010101")
+EC = bytes.fromhex("2a8648ce3d0201")
 _NULL = b"\x05\x00"
 _SHAPE = "its structure is not DER"
 
@@ -131,7 +131,7 @@ def _curve(oid: str, p: str, b: str, g: str, n: str) -> _Curve:
 
 
 #: P-256, P-384 and P-521; g is the base point's x coordinate.
-_CURVES = (
+CURVES = (
     _curve(
         "2a8648ce3d030107",
         "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
@@ -166,7 +166,7 @@ def normal_private_key(label: str, der: bytes) -> bytes:
     Raises DerError.
     """
     if label == "RSA PRIVATE KEY":
-        return _wrapped(_RSA, _NULL, _rsa_key(der))
+        return _wrapped(RSA, _NULL, _rsa_key(der))
     if label == "EC PRIVATE KEY":
         return _ec_key(der, None)
     children = sequence(der)
@@ -175,9 +175,9 @@ def normal_private_key(label: str, der: bytes) -> bytes:
     algorithm, key = children[1].children(), children[2].content
     if not algorithm or algorithm[0].tag != OID:
         raise DerError(_SHAPE)
-    if algorithm[0].content == _RSA:
-        return _wrapped(_RSA, _NULL, _rsa_key(key))
-    if algorithm[0].content == _EC:
+    if algorithm[0].content == RSA:
+        return _wrapped(RSA, _NULL, _rsa_key(key))
+    if algorithm[0].content == EC:
         return _ec_key(key, algorithm[1] if len(algorithm) > 1 else None)
     return _wrapped(algorithm[0].content, b"".join(encoded(e.tag, e.content) for e in algorithm[1:]), key)
 
@@ -224,16 +224,16 @@ def _ec_key(der: bytes, parameters: Element | None) -> bytes:
     else:
         named, octets = encoded(OID, curve.oid), number.to_bytes(curve.octets, "big")
     public = encoded(CONTEXT_1, inside[CONTEXT_1].content) if CONTEXT_1 in inside else b""
-    return _wrapped(_EC, named, encoded(SEQUENCE, encoded_number(1) + encoded(OCTET_STRING, octets) + public))
+    return _wrapped(EC, named, encoded(SEQUENCE, encoded_number(1) + encoded(OCTET_STRING, octets) + public))
 
 
 def _known_curve(parameters: Element) -> _Curve | None:
     if parameters.tag == OID:
-        return next((curve for curve in _CURVES if curve.oid == parameters.content), None)
+        return next((curve for curve in CURVES if curve.oid == parameters.content), None)
     if parameters.tag != SEQUENCE:
         return None
     stated = _explicit_numbers(parameters)
-    return next((curve for curve in _CURVES if stated == (curve.p, curve.a, curve.b, curve.g, curve.n)), None)
+    return next((curve for curve in CURVES if stated == (curve.p, curve.a, curve.b, curve.g, curve.n)), None)
 
 
 def _explicit_numbers(parameters: Element) -> tuple[int, int, int, int, int] | None:

@@ -61,7 +61,7 @@ class Callback:
             return self._invoke(words, frozenset())
         if self.events is None:
             raise Cancelled(_GONE)
-        return _Request(self, words).wait(context, self.events)
+        return _ScriptCall(self, words).wait(context, self.events)
 
     def _words(self, values: tuple[object, ...]) -> tuple[TclValue, ...]:
         return (*self._prefix, *map(to_tcl, values))
@@ -91,7 +91,7 @@ class Callback:
 _GONE = "the interpreter whose command is to be called is gone"
 
 
-class _Request:
+class _ScriptCall:
     """One call from another thread."""
 
     def __init__(self, callback: Callback, words: tuple[TclValue, ...]) -> None:
