@@ -73,13 +73,14 @@ class AcmeError(TosslError):
 class HttpError(TosslError):
     """An exchange that brought no usable answer.
 
-    Kind: connect, tls, dns, reset, too_large, malformed, redirect, scheme, status.
+    Kind: connect, tls, dns, reset, too_large, malformed, redirect, scheme, status (with the answer's `status`).
     """
 
-    def __init__(self, kind: str, cause: str) -> None:
+    def __init__(self, kind: str, cause: str, status: int = 0) -> None:
         super().__init__(f"Server communication error: {cause}", "HTTP", kind)
         self.kind = kind
         self.cause = cause
+        self.status = status
 
 
 class DnsError(TosslError):
@@ -114,7 +115,7 @@ class ForkedError(TosslError):
 
 
 class ResourceError(TosslError):
-    """The process is out of something; kind: descriptors, threads, files."""
+    """The process is out of something; kind: descriptors, threads, files, memory."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message, "RESOURCE", kind)
@@ -129,6 +130,8 @@ def foreign_error(error: Exception) -> TosslError:
 
     if isinstance(error, OSError) and error.errno in (EMFILE, ENFILE):
         return ResourceError("descriptors", f"no descriptor is left: {error.strerror}")
+    if isinstance(error, MemoryError):
+        return ResourceError("memory", "no memory is left")
     if type(error) is RuntimeError and error.args == ("can't start new thread",):
         return ResourceError("threads", "the system has no thread left")
     trace = error.__traceback__

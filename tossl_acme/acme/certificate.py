@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..context import Context
 from ..errors import ArgumentError, HttpError
 from ..http.urls import shown_url
+from ..pki.pem import certificate_blocks
 from .answer import Answer
 from .client import Client
 from .encoding import b64url
@@ -40,15 +41,22 @@ class DownloadedChain:
 
 
 def download_certificate(client: Client, context: Context, url: str) -> DownloadedChain:
-    """Returns the certificate with its chain (section 7.4.2); downloads again if the answer is incomplete."""
+    """Returns the certificate with its chain (section 7.4.2); downloads again if the answer is incomplete.
+
+    An answer that stays incomplete is returned if it contains a complete certificate. Raises HttpError "malformed".
+    """
     for pause in (*_DOWNLOAD_PAUSES_SECONDS, None):
         answer = Answer(client.post_as_get(context, url, media_type=_PEM_CHAIN), {})
-        pem = _whole_chain(answer.response.body)
-        if pem:
-            return DownloadedChain(url, pem, tuple(answer.links("alternate")))
+        # What is not ASCII is no part of a block (RFC 8555 section 9.1): a byte order mark, a comment.
+        pem = answer.response.body.decode("ascii", "replace")
+        chain = DownloadedChain(url, pem, tuple(answer.links("alternate")))
+        if _is_whole(pem):
+            return chain
         if pause is None or max(pause, answer.retry_after or 0.0) >= context.remaining():
             break
         context.sleep(max(pause, answer.retry_after or 0.0), "certificate")
+    if certificate_blocks(pem):  # cut each time, behind a certificate that is whole
+        return chain
     raise HttpError("malformed", f"{shown_url(url)} answered without a PEM certificate")
 
 
@@ -73,11 +81,6 @@ def reason_code(text: str) -> int | None:
     return code
 
 
-def _whole_chain(body: bytes) -> str:
-    """Returns the PEM text of a chain, empty if the answer contains no complete chain."""
-    try:
-        text = body.decode("ascii")
-    except UnicodeDecodeError:
-        return ""
-    begins = text.count("-----BEGIN CERTIFICATE-----")
-    return text if begins and begins == text.count("-----END CERTIFICATE-----") else ""
+def _is_whole(pem: str) -> bool:
+    begins = pem.count("-----BEGIN CERTIFICATE-----")
+    return bool(begins) and begins == pem.count("-----END CERTIFICATE-----")

@@ -22,7 +22,7 @@ def problem_error(response: Response) -> TosslError:
         document = None
     if not isinstance(document, dict) or not ("type" in document or "detail" in document):
         said = response.media_type or "no content"
-        return HttpError("status", f"{shown_url(response.url)} answered {response.status} with {said}")
+        return HttpError("status", f"{shown_url(response.url)} answered {response.status} with {said}", response.status)
     return document_error(document, response.status, response.headers)
 
 

@@ -31,6 +31,8 @@ _GIVING_UP_SECONDS = 10.0
 _ALTERNATE_SECONDS = 30.0
 #: Refusals of a request that may be due to its key.
 _KEY_REFUSALS = ("badPublicKey", "badCSR")
+#: Statuses of those that a later request may not meet: a proxy's login, a time limit, too early, too many requests.
+_PASSING = (407, 408, 425, 429)
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def _completed(work: Work) -> CertificateChain | None:
 def _is_final(error: AcmeError | HttpError) -> bool:
     """Returns whether the CA would give the same answer next time."""
     if isinstance(error, HttpError):
-        return error.kind in ("malformed", "too_large")
+        is_refusal = 300 <= error.status < 500 and error.status not in _PASSING
+        return error.kind in ("malformed", "too_large") or is_refusal
     return error.status < 500 and error.kind not in ("rateLimited", "accountDoesNotExist")
 
 

@@ -55,8 +55,15 @@ def read_blocks(text: str) -> list[Block]:
 
 def certificate_blocks(text: str) -> str:
     """Returns the CERTIFICATE blocks of a text unchanged, and nothing else: safe to store, whatever came with them."""
-    blocks = _CERTIFICATE.findall(text[:MOST_TEXT])
+    blocks = filter(_is_readable, _CERTIFICATE.findall(text))
     return "".join("\n".join(line.strip() for line in block.split("\n") if line.strip()) + "\n" for block in blocks)
+
+
+def _is_readable(block: str) -> bool:
+    try:
+        return bool(read_blocks(block))
+    except PemError:
+        return False
 
 
 def _block(label: str, body: str) -> Block:
