@@ -25,6 +25,8 @@ commands that take it. Of the errors that a module tells, TOSSL VALUE url is one
     Errors with -url:
 
 are for these commands too.
+
+In the text of an argument or option, {word} is what the function TEXTS["word"] of the docstring's module returns.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from .parameters import Parameter
 from .values import to_tcl
 
 _TERM = re.compile(r"(\S+(?: \S+)*)  +(\S.*)")
+_BRACES = re.compile(r"\{(\w+)\}")
 _WORDS = {
     "int": "integer",
     "float": "number",
@@ -205,6 +208,12 @@ class Manual:
 
     def _entry(self, parameter: Parameter) -> Entry:
         term, text, shared = self._found(parameter)
+        texts = {
+            name: ask
+            for function in parameter.functions
+            for name, ask in getattr(sys.modules[function.__module__], "TEXTS", {}).items()
+        }
+        text = _BRACES.sub(lambda found: texts[found[1]]() if found[1] in texts else found[0], text)
         word = term.partition(" ")[2] or _WORDS.get(parameter.annotation.removesuffix(" | None"), "value")
         return Entry(parameter.shown, word, self._default(parameter), text, shared)
 
