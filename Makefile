@@ -40,8 +40,10 @@ build/chosen: FORCE
 libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) build-aux/build.sh
 	sh build-aux/build.sh $@
 
+# An older Python adds setuptools, which every start of that Python would load a part of.
 .venv/pyvenv.cfg: build/for-python
 	"$(PYTHON)" -m venv --clear .venv
+	-$(VENV) -m pip --isolated uninstall -qq -y --disable-pip-version-check setuptools 2>/dev/null
 
 .venv/built: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	rm -rf build/wheels

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define MOST_READS 100 /* of an environment that never stands still */
+#define FOREIGN_MS 10 /* between two looks at a pipe that is the parent's */
 
 typedef struct {
     PyObject_HEAD
@@ -194,26 +195,6 @@ static PyObject *createCommand(Interp *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *deleteCommand(Interp *self, PyObject *name)
-{
-    Tcl_Obj *word;
-    int code;
-
-    if (!usable(self) || (word = TosslToTcl(name)) == NULL) {
-        return NULL;
-    }
-    Tcl_IncrRefCount(word);
-    Py_BEGIN_ALLOW_THREADS
-    code = Tcl_DeleteCommand(self->interp, Tcl_GetString(word));
-    Py_END_ALLOW_THREADS
-    Tcl_DecrRefCount(word);
-    if (code != 0) {
-        PyErr_SetString(TclError, "can't delete Tcl command");
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
 /* Evaluates a script, or a list of words as one command, at global level. */
 static PyObject *evaluate(Interp *self, Tcl_Obj *script)
 {
@@ -344,6 +325,7 @@ static PyObject *environment(PyObject *self, PyObject *unused)
 
 typedef struct Watch {
     Interp *owner;
+    pid_t process; /* that asked for it: a forked child has its parent's too */
     int descriptor;
     PyObject *function;
     struct Watch *next;
@@ -351,6 +333,21 @@ typedef struct Watch {
 
 /* All threads' watches, under the GIL. */
 static Watch *watches;
+
+/*
+ * Ends a handler, and returns whether Tcl calls it no more. Tcl 9 keeps handlers in an epoll set, which a child shares
+ * with its parent: what the child removed would be gone for the parent too.
+ */
+static int endHandler(const Watch *watch)
+{
+#if TCL_MAJOR_VERSION >= 9
+    if (watch->process != getpid()) {
+        return 0;
+    }
+#endif
+    Tcl_DeleteFileHandler(watch->descriptor);
+    return 1;
+}
 
 static void callFunctionOf(Watch *watch, int mask)
 {
@@ -366,17 +363,21 @@ static void callFunctionOf(Watch *watch, int mask)
 
 static void callWatch(void *client, int mask)
 {
-    int descriptor = ((Watch *)client)->descriptor;
     PyGILState_STATE gil;
-    Watch *watch;
+    Watch *watch = client;
 
-    if (!TosslEnter(&gil)) { /* what is in the parent's pipe is the parent's */
-        Tcl_DeleteFileHandler(descriptor);
+    if (watch->process != getpid()) { /* the parent's pipe is the parent's */
+        if (!endHandler(watch)) {
+            Tcl_Sleep(FOREIGN_MS); /* it rings until the parent has read */
+        }
+        return;
+    }
+    if (!TosslEnter(&gil)) {
         return;
     }
     for (watch = watches; watch != NULL && watch != client; watch = watch->next) {
     }
-    if (watch != NULL) { /* a child ends its parent's as it comes in */
+    if (watch != NULL) {
         callFunctionOf(watch, mask);
     }
     TosslLeave(gil);
@@ -409,7 +410,7 @@ static PyObject *createFileHandler(Interp *self, PyObject *args)
     if (watch == NULL) {
         return PyErr_NoMemory();
     }
-    *watch = (Watch){.owner = self, .descriptor = descriptor, .function = Py_NewRef(function), .next = watches};
+    *watch = (Watch){.owner = self, .process = getpid(), .descriptor = descriptor, .function = Py_NewRef(function), .next = watches};
     watches = watch;
     Py_BEGIN_ALLOW_THREADS
     Tcl_CreateFileHandler(descriptor, mask, callWatch, watch);
@@ -422,6 +423,7 @@ static PyObject *deleteFileHandler(Interp *self, PyObject *number)
 {
     int descriptor = (int)PyLong_AsLong(number);
     Watch **found, *watch;
+    int isEnded;
 
     if (PyErr_Occurred() || !inThread(self)) {
         return NULL;
@@ -431,10 +433,12 @@ static PyObject *deleteFileHandler(Interp *self, PyObject *number)
     if (watch != NULL) {
         *found = watch->next;
         Py_BEGIN_ALLOW_THREADS
-        Tcl_DeleteFileHandler(descriptor);
+        isEnded = endHandler(watch);
         Py_END_ALLOW_THREADS
         Py_DECREF(watch->function);
-        PyMem_Free(watch);
+        if (isEnded) {
+            PyMem_Free(watch);
+        }
     }
     Py_RETURN_NONE;
 }
@@ -449,7 +453,6 @@ static void deallocate(PyObject *self)
 
 static PyMethodDef methods[] = {
     {"createcommand", (PyCFunction)createCommand, METH_VARARGS, "createcommand(name, function)"},
-    {"deletecommand", (PyCFunction)deleteCommand, METH_O, "deletecommand(name)"},
     {"call", (PyCFunction)callWords, METH_VARARGS, "call(*words) -> the result of that command"},
     {"eval", (PyCFunction)evalScript, METH_O, "eval(script) -> its result"},
     {"environment", environment, METH_NOARGS, "environment() -> the process's, each NAME=VALUE with a NUL behind it"},

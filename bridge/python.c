@@ -111,10 +111,10 @@ static void keepSignals(void)
     PyErr_Clear();
 }
 
-/* What calls have still to undo, and cannot on their way out: see tossl_acme/context.py. Wants the GIL. */
+/* What calls have still to undo, and cannot on their way out: see tossl_acme/context/farewell.py. Wants the GIL. */
 static void sayFarewell(const char *ending)
 {
-    PyObject *name = PyUnicode_FromString("tossl_acme.context");
+    PyObject *name = PyUnicode_FromString("tossl_acme.context.farewell");
     PyObject *module = name ? PyImport_GetModule(name) : NULL; /* nothing was called where it is not loaded */
     PyObject *result = module ? PyObject_CallMethod(module, ending, NULL) : NULL;
 

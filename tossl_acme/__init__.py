@@ -20,10 +20,10 @@ __all__ = ["__version__", "register"]
 
 
 def register(interp: Any, package: str = "tossl") -> None:
-    """Gives `interp` the package's commands.
+    """Adds the package's commands to `interp`.
 
-    `interp` is tkinter.Tcl(), Tk(), either's `.tk`, or what the bridge hands over for a tclsh. The package
-    "tossl::acme" is ::tossl::acme alone (with the jobs that its commands start), beside another `tossl`.
+    `interp` is tkinter.Tcl(), Tk(), either's `.tk`, or the bridge's object for a tclsh. The package
+    "tossl::acme" is ::tossl::acme and ::tossl::job alone, beside another `tossl`.
     """
     from .commands import PACKAGES
     from .commands.groups import GROUPS

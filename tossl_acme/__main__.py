@@ -3,7 +3,7 @@
     python -m tossl_acme ?script.tcl ?arg ...??
 
 argv0, argv, argc, `source`, `exit`, errors and the exit status are as in tclsh; without a script, commands are read
-from standard input. `package require tossl` finds the package that this is.
+from standard input. `package require tossl` finds this package.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _create() -> _tkinter.TkappType:
-    """An interpreter without Tk. (tkinter.Tcl() would also run the user's ~/.Tcl.py and the like.)"""
+    """Returns an interpreter without Tk. (tkinter.Tcl() would also run the user's ~/.Tcl.py and the like.)"""
     try:
         import _tkinter
     except ImportError:
@@ -32,7 +32,7 @@ def _create() -> _tkinter.TkappType:
 
 
 def _prepare(tcl: _tkinter.TkappType, arguments: list[str]) -> None:
-    """Makes it a tclsh that finds the package."""
+    """Makes the interpreter a tclsh that finds the package."""
     script, *words = arguments or ["tclsh"]
     interactive = not arguments and os.isatty(0)
     tcl.eval(Path(__file__).with_name("tcl").joinpath("shell.tcl").read_text(encoding="utf-8"))

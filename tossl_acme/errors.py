@@ -13,9 +13,9 @@
      +- ResourceError          TOSSL RESOURCE <kind>
      +- ScriptError            the errorcode of the script's own error
 
-The message is for people, the errorcode (fixed positions) for programs, and `details` holds what else is known:
-it becomes the `-tossl` return option. No message ever holds a private key, a token secret or an API key; no detail but
-`private_key`, the key of a certificate that was issued and could not be kept.
+The message is for people, the errorcode (fixed positions) for programs. `details` holds all other facts: it becomes the
+`-tossl` return option. No message ever contains a private key, a token secret or an API key. Of the details only
+`private_key` does: the key of a certificate that was issued and could not be stored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class TosslError(Exception):
-    """What a caller can expect from this package; anything else is a defect in it."""
+    """The base of all errors that this package raises; any other exception is a defect in it."""
 
     def __init__(self, message: str, *errorcode: str, details: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
@@ -40,13 +40,13 @@ class TosslError(Exception):
         return self.message
 
     def within(self, context: str) -> Self:
-        """The same error, its message led by what was being done: "Order creation failed: <cause>"."""
+        """Returns this error with the failed action before its message: "Order creation failed: <cause>"."""
         self.message = f"{context}: {self.message}"
         return self
 
 
 class ArgumentError(TosslError):
-    """A value that can be told to be wrong before anything is sent."""
+    """A wrong value, found before anything is sent."""
 
     def __init__(self, argument: str, message: str) -> None:
         super().__init__(message, "VALUE", argument)
@@ -74,13 +74,14 @@ class AcmeError(TosslError):
 class HttpError(TosslError):
     """An exchange that brought no usable answer.
 
-    Kind: connect, tls, dns, reset, too_large, malformed, redirect, scheme, status.
+    Kind: connect, tls, dns, reset, too_large, malformed, redirect, scheme, status (with the answer's `status`).
     """
 
-    def __init__(self, kind: str, cause: str) -> None:
+    def __init__(self, kind: str, cause: str, status: int = 0) -> None:
         super().__init__(f"Server communication error: {cause}", "HTTP", kind)
         self.kind = kind
         self.cause = cause
+        self.status = status
 
 
 class DnsError(TosslError):
@@ -94,14 +95,14 @@ class DnsError(TosslError):
 
 
 class WaitTimeout(TosslError):
-    """The time that the caller gave was over; `what` names what was being waited for."""
+    """The caller's time limit was reached; `what` names the wait."""
 
     def __init__(self, what: str, message: str) -> None:
         super().__init__(message, "TIMEOUT", what)
 
 
 class Cancelled(TosslError):
-    """The caller cancelled the job, or the interpreter that it belongs to is gone."""
+    """The caller cancelled the job, or the job's interpreter is gone."""
 
     def __init__(self, message: str = "cancelled") -> None:
         super().__init__(message, "CANCELLED")
@@ -122,28 +123,30 @@ class RetryError(TosslError):
 
 
 class ForkedError(TosslError):
-    """The call is its parent's: this process was forked in the middle of it."""
+    """The call belongs to the parent: this process was forked in the middle of it."""
 
     def __init__(self) -> None:
         super().__init__("this process was forked in the middle of the call, which goes on in its parent alone", "FORK")
 
 
 class ResourceError(TosslError):
-    """The process is out of something; kind: descriptors, threads, files."""
+    """The process is out of something; kind: descriptors, threads, files, memory."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message, "RESOURCE", kind)
 
 
 def foreign_error(error: Exception) -> TosslError:
-    """Returns the error to raise for one that is not of this package: ResourceError, or TOSSL INTERNAL, a defect.
+    """Returns this package's error for a foreign one: ResourceError, or TOSSL INTERNAL, a defect.
 
-    A defect's message says where it is, without a value, which may be a secret.
+    A defect's message names its place in the code, and no value: that may be a secret.
     """
     from errno import EMFILE, ENFILE
 
     if isinstance(error, OSError) and error.errno in (EMFILE, ENFILE):
         return ResourceError("descriptors", f"no descriptor is left: {error.strerror}")
+    if isinstance(error, MemoryError):
+        return ResourceError("memory", "no memory is left")
     if type(error) is RuntimeError and error.args == ("can't start new thread",):
         return ResourceError("threads", "the system has no thread left")
     trace = error.__traceback__
@@ -154,7 +157,7 @@ def foreign_error(error: Exception) -> TosslError:
 
 
 class ScriptError(TosslError):
-    """The error of a script's own command that was called back, with its errorcode."""
+    """The error of a script's callback, with its errorcode."""
 
     def __init__(self, message: str, errorcode: tuple[str, ...]) -> None:
         super().__init__(message)
@@ -162,7 +165,7 @@ class ScriptError(TosslError):
 
 
 class error_context:
-    """A `with` that begins the message of errors of these kinds with its own text: "Order creation failed: <cause>"."""
+    """A `with` that puts its text before the messages of errors of these kinds: "Order creation failed: <cause>"."""
 
     def __init__(self, text: str, *kinds: type[TosslError]) -> None:
         self._text = text

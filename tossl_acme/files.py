@@ -1,10 +1,10 @@
-"""Paths, and files below a folder: written whole, read, removed, by descriptors and never by a path that may change.
+"""Paths, and files below a folder: written whole, read, removed, by descriptors, not by paths that may change.
 
-Whoever owns a folder can put a link, a pipe or another folder in the place of any name in it, at any moment. So a name
-is looked at once, when it is opened; what is done then is done to what was opened. A link is followed only if root or
-this process's own user made it.
+A folder's owner can replace any name in it with a link, a pipe or another folder, at any moment. So a name is looked up
+once, when it is opened, and everything after that uses the descriptor. A link is followed only if root or this
+process's own user made it.
 
-Also descriptors that leave the host's standard channels alone.
+Also moves descriptors off the host's standard channels.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 
 #: Characters of a path that a message shows.
 _MAX_SHOWN_CHARS = 300
-#: Bytes of a file that is read.
+#: Bytes of the largest file that is read.
 _MAX_FILE_BYTES = 16 * 2**20
-#: How much the file system's clock may be behind.
+#: Nanoseconds that the file system's clock may be behind.
 _CLOCK_NANOSECONDS = 10**9
 #: Links in one path, as in Linux.
 _MAX_LINKS = 40
-#: A descriptor that says which file it is, and opens nothing: neither permissions nor a pipe's other end matter.
+#: Flags of a descriptor that identifies a file without opening it: it needs no permissions and no pipe's other end.
 _HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
-#: What a mount answers that has no modes.
+#: Errors of a mount without modes.
 _NO_MODES = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
-#: What a mount answers that cannot sync a folder.
+#: Errors of a mount that cannot sync a folder.
 _NO_SYNC = (errno.EINVAL, errno.EOPNOTSUPP)
 
 
 class FilePath(str):
-    """An absolute path. As a str it is what Python's file functions take; `word` is the same path for Tcl.
+    """An absolute path. The str is for Python's file functions; `word` is the same path for Tcl.
 
-    The two differ where the system encoding of Tcl is not Python's, or a name's bytes are no text. `given` is the word
-    that a script gave for it: where that may be a misplaced key, no message shows the path.
+    The two differ if Tcl's system encoding is not Python's, or a name's bytes are no text. `given` is the script's
+    word for it: if that may be a misplaced key, no message shows the path.
     """
 
     __slots__ = ("_given", "word")
@@ -59,23 +59,23 @@ class FilePath(str):
         return self
 
     def __truediv__(self, name: str) -> FilePath:
-        """The path of `name`, plain ASCII, in this folder."""
+        """Returns the path of `name`, plain ASCII, in this folder."""
         return FilePath(f"{self.rstrip('/')}/{name}", f"{self.word.rstrip('/')}/{name}", self._given)
 
     @property
     def shown(self) -> str:
-        """The path for a message, quoted."""
+        """Returns the path for a message, quoted."""
         given = quoted(self._given)
         return f'"{clean(self.word, _MAX_SHOWN_CHARS)}"' if given.startswith('"') else given
 
 
 def absolute(path: str | os.PathLike[str]) -> FilePath:
-    """The path for a caller in Python, made absolute now; what is one already stays as it is."""
+    """Returns the absolute path; a FilePath stays unchanged."""
     return path if isinstance(path, FilePath) else FilePath(os.path.abspath(path))  # noqa: PTH100 - resolves no link
 
 
 class Folder:
-    """An open folder, to be used with `with`. Its methods raise OSError, whose `filename` is a FilePath."""
+    """An open folder, for `with`. Its methods raise OSError, whose `filename` is a FilePath."""
 
     __slots__ = ("_descriptor", "path")
 
@@ -85,9 +85,9 @@ class Folder:
 
     @classmethod
     def open(cls, path: FilePath, *, mode: int | None = None) -> Self:
-        """Opens the folder at `path`, links in which are the caller's own business.
+        """Opens the folder at `path`, through whatever links the path has.
 
-        With a mode (0o700), folders that are missing are made with it, those above `path` too.
+        A mode (0o700) makes missing folders with it, also those above `path`.
         """
         with _naming(path):
             try:
@@ -112,7 +112,7 @@ class Folder:
             return Folder(_open_folder(self._descriptor, name, iter(range(_MAX_LINKS))), self.path / name)
 
     def make(self, name: str, mode: int) -> bool:
-        """Makes a folder with this mode, whatever the umask is; False where the name is there already."""
+        """Makes a folder with this mode, whatever the umask is. Returns False if the name exists already."""
         begun = time.time_ns() - _CLOCK_NANOSECONDS
         with _naming(self.path / name):
             try:
@@ -121,22 +121,22 @@ class Folder:
                 return False
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
             with _closing(_open(name, flags, dir_fd=self._descriptor)) as made:
-                # The name may be that of another folder by now, private perhaps: such a one is older, or empty.
+                # By now the name may be another folder, perhaps a private one: that is older, or empty.
                 if os.fstat(made).st_mtime_ns >= begun or not os.listdir(made):  # noqa: PTH208 - by its descriptor
                     _set_mode(made, mode)
         return True
 
     def is_writable(self) -> bool:
-        """Whether files can be made here."""
+        """Returns whether files can be made here."""
         return os.access(".", os.W_OK | os.X_OK, dir_fd=self._descriptor, effective_ids=True)
 
     def names(self) -> list[str]:
-        """The names of all that is in it."""
+        """Returns all names in the folder."""
         with _naming(self.path), _closing(self._open_self()) as handle:
             return os.listdir(handle)  # noqa: PTH208 - by its descriptor
 
     def read(self, name: str, *, follow: bool = True) -> bytes | None:
-        """Returns what a plain file holds, None where there is none. Without `follow` no link is followed."""
+        """Returns a plain file's content, None if the file does not exist. follow: whether to follow links."""
         with _naming(self.path / name):
             try:
                 handle = _open_file(self._descriptor, name, iter(range(_MAX_LINKS if follow else 0)))
@@ -155,10 +155,10 @@ class Folder:
     def write_whole(
         self, name: str, content: bytes, mode: int, *, sync: bool = True, sync_folder: bool = True
     ) -> None:
-        """Writes a file that is there whole or not at all, in place of whatever has the name but a folder.
+        """Writes a file, whole or not at all, in place of whatever has the name but a folder.
 
-        Its content and then its name are on disk when this returns. Without sync_folder the name is so after the next
-        sync() of the folder; without sync neither is known to be.
+        Its content and then its name are on disk when this returns. Without sync_folder the name is on disk after the
+        next sync() of the folder; without sync neither is certain.
         """
         temporary = f".{os.urandom(8).hex()}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -235,17 +235,17 @@ class Folder:
                     os.fchmod(handle, mode)
 
     def rename(self, name: str, to: Folder, new_name: str) -> None:
-        """Moves a file, in place of one that is there."""
+        """Moves a file, in place of an existing file."""
         with _naming(self.path / name):
             os.rename(name, new_name, src_dir_fd=self._descriptor, dst_dir_fd=to._descriptor)
 
     def remove(self, name: str) -> None:
-        """Removes a file, or a link itself, if it is there."""
+        """Removes a file, or a link itself, if it exists."""
         with _naming(self.path / name), contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._descriptor)
 
     def remove_folder(self, name: str) -> bool:
-        """Removes a folder if it is empty; whether it is gone."""
+        """Removes a folder if it is empty. Returns whether it is gone."""
         try:
             os.rmdir(name, dir_fd=self._descriptor)
         except FileNotFoundError:
@@ -255,7 +255,7 @@ class Folder:
         return True
 
     def sync(self) -> None:
-        """Waits until the names in it are on disk."""
+        """Waits until the names in the folder are on disk."""
         with _naming(self.path), _closing(self._open_self()) as handle:
             try:
                 os.fsync(handle)
@@ -267,15 +267,15 @@ class Folder:
         return _open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._descriptor)
 
     def open_lock(self, name: str) -> int:
-        """Returns a descriptor of a file, made if it is missing, for fcntl.flock."""
+        """Returns a descriptor for fcntl.flock of a file, which is made if it is missing."""
         with _naming(self.path / name):
             return _open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=self._descriptor)
 
 
 def read_small(path: str, most: int, seconds: float) -> bytes:
-    """Returns what the file holds; a pipe is read to its end.
+    """Returns the file's content; a pipe is read to its end.
 
-    Raises OSError, and ValueError with the cause: there are more than `most` bytes, or nothing comes in `seconds`.
+    Raises OSError, and ValueError with the cause: more than `most` bytes, or nothing to read within `seconds`.
     """
     deadline = time.monotonic() + seconds
     descriptor = _open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -311,28 +311,28 @@ def read_secret(path: str, most: int, seconds: float) -> bytes:
 
 
 def _await_readable(descriptor: int, deadline: float) -> None:
-    """Raises ValueError where nothing can be read before the deadline."""
+    """Raises ValueError if nothing can be read before the deadline."""
     import select
 
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        raise ValueError("nothing came out of it in time")
+        raise ValueError("nothing could be read from it in time")
 
 
-#: Descriptors 0 to 2 belong to the host, also where it closed them: whatever writes to its standard error, or opens its
-#: standard channels anew, must not meet a socket, a lock or a pipe of this package. They stay as free as they are.
+#: Descriptors 0 to 2 belong to the host, even if it closed them: code that writes to its standard error, or opens its
+#: standard channels again, must not meet a socket, a lock or a pipe of this package.
 _FIRST_OWN = 3
 
 
 def beyond_standard(descriptor: int) -> int:
-    """Returns the descriptor, or in place of 0 to 2 a duplicate beyond; no child process inherits it.
+    """Returns the descriptor, or a duplicate above 2 if it is 0 to 2; no child process inherits it.
 
-    Raises OSError where no descriptor is left; the one given is closed then.
+    Raises OSError if no descriptor is left, and closes the given descriptor then.
     """
     if descriptor >= _FIRST_OWN:
         return descriptor
-    import fcntl  # where nothing is closed it is not needed
+    import fcntl  # needed only if a standard channel is closed
 
     try:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN)
@@ -341,7 +341,7 @@ def beyond_standard(descriptor: int) -> int:
 
 
 def socket_beyond_standard(sock: socket.socket) -> socket.socket:
-    """Returns the socket, or in place of one with a descriptor of 0 to 2 the same beyond."""
+    """Returns the socket, with a descriptor above 2."""
     if sock.fileno() >= _FIRST_OWN:
         return sock
     timeout = sock.gettimeout()
@@ -352,7 +352,7 @@ def socket_beyond_standard(sock: socket.socket) -> socket.socket:
 
 @contextlib.contextmanager
 def refusals(argument: str, path: FilePath) -> Iterator[None]:
-    """Raises what the file system refuses as ArgumentError `argument`, with the path and the reason."""
+    """Raises the file system's refusals as ArgumentError `argument`, with the path and the reason."""
     try:
         yield
     except OSError as error:
@@ -362,7 +362,7 @@ def refusals(argument: str, path: FilePath) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _naming(path: FilePath) -> Iterator[None]:
-    """An OSError gets the whole path, for the system knows a name alone."""
+    """Adds the whole path to an OSError: the system knows only the name."""
     try:
         yield
     except OSError as error:
@@ -410,7 +410,7 @@ def _open_folder(parent: int, name: str, links: Iterator[int]) -> int:
 
 
 def _open_file(parent: int, name: str, links: Iterator[int]) -> int:
-    """A descriptor for reading; a pipe or a device does not make it wait."""
+    """Returns a descriptor for reading; never waits for a pipe or a device."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
         return _open(name, flags, dir_fd=parent)
@@ -435,7 +435,7 @@ def _walk(parent: int, target: str, links: Iterator[int]) -> int:
 
 
 def _link_target(handle: int, links: Iterator[int]) -> str:
-    """Where an open link leads, if it may be followed."""
+    """Returns the target of an open link, if it may be followed."""
     if next(links, None) is None:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     owner = os.fstat(handle).st_uid
@@ -445,7 +445,7 @@ def _link_target(handle: int, links: Iterator[int]) -> str:
 
 
 def _set_mode(handle: int, mode: int) -> None:
-    """Sets the mode of what this process made. Mounts without modes serve files all the same."""
+    """Sets the mode of a file that this process made. Ignores that a mount has no modes."""
     status = os.fstat(handle)
     if stat.S_IMODE(status.st_mode) & 0o777 == mode or status.st_uid != os.geteuid():
         return

@@ -1,4 +1,4 @@
-"""What a certificate is for: DNS names (RFC 8555 section 9.7.7) and IP addresses (RFC 8738), checked before sending."""
+"""A certificate's names: DNS names (RFC 8555 section 9.7.7) and IP addresses (RFC 8738), checked before sending."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import ArgumentError
 from .text import quoted
 
 _MOST_NAME = 253
-#: Characters of a name with its wildcard and its final dot; an A-label is longer than what was typed.
+#: Characters of a typed name with its wildcard and its final dot; its A-labels are longer.
 _MOST_TYPED = _MOST_NAME + 3
 _MOST_LABEL = 63
 _LDH = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -19,7 +19,7 @@ _LDH = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 @dataclass(frozen=True, order=True)
 class Identifier:
-    """A name as it stands in an order: type "dns" or "ip"; a wildcard keeps its "*."."""
+    """A name in an order: type "dns" or "ip"; a wildcard keeps its "*."."""
 
     type: str
     value: str
@@ -29,7 +29,7 @@ class Identifier:
 
     @classmethod
     def from_json(cls, value: Any) -> Identifier:
-        """Reads a server's identifier; anything odd becomes text, to be shown and compared, never trusted."""
+        """Reads a server's identifier; anything odd becomes text to show and compare, never to trust."""
         if not isinstance(value, Mapping):
             return cls("", "")
         read = cls(str(value.get("type", "")), str(value.get("value", "")))
@@ -40,9 +40,9 @@ class Identifier:
 
     @property
     def normal(self) -> Identifier:
-        """The form in which equal names are equal: DNS in lower case, IP as RFC 8738 section 3 writes it.
+        """Returns the normal form, in which equal names are equal: DNS in lower case, IP as in RFC 8738 section 3.
 
-        Raises ValueError for a type that is neither, and for a text that is no address.
+        Raises ValueError for another type, and for a text that is no address.
         """
         if self.type == "dns":
             return Identifier("dns", self.value.lower())
@@ -52,28 +52,28 @@ class Identifier:
 
     @property
     def wildcard(self) -> bool:
-        """Whether the name stands for all names directly below it."""
+        """Returns whether the name stands for all names directly below it."""
         return self.value.startswith("*.")
 
     @property
     def base(self) -> Identifier:
-        """The name that is proven: a wildcard without its "*."."""
+        """Returns the name to prove: a wildcard without its "*."."""
         return Identifier(self.type, self.value.removeprefix("*."))
 
     @property
     def is_provable_by_dns(self) -> bool:
-        """Whether a DNS record can prove it; for an IP address none can (RFC 8738 section 7)."""
+        """Returns whether a DNS record can prove it: never an IP address (RFC 8738 section 7)."""
         return self.type == "dns"
 
 
 def check_provable_by_dns(identifier: Identifier, argument: str = "domain") -> None:
-    """Raises ArgumentError (of that argument) for an IP address, which no DNS record proves (RFC 8738 section 7)."""
+    """Raises ArgumentError `argument` for an IP address, which no DNS record proves (RFC 8738 section 7)."""
     if not identifier.is_provable_by_dns:
         raise ArgumentError(argument, "an IP address cannot be proven through the DNS (RFC 8738 section 7)")
 
 
 def parse_identifier(name: str, argument: str = "domain") -> Identifier:
-    """The identifier for one name as a user types it. Raises ArgumentError, of that argument."""
+    """Returns the identifier for one name that a user typed. Raises ArgumentError `argument`."""
     try:
         return _identifier(name)
     except ArgumentError as error:
@@ -81,9 +81,9 @@ def parse_identifier(name: str, argument: str = "domain") -> Identifier:
 
 
 def parse_identifiers(names: Iterable[str]) -> tuple[Identifier, ...]:
-    """The identifiers for what a user typed: lower case, IDN as A-labels, each once, in the order given.
+    """Returns the identifiers for the names that a user typed: lower case, IDN as A-labels, each once, in order.
 
-    Raises ArgumentError "domains" naming what is wrong with which name.
+    Raises ArgumentError "domains", with the name and its fault.
     """
     found = tuple(dict.fromkeys(_identifier(name) for name in names))
     if not found:
@@ -95,12 +95,12 @@ def _identifier(name: str) -> Identifier:
     if not name.strip():
         raise _unusable("a domain name is empty")
     if len(name) > _MOST_TYPED:
-        # Before anything looks at it: to encode an IDN takes the square of its length.
+        # First of all checks: encoding an IDN takes the square of its length.
         raise _unusable(f"{quoted(name)} is longer than {_MOST_NAME} characters")
     if any(char.isspace() or not char.isprintable() for char in name):
-        raise _unusable(f"{quoted(name)} has white space or a control character in it")
+        raise _unusable(f"{quoted(name)} contains white space or a control character")
     try:
-        # "fe80::1%eth0" is an address with a zone, which means nothing elsewhere; it fails as a name.
+        # "fe80::1%eth0" is an address with a zone, which has no meaning elsewhere; it fails as a name.
         address = ipaddress.ip_address(name if "%" not in name else "")
     except ValueError:
         return Identifier("dns", _dns_name(name))
@@ -137,7 +137,7 @@ def _check_label(label: str, name: str) -> None:
     if len(label) > _MOST_LABEL:
         raise _unusable(f"{quoted(name)} has a label of more than {_MOST_LABEL} characters")
     if not set(label) <= _LDH:
-        raise _unusable(f"{quoted(name)} has a character that no domain name holds")
+        raise _unusable(f"{quoted(name)} contains a character that is not allowed in a domain name")
     if label.startswith("-") or label.endswith("-"):
         raise _unusable(f"{quoted(name)} has a label that begins or ends with a hyphen")
 

@@ -1,6 +1,6 @@
-"""What may stand in a message: a rejected value, a server's own words.
+"""Values and servers' texts made fit for a message.
 
-Both functions work in linear time on input of any length, and look at a bounded part of it where they can.
+All functions work in linear time on input of any length.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: A message is for people: no more of a server's text than they would read.
+#: Characters of a server's text in a message: as much as people read.
 MAX_CLEAN_CHARS = 1000
 #: Of the URL that a server's text ends with, for a person to open.
 MAX_URL_CHARS = 2000
 #: Characters of a rejected value that are shown.
 _MAX_QUOTED_CHARS = 80
-#: A longer value is nothing that anybody typed: not looked at.
+#: A longer value was not typed by a person; it is not examined.
 _MAX_EXAMINED_CHARS = 4096
-#: Of text with spaces in it, a passphrase perhaps, no more is shown.
+#: Characters of a text with spaces that may be shown; a longer one may be a passphrase.
 _MAX_PHRASE_CHARS = 20
-#: Letters and digits in a row as only tokens and keys have them, were it not for URLs and paths.
+#: A run of letters and digits that only tokens and keys have, unless it is in a URL or path.
 _RUN = r"[A-Za-z0-9/_+-]{24,}"
-#: In URLs and paths, where words are long: letters of both cases and digits in a row.
+#: In URLs and paths, where words are long: a run with letters of both cases and digits.
 _RUN_IN_PATH = r"[A-Za-z0-9+]{24,}"
 _PATH = ("/", "./", "../", "~")
 
 
 def quoted(text: str) -> str:
-    """A rejected value, quoted for a message. The one policy on what may be a secret:
+    """Returns a rejected value, quoted for a message. The one policy on possible secrets:
 
-    - its length alone where it may be a misplaced key, token or passphrase, or is longer than any value;
+    - only its length if it may be a misplaced key, token or passphrase, or is longer than any value;
     - a URL without user, password, query and fragment;
-    - else 80 characters at most, a question mark for each that does not print.
+    - else 80 characters at most, a question mark for each unprintable one.
     """
     if len(text) > _MAX_EXAMINED_CHARS or _may_be_secret(text):
         return f"a value of {len(text)} characters"
@@ -40,7 +40,7 @@ def quoted(text: str) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """The URL without what may be secret in it: user, password, query and fragment."""
+    """Returns the URL without user, password, query and fragment, which may be secret."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         scheme, rest = "", url
@@ -51,7 +51,7 @@ def without_credentials(url: str) -> str:
 
 
 def clean(value: object, most: int = MAX_CLEAN_CHARS) -> str:
-    """A peer's text fit for a message: printable, on one line, `most` characters at most."""
+    """Returns a peer's text fit for a message: printable, on one line, `most` characters at most."""
     # Twice as many, for runs of white space become one space.
     return _shortened(_printable(" ".join(str(value)[: 2 * most].split())), most)
 
@@ -79,7 +79,7 @@ def clean_with_url(text: str, most: int = MAX_CLEAN_CHARS) -> str:
 
 
 def _may_be_secret(text: str) -> bool:
-    import re  # not at the top: a process that meets no error does without
+    import re  # not at the top: a process without errors does not need it
 
     is_path = "://" in text or text.startswith(_PATH)
     if "-----" in text or (len(text) > _MAX_PHRASE_CHARS and not is_path and any(map(str.isspace, text))):
@@ -102,9 +102,9 @@ def _shortened(text: str, most: int) -> str:
 
 
 class Secret:
-    """A value that no message, log or repr() shows, and the reference it came by: a file or an environment variable.
+    """A value that no message, log or repr() shows, and its reference: a file or an environment variable.
 
-    Both are empty where the value was given as it is. Two are equal where all three are.
+    Both references are empty for a literal value. Two secrets are equal if value and references are.
     """
 
     __slots__ = ("env", "file", "value")

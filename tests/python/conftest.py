@@ -21,6 +21,8 @@ from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.sinks import ChallTestSrvSink
 from tests.tclhost import Tcl
 from tossl_acme.acme import clients
+from tossl_acme.challenges.responders import ResponderPool
+from tossl_acme.context import Context
 from tossl_acme.dns import resolver
 
 _FROM_OUTSIDE = (
@@ -44,6 +46,20 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setenv("TOSSL_HOME", str(tmp_path / "tossl-home"))
+
+
+@pytest.fixture
+def context() -> Context:
+    """A running context of 20 seconds."""
+    return Context(20).begin()
+
+
+@pytest.fixture
+def responders() -> Iterator[ResponderPool]:
+    """The servers of one test."""
+    shared = ResponderPool()
+    yield shared
+    shared.close()
 
 
 @pytest.fixture(scope="session")

@@ -30,11 +30,6 @@ def account(bind: Bind) -> Iterator[Account]:
         yield server
 
 
-@pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
-
-
 def solver(account: Account, check: PropagationCheck | None = None) -> Dns01:
     return Dns01(provider_at(account.url, account.token), check)
 

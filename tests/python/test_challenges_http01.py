@@ -31,22 +31,10 @@ TWO = Challenge("http-01", Identifier("dns", "two.example.com"), "token_two", "t
 
 
 @pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
-
-
-@pytest.fixture
 def responder() -> Iterator[HttpResponder]:
     server = HttpResponder(0)
     yield server
     server.close()
-
-
-@pytest.fixture
-def responders() -> Iterator[ResponderPool]:
-    shared = ResponderPool()
-    yield shared
-    shared.close()
 
 
 def get(port: int, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, str | None, bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -44,13 +43,6 @@ def client(pebble: Pebble) -> Client:
     client = Client(Server(pebble.directory, HttpClient(ConnectionOptions(ca_bundle=pebble.ca_bundle))), new_key())
     new_account(client, Context(20).begin(), NewAccount())
     return client
-
-
-@pytest.fixture
-def responders() -> Iterator[ResponderPool]:
-    shared = ResponderPool()
-    yield shared
-    shared.close()
 
 
 def new_key() -> AccountKey:

@@ -36,22 +36,10 @@ TWO = Challenge("tls-alpn-01", Identifier("dns", "two.example.com"), "token_two"
 
 
 @pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
-
-
-@pytest.fixture
 def responder() -> Iterator[TlsResponder]:
     server = TlsResponder(0)
     yield server
     server.close()
-
-
-@pytest.fixture
-def responders() -> Iterator[ResponderPool]:
-    shared = ResponderPool()
-    yield shared
-    shared.close()
 
 
 def shown(

@@ -24,11 +24,6 @@ TWO = Challenge("http-01", Identifier("dns", "two.example.com"), "token_two", "t
 
 
 @pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
-
-
-@pytest.fixture
 def attacker(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Makes a link that of another user."""
 

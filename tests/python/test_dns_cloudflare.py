@@ -27,11 +27,6 @@ def account() -> Iterator[Account]:
         yield server
 
 
-@pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
-
-
 def provider(account: Account, api_key: str = "", zone_id: str = "") -> Provider:
     return provider_at(account.url, api_key or account.token, zone_id=zone_id)
 
@@ -210,9 +205,9 @@ class Scripted(LookAlike):
         return self.response
 
 
-def scripted_error(response: Reply, key: str = "token-of-the-operator") -> TosslError:
+def scripted_error(response: Reply, key: str = "token-of-the-operator", seconds: float = 0.2) -> TosslError:
     with Scripted(response) as server, pytest.raises(TosslError) as caught:
-        provider_at(server.origin, key).publish(Context(0.2).begin(), NAME, ONE)
+        provider_at(server.origin, key).publish(Context(seconds).begin(), NAME, ONE)
     return caught.value
 
 
@@ -250,7 +245,7 @@ def test_an_answer_that_quotes_the_key() -> None:
 def test_zones_without_end() -> None:
     # A server that always promises one more page, of zones that do not match.
     info = {"total_pages": 1 << 40}
-    error = scripted_error(json_reply({"success": True, "result": [{"name": "x"}], "result_info": info}))
+    error = scripted_error(json_reply({"success": True, "result": [{"name": "x"}], "result_info": info}), seconds=20)
     assert "more than 20 pages" in error.message
 
 

@@ -24,11 +24,6 @@ def receiver() -> Iterator[HttpReq]:
         yield server
 
 
-@pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
-
-
 def provider(receiver: HttpReq, api_key: str | None = None, path: str = "") -> Provider:
     return provider_at(receiver.url + path, receiver.token if api_key is None else api_key, "generic")
 
@@ -68,7 +63,7 @@ def test_a_path_that_is_not_there(receiver: HttpReq, context: Context) -> None:
 def test_a_value_is_needed_to_remove(receiver: HttpReq, context: Context) -> None:
     with pytest.raises(DnsError) as caught:
         provider(receiver).remove(context, NAME, None)
-    assert "the value to delete must be named" in caught.value.message
+    assert "give the value to delete with -value" in caught.value.message
     assert receiver.requests == []
 
 

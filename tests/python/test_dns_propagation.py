@@ -45,14 +45,14 @@ class ScriptedDns:
 
         class Udp(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                response = script._response_of(answers, self.request[0], False)
+                response = script.response_of(answers, self.request[0], False)
                 if response is not None:
                     self.request[1].sendto(response, self.client_address)
 
         class Tcp(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 (length,) = struct.unpack("!H", self.rfile.read(2))
-                response = script._response_of(answers, self.rfile.read(length), True)
+                response = script.response_of(answers, self.rfile.read(length), True)
                 if response is not None:
                     self.wfile.write(struct.pack("!H", len(response)) + response)
 
@@ -62,7 +62,7 @@ class ScriptedDns:
             server.daemon_threads = True
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def _response_of(self, answers: Answers, packet: bytes, by_tcp: bool) -> bytes | None:
+    def response_of(self, answers: Answers, packet: bytes, by_tcp: bool) -> bytes | None:
         response = answers(dns.message.from_wire(packet), by_tcp)
         self.asked.set()
         return response.to_wire(max_size=65535) if isinstance(response, dns.message.Message) else response
@@ -82,11 +82,6 @@ def shows(query: dns.message.Message, *values: str, rcode: dns.rcode.Rcode = dns
     if values:
         response.answer.append(dns.rrset.from_text(query.question[0].name, 1, "IN", "TXT", *(f'"{v}"' for v in values)))
     return response
-
-
-@pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
 
 
 @pytest.mark.usefixtures("asking_bind")

@@ -28,11 +28,6 @@ def provider(account: Account) -> Provider:
     return provider_at(account.url, account.token)
 
 
-@pytest.fixture
-def context() -> Context:
-    return Context(20).begin()
-
-
 def test_own_values_alone(account: Account, provider: Provider, context: Context) -> None:
     published = PublishedRecords()
     provider.publish(context, NAME, FOREIGN)

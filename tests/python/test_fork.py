@@ -13,7 +13,8 @@ import pytest
 import tossl_acme
 from tests.tclhost import new_key
 from tossl_acme.challenges import presented
-from tossl_acme.context import Context, owe
+from tossl_acme.context import Context
+from tossl_acme.context.farewell import owe
 from tossl_acme.errors import ForkedError
 
 

@@ -52,20 +52,10 @@ ODD: tuple[Any, ...] = (None, 7, "http://127.0.0.1:1/x", ["x"], {"type": 7})
 NUMBERS = itertools.count()
 
 
-class Hidden(ScriptedCa):
-    """The CA names URLs at the proxy."""
-
-    front = ""
-
-    @property
-    def tls_origin(self) -> str:
-        return self.front or super().tls_origin
-
-
 class World:
     """The CA, the proxy and a Tcl interpreter."""
 
-    def __init__(self, ca: Hidden, proxy: FaultProxy, tcl: Tcl, webroot: Path) -> None:
+    def __init__(self, ca: ScriptedCa, proxy: FaultProxy, tcl: Tcl, webroot: Path) -> None:
         self.ca, self.proxy, self.tcl, self.webroot = ca, proxy, tcl, webroot
 
     @property
@@ -79,7 +69,7 @@ class World:
         given |= {} if "port" in options else {"webroot": self.webroot}
         result = self.tcl.try_acme("obtain_certificate", ["example.com"], **given | options)
         assert list(self.webroot.rglob("*")) == []
-        assert not RESPONDERS._open
+        assert RESPONDERS.is_idle
         if isinstance(result, Failure):
             assert result.code[0] == "TOSSL", result
             assert result.code[1] != "INTERNAL", result
@@ -120,7 +110,7 @@ def servers(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
     """The servers, once for all tests here."""
     webroot = tmp_path_factory.mktemp("hostile") / "webroot"
     webroot.mkdir()
-    with Hidden(certificates) as ca, FaultProxy(ca.directory, certificates) as proxy:
+    with ScriptedCa(certificates) as ca, FaultProxy(ca.directory, certificates) as proxy:
         ca.front = proxy.url
         yield World(ca, proxy, Tcl(str(certificates.ca_bundle)), webroot)
 

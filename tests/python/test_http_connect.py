@@ -148,13 +148,13 @@ def test_connecting_is_cancelled(
     """In the midst of it."""
     names(full)
     begun = threading.Event()
-    real = connecting._connected
+    real = connecting.socket_beyond_standard
 
-    def connect(*arguments: Any) -> socket.socket:
+    def opened(sock: socket.socket) -> socket.socket:
         begun.set()
-        return real(*arguments)
+        return real(sock)
 
-    monkeypatch.setattr(connecting, "_connected", connect)
+    monkeypatch.setattr(connecting, "socket_beyond_standard", opened)
     assert isinstance(cancelled(Context(60).begin(), url, options, begun), Cancelled)
 
 
@@ -182,7 +182,7 @@ def test_the_addresses_are_tried_in_turn(
 ) -> None:
     """One that refuses or is silent does not hide the next."""
     monkeypatch.setattr(sockets, "CONNECT_SECONDS", 1.0)
-    monkeypatch.setattr(connecting, "_LEAST_SHARE_SECONDS", 0.1)
+    monkeypatch.setattr(connecting, "LEAST_SHARE_SECONDS", 0.1)
     port = int(greeter.origin.rpartition(":")[2])
     names(free_port(), full, port)
     assert outcome(Context(60).begin(), URLS[0]) == b"hello"

@@ -53,21 +53,11 @@ KEYS: dict[str, dict[str, str]] = {"new": {}, "given": {"private_key": LEAF_KEY}
 NUMBERS = itertools.count()
 
 
-class Hidden(ScriptedCa):
-    """The CA names URLs at the proxy."""
-
-    front = ""
-
-    @property
-    def tls_origin(self) -> str:
-        return self.front or super().tls_origin
-
-
 @dataclass
 class World:
     """The CA behind a proxy, and a store of its own."""
 
-    ca: Hidden
+    ca: ScriptedCa
     proxy: FaultProxy
     tcl: Tcl
     store: Path
@@ -99,14 +89,14 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def servers(certificates: Certificates) -> Iterator[tuple[Hidden, FaultProxy]]:
-    with Hidden(certificates) as ca, FaultProxy(ca.directory, certificates) as proxy:
+def servers(certificates: Certificates) -> Iterator[tuple[ScriptedCa, FaultProxy]]:
+    with ScriptedCa(certificates) as ca, FaultProxy(ca.directory, certificates) as proxy:
         ca.front = proxy.url
         yield ca, proxy
 
 
 @pytest.fixture
-def world(servers: tuple[Hidden, FaultProxy], tcl: Tcl, tmp_path: Path) -> World:
+def world(servers: tuple[ScriptedCa, FaultProxy], tcl: Tcl, tmp_path: Path) -> World:
     ca, proxy = servers
     proxy.clear()
     ca.script = Script(order="ready")
@@ -240,6 +230,8 @@ FAULTS: dict[str, Callable[[], Action]] = {
     "no account": lambda: actions.problem(400, "accountDoesNotExist", "No"),
     "rate limit": lambda: actions.problem(429, "rateLimited", "Later", retry_after="9"),
     "garbage": lambda: actions.answer(200, "garbage"),
+    "gone": lambda: actions.html(410),
+    "moved": lambda: actions.html(301),
 }
 
 
@@ -403,6 +395,31 @@ def test_a_key_beside_the_certificate_is_not_kept(world: World, times: int | Non
     check_kept(world, outcome, "new")
 
 
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n"
+ODD_TEXTS: dict[str, Callable[[str], str]] = {
+    "byte order mark": lambda chain: "\ufeff" + chain,
+    "comment": lambda chain: "# für Sie\n" + chain,
+    "long comment": lambda chain: "#" * 600_000 + "\n" + chain,
+    "empty block": lambda chain: f"{chain}{_BEGIN}{_END}",
+    "no base64": lambda chain: f"{chain}{_BEGIN}AAA\n{_END}",
+    "cut behind the leaf": lambda chain: chain.rpartition(_END)[0],
+    "key, in a comment's place": lambda chain: new_key() + chain,
+}
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+@pytest.mark.parametrize("store", [True, False], ids=["store", "no store"])
+def test_a_certificate_in_an_odd_text_is_not_lost(world: World, text: str, store: bool) -> None:
+    """Its CERTIFICATE blocks are kept, whatever stands around them, and however often the CA sends it so."""
+    world.proxy.fault(chain_with(ODD_TEXTS[text]), path="/certificate/", times=None)
+    outcome = world.obtain(store=store)
+    if isinstance(outcome, Failure):
+        assert outcome.code[1:] == ("ACME", "badCertificate", "200")
+        assert outcome.details.get("certificate", world.issued[0]).startswith(world.issued[0])
+        assert store or outcome.details["certificate"]
+    check_kept(world, outcome, "new", store=store)
+
+
 @pytest.mark.parametrize("fault", ["names", "key", "expired"])
 def test_what_cannot_serve_is_put_aside_and_named(world: World, fault: str) -> None:
     """With its key; the next call orders anew, with another."""
@@ -477,7 +494,7 @@ def test_an_attempt_for_something_else_is_put_aside(world: World) -> None:
     assert world.orders == 2
 
 
-@pytest.mark.parametrize("fault", ["404", "unauthorized", "garbage"])
+@pytest.mark.parametrize("fault", ["404", "unauthorized", "garbage", "gone", "moved"])
 @pytest.mark.parametrize("path", ["/certificate/", "/order/"])
 def test_an_order_of_which_nothing_comes_holds_nobody_up(world: World, path: str, fault: str) -> None:
     """The CA has lost what it issued, and says so twice: it is put aside with its key, and ordered anew."""

@@ -37,7 +37,7 @@ def openssl(*words: str, text: str = "") -> str:
 
 
 def curve_oid(name: str) -> bytes:
-    return next(encoded(OID, curve.oid) for curve in der._CURVES if curve.octets == (CURVES[name].key_size + 7) // 8)
+    return next(encoded(OID, curve.oid) for curve in der.CURVES if curve.octets == (CURVES[name].key_size + 7) // 8)
 
 
 def sec1(name: str, octets: bytes, public: bytes = b"", parameters: bytes = b"") -> bytes:
@@ -51,7 +51,7 @@ def pkcs8(algorithm: bytes, key: bytes, version: int = 0, more: bytes = b"") -> 
     return write_block(PKCS8, encoded(SEQUENCE, content))
 
 
-EC_OID = encoded(OID, der._EC)
+EC_OID = encoded(OID, der.EC)
 
 
 # ---- EC keys: the octets of the number ----
@@ -76,7 +76,7 @@ def test_numbers_with_octets_too_few_or_too_many(name: str, zeros: int) -> None:
 @pytest.mark.parametrize("name", CURVES)
 def test_numbers_that_are_not_of_the_curve(name: str) -> None:
     """0, its order and beyond."""
-    order = next(curve.n for curve in der._CURVES if curve.octets == (CURVES[name].key_size + 7) // 8)
+    order = next(curve.n for curve in der.CURVES if curve.octets == (CURVES[name].key_size + 7) // 8)
     for number in (0, order, order + 1, 1 << 600):
         text = write_block(SEC1, sec1(name, number.to_bytes(80, "big")))
         with pytest.raises(KeyFormatError, match="not within its curve"):
@@ -175,7 +175,7 @@ def test_rsa_numbers_with_octets_too_few_or_too_many(zeros: int) -> None:
         encoded(2, number.to_bytes(max(1, (number.bit_length() + 7) // 8) + zeros, "big")) for number in numbers
     )
     body = encoded(SEQUENCE, content)
-    for text in (write_block(PKCS1, body), pkcs8(encoded(OID, der._RSA), body)):
+    for text in (write_block(PKCS1, body), pkcs8(encoded(OID, der.RSA), body)):
         assert public_der(load_private_key(text)) == public_der(RSA)
         if not zeros:
             assert read_blocks(openssl("pkey", "-pubout", text=text))[0].der == public_der(RSA)
@@ -248,14 +248,15 @@ def signed_request(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, version:
 def test_a_request_with_a_version_that_does_not_exist(
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, version: int
 ) -> None:
-    """It is sent as it came, for its signature is for that; OpenSSL verifies it."""
+    """It is sent as it came, for its signature is for that; OpenSSL before 3.1 verifies it, later ones refuse it."""
     octets = signed_request(key, version)
     pem = write_block("CERTIFICATE REQUEST", octets)
     read = read_csr(pem)
     assert read.der == octets
     assert [name.value for name in read.identifiers] == ["a.example", "b.example"]
     assert read.public_key == public_der(key)
-    openssl("req", "-verify", "-noout", text=pem)
+    if openssl("version").split()[1] < "3.1":
+        openssl("req", "-verify", "-noout", text=pem)
     spoiled = octets.replace(b"a.example", b"c.example")
     with pytest.raises(TosslError, match="not signed by the key in it"):
         read_csr(write_block("CERTIFICATE REQUEST", spoiled))

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "tossl_acme"
 
 #: The rooms and the files beside them, each with what stands below it: that it may import, and itself.
 _BOTTOM = {"errors", "text", "version"}
-_GROUND = _BOTTOM | {"identifiers", "context", "files", "log", "farewell"}
+_GROUND = _BOTTOM | {"identifiers", "context", "files", "log"}
 ALLOWED = {
     **dict.fromkeys(_BOTTOM, _BOTTOM),
     **dict.fromkeys(_GROUND - _BOTTOM, _GROUND),

@@ -297,7 +297,7 @@ def test_a_thread_does_not_wait_for_itself(store: FolderStore) -> None:
             pass
         assert time.monotonic() - begun < 30
         assert caught.value.errorcode == ("TOSSL", "VALUE", "store")
-        assert "this thread is at work on it already" in caught.value.message
+        assert "this thread works on it already" in caught.value.message
         with certificate_folder(store, Context(5).begin(), "other.example.com"):
             pass
     with certificate_folder(store, Context(5).begin(), "example.com"):

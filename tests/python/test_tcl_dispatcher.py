@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import tossl_acme
 import tossl_acme.commands
+from tossl_acme.errors import foreign_error
 from tossl_acme.tcl.values import to_tcl
 
 tkinter = pytest.importorskip("tkinter")
@@ -72,6 +74,19 @@ def test_an_error_has_its_code_and_no_argument(tcl):
     assert options["code"] == "TOSSL INTERNAL"
     assert "sesame" not in options["info"]
     assert options_of(tcl, "tossl::probe::types", "a", "x")["code"] == "TOSSL VALUE second"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), ("RESOURCE", "descriptors")),
+        (RuntimeError("can't start new thread"), ("RESOURCE", "threads")),
+        (MemoryError(), ("RESOURCE", "memory")),
+        (OSError(errno.EIO, "I/O error"), ("INTERNAL",)),
+    ],
+)
+def test_what_the_process_is_out_of_is_no_defect(error, code):
+    assert foreign_error(error).errorcode == ("TOSSL", *code)
 
 
 def random_words(seed, count, longest):

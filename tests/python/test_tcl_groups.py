@@ -122,7 +122,7 @@ def options_alone(*, client: Client) -> Any:
 def bound(function: Any, *words: str) -> Any:
     """What the function returns for these words, before it becomes a Tcl value."""
     call = Command("test", function, GROUPS).bind(HOST, words)
-    return call._recipe.make({**call.values, "context": Context(1)}, call._left_out)
+    return call.recipe.make({**call.values, "context": Context(1)}, call.left_out)
 
 
 def test_groups_nest() -> None:
@@ -261,7 +261,7 @@ def test_a_pipe_that_says_nothing_is_not_waited_for_long(tmp_path, monkeypatch) 
     monkeypatch.setattr("tossl_acme.tcl.values._SECRET_SECONDS", 0.01)
     reader, writer = os.pipe()
     try:
-        with pytest.raises(ArgumentError, match="nothing came out of it in time"):
+        with pytest.raises(ArgumentError, match="nothing could be read from it in time"):
             bound(options_alone, "-url", "u", "-key_file", f"/dev/fd/{reader}")
         os.write(writer, b"sesame\n")
         os.close(writer)

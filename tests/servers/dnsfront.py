@@ -6,8 +6,6 @@ import socketserver
 import struct
 import threading
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 import dns.exception
 import dns.message
@@ -15,12 +13,12 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
-from .process import free_port
+from .process import Server, free_port
 
 _TIMEOUT = 2.0
 
 
-class DnsFront:
+class DnsFront(Server):
     """Asks BIND first and the mock DNS server after it, so that Pebble sees the records of both."""
 
     def __init__(self, servers: Sequence[str]) -> None:
@@ -70,14 +68,6 @@ class DnsFront:
         for listener in self._listeners:
             listener.shutdown()
             listener.server_close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 class _UdpServer(socketserver.ThreadingUDPServer):

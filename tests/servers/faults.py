@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from types import MappingProxyType, TracebackType
-from typing import Self
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from .actions import ACTIONS, Action, Response
 from .certs import Certificates
+from .process import Server
 from .web import Listener, QuietHandler
 
 # Rules may name what they are after as the ACME directory and its objects do; these are Pebble's paths for it.
@@ -81,7 +81,7 @@ class Rule:
         return True
 
 
-class FaultProxy:
+class FaultProxy(Server):
     """``directory`` is what a client is given; ``connect_url`` is a value for HTTPS_PROXY.
 
     ``upstream`` is the CA's directory URL. ``routes`` maps HOST:PORT, as a client names it in
@@ -163,14 +163,6 @@ class FaultProxy:
         self.ended.set()
         self._secure.stop()
         self._plain.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 class _Exchange:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 READY_WITHIN = 15.0
 STOP_WITHIN = 3.0
@@ -21,6 +23,22 @@ _PORTS = range(12000, 32000)
 
 class ServerError(Exception):
     """A server did not start, or ended while it was needed."""
+
+
+class Server:
+    """Listens from its construction on; `with` stops it."""
+
+    def stop(self) -> None:
+        """Stop listening."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 def free_port() -> int:

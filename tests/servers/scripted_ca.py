@@ -91,7 +91,13 @@ class ScriptedCa(LookAlike):
         self._unknown: dict[str, int] = {}
         self._nonces: set[str] = set()
         self._numbers = iter(range(1, 1 << 30))
+        #: The https://HOST:PORT of a proxy in front of it, whose URLs it names.
+        self.front = ""
         super().__init__(certificates)
+
+    @property
+    def tls_origin(self) -> str:
+        return self.front or super().tls_origin
 
     @property
     def directory(self) -> str:

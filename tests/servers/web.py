@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from .certs import Certificates
+from .process import Server
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class QuietHandler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
 
-class LookAlike:
+class LookAlike(Server):
     """A look-alike service: subclasses define ``answer``. Every request is kept in ``requests``."""
 
     def __init__(self, certificates: Certificates | None = None) -> None:
@@ -138,14 +138,6 @@ class LookAlike:
         """Stop listening."""
         for listener in self._listeners:
             listener.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def _handler_for(answer: Callable[[Request], Reply]) -> type[BaseHTTPRequestHandler]:

@@ -21,9 +21,9 @@ from .public_cas import needs_binding
 
 @dataclass(frozen=True)
 class Account:
-    """An account object (section 7.1.2); `raw` is all that the CA sent.
+    """An account object (section 7.1.2); `raw` is the CA's whole object.
 
-    orders: where its orders are listed, empty at many CAs.
+    orders: the URL of its list of orders, empty at many CAs.
     """
 
     url: str
@@ -38,7 +38,7 @@ class Account:
 
 @dataclass(frozen=True)
 class ExternalAccountBinding:
-    """A key that the CA gave out of band (section 7.3.4); hmac_key is base64url, as CAs show it."""
+    """A key from the CA's website (section 7.3.4); hmac_key is base64url, as CAs show it."""
 
     kid: str
     hmac_key: Secret
@@ -46,9 +46,9 @@ class ExternalAccountBinding:
 
     @classmethod
     def parse(cls, kid: str, hmac_key: Secret | None, alg: str) -> ExternalAccountBinding:
-        """Checks the three words. Raises ArgumentError eab_kid, eab_hmac_key or eab_alg."""
+        """Returns the binding for three words. Raises ArgumentError eab_kid, eab_hmac_key or eab_alg."""
         if alg not in ("HS256", "HS384", "HS512"):
-            raise ArgumentError("eab_alg", "eab_alg must be HS256, HS384 or HS512")
+            raise ArgumentError("eab_alg", "-eab_alg must be HS256, HS384 or HS512")
         if not kid:
             raise ArgumentError("eab_kid", "-eab_hmac_key needs -eab_kid")
         if not hmac_key or not hmac_key.value:
@@ -56,17 +56,17 @@ class ExternalAccountBinding:
         try:
             b64url_bytes(hmac_key.value)
         except ValueError:
-            raise ArgumentError("eab_hmac_key", "eab_hmac_key is not base64url") from None
+            raise ArgumentError("eab_hmac_key", "-eab_hmac_key is not base64url") from None
         return cls(kid, hmac_key, alg)
 
     def signed(self, url: str, key: AccountKey) -> dict[str, str]:
-        """The JWS by which newAccount at `url` binds the account of this key."""
+        """Returns the JWS with which newAccount at `url` binds the account of this key."""
         return hmac_signed(b64url_bytes(self.hmac_key.value), self.alg, {"kid": self.kid, "url": url}, key.jwk)
 
 
 @dataclass(frozen=True)
 class NewAccount:
-    """What newAccount is sent (section 7.3): contacts as URLs, agreement to the CA's terms, an external binding."""
+    """The payload of newAccount (section 7.3): contacts as URLs, agreement to the CA's terms, an external binding."""
 
     contact: tuple[str, ...] = ()
     agree_tos: bool = True
@@ -82,17 +82,18 @@ class NewAccount:
 
 
 def ensure_account(client: Client, context: Context, wanted: NewAccount) -> None:
-    """new_account(), unless this process knows already that the account is there with these contacts: no request."""
+    """Calls new_account() unless this process knows that the account exists with these contacts."""
     if not client.has_account(wanted.contact):
         new_account(client, context, wanted)
 
 
 def new_account(client: Client, context: Context, wanted: NewAccount) -> Account:
-    """Creates the account, or finds the one that the key has already (section 7.3); its contacts become `contact`.
+    """Creates the account, or finds the key's account (section 7.3), and sets its contacts to `contact`.
 
-    One request. A CA that wants an external binding, or an agreement that is not given, is asked for the key's account
-    first (section 7.3.1): a known account needs neither, and a binding is often good for one account. One more where
-    an existing account's contacts differ, but not at a CA that shows none. Raises ArgumentError eab_kid or agree_tos.
+    Sends one request. If the CA requires an external binding, or an agreement that is not given, first looks for the
+    key's account (section 7.3.1): an existing account needs neither, and a binding often serves only one account.
+    Sends one more if an existing account's contacts differ, but not at a CA that shows none. Raises ArgumentError
+    eab_kid or agree_tos.
     """
     directory = client.directory(context)
     terms = "" if wanted.agree_tos else directory.terms_of_service
@@ -103,7 +104,7 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
     if directory.needs_eab and wanted.binding is None:
         raise _unbound(directory.url)
     if terms:
-        text = f"the CA takes no account that does not agree to its terms of service: {clean(terms)}"
+        text = f"the CA requires agreement to its terms of service; read them, then give -agree_tos 1: {clean(terms)}"
         raise ArgumentError("agree_tos", text)
     url = directory.url_of("newAccount")
     response = client.post(context, url, wanted.payload(url, client.key), signer=client.key)
@@ -113,21 +114,21 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
 
 
 def check_binding(directory: str, binding: ExternalAccountBinding | None) -> None:
-    """For a key that was made just now: raises ArgumentError eab_kid where its account is known to need a binding.
+    """Raises ArgumentError eab_kid if a new key's account is known to need a binding that is missing.
 
-    Nothing is sent. `directory` is the directory's URL.
+    Sends nothing. `directory` is the directory's URL.
     """
     if binding is None and needs_binding(directory):
         raise _unbound(directory)
 
 
 def _unbound(directory: str) -> ArgumentError:
-    cause = "takes no new account without an external account binding (eab_kid, eab_hmac_key)"
+    cause = "requires an external account binding for a new account; give -eab_kid and -eab_hmac_key"
     return ArgumentError("eab_kid", f"{shown_url(directory)} {cause}")
 
 
 def _existing_account(client: Client, context: Context) -> Account | None:
-    """The account that the key has at the CA, if it has one (section 7.3.1)."""
+    """Returns the key's account at the CA, else None (section 7.3.1)."""
     try:
         response = client.find_account(context)
     except AcmeError as error:
@@ -140,7 +141,7 @@ def _existing_account(client: Client, context: Context) -> Account | None:
 
 
 def _brought_up_to_date(client: Client, context: Context, account: Account, wanted: NewAccount) -> Account:
-    """The account with the contacts that are wanted. A CA that shows none (Let's Encrypt) keeps none: not asked."""
+    """Returns the account with the wanted contacts. Sends no change to a CA that shows no contacts (Let's Encrypt)."""
     shows_contacts = isinstance(account.raw.get("contact"), list)
     if wanted.contact and shows_contacts and set(account.contact) != set(wanted.contact):
         return update_account(client, context, wanted.contact)
@@ -149,7 +150,7 @@ def _brought_up_to_date(client: Client, context: Context, account: Account, want
 
 
 def get_account(client: Client, context: Context) -> Account:
-    """The account of this key; AcmeError accountDoesNotExist where there is none (section 7.3.1)."""
+    """Returns the account of this key (section 7.3.1). Raises AcmeError accountDoesNotExist."""
     url = client.account_url(context)
     return _read_account(client.post_as_get(context, url), url)
 
@@ -163,7 +164,7 @@ def update_account(client: Client, context: Context, contact: Sequence[str]) -> 
 
 
 def deactivate_account(client: Client, context: Context) -> Account:
-    """Ends the account for good (section 7.3.6)."""
+    """Deactivates the account for good (section 7.3.6)."""
     url = client.account_url(context)
     account = _read_account(client.post(context, url, {"status": "deactivated"}), url)
     client.forget_account()
@@ -171,9 +172,9 @@ def deactivate_account(client: Client, context: Context) -> Account:
 
 
 def change_key(client: Client, context: Context, new_key: AccountKey) -> str:
-    """Rolls the account over to another key (section 7.3.5); returns the account URL.
+    """Changes the account's key (section 7.3.5); returns the account URL.
 
-    The CA knows the new key from then on: the caller makes its next client with it.
+    From then on only the new key is valid: the caller needs a client with it.
     """
     url = client.directory(context).url_of("keyChange")
     account = client.account_url(context)
@@ -183,7 +184,7 @@ def change_key(client: Client, context: Context, new_key: AccountKey) -> str:
     try:
         client.post(context, url, inner)
     except TosslError:
-        # Where the answer to the first attempt was lost, the second one is refused: the old key is unknown by then.
+        # If the answer to the first attempt was lost, the second is refused: the old key is unknown by then.
         if _account_of(client, context, new_key) != account:
             raise
     client.forget_account()
@@ -198,21 +199,21 @@ def _account_of(client: Client, context: Context, key: AccountKey) -> str:
 
 
 def list_orders(client: Client, context: Context, most: int) -> list[str]:
-    """The URLs of the account's orders, over all pages, `most` at most (section 7.1.2.1)."""
+    """Returns the URLs of the account's orders, over all pages, `most` at most (section 7.1.2.1)."""
     account = get_account(client, context)
     if not account.orders:
-        cause = f"the CA does not offer a list of orders: {shown_url(account.url)} has none"
+        cause = f"the CA offers no list of orders for the account {shown_url(account.url)}"
         raise AcmeError(cause, "notOffered", 0)
     return read_order_urls(client, context, account.orders, most)
 
 
 def contact_urls(email: str, contact: Sequence[str] = ()) -> tuple[str, ...]:
-    """Contacts as URLs (section 7.3): a bare address becomes mailto:. Raises ArgumentError email or contact."""
+    """Returns contacts as URLs (section 7.3); a bare address becomes mailto:. Raises ArgumentError email, contact."""
     found = [_mailto(email.removeprefix("mailto:"), "email")] if email.strip() else []
     for item in contact:
         scheme = item.partition(":")[0].lower()
         if any(char.isspace() or not char.isprintable() for char in item):
-            raise ArgumentError("contact", "contact has white space or a control character in it")
+            raise ArgumentError("contact", "contact contains white space or a control character")
         found.append(item if ":" in item and scheme != "mailto" else _mailto(item.removeprefix("mailto:"), "contact"))
     return tuple(dict.fromkeys(found))
 

@@ -17,7 +17,7 @@ from .jws import AccountKey
 from .polling import poll
 from .problem import document_error
 
-#: Refusals of an answer that are not about the challenge.
+#: Refusals of an answer that do not concern the challenge.
 _NOT_OF_A_CHALLENGE = ("rateLimited", "unauthorized", "accountDoesNotExist")
 #: RFC 8555 section 8.1; a token also names a file, whose name can have 255 bytes.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -25,12 +25,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 @dataclass(frozen=True)
 class Challenge:
-    """A challenge object (section 8) with all that presenting it takes; `raw` is all that the CA sent.
+    """A challenge object (section 8) with everything that presenting it needs; `raw` is the CA's whole object.
 
-    identifier: the name or address to be validated, a wildcard without its "*.".
-    token: base64url, for it becomes a path or a record; empty where the challenge has none that can be used.
+    identifier: the name or address to validate, a wildcard without its "*.".
+    token: base64url, because it becomes a path or a record; empty if the challenge has no usable token.
     key_authorization: section 8.1; empty without a token.
-    account_url, issuers: what a standing record names (dns-account-01, dns-persist-01).
+    account_url, issuers: for the records of dns-account-01 and dns-persist-01.
     Raises ArgumentError token.
     """
 
@@ -53,7 +53,7 @@ class Challenge:
     def from_words(
         cls, kind: str, domain: str, token: str, key: AccountKey, account_url: str = "", argument: str = "domain"
     ) -> Challenge:
-        """The challenge that a user describes. Raises ArgumentError token, or of the argument that `domain` is."""
+        """Returns the challenge for a command's words. Raises ArgumentError token, or `argument` for the domain."""
         check_token(token)
         named = parse_identifier(domain, argument)
         if not is_provable(named, kind):
@@ -61,7 +61,7 @@ class Challenge:
         return cls(kind, named.base, token, f"{token}.{key.thumbprint}", named.wildcard, account_url)
 
     def check_usable(self) -> None:
-        """Raises HttpError malformed where the CA left out what presenting the challenge takes."""
+        """Raises HttpError malformed if the CA left out a member that presenting the challenge needs."""
         if not self.key_authorization and not self.issuers:
             needed = "names no issuer" if self.type == "dns-persist-01" else "has no token that is base64url"
             raise HttpError("malformed", f"the CA's {self.type} challenge for {clean(self.identifier.value)} {needed}")
@@ -77,7 +77,7 @@ def check_token(token: str) -> None:
 
 
 def is_provable(identifier: Identifier, challenge_type: str) -> bool:
-    """Whether the type can validate the identifier: no IP address through the DNS (RFC 8738 section 7)."""
+    """Returns whether the type can validate the identifier: no IP address through the DNS (RFC 8738 section 7)."""
     return identifier.is_provable_by_dns or not challenge_type.startswith("dns-")
 
 
@@ -94,7 +94,7 @@ class Authorization:
     retry_after: float | None = None
 
     def challenge(self, kind: str) -> Challenge | None:
-        """The challenge of this type, None where the CA does not offer it (or not in a way that can be answered)."""
+        """Returns the challenge of this type, None if the CA does not offer it, or not in a usable form."""
         offered = (challenge for challenge in self.challenges if challenge.type == kind and challenge.url)
         return next(offered, None) if is_provable(self.identifier, kind) else None
 
@@ -109,12 +109,12 @@ class Authorization:
 
 
 def get_authorization(client: Client, context: Context, url: str) -> Authorization:
-    """The authorization as the CA sees it now."""
+    """Returns the authorization in its present state at the CA."""
     return _read_authorization(client, context, Answer.of(client.post_as_get(context, url)), url)
 
 
 def new_authorization(client: Client, context: Context, identifier: Identifier) -> Authorization:
-    """Pre-authorization (section 7.4.1), where the CA offers newAuthz; ArgumentError "domain" for a wildcard."""
+    """Creates an authorization in advance (section 7.4.1). Raises ArgumentError "domain" for a wildcard."""
     if identifier.value.startswith("*."):
         raise ArgumentError("domain", "a wildcard cannot be authorized in advance (RFC 8555 section 7.4.1)")
     url = client.directory(context).url_of("newAuthz")
@@ -126,17 +126,16 @@ def new_authorization(client: Client, context: Context, identifier: Identifier) 
 
 
 def deactivate_authorization(client: Client, context: Context, url: str) -> Authorization:
-    """Gives an authorization up (section 7.5.2)."""
+    """Deactivates an authorization (section 7.5.2)."""
     response = client.post(context, url, {"status": "deactivated"})
     return _read_authorization(client, context, Answer.of(response), url)
 
 
 def answer_challenge(client: Client, context: Context, url: str, authorization_url: str = "") -> Challenge:
-    """Tells the CA that the challenge may be validated (section 7.5.1): once, even where the CA's response is lost.
+    """Asks the CA to validate the challenge (section 7.5.1), only once, even if the CA's response is lost.
 
-    A challenge that somebody who shares the account has answered just before is none that is refused. Where the
-    challenge's authorization is known, that tells it best. By section 8.2 the caller has seen before that the CA's
-    queries will succeed.
+    Succeeds if another user of the account has just answered the challenge; `authorization_url`, if known, helps to
+    find that out. The caller must have checked that the CA's queries will succeed (section 8.2).
     """
     found: Challenge | None = None
 
@@ -158,7 +157,7 @@ def answer_challenge(client: Client, context: Context, url: str, authorization_u
 
 
 def _answered_challenge(client: Client, context: Context, url: str, authorization_url: str) -> Challenge | None:
-    """The challenge, if it is known to have been answered: CAs refuse a second answer, or never get over it."""
+    """Returns the challenge if it was answered before, else None: CAs refuse a second answer, or fail after it."""
     try:
         if not authorization_url:
             challenge = _read_challenge(Answer.of(client.post_as_get(context, url)))
@@ -175,7 +174,7 @@ def _answered_challenge(client: Client, context: Context, url: str, authorizatio
 
 
 def wait_authorization(client: Client, context: Context, url: str, known: Authorization | None = None) -> Authorization:
-    """Polls until the authorization is valid; anything else that is final is raised with the CA's reason."""
+    """Polls until the authorization is valid. Raises any other final state, with the CA's reason."""
     found = poll(
         context,
         "authorization",
@@ -190,7 +189,7 @@ def wait_authorization(client: Client, context: Context, url: str, known: Author
 
 
 def refusal(authorization: Authorization) -> AcmeError:
-    """Why an authorization is not valid: the error of its challenge, led by its name."""
+    """Returns the error of an authorization that is not valid: its challenge's error, after its name."""
     name = clean(authorization.identifier.value)
     for challenge in authorization.challenges:
         problem = challenge.raw.get("error")
@@ -202,7 +201,7 @@ def refusal(authorization: Authorization) -> AcmeError:
 
 @dataclass(frozen=True)
 class _Around:
-    """What an authorization says of all of its challenges, and whose it is."""
+    """The facts that all challenges of an authorization share, and its account."""
 
     identifier: Identifier
     wildcard: bool
@@ -229,9 +228,9 @@ def _read_authorization(client: Client, context: Context, answer: Answer, url: s
 
 
 def _read_challenge(answer: Answer, around: _Around | None = None) -> Challenge:
-    """A challenge; one without a URL, of a type that nobody here answers, is kept for what it says.
+    """Returns a challenge. An unknown type may come without a URL.
 
-    Its key authorization binds it to the account's key (RFC 8555 section 10.2): it proves nothing for another's.
+    Its key authorization binds it to the account's key (RFC 8555 section 10.2): it proves nothing for other accounts.
     """
     token = answer.raw.get("token")
     usable = token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
@@ -250,6 +249,6 @@ def _read_challenge(answer: Answer, around: _Around | None = None) -> Challenge:
 
 
 def _issuers(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """The CA's own names in a dns-persist-01 challenge. Drafts before the third name one."""
+    """Returns the CA's names in a dns-persist-01 challenge. Drafts before the third have one name."""
     named = document.get("issuer-domain-names") or [document.get("issuer-domain-name")]
     return tuple(name for name in named if isinstance(name, str) and name) if isinstance(named, list) else ()

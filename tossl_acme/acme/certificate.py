@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from ..context import Context
 from ..errors import ArgumentError, HttpError
 from ..http.urls import shown_url
+from ..pki.pem import certificate_blocks
 from .answer import Answer
 from .client import Client
 from .encoding import b64url
 from .jws import AccountKey
 
 _PEM_CHAIN = "application/pem-certificate-chain"
-#: Before a certificate that did not come whole is asked for again.
+#: Pauses before an incomplete certificate is downloaded again.
 _DOWNLOAD_PAUSES_SECONDS = (0.1, 0.4, 1.0)
 #: RFC 5280 section 5.3.1; 7 is not used.
 REASONS = {
@@ -32,7 +33,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class DownloadedChain:
-    """A PEM chain as the CA sent it, and where it offers others for the same certificate."""
+    """A PEM chain as the CA sent it, and the URLs of alternate chains for the same certificate."""
 
     url: str
     pem: str
@@ -40,22 +41,29 @@ class DownloadedChain:
 
 
 def download_certificate(client: Client, context: Context, url: str) -> DownloadedChain:
-    """The certificate with its chain (section 7.4.2); asked for again where the answer has no whole one."""
+    """Returns the certificate with its chain (section 7.4.2); downloads again if the answer is incomplete.
+
+    An answer that stays incomplete is returned if it contains a complete certificate. Raises HttpError "malformed".
+    """
     for pause in (*_DOWNLOAD_PAUSES_SECONDS, None):
         answer = Answer(client.post_as_get(context, url, media_type=_PEM_CHAIN), {})
-        pem = _whole_chain(answer.response.body)
-        if pem:
-            return DownloadedChain(url, pem, tuple(answer.links("alternate")))
+        # What is not ASCII is no part of a block (RFC 8555 section 9.1): a byte order mark, a comment.
+        pem = answer.response.body.decode("ascii", "replace")
+        chain = DownloadedChain(url, pem, tuple(answer.links("alternate")))
+        if _is_whole(pem):
+            return chain
         if pause is None or max(pause, answer.retry_after or 0.0) >= context.remaining():
             break
         context.sleep(max(pause, answer.retry_after or 0.0), "certificate")
+    if certificate_blocks(pem):  # cut each time, behind a certificate that is whole
+        return chain
     raise HttpError("malformed", f"{shown_url(url)} answered without a PEM certificate")
 
 
 def revoke_certificate(
     client: Client, context: Context, der: bytes, reason: int | None = None, certificate_key: AccountKey | None = None
 ) -> None:
-    """Revokes by the account's key, or by the certificate's own (section 7.6)."""
+    """Revokes a certificate, signed by the account's key or by the certificate's key (section 7.6)."""
     payload: dict[str, object] = {"certificate": b64url(der)}
     if reason is not None:
         payload["reason"] = reason
@@ -63,7 +71,7 @@ def revoke_certificate(
 
 
 def reason_code(text: str) -> int | None:
-    """The code for a reason's name (any case) or number; None for an empty text. ArgumentError "reason"."""
+    """Returns the code for a reason's name (any case) or number, None for empty text. Raises ArgumentError "reason"."""
     if not text:
         return None
     by_name = {name.lower(): code for name, code in REASONS.items()}
@@ -73,11 +81,6 @@ def reason_code(text: str) -> int | None:
     return code
 
 
-def _whole_chain(body: bytes) -> str:
-    """The PEM text of a chain; empty where there is none, or where it is cut."""
-    try:
-        text = body.decode("ascii")
-    except UnicodeDecodeError:
-        return ""
-    begins = text.count("-----BEGIN CERTIFICATE-----")
-    return text if begins and begins == text.count("-----END CERTIFICATE-----") else ""
+def _is_whole(pem: str) -> bool:
+    begins = pem.count("-----BEGIN CERTIFICATE-----")
+    return bool(begins) and begins == pem.count("-----END CERTIFICATE-----")

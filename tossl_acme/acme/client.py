@@ -20,13 +20,13 @@ from .problem import problem_error
 from .retries import ca_retries, replica_retries
 from .server import LANGUAGE, Server
 
-#: A bad nonce costs one more request; even a CA that refuses every second one is outlasted.
+#: Attempts with a new nonce; enough even if the CA refuses every second nonce.
 _MAX_BAD_NONCES = 30
 _HEADERS = {"Content-Type": "application/jose+json", **LANGUAGE}
 
 
 @dataclass(frozen=True)
-class _Request:
+class _SignedPost:
     url: str
     payload: object | None
     signer: AccountKey | None
@@ -34,7 +34,7 @@ class _Request:
 
 
 class Client:
-    """One account key at one CA. The account URL is kept, so that an order on a known account costs one request."""
+    """One account key at one CA. It remembers the account URL: an order on a known account costs one request."""
 
     def __init__(self, server: Server, key: AccountKey) -> None:
         self.server = server
@@ -47,11 +47,11 @@ class Client:
         return self.server.directory(context)
 
     def account_url(self, context: Context) -> str:
-        """The "kid" of every request but newAccount; one request where it is not known yet (section 7.3.1)."""
+        """Returns the "kid" of all requests but newAccount; sends one request if it is not known (section 7.3.1)."""
         return self._account_url or _account_url(self.find_account(context))
 
     def find_account(self, context: Context) -> Response:
-        """The CA's answer about the account that the key has already, which is known from then on (section 7.3.1).
+        """Returns the CA's answer about the key's account, and remembers the account (section 7.3.1).
 
         Raises AcmeError accountDoesNotExist.
         """
@@ -61,7 +61,7 @@ class Client:
         return response
 
     def know_account(self, response: Response, contact: tuple[str, ...] | None = None) -> str:
-        """Keeps the account URL that newAccount answered with, and the contacts that the account has."""
+        """Remembers the account URL in newAccount's answer, and the account's contacts."""
         self._account_url = _account_url(response)
         self._contact = contact
         self.expect(self._account_url)
@@ -78,33 +78,33 @@ class Client:
         return self._account_url, self._contact
 
     def know_contact(self, contact: tuple[str, ...]) -> None:
-        """Keeps the contacts that the account has from now on."""
+        """Remembers the account's new contacts."""
         self._contact = contact
 
     def forget_account(self, url: str = "") -> None:
-        """After the account was deactivated, its key changed, or the CA does not know it any more.
+        """Forgets an account that was deactivated, whose key was changed, or that the CA no longer knows.
 
-        With `url` only if that is the account still: another thread may have found the key's next one meanwhile.
+        url: forgets only this account; another thread may have found the key's next account meanwhile.
         """
         if url in ("", self._account_url):
             self._account_url = ""
             self._contact = None
 
     def expect(self, *urls: str) -> None:
-        """Has what the CA named just now asked for again, where a replica of the CA does not know it yet."""
+        """Allows repeated requests for URLs that the CA has just sent: a replica of the CA may not know them yet."""
         self._named.add(*urls)
 
     def expects(self, url: str) -> bool:
-        """Whether the CA named this just now."""
+        """Returns whether the CA has just sent this URL."""
         return url in self._named
 
     @property
     def knows_account(self) -> bool:
-        """Whether this process has seen that the key has an account."""
+        """Returns whether this process knows the key's account."""
         return bool(self._account_url)
 
     def has_account(self, contact: tuple[str, ...]) -> bool:
-        """Whether the account is known to exist with these contacts."""
+        """Returns whether the account is known to exist with these contacts."""
         return bool(self._account_url) and self._contact == contact
 
     def post(
@@ -116,31 +116,30 @@ class Client:
         signer: AccountKey | None = None,
         media_type: str = "",
     ) -> Response:
-        """A signed POST, sent again where that helps; payload None is POST-as-GET (section 6.3).
+        """Sends a signed POST, again after a temporary failure; payload None is POST-as-GET (section 6.3).
 
-        Any 2xx is an answer: CAs differ in which they give. All else is raised as the CA's own error. `signer` signs
-        with its jwk in place of the account's kid: the account key itself for newAccount, a certificate's key for
-        revokeCert.
+        Returns any 2xx answer: CAs differ in the status. Raises any other answer as the CA's error. `signer` signs with
+        its jwk instead of the account's kid: the account key for newAccount, a certificate's key for revokeCert.
         """
-        response = self._exchange(context, _Request(url, payload, signer, media_type), lambda: False)
+        response = self._exchange(context, _SignedPost(url, payload, signer, media_type), lambda: False)
         assert response is not None
         return response
 
     def post_once(self, context: Context, url: str, payload: object, is_done: Callable[[], bool]) -> Response | None:
-        """A signed POST of what must not be done twice.
+        """Sends a signed POST that must not take effect twice.
 
-        is_done is asked before each further attempt: an answer may have been lost. Returns None where it is done.
+        Calls is_done before each further attempt, for an answer may have been lost. Returns None if it is done.
         """
-        return self._exchange(context, _Request(url, payload, None, ""), is_done)
+        return self._exchange(context, _SignedPost(url, payload, None, ""), is_done)
 
     def post_as_get(self, context: Context, url: str, media_type: str = "") -> Response:
-        """RFC 8555 section 6.3."""
+        """Sends a POST-as-GET (RFC 8555 section 6.3) and returns the answer."""
         return self.post(context, url, None, media_type=media_type)
 
-    def _exchange(self, context: Context, request: _Request, is_done: Callable[[], bool]) -> Response | None:
+    def _exchange(self, context: Context, request: _SignedPost, is_done: Callable[[], bool]) -> Response | None:
         retries, early_retries, bad_nonces = ca_retries(context), replica_retries(context), 0
         while True:
-            # What signing itself has to ask for (a nonce, the account's URL) has retries of its own.
+            # Signing may send requests too (a nonce, the account's URL), with their own retries.
             kid, body = self._signed(context, request)
             try:
                 response = self._send(context, request, body)
@@ -164,34 +163,34 @@ class Client:
                 return None
 
     def _is_early(self, response: Response, refused: TosslError, url: str, kid: str) -> bool:
-        """Whether the CA does not know what it named just now: it was written to one replica, and read from another."""
+        """Returns whether the CA does not know its own new URL yet: another replica than the first may answer."""
         if _is(refused, "accountDoesNotExist"):
             return self.expects(kid)
         return response.status == 404 and self.expects(url)
 
-    def _send(self, context: Context, request: _Request, body: bytes) -> Response:
+    def _send(self, context: Context, request: _SignedPost, body: bytes) -> Response:
         headers = _HEADERS | ({"Accept": request.media_type} if request.media_type else {})
         response = self.server.http.exchange(context, HttpRequest("POST", request.url, headers, body))
         self.server.keep_nonce(response)
         return response
 
-    def _signed(self, context: Context, request: _Request) -> tuple[str, bytes]:
-        """The account's URL by which the request is signed, empty for another signer, and the request (section 6.2)."""
+    def _signed(self, context: Context, request: _SignedPost) -> tuple[str, bytes]:
+        """Returns the account URL in the signature, empty for another signer, and the signed request (section 6.2)."""
         signer = request.signer or self.key
         kid = "" if request.signer else self.account_url(context)
         who: dict[str, Any] = {"kid": kid} if kid else {"jwk": signer.jwk}
-        # Exactly as the CA gave it: the CA compares it with the URL that was asked for (section 6.4).
+        # Exactly as the CA gave it: the CA compares it with the request's URL (section 6.4).
         protected = {"alg": signer.alg, **who, "nonce": self.server.nonce(context), "url": request.url}
         return kid, json.dumps(signer.sign(protected, request.payload)).encode("ascii")
 
 
 def _account_url(response: Response) -> str:
-    """The account's URL in an answer of newAccount, which need not have the account in its body."""
+    """Returns the account's URL in newAccount's answer, whose body need not contain the account."""
     return Answer(response, {}).location("account")
 
 
 def _refusal(response: Response) -> TosslError:
-    """The CA's error, with where its terms of service are, if they have changed (section 7.3.3)."""
+    """Returns the CA's error, with the URL of its terms of service if these have changed (section 7.3.3)."""
     refused = problem_error(response)
     terms = links(response, "terms-of-service")
     if terms:

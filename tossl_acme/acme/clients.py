@@ -1,4 +1,4 @@
-"""What this process remembers of CAs between commands: servers, account keys and clients.
+"""The process's servers, account keys and clients, kept between commands.
 
 A client is found by directory, account key and connection options: an order on a known account costs one request.
 """
@@ -24,7 +24,7 @@ _clients: dict[tuple[Server, str], Client] = {}
 
 
 def server_for(directory: str, options: ConnectionOptions) -> Server:
-    """The CA for a directory URL or a CA's short name."""
+    """Returns the CA for a directory URL or a CA's short name."""
     url = directory_url(directory)
     http = http_client(options)
     with _lock:
@@ -32,26 +32,26 @@ def server_for(directory: str, options: ConnectionOptions) -> Server:
 
 
 def client_for(directory: str, account_key: str, options: ConnectionOptions) -> Client:
-    """The client of an account key (PEM text) at a CA; nothing is sent."""
+    """Returns the client of an account key (PEM text) at a CA. Sends nothing."""
     key = account_key_of(account_key)
     return client_of(server_for(directory, options), key)
 
 
 def client_of(server: Server, key: AccountKey) -> Client:
-    """The client of an account key at a CA; nothing is sent."""
+    """Returns the client of an account key at a CA. Sends nothing."""
     with _lock:
         return _clients.setdefault((server, key.thumbprint), Client(server, key))
 
 
 def account_key_of(pem: str) -> AccountKey:
-    """The account key in a PEM text, which is parsed once. Raises KeyFormatError."""
+    """Returns the account key in a PEM text, which it parses once. Raises KeyFormatError."""
     digest = hashlib.sha256(pem.encode("utf-8", "surrogatepass")).digest()
     key = _keys.get(digest) or AccountKey.from_pem(pem)
     return _keys.setdefault(digest, key)
 
 
 def reset() -> None:
-    """Forgets servers, keys and clients. A forked child does so too."""
+    """Forgets servers, keys and clients. A forked child calls it too."""
     global _lock
     _lock = threading.Lock()
     _servers.clear()

@@ -20,7 +20,7 @@ _KNOWN = (*_REQUIRED, "newAuthz", "revokeCert", "keyChange", "renewalInfo")
 
 @dataclass(frozen=True)
 class Directory:
-    """Where a CA takes its requests. `urls` maps the RFC's names to https URLs; `meta` is as the CA sent it."""
+    """A CA's URLs for requests. `urls` maps the RFC's names to https URLs; `meta` is as the CA sent it."""
 
     url: str
     urls: Mapping[str, str]
@@ -28,26 +28,26 @@ class Directory:
     needs_eab: bool = False
 
     def url_of(self, resource: str) -> str:
-        """The URL of a resource; AcmeError "notOffered" naming it when the CA does not offer it."""
+        """Returns the URL of a resource. Raises AcmeError "notOffered" with its name if the CA does not offer it."""
         if resource not in self.urls:
             raise AcmeError(f"{shown_url(self.url)} does not offer {resource}", "notOffered", 0)
         return self.urls[resource]
 
     @property
     def terms_of_service(self) -> str:
-        """Where the terms are that a new account agrees to; empty where the CA has none."""
+        """Returns the URL of the terms that a new account agrees to; empty if the CA has no terms."""
         terms = self.meta.get("termsOfService")
         return terms if isinstance(terms, str) else ""
 
     @property
     def caa_identities(self) -> list[str]:
-        """The names by which the CA knows itself in CAA records (RFC 8659)."""
+        """Returns the CA's names in CAA records (RFC 8659)."""
         names = self.meta.get("caaIdentities")
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
     @property
     def profiles(self) -> Mapping[str, str]:
-        """Certificate profiles by name with their descriptions (draft-ietf-acme-profiles)."""
+        """Returns the descriptions of certificate profiles by name (draft-ietf-acme-profiles)."""
         profiles = self.meta.get("profiles")
         return profiles if isinstance(profiles, Mapping) else {}
 
@@ -56,7 +56,7 @@ class Directory:
 
 
 def read_directory(response: Response) -> Directory:
-    """The directory in an answer. Raises HttpError when it is none."""
+    """Returns the directory in an answer. Raises HttpError if it is not a directory."""
     if response.status // 100 != 2:
         raise problem_error(response)
     answer = Answer.of(response)
@@ -83,7 +83,7 @@ def directory_of(url: str, document: Any) -> Directory | None:
 
 
 def _unknown_urls(document: Mapping[str, Any]) -> dict[str, str]:
-    """Resources of later standards are kept as long as they are plain https URLs."""
+    """Returns the resources of other standards that are plain https URLs."""
     return {
         name: value
         for name, value in document.items()

@@ -1,4 +1,4 @@
-"""base64url and JSON as JOSE wants them (RFC 7515 section 2, RFC 8555 section 6.1)."""
+"""base64url and JSON in the forms of JOSE (RFC 7515 section 2, RFC 8555 section 6.1)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import json
 
 
 def b64url(data: bytes) -> str:
-    """base64url without padding."""
+    """Returns base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def b64url_json(value: object) -> str:
-    """A JSON value, without white space, in base64url."""
+    """Returns a JSON value, without white space, in base64url."""
     return b64url(json.dumps(value, separators=(",", ":")).encode("utf-8"))
 
 
 def b64url_bytes(text: str) -> bytes:
-    """The bytes of a base64url text, with or without padding; ValueError when it is none."""
+    """Returns the bytes of a base64url text, with or without padding. Raises ValueError for any other text."""
     trimmed = text.strip().rstrip("=").translate(str.maketrans("+/", "-_"))
     try:
         return base64.b64decode(trimmed + "=" * (-len(trimmed) % 4), altchars=b"-_", validate=True)

@@ -32,22 +32,23 @@ class AccountKey:
 
     @classmethod
     def from_pem(cls, pem: str) -> AccountKey:
-        """Reads PKCS#8, PKCS#1 or SEC1 PEM; KeyFormatError says why a text is no usable account key."""
+        """Returns the key in PKCS#8, PKCS#1 or SEC1 PEM. Raises KeyFormatError with the reason."""
         return cls(load_private_key(pem))
 
     @property
     def spki(self) -> bytes:
-        """The public key as SubjectPublicKeyInfo in DER: what it is compared with other keys by."""
+        """Returns the public key as SubjectPublicKeyInfo in DER, for comparing keys."""
         return public_der(self._key)
 
     def __repr__(self) -> str:
         return f"AccountKey({self.alg} {self.thumbprint})"
 
     def sign(self, protected: dict[str, Any], payload: object | None) -> dict[str, str]:
-        """A flattened JWS; payload None is the empty payload of POST-as-GET (RFC 8555 section 6.3)."""
-        return _flattened(protected, payload, self._signature)
+        """Returns a flattened JWS; payload None is the empty payload of POST-as-GET (RFC 8555 section 6.3)."""
+        return _flattened(protected, payload, self.signature)
 
-    def _signature(self, data: bytes) -> bytes:
+    def signature(self, data: bytes) -> bytes:
+        """Returns the signature of the key's algorithm (RFC 7518 section 3, RFC 8037)."""
         key = self._key
         if isinstance(key, rsa.RSAPrivateKey):
             return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
@@ -59,13 +60,13 @@ class AccountKey:
 
 
 def thumbprint(jwk: dict[str, str]) -> str:
-    """The JWK thumbprint (RFC 7638): base64url SHA-256 over the required members in order."""
+    """Returns the JWK thumbprint (RFC 7638): base64url SHA-256 over the required members in order."""
     text = json.dumps(jwk, sort_keys=True, separators=(",", ":"))
     return b64url(hashlib.sha256(text.encode("utf-8")).digest())
 
 
 def hmac_signed(secret: bytes, alg: str, protected: dict[str, Any], payload: object) -> dict[str, str]:
-    """A JWS made with a shared secret, as external account binding wants (RFC 8555 section 7.3.4)."""
+    """Returns a JWS with a MAC, for external account binding (RFC 8555 section 7.3.4)."""
 
     def signature(data: bytes) -> bytes:
         mac = hmac.HMAC(secret, _HMACS[alg]())

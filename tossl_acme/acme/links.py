@@ -1,4 +1,4 @@
-"""Link headers (RFC 8288), as far as ACME uses them: rel="next", "alternate", "terms-of-service"."""
+"""Link headers (RFC 8288) in ACME: rel="next", "alternate", "terms-of-service"."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..errors import ArgumentError
 from ..http.response import Response
 from .urls import https_url, joined_url
 
-#: No CA offers more chains than this.
+#: Links of one relation; no CA offers more chains.
 MOST_LINKS = 20
-#: Nor needs more characters for its links.
+#: Characters of all links.
 _MAX_TEXT_CHARS = 16384
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PARAMETER = re.compile(rf';\s*([\w*!#$&+.^`|~-]+)\s*(?:=\s*({_QUOTED}|[^",;\s]*))?\s*')
@@ -18,7 +18,7 @@ _LINK = re.compile(rf"<([^<>]*)>\s*((?:{_PARAMETER.pattern})*)")
 
 
 def links(response: Response, rel: str) -> list[str]:
-    """The https URLs linked with this relation, in order, resolved against the answer's own; others are ignored."""
+    """Returns the https URLs with this relation, in order, resolved against the answer's URL; ignores other URLs."""
     found = []
     for link in _LINK.finditer(response.headers.get("Link", "")[:_MAX_TEXT_CHARS]):
         url = joined_url(response.url, link[1])
@@ -28,7 +28,7 @@ def links(response: Response, rel: str) -> list[str]:
 
 
 def _relations(parameters: str) -> list[str]:
-    """The relation types of a link; only its first `rel` counts (RFC 8288 section 3.3)."""
+    """Returns the relation types of a link; only its first `rel` counts (RFC 8288 section 3.3)."""
     for name, value in _PARAMETER.findall(parameters):
         if name.lower() == "rel":
             return str(value).strip('"').lower().split()

@@ -19,13 +19,13 @@ from .encoding import b64url
 from .polling import poll
 from .problem import document_error
 
-#: A CA that leaves an order ready although it took the CSR is given these pauses, and the CSR once more after each.
+#: Pauses for a CA that accepted the CSR but left the order ready; the CSR is sent again after each.
 _REFINALIZE_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
 class Order:
-    """An order object (section 7.1.3); `raw` is all that the CA sent."""
+    """An order object (section 7.1.3); `raw` is the CA's whole object."""
 
     url: str
     status: str
@@ -42,9 +42,9 @@ class Order:
 
 @dataclass(frozen=True)
 class OrderOptions:
-    """What an order may say beside its identifiers. Times are RFC 3339 texts; empty means not said.
+    """The options of an order. Times are RFC 3339 texts; empty options are not sent.
 
-    profile: draft-ietf-acme-profiles; replaces: the certID of the certificate to be renewed (RFC 9773 section 5).
+    profile: draft-ietf-acme-profiles; replaces: the certID of the certificate to renew (RFC 9773 section 5).
     """
 
     not_before: str = ""
@@ -55,7 +55,7 @@ class OrderOptions:
 
 @dataclass(frozen=True)
 class NewOrder:
-    """What newOrder is sent (section 7.4): the names, and the options of the order."""
+    """The payload of newOrder (section 7.4): the names, and the options of the order."""
 
     identifiers: tuple[Identifier, ...]
     options: OrderOptions = field(default_factory=OrderOptions)
@@ -72,12 +72,12 @@ class NewOrder:
         return {"identifiers": identifiers, **{name: value for name, value in said.items() if value}}
 
     def without_replaces(self) -> NewOrder:
-        """The same order, which names no certificate that it replaces."""
+        """Returns the same order without `replaces`."""
         return replace(self, options=replace(self.options, replaces=""))
 
 
 def rfc3339_time(text: str, argument: str) -> str:
-    """A time as orders say it (RFC 3339, UTC), from epoch seconds or RFC 3339; empty for none. ArgumentError."""
+    """Returns a time in RFC 3339 (UTC), from epoch seconds or RFC 3339, empty for empty text. Raises ArgumentError."""
     if not text:
         return ""
     try:
@@ -95,20 +95,18 @@ def rfc3339_time(text: str, argument: str) -> str:
 
 
 def replaced_id(text: str) -> str:
-    """A certID (RFC 9773 section 4.1) as it is, if it looks like one. ArgumentError "replaces"."""
+    """Returns a certID (RFC 9773 section 4.1) unchanged. Raises ArgumentError "replaces" for any other text."""
     if text and not re.fullmatch(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", text):
         raise ArgumentError("replaces", "replaces must be a certificate in PEM or its certID (RFC 9773 section 4.1)")
     return text
 
 
 def new_order(client: Client, context: Context, wanted: NewOrder) -> Order:
-    """Places an order (section 7.4); one request on a known account.
+    """Places an order (section 7.4) and returns it; one request on a known account.
 
-    Where its answer is lost, it is placed once more: the CA may then have one order that nobody knows, which expires.
-
-    A profile that the directory does not advertise is refused before the request (ArgumentError). `replaces` is not
-    said to a CA without renewal information, and an order that the CA refuses because of it is placed once more
-    without (RFC 9773 section 5).
+    Places it again if the answer was lost: an unknown order may remain at the CA, and expires there. Raises
+    ArgumentError for a profile that the directory does not list. Leaves `replaces` out at a CA without renewal
+    information, and in a second attempt if the CA refuses the order because of it (RFC 9773 section 5).
     """
     directory = client.directory(context)
     profile = wanted.options.profile
@@ -132,20 +130,20 @@ def new_order(client: Client, context: Context, wanted: NewOrder) -> Order:
 
 
 def get_order(client: Client, context: Context, url: str) -> Order:
-    """The order as the CA sees it now."""
+    """Returns the order in its present state at the CA."""
     return _read_order(Answer.of(client.post_as_get(context, url)), url)
 
 
 def wait_order(client: Client, context: Context, url: str, known: Order | None = None) -> Order:
-    """Polls until the order is no longer pending on the CA: ready, valid or invalid, the last raised as an error.
+    """Polls until the order is ready or valid. Raises an invalid order as an error (states: section 7.1.6).
 
-    `known` is the order as an answer just told, which saves a request (section 7.1.6 names the states).
+    known: the order in an answer just received, which saves a request.
     """
     return _settled(client, context, "order", url, known)
 
 
 def _settled(client: Client, context: Context, what: str, url: str, known: Order | None) -> Order:
-    """The order once it is neither pending nor processing; an invalid one is raised."""
+    """Returns the order once it is neither pending nor processing. Raises an invalid order as an error."""
     order = poll(
         context,
         what,
@@ -159,10 +157,10 @@ def _settled(client: Client, context: Context, what: str, url: str, known: Order
 
 
 def finish_order(client: Client, context: Context, order: Order, csr: bytes) -> Order:
-    """Finalizes an order whose names are proven, and waits for its certificate (section 7.4): the valid order.
+    """Finalizes an order whose names are proven, waits for its certificate (section 7.4), returns the valid order.
 
-    `order` need not be up to date: most CAs are ready as soon as the last name is, and one that is not says
-    orderNotReady and is waited for. An order that is ready after it was finalized is finalized again, a few times.
+    `order` need not be up to date: most CAs are ready as soon as the last name is; after orderNotReady it waits for
+    the CA. Finalizes an order again, a few times, if it is still ready afterwards.
     """
     for pause in (*_REFINALIZE_PAUSES_SECONDS, None):
         if order.status in ("pending", "ready"):
@@ -176,7 +174,7 @@ def finish_order(client: Client, context: Context, order: Order, csr: bytes) -> 
 
 
 def finalize_order(client: Client, context: Context, order: Order, csr: bytes) -> Order:
-    """Sends the CSR (DER) of a ready order (section 7.4), once: the order as it is then, which may be valid at once."""
+    """Sends the CSR (DER) of a ready order (section 7.4), once; returns the order, which may be valid at once."""
     if not order.finalize:
         raise HttpError("malformed", f"the order {shown_url(order.url)} has no finalize URL")
     now = order
@@ -193,11 +191,11 @@ def finalize_order(client: Client, context: Context, order: Order, csr: bytes) -
 
 
 def _finalized(client: Client, context: Context, order: Order, csr: bytes) -> Order:
-    """As finalize_order(), or the order as the CA has it where its answer was of no use."""
+    """Does finalize_order(); returns the order as the CA has it if the answer was unusable."""
     try:
         return finalize_order(client, context, order, csr)
     except (AcmeError, HttpError) as error:
-        # Whatever became of the answer, the CA may have the order: a certificate that it issued must not be lost.
+        # The CA may have finalized the order all the same: a certificate that it issued must not be lost.
         try:
             now = get_order(client, context, order.url)
         except TosslError:
@@ -217,7 +215,7 @@ def _issued(client: Client, order: Order) -> Order:
 
 
 def _invalid(order: Order) -> AcmeError:
-    """Why an order is invalid: its own error (section 7.1.3)."""
+    """Returns the error of an invalid order: the order's own (section 7.1.3), if it has one."""
     problem = order.raw.get("error")
     if isinstance(problem, dict):
         return document_error(problem, 0)

@@ -6,14 +6,14 @@ from ..context import Context
 from .answer import Answer
 from .client import Client
 
-#: An account with more pages than this is a mistake, or a trap.
+#: Pages; an account with more is a mistake, or a trap.
 _MAX_PAGES = 1000
-#: As many as an answer has room for.
+#: Orders on one page: as many as an answer has room for.
 _MAX_PAGE_ORDERS = 50_000
 
 
 def read_order_urls(client: Client, context: Context, first: str, most: int) -> list[str]:
-    """The first `most` order URLs, page by page as the CA links them; a page is read once."""
+    """Returns the first `most` order URLs, page by page as the CA links them; reads each page once."""
     found: dict[str, None] = {}
     seen: set[str] = set()
     page = first

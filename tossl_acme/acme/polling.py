@@ -1,4 +1,4 @@
-"""Waiting for the CA: until an object is done, and until its replicas know what it has just named."""
+"""Waiting for the CA: until an object is done, and until its replicas know a new URL."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar
 
 from ..context import Backoff, Context
 
-#: Whatever a CA asks for, it is looked at again after a minute.
+#: Longest pause between two polls, whatever Retry-After says.
 _MAX_PAUSE_SECONDS = 60.0
-#: How long what a CA named counts as named just now.
+#: Seconds for which a URL from the CA counts as new.
 NAMED_SECONDS = 10.0
 
 
@@ -26,16 +26,17 @@ T = TypeVar("T", bound=_Polled)
 
 
 def poll(context: Context, what: str, look: Callable[[], T], is_done: Callable[[T], bool], known: T | None = None) -> T:
-    """Looks until is_done, and returns what it saw; `known` stands for a first look (RFC 8555 section 7.5.1).
+    """Calls `look` until is_done(result), and returns that result; `known` replaces the first look (RFC 8555
+    section 7.5.1).
 
-    Pauses for the CA's Retry-After where it gives one, else 20 ms doubling to 5 s.
-    WaitTimeout(what) when the context ends first.
+    Pauses for the CA's Retry-After if it sends one, else 20 ms doubling to 5 s.
+    Raises WaitTimeout(what) if the context ends first.
     """
     state = known or look()
     backoff = Backoff()
     while not is_done(state):
         pause = backoff.next()
-        # None, 0 and a date that is past say nothing of when.
+        # None, 0 and a past date give no time.
         wanted = min(max(state.retry_after, 0.02), _MAX_PAUSE_SECONDS) if state.retry_after else pause
         context.tell("waiting", what=what, status=state.status, seconds=round(wanted, 3))
         context.sleep(wanted, what)
@@ -44,7 +45,7 @@ def poll(context: Context, what: str, look: Callable[[], T], is_done: Callable[[
 
 
 class NamedUrls:
-    """The URLs that a CA named just now. Safe for several threads."""
+    """The URLs that a CA has just sent. Safe for several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -16,7 +16,7 @@ _MAX_SUBPROBLEMS = 100
 
 
 def problem_error(response: Response) -> TosslError:
-    """What a refused request raises: the CA's own words, or what stood in their place."""
+    """Returns the error of a refused request: the CA's problem document, or the answer in its place."""
     try:
         document = response.json()
     except HttpError:
@@ -30,7 +30,7 @@ def problem_error(response: Response) -> TosslError:
 
 
 def document_error(document: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> AcmeError:
-    """The error for a problem document, which may also stand inside an order or a challenge.
+    """Returns the error for a problem document, which may also be part of an order or a challenge.
 
     Its details hold the whole document, `retry_after` (seconds) and `instance` where the CA gives them, and `visit`,
     the page that a person has to open.
@@ -47,7 +47,7 @@ def document_error(document: Mapping[str, Any], status: int, headers: Mapping[st
 
 
 def problem_type(value: object) -> str:
-    """A problem type without the ACME prefix; "malformed" where the CA gave none."""
+    """Returns a problem type without the ACME prefix; "malformed" if the CA gave no type."""
     return clean(value).removeprefix(_PREFIX) if isinstance(value, str) and value else "malformed"
 
 

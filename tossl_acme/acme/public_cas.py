@@ -11,7 +11,7 @@ from .urls import https_url
 
 @dataclass(frozen=True)
 class PublicCa:
-    """A CA's short name: where its directory is, and whether it wants an external account binding."""
+    """A public CA: its directory's URL, and whether it requires an external account binding."""
 
     name: str
     url: str
@@ -28,14 +28,14 @@ PUBLIC_CAS = (
     PublicCa("sslcom-ecc", "https://acme.ssl.com/sslcom-dv-ecc", needs_eab=True),
     PublicCa("actalis", "https://acme-api.actalis.com/acme/directory", needs_eab=True),
 )
-#: CAs that scripts still name, and why they get no certificate from them.
+#: CAs that scripts may still name, and the reason why they no longer work.
 _ENDED = dict.fromkeys(
     ("buypass", "buypass-staging"), "Buypass ended its ACME service in October 2025; choose another CA"
 )
 
 
 def directory_url(text: str) -> str:
-    """The URL for a directory URL or a CA's short name. Raises ArgumentError directory_url."""
+    """Returns the URL for a directory URL or a CA's short name. Raises ArgumentError directory_url."""
     name = text.lower()
     for ca in PUBLIC_CAS:
         if name == ca.name:
@@ -49,5 +49,5 @@ def directory_url(text: str) -> str:
 
 
 def needs_binding(url: str) -> bool:
-    """Whether this directory is known, without a request, to want an external account binding for a new account."""
+    """Returns whether this directory is known to require an external account binding for a new account."""
     return any(ca.url == url and ca.needs_eab for ca in PUBLIC_CAS)

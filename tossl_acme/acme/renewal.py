@@ -17,13 +17,13 @@ from .server import Server
 
 _MIN_WAIT_SECONDS = 60.0
 _MAX_WAIT_SECONDS = 86400.0
-#: Seconds until the next look where the CA names none (RFC 9773 section 4.3.3).
+#: Seconds until the next request if the CA names no time (RFC 9773 section 4.3.3).
 _USUAL_WAIT_SECONDS = 21600.0
 
 
 @dataclass(frozen=True)
 class RenewalInfo:
-    """Times in epoch seconds; `retry_after` is seconds until the CA wants to be asked again."""
+    """Times are epoch seconds; `retry_after` is the seconds until the next request."""
 
     start: int
     end: int
@@ -42,9 +42,9 @@ class RenewalInfo:
 
 
 def renewal_info(server: Server, context: Context, cert_id: str) -> RenewalInfo:
-    """The suggested window for a certID (section 4.2), with a random time in it.
+    """Returns the suggested window for a certID (section 4.2), with a random time in it.
 
-    AcmeError "notOffered" where the CA has no ARI.
+    Raises AcmeError "notOffered" if the CA has no ARI.
     """
     base = server.directory(context).url_of("renewalInfo").rstrip("/")
     response = server.fetch(context, "GET", f"{base}/{cert_id}")
@@ -73,4 +73,4 @@ def _epoch(window: Answer, name: str) -> int:
         return int((moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp())
     except (ValueError, OverflowError):
         at = shown_url(window.response.url)
-        raise HttpError("malformed", f"{at} names no suggestedWindow {name} that is a time") from None
+        raise HttpError("malformed", f"{at} answered without a valid time for suggestedWindow {name}") from None

@@ -1,4 +1,4 @@
-"""Which answers of a CA are worth another attempt: a failure of its server, never a rate limit."""
+"""Decides which of a CA's answers deserve another attempt: failures of its server, never a rate limit."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ REPLICA_PAUSES_SECONDS = (0.1, 0.3, 0.6, 1.0)
 
 
 def ca_retries(context: Context) -> Retries:
-    """The pauses of one request to a CA: four, over 1.5 s where the CA does not ask for more."""
+    """Returns the pauses of one request to a CA: four, over 1.5 s unless the CA asks for more."""
     return Retries(context, _PAUSES_SECONDS, _is_passing)
 
 
 def replica_retries(context: Context) -> Retries:
-    """The pauses after which a replica of the CA has to know what the CA named just now: four, over 2 s."""
+    """Returns the pauses after which a CA's replica must know a new URL: four, over 2 s."""
     longest = max(REPLICA_PAUSES_SECONDS)
     return Retries(context, REPLICA_PAUSES_SECONDS, lambda response: (response.retry_after or 0.0) <= longest)
 
@@ -28,5 +28,5 @@ def _is_passing(response: Response) -> bool:
     if response.status < 500:
         return False
     refused = problem_error(response)
-    # A rate limit is the caller's, whatever the status (RFC 8555 section 6.6): the CA counts attempts.
+    # The caller handles a rate limit, whatever its status (RFC 8555 section 6.6): the CA counts attempts.
     return not (isinstance(refused, AcmeError) and refused.kind == "rateLimited")

@@ -1,4 +1,4 @@
-"""One CA as this process knows it: its directory and the nonces that it gave."""
+"""One CA: its directory and its unused nonces."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .retries import ca_retries
 
 #: Seconds after which the directory is read again.
 _DIRECTORY_AGE_SECONDS = 3600.0
-#: Nonces beyond this number are older than a CA would remember.
+#: Nonces to keep; a CA would no longer remember older ones.
 _MAX_NONCES = 64
 _MAX_REDIRECTS = 5
 #: RFC 8555 section 6.5.1; anything else is ignored.
 _NONCE = re.compile(r"[A-Za-z0-9_-]{1,1024}")
-#: Error texts are mixed with this package's own (RFC 8555 section 6.1).
+#: English, as this package's own messages, with which the CA's are mixed (RFC 8555 section 6.1).
 LANGUAGE = {"Accept-Language": "en"}
 
 
 class Server:
-    """Shared by all accounts at one directory URL; safe for use by several threads.
+    """A CA, shared by all accounts at one directory URL; safe for several threads.
 
-    Directory and nonces are kept: a known directory costs no request, and an answer's nonce saves one.
+    It keeps directory and nonces: a known directory costs no request, and an answer's nonce saves one.
     """
 
     def __init__(self, url: str, http: HttpClient) -> None:
@@ -41,7 +41,7 @@ class Server:
         self._nonces: collections.deque[str] = collections.deque(maxlen=_MAX_NONCES)
 
     def directory(self, context: Context) -> Directory:
-        """RFC 8555 section 7.1.1; one request where it is not known yet."""
+        """Returns the directory (RFC 8555 section 7.1.1); sends one request if it is not known yet."""
         known = self._directory
         if known is None or time.monotonic() - known[0] > _DIRECTORY_AGE_SECONDS:
             response = self.fetch(context, "GET", self.url)
@@ -68,7 +68,7 @@ class Server:
         return was_kept
 
     def nonce(self, context: Context) -> str:
-        """The latest nonce that was kept, else a new one (RFC 8555 section 7.2); one request in that case."""
+        """Returns the latest nonce kept, else a new nonce (RFC 8555 section 7.2), which costs one request."""
         try:
             return self._nonces.pop()
         except IndexError:
@@ -82,7 +82,7 @@ class Server:
             raise HttpError("malformed", "newNonce answered without a Replay-Nonce") from None
 
     def fetch(self, context: Context, method: str, url: str) -> Response:
-        """An answer to a request without signature, asked again where that helps; the caller looks at its status."""
+        """Returns the answer to an unsigned request, whatever its status; repeats it after temporary failures."""
 
         def send() -> Response:
             response = follow(self.http, context, HttpRequest(method, url, LANGUAGE), _MAX_REDIRECTS).response
@@ -92,7 +92,7 @@ class Server:
         return with_retries(ca_retries(context), send)
 
     def keep_nonce(self, response: Response) -> None:
-        """Every answer's nonce is kept, an error's too (RFC 8555 section 6.5)."""
+        """Keeps an answer's nonce, also an error's (RFC 8555 section 6.5)."""
         nonce = response.headers.get("Replay-Nonce", "")
         if _NONCE.fullmatch(nonce):
             self._nonces.append(nonce)

@@ -1,1 +1,1 @@
-"""Porcelain over acme/ and challenges/: obtain, store, renew."""
+"""The flow of a certificate, over acme/, challenges/ and store/: obtain, store, renew."""

@@ -64,7 +64,7 @@ def keep_account_key(store: Store, context: Context, directory_url: str, pem: st
 def changing_account_key(store: Store, context: Context, directory_url: str, pem: str) -> Iterator[None]:
     """Puts another key in the place of the one kept, when the block ends well; from its beginning both are on disk.
 
-    An error in it leaves next.pem, for the CA may have taken that key; the next change puts it aside.
+    An error leaves next.pem: the CA may have accepted that key. The next change puts it aside.
     """
     with store.locked(context, _account(directory_url)) as lock:
         kept = read_texts(store, lock.name)

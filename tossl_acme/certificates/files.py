@@ -18,7 +18,7 @@ from ..errors import ArgumentError
 from ..files import FilePath
 from ..store.protocol import Lock, Store, read_texts, write_texts
 
-#: What the certificate's files are called, by the name of the value that they hold.
+#: The names of the certificate's files, by the name of their value.
 FILES = {"certificate": "cert.pem", "chain": "chain.pem", "fullchain": "fullchain.pem", "private_key": "privkey.pem"}
 RECORD = "certificate.json"
 PENDING = "pending"
@@ -37,10 +37,10 @@ def set_name(name: str) -> str:
 
 
 def folder_name(name: str) -> str:
-    """A certificate's folder: its first name, "*." as "_.". Raises ArgumentError for what is no folder name."""
+    """Returns the name of a certificate's folder: its first name, "*." as "_.". Raises ArgumentError "name"."""
     folder = name.replace("*.", "_.", 1)
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._:-]*", folder):
-        raise ArgumentError("name", f"{name!r} cannot name a certificate in the store")
+        raise ArgumentError("name", f"{name!r} cannot be the name of a certificate in the store")
     return folder
 
 
@@ -84,9 +84,9 @@ class CertificateFolder:
             self.write(with_key_aside(pending) | {FILES["private_key"]: pem}, PENDING)
 
     def keep(self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True) -> dict[str, FilePath]:
-        """Keeps certificate, chain and fullchain beside the key that keep_key() kept; returns the paths of all four.
+        """Stores certificate, chain and fullchain beside the key from keep_key(); returns the paths of all four.
 
-        Without has_key the key is with the user: none is kept, and none stays from before.
+        Without has_key only the user has the key: stores none, and removes an older one.
         """
         key = FILES["private_key"]
         pending = self.read(PENDING)

@@ -1,4 +1,4 @@
-"""All that one certificate was asked with, as plain data: fit to be kept as JSON, and to be asked with once more."""
+"""The complete request for one certificate, as plain data: fit to be stored as JSON and to be repeated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .key import CertificateKey
 
 #: The version of as_json()'s form.
 _FORMAT = 1
-#: Of a secret's file: no key is larger, and no pipe is waited for longer.
+#: Bytes of a secret's file: no key is larger.
 _MOST_SECRET_BYTES = 1 << 20
 _SECRET_SECONDS = 2.0
 
@@ -72,7 +72,7 @@ def beside(
 
 @dataclass(frozen=True)
 class Issuance:
-    """What a certificate is asked with.
+    """The request for one certificate.
 
     directory: the CA's directory URL. account_key: PEM; None where the store's is used, or a new one.
     preferred_chain: an issuer's common name. fallbacks: the CAs that are asked where this one fails repeatedly, in this
@@ -110,32 +110,32 @@ class Issuance:
 
     @property
     def is_renewable(self) -> bool:
-        """Whether it can be asked with once more from its JSON: no secret in it was given as it is."""
+        """Returns whether its JSON is enough to repeat it: every secret has a reference."""
         return not _has_literal(self)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data for json.dumps(). Of a secret there is its reference, or a mark that it has none."""
+        """Returns plain data for json.dumps(), with a secret's reference, or a mark that it has none, for its value."""
         return {"format": _FORMAT, **_plain(self)}
 
     @classmethod
     def from_json(cls, data: Any) -> Issuance:
-        """Reads what as_json() returned; secrets are read anew from where they are.
+        """Returns the issuance for data from as_json(); reads secrets again from their references.
 
-        Raises ArgumentError "store" for anything else, or where a secret cannot be read or was not kept.
+        Raises ArgumentError "store" for other data, or if a secret cannot be read or was not stored.
         """
         if not isinstance(data, dict) or data.get("format") != _FORMAT:
-            raise ArgumentError("store", "what the certificate was obtained with is kept in a form unknown here")
+            raise ArgumentError("store", "the stored request of the certificate has an unknown format")
         try:
             read = _read(cls, {name: value for name, value in data.items() if name != "format"})
         except (TypeError, ValueError, KeyError) as error:
-            cause = f"what the certificate was obtained with cannot be read: {type(error).__name__}"
+            cause = f"the stored request of the certificate cannot be read: {type(error).__name__}"
             raise ArgumentError("store", cause) from None
         assert isinstance(read, cls)
         return read
 
 
 def _has_literal(value: object) -> bool:
-    """Whether a secret was given as it is, however deep in the options."""
+    """Returns whether any secret in the options is a literal value."""
     if isinstance(value, Secret):
         return bool(value.value) and not value.file and not value.env
     if isinstance(value, str):
@@ -163,16 +163,16 @@ def _plain(value: object) -> Any:
         return [_plain(member) for member in value]
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    raise TypeError(f"an option of type {type(value).__name__} cannot be kept")
+    raise TypeError(f"an option of type {type(value).__name__} cannot be stored")
 
 
 def _read(kind: Any, data: Any) -> Any:
-    """The value of this type that _plain() made `data` of. Raises ValueError, TypeError, KeyError; ArgumentError."""
+    """Returns the value of this type for data from _plain(). Raises ValueError, TypeError, KeyError; ArgumentError."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return None if data is None else _read(next(one for one in inner if one is not types.NoneType), data)
     if isinstance(data, dict) and data.get("literal") and kind in (Secret, str):
-        raise ArgumentError("store", "a secret that the certificate was obtained with was given as it is, and not kept")
+        raise ArgumentError("store", "a secret of the certificate's request was given literally, and not stored")
     if kind is Secret:
         if not isinstance(data, dict):
             raise TypeError(str(kind))
@@ -182,7 +182,7 @@ def _read(kind: Any, data: Any) -> Any:
     if dataclasses.is_dataclass(kind):
         assert isinstance(kind, type)
         hints = typing.get_type_hints(kind)
-        # An option that came later has its default; one that is known here no more may have mattered.
+        # A newer option gets its default; an option that this version does not know may matter.
         if unknown := set(data) - set(hints):
             raise ValueError(str(unknown))
         return kind(**{name: _read(hints[name], value) for name, value in data.items()})
@@ -202,7 +202,7 @@ def _read_secret(data: Mapping[str, str]) -> Secret:
         return Secret("")
     if name := data.get("env"):
         if not os.environ.get(name):
-            raise ArgumentError("store", f"{name} is not set in the environment any more")
+            raise ArgumentError("store", f"{name} is no longer set in the environment")
         return Secret(os.environ[name], env=name)
     path = absolute(data["file"])
     try:

@@ -1,4 +1,4 @@
-"""From a placed order to a checked certificate, which is kept as soon as it is there."""
+"""From a new order to a checked certificate, which is stored as soon as it arrives."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ from .solve import Solvers, deactivate_pending, get_authorizations, solve
 
 #: Seconds that deactivating the rest of a failed order may take.
 _GIVING_UP_SECONDS = 10.0
-#: Seconds that one alternate chain may take: there is a chain already.
+#: Seconds that one alternate chain may take: one chain is there already.
 _ALTERNATE_SECONDS = 30.0
-#: Refusals of a request that are, or may be, about its key.
+#: Refusals of a request that may be due to its key.
 _KEY_REFUSALS = ("badPublicKey", "badCSR")
+#: Statuses of those that a later request may not meet: a proxy's login, a time limit, too early, too many requests.
+_PASSING = (407, 408, 425, 429)
 
 
 @dataclass(frozen=True)
 class Work:
-    """One certificate on its way: who asks which CA for what, with which request, and where it is kept."""
+    """One certificate under way: the client at its CA, the request, and the attempt that stores it."""
 
     client: Client
     context: Context
@@ -47,14 +49,14 @@ class Work:
     attempt: Attempt
 
     def warn(self, kind: str, message: str, **facts: object) -> None:
-        """Tells what does not fail the call but has to be known, now and in the result."""
+        """Reports a fault that does not fail the call, as progress and in the result."""
         self.context.warn("warning", warning=kind, message=message, **facts)
 
 
 def issue(work: Work, solvers: Solvers) -> CertificateChain:
-    """Places the order, proves its names and returns the certificate, checked against what was wanted.
+    """Places the order, proves its names and returns the certificate, checked against the request.
 
-    Where a name cannot be proven, what is still pending of the order is deactivated.
+    If a name cannot be proven, deactivates the order's pending authorizations.
     """
     issuance = work.issuance
     try:
@@ -81,7 +83,7 @@ def take_up(work: Work, solvers: Solvers) -> CertificateChain | None:
     chain = _servable(work, kept) if kept else None
     is_unfit = bool(kept) and (chain is None or _is_old(chain))
     if is_unfit and attempt.is_in_place:
-        attempt.end()  # it is in force; what was kept of the attempt was only not removed
+        attempt.end()  # it is in force already; only the attempt's files were left
         return None
     if is_unfit or not attempt.is_for(work.csr):
         if not attempt.may_have_certificate:
@@ -93,7 +95,7 @@ def take_up(work: Work, solvers: Solvers) -> CertificateChain | None:
 
 
 def _improved(work: Work, kept: CertificateChain) -> CertificateChain:
-    """The chain, with the one that was preferred, or one that leads up, if the CA has that now."""
+    """Returns the preferred chain, or a chain that leads up, if the CA has it now; else the kept chain."""
     preferred = work.issuance.preferred_chain
     url = work.attempt.left_over_order(work.csr)
     if not url or (kept.leads_up and (not preferred or preferred in issuer_names(kept))):
@@ -108,7 +110,7 @@ def _improved(work: Work, kept: CertificateChain) -> CertificateChain:
     except Cancelled:
         raise
     except TosslError as error:
-        work.warn("alternate_chain", f"the certificate cannot be downloaded once more: {error.message}")
+        work.warn("alternate_chain", f"the certificate cannot be downloaded again: {error.message}")
         return kept
     return _preferred(work, download, chain if chain.leads_up else kept)
 
@@ -146,9 +148,9 @@ def _completed(work: Work, solvers: Solvers) -> CertificateChain | None:
             return chain
         if work.attempt.has_left_over and not _is_final(error):
             raise
-        message = f"nothing came of the order of an earlier call: {error.message}"
+        message = f"the order of an earlier call brought no certificate: {error.message}"
         aside = work.attempt.put_aside()
-        work.warn("put_aside", f"{message}; it is put aside in {aside}" if aside else message)
+        work.warn("put_aside", f"{message}; its files were put aside in {aside}" if aside else message)
         return None
 
 
@@ -197,14 +199,15 @@ def _prove(work: Work, order: Order, authorizations: Sequence[Authorization], so
 
 
 def _is_final(error: AcmeError | HttpError) -> bool:
-    """Whether the CA will say the same next time."""
+    """Returns whether the CA would give the same answer next time."""
     if isinstance(error, HttpError):
-        return error.kind in ("malformed", "too_large")
+        is_refusal = 300 <= error.status < 500 and error.status not in _PASSING
+        return error.kind in ("malformed", "too_large") or is_refusal
     return error.status < 500 and error.kind not in ("rateLimited", "accountDoesNotExist")
 
 
 def _complete(work: Work, order: Order) -> CertificateChain:
-    """Finalizes an order whose names are proven, and downloads its certificate, whose leaf can serve."""
+    """Finalizes an order whose names are proven, and downloads and checks its certificate."""
     attempt = work.attempt
     attempt.keep_finalizing(order.url)
     try:
@@ -220,7 +223,7 @@ def _complete(work: Work, order: Order) -> CertificateChain:
         chain = read_chain(download.pem, work.csr.public_key)
         _check(work, chain)
     except AcmeError as error:
-        if _servable(work, attempt.issued):  # but for what came beside it, which is not kept
+        if _servable(work, attempt.issued):  # only other blocks, which are not stored, are bad
             raise
         raise attempt.unusable(error) from None
     return _preferred(work, download, chain)
@@ -235,7 +238,7 @@ def _check(work: Work, chain: CertificateChain) -> None:
 
 
 def _preferred(work: Work, download: DownloadedChain, first: CertificateChain) -> CertificateChain:
-    """The chain that leads to the preferred issuer's common name; the CA's first where none does or can be had."""
+    """Returns the chain that leads to the preferred issuer's common name, else the CA's first chain."""
     name = work.issuance.preferred_chain
     if not name or name in issuer_names(first):
         return first
@@ -243,12 +246,12 @@ def _preferred(work: Work, download: DownloadedChain, first: CertificateChain) -
         chain = _alternate(work, url)
         if chain and name in issuer_names(chain):
             return chain
-    work.warn("preferred_chain", f"no chain leads to the issuer {clean(name)}: the CA's first is kept")
+    work.warn("preferred_chain", f"no chain leads to the issuer {clean(name)}: the CA's first chain is used")
     return first
 
 
 def _alternate(work: Work, url: str) -> CertificateChain | None:
-    """Another chain for the certificate; None, and a warning, where it cannot be had or cannot serve."""
+    """Returns another chain for the certificate; None, with a warning, if it cannot be downloaded or used."""
     try:
         pem = download_certificate(work.client, work.context.narrowed(_ALTERNATE_SECONDS), url).pem
         chain = read_chain(pem, work.csr.public_key)
@@ -266,8 +269,8 @@ def _told(work: Work, chain: CertificateChain) -> CertificateChain:
     unwanted = unwanted_identifiers(chain, work.issuance.identifiers)
     if unwanted:
         names = clean(" ".join(identifier.value for identifier in unwanted))
-        work.warn("names", f"the certificate has names that were not asked for: {names}")
+        work.warn("names", f"the certificate has names that were not requested: {names}")
     if not chain.leads_up:
-        work.warn("chain", "the CA sent no chain that leads up from the certificate: it is kept without one")
+        work.warn("chain", "the CA sent no chain that leads up from the certificate: it is stored without a chain")
     work.context.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
     return chain

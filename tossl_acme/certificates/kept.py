@@ -1,4 +1,4 @@
-"""What is kept of an attempt to get a certificate, from its key to the certificate as it came.
+"""The files of an attempt to get a certificate, from its key to the downloaded certificate.
 
 certificates/<NAME>/pending           a set:
                                       privkey.pem, the key, before its request leaves
@@ -28,9 +28,9 @@ _KEY = FILES["private_key"]
 
 
 class Attempt:
-    """One attempt, which a later one can take up; without a folder nothing is kept.
+    """One attempt, which a later attempt can take up. Without a folder it stores nothing.
 
-    asked: what tells whether a certificate of an earlier attempt is what this one wants (CA, names, dates, profile).
+    asked: the part of the request (CA, names, dates, profile) that an earlier certificate must match to be used.
     """
 
     def __init__(self, folder: CertificateFolder | None, asked: Mapping[str, object]) -> None:
@@ -48,7 +48,7 @@ class Attempt:
         #: The order that was or may have been finalized.
         self.order_url = ""
 
-    # ---- what an earlier attempt left ----
+    # ---- an earlier attempt ----
 
     @property
     def has_left_over(self) -> bool:
@@ -69,12 +69,12 @@ class Attempt:
         return bool(self._text(_ISSUED) or (record.get("order") and record.get("finalized", True)))
 
     def sweep(self) -> None:
-        """Removes what is left of an attempt that has ended: it had removed its record already."""
+        """Removes the files of a finished attempt, which had removed its record already."""
         if self._folder is not None and not self._text(_RECORD) and self.is_in_place:
             self.end()
 
     def left_over_key(self) -> str:
-        """The key (PEM) that an earlier attempt made and no CA refused; empty without it."""
+        """Returns the key (PEM) that an earlier attempt made and no CA refused; empty without one."""
         if self._record().get("made_here") is not True:
             return ""
         # The attempt may have died after its key was in its place, and before it had ended.
@@ -91,7 +91,7 @@ class Attempt:
         return str(self._record().get("order") or "") if self.is_for(csr) else ""
 
     def take_up_certificate(self, csr: Csr) -> str:
-        """The certificate (PEM) that an earlier attempt got for this key; empty without it."""
+        """Returns the certificate (PEM) that an earlier attempt got for this key; empty without one."""
         if self.is_for(csr):
             self._csr, self._made_here = csr, self._record().get("made_here") is True
             self.issued = self._text(_ISSUED)
@@ -99,14 +99,14 @@ class Attempt:
         return self.issued
 
     def is_for(self, csr: Csr) -> bool:
-        """Whether the earlier attempt was for what this one wants, with this key."""
+        """Returns whether the earlier attempt was for the same request, with this key."""
         record = self._record()
         return record.get("asked") == self._asked and record.get("public_key") == _digest(csr)
 
     # ---- this attempt ----
 
     def keep_key(self, csr: Csr, *, made_here: bool) -> None:
-        """Keeps the request's key, if it is here, before the request leaves. Raises ArgumentError store."""
+        """Stores the CSR's key, if this process has it, before the CSR is sent. Raises ArgumentError store."""
         self._csr, self._made_here = csr, made_here
         if self._folder is None:
             return
@@ -145,7 +145,7 @@ class Attempt:
             self._traces.pop(trace.key, None)
 
     def keep_issued(self, pem: str) -> None:
-        """Keeps the certificate as it came, its CERTIFICATE blocks and nothing else. Raises ArgumentError store."""
+        """Stores the CERTIFICATE blocks of the download, and nothing else. Raises ArgumentError store."""
         self.issued = certificate_blocks(pem)
         self.is_kept = False
         if self._folder is not None and self.issued:
@@ -165,16 +165,16 @@ class Attempt:
                 self._folder.write(with_key_aside(self._texts()), PENDING)
 
     def unusable(self, error: AcmeError) -> AcmeError:
-        """The error, with where the certificate is that cannot serve: it is put aside, and its key with it."""
+        """Puts the unusable certificate and its key aside; returns the error with their folder."""
         with contextlib.suppress(ArgumentError):
             if aside := self.put_aside():
-                error.message += f"; it is put aside in {aside}"
+                error.message += f"; it was put aside in {aside}"
         return error
 
     def put_aside(self) -> str:
-        """Puts all that was kept where no later attempt takes it up.
+        """Moves all files of the attempt to a folder that no later attempt uses.
 
-        Returns that folder, quoted for a message; empty where nothing was kept. Raises ArgumentError store.
+        Returns that folder, quoted for a message; empty if nothing was stored. Raises ArgumentError store.
         """
         texts = self._texts()
         if self._folder is None or not texts:
@@ -195,9 +195,9 @@ class Attempt:
 
     @contextlib.contextmanager
     def not_lost(self) -> Iterator[None]:
-        """An error that leaves this block has the certificate and its key, unless they are on disk.
+        """Adds to an error that leaves this block the certificate and its key, unless they are on disk.
 
-        Where the certificate was not downloaded yet, and there is no store to take it up from, it has the order's URL.
+        If the certificate was not downloaded yet, and no store can take it up, adds the order's URL.
         """
         try:
             yield
@@ -208,7 +208,7 @@ class Attempt:
         except Exception as error:
             if self._is_safe:
                 raise
-            cause = f"internal error: {type(error).__name__}; what the CA issued is in the error's details"
+            cause = f"internal error: {type(error).__name__}; the issued certificate is in the error's details"
             raise TosslError(cause, "INTERNAL", details=self._at_stake()) from None
 
     @property

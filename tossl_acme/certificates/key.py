@@ -1,4 +1,4 @@
-"""What a certificate is asked for with: a new key, a key of the user's, or the user's own CSR."""
+"""A certificate's key: new, given by the user, or in the user's CSR."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _KEY_TYPES: dict[str, tuple[str, int | None, str | None]] = {
 
 @dataclass(frozen=True)
 class CertificateKey:
-    """How a certificate comes by its key: the one in the user's CSR, else the one given, else a new one.
+    """The source of a certificate's key: the user's CSR, else the given key, else a new key.
 
-    type: of a new key: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072, rsa4096, rsa8192, ed25519; in any case.
+    type: of a new key: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072, rsa4096, rsa8192, ed25519; upper or lower
+    case.
     private_key: PEM text. csr: PEM text.
     Raises ArgumentError key_type or csr, and KeyFormatError for a key that cannot be used.
     """
@@ -41,10 +42,10 @@ class CertificateKey:
 
     def __post_init__(self) -> None:
         if self.type.lower() not in _KEY_TYPES:
-            raise ArgumentError("key_type", f"key_type {quoted(self.type)} is none of {', '.join(_KEY_TYPES)}")
+            raise ArgumentError("key_type", f"-key_type {quoted(self.type)} is not one of {', '.join(_KEY_TYPES)}")
         object.__setattr__(self, "type", self.type.lower())
         if self.private_key and self.csr:
-            raise ArgumentError("csr", "-csr and -private_key cannot be given together: the request has its own key")
+            raise ArgumentError("csr", "give either -csr or -private_key: the request has its own key")
         if self.private_key:
             load_private_key(self.private_key.value)
         if self.csr:
@@ -52,13 +53,13 @@ class CertificateKey:
 
     @property
     def is_new(self) -> bool:
-        """Whether this package makes the key."""
+        """Returns whether this package makes the key."""
         return not self.private_key and not self.csr
 
     def identifiers(self, domains: Sequence[str]) -> tuple[Identifier, ...]:
-        """The identifiers for these names; those of the CSR where none are given.
+        """Returns the identifiers for these names; without names, those of the CSR.
 
-        Raises ArgumentError domains, and csr where the CSR is for others.
+        Raises ArgumentError domains, and csr if the CSR is for other names.
         """
         if not self.csr:
             return parse_identifiers(domains)
@@ -69,17 +70,17 @@ class CertificateKey:
 
     @property
     def public_key(self) -> bytes:
-        """SubjectPublicKeyInfo in DER; empty for a key that is yet to be made."""
+        """Returns SubjectPublicKeyInfo in DER; empty for a key that is not made yet."""
         if self.csr:
             return read_csr(self.csr).public_key
         return public_der(load_private_key(self.private_key.value)) if self.private_key else b""
 
     def request(self, identifiers: Sequence[Identifier], left_over: str = "") -> Csr:
-        """The request that the CA is sent in the end.
+        """Returns the CSR for finalizing the order.
 
-        left_over: the key (PEM) that this package made for an attempt that did not end; it serves again in place of a
-        new one of the same type, for the CA may have issued a certificate for it.
-        Raises ArgumentError csr, for one that is not for these identifiers.
+        left_over: the key (PEM) of an unfinished attempt, used again instead of a new key of its type: the CA may have
+        issued a certificate for it.
+        Raises ArgumentError csr if the user's CSR is not for these identifiers.
         """
         if not self.csr:
             return csr_for(self._key(left_over), identifiers)
@@ -102,6 +103,7 @@ class CertificateKey:
 
 
 def check_not_account_key(public_key: bytes, account_key: bytes, argument: str) -> None:
-    """Raises ArgumentError where a certificate's key is the account's (RFC 8555 section 11.1); both SPKI in DER."""
+    """Raises ArgumentError if a certificate's key is the account's (RFC 8555 section 11.1); both SPKI in DER."""
     if public_key == account_key:
-        raise ArgumentError(argument, "a certificate must not have the account's key (RFC 8555 section 11.1)")
+        cause = "a certificate must not have the account's key (RFC 8555 section 11.1); give another key"
+        raise ArgumentError(argument, cause)

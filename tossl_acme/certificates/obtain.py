@@ -1,4 +1,4 @@
-"""A certificate in one call: account, order, proof, certificate, files."""
+"""A certificate in one call: account, order, challenges, certificate, files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .traces import Trace, clean_up
 
 @dataclass(frozen=True)
 class Certificate:
-    """What obtain_certificate returns: PEM texts, epoch seconds, and the files' paths where it is stored."""
+    """The result of obtain_certificate: PEM texts, epoch seconds, and the paths of the stored files."""
 
     identifiers: tuple[Identifier, ...]
     chain: CertificateChain
@@ -53,7 +53,7 @@ class Certificate:
 def obtain(
     context: Context, issuance: Issuance, store: Store | None, *, by_itself: bool = False, force: bool = False
 ) -> Certificate:
-    """Gets a certificate, and keeps it in the store.
+    """Gets a certificate, and stores it.
 
     Its key is in the store before the CSR leaves, its order's URL before it is finalized, and the certificate as it
     came before anything is done with it: whatever fails afterwards, the next call finishes with it and orders nothing.
@@ -178,7 +178,7 @@ def _may_have_moved(error: TosslError) -> bool:
 
 
 def _asked(issuance: Issuance) -> dict[str, object]:
-    """What a certificate of an earlier attempt must have been asked with to serve this one."""
+    """Returns the part of the request that an earlier certificate must match to be used for this one."""
     order = issuance.order
     return {
         "directory": issuance.directory,

@@ -1,4 +1,4 @@
-"""Proving the names of an order: all challenges are presented, then answered, then polled; clean-up always runs."""
+"""Proves the names of an order: presents all challenges, then answers them, then polls; clean-up always runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ..acme.authorization import (
 from ..acme.client import Client
 from ..acme.order import Order
 from ..challenges.solver import Solver
-from ..context import Context, Debt, fall_due, owe
+from ..context import Context
+from ..context.farewell import Debt, fall_due, owe
 from ..errors import AcmeError, HttpError, TosslError
 from ..http.urls import shown_url
 from ..identifiers import Identifier
@@ -41,7 +42,7 @@ class _Task:
 
     @property
     def place(self) -> dict[str, object]:
-        """The domain, and where the challenge stands, for people."""
+        """Returns the domain, and the place of its challenge, for people."""
         return {"domain": self.challenge.identifier.value, **self.solver.describe(self.challenge)}
 
 
@@ -85,7 +86,7 @@ def solve(
 
 
 def _answer(client: Client, context: Context, task: _Task) -> None:
-    """Answers the challenge, unless it was answered before; a second answer would disturb its validation."""
+    """Answers the challenge unless it was answered before: a second answer would disturb its validation."""
     if task.challenge.status != "processing":
         answer_challenge(client, context, task.challenge.url, task.authorization.url)
 
@@ -105,8 +106,8 @@ def _is_proven(authorization: Authorization) -> bool:
     return authorization.status == "valid"
 
 
-#: Seconds that the CA has for an answer to what is done in its own interest alone.
-_COURTESY_SECONDS = 2.0
+#: Seconds that the CA has to answer requests that serve only its own interest.
+_DEACTIVATE_SECONDS = 2.0
 
 
 def deactivate_pending(client: Client, context: Context, order: Order) -> bool:
@@ -116,8 +117,8 @@ def deactivate_pending(client: Client, context: Context, order: Order) -> bool:
     """
     try:
         for url in order.authorizations:
-            if get_authorization(client, context.narrowed(_COURTESY_SECONDS), url).status == "pending":
-                deactivate_authorization(client, context.narrowed(_COURTESY_SECONDS), url)
+            if get_authorization(client, context.narrowed(_DEACTIVATE_SECONDS), url).status == "pending":
+                deactivate_authorization(client, context.narrowed(_DEACTIVATE_SECONDS), url)
                 context.tell("deactivated", url=url)
     except TosslError as error:
         context.tell("deactivate_failed", url=order.url, message=error.message)

@@ -17,8 +17,8 @@ def choose(options: SolverOptions, identifiers: Sequence[Identifier]) -> dict[Id
     """Returns the solvers for each identifier, in order of preference.
 
     options.challenge is a list of types, or a dict of such lists by name, in which "default" stands for all other
-    names. It is a list if its first word is a challenge type, for no name in a certificate looks like one. Empty means
-    dns-01 if there is a provider, else http-01. Makes the solver of each type once.
+    names. It is a list if its first word is a challenge type: no certificate's name looks like a type. Empty means
+    dns-01 if a provider is given, else http-01. Makes the solver of each type once.
 
     Raises ArgumentError "challenge", and the errors of each type's from_options().
     """
@@ -37,7 +37,8 @@ def _types_by_name(words: Sequence[str], identifiers: Sequence[Identifier]) -> d
     default = found.get(None)
     for identifier in identifiers:
         if identifier not in found and default is None:
-            raise ArgumentError("challenge", f"challenge has nothing for {quoted(identifier.value)}, and no {_DEFAULT}")
+            missing = f"-challenge has no entry for {quoted(identifier.value)}, and no {_DEFAULT}"
+            raise ArgumentError("challenge", missing)
     return {identifier: found.get(identifier) or default or () for identifier in identifiers}
 
 
@@ -49,13 +50,13 @@ def _named(key: str, identifiers: Sequence[Identifier]) -> Identifier | None:
         raise _neither(key)
     named = parse_identifier(key, "challenge")
     if named not in identifiers:
-        raise ArgumentError("challenge", f"challenge names {quoted(key)}, which is not one of the domains")
+        raise ArgumentError("challenge", f"-challenge has an entry for {quoted(key)}, which is not among the domains")
     return named
 
 
 def _check_types(types: Sequence[str]) -> None:
     if not types:
-        raise ArgumentError("challenge", "challenge: a domain has an empty list of challenge types")
+        raise ArgumentError("challenge", "-challenge has an empty list of challenge types for a domain")
     for name in types:
         if name not in TYPES:
             raise _neither(name)
@@ -70,4 +71,4 @@ def _solvers(types: Sequence[str], options: SolverOptions, opened: dict[str, Sol
 
 
 def _neither(word: str) -> ArgumentError:
-    return ArgumentError("challenge", f"challenge: {quoted(word)} is none of {', '.join(TYPES)}, and no domain")
+    return ArgumentError("challenge", f"-challenge: {quoted(word)} is neither a domain nor one of {', '.join(TYPES)}")

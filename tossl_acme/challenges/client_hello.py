@@ -1,4 +1,4 @@
-"""The name that a TLS client asks for (RFC 8446 section 4.1.2, RFC 6066 section 3), read before TLS begins.
+"""The server name in a TLS client's first message (RFC 8446 section 4.1.2, RFC 6066 section 3), read before TLS begins.
 
 Python's ssl writes a traceback to stderr for a name that is not ASCII, and any client can send one.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _HOST_NAME = 0, 0
 _RECORD_HEADER_BYTES = 5
-#: A browser's has about two thousand bytes, with post-quantum keys.
+#: Bytes; a browser sends about two thousand, with post-quantum keys.
 _MOST_BYTES = 1 << 14
 
 
@@ -21,7 +21,7 @@ class ClientHello:
         self._message = bytearray()
 
     def name_after(self, piece: bytes) -> str | None:
-        """Returns the requested name in lower case, "" without one, None until the message is whole.
+        """Returns the requested name in lower case, "" if there is no name, None until the message is complete.
 
         Raises ValueError for anything but a ClientHello.
         """
@@ -37,7 +37,7 @@ class ClientHello:
         return None
 
     def _take_record(self) -> bool:
-        """Returns whether the next record was whole, and takes its content."""
+        """Takes the next record's content; returns False if the record is not complete yet."""
         header = self.received[self._at : self._at + _RECORD_HEADER_BYTES]
         if header and header[0] != _HANDSHAKE:
             raise ValueError("another record")
@@ -53,7 +53,7 @@ class ClientHello:
 
 
 class _Reader:
-    """Bytes taken from the front; ValueError where there are too few."""
+    """Takes bytes from the front. Raises ValueError if too few are left."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data

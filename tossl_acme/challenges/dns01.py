@@ -19,12 +19,12 @@ from .solver import ChallengeType, SolverOptions
 
 _LABEL = "_acme-challenge"
 _MOST_NAME_CHARS = 253
-#: Between two attempts to remove a record: the first pause and the longest.
+#: Pauses between two attempts to remove a record: the first and the longest.
 CLEAN_UP_PAUSES_SECONDS = (0.5, 8.0)
 
 
 def validation_name(domain: str) -> str:
-    """Returns the name of a domain's TXT record (RFC 8555 section 8.4). A wildcard shares that of its domain.
+    """Returns the name of a domain's TXT record (RFC 8555 section 8.4); a wildcard's is that of its domain.
 
     Raises ArgumentError "domain" if it is longer than a DNS name can be.
     """
@@ -50,7 +50,7 @@ class Dns01:
     """Publishes TXT values through a provider, and waits until `check` (if any) sees them.
 
     A domain and its wildcard share one name with two values: each is published and removed separately. `published`
-    knows each of them until it is removed.
+    remembers each value until it is removed.
     """
 
     challenge_type = "dns-01"
@@ -77,7 +77,7 @@ class Dns01:
         return self.name_for(challenge), validation_value(challenge.key_authorization)
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
-        """Returns where the challenge is presented."""
+        """Returns the record's name."""
         return {"record": self.name_for(challenge)}
 
     def present(self, context: Context, challenge: Challenge) -> None:
@@ -92,10 +92,10 @@ class Dns01:
             self._check.wait(context, name, value)
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
-        """Removes the value. Tries again after a passing failure, for as long as the context lasts."""
+        """Removes the value. Tries again after a temporary failure, until the context is over."""
         name, value = self.record(challenge)
         if challenge in self._presented and value not in self._published.values(self._provider, name):
-            return  # refused when it was to be published, or removed already
+            return  # the provider refused to publish it, or it is removed already
         backoff = Backoff(*CLEAN_UP_PAUSES_SECONDS)
         while True:
             pause = backoff.next()
@@ -120,7 +120,7 @@ def parts_of(options: SolverOptions, name: str) -> tuple[Provider, PropagationCh
         raise ArgumentError("provider", f"-provider is required: {name} needs a DNS provider")
     wait = options.propagation_timeout
     if wait < 0:
-        raise ArgumentError("propagation_timeout", "propagation_timeout must be a number of seconds, or 0 not to look")
+        raise ArgumentError("propagation_timeout", "propagation_timeout must be a number of seconds; 0 does not check")
     check = PropagationCheck(options.resolvers, wait) if wait > 0 else None
     return open_provider(options.provider), check, PUBLISHED
 

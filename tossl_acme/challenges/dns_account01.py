@@ -41,5 +41,5 @@ def dns_account01_solver(options: SolverOptions) -> DnsAccount01:
     return DnsAccount01(*parts_of(options, DnsAccount01.challenge_type))
 
 
-#: Its label is "_" and ten bytes in base32, before that of dns-01.
+#: The label is "_" and ten bytes in base32, before the label of dns-01.
 TYPE = ChallengeType(DnsAccount01.challenge_type, dns_account01_solver, rf"_[a-z2-7]{{16}}\.{dns01.TYPE.dns_label}")

@@ -1,4 +1,4 @@
-"""dns-persist-01 (draft-ietf-acme-dns-persist): a standing TXT record that lets one account have certificates.
+"""dns-persist-01 (draft-ietf-acme-dns-persist): a permanent TXT record that lets one account get certificates.
 
 Anybody with the account's key can use the record while it exists. So no order publishes or removes it: the domain's
 owner adds it, once.
@@ -17,14 +17,14 @@ _LABEL = "_validation-persist"
 
 
 def standing_name(domain: str) -> str:
-    """Returns the name of a domain's standing record. A wildcard shares that of its domain."""
+    """Returns the name of a domain's permanent record; a wildcard's is that of its domain."""
     return f"{_LABEL}.{domain.removeprefix('*.').removesuffix('.').lower()}"
 
 
 def standing_value(issuer: str, account_url: str, *, wildcard: bool = False, until: int | None = None) -> str:
     """Returns the TXT value, in the form of a CAA issue value (RFC 8659 section 4.2).
 
-    wildcard: also valid for wildcards and subdomains. until: its end, epoch seconds.
+    wildcard: also valid for wildcards and subdomains. until: end of its validity, epoch seconds.
     """
     parts = [issuer.removesuffix(".").lower(), f"accounturi={account_url}"]
     parts += ["policy=wildcard"] if wildcard else []
@@ -33,7 +33,7 @@ def standing_value(issuer: str, account_url: str, *, wildcard: bool = False, unt
 
 
 class DnsPersist01:
-    """Relies on the standing record, and tells its name and the accepted values as progress."""
+    """Relies on the permanent record, and reports its name and the accepted values as progress."""
 
     challenge_type = "dns-persist-01"
     #: Nothing is presented.
@@ -46,14 +46,14 @@ class DnsPersist01:
         context.tell("dns_standing", domain=domain, record=standing_name(domain), values=values)
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
-        """Returns where the record stands."""
+        """Returns the record's name."""
         return {"record": standing_name(challenge.identifier.value)}
 
     def wait(self, context: Context, challenge: Challenge) -> None:
-        """Nothing to wait for: the record stands, or the CA says that it does not."""
+        """Returns at once: the record exists, or the CA will report its absence."""
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
-        """Nothing to remove: the record is the owner's."""
+        """Removes nothing: the record belongs to the domain's owner."""
 
 
 TYPE = ChallengeType(DnsPersist01.challenge_type, lambda _options: DnsPersist01(), _LABEL)

@@ -1,4 +1,4 @@
-"""A small http server that answers for the tokens of challenges, and for nothing else."""
+"""A small http server that answers requests for challenge tokens only."""
 
 from __future__ import annotations
 
@@ -7,50 +7,27 @@ import selectors
 import socket
 from collections.abc import Callable
 
-from .listener import Listener
-from .responders import Shown
+from .responders import Responder
 
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 
-#: A CA's request has a few hundred bytes.
+#: Bytes; a CA's request has a few hundred.
 _MOST_REQUEST_BYTES = 8192
 _MOST_LEFTOVER_BYTES = 65536
 
 
-class HttpResponder:
-    """Answers for tokens with their key authorizations, on every address of the machine.
+class HttpResponder(Responder):
+    """Answers requests for tokens with their key authorizations.
 
-    Raises ArgumentError("port") where it cannot listen; port 0 chooses one.
+    Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
 
     def __init__(self, port: int) -> None:
-        self._shown = Shown()
-        self._listener = Listener(port, lambda sock: _HttpConnection(sock, self._shown.get))
-        self.port = self._listener.port
-
-    def show(self, key: str, value: str) -> None:
-        """Answers for the token with the key authorization."""
-        self._shown.put(key, value)
-
-    def hide(self, key: str, value: str) -> None:
-        """Undoes one show()."""
-        self._shown.take(key, value)
-
-    @property
-    def is_idle(self) -> bool:
-        return self._shown.is_empty
-
-    def close(self) -> None:
-        """Stops; the port is free when this returns."""
-        self._listener.close()
-
-    def leave_to_parent(self) -> None:
-        """In a forked child: closes its descriptors."""
-        self._listener.leave_to_parent()
+        super().__init__(port, lambda sock: _HttpConnection(sock, self._shown.get))
 
 
 class _HttpConnection:
-    """One request, one answer, then the end."""
+    """A connection with one request and one answer."""
 
     def __init__(self, sock: socket.socket, value_of: Callable[[str], str | None]) -> None:
         self.sock = sock
@@ -73,7 +50,7 @@ class _HttpConnection:
             return wanted
 
     def _read(self) -> bool:
-        """Reads until the answer is known; False when the client left before."""
+        """Reads until the answer is known. Returns False if the client left before."""
         while self._answer is None:
             piece = self.sock.recv(4096)
             if not piece:
@@ -93,7 +70,7 @@ class _HttpConnection:
             self.sock.shutdown(socket.SHUT_WR)
 
     def _linger(self) -> int:
-        """Waits for the client to close: closing with unread bytes would destroy the answer on its way."""
+        """Waits for the client to close: closing with unread bytes would drop the answer on its way."""
         while piece := self.sock.recv(4096):
             self._left_over += len(piece)
             if self._left_over > _MOST_LEFTOVER_BYTES:
@@ -113,7 +90,7 @@ def answer_to(request: bytes, value_of: Callable[[str], str | None]) -> bytes:
     value = value_of(path.removeprefix(CHALLENGE_PATH)) if path.startswith(CHALLENGE_PATH) else None
     if value is None:
         return _response("404 Not Found")
-    # RFC 8555 section 8.3 asks for this type.
+    # RFC 8555 section 8.3 recommends this type.
     whole = _response("200 OK", "Content-Type: application/octet-stream\r\n", value.encode())
     return whole if method == "GET" else whole.removesuffix(value.encode())
 

@@ -1,4 +1,4 @@
-"""A small server on one port that no client can hold: one thread, bounded connections, bounded time for each."""
+"""A small server on one port that no client can block: one thread, bounded connections, bounded time for each."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from ..context import join_thread, start_thread
+from ..context.threads import join_thread, start_thread
 from ..errors import ArgumentError, ResourceError
 from ..files import socket_beyond_standard
 
 #: Seconds from accepting a connection to closing it, whatever its client does.
 LIFETIME = 10.0
-#: A further connection closes the oldest. A well-behaved one is served and gone within milliseconds.
+#: A further connection closes the oldest. A well-behaved connection ends within milliseconds.
 MOST_CONNECTIONS = 200
 
 _BACKLOG = 512
-#: How many clients are let in before those that are in get their turn.
+#: New connections to accept before the open connections get their turn.
 _AT_ONCE = 64
 
 
@@ -32,7 +32,7 @@ class Connection(Protocol):
     def sock(self) -> socket.socket: ...
 
     def advance(self) -> int:
-        """Goes as far as it can without waiting; returns the selector events to go on after, 0 when it is over.
+        """Goes on without waiting. Returns the selector events to wait for, 0 when the connection is over.
 
         An OSError ends the connection.
         """
@@ -41,7 +41,7 @@ class Connection(Protocol):
 class Listener:
     """Listens from construction to close(), on every address of the machine, IPv4 and IPv6.
 
-    `port` is the one chosen where 0 was asked for. Raises ArgumentError("port"), ResourceError.
+    `port` is the port in use, also if the system chose it for 0. Raises ArgumentError("port"), ResourceError.
     """
 
     def __init__(self, port: int, connect: Callable[[socket.socket], Connection]) -> None:
@@ -50,7 +50,7 @@ class Listener:
         self.port: int = self._listening.getsockname()[1]
         self._closing = threading.Event()
         self._connections: dict[int, tuple[Connection, float]] = {}
-        self._selector = selectors.PollSelector()  # it takes no descriptor
+        self._selector = selectors.PollSelector()  # it needs no descriptor
         try:
             self._wake, self._waker = map(socket_beyond_standard, socket.socketpair())
             for sock in (self._listening, self._wake):
@@ -62,14 +62,14 @@ class Listener:
             raise _unusable(port, error) from None
 
     def close(self) -> None:
-        """Ends all connections and the thread, and frees the port; it is free when this returns."""
+        """Ends all connections and the thread; the port is free when this returns."""
         self._closing.set()
         with contextlib.suppress(OSError):
             self._waker.send(b"x")
         join_thread(self._thread)
 
     def leave_to_parent(self) -> None:
-        """Where no thread serves it, as in a forked child: closes its descriptors. The parent's server goes on."""
+        """Closes its descriptors in a forked child, where no thread serves it. The parent's server goes on."""
         for connection, _ends in self._connections.values():
             connection.sock.close()
         for name in ("_listening", "_wake", "_waker"):
@@ -93,7 +93,7 @@ class Listener:
             self._selector.close()
 
     def _seconds_to_expiry(self) -> float | None:
-        """Seconds until the oldest connection is over. All live equally long, so the first is the oldest."""
+        """Returns the seconds until the oldest connection expires. All live equally long, so it is the first."""
         for _connection, ends in self._connections.values():
             return max(0.0, ends - time.monotonic())
         return None
@@ -120,7 +120,7 @@ class Listener:
         self._advance(connection)
 
     def _relieve(self) -> None:
-        """The process is out of descriptors: gives one back, or waits a little for another part of it to do so."""
+        """Handles a lack of descriptors: closes one, or waits a little for another part of the process to do so."""
         if self._connections:
             self._drop(next(iter(self._connections.values()))[0])
         else:
@@ -154,7 +154,7 @@ class Listener:
 def check_port(port: int) -> None:
     """Raises ArgumentError("port") outside 0 to 65535; 0 lets the system choose."""
     if not 0 <= port <= 65535:
-        raise ArgumentError("port", f"{port} is not a port: 0 to 65535 is expected")
+        raise ArgumentError("port", f"{port} is not a port; use 0 to 65535")
 
 
 def _listening(port: int) -> socket.socket:
@@ -166,7 +166,7 @@ def _listening(port: int) -> socket.socket:
 
 
 def _open_everywhere(port: int) -> socket.socket:
-    """One socket for IPv6 and IPv4, or for IPv4 alone where the machine has no IPv6."""
+    """Returns one socket for IPv6 and IPv4, or for IPv4 alone if the machine has no IPv6."""
     if socket.has_dualstack_ipv6():
         try:
             return _open(socket.AF_INET6, ("::", port))
@@ -179,7 +179,7 @@ def _open_everywhere(port: int) -> socket.socket:
 def _open(family: int, address: tuple[object, ...]) -> socket.socket:
     sock = socket_beyond_standard(socket.socket(family, socket.SOCK_STREAM))
     try:
-        # Connections of an earlier listener that the kernel still remembers do not matter.
+        # The kernel may still remember connections of an earlier listener; they must not block the port.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")

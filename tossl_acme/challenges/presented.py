@@ -1,4 +1,4 @@
-"""The challenges presented by this process: its responders, and those that single commands presented."""
+"""The challenges that this process presents: its responders, and the challenges of single commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import threading
 
 from ..acme.authorization import Challenge
-from ..context import Context, fall_due, owe
+from ..context import Context
+from ..context.farewell import fall_due, owe
 from ..errors import TosslError
 from .responders import ResponderPool
 from .solver import Solver
@@ -22,7 +23,7 @@ _presented: dict[tuple[str, str], tuple[Solver, Challenge]] = {}
 
 
 def present(solver: Solver, challenge: Challenge) -> None:
-    """Presents a challenge until clean_up(), in the place of an earlier one with its domain and token."""
+    """Presents a challenge until clean_up(); replaces an earlier challenge with the same domain and token."""
     with _lock:
         clean_up(challenge)
         solver.present(Context(_SECONDS).begin(), challenge)
@@ -32,7 +33,7 @@ def present(solver: Solver, challenge: Challenge) -> None:
 def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> None:
     """Presents a challenge and waits until the CA can be expected to see it. Leaves it presented.
 
-    Removes it again if that fails.
+    Removes it again after an error.
     """
     debt = owe(lambda cleanup: solver.clean_up(cleanup, challenge))
     try:
@@ -49,7 +50,7 @@ def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> 
 def clean_up(challenge: Challenge) -> bool:
     """Removes the challenge that present() presented for this domain and token, with any key.
 
-    Returns whether there was one. Can be tried again after an error.
+    Returns False if nothing was presented. Can be tried again after an error.
     """
     place = challenge.identifier.value, challenge.token
     with _lock:
@@ -69,7 +70,7 @@ def reset() -> None:
 
 
 def _leave_to_parent() -> None:
-    """In a forked child: what is presented is its parent's, and so is whoever holds the lock."""
+    """Forgets everything in a forked child: the challenges, and the lock's holder, belong to its parent."""
     global _lock
     _lock = threading.RLock()
     _presented.clear()

@@ -30,6 +30,6 @@ def is_validation_name(fqdn: str) -> bool:
 
 
 def check_validation_name(fqdn: str) -> None:
-    """Raises ArgumentError "record_name" for any other name: this package never deletes anything else."""
+    """Raises ArgumentError "record_name" for any other name: this package never deletes other records."""
     if not is_validation_name(fqdn):
         raise ArgumentError("record_name", f"{quoted(fqdn)} is not the name of an ACME validation record")

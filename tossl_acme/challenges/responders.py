@@ -1,35 +1,19 @@
-"""Sharing a port: several orders and jobs of one process answer their challenges on the same one."""
+"""Servers shared by port: several orders and jobs of a process answer their challenges on the same port."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..acme.authorization import Challenge
 from ..context import Context
-from .listener import check_port
-
-
-class Responder(Protocol):
-    """A server that shows values, each under a key (a token, a name), on one port."""
-
-    port: int
-
-    def show(self, key: str, value: str) -> None: ...
-
-    def hide(self, key: str, value: str) -> None: ...
-
-    @property
-    def is_idle(self) -> bool: ...
-
-    def close(self) -> None: ...
-
-    def leave_to_parent(self) -> None: ...
+from .listener import Connection, Listener, check_port
 
 
 class Shown:
-    """Values by key, each as often as it was put there. Under one key the last one put counts."""
+    """Values by key; a value may be there several times. The last value of a key counts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,7 +24,7 @@ class Shown:
             self._values[key] = (*self._values.get(key, ()), value)
 
     def take(self, key: str, value: str) -> None:
-        """Removes one of these values, if it is there."""
+        """Removes one such value, if it is there."""
         with self._lock:
             values = list(self._values.pop(key, ()))
             if value in values:
@@ -60,6 +44,39 @@ class Shown:
         return not self._values
 
 
+class Responder:
+    """A server that shows values, each under a key (a token, a name), on a port of every address of the machine.
+
+    Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
+    """
+
+    def __init__(self, port: int, connect: Callable[[socket.socket], Connection]) -> None:
+        self._shown = Shown()
+        self._listener = Listener(port, connect)
+        self.port = self._listener.port
+
+    def show(self, key: str, value: str) -> None:
+        """Answers requests for the key with the value from now on."""
+        self._shown.put(key, value)
+
+    def hide(self, key: str, value: str) -> None:
+        """Undoes one show()."""
+        self._shown.take(key, value)
+
+    @property
+    def is_idle(self) -> bool:
+        """Returns whether it shows nothing."""
+        return self._shown.is_empty
+
+    def close(self) -> None:
+        """Stops; the port is free when this returns."""
+        self._listener.close()
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: closes its descriptors."""
+        self._listener.leave_to_parent()
+
+
 _Place = tuple[Callable[[int], Responder], int]
 
 
@@ -71,9 +88,9 @@ class ResponderPool:
         self._open: dict[_Place, Responder] = {}
 
     def show(self, start: Callable[[int], Responder], port: int, key: str, value: str) -> int:
-        """Shows the value at start(port), started if it is not running; returns its port.
+        """Shows the value at start(port), which is started if it is not running; returns its port.
 
-        Raises ArgumentError("port") where the port cannot be had.
+        Raises ArgumentError("port") if the port cannot be used.
         """
         place = (start, port)
         with self._lock:
@@ -87,7 +104,7 @@ class ResponderPool:
             return responder.port
 
     def hide(self, start: Callable[[int], Responder], port: int, key: str, value: str) -> None:
-        """Undoes one show(); a responder that shows nothing any more is closed and its port is free."""
+        """Undoes one show(). Closes a responder without values; its port is free then."""
         place = (start, port)
         with self._lock:
             responder = self._open.get(place)
@@ -96,14 +113,19 @@ class ResponderPool:
             responder.hide(key, value)
             self._close_idle(place)
 
+    @property
+    def is_idle(self) -> bool:
+        """Returns whether no responder is running."""
+        return not self._open
+
     def close(self) -> None:
-        """Closes every responder, whatever it shows."""
+        """Closes every responder."""
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
 
     def leave_to_parent(self) -> None:
-        """In a forked child: closes this process's descriptors; the parent's responders go on."""
+        """Closes the descriptors in a forked child; the parent's responders go on."""
         self._lock = threading.Lock()
         while self._open:
             self._open.popitem()[1].leave_to_parent()
@@ -118,7 +140,7 @@ class ResponderPool:
 class ResponderSolver:
     """A solver with a server on a port, which `responders` shares with every other order of the process.
 
-    The first challenge presented takes the port, the last one cleaned up frees it. Raises ArgumentError("port").
+    The first challenge presented takes the port, the last clean-up frees it. Raises ArgumentError("port").
     """
 
     def __init__(
@@ -132,7 +154,7 @@ class ResponderSolver:
         check_port(port)
         self._place = (start, port)
         self._key = key
-        #: The port, chosen by the system once a challenge is presented if 0 was asked for.
+        #: The port; for 0, the system's choice once a challenge is presented.
         self.port = port
         self._ended: set[Challenge] = set()
 
@@ -142,20 +164,20 @@ class ResponderSolver:
         return {}
 
     def present(self, context: Context, challenge: Challenge) -> None:
-        """Answers for the challenge from now on."""
+        """Answers the CA's requests for the challenge from now on."""
         self._ended.discard(challenge)
         self.port = self._responders.show(*self._place, self._key(challenge), challenge.key_authorization)
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
-        """Returns where the challenge is presented."""
+        """Returns the port."""
         return {"port": self.port}
 
     def wait(self, context: Context, challenge: Challenge) -> None:
-        """Nothing to wait for: the server answers as soon as present() returns."""
+        """Returns at once: the server answers as soon as present() returns."""
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Undoes one present()."""
-        # Another order may show the same under the same key: a second clean_up() must not take that one away.
+        # Another order may show the same value under the same key: a second clean_up() must not remove that.
         if challenge not in self._ended:
             self._ended.add(challenge)
             self._responders.hide(*self._place, self._key(challenge), challenge.key_authorization)

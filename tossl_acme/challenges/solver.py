@@ -26,13 +26,13 @@ class Solver(Protocol):
         """
 
     def present(self, context: Context, challenge: Challenge) -> None:
-        """Presents the challenge. Where it raises, clean_up() is still to be called."""
+        """Presents the challenge. After an error clean_up() must still be called."""
 
     def wait(self, context: Context, challenge: Challenge) -> None:
         """Waits until the CA can be expected to see it."""
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
-        """Returns where it is presented, for people and their scripts: a file, a record or a port."""
+        """Returns the place of the presented challenge, for people and scripts: a file, a record or a port."""
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Removes exactly the result of present(). Succeeds if that is gone already."""
@@ -42,8 +42,8 @@ class Solver(Protocol):
 class SolverOptions:
     """How challenges can be presented, plain data.
 
-    challenge: the words of -challenge. port: of the built-in http-01 server, None for none. tls_port: of the built-in
-    tls-alpn-01 server. propagation_timeout: seconds; 0 does not look.
+    challenge: the words of -challenge. port: of the built-in http-01 server, None for no server. tls_port: of the
+    built-in tls-alpn-01 server. propagation_timeout: seconds; 0 does not check.
     """
 
     challenge: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class SolverOptions:
 class ChallengeType:
     """The declaration of a challenge type, in its file.
 
-    from_options: returns a solver; raises ArgumentError naming the missing or wrong option.
+    from_options: returns a solver; raises ArgumentError with the missing or wrong option.
     dns_label: for a type that a DNS record proves, a regular expression of the labels before the domain.
     at_place: returns a solver that can clean up at a place without credentials; None for a type that needs some.
     """

@@ -16,14 +16,13 @@ from ..errors import ResourceError
 from ..identifiers import parse_identifier
 from ..pki.self_signed import challenge_certificate
 from .client_hello import ClientHello
-from .listener import Listener
 from .presented import RESPONDERS
-from .responders import ResponderPool, ResponderSolver, Shown
+from .responders import Responder, ResponderPool, ResponderSolver
 from .solver import ChallengeType, SolverOptions
 
 PROTOCOL = "acme-tls/1"
 
-#: Of a client. A handshake has a few thousand.
+#: Bytes from a client; a handshake has a few thousand.
 _MOST_BYTES = 1 << 16
 #: A fatal alert (RFC 8446 section 6), as the first record of an answer.
 _UNRECOGNIZED_NAME = bytes((21, 3, 3, 0, 2, 2, ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME))
@@ -37,18 +36,16 @@ def server_name(domain: str) -> str:
         return domain.lower()
 
 
-class TlsResponder:
-    """A TLS server that speaks acme-tls/1 alone and shows the certificate of the name that is asked for.
+class TlsResponder(Responder):
+    """A TLS server that speaks only acme-tls/1 and shows the certificate of the requested name.
 
-    Raises ArgumentError("port") where it cannot listen; port 0 chooses one.
+    Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
 
     def __init__(self, port: int) -> None:
-        self._shown = Shown()
         self._lock = threading.Lock()
         self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
-        self._listener = Listener(port, lambda sock: _TlsConnection(sock, self._context_of))
-        self.port = self._listener.port
+        super().__init__(port, lambda sock: _Handshake(sock, self._context_of))
 
     def show(self, key: str, value: str) -> None:
         """Shows the key authorization's certificate for the domain or IP address."""
@@ -58,27 +55,15 @@ class TlsResponder:
         _load(context, *challenge_certificate(parse_identifier(key), digest))
         with self._lock:
             self._contexts.setdefault((name, value), context)
-            self._shown.put(name, value)
+            super().show(name, value)
 
     def hide(self, key: str, value: str) -> None:
         """Undoes one show()."""
         name = server_name(key)
         with self._lock:
-            self._shown.take(name, value)
+            super().hide(name, value)
             if not self._shown.holds(name, value):
                 self._contexts.pop((name, value), None)
-
-    @property
-    def is_idle(self) -> bool:
-        return self._shown.is_empty
-
-    def close(self) -> None:
-        """Stops; the port is free when this returns."""
-        self._listener.close()
-
-    def leave_to_parent(self) -> None:
-        """In a forked child: closes its descriptors."""
-        self._listener.leave_to_parent()
 
     def _context_of(self, name: str) -> ssl.SSLContext | None:
         with self._lock:
@@ -87,7 +72,7 @@ class TlsResponder:
 
 
 class TlsAlpn01(ResponderSolver):
-    """Answers with a small TLS server on a port. Of two challenges for one name only the later is shown."""
+    """Answers with a small TLS server on a port. Of two challenges for one name it shows the later."""
 
     challenge_type = "tls-alpn-01"
 
@@ -103,7 +88,7 @@ def tls_alpn01_solver(options: SolverOptions) -> TlsAlpn01:
 TYPE = ChallengeType("tls-alpn-01", tls_alpn01_solver)
 
 
-class _TlsConnection:
+class _Handshake:
     """One handshake; no application data is ever exchanged (RFC 8737 section 4)."""
 
     def __init__(self, sock: socket.socket, context_of: Callable[[str], ssl.SSLContext | None]) -> None:
@@ -161,7 +146,7 @@ class _TlsConnection:
             tls.do_handshake()
             self._handshaken = True
         if tls.selected_alpn_protocol() == PROTOCOL:
-            # Only the client's closing is to come. Closing first could cut what is on its way to it.
+            # Only the client's closing can follow. Closing first could cut the answer on its way.
             tls.read(1)
         self._is_over = True
 
@@ -174,7 +159,7 @@ def _context() -> ssl.SSLContext:
 
 
 def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    # Python's ssl reads certificates from files alone; the key is good for nothing but this challenge.
+    # Python's ssl reads certificates only from files; the key serves only this challenge.
     try:
         with tempfile.TemporaryDirectory(prefix="tossl-") as folder:
             path = Path(folder, "challenge.pem")

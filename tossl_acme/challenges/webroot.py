@@ -1,4 +1,4 @@
-"""http-01 through the folder of a web server (RFC 8555 section 8.3), whose owner is not trusted with more than that."""
+"""http-01 through the folder of a web server (RFC 8555 section 8.3). The folder's owner is trusted with no more."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..errors import ArgumentError
 from ..files import Folder, absolute, refusals
 
 _WELL_KNOWN, _ACME = ".well-known", "acme-challenge"
-#: Whatever the umask is, the web server's user has to get in.
+#: The web server's user must be able to read, whatever the umask is.
 _FOLDER_MODE, _FILE_MODE = 0o755, 0o644
-#: Other orders may remove the empty folders at any moment; so often in a row they do not.
+#: Other orders may remove the empty folders at any moment, but not this often in a row.
 _ATTEMPTS = 10
 
 
 class Webroot:
-    """Writes key authorizations as files below `directory`, from where a web server serves the domain over http.
+    """Writes key authorizations as files below `directory`, the folder from which a web server serves the domain.
 
-    Raises ArgumentError("webroot") where that cannot be.
+    Raises ArgumentError("webroot") if the folder cannot be used.
     """
 
     challenge_type = "http-01"
@@ -46,7 +46,7 @@ class Webroot:
         return cls(place.get("webroot", "/"), check=False)
 
     def present(self, context: Context, challenge: Challenge) -> None:
-        """Writes the file in one step; a link of that name is replaced, not followed."""
+        """Writes the file in one step; replaces a link of that name and does not follow it."""
         content = challenge.key_authorization.encode()
         with self._lock, self._refusals():
             for attempts_left in reversed(range(_ATTEMPTS)):
@@ -59,14 +59,14 @@ class Webroot:
                         raise
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
-        """Where the challenge is presented, for people and their scripts."""
+        """Returns the file's path."""
         return {"file": self._root / _WELL_KNOWN / _ACME / challenge.token}
 
     def wait(self, context: Context, challenge: Challenge) -> None:
-        """Nothing to wait for: the file is there."""
+        """Returns at once: the file is there."""
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
-        """Removes the file if it is the one presented, then the folders that were made for it, where they are empty."""
+        """Removes the presented file, then the folders that were made for it if they are empty."""
         missing = contextlib.suppress(FileNotFoundError)
         with self._lock, self._refusals(), missing, Folder.open(self._root) as root:
             with missing, root.enter(_WELL_KNOWN) as well_known:
@@ -79,7 +79,7 @@ class Webroot:
                 self._made.clear()
 
     def _check(self) -> None:
-        """Looks at the deepest folder that there is."""
+        """Raises ArgumentError unless the deepest existing folder can be written to."""
         with contextlib.ExitStack() as opened:
             try:
                 folder = opened.enter_context(Folder.open(self._root))
@@ -89,7 +89,7 @@ class Webroot:
                 for name in (_WELL_KNOWN, _ACME):
                     folder = opened.enter_context(folder.enter(name))
             if not folder.is_writable():
-                raise ArgumentError("webroot", f"{folder.path.shown} is not a folder that can be written to")
+                raise ArgumentError("webroot", f"{folder.path.shown} is not a writable folder")
 
     @contextlib.contextmanager
     def _made_folder(self) -> Iterator[Folder]:
@@ -109,7 +109,7 @@ class Webroot:
 
 
 def _content(folder: Folder, name: str) -> bytes | None:
-    """What the file holds; None for what was put in its place: a link, a pipe, a folder."""
+    """Returns the file's content; None if a link, a pipe or a folder has taken its place."""
     try:
         return folder.read(name, follow=False)
     except OSError as error:

@@ -187,17 +187,22 @@ def new_account(
 
 def declared_credentials() -> dict[str, tuple[str, str]]:
     """Returns what DNS providers ask for beside api_key: annotation and text of each option, by its name."""
+    found = _credentials()
+    del found["api_key"]
+    return found
+
+
+def _credentials() -> dict[str, tuple[str, str]]:
     from ..dns.registry import provider_credentials
 
-    texts: dict[str, list[str]] = {}
-    kinds: dict[str, str] = {}
+    texts: dict[str, list[str]] = {"api_key": []}
+    kinds = {"api_key": "Secret"}
     for name, credentials in provider_credentials().items():
         for credential in credentials:
-            if credential.field != "api_key":
-                kinds[credential.field] = "Secret" if credential.secret else "str"
-                instead = " or ".join(credential.environment)
-                without = f"; without it {instead} of the environment is looked at" if instead else ""
-                texts.setdefault(credential.field, []).append(f"for {name}: {credential.text}{without}")
+            kinds[credential.field] = "Secret" if credential.secret else "str"
+            instead = " or ".join(credential.environment)
+            default = f" (default: {instead} of the environment)" if instead else ""
+            texts.setdefault(credential.field, []).append(f"for {name}: {credential.text}{default}")
     return {field: (kind, "; ".join(texts[field])) for field, kind in kinds.items()}
 
 
@@ -212,18 +217,17 @@ def provider(
 ) -> ProviderOptions:
     """A DNS provider.
 
-    provider name     the DNS provider: cloudflare, or generic (POSTs to -endpoint)
-    api_key text      the provider's key: at cloudflare an API token, or email:global-key; for generic a bearer token;
-                      where it is empty, cloudflare's is CLOUDFLARE_API_TOKEN or CF_DNS_API_TOKEN of the environment
+    provider name     the DNS provider: {providers}
+    api_key text      the provider's key; {api_key}
     zone_id text      the provider's id of the DNS zone; found by its name where it is not given
     -endpoint url     where generic has its service: {"fqdn", "value"} is POSTed as JSON to url/present and url/cleanup
 
     Errors:
     TOSSL HTTP kind         no usable answer: connect, tls, dns, reset, too_large, malformed, redirect, scheme or status
     TOSSL TIMEOUT what      the time was over while waiting for that
-    TOSSL VALUE api_key     missing for cloudflare, or with a character that no key has
+    TOSSL VALUE api_key     missing for a provider that needs one, or with a character that no key has
     TOSSL VALUE zone_id     a character that no zone id has
-    TOSSL VALUE endpoint    missing for generic, or not an https URL (http on loopback)
+    TOSSL VALUE endpoint    missing for a provider that needs it, or not an https URL (http on loopback)
     """
     from ..dns.provider import ProviderOptions
     from ..text import Secret
@@ -264,9 +268,8 @@ def solvers(
 ) -> SolverOptions:
     """How names are proven.
 
-    -challenge list   types in order of preference: http-01, tls-alpn-01, dns-01, dns-account-01, dns-persist-01; or a
-                      dict of such lists by domain, in which default stands for all others; dns-01 if there is a
-                      -provider, else http-01
+    -challenge list   types in order of preference: {challenge_types}; or a dict of such lists by domain, in which
+                      default stands for all others; dns-01 if there is a -provider, else http-01
     -webroot folder   the folder from which a web server serves the domains
     -port number      the port of a responder of its own for http-01, to which port 80 of the domains leads
     -tls_port number  the port of a responder of its own for tls-alpn-01, to which port 443 of the domains leads
@@ -391,6 +394,25 @@ def kept_for_servers(
             raise ArgumentError(name, f"-{name} is for a store in a folder")
     return store
 
+
+def _provider_names() -> str:
+    from ..dns.registry import provider_names
+
+    return ", ".join(provider_names())
+
+
+def _challenge_types() -> str:
+    from ..challenges.registry import TYPES
+
+    return ", ".join(TYPES)
+
+
+#: What stands in braces in the texts above, found out when they are shown.
+TEXTS = {
+    "providers": _provider_names,
+    "api_key": lambda: _credentials()["api_key"][1],
+    "challenge_types": _challenge_types,
+}
 
 #: By the annotation that asks for them.
 GROUPS: dict[str, Any] = {

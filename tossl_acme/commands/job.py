@@ -96,7 +96,7 @@ def configure(
     TOSSL VALUE parallel  less than 1
     TOSSL VALUE farewell  less than 0
     """
-    from ..context import farewell_seconds, set_farewell_seconds
+    from ..context.farewell import farewell_seconds, set_farewell_seconds
     from ..tcl.values import check_limit
 
     if parallel is not None and parallel < 1:

@@ -16,7 +16,7 @@ from .provider import ProviderAccess
 CREATING = "Failed to create DNS record"
 DELETING = "Failed to delete DNS record"
 
-#: Of a server's own words in a message.
+#: Characters of a server's text in a message.
 _MOST_WORDS_CHARS = 300
 
 _PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
@@ -26,23 +26,23 @@ def exchange(http: HttpClient, context: Context, request: HttpRequest) -> Respon
     """Returns the answer to a request that may safely be sent more than once.
 
     Tries again up to four times after 429, 5xx and a lost connection: after 0.25 s doubling to 2 s, or after
-    Retry-After where that is longer. Returns or raises the outcome of the last attempt.
+    Retry-After if that is longer. Returns or raises the outcome of the last attempt.
     """
     retries = Retries(context, _PAUSES_SECONDS, _is_passing, "provider", "dns_retry")
     return with_retries(retries, lambda: http.exchange(context, request))
 
 
 def context_of(text: str) -> error_context:
-    """Puts `text` before the message of every error of an API's requests."""
+    """Returns a `with` that puts `text` before the message of every error of an API's requests."""
     return error_context(text, DnsError, HttpError, WaitTimeout)
 
 
 def provider_refusal(
     access: ProviderAccess, provider: str, who: str, response: Response, said: str, *, is_unauthorised: bool = False
 ) -> DnsError:
-    """Returns the error for an answer other than success. It names who answered, and quotes the answer.
+    """Returns the error for an answer other than success. It names the server, and quotes the answer.
 
-    Its details hold the HTTP status (`status`).
+    Its details contain the HTTP status (`status`).
     """
     denied = is_unauthorised or response.status in (401, 403)
     words = clean(access.hidden(said), _MOST_WORDS_CHARS) or "no reason given"
@@ -71,9 +71,9 @@ def endpoint_url(endpoint: str) -> str:
         raise ArgumentError("endpoint", f"the endpoint {error}") from None
     host = parts.hostname or ""
     if parts.username is not None or parts.password is not None:
-        raise ArgumentError("endpoint", "the endpoint must not hold a user or a password")
+        raise ArgumentError("endpoint", "the endpoint must not contain a user or a password")
     if parts.query or parts.fragment:
-        raise ArgumentError("endpoint", "the endpoint must not hold a query or a fragment")
+        raise ArgumentError("endpoint", "the endpoint must not contain a query or a fragment")
     if parts.scheme != "https" and not _is_loopback(host):
         raise ArgumentError("endpoint", f"the endpoint on {host} must be https (http is for loopback only)")
     return endpoint.rstrip("/")

@@ -1,4 +1,4 @@
-"""The wait until every DNS server that a CA would ask shows a published TXT value."""
+"""The wait until every DNS server that a CA may ask shows a published TXT value."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .resolver import (
 )
 from .zones import MOST_SERVERS, authoritative_servers
 
-#: How long one server may take for one answer, in seconds.
+#: Seconds that one server may take for one answer.
 _QUERY_SECONDS = 2.0
 #: Seconds between two rounds, at most.
 _LONGEST_PAUSE = 2.0
-#: Of the servers that an error names.
+#: Servers that an error names.
 _MOST_NAMED = 8
 _WHAT = "propagation"
 
@@ -35,9 +35,9 @@ _WHAT = "propagation"
 class PropagationCheck:
     """Waits until every server asked shows a TXT value.
 
-    Asked are the zone's authoritative servers at all their addresses. `resolvers` ("host", "host:port",
-    "[v6]:port"; without any: TOSSL_RESOLVERS) are asked instead of those, and all of them must show the value; name
-    them where the zone's servers cannot be reached from here or are not those that the world sees.
+    Asks the zone's authoritative servers at all their addresses, or instead of these all of `resolvers` ("host",
+    "host:port", "[v6]:port"; default: TOSSL_RESOLVERS). Name resolvers if the zone's servers cannot be reached from
+    here, or are not the servers that the world sees.
 
     timeout: seconds, within the context. Raises ArgumentError "resolvers".
     """
@@ -76,7 +76,7 @@ class PropagationCheck:
             raise WaitTimeout(_WHAT, _timeout_message(part, asked, value, servers, trouble)) from None
 
     def _servers(self, context: Context, name: str) -> tuple[str, list[Nameserver]]:
-        """The name to ask for and the servers to ask for it."""
+        """Returns the name to ask for, and the servers to ask."""
         if self.resolvers:
             return name, [parse_resolver(text).located() for text in self.resolvers]
         return authoritative_servers(system_resolver(), name, lambda: context.check(_WHAT))
@@ -90,7 +90,7 @@ def _check_resolvers(resolvers: Sequence[str]) -> None:
 
 
 def _ask_lagging(context: Context, servers: dict[Nameserver, TxtAnswer], name: str, value: str) -> bool:
-    """Asks those that did not show the value yet, all at once; whether everyone has shown it by now."""
+    """Asks the servers that did not show the value yet, all at once. Returns whether all have shown it by now."""
     lagging = [server for server, answer in servers.items() if value not in answer.values]
     seconds = min(_QUERY_SECONDS, max(0.05, context.remaining()))
     for server, answer in context.run_each(lambda server: ask_txt(server, name, seconds), lagging, _WHAT):

@@ -11,7 +11,7 @@ from ..http.client import HttpClient
 from ..http.options import ConnectionOptions
 from ..text import Secret
 
-#: The characters of an HTTP header. A library refuses others with a message that quotes the value.
+#: The characters of an HTTP header: http.client refuses others with a message that quotes the value.
 _HEADER_VALUE = r"[\x21-\x7e]*"
 
 
@@ -19,8 +19,8 @@ _HEADER_VALUE = r"[\x21-\x7e]*"
 class Credential:
     """A credential that a provider's class declares.
 
-    field: the option's name, without its dash. text: for help. environment: variables to use, the first one that is
-    set, where the option is not given. pattern: a regular expression that the whole value must match.
+    field: the option's name, without its dash. text: for help. environment: variables that replace a missing option;
+    the first set variable counts. pattern: a regular expression that the whole value must match.
     """
 
     field: str
@@ -58,7 +58,7 @@ class ProviderAccess:
     def hidden(self, text: str) -> str:
         """Returns the text without the secrets, in case a server quoted one."""
         for secret in self.secrets:
-            # Of "name:key" the key alone may be quoted.
+            # Of "name:key" a server may quote only the key.
             for part in (secret, secret.partition(":")[2]):
                 if len(part) >= 4:
                     text = text.replace(part, "(hidden)")
@@ -73,7 +73,7 @@ class Provider(Protocol):
 
     @property
     def endpoint(self) -> str:
-        """The service that holds the records, as a URL: part of a record's place."""
+        """Returns the URL of the service with the records: part of a record's place."""
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds this value beside the existing ones. Succeeds if the value exists already.
@@ -94,7 +94,7 @@ class ProviderType(Protocol):
 
     @property
     def name(self) -> str:
-        """Its file's name."""
+        """Returns its file's name."""
 
     @property
     def credentials(self) -> tuple[Credential, ...]: ...

@@ -12,7 +12,7 @@ from .provider import Provider, canonical_name
 
 
 class PublishedRecords:
-    """Publishes values, removes them, and knows the published ones, by name at each provider's endpoint.
+    """Publishes values, removes them, and remembers the published values by endpoint and name.
 
     Safe for several threads.
     """
@@ -35,11 +35,11 @@ class PublishedRecords:
             raise
 
     def remove(self, context: Context, provider: Provider, fqdn: str, value: str | None = None) -> list[str]:
-        """Removes one value at the name; without `value`, the values published by this process; if there are none of
-        these, every value at the name.
+        """Removes one value at the name; without `value`, the values published by this process; without any of these,
+        every value at the name.
 
-        Returns the removed values, an empty list if there were none. Raises as Provider.remove() does, and still knows
-        the values that may be left.
+        Returns the removed values, an empty list if nothing was removed. Raises as Provider.remove() does, and still
+        remembers the values that may be left.
         """
         name = canonical_name(fqdn)
         chosen = [value] if value is not None else list(self.values(provider, fqdn))
@@ -62,11 +62,11 @@ class PublishedRecords:
             self._values.clear()
 
     def renew_lock(self) -> None:
-        """In a forked child, where no thread is left that could hold the lock."""
+        """Makes a new lock in a forked child, where no thread is left to release the old one."""
         self._lock = threading.Lock()
 
     def _add(self, provider: Provider, fqdn: str, value: str) -> bool:
-        """Returns whether the value is new."""
+        """Remembers a value; returns whether it is new."""
         with self._lock:
             values = self._values.setdefault(_place(provider, fqdn), [])
             if value in values:

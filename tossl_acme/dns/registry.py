@@ -32,7 +32,7 @@ def provider_credentials() -> dict[str, tuple[Credential, ...]]:
 def open_provider(options: ProviderOptions) -> Provider:
     """Returns the provider that the options name, in upper or lower case. Sends nothing.
 
-    Uses the environment variables that the provider declares for a credential that is not given.
+    Takes a missing credential from the environment variables that the provider declares for it.
 
     Raises DnsError "unsupported", and ArgumentError naming the credential, "zone_id" or "endpoint".
     """
@@ -60,7 +60,7 @@ def _check_declared(options: ProviderOptions, kind: ProviderType) -> None:
 
 
 def _value(name: str, credential: Credential, options: ProviderOptions) -> str:
-    """Returns a credential as given, else of the environment, without space around it (a key file's last newline)."""
+    """Returns a given credential, else the environment's, without space around it (a key file's last newline)."""
     secret = options.credentials.get(credential.field)
     value, origin = secret.value.strip() if secret else "", f"the {credential.field}"
     if not value:
@@ -69,7 +69,7 @@ def _value(name: str, credential: Credential, options: ProviderOptions) -> str:
         instead = "".join(f", or {variable} in the environment" for variable in credential.environment[:1])
         raise ArgumentError(credential.field, f"{name} needs {credential.field}: {credential.text}{instead}")
     if not re.fullmatch(credential.pattern, value):
-        raise ArgumentError(credential.field, f"{origin} has a character in it that {name} does not take there")
+        raise ArgumentError(credential.field, f"{origin} contains a character that {name} does not accept there")
     return value
 
 
@@ -85,5 +85,5 @@ def _from_environment(credential: Credential) -> tuple[str, str] | None:
 def _zone_id(zone_id: str) -> str:
     text = zone_id.strip()
     if text and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
-        raise ArgumentError("zone_id", "the zone id has characters that no zone id has")
+        raise ArgumentError("zone_id", "the zone id contains characters that no zone id has")
     return text

@@ -1,4 +1,4 @@
-"""DNS servers, the system's resolver, and questions to either."""
+"""DNS servers, the system's resolver, and queries to them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ..files import socket_beyond_standard
 from ..text import clean, quoted
 
 DNS_PORT = 53
-#: How long the system's resolver may take for one question, in seconds.
+#: Seconds that the system's resolver may take for one query.
 LOOKUP_SECONDS = 10.0
 _MOST_ALIASES = 10
-#: Of the values that a message shows, and of the characters of an error's own words.
+#: Values that a message shows, and characters of a foreign error's message.
 _MOST_SHOWN_VALUES = 4
 _MOST_WORDS_CHARS = 300
-#: The machine has no way to that address at all, for example none to IPv6.
+#: Errors of a machine without any route to the address, for example without IPv6.
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
@@ -42,7 +42,7 @@ dns.query.socket_factory = _new_socket
 
 @dataclass(frozen=True)
 class Nameserver:
-    """A DNS server to ask; `host` is a name or an address, `address` is where the name leads."""
+    """A DNS server to ask; `host` is a name or an address, `address` is the name's address."""
 
     host: str
     port: int
@@ -79,7 +79,7 @@ class LookupFailed(Exception):
 
 
 def default_resolvers() -> tuple[str, ...]:
-    """Returns the servers in TOSSL_RESOLVERS (separated by space), as the environment is now."""
+    """Returns the servers that TOSSL_RESOLVERS lists now (separated by space)."""
     return tuple(os.environ.get("TOSSL_RESOLVERS", "").split())
 
 
@@ -98,7 +98,7 @@ def parse_resolver(text: str) -> Nameserver:
 
 
 def system_resolver() -> dns.resolver.Resolver:
-    """Returns the machine's configured resolver. Raises DnsError "zone" if it has none that can be used."""
+    """Returns the machine's configured resolver. Raises DnsError "zone" if no usable resolver is configured."""
     try:
         resolver = dns.resolver.Resolver()
     except (dns.resolver.NoResolverConfiguration, ValueError):
@@ -110,7 +110,7 @@ def system_resolver() -> dns.resolver.Resolver:
 
 
 def final_name(resolver: dns.resolver.Resolver, name: dns.name.Name) -> dns.name.Name:
-    """Returns the name at the end of the aliases: validation is often delegated to another domain by CNAME."""
+    """Returns the name at the end of the CNAMEs, which often delegate validation to another domain."""
     for _ in range(_MOST_ALIASES):
         try:
             answer = resolver.resolve(name, "CNAME")
@@ -150,7 +150,7 @@ def ask_txt(server: Nameserver, name: str, seconds: float) -> TxtAnswer:
 
 
 def error_words(error: Exception) -> str:
-    """Returns an error of the system or of dnspython in a few words, clean: it may quote a server."""
+    """Returns the message of an error of the system or of dnspython, short and clean: it may quote a server."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return clean(error, _MOST_WORDS_CHARS) or type(error).__name__

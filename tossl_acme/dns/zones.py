@@ -9,18 +9,17 @@ import dns.resolver
 
 from .resolver import LOOKUP_SECONDS, LookupFailed, Nameserver, final_name, host_addresses
 
-#: Asked at once. More than any zone needs, though it may list thousands.
+#: Servers that are asked at once: more than any zone needs, though it may list thousands.
 MOST_SERVERS = 32
 
 
 def authoritative_servers(
     resolver: dns.resolver.Resolver, name: str, check: Callable[[], None] = lambda: None
 ) -> tuple[str, list[Nameserver]]:
-    """Returns where the aliases of the name lead, and the servers of the zone there at all their addresses.
+    """Returns the name at the end of the CNAMEs, and its zone's servers at all their addresses.
 
-    `check` is called between two questions and ends the search by raising.
-
-    Raises LookupFailed, OSError or dnspython's DNSException where that cannot be found out now.
+    Calls `check` between two queries; it ends the search by raising.
+    Raises LookupFailed, OSError or dnspython's DNSException if the DNS does not answer now.
     """
     target = final_name(resolver, dns.name.from_text(name))
     zone = dns.resolver.zone_for_name(target, resolver=resolver, lifetime=LOOKUP_SECONDS)

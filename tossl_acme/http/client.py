@@ -26,21 +26,21 @@ from .urls import UrlError, shown_url, split_url
 
 #: No answer of a CA or of a DNS provider comes near this size.
 MAX_BYTES = 1 << 20
-#: Seconds without a byte after which a connection counts as lost, where the caller does not know better.
+#: Seconds without a byte after which a connection counts as lost, unless the caller sets another limit.
 SILENCE_SECONDS = 120.0
 
-#: Of all cookies of a client; servers take about as many.
+#: Characters of all cookies of a client; servers accept about as many.
 _MAX_COOKIE_CHARS = 8192
 _REDIRECTS = (301, 302, 303, 307, 308)
-#: A header whose name has one of these in it is not sent on to another host.
+#: A header whose name contains one of these is not sent on to another host.
 _PRIVATE = ("auth", "cookie", "token", "key", "secret", "password")
 
 
 @dataclass(frozen=True, repr=False)
 class HttpRequest:
-    """What is sent and what is taken for an answer.
+    """A request and the limits of its answer.
 
-    most_bytes: of the decoded body. silence: seconds that may pass without a byte.
+    most_bytes: limit of the decoded body. silence: seconds that may pass without a byte.
     """
 
     method: str
@@ -79,15 +79,15 @@ class HttpClient:
     def exchange(self, context: Context, request: HttpRequest) -> Response:
         """Sends one request and reads its whole answer, whatever its status, a redirect too.
 
-        A kept connection that the peer had closed before it answered is no failure of a GET or HEAD, which goes out
-        once more. Raises HttpError, or WaitTimeout / Cancelled as the context says.
+        A GET or HEAD goes out once more if the peer closed a kept connection before it answered. Raises HttpError,
+        and WaitTimeout or Cancelled when the context is over.
         """
         exchange = self._begun(context, request)
         try:
             return self._exchange(exchange, request)
         except HttpError as error:
             if error.kind == "reset":
-                # What the peer or the way to it forgot, it forgot for all connections.
+                # A peer (or a NAT before it) that forgot one connection forgot all of them.
                 self._trusted_from = time.monotonic()
             is_stale = not (exchange.is_fresh or exchange.has_answer)
             if error.kind != "reset" or not is_stale or request.method not in ("GET", "HEAD"):
@@ -138,13 +138,13 @@ class HttpClient:
         )
 
     def _bound_cookies(self) -> None:
-        """A peer's cookies go back to it with each request: too many or too long, they are all forgotten."""
+        """Forgets all cookies once they are too long: they go back to the peer with each request."""
         cookies = self._session.cookies
         if sum(len(cookie.name) + len(cookie.value or "") for cookie in cookies) > _MAX_COOKIE_CHARS:
             cookies.clear()
 
     def _proxies_for(self, url: str) -> dict[str, str]:
-        """Reading the environment for each request would cost more than the rest of it."""
+        """Returns the proxies for the URL, read once for each peer: reading the environment is slow."""
         peer = url.partition("://")[2].partition("/")[0]
         if peer not in self._proxies:
             self._proxies[peer] = self.options.proxies(url)
@@ -153,7 +153,7 @@ class HttpClient:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nothing to look for: it would read every redirect to its end, however long, and trip on a bad Location."""
+        """Returns None: requests would read every redirect to its end, however long, and fail on a bad Location."""
 
 
 def follow(
@@ -163,10 +163,10 @@ def follow(
     most_redirects: int,
     about_to_ask: Callable[[str], None] = lambda _url: None,
 ) -> Followed:
-    """The answer to a GET or HEAD, at most `most_redirects` redirects away.
+    """Returns the answer to a GET or HEAD after at most `most_redirects` redirects.
 
     Headers that may hold a credential are not sent on to another origin. `about_to_ask` is called with each URL.
-    Raises HttpError "redirect" for a redirect too many, away from https, or to no usable URL.
+    Raises HttpError "redirect": too many redirects, one away from https, or one to no usable URL.
     """
     first, urls = request.url, [request.url]
     while True:
@@ -182,15 +182,15 @@ def follow(
 
 
 def without_user(parts: SplitResult) -> str:
-    """The URL as it is sent: user, password and fragment stay here."""
+    """Returns the URL as it is sent, without user, password and fragment."""
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
 
 
 def _redirected(request: HttpRequest, location: str) -> HttpRequest:
-    """The request to where an answer points (RFC 9110 section 15.4), without credentials for another origin."""
+    """Returns the request to an answer's Location (RFC 9110 section 15.4), without credentials for another origin."""
     here = split_url(request.url)
     try:
-        # Header values arrive as Latin-1, but what is not ASCII in a Location is UTF-8.
+        # Header values arrive as Latin-1, but a Location's non-ASCII characters are UTF-8.
         target = split_url(urljoin(request.url, location.encode("latin-1", "ignore").decode().strip()))
     except (ValueError, UrlError):
         raise HttpError("redirect", f"{shown_url(request.url)} redirects to no usable URL") from None

@@ -13,7 +13,7 @@ _clients: dict[object, HttpClient] = {}
 
 
 def http_client(options: ConnectionOptions) -> HttpClient:
-    """The client for these options, as the environment is now."""
+    """Returns the client for these options and the present environment."""
     way = options.in_force()
     with _lock:
         if way not in _clients:
@@ -22,9 +22,9 @@ def http_client(options: ConnectionOptions) -> HttpClient:
 
 
 def reset() -> None:
-    """Forgets every client; connections close when nobody uses them any more, without a word to the server.
+    """Forgets every client. Connections close when nobody uses them any more; the server is not notified.
 
-    A forked child does so too: the connections are its parent's, and so is whoever holds the lock.
+    A forked child calls it too: the connections, and the lock's holder, belong to its parent.
     """
     global _lock
     _lock = threading.Lock()

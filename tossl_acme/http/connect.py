@@ -1,4 +1,4 @@
-"""A TCP connection within one deadline, whatever its name resolves to, let go of within a quarter of a second."""
+"""A TCP connection within one deadline, whatever its name resolves to; cancelled within a quarter of a second."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from ..files import socket_beyond_standard
 
 #: Family, type, protocol, canonical name and address, as getaddrinfo() has them.
 _Found = tuple[Any, Any, int, str, Any]
-#: Seconds that an address has even where it is one of many.
-_LEAST_SHARE_SECONDS = 2.0
+#: Seconds that each address gets at least, also if it is one of many.
+LEAST_SHARE_SECONDS = 2.0
 
 
 def connected(
     context: Context, host: str, port: int, seconds: float, options: Iterable[tuple[int, int, int | bytes]] = ()
 ) -> socket.socket:
-    """A connection to the first address of the host that takes one; all of them together have `seconds`.
+    """Returns a connection to the host's first address that accepts one; all addresses together get `seconds`.
 
-    Raises socket.gaierror where there is no address, TimeoutError or another OSError for the last address that was
-    tried, and what the context raises when it is over.
+    Raises socket.gaierror if the host has no address, TimeoutError or another OSError for the last address tried,
+    and WaitTimeout or Cancelled when the context is over.
     """
     deadline = time.monotonic() + seconds
     addresses = _addresses(context, host, port, deadline)
     failure: OSError = OSError("the name has no address")
     for number, address in enumerate(addresses):
         left = deadline - time.monotonic()
-        share = min(left, max(_LEAST_SHARE_SECONDS, left / (len(addresses) - number)))
+        share = min(left, max(LEAST_SHARE_SECONDS, left / (len(addresses) - number)))
         try:
             return _connected(context, address, time.monotonic() + share, options)
         except OSError as error:
@@ -44,13 +44,13 @@ def connected(
 def _addresses(context: Context, host: str, port: int, deadline: float) -> list[_Found]:
     if _is_known(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    # Nothing stops getaddrinfo(): it is left to itself when nobody waits for it any more.
+    # getaddrinfo() cannot be stopped: after the deadline its thread ends by itself.
     limit = max(0.0, deadline - time.monotonic())
     return context.run(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), "answer", limit)
 
 
 def _is_known(host: str) -> bool:
-    """Whether no server is asked for this host's address."""
+    """Returns whether this host's address is known without asking a server."""
     try:
         return host == "localhost" or bool(ipaddress.ip_address(host))
     except ValueError:

@@ -18,36 +18,36 @@ from .urls import shown_url
 
 _ours = requests.exceptions
 _theirs = urllib3.exceptions
-#: Characters of a foreign error's own words.
+#: Characters of a foreign error's message that are shown.
 _MAX_REASON_CHARS = 200
-#: A socket's time may be over this much before that of the context which set it.
+#: Seconds by which a socket's timeout may end before the context that set it.
 _CLOCK_SECONDS = 0.05
 _TIMEOUTS = (_ours.Timeout, _theirs.TimeoutError)
 
 
 class _Row(NamedTuple):
-    """Foreign exceptions, what they are here, and what is said of the URL; `reason` is the innermost cause's."""
+    """Foreign exceptions, their kind here, and the message about the URL; `reason` is the innermost cause's."""
 
     exceptions: tuple[type[BaseException], ...]
     kind: str
     sentence: str
 
 
-#: The first row that has the error or one of its causes is what happened.
+#: The first row with the error or one of its causes counts.
 _ROWS = (
     _Row((socket.gaierror, _theirs.NameResolutionError), "dns", "cannot find the address of {url}: {reason}"),
     _Row((_ours.ProxyError, _theirs.ProxyError), "connect", "the proxy did not connect to {url}: {reason}"),
     _Row((_theirs.NewConnectionError,), "connect", "cannot connect to {url}: {reason}"),
-    # The peer went away: the next attempt may meet another one.
+    # The peer closed the connection: the next attempt may meet another peer.
     _Row((ssl.SSLEOFError, ssl.SSLZeroReturnError), "reset", "the connection to {url} broke: {reason}"),
     _Row((ssl.SSLError, _theirs.SSLError, _ours.SSLError), "tls", "no TLS connection to {url}: {reason}"),
     _Row(
-        # Of the TLS handshake as well; whoever waits for an answer does it in sockets.py.
+        # Also of the TLS handshake; sockets.py times the wait for an answer.
         _TIMEOUTS,
         "connect",
         "no connection to {url} within {connect_seconds:g} s",
     ),
-    # It is a BadStatusLine as well.
+    # It is a subclass of BadStatusLine.
     _Row((http.client.RemoteDisconnected,), "reset", "the connection to {url} broke: {reason}"),
     _Row(
         (
@@ -65,7 +65,7 @@ _ROWS = (
             http.client.UnknownTransferEncoding,
         ),
         "malformed",
-        "{url} answered with what is not HTTP: {reason}",
+        "{url} answered with something other than HTTP: {reason}",
     ),
     _Row((_ours.TooManyRedirects,), "redirect", "{url} redirects too often"),
     _Row(
@@ -92,15 +92,15 @@ _ROWS = (
         "reset",
         "the connection to {url} broke: {reason}",
     ),
-    # A plain one is http.client's word for too many header lines.
-    _Row((http.client.HTTPException,), "malformed", "{url} answered with what is not HTTP: {reason}"),
+    # http.client raises a plain HTTPException for too many header lines.
+    _Row((http.client.HTTPException,), "malformed", "{url} answered with something other than HTTP: {reason}"),
     _Row((OSError, _theirs.HTTPError), "reset", "the connection to {url} broke: {reason}"),
     _Row((ValueError,), "scheme", "{url} is not a usable URL: {reason}"),
 )
 
 
 def explained(error: Exception, context: Context, url: str) -> HttpError | WaitTimeout | Cancelled:
-    """The error of this package for a foreign one; the context's own end comes before all of them."""
+    """Returns this package's error for a foreign one; the end of the context comes before any other reason."""
     causes = _causes(error)
     if context.is_cancelled or any(isinstance(cause, Cancelled) for cause in causes):
         return Cancelled()
@@ -119,7 +119,7 @@ def too_late(url: str, context: Context) -> WaitTimeout:
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
-    """The error, what it wraps and what led to it, outermost first. urllib3 keeps causes in `reason` and in args."""
+    """Returns the error and its causes, outermost first. urllib3 keeps causes in `reason` and in args."""
     found: list[BaseException] = []
     queue = [error]
     while queue:
@@ -133,5 +133,5 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    # An error may quote what the peer sent.
+    # An error may quote the peer's text.
     return clean(error, _MAX_REASON_CHARS) or type(error).__name__

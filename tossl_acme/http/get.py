@@ -1,4 +1,4 @@
-"""A GET as a person means it: redirects followed with the credentials kept at home, text decoded, headers in one form.
+"""A GET for scripts: follows redirects without handing on credentials, decodes text, unifies the headers' names.
 
 client.py does each exchange; nothing here knows a socket.
 """
@@ -23,19 +23,19 @@ MAX_REDIRECTS = 10
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-#: Header lines that say how the request is framed; wrong ones would make two requests of one.
+#: Header lines that frame the request; wrong ones would make two requests of one.
 _FRAMING = ("content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
 _IRREGULAR = {"etag": "ETag", "www-authenticate": "WWW-Authenticate", "x-xss-protection": "X-XSS-Protection"}
 _TEXT_TYPE = re.compile(r"text/.*|.*[/+](json|xml|javascript|ecmascript|x-www-form-urlencoded)|application/jose\+json")
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^";\s]+)', re.IGNORECASE)
-#: Python's own escapes are no charsets of the web.
+#: Python's own escapes are not charsets of the web.
 _NOT_CHARSETS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined")
 
 
 def prepare(
     url: str, headers: Mapping[str, str], user_agent: str = "", auth: str = "", cookies: str = ""
 ) -> HttpRequest:
-    """A request whose every part may go on the wire as it is, the credentials of the URL moved into the headers.
+    """Returns a request that is safe to send; credentials in the URL move into the headers.
 
     Raises ArgumentError: url, headers, user_agent, auth, cookies. No message shows a credential.
     """
@@ -54,12 +54,12 @@ def prepare(
         lines["Authorization"] = f"Basic {base64.b64encode(auth.encode('utf-8', 'surrogatepass')).decode()}"
     if cookies:
         lines["Cookie"] = "; ".join(filter(None, [lines.get("Cookie", ""), _header_value("cookies", cookies)]))
-    # How long an answer may take is for the caller's -timeout alone to say.
+    # Only the caller's -timeout limits how long an answer may take.
     return HttpRequest("GET", without_user(parts), lines, most_bytes=MAX_BODY_BYTES, silence=math.inf)
 
 
 def fetch(context: Context, http: HttpClient, request: HttpRequest, is_following: bool = True) -> Followed:
-    """The answer, at most MAX_REDIRECTS redirects away.
+    """Returns the answer after at most MAX_REDIRECTS redirects.
 
     Raises HttpError (also "redirect": too many, away from https, or to no usable URL), WaitTimeout, Cancelled.
     """
@@ -68,8 +68,8 @@ def fetch(context: Context, http: HttpClient, request: HttpRequest, is_following
 
 
 def header_dict(response: Response) -> dict[str, str]:
-    """The headers, each name once and always spelled the same (Content-Type). Lines of one name are joined by ", "
-    (RFC 9110 section 5.3), but those of Set-Cookie by a newline, for a cookie has commas of its own.
+    """Returns the headers, each name once and spelled as in Content-Type. ", " joins the lines of one name
+    (RFC 9110 section 5.3); a newline joins those of Set-Cookie, for a cookie contains commas.
     """
     found: dict[str, str] = {}
     for name, value in response.header_lines:
@@ -80,8 +80,8 @@ def header_dict(response: Response) -> dict[str, str]:
 
 
 def body_value(response: Response) -> str | bytes:
-    """Text of a text type, JSON or XML by its charset (UTF-8 where none is given, Latin-1 where that fails);
-    anything else as it came.
+    """Returns a text type, JSON or XML as text, by its charset (UTF-8 if none is given, Latin-1 if that fails), and
+    any other body as bytes.
     """
     content_type = response.headers.get("Content-Type", "")
     if not _TEXT_TYPE.fullmatch(response.media_type):
@@ -97,13 +97,13 @@ def body_value(response: Response) -> str | bytes:
 
 def _header_lines(headers: Mapping[str, str]) -> dict[str, str]:
     if len({name.endswith(":") for name in headers}) > 1:
-        # "Name: some value" lines read as a dict: their words would become names.
+        # "Name: some value" lines read as a dict would turn words into names.
         raise ArgumentError("headers", "-headers must be a dict of header names and values")
     lines = {}
     for given, value in headers.items():
         name = given.removesuffix(":")
         if not _TOKEN.fullmatch(name):
-            raise ArgumentError("headers", "-headers has a name that is not a header name")
+            raise ArgumentError("headers", "-headers contains an invalid header name")
         if name.lower() in _FRAMING:
             raise ArgumentError("headers", f"-headers cannot set {name}")
         lines[_spelled(name)] = _header_value("headers", value)
@@ -111,13 +111,13 @@ def _header_lines(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _header_value(argument: str, value: str) -> str:
-    """A header's value, non-ASCII characters as UTF-8. A line break in it would begin a header of its own."""
+    """Returns a header's value, non-ASCII characters as UTF-8. Refuses a line break: it would begin another header."""
     if _CONTROL.search(value):
-        raise ArgumentError(argument, f"-{argument} has a line break or control character in it")
+        raise ArgumentError(argument, f"-{argument} contains a line break or control character")
     try:
         return value.strip().encode().decode("latin-1")
     except UnicodeEncodeError:
-        raise ArgumentError(argument, f"-{argument} has half a surrogate pair in it") from None
+        raise ArgumentError(argument, f"-{argument} contains half a surrogate pair") from None
 
 
 def _spelled(name: str) -> str:
@@ -126,7 +126,7 @@ def _spelled(name: str) -> str:
 
 
 def _codec(content_type: str) -> str:
-    """Python's name of the charset that the type names; empty when there is none or it is unknown."""
+    """Returns Python's name of the type's charset; empty if the type names none or Python does not know it."""
     named = _CHARSET.search(content_type)
     try:
         found = codecs.lookup(named[1]) if named else None

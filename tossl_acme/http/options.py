@@ -1,4 +1,4 @@
-"""How a peer is reached: CA bundle, proxy, verification, and what the environment says of them."""
+"""How to reach a peer: CA bundle, proxy, verification, and their environment variables."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _PROXIES = tuple(
 
 @dataclass(frozen=True)
 class ConnectionOptions:
-    """How to reach a peer. An empty ca_bundle or proxy means what the environment says.
+    """How to reach a peer. The environment decides where ca_bundle or proxy is empty.
 
     ca_bundle: else REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, else certifi's roots.
     proxy: http://host:port or host:port, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY with NO_PROXY.
-    Raises ArgumentError "proxy" (without showing it, for it may hold a password) or "ca_bundle".
+    Raises ArgumentError "proxy" (the message does not show it: it may contain a password) or "ca_bundle".
     """
 
     ca_bundle: str = ""
@@ -42,7 +42,7 @@ class ConnectionOptions:
             object.__setattr__(self, "proxy", _proxy_url(self.proxy))
 
     def in_force(self) -> tuple[object, ...]:
-        """The options with what the environment says now: connections are kept for as long as that is the same."""
+        """Returns the options and the environment's values for them: connections are kept while these are the same."""
         return (self, *map(os.environ.get, (*_BUNDLES, *_PROXIES)))
 
     def trust(self) -> bool | str:
@@ -51,7 +51,7 @@ class ConnectionOptions:
         for bundle in (self.ca_bundle, *map(os.environ.get, _BUNDLES)):
             if bundle:
                 _check_bundle(bundle)
-                return absolute(bundle)  # read again for each connection, from wherever the process is then
+                return absolute(bundle)  # read again for each connection, perhaps from another current directory
         return True
 
     def proxies(self, url: str) -> dict[str, str]:
@@ -66,14 +66,14 @@ def _check_bundle(bundle: str) -> None:
     try:
         kind = path.stat().st_mode
         if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a pipe would be waited for
-            raise ArgumentError("ca_bundle", f"the CA bundle {shown} cannot be used: it is neither file nor folder")
-        # A folder's certificates are read when they are needed.
+            raise ArgumentError("ca_bundle", f"the CA bundle {shown} cannot be used: it is neither a file nor a folder")
+        # OpenSSL reads a folder's certificates when it needs them.
         places = (None, bundle) if stat.S_ISDIR(kind) else (bundle,)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(*places)
     except (FileNotFoundError, NotADirectoryError):
         raise ArgumentError("ca_bundle", f"there is no CA bundle {shown}") from None
     except OSError as error:
-        cause = error.strerror if not isinstance(error, ssl.SSLError) else "it holds no certificate in PEM"
+        cause = error.strerror if not isinstance(error, ssl.SSLError) else "it contains no PEM certificate"
         raise ArgumentError("ca_bundle", f"the CA bundle {shown} cannot be used: {cause}") from None
 
 

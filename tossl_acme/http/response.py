@@ -1,4 +1,4 @@
-"""An answer of a server, whole and within its bounds."""
+"""A server's answer, complete and within its limits."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..errors import HttpError
 from ..text import clean
 from .urls import shown_url
 
-#: Of a media type; RFC 6838 section 4.2 allows 127 for each half.
+#: Characters of a media type; RFC 6838 section 4.2 allows 127 for each half.
 _MAX_TYPE_CHARS = 255
-#: Objects and lists within each other; no answer needs a tenth of it.
+#: Objects and lists within each other; no answer needs a tenth of these.
 _MAX_DEPTH = 100
-#: A body may be of several members, each decoded on its own (RFC 1952 section 2.2); no server sends more.
+#: Members of a gzip body, each decoded by itself (RFC 1952 section 2.2); no server sends more.
 _MAX_MEMBERS = 100
 #: Bytes that are decoded at once.
 _MAX_PIECE_BYTES = 1 << 20
@@ -27,9 +27,9 @@ _CODINGS = ("gzip", "x-gzip", "deflate")
 
 @dataclass(frozen=True)
 class Response:
-    """An answer, whole and within its bounds.
+    """An answer, complete and within its limits.
 
-    `headers` joins what came in several lines; `header_lines` keeps every line apart, for Set-Cookie cannot be joined.
+    `headers` joins lines of one name; `header_lines` keeps every line apart, for Set-Cookie cannot be joined.
     """
 
     url: str
@@ -45,11 +45,11 @@ class Response:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds from now that Retry-After asks to wait; None where it does not, or cannot be read."""
+        """Returns the seconds from now in Retry-After; None if the header is missing or cannot be read."""
         return retry_after(self.headers)
 
     def json(self) -> Any:
-        """The body as JSON; HttpError "malformed" when it is something else."""
+        """Returns the body as JSON. Raises HttpError "malformed" if it is not JSON."""
         try:
             value = json.loads(self.body, parse_constant=_refuse_constant)
             _check_depth(value, self.body)
@@ -60,7 +60,7 @@ class Response:
         return value
 
     def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object; HttpError "malformed" when it is something else."""
+        """Returns the body as a JSON object. Raises HttpError "malformed" if it is not an object."""
         value = self.json()
         if not isinstance(value, dict):
             cause = f"{shown_url(self.url)} answered with a JSON {type(value).__name__}, not an object"
@@ -69,12 +69,12 @@ class Response:
 
 
 def _refuse_constant(name: str) -> None:
-    """NaN and Infinity are no JSON (RFC 8259 section 6), whatever Python thinks."""
+    """Raises ValueError for NaN and Infinity, which Python reads but JSON does not allow (RFC 8259 section 6)."""
     raise ValueError(name)
 
 
 def _check_depth(value: Any, body: bytes) -> None:
-    """Raises ValueError for a value that is nested too deeply for whoever goes through it."""
+    """Raises ValueError for a value nested so deeply that going through it would fail."""
     if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
         return
     level = [value]
@@ -90,7 +90,7 @@ def _parts(value: Any) -> list[Any]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from now, from a number or a date (RFC 9110 section 10.2.3); None where there is none to be read."""
+    """Returns the seconds from now in Retry-After, a number or a date (RFC 9110 section 10.2.3), else None."""
     text = headers.get("Retry-After", "").strip()[:100]
     if text.isascii() and text.isdigit():
         return float(min(int(text), 10**9))
@@ -101,9 +101,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def whole_body(pieces: Iterable[bytes], url: str, coding: str, most_bytes: int) -> bytes:
-    """The body out of its pieces, decoded from gzip or deflate; any other content coding is left as it came.
+    """Returns the body of these pieces, decoded from gzip or deflate; any other content coding stays encoded.
 
-    Raises HttpError: too_large once there are more than `most_bytes`, decoded; malformed.
+    Raises HttpError: too_large (more than `most_bytes` when decoded), malformed.
     """
     body = bytearray()
     for piece in _decoded(pieces, url) if coding.strip().lower() in _CODINGS else pieces:
@@ -114,7 +114,7 @@ def whole_body(pieces: Iterable[bytes], url: str, coding: str, most_bytes: int) 
 
 
 def _decoded(pieces: Iterable[bytes], url: str) -> Iterator[bytes]:
-    """Decodes a bounded part at once: a few bytes may stand for gigabytes."""
+    """Decodes a bounded part at a time: a few bytes may expand to gigabytes."""
     members, decoder = 0, None
     for piece in pieces:
         data = piece
@@ -134,7 +134,7 @@ def _decoded(pieces: Iterable[bytes], url: str) -> Iterator[bytes]:
 
 
 def _decoder(data: bytes) -> zlib._Decompress:
-    """For gzip, for zlib, and for what some servers call deflate, without either's header."""
+    """Returns a decoder for gzip, for zlib, or for raw deflate data, which some servers send as "deflate"."""
     is_zlib = data[:1] == b"\x1f" or data[0] & 0x0F == zlib.DEFLATED
     return zlib.decompressobj(zlib.MAX_WBITS | 32 if is_zlib else -zlib.MAX_WBITS)
 

@@ -8,17 +8,17 @@ from ..context import Context
 from ..errors import HttpError
 from .response import Response
 
-#: A peer that wants to be left alone for longer gets its way: its answer is the caller's. Seconds.
+#: Seconds; when Retry-After asks for more, the caller gets the peer's answer instead of another attempt.
 MAX_RETRY_AFTER_SECONDS = 300.0
 #: Kinds of HttpError after which the peer may not have seen the request, or may answer the next one.
 _PASSING_KINDS = ("connect", "reset")
 
 
 class Retries:
-    """The pauses (seconds) that are left to one request; the peer's Retry-After makes them longer, never shorter.
+    """The pauses (seconds) left for one request; the peer's Retry-After makes them longer, never shorter.
 
-    is_passing: whether another attempt may bring another answer than this one. what: what a timeout names.
-    step: the progress step that tells of each pause, if any.
+    is_passing: whether another attempt may bring another answer. what: the name of the wait in a timeout's error.
+    step: the progress step to report for each pause, if any.
     """
 
     def __init__(
@@ -36,9 +36,9 @@ class Retries:
         self._step = step
 
     def pause(self, failure: HttpError | Response) -> bool:
-        """Waits before another attempt; False where none makes sense, or no time is left for it.
+        """Waits before another attempt. Returns False if none makes sense, or no time is left for one.
 
-        Raises WaitTimeout or Cancelled as the context says.
+        Raises WaitTimeout or Cancelled when the context is over.
         """
         if isinstance(failure, HttpError):
             is_final, wanted = failure.kind not in _PASSING_KINDS, 0.0
@@ -56,7 +56,7 @@ class Retries:
 
 
 def with_retries(retries: Retries, send: Callable[[], Response]) -> Response:
-    """The answer to a request that may be sent again as it is, the last one where all failed. Raises the last error."""
+    """Returns the answer to a request that may be sent again unchanged; after the last attempt, its answer or error."""
     while True:
         try:
             response = send()

@@ -27,24 +27,24 @@ from ..files import socket_beyond_standard
 from .connect import connected
 from .urls import shown_url
 
-#: Seconds that one attempt to connect may take, from the name's addresses to the last of them.
+#: Seconds that one attempt to connect may take, from looking up the name to its last address.
 CONNECT_SECONDS = 15.0
-#: Seconds after which a connection that nobody used is not used again: a NAT on the way may have forgotten it.
+#: Seconds after which an idle connection is not used again: a NAT on the way may have forgotten it.
 IDLE_SECONDS = 30.0
-#: Seconds to the first byte of an answer on a connection that was used before; then it counts as lost.
+#: Seconds to the first byte of an answer on a reused connection; then the connection counts as lost.
 REUSED_SECONDS = 30.0
 #: Bytes of a status line with its headers, and of all interim answers before them.
 HEAD_BYTES = 1 << 17
 #: Bytes and lines of one line between chunks, and of the trailer after them.
 _LINE_BYTES = 4096
 _TRAILER_LINES = 100
-#: RFC 9112 section 7.1: nothing but digits, no sign, no prefix. More digits than this are no size of anything.
+#: RFC 9112 section 7.1: digits alone, no sign, no prefix. No size needs more digits.
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 _LENGTH = re.compile(r"[0-9]{1,19}")
 
 
 class Exchange:
-    """A request under way: what bounds it, and what came of it on the wire.
+    """A request under way: its limits, and its state on the wire.
 
     silence: seconds without a byte after which the connection counts as lost.
     trusted_from: connections that are older (monotonic seconds) are not used again.
@@ -60,7 +60,7 @@ class Exchange:
         self._silence = silence
 
     def silence(self) -> float:
-        """Seconds that the next byte may take."""
+        """Returns the seconds that the next byte may take."""
         first = REUSED_SECONDS if not (self.is_fresh or self.has_answer) else self._silence
         return min(first, self._silence)
 
@@ -72,7 +72,7 @@ current_exchange: contextvars.ContextVar[Exchange] = contextvars.ContextVar("cur
 
 
 def body_pieces(answer: requests.Response) -> Iterator[bytes]:
-    """The body as it came, its chunks put together, its content coding left alone."""
+    """Yields the body, its chunks joined, its content coding not decoded."""
     raw: Any = answer.raw
     raw.chunked = False  # _Response did that already
     while piece := raw.read(65536, decode_content=False):
@@ -80,7 +80,7 @@ def body_pieces(answer: requests.Response) -> Iterator[bytes]:
 
 
 class _SocketReader(io.RawIOBase):
-    """Reads a socket in short waits, asking the context between them, and counts."""
+    """Reads a socket in short waits, checks the context between them, and counts the bytes."""
 
     def __init__(self, sock: socket.socket, exchange: Exchange) -> None:
         self._sock = sock
@@ -93,7 +93,7 @@ class _SocketReader(io.RawIOBase):
         return True
 
     def allow(self, most: int) -> None:
-        """Allows so many bytes from now on."""
+        """Allows `most` bytes from now on."""
         self._bytes_left = self._most = most
 
     def readinto(self, buffer: Any) -> int:
@@ -119,7 +119,7 @@ class _SocketReader(io.RawIOBase):
 
 
 class _Closing(io.BufferedReader):
-    """A buffer over a reader that takes what it replaced along when it is closed."""
+    """A buffer over a reader; closing it also closes the file that it replaced."""
 
     def __init__(self, raw: io.RawIOBase, replaced: Any) -> None:
         super().__init__(raw)
@@ -131,13 +131,13 @@ class _Closing(io.BufferedReader):
 
 
 class _Response(http.client.HTTPResponse):
-    """An http.client response that reads within its exchange, and takes no framing that a proxy might see otherwise."""
+    """An http.client response within the limits of its exchange. Refuses framing that a proxy may read differently."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self._exchange = current_exchange.get()
         self._reader = _SocketReader(sock, self._exchange)
-        # Closing fp is what drops http.client's hold on the socket, so the original is closed with its replacement.
+        # http.client releases the socket when fp is closed, so the original is closed with its replacement.
         self.fp = _Closing(self._reader, self.fp)
 
     def begin(self, **options: Any) -> None:
@@ -145,27 +145,27 @@ class _Response(http.client.HTTPResponse):
         while 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
             self.headers = self.msg = None  # type: ignore[assignment]  # else begin() has nothing left to do
             super().begin(**options)
-        if self._reader.is_at_end:  # http.client takes what it has for the whole head
-            raise self._exchange.broken("reset", "closed the connection in the midst of its answer's head")
+        if self._reader.is_at_end:  # http.client takes the part it got for the whole head
+            raise self._exchange.broken("reset", "closed the connection before its answer's headers were complete")
         if self.status < 200:
-            self.will_close = True  # what follows is no HTTP
+            self.will_close = True  # no HTTP follows
         self._check_framing()
-        # Chunks of a byte each take six, where the whole is small.
+        # A chunk of one byte takes six bytes; so the limit of a small body is generous.
         self._reader.allow(2 * self._exchange.most_bytes + HEAD_BYTES)
         if self.chunked and self.fp is not None:
             self.chunked = False
             self.fp = _Closing(_Chunks(self.fp, self._exchange), self.fp)
 
     def _check_framing(self) -> None:
-        """RFC 9112 section 6.3: a length that two readers would read differently is no length."""
+        """Refuses a length that two readers may read differently (RFC 9112 section 6.3)."""
         lengths = set(self.headers.get_all("Content-Length", []))
         coding = ", ".join(self.headers.get_all("Transfer-Encoding", [])).strip().lower()
         if coding:
             if coding != "chunked":
-                raise self._exchange.broken("malformed", "answered with a transfer coding that nobody asked for")
+                raise self._exchange.broken("malformed", "answered with a transfer coding that was not requested")
             self.will_close = self.will_close or bool(lengths)
         elif len(lengths) > 1 or not all(_LENGTH.fullmatch(length.strip()) for length in lengths):
-            raise self._exchange.broken("malformed", "answered with a Content-Length that is no number")
+            raise self._exchange.broken("malformed", "answered with a Content-Length that is not a number")
         if self.length is not None and self.length > self._exchange.most_bytes:
             raise self._exchange.broken("too_large", f"answered with more than {self._exchange.most_bytes} bytes")
 
@@ -200,7 +200,7 @@ class _Chunks(io.RawIOBase):
     def _next_size(self) -> int:
         size = _CHUNK_SIZE.fullmatch(self._line())
         if size is None:
-            raise self._exchange.broken("malformed", "answered with a chunk whose size is no number")
+            raise self._exchange.broken("malformed", "answered with a chunk whose size is not a number")
         if not int(size[1], 16):
             self._skip_trailer()
         return int(size[1], 16)
@@ -221,7 +221,7 @@ class _Chunks(io.RawIOBase):
 
 
 def _connected(connection: HTTPConnection) -> socket.socket:
-    """What urllib3's own _new_conn() returns and raises, in the context of the exchange."""
+    """Does the work of urllib3's _new_conn() within the context of the exchange."""
     exchange = current_exchange.get()
     exchange.is_fresh = True
     context = exchange.context
@@ -234,14 +234,14 @@ def _connected(connection: HTTPConnection) -> socket.socket:
         raise urllib3.exceptions.LocationParseError(f"'{host}', label empty or too long") from None
     except TimeoutError as error:
         raise urllib3.exceptions.ConnectTimeoutError(connection, f"Connection to {host} timed out") from error
-    except OSError as error:  # a gaierror as well: it is the cause that tells
+    except OSError as error:  # a gaierror too: the table in failures.py finds it as the cause
         raise urllib3.exceptions.NewConnectionError(connection, f"No connection to {host}: {error}") from error
     sock.settimeout(max(0.001, min(CONNECT_SECONDS, context.remaining())))
     return sock
 
 
 class _Kept:
-    """Part of a connection: whether it can be used once more."""
+    """A mix-in for connections: whether one can be used again."""
 
     _made = 0.0
     _used = 0.0
@@ -284,7 +284,7 @@ class _TlsConnection(_Kept, HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         self._made = time.monotonic()
         sock = _connected(self)
-        # The socket object that does the handshake is not ours to see.
+        # urllib3 does not show the socket object that does the handshake.
         self._handshake = socket_beyond_standard(sock.dup())
         current_exchange.get().context.check("answer")
         return sock

@@ -2,6 +2,6 @@
 
 import warnings
 
-# What `cryptography` finds odd in a structure (a serial number that is 0, a country of one letter) is no reason to
-# write to the stderr of the program that this runs in.
+# `cryptography` warns of odd structures (a serial number of 0, a country of one letter); these warnings must not reach
+# the host program's stderr.
 warnings.filterwarnings("ignore", module=r"tossl_acme\.")

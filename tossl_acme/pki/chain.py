@@ -1,4 +1,4 @@
-"""Certificate chains (RFC 8555 section 9.1): read, checked against what was ordered, and named for ARI (RFC 9773)."""
+"""Certificate chains (RFC 8555 section 9.1): read, checked against the order, and named for ARI (RFC 9773)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .pem import PemError, certificate_blocks, read_blocks
 
 #: The longest chains in use have four certificates.
 MOST_CERTIFICATES = 10
-#: A certificate of the future is no fault within this time.
+#: Seconds by which a certificate may begin in the future.
 _MOST_SKEW_SECONDS = 86400.0
 
 
 @dataclass(frozen=True)
 class CertificateChain:
-    """A leaf certificate and what leads from it towards a root. All facts are the leaf's.
+    """A leaf certificate and its issuers, towards a root. All facts are the leaf's.
 
-    certificates: PEM texts, leaf first, each issued by the one after it, normalised: LF, a final newline.
-    dropped: how many other certificates came with them: strangers, and what cannot be read.
-    not_before, not_after: seconds since the epoch. issuer: its common name, else the whole name as RFC 4514 writes it.
-    identifiers: its names, those that are no ACME identifier too (types email, uri, directory, oid, other).
-    public_key: SubjectPublicKeyInfo in DER. authority_key_id: None when the certificate has none.
+    certificates: PEM texts, leaf first, each issued by the next, normalised: LF, a final newline.
+    dropped: the number of other certificates that came with them, unrelated or unreadable.
+    not_before, not_after: epoch seconds. issuer: its common name, else its whole name as in RFC 4514.
+    identifiers: its names, also names of types that ACME does not have (email, uri, directory, oid, other).
+    public_key: SubjectPublicKeyInfo in DER. authority_key_id: None if the certificate has no such extension.
     """
 
     certificates: tuple[str, ...]
@@ -48,21 +48,21 @@ class CertificateChain:
 
     @property
     def certificate(self) -> str:
-        """The leaf alone."""
+        """Returns the leaf alone."""
         return self.certificates[0]
 
     @property
     def issuers(self) -> str:
-        """Everything but the leaf; empty when the CA sent the leaf alone."""
+        """Returns the chain without the leaf; empty if the CA sent the leaf alone."""
         return "".join(self.certificates[1:])
 
     @property
     def fullchain(self) -> str:
-        """What a TLS server is given."""
+        """Returns the whole chain, as a TLS server needs it."""
         return "".join(self.certificates)
 
     def as_dict(self) -> dict[str, object]:
-        """What a caller is told of a certificate; PEM texts, times in epoch seconds."""
+        """Returns the certificate as a dict of PEM texts and facts, times in epoch seconds."""
         return {
             "domains": [identifier.value for identifier in self.identifiers if identifier.type in ("dns", "ip")],
             "certificate": self.certificate,
@@ -76,32 +76,32 @@ class CertificateChain:
 
     @property
     def der(self) -> bytes:
-        """The leaf in DER, as revocation sends it."""
+        """Returns the leaf in DER, as revocation sends it."""
         return self.parsed[0].public_bytes(Encoding.DER)
 
     @property
     def leads_up(self) -> bool:
-        """Whether it has the leaf's issuer, or the CA sent the leaf alone."""
+        """Returns whether it contains the leaf's issuer, or the CA sent the leaf alone."""
         return len(self.certificates) > 1 or not self.dropped
 
 
 def read_chain(pem: str, public_key: bytes = b"") -> CertificateChain:
-    """The chain that a CA sent, in whatever order it came.
+    """Returns the chain that a CA sent, in any order.
 
-    public_key: that of the leaf, where it is known; else the first certificate that is no CA's is the leaf.
-    Raises AcmeError "badCertificate" (status 200) for anything but certificates in PEM (RFC 8555 section 11.4); its
-    details have `certificate`, what there is of certificates in it.
+    public_key: the leaf's, if it is known; else the leaf is the first certificate that is not a CA's.
+    Raises AcmeError "badCertificate" (status 200) for anything but certificates in PEM (RFC 8555 section 11.4); the
+    error's details contain the certificates of the answer as `certificate`.
     """
     try:
         return _read(pem, public_key)
     except ValueError as error:
-        breach = _breach(f"what the CA sent is not a certificate chain: {error}")
+        breach = _breach(f"the CA's answer is not a certificate chain: {error}")
         breach.details["certificate"] = certificate_blocks(pem)
         raise breach from None
 
 
 def read_certificate(pem: str) -> CertificateChain:
-    """The certificate that the user gave, alone or with its chain. Raises ArgumentError "certificate"."""
+    """Returns the user's certificate, alone or with its chain. Raises ArgumentError "certificate"."""
     try:
         return _read(pem, b"")
     except ValueError as error:
@@ -111,16 +111,16 @@ def read_certificate(pem: str) -> CertificateChain:
 def check_leaf(chain: CertificateChain, identifiers: Iterable[Identifier], public_key: bytes, now: float) -> None:
     """Raises AcmeError "badCertificate" unless the leaf can serve.
 
-    It must hold this key (SubjectPublicKeyInfo, DER), have all of these identifiers, be an end-entity certificate and
-    not have expired. More names than asked for are no fault here: unwanted_identifiers() tells them.
+    It must have this key (SubjectPublicKeyInfo, DER) and all of these identifiers, be an end-entity certificate and
+    not have expired. Other names beside them are allowed: unwanted_identifiers() returns them.
     """
     if chain.public_key != public_key:
-        raise _breach("the certificate from the CA holds another key than the one asked for")
+        raise _breach("the certificate from the CA has another key than the request")
     if _is_authority(chain.parsed[0]):
         raise _breach("the chain from the CA has no end-entity certificate")
     missing = {identifier.normal for identifier in identifiers} - set(chain.identifiers)
     if missing:
-        raise _breach(f"the certificate from the CA does not have the names asked for: {_difference(missing, chain)}")
+        raise _breach(f"the certificate from the CA does not have the requested names: {_difference(missing, chain)}")
     if chain.not_after <= now:
         raise _breach(
             f"the certificate from the CA has expired already, or this machine's clock is wrong{_dates(chain)}"
@@ -128,38 +128,38 @@ def check_leaf(chain: CertificateChain, identifiers: Iterable[Identifier], publi
 
 
 def check_begun(chain: CertificateChain, now: float) -> None:
-    """Raises AcmeError "badCertificate" for a leaf that begins more than a day from now: clocks may differ a little."""
+    """Raises AcmeError "badCertificate" for a leaf that begins more than a day from now: clocks may differ."""
     if chain.not_before > now + _MOST_SKEW_SECONDS:
         cause = "the certificate from the CA is not valid yet, or this machine's clock is wrong"
         raise _breach(f"{cause}{_dates(chain)}")
 
 
 def check_leads_up(chain: CertificateChain) -> None:
-    """Raises AcmeError "badCertificate" where certificates came with the leaf, and none of them issued it."""
+    """Raises AcmeError "badCertificate" if certificates came with the leaf, and none of them issued it."""
     if not chain.leads_up:
         raise _breach("the chain from the CA does not lead up from its leaf: the issuer's certificate is not in it")
 
 
 def unwanted_identifiers(chain: CertificateChain, identifiers: Iterable[Identifier]) -> tuple[Identifier, ...]:
-    """The names of the leaf that nobody asked for."""
+    """Returns the leaf's names that are not among the identifiers."""
     wanted = {identifier.normal for identifier in identifiers}
     return tuple(identifier for identifier in chain.identifiers if identifier not in wanted)
 
 
 def cert_id(chain: CertificateChain) -> str:
-    """The leaf's name in renewal information (RFC 9773 section 4.1).
+    """Returns the leaf's name for renewal information (RFC 9773 section 4.1).
 
-    Raises ArgumentError "certificate" when it has no authority key identifier.
+    Raises ArgumentError "certificate" if it has no authority key identifier.
     """
     if not chain.authority_key_id:
         raise ArgumentError("certificate", "the certificate has no authority key identifier, which its ARI name needs")
-    # A byte more where the highest bit is set: that is how DER writes a positive number.
+    # DER adds a byte to a positive number whose highest bit is set.
     serial = chain.serial.to_bytes(chain.serial.bit_length() // 8 + 1, "big", signed=True)
     return f"{_base64url(chain.authority_key_id)}.{_base64url(serial)}"
 
 
 def issuer_names(chain: CertificateChain) -> tuple[str, ...]:
-    """The issuer's common name of each certificate, leaf first: the last is the root that the chain leads to."""
+    """Returns each certificate's issuer (common name), leaf first: the last is the root that the chain leads to."""
     return tuple(_issuer(certificate) for certificate in chain.parsed)
 
 
@@ -187,7 +187,7 @@ def _read(pem: str, public_key: bytes) -> CertificateChain:
 
 
 def _certificates(pem: str) -> tuple[list[x509.Certificate], int]:
-    """Each certificate that can be read, once, and how many different ones there are. Raises PemError for none."""
+    """Returns each readable certificate, once, and the number of different ones. Raises PemError without any."""
     ders = list(dict.fromkeys(_ders(pem)))
     if len(ders) > MOST_CERTIFICATES:
         raise PemError(f"it has more than {MOST_CERTIFICATES} certificates")
@@ -206,14 +206,14 @@ def _certificates(pem: str) -> tuple[list[x509.Certificate], int]:
 def _ders(pem: str) -> list[bytes]:
     blocks = read_blocks(pem)
     for block in blocks:
-        # RFC 8555 section 11.4: a key smuggled in here would end up in the files of a TLS server.
+        # RFC 8555 section 11.4: a key hidden here would get into the files of a TLS server.
         if block.label != "CERTIFICATE":
-            raise PemError(f"it has a {block.label.lower()} in it")
+            raise PemError(f"it contains a {block.label.lower()}")
     return [block.der for block in blocks]
 
 
 def _path(leaf: x509.Certificate, certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
-    """The leaf, its issuer, the issuer's, and so on, as far as they are among the certificates."""
+    """Returns the leaf, its issuer, that one's issuer and so on, as far as the certificates contain them."""
     left = [certificate for certificate in certificates if certificate != leaf]
     path = [leaf]
     while issuer := next((one for one in left if _issued_by(path[-1], one)), None):
@@ -223,7 +223,7 @@ def _path(leaf: x509.Certificate, certificates: Iterable[x509.Certificate]) -> t
 
 
 def _public_key(certificate: x509.Certificate) -> bytes:
-    """SubjectPublicKeyInfo in DER; empty for a key of a kind that nobody knows."""
+    """Returns SubjectPublicKeyInfo in DER; empty for a key of an unknown type."""
     try:
         return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except UNREADABLE:

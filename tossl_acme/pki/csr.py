@@ -1,4 +1,4 @@
-"""Certificate requests (RFC 2986): built for a key, and read when the user brings one."""
+"""Certificate requests (RFC 2986): built for a key, or given by the user and read."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 @dataclass(frozen=True)
 class Csr:
-    """A request as it is sent (DER).
+    """A certificate request (DER).
 
-    identifiers: those that an order for this request must have (RFC 8555 section 7.4).
-    public_key: its SubjectPublicKeyInfo in DER. private_key: in PEM; empty where only the user has it.
+    identifiers: an order for this request must have exactly these (RFC 8555 section 7.4).
+    public_key: its SubjectPublicKeyInfo in DER. private_key: in PEM; empty if only the user has it.
     """
 
     der: bytes = field(repr=False)
@@ -37,17 +37,17 @@ class Csr:
 
 
 def csr_for(key: PrivateKey, identifiers: Sequence[Identifier]) -> Csr:
-    """A request for exactly these identifiers, all in the subjectAltName, under an empty subject.
+    """Returns a request for exactly these identifiers, all in the subjectAltName, with an empty subject.
 
-    Raises ArgumentError "domains" for no name, or for one that no certificate can hold.
+    Raises ArgumentError "domains" for no name, or for a name that no certificate can contain.
     """
     if not identifiers:
-        raise ArgumentError("domains", "a certificate needs a name")
+        raise ArgumentError("domains", "a certificate needs at least one name")
     try:
         normal = tuple(dict.fromkeys(identifier.normal for identifier in identifiers))
         alternatives = x509.SubjectAlternativeName(general_names(normal))
     except ValueError as error:
-        raise ArgumentError("domains", f"a certificate cannot hold the name: {error}") from None
+        raise ArgumentError("domains", f"a certificate cannot contain the name: {error}") from None
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     request = builder.add_extension(alternatives, critical=False).sign(key, hash_for(key))
     return Csr(request.public_bytes(Encoding.DER), normal, public_der(key), private_pem(key))
@@ -56,7 +56,7 @@ def csr_for(key: PrivateKey, identifiers: Sequence[Identifier]) -> Csr:
 def check_csr(csr: Csr, identifiers: Iterable[Identifier]) -> None:
     """Raises ArgumentError "csr" unless the request is for exactly these identifiers (RFC 8555 section 7.4).
 
-    Those of an order are compared as the CA tells them, which may be in a form that no request has.
+    Compares an order's identifiers as the CA sent them, which may be in a form that no request has.
     """
     wanted, got = set(identifiers), set(csr.identifiers)
     if wanted != got:
@@ -67,7 +67,7 @@ def check_csr(csr: Csr, identifiers: Iterable[Identifier]) -> None:
 
 
 def read_csr(text: str) -> Csr:
-    """The user's own request, from PEM text or from DER as a Tcl byte array; its common name counts as a name.
+    """Returns the user's request, from PEM text or from DER as a Tcl byte array; its common name counts as a name.
 
     Raises ArgumentError "csr", and KeyFormatError (weak, size, curve, type) for its key.
     """
@@ -82,13 +82,13 @@ def read_csr(text: str) -> Csr:
     if not signed:
         raise ArgumentError("csr", "the certificate request is not signed by the key in it")
     if not identifiers:
-        raise ArgumentError("csr", "the certificate request has no name in it")
+        raise ArgumentError("csr", "the certificate request contains no name")
     check_public_key(public)
     return Csr(der, identifiers, public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 def _is_signed(request: x509.CertificateSigningRequest, public: object, der: bytes) -> bool:
-    """Whether the request, octet for octet as it came, is signed by the key in it."""
+    """Returns whether the key in the request signed it, octet for octet as it came."""
     how = request.signature_algorithm_parameters
     try:
         if isinstance(public, rsa.RSAPublicKey):
@@ -103,11 +103,11 @@ def _is_signed(request: x509.CertificateSigningRequest, public: object, der: byt
             public.verify(request.signature, signed_part(der))
     except InvalidSignature:
         return False
-    return True  # of a key of another type, check_public_key has more to say
+    return True  # check_public_key refuses keys of other types
 
 
 def hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
-    """A hash as strong as the key; Ed25519 has its own."""
+    """Returns a hash as strong as the key; None for Ed25519, which needs none."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.key_size <= 256:

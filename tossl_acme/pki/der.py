@@ -1,4 +1,4 @@
-"""DER as other programs write it, brought into the form that `cryptography` reads. No message holds a part of it."""
+"""DER of other programs, converted to the form that `cryptography` reads. No message contains any part of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
-#: Every exception with which `cryptography` refuses a structure that it cannot read.
+#: Every exception that `cryptography` raises for a structure that it cannot read.
 UNREADABLE = (
     ValueError,
     TypeError,
@@ -28,30 +28,30 @@ PUBLIC_KEY = 0x81
 MOST_BYTES = 1 << 19
 _MOST_ELEMENTS = 1000
 
-_RSA = bytes.fromhex("2a864886f70d010101")
-_EC = bytes.fromhex("2a8648ce3d0201")
+RSA = bytes.fromhex("2a864886f70d010101")
+EC = bytes.fromhex("2a8648ce3d0201")
 _NULL = b"\x05\x00"
 _SHAPE = "its structure is not DER"
 
 
 class DerError(ValueError):
-    """Why a structure cannot be read, in words that hold none of it."""
+    """The reason why a structure cannot be read, without any part of it."""
 
 
 @dataclass(frozen=True, repr=False)
 class Element:
-    """One element. The repr is the default one: the content may be a private key."""
+    """One element. Its repr hides the content, which may be a private key."""
 
     tag: int
     content: bytes
 
     @property
     def number(self) -> int:
-        """An INTEGER's value, read as unsigned: some programs forget the leading zero octet."""
+        """Returns an INTEGER's value, read as unsigned: some programs omit the leading zero octet."""
         return int.from_bytes(self.content, "big")
 
     def children(self) -> list[Element]:
-        """What a constructed element consists of. Raises DerError."""
+        """Returns the elements in a constructed element. Raises DerError."""
         found = []
         for element in elements(self.content):
             found.append(element)
@@ -61,7 +61,7 @@ class Element:
 
 
 def elements(data: bytes) -> Iterator[Element]:
-    """The elements that stand one after the other. Raises DerError for anything else, and for what is too long."""
+    """Yields the elements in sequence. Raises DerError for anything else, and for too many bytes."""
     if len(data) > MOST_BYTES:
         raise DerError("its structure is too long")
     at = 0
@@ -72,7 +72,7 @@ def elements(data: bytes) -> Iterator[Element]:
 
 
 def sequence(data: bytes) -> list[Element]:
-    """The children of the one SEQUENCE that `data` is. Raises DerError."""
+    """Returns the children of `data`, a single SEQUENCE. Raises DerError."""
     found = list(elements(data))
     if len(found) != 1 or found[0].tag != SEQUENCE:
         raise DerError(_SHAPE)
@@ -80,7 +80,7 @@ def sequence(data: bytes) -> list[Element]:
 
 
 def encoded(tag: int, content: bytes) -> bytes:
-    """One element in DER."""
+    """Returns one element in DER."""
     size = len(content)
     if size < 0x80:
         return bytes([tag, size]) + content
@@ -89,12 +89,12 @@ def encoded(tag: int, content: bytes) -> bytes:
 
 
 def encoded_number(number: int) -> bytes:
-    """An INTEGER that is not negative."""
+    """Returns an INTEGER, not negative, in DER."""
     return encoded(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 
 def _header(data: bytes, at: int) -> tuple[int, int, int]:
-    """An element's tag, and where its content begins and ends."""
+    """Returns an element's tag, and the positions where its content begins and ends."""
     if at + 2 > len(data) or data[at] & 0x1F == 0x1F:
         raise DerError(_SHAPE)
     size, begin = data[at + 1], at + 2
@@ -114,7 +114,7 @@ def _header(data: bytes, at: int) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class _Curve:
-    """A curve: its OID, and the numbers by which explicit parameters are known to mean it (SEC 2)."""
+    """A curve: its OID, and the numbers that identify it in explicit parameters (SEC 2)."""
 
     oid: bytes
     octets: int
@@ -131,7 +131,7 @@ def _curve(oid: str, p: str, b: str, g: str, n: str) -> _Curve:
 
 
 #: P-256, P-384 and P-521; g is the base point's x coordinate.
-_CURVES = (
+CURVES = (
     _curve(
         "2a8648ce3d030107",
         "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
@@ -159,14 +159,14 @@ _CURVES = (
 
 
 def normal_private_key(label: str, der: bytes) -> bytes:
-    """A private key in plain PKCS#8 (version 0, no attributes), whatever program wrote it.
+    """Returns a private key in plain PKCS#8 (version 0, no attributes), whatever program wrote it.
 
-    An EC key's number gets exactly as many octets as its curve has, and explicit parameters of P-256, P-384 or P-521
-    become that curve's name; an RSA key's numbers are written as they should be. Keys of other types stay as they are.
+    An EC key's number gets as many octets as its curve requires, and explicit parameters of P-256, P-384 or P-521
+    become that curve's name; an RSA key's numbers become valid DER. Keys of other types stay unchanged.
     Raises DerError.
     """
     if label == "RSA PRIVATE KEY":
-        return _wrapped(_RSA, _NULL, _rsa_key(der))
+        return _wrapped(RSA, _NULL, _rsa_key(der))
     if label == "EC PRIVATE KEY":
         return _ec_key(der, None)
     children = sequence(der)
@@ -175,17 +175,17 @@ def normal_private_key(label: str, der: bytes) -> bytes:
     algorithm, key = children[1].children(), children[2].content
     if not algorithm or algorithm[0].tag != OID:
         raise DerError(_SHAPE)
-    if algorithm[0].content == _RSA:
-        return _wrapped(_RSA, _NULL, _rsa_key(key))
-    if algorithm[0].content == _EC:
+    if algorithm[0].content == RSA:
+        return _wrapped(RSA, _NULL, _rsa_key(key))
+    if algorithm[0].content == EC:
         return _ec_key(key, algorithm[1] if len(algorithm) > 1 else None)
     return _wrapped(algorithm[0].content, b"".join(encoded(e.tag, e.content) for e in algorithm[1:]), key)
 
 
 def stated_public_key(der: bytes) -> bytes | None:
-    """The public key that a PKCS#8 key of version 1 states beside the private one (RFC 5958); None without it."""
+    """Returns the public key in a PKCS#8 key of version 1 (RFC 5958); None if it has none."""
     for element in sequence(der)[3:]:
-        if element.tag == CONTEXT_1 and element.content[:1] == bytes([BIT_STRING]):  # as if it were tagged explicitly
+        if element.tag == CONTEXT_1 and element.content[:1] == bytes([BIT_STRING]):  # explicit, against the RFC
             return element.children()[0].content[1:]
         if element.tag == PUBLIC_KEY:
             return element.content[1:]
@@ -207,7 +207,7 @@ def _rsa_key(der: bytes) -> bytes:
 
 
 def _ec_key(der: bytes, parameters: Element | None) -> bytes:
-    """PKCS#8 of an ECPrivateKey (RFC 5915), whose own parameters count where the algorithm states none."""
+    """Returns PKCS#8 of an ECPrivateKey (RFC 5915); its parameters count if the algorithm states none."""
     children = sequence(der)
     if [child.tag for child in children[:2]] != [INTEGER, OCTET_STRING]:
         raise DerError(_SHAPE)
@@ -217,27 +217,27 @@ def _ec_key(der: bytes, parameters: Element | None) -> bytes:
     if parameters is None:
         raise DerError("it is an EC key that does not state its curve")
     number, curve = children[1].number, _known_curve(parameters)
-    if curve is None:  # left to the library, and to the check of curves after it
+    if curve is None:  # the library and the check of curves decide later
         named, octets = encoded(parameters.tag, parameters.content), children[1].content
     elif not 0 < number < curve.n:
         raise DerError("its number is not within its curve")
     else:
         named, octets = encoded(OID, curve.oid), number.to_bytes(curve.octets, "big")
     public = encoded(CONTEXT_1, inside[CONTEXT_1].content) if CONTEXT_1 in inside else b""
-    return _wrapped(_EC, named, encoded(SEQUENCE, encoded_number(1) + encoded(OCTET_STRING, octets) + public))
+    return _wrapped(EC, named, encoded(SEQUENCE, encoded_number(1) + encoded(OCTET_STRING, octets) + public))
 
 
 def _known_curve(parameters: Element) -> _Curve | None:
     if parameters.tag == OID:
-        return next((curve for curve in _CURVES if curve.oid == parameters.content), None)
+        return next((curve for curve in CURVES if curve.oid == parameters.content), None)
     if parameters.tag != SEQUENCE:
         return None
     stated = _explicit_numbers(parameters)
-    return next((curve for curve in _CURVES if stated == (curve.p, curve.a, curve.b, curve.g, curve.n)), None)
+    return next((curve for curve in CURVES if stated == (curve.p, curve.a, curve.b, curve.g, curve.n)), None)
 
 
 def _explicit_numbers(parameters: Element) -> tuple[int, int, int, int, int] | None:
-    """p, a, b, the base point's x and n of ECParameters (X9.62); None for a field that is not prime."""
+    """Returns p, a, b, the base point's x and n of ECParameters (X9.62); None for a field that is not prime."""
     children = parameters.children()
     if [child.tag for child in children[:5]] != [INTEGER, SEQUENCE, SEQUENCE, OCTET_STRING, INTEGER]:
         raise DerError(_SHAPE)
@@ -253,9 +253,9 @@ def _explicit_numbers(parameters: Element) -> tuple[int, int, int, int, int] | N
 
 
 def with_version_0(der: bytes) -> bytes:
-    """A CertificationRequest (RFC 2986) with the version that `cryptography` reads; its signature does not fit it then.
+    """Returns a CertificationRequest (RFC 2986) with the version that `cryptography` reads; its signature is invalid.
 
-    The version has had but one meaning, and programs wrote 1 or 2 for it. Raises DerError.
+    There is only one version, but some programs write 1 or 2 for it. Raises DerError.
     """
     children = sequence(der)
     info = children[0].children() if children and children[0].tag == SEQUENCE else []
@@ -267,7 +267,7 @@ def with_version_0(der: bytes) -> bytes:
 
 
 def signed_part(der: bytes) -> bytes:
-    """The first element in the SEQUENCE that `der` is, octet for octet: what the signature is for."""
+    """Returns the first element of the SEQUENCE `der`, octet for octet: the part that is signed."""
     _, begin, _ = _header(der, 0)
     _, _, end = _header(der, begin)
     return der[begin:end]

@@ -1,4 +1,4 @@
-"""Private keys: read, generated, written. No message ever holds a part of one."""
+"""Private keys: read, generated, written. No message ever contains any part of a key."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..text import quoted
 from .der import UNREADABLE, DerError, normal_private_key, stated_public_key
 from .pem import Block, PemError, read_blocks
 
-#: What an ACME account or certificate may have as its key.
+#: The key types of ACME accounts and certificates.
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-#: What can be generated: DSA too, which no CA takes.
+#: The key types that can be generated: also DSA, which no CA accepts.
 AnyPrivateKey: TypeAlias = PrivateKey | dsa.DSAPrivateKey
 
 RSA_BITS = range(2048, 8192 + 1)
@@ -50,7 +50,7 @@ _TYPES = {"rsa": rsa.RSAPrivateKey, "ec": ec.EllipticCurvePrivateKey, "ed25519":
 
 
 def load_private_key(pem: str) -> PrivateKey:
-    """The private key in PKCS#8, PKCS#1 or SEC1 PEM text; the first one when there are several.
+    """Returns the first private key in PKCS#8, PKCS#1 or SEC1 PEM text.
 
     Raises KeyFormatError: format, public, encrypted, weak, size, curve, type.
     """
@@ -65,7 +65,7 @@ def load_private_key(pem: str) -> PrivateKey:
 
 
 def generate_private_key(type: str = "ec", bits: int | None = None, curve: str | None = None) -> AnyPrivateKey:
-    """A new key: rsa (2048 bits unless told otherwise), ec (prime256v1), ed25519, or dsa (2048).
+    """Returns a new key: rsa or dsa (2048 bits by default), ec (prime256v1 by default), or ed25519.
 
     Raises ArgumentError: type, bits, curve.
     """
@@ -91,49 +91,49 @@ def generate_private_key(type: str = "ec", bits: int | None = None, curve: str |
 
 
 def private_pem(key: AnyPrivateKey) -> str:
-    """The key as unencrypted PKCS#8 PEM text."""
+    """Returns the key as unencrypted PKCS#8 PEM text."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def public_pem(key: AnyPrivateKey) -> str:
-    """The public half as SubjectPublicKeyInfo PEM text."""
+    """Returns the public key as SubjectPublicKeyInfo PEM text."""
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def public_der(key: AnyPrivateKey) -> bytes:
-    """The public half as SubjectPublicKeyInfo DER: what two keys are compared by."""
+    """Returns the public key as SubjectPublicKeyInfo DER, for comparing keys."""
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def key_type(key: AnyPrivateKey) -> str:
-    """rsa, ec, ed25519 or dsa."""
+    """Returns rsa, ec, ed25519 or dsa."""
     return next((name for name, kind in _TYPES.items() if isinstance(key, kind)), "dsa")
 
 
 def key_bits(key: AnyPrivateKey) -> int:
-    """The size that OpenSSL states for such a key."""
+    """Returns the size that OpenSSL states for the key."""
     return 256 if isinstance(key, ed25519.Ed25519PrivateKey) else key.key_size
 
 
 def curve_name(key: AnyPrivateKey) -> str | None:
-    """OpenSSL's name of an ec key's curve; None for other keys."""
+    """Returns OpenSSL's name of an ec key's curve; None for other keys."""
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         return None
     return _CURVE_NAMES.get(key.curve.name.lower(), key.curve.name)
 
 
 def check_public_key(key: object) -> None:
-    """Raises KeyFormatError (weak, size, curve, type) for what no CA can take."""
+    """Raises KeyFormatError (weak, size, curve, type) for a key that no CA can accept."""
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < RSA_BITS.start:
             raise KeyFormatError(
-                "weak", f"an RSA key of {key.key_size} bits is too weak, the least is {RSA_BITS.start}"
+                "weak", f"an RSA key of {key.key_size} bits is too weak; it needs at least {RSA_BITS.start}"
             )
         if key.key_size not in RSA_BITS:
-            raise KeyFormatError("size", f"an RSA key of {key.key_size} bits is too large, the most is {RSA_BITS[-1]}")
+            raise KeyFormatError("size", f"an RSA key of {key.key_size} bits is too large; the limit is {RSA_BITS[-1]}")
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if _CURVE_NAMES.get(key.curve.name.lower()) not in ACME_CURVES:
-            cause = f"the curve {key.curve.name} is not usable in ACME, {', '.join(ACME_CURVES)} are"
+            cause = f"the curve {key.curve.name} is not usable in ACME; use {', '.join(ACME_CURVES)}"
             raise KeyFormatError("curve", cause)
     elif not isinstance(key, ed25519.Ed25519PublicKey):
         kind = type(key).__name__.removesuffix("PublicKey") or "unknown"
@@ -156,24 +156,25 @@ def _chosen_curve(bits: int | None, curve: str | None) -> str:
 
 def _parsed(block: Block) -> object:
     if block.encrypted:
-        raise KeyFormatError("encrypted", "the key is encrypted with a passphrase, which cannot be asked for")
+        cause = "the key is encrypted with a passphrase; openssl pkey -in old.pem -out new.pem removes it"
+        raise KeyFormatError("encrypted", cause)
     try:
-        # Its validation tests the primes again: 50 ms for 2048 bits, 0.4 s for 4096. _check_rsa keeps what is cheap.
+        # The library would test the primes again: 50 ms for 2048 bits, 0.4 s for 4096. _check_rsa does the cheap tests.
         der = normal_private_key(block.label, block.der)
         key = load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
     except UnsupportedAlgorithm as error:
         kind = "curve" if str(error).startswith(("Curve", "ECDSA")) else "type"
         raise KeyFormatError(kind, f"a key of this {kind} is not usable in ACME") from None
     except DerError as error:
-        raise KeyFormatError("format", f"its {block.label} block holds no usable private key: {error}") from None
+        raise KeyFormatError("format", f"its {block.label} block contains no usable private key: {error}") from None
     except UNREADABLE:
-        raise KeyFormatError("format", f"its {block.label} block holds no private key") from None
+        raise KeyFormatError("format", f"its {block.label} block contains no private key") from None
     _check_sound(key, block)
     return key
 
 
 def _check_sound(key: object, block: Block) -> None:
-    """Raises KeyFormatError where the parts of a key contradict each other."""
+    """Raises KeyFormatError if the parts of a key contradict each other."""
     if isinstance(key, rsa.RSAPrivateKey):
         _check_rsa(key)
     elif isinstance(key, ec.EllipticCurvePrivateKey):
@@ -185,7 +186,7 @@ def _check_sound(key: object, block: Block) -> None:
 
 
 def _check_rsa(key: rsa.RSAPrivateKey) -> None:
-    """A key with a damaged number would sign wrongly and, through a faulty signature, betray its primes."""
+    """Raises KeyFormatError for a damaged number: a faulty signature would betray the primes."""
     all_of_it = key.private_numbers()
     p, q, d, e = all_of_it.p, all_of_it.q, all_of_it.d, all_of_it.public_numbers.e
     sound = (
@@ -203,7 +204,7 @@ def _check_rsa(key: rsa.RSAPrivateKey) -> None:
 
 
 def _check_ec(key: ec.EllipticCurvePrivateKey) -> None:
-    """SEC1 and PKCS#8 hold the public key too, which older versions of the library take on trust."""
+    """Raises KeyFormatError for a wrong public key in SEC1 or PKCS#8, which older versions of the library trust."""
     derived = ec.derive_private_key(key.private_numbers().private_value, key.curve)
     if derived.public_key().public_numbers() != key.public_key().public_numbers():
         raise KeyFormatError("format", "the private and the public part of the EC key contradict each other")
@@ -226,4 +227,4 @@ def _not_private(blocks: list[Block]) -> KeyFormatError:
         return KeyFormatError("type", "a key of type DSA is not usable in ACME")
     if "OPENSSH PRIVATE KEY" in labels:
         return KeyFormatError("format", "a key in OpenSSH's own format; ssh-keygen -p -m PKCS8 converts it")
-    return KeyFormatError("format", "there is no private key in it")
+    return KeyFormatError("format", "it contains no private key")

@@ -19,7 +19,7 @@ _OTHER_TYPES: dict[type[x509.GeneralName], str] = {
 
 
 def general_names(identifiers: Iterable[Identifier]) -> list[x509.GeneralName]:
-    """The names of a subjectAltName, each once, in the order given. ValueError for a name that it cannot hold."""
+    """Returns the names of a subjectAltName, each once, in order. Raises ValueError for an impossible name."""
     return [
         x509.DNSName(name.value) if name.type == "dns" else x509.IPAddress(ipaddress.ip_address(name.value))
         for name in dict.fromkeys(identifier.normal for identifier in identifiers)
@@ -27,7 +27,7 @@ def general_names(identifiers: Iterable[Identifier]) -> list[x509.GeneralName]:
 
 
 def alternative_names(extensions: x509.Extensions) -> tuple[Identifier, ...]:
-    """The names in the subjectAltName, each once. Those that are no ACME identifier have types like email and uri."""
+    """Returns the names in the subjectAltName, each once. Names unknown to ACME have types like email and uri."""
     try:
         found = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -36,12 +36,12 @@ def alternative_names(extensions: x509.Extensions) -> tuple[Identifier, ...]:
 
 
 def common_names(subject: x509.Name) -> tuple[str, ...]:
-    """The common names of a subject or issuer."""
+    """Returns the common names of a subject or issuer."""
     return tuple(str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME))
 
 
 def common_name_identifier(text: str) -> Identifier:
-    """A common name read as the name that it stands for, as CAs do."""
+    """Returns a common name read as an identifier, as CAs do."""
     try:
         return Identifier("ip", str(ipaddress.ip_address(text))).normal
     except ValueError:

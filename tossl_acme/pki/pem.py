@@ -1,7 +1,7 @@
 """Textual encodings (RFC 7468), read as leniently as people paste them.
 
-Text around the blocks, CRLF, indentation, blank lines and a whole block on one line are all accepted; what is inside a
-block must be strict base64.
+Text around the blocks, CRLF, indentation, blank lines and a whole block on one line are all accepted; a block's content
+must be strict base64.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dataclasses import dataclass
 #: A key with its whole chain and the explanatory text of `openssl x509 -text` stays far below this many characters.
 MOST_TEXT = 1 << 19
 
-#: Nothing but base64 between the two lines, so that no other block hides in it.
+#: Only base64 between the two lines, so that no other block hides in it.
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/= \t\r\n]*-----END CERTIFICATE-----")
 _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----")
 
 
 class PemError(ValueError):
-    """Why the text cannot be read, in words that hold none of it."""
+    """The reason why a text cannot be read, without any part of it."""
 
 
 @dataclass(frozen=True, repr=False)
 class Block:
-    """One encapsulated structure. The repr is the default one: the DER may be a private key."""
+    """One encapsulated structure. Its repr hides the DER, which may be a private key."""
 
     label: str
     der: bytes
@@ -33,7 +33,7 @@ class Block:
 
 
 def read_blocks(text: str) -> list[Block]:
-    """Every block in the text, in order; PemError when there is none or one is broken."""
+    """Returns every block in the text, in order. Raises PemError for no block or a broken block."""
     if not text.strip():
         raise PemError("it is empty")
     if len(text) > MOST_TEXT:
@@ -54,13 +54,20 @@ def read_blocks(text: str) -> list[Block]:
 
 
 def certificate_blocks(text: str) -> str:
-    """The CERTIFICATE blocks of a text as they stand, and nothing else: fit to be kept, whatever came with them."""
-    blocks = _CERTIFICATE.findall(text[:MOST_TEXT])
+    """Returns the CERTIFICATE blocks of a text unchanged, and nothing else: safe to store, whatever came with them."""
+    blocks = filter(_is_readable, _CERTIFICATE.findall(text))
     return "".join("\n".join(line.strip() for line in block.split("\n") if line.strip()) + "\n" for block in blocks)
 
 
+def _is_readable(block: str) -> bool:
+    try:
+        return bool(read_blocks(block))
+    except PemError:
+        return False
+
+
 def _block(label: str, body: str) -> Block:
-    # RFC 1421 headers, which the traditional encrypted formats have.
+    # RFC 1421 headers, as in the traditional encrypted formats.
     if "Proc-Type:" in body or label == "ENCRYPTED PRIVATE KEY":
         return Block(label, b"", encrypted=True)
     try:

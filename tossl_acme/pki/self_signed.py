@@ -1,4 +1,4 @@
-"""Certificates signed by their own key: for tls-alpn-01, and for a server that starts before it has another."""
+"""Self-signed certificates: for tls-alpn-01, and for a server that starts before it has another."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def self_signed(
     days: int,
     extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> str:
-    """A certificate (PEM) for these identifiers, signed by its own key, that began a day ago and ends in `days` days.
+    """Returns a self-signed certificate (PEM) for these identifiers, from a day ago to `days` days from now.
 
-    extensions: further ones, each with whether it is critical.
-    Raises ValueError for a name that no certificate can hold.
+    extensions: further extensions, each with whether it is critical.
+    Raises ValueError for a name that no certificate can contain.
     """
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -38,7 +38,7 @@ def self_signed(
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        # The clocks of this machine and of the peer need not agree.
+        # The clocks of this machine and of the peer may differ.
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(general_names(identifiers)), critical=False)
@@ -49,7 +49,7 @@ def self_signed(
 
 
 def challenge_certificate(identifier: Identifier, digest: bytes) -> tuple[str, str]:
-    """The certificate that proves control of exactly this name, and its new key, both in PEM (RFC 8737 section 3).
+    """Returns the certificate that proves control of exactly this name, and its new key, in PEM (RFC 8737 section 3).
 
     digest: the SHA-256 of the key authorization.
     """

@@ -1,1 +1,1 @@
-"""Where accounts and certificates are kept; knows neither: texts have names, and one caller at a time holds a set."""
+"""Storage for accounts and certificates. Knows neither: it has named texts in folders that one caller locks."""

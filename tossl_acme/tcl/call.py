@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..context import running
+from ..context.farewell import running
 from ..errors import ArgumentError, TosslError, foreign_error
 from .callbacks import Callback
 from .values import check_limit, to_tcl
@@ -73,13 +73,13 @@ class Call:
     `in_background` the call is to be a job.
     """
 
-    __slots__ = ("_left_out", "_limit", "_recipe", "context", "done", "in_background", "progress", "values")
+    __slots__ = ("_limit", "context", "done", "in_background", "left_out", "progress", "recipe", "values")
 
     def __init__(
         self, recipe: Recipe, values: dict[str, object], left_out: Collection[Recipe], context: Context | None
     ) -> None:
-        self._recipe = recipe
-        self._left_out = left_out
+        self.recipe = recipe
+        self.left_out = left_out
         self.values = values
         self.context = context
         self.progress: Callback | None = None
@@ -118,9 +118,9 @@ class Call:
     def run(self, context: Context | None = None) -> TclValue:
         """Returns what the command returns, for Tcl. A command that waits takes the context that begin() made."""
         if context is None:
-            return to_tcl(self._recipe.make(self.values, self._left_out))
+            return to_tcl(self.recipe.make(self.values, self.left_out))
         with running(context):
-            return to_tcl(self._recipe.make({**self.values, "context": context}, self._left_out))
+            return to_tcl(self.recipe.make({**self.values, "context": context}, self.left_out))
 
     def run_here(self) -> TclValue:
         """Runs a command that waits, in the interpreter's thread; it is cancelled where that one is deleted."""

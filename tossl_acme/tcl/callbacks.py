@@ -37,7 +37,7 @@ class Callback:
 
         For the interpreter's own thread. Returns whether the interpreter is still there.
         """
-        from ..context import in_script
+        from ..context.farewell import in_script
 
         words = self._words(values)
         try:
@@ -61,13 +61,13 @@ class Callback:
             return self._invoke(words, frozenset())
         if self.events is None:
             raise Cancelled(_GONE)
-        return _Request(self, words).wait(context, self.events)
+        return _ScriptCall(self, words).wait(context, self.events)
 
     def _words(self, values: tuple[object, ...]) -> tuple[TclValue, ...]:
         return (*self._prefix, *map(to_tcl, values))
 
     def _invoke(self, words: tuple[TclValue, ...], waiting: frozenset[int]) -> str:
-        from ..context import in_script
+        from ..context.farewell import in_script
 
         try:
             with in_script(waiting):
@@ -91,13 +91,13 @@ class Callback:
 _GONE = "the interpreter whose command is to be called is gone"
 
 
-class _Request:
+class _ScriptCall:
     """One call from another thread."""
 
     def __init__(self, callback: Callback, words: tuple[TclValue, ...]) -> None:
         import threading
 
-        from ..context import waiting_threads
+        from ..context.farewell import waiting_threads
 
         self._callback = callback
         self._words = words

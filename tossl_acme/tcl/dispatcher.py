@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..errors import TosslError, foreign_error
 from ..version import __version__
 from .command import load_commands
-from .environment import update_environment
 from .values import to_tcl
 
 TYPE_CHECKING = False
@@ -50,7 +49,6 @@ class Interpreter:
     def answer(self, name: str, words: Sequence[str]) -> TclValue:
         """Returns (return options, value) for one call. Never raises: Tcl raises what the options say."""
         try:
-            update_environment(self.host.environment)
             command = self.commands.get(name)
             return (), self._run(command, words) if command is not None else self._serve(name, words)
         except TosslError as error:
@@ -62,6 +60,9 @@ class Interpreter:
 
     def _run(self, command: Command, words: Sequence[str]) -> TclValue:
         """Runs a command: at once, or with -command as a job, whose token is returned."""
+        from .environment import update_environment
+
+        update_environment(self.host)
         call = command.bind(self.host, words)
         for parameter, kind in command.parameters.injected.items():
             call.values[parameter] = self if kind == "Interpreter" else self.jobs

@@ -13,16 +13,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .host import TclHost
+
 _lock = allocate_lock()
 _seen: bytes | None = None
 
 
-def update_environment(read: Callable[[], bytes]) -> None:
-    """Makes os.environ what the process's environment is: read() returns each NAME=VALUE with a NUL behind it.
+def update_environment(host: TclHost) -> None:
+    """Makes os.environ what the process's environment is, for hosts that can tell it.
 
     The process's environment is not written: os.environ's own methods would do that.
     """
     global _seen
+    read: Callable[[], bytes] | None = getattr(host, "environment", None)
+    if read is None:
+        return
     with _lock:  # of two threads, the later one has the later environment
         block = read()
         if block != _seen:

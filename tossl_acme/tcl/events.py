@@ -12,8 +12,8 @@ import weakref
 from collections import deque
 from contextlib import suppress
 
-from ..context import forget_thread_end, on_thread_end
-from ..errors import ResourceError
+from ..context.farewell import forget_thread_end, on_thread_end
+from ..errors import ArgumentError, ResourceError
 from ..files import beyond_standard
 
 TYPE_CHECKING = False
@@ -47,7 +47,12 @@ class Events:
     # ---- in the interpreter's thread ----
 
     def hold(self) -> None:
-        """Listens until release(), which is called as often. Raises ResourceError where no descriptor is left."""
+        """Listens until release(), which is called as often. Raises ResourceError where no descriptor is left.
+
+        Raises ArgumentError "command" where the host cannot watch a pipe.
+        """
+        if not hasattr(self._host, "createfilehandler"):
+            raise ArgumentError("command", "-command: this interpreter's host has no createfilehandler")
         if self._pipe is None:
             pipe = _new_pipe()
             self._host.createfilehandler(pipe[0], _READABLE, self._ring)

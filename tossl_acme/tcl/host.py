@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     TclValue = str | bytes | tuple["TclValue", ...]
 
     class TclHost(Protocol):
-        """A Tcl interpreter, for its own thread: the bridge's for a tclsh, tkinter's by way of TkHost."""
+        """A Tcl interpreter, for its own thread: the bridge's for a tclsh, tkinter's by way of TkHost.
+
+        A host may lack the last three. Without environment(), os.environ stays as Python has it; without
+        createfilehandler() and deletefilehandler() no job can be started.
+        """
 
         TclError: type[Exception]
 
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
         def call(self, *words: TclValue) -> str: ...
         def eval(self, script: str, /) -> str: ...
         def splitlist(self, text: str, /) -> tuple[str, ...]: ...
-        def environment(self) -> bytes: ...
+
+        def environment(self) -> bytes:
+            """Returns the process's environment: each NAME=VALUE with a NUL behind it."""
+
         def createfilehandler(self, descriptor: int, mask: int, function: Callable[[int, int], None], /) -> None: ...
         def deletefilehandler(self, descriptor: int, /) -> None: ...

@@ -9,7 +9,8 @@ import threading
 import time
 from collections import OrderedDict, deque
 
-from ..context import join_thread, start_thread, waiting_threads
+from ..context.farewell import waiting_threads
+from ..context.threads import join_thread, start_thread
 from ..errors import ArgumentError, Cancelled, ResourceError, TosslError, WaitTimeout
 from .values import check_limit
 

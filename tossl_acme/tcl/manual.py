@@ -25,6 +25,8 @@ commands that take it. Of the errors that a module tells, TOSSL VALUE url is one
     Errors with -url:
 
 are for these commands too.
+
+In the text of an argument or option, {word} is what the function TEXTS["word"] of the docstring's module returns.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from .parameters import Parameter
 from .values import to_tcl
 
 _TERM = re.compile(r"(\S+(?: \S+)*)  +(\S.*)")
+_BRACES = re.compile(r"\{(\w+)\}")
 _WORDS = {
     "int": "integer",
     "float": "number",

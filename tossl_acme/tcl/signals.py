@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from ..context import cancel_running, start_thread
+from ..context.farewell import cancel_running
+from ..context.threads import start_thread
 from ..files import beyond_standard
 
 _TRAPPED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -193,16 +193,10 @@ def define(name: str, kind: str, *, interpreter: Interpreter) -> None:
     interpreter.host.createcommand(name, raw)  # type: ignore[arg-type]
 
 
-def undefine(name: str, *, interpreter: Interpreter) -> None:
-    """Deletes a command straight at the host."""
-    interpreter.host.deletecommand(name)  # type: ignore[attr-defined]
-
-
 def refusals(*, interpreter: Interpreter) -> list[str]:
     """What the host answers to what cannot be done."""
     host: Any = interpreter.host
     tries: list[Callable[[], object]] = [
-        lambda: host.deletecommand("::no::such"),
         lambda: host.call("error", "message", "info", "code \0"),
         lambda: host.splitlist("{"),
         lambda: host.eval(object()),
@@ -276,5 +270,5 @@ COMMANDS = (
     blocked, import_, encrypt,
     echo, points, text, size, types, domains, nested, deep, fail, quiet, list_, thread, place, modules, environment,
     environment_bytes, environment_size, tcl, wait,
-    late, ask, keep_callback, ask_kept, kinds, define, undefine, refusals, keep, stale,
+    late, ask, keep_callback, ask_kept, kinds, define, refusals, keep, stale,
 )  # fmt: skip

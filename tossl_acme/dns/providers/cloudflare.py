@@ -25,16 +25,16 @@ _ALREADY_THERE = {81057, 81058}
 _ALREADY_GONE = {81044}
 #: Wrong headers, wrong or unknown key, no permission.
 _UNAUTHORISED = {6003, 6111, 9103, 9106, 9109, 10000}
-#: The most that a list of zones may be asked for.
+#: The largest page that Cloudflare allows for a list of zones.
 _PER_PAGE = 50
 _MOST_PAGES = 20
-#: A string of RFC 1035; one without an end goes to the end, so that no character is looked at twice.
+#: A quoted string of RFC 1035. Without a closing quote it extends to the end, so no character is read twice.
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)', re.DOTALL)
 _ID = r"[A-Za-z0-9_-]{1,64}"
 
 
 class Cloudflare:
-    """api_key is an API token that may edit DNS (and read zones, where no zone_id is given), or "email:global-key"."""
+    """api_key is an API token that may edit DNS (and read zones, if no zone_id is given), or "email:global-key"."""
 
     name = "cloudflare"
     credentials = (
@@ -45,18 +45,18 @@ class Cloudflare:
         self._access = access
         self.endpoint = endpoint_url(access.endpoint or ENDPOINT)
         self._headers = _authorization(access.values["api_key"])
-        #: Zone ids by record name: clean-up, which has little time, does without the search.
+        #: Zone ids by record name: they spare clean-up, which has little time, the search.
         self._zones: dict[str, str] = {}
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
-        """Adds one TXT value beside those that are there; a value that is there already is well."""
+        """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""
         record = {"type": "TXT", "name": fqdn, "content": f'"{value}"', "ttl": TTL}
         with context_of(CREATING):
             path = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
             self._call(context, "POST", path, json.dumps(record).encode(), well=_ALREADY_THERE)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
-        """Deletes this TXT value, or every one at the name."""
+        """Deletes this TXT value, or with None every TXT value at the name. Returns the deleted values."""
         with context_of(DELETING):
             records = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
             found = [r for r in self._texts(context, records, fqdn) if value is None or r[1] == value]
@@ -65,7 +65,7 @@ class Cloudflare:
             return [content for _record_id, content in found]
 
     def _texts(self, context: Context, records: str, fqdn: str) -> list[tuple[str, str]]:
-        """(id, value) of each TXT record at the name."""
+        """Returns (id, value) of each TXT record at the name."""
         return [
             (self._id(record), txt_value(str(record.get("content", ""))))
             for record in self._listed(context, records, {"type": "TXT", "name.exact": fqdn})
@@ -80,7 +80,7 @@ class Cloudflare:
         return self._zones[fqdn]
 
     def _found_zone_id(self, context: Context, fqdn: str) -> str:
-        """The closest zone above the record, which may be a zone for the record's name alone."""
+        """Returns the id of the closest zone above the record, which may be a zone for the record's name alone."""
         labels = fqdn.split(".")
         candidates = [".".join(labels[at:]) for at in range(max(1, len(labels) - 1))]
         for candidate in candidates:
@@ -92,7 +92,7 @@ class Cloudflare:
         raise DnsError(self.name, "zone", f"the API key sees no zone for {fqdn} (looked for {asked})")
 
     def _id(self, item: Mapping[str, Any]) -> str:
-        """The id of a zone or record, which becomes part of a path."""
+        """Returns the id of a zone or record, fit to be part of a path."""
         found = item.get("id")
         if not isinstance(found, str) or not re.fullmatch(_ID, found):
             raise DnsError(self.name, "answer", f"{self.endpoint} answered with an unusable id")
@@ -115,7 +115,7 @@ class Cloudflare:
     def _call(
         self, context: Context, method: str, path: str, data: bytes | None = None, well: set[int] | None = None
     ) -> dict[str, Any]:
-        """The answer's envelope; an error whose codes are all in `well` counts as success."""
+        """Returns the answer's envelope. An error whose codes are all in `well` counts as success."""
         headers = {**self._headers, "Accept": "application/json"}
         if data is not None:
             headers["Content-Type"] = "application/json"
@@ -147,7 +147,7 @@ def _authorization(api_key: str) -> dict[str, str]:
 
 
 def _errors(value: object) -> list[tuple[int, str]]:
-    """(code, message) of each error, with the messages of its error_chain, which often tell the actual cause."""
+    """Returns (code, message) of each error, with the messages of its error_chain, which often have the cause."""
     found = []
     for error in value if isinstance(value, list) else []:
         if isinstance(error, dict):
@@ -160,7 +160,7 @@ def _errors(value: object) -> list[tuple[int, str]]:
 
 
 def txt_value(content: str) -> str:
-    """A TXT value as it is on the wire, from content that may be given in quoted strings (RFC 1035 section 5.1)."""
+    """Returns a record's TXT value from content that may be in quoted strings (RFC 1035 section 5.1)."""
     if not content.startswith('"'):
         return content
     return "".join(re.sub(r"\\(.)", r"\1", piece) for piece in _QUOTED.findall(content))

@@ -1,4 +1,4 @@
-"""Any HTTP service that takes the two requests of lego's httpreq provider: https://go-acme.github.io/lego/dns/httpreq/"""
+"""Any HTTP service with the two requests of lego's httpreq provider: https://go-acme.github.io/lego/dns/httpreq/"""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Generic:
             self._headers["Authorization"] = f"Bearer {access.values['api_key']}"
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
-        """Asks for one TXT value beside those that are there."""
+        """Asks the service to add one TXT value beside the existing ones."""
         with context_of(CREATING):
             self._post(context, "present", fqdn, value)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
-        """Asks to delete this TXT value. The service cannot list values, so one must be named."""
+        """Asks the service to delete this TXT value. It cannot list values, so a value must be given."""
         if value is None:
-            cause = "the generic DNS provider cannot list records: the value to delete must be named, with -value"
+            cause = "the generic DNS provider cannot list records; give the value to delete with -value"
             raise DnsError(self.name, "unsupported", f"{DELETING}: {cause}")
         with context_of(DELETING):
             self._post(context, "cleanup", fqdn, value)

@@ -1,0 +1,223 @@
+"""The limits of one call: its deadline, its cancellation, and the listener for its progress.
+
+One Context goes down with every call, from the command to the socket. A blocking call and a background job differ only
+in which thread carries it.
+
+threads.py starts the threads of this package, farewell.py undoes the work of calls if the process ends first. Neither
+is loaded before it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..errors import Cancelled, ForkedError, WaitTimeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from _queue import SimpleQueue
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeVar
+
+    _S = TypeVar("_S")
+    _T = TypeVar("_T")
+
+#: Seconds that cleaning up one thing may take by default: several requests to an API that takes ten seconds for each.
+CLEANUP_SECONDS = 60.0
+#: Seconds until a wait that cannot be woken (a socket read) notices that it was cancelled.
+CANCEL_POLL_SECONDS = 0.25
+_FOREVER = float("inf")
+
+
+def _nobody() -> None:
+    return None
+
+
+class Context:
+    """A deadline, a cancellation and a listener.
+
+    seconds(60) stands in signatures for "60 seconds unless the caller says otherwise"; its clock does not run.
+    """
+
+    def __init__(
+        self,
+        limit: float,
+        *,
+        deadline: float | None = None,
+        cancelled: threading.Event | None = None,
+        interrupts: list[Callable[[], None]] | None = None,
+        listener: Callable[[dict[str, object]], None] | None = None,
+        warnings: list[dict[str, object]] | None = None,
+    ) -> None:
+        self.limit = limit
+        #: The process that it runs in; 0 before its clock runs.
+        self._process = os.getpid() if deadline is not None else 0
+        self._deadline = deadline
+        self._cancelled = cancelled
+        self._interrupts = [] if interrupts is None else interrupts
+        self._listener = listener
+        #: The steps given to warn(), here and in parts of this context: the result includes them.
+        self.warnings: list[dict[str, object]] = [] if warnings is None else warnings
+        #: Returns the thread that holds the lock which the call waits for, if it is a thread of this process.
+        self.waits_for: Callable[[], int | None] = _nobody
+
+    def begin(
+        self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None
+    ) -> Context:
+        """Returns a running context: its clock starts now. `limit`: seconds; default is this context's limit."""
+        import threading  # here, for it takes longer to import than the rest of what a script loads at first
+
+        seconds = self.limit if limit is None else limit
+        deadline = time.monotonic() + seconds
+        return Context(seconds, deadline=deadline, cancelled=threading.Event(), listener=listener)
+
+    def narrowed(self, limit: float) -> Context:
+        """Returns a part of this context that may take `limit` seconds at most and never outlives it."""
+        seconds = min(limit, self.remaining())
+        context = Context(
+            seconds,
+            deadline=time.monotonic() + seconds,
+            cancelled=self._cancelled,
+            interrupts=self._interrupts,
+            listener=self._listener,
+            warnings=self.warnings,
+        )
+        context._process = self._process
+        return context
+
+    def for_cleanup(self, limit: float = CLEANUP_SECONDS) -> Context:
+        """Returns a separate context for cleaning up, which must happen even if this one is over or cancelled."""
+        context = Context(limit).begin(listener=self._listener)
+        context.warnings = self.warnings
+        context._process = self._process
+        return context
+
+    def cancel(self) -> None:
+        """Ends every wait in this context once it runs; safe from any thread."""
+        if self._cancelled is not None:
+            self._cancelled.set()
+            for action in list(self._interrupts):
+                action()
+
+    def add_interrupt(self, action: Callable[[], None]) -> None:
+        """Calls `action`, in any thread, when this context is cancelled: ends a wait that does not check the context.
+
+        It may be called twice, and must neither wait nor raise.
+        """
+        self._interrupts.append(action)
+        if self.is_cancelled:
+            action()
+
+    def remove_interrupt(self, action: Callable[[], None]) -> None:
+        """Undoes one add_interrupt()."""
+        self._interrupts.remove(action)
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._cancelled is not None and self._cancelled.is_set()
+
+    def remaining(self) -> float:
+        """Returns the seconds left, never negative."""
+        if self._deadline is None:
+            return self.limit
+        return max(0.0, self._deadline - time.monotonic())
+
+    def check(self, what: str) -> None:
+        """Raises Cancelled or WaitTimeout(what) if this context is over, ForkedError if it belongs to the parent."""
+        if self._process not in (0, os.getpid()):
+            raise ForkedError
+        if self.is_cancelled:
+            raise Cancelled
+        if self.remaining() <= 0:
+            raise WaitTimeout(what, f"timed out after {self.limit:g} s waiting for {what}")
+
+    def sleep(self, seconds: float, what: str) -> None:
+        """Waits, at most to the deadline; wakes at once when cancelled. Raises as check() does."""
+        pause = min(seconds, self.remaining())
+        if self._cancelled is None:
+            time.sleep(pause)
+        else:
+            self._cancelled.wait(pause)
+        self.check(what)
+
+    def poll_seconds(self, what: str, limit: float = _FOREVER) -> float:
+        """Returns the seconds to wait before the next check, at most `limit`. Raises as check() does."""
+        self.check(what)
+        return max(0.001, min(CANCEL_POLL_SECONDS, self.remaining(), limit))
+
+    def run(self, work: Callable[[], _T], what: str, limit: float = _FOREVER) -> _T:
+        """Runs `work` in a new thread, for waits that cannot be woken; returns or raises its outcome.
+
+        The thread is left to end by itself when this context is over (raises as check() does) or after `limit` seconds
+        (raises TimeoutError). Raises ResourceError "threads" if no thread can be started.
+        """
+        for _item, result in self.run_each(lambda _: work(), (None,), what, limit):
+            return result
+        raise AssertionError("nothing was run")
+
+    def run_each(
+        self, work: Callable[[_S], _T], items: Iterable[_S], what: str, limit: float = _FOREVER
+    ) -> Iterator[tuple[_S, _T]]:
+        """Yields each item with the result of `work`, as they finish, each in a new thread. Raises as run()."""
+        from _queue import SimpleQueue
+
+        from .threads import join_thread, start_work
+
+        done: SimpleQueue[tuple[threading.Thread, _S, _T | None, Exception | None]] = SimpleQueue()
+        ends = time.monotonic() + limit
+        for _ in [start_work(work, item, done) for item in items]:
+            thread, item, result, error = self._taken(done, what, ends)
+            join_thread(thread)  # it ends now; a later fork finds one thread less
+            if error is not None:
+                raise error
+            yield item, result  # type: ignore[misc]
+
+    def _taken(self, done: SimpleQueue[_T], what: str, ends: float) -> _T:
+        from _queue import Empty
+
+        while True:
+            left = ends - time.monotonic()
+            pause = self.poll_seconds(what, left)
+            if left <= 0:
+                raise TimeoutError("timed out")
+            try:
+                return done.get(timeout=pause)
+            except Empty:
+                continue
+
+    def tell(self, step: str, **facts: object) -> None:
+        """Reports a step to the listener, if there is one."""
+        if self._listener is not None:
+            self._listener({"step": step, **facts})
+
+    def told(self, step: str) -> list[dict[str, object]]:
+        """Returns the facts of every such step given to warn()."""
+        kept = [dict(warning) for warning in self.warnings if warning["step"] == step]
+        for facts in kept:
+            del facts["step"]
+        return kept
+
+    def warn(self, step: str, **facts: object) -> None:
+        """Reports a step, and keeps it for the result."""
+        self.warnings.append({"step": step, **facts})
+        self.tell(step, **facts)
+
+
+class Backoff:
+    """The pauses between the looks of one wait: from `first` seconds, doubling, to `most`."""
+
+    def __init__(self, first: float = 0.02, most: float = 5.0) -> None:
+        self._next = min(first, most)
+        self._most = most
+
+    def next(self) -> float:
+        """Returns the seconds to sleep before the next look."""
+        pause, self._next = self._next, min(self._next * 2, self._most)
+        return pause
+
+
+def seconds(limit: float) -> Context:
+    """Returns a context whose clock does not run yet: begin() makes a running context of it."""
+    return Context(limit)

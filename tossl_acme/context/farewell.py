@@ -1,0 +1,286 @@
+"""The calls at work in this process, and the work that they must undo if it ends first.
+
+A cancelled call undoes its work on its way out. A call that has called a script back cannot do so when the script says
+`exit`: its frames lie below and are never returned to. So a call records here, as a debt, each challenge that it
+presents, until it has removed it; whoever ends the process or the thread settles the open debts.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from _thread import allocate_lock, get_ident
+
+from ..errors import Cancelled
+from . import Context
+from .threads import start_thread
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+#: Seconds that the end of the process waits at most for open debts, by default.
+FAREWELL_SECONDS = 60.0
+#: Seconds that the end of the process waits until cancelled calls have returned: a call that is cut off in a TLS
+#: handshake, while OpenSSL is unloaded, may crash.
+_RETURN_SECONDS = 1.0
+
+
+class Debt:
+    """An action to undo, once, by whoever comes first."""
+
+    def __init__(self, undo: Callable[[Context], None], *, at_exit: bool) -> None:
+        self.thread = get_ident()
+        self._process = os.getpid()
+        self.at_exit = at_exit
+        #: Whether anybody may settle it: its call has begun to clean up.
+        self.is_due = False
+        self._undo = undo
+        self._taken = allocate_lock()
+
+    def settle(self, context: Context) -> bool:
+        """Undoes the action, and raises its errors. Returns False if another thread, or the parent, settles it."""
+        if self._process != os.getpid() or not self._taken.acquire(blocking=False):
+            return False
+        try:
+            self._undo(context)
+        finally:
+            _process().forget(self)
+        return True
+
+    def drop(self) -> None:
+        """Cancels the debt: the action stays done."""
+        if self._taken.acquire(blocking=False):
+            _process().forget(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Returns whether nobody has begun to settle it."""
+        return not self._taken.locked()
+
+
+class _Process:
+    """The calls at work in this process."""
+
+    def __init__(self) -> None:
+        #: Held for every look at the rest.
+        self.changed = threading.Condition()
+        self.debts: list[Debt] = []
+        self.running: list[tuple[int, Context]] = []
+        self.is_ending = False
+        self.ending_thread = 0
+        self.farewell_seconds = FAREWELL_SECONDS
+        #: For each thread in a script that was called back, the threads that wait for each of its scripts.
+        self.in_script: dict[int, list[frozenset[int]]] = {}
+        self.thread_ends: dict[int, list[Callable[[], None]]] = {}
+
+    def forget(self, debt: Debt) -> None:
+        with self.changed:
+            if debt in self.debts:
+                self.debts.remove(debt)
+            self.changed.notify_all()
+
+    def have_returned(self) -> bool:
+        """Returns whether all calls have returned that can: those below this thread or below a script cannot."""
+        return all(thread == get_ident() or thread in self.in_script for thread, _ in self.running)
+
+    def stay(self) -> None:
+        """Holds a thread whose call is over while the process ends: its script must neither go on nor see an error."""
+        if get_ident() == self.ending_thread:
+            raise Cancelled
+        while True:
+            time.sleep(3600)
+
+    def settle(self, concerns: Callable[[Debt], bool]) -> None:
+        """Waits until no such debt is open; settles, in parallel, those whose call cannot."""
+        context = Context(self.farewell_seconds).begin()
+        this_thread = get_ident()
+        begun: set[Debt] = set()
+        while True:
+            with self.changed:
+                left = [debt for debt in self.debts if concerns(debt)]
+                ready = [debt for debt in left if debt not in begun and self._may_settle(debt, this_thread)]
+                if not ready and (not left or not self.changed.wait(context.remaining())):
+                    return
+            begun.update(ready)
+            for debt in ready:
+                _settle_aside(debt, context)
+
+    def _may_settle(self, debt: Debt, this_thread: int) -> bool:
+        return debt.is_open and (debt.is_due or debt.thread == this_thread or debt.thread in self.in_script)
+
+
+_making = allocate_lock()
+_known: list[_Process] = []
+
+
+def _process() -> _Process:
+    if not _known:
+        with _making:
+            if not _known:
+                _known.append(_Process())
+    return _known[0]
+
+
+def reset() -> None:
+    """Forgets all calls and debts: in a child process they are the parent's."""
+    _known.clear()
+
+
+def farewell_seconds() -> float:
+    """Returns the seconds that the end of the process waits at most for open debts."""
+    return _process().farewell_seconds
+
+
+def set_farewell_seconds(seconds: float) -> None:
+    """Sets how long the end of the process waits at most; 0: not at all."""
+    _process().farewell_seconds = seconds
+
+
+def owe(undo: Callable[[Context], None], *, at_exit: bool = True) -> Debt:
+    """Returns a debt: `undo` is called if this thread ends before it settles it.
+
+    at_exit: whether the end of the process waits for it; False for things that vanish with the process. Raises
+    Cancelled once the process ends.
+    """
+    process = _process()
+    debt = Debt(undo, at_exit=at_exit)
+    with process.changed:
+        if process.is_ending:
+            raise Cancelled
+        process.debts.append(debt)
+    return debt
+
+
+def fall_due(debts: Iterable[Debt]) -> None:
+    """Lets anybody settle these: their calls do nothing more that they would have to undo."""
+    process = _process()
+    with process.changed:
+        for debt in debts:
+            debt.is_due = True
+        process.changed.notify_all()
+
+
+class running:
+    """`with running(context)`: the call in this context is cancelled when the process ends."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        process = _process()
+        with process.changed:
+            is_ending = process.is_ending
+            if not is_ending:
+                process.running.append((get_ident(), self._context))
+        if is_ending:
+            process.stay()
+
+    def __exit__(self, *_: object) -> None:
+        process = _process()
+        with process.changed:
+            if (get_ident(), self._context) in process.running:
+                process.running.remove((get_ident(), self._context))
+            process.changed.notify_all()
+        if process.is_ending:
+            process.stay()
+
+
+class in_script:
+    """`with in_script(waiting)`: this thread runs a script that was called back; the threads `waiting` wait for it."""
+
+    def __init__(self, waiting: frozenset[int] = frozenset()) -> None:
+        self._waiting = waiting
+
+    def __enter__(self) -> None:
+        process = _process()
+        with process.changed:
+            process.in_script.setdefault(get_ident(), []).append(self._waiting)
+
+    def __exit__(self, *_: object) -> None:
+        process = _process()
+        with process.changed:
+            scripts = process.in_script.get(get_ident(), [])
+            if scripts:
+                scripts.pop()
+            if not scripts:
+                process.in_script.pop(get_ident(), None)
+
+
+def waiting_threads() -> frozenset[int]:
+    """Returns this thread and those that wait for a script that it runs: a wait here for their locks would hang."""
+    return frozenset((get_ident(),)).union(*_process().in_script.get(get_ident(), ()))
+
+
+def on_thread_end(action: Callable[[], None]) -> None:
+    """Calls `action` when this thread ends below its calls."""
+    process = _process()
+    with process.changed:
+        process.thread_ends.setdefault(get_ident(), []).append(action)
+
+
+def forget_thread_end(action: Callable[[], None]) -> None:
+    """Undoes one on_thread_end(), from any thread."""
+    process = _process()
+    with process.changed:
+        for thread, actions in list(process.thread_ends.items()):
+            if action in actions:
+                actions.remove(action)
+            if not actions:
+                del process.thread_ends[thread]
+
+
+def cancel_running() -> int:
+    """Cancels every call at work; returns their number."""
+    process = _process()
+    with process.changed:
+        contexts = [context for _, context in process.running]
+    for context in contexts:
+        context.cancel()
+    return len(contexts)
+
+
+def end_process() -> None:
+    """Cancels every call and waits until all debts are settled, farewell_seconds() at most. No debt, no wait."""
+    if _known:
+        process = _process()
+        with process.changed:
+            process.is_ending = True
+            process.ending_thread = get_ident()
+        cancel_running()
+        process.settle(lambda debt: debt.at_exit)
+        with process.changed:
+            process.changed.wait_for(process.have_returned, _RETURN_SECONDS)
+
+
+def end_thread() -> None:
+    """Settles the debts of this thread's calls: the thread ends below them, and they never return."""
+    if _known:
+        process = _process()
+        for action in list(process.thread_ends.get(get_ident(), ())):
+            action()
+        with process.changed:
+            process.in_script.pop(get_ident(), None)
+            own = [debt for debt in process.debts if debt.thread == get_ident()]
+        process.settle(lambda debt: debt in own)
+
+
+def _settle_aside(debt: Debt, context: Context) -> None:
+    """Settles the debt in a new thread if one can be started. Nobody is left to receive its errors."""
+
+    def settle() -> None:
+        from contextlib import suppress
+
+        with suppress(Exception):
+            debt.settle(context)
+
+    try:
+        start_thread("tossl farewell", settle)
+    except RuntimeError:
+        settle()
+
+
+atexit.register(end_process)
+os.register_at_fork(after_in_child=reset)

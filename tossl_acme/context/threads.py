@@ -1,0 +1,76 @@
+"""The threads that this package starts."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # signal itself loads slowly
+import sys
+import threading
+
+from ..errors import ResourceError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _queue import SimpleQueue
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    _S = TypeVar("_S")
+    _T = TypeVar("_T")
+
+#: Signals that a thread itself causes; it must be able to receive them.
+_FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT, _signal.SIGTRAP}
+
+
+def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    """Starts a daemon thread. It receives none of the process's signals: they are for the program's own threads.
+
+    Raises RuntimeError if the system has no thread left.
+    """
+    bridge = sys.modules.get("_tossl")
+
+    def run() -> None:
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - _FAULTS)
+        if bridge is None:
+            work()
+            return
+        bridge.enter_thread()
+        try:
+            work()
+        finally:
+            bridge.leave_thread()
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def join_thread(thread: threading.Thread) -> None:
+    """Waits until a thread that start_thread() returned has ended, including other libraries' work at its very end.
+
+    OpenSSL takes locks there: they would stay locked in a child that is forked at that moment.
+    """
+    thread.join()
+    bridge = sys.modules.get("_tossl")
+    if bridge is not None:
+        bridge.await_threads()
+
+
+def start_work(
+    work: Callable[[_S], _T], item: _S, done: SimpleQueue[tuple[threading.Thread, _S, _T | None, Exception | None]]
+) -> threading.Thread:
+    """Starts a thread that puts itself, `item`, and the result or error of work(item) into `done`.
+
+    Raises ResourceError "threads" if no thread can be started.
+    """
+
+    def run() -> None:
+        thread = threading.current_thread()
+        try:
+            done.put((thread, item, work(item), None))
+        except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
+            done.put((thread, item, None, error))
+
+    try:
+        return start_thread("tossl work", run)
+    except RuntimeError:
+        raise ResourceError("threads", "no more threads can be started in this process") from None
