@@ -23,7 +23,8 @@ def problem_error(response: Response) -> TosslError:
         document = None
     if not isinstance(document, dict) or not ("type" in document or "detail" in document):
         said = response.media_type or "no content"
-        refused = HttpError("status", f"{shown_url(response.url)} answered {response.status} with {said}")
+        cause = f"{shown_url(response.url)} answered {response.status} with {said}"
+        refused = HttpError("status", cause, response.status)
         refused.details |= _when(response.headers)
         return refused
     return document_error(document, response.status, response.headers)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from ..acme.authorization import Challenge
 from ..context import Context

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ..context import Backoff, Context, owe, waiting_threads
+from ..context import Backoff, Context
+from ..context.farewell import owe, waiting_threads
 from ..errors import ArgumentError, WaitTimeout
 from ..files import FilePath, Folder, refusals
 

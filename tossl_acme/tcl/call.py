@@ -113,7 +113,7 @@ class Call:
 
     def make(self) -> object:
         """Returns what the function itself returns; it does not wait."""
-        return self._recipe.make(self.values, self._left_out)
+        return self.recipe.make(self.values, self.left_out)
 
     def run(self, context: Context | None = None) -> TclValue:
         """Returns what the command returns, for Tcl. A command that waits takes the context that begin() made."""

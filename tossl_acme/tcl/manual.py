@@ -208,6 +208,12 @@ class Manual:
 
     def _entry(self, parameter: Parameter) -> Entry:
         term, text, shared = self._found(parameter)
+        texts = {
+            name: ask
+            for function in parameter.functions
+            for name, ask in getattr(sys.modules[function.__module__], "TEXTS", {}).items()
+        }
+        text = _BRACES.sub(lambda found: texts[found[1]]() if found[1] in texts else found[0], text)
         usual = "list" if parameter.annotation.startswith("list[") else "value"
         word = term.partition(" ")[2] or _WORDS.get(parameter.annotation.removesuffix(" | None"), usual)
         return Entry(parameter.shown, word, self._default(parameter), text, shared)
