@@ -40,7 +40,7 @@ class Killer:
     """Counts requests of whatever kind, and kills the child at one of them: before it is served, or after it was."""
 
     def __init__(self, nth: int = 0, *, after: bool = False) -> None:
-        self._nth, self._after = nth, after
+        self._nth, self._after, self._at = nth, after, ""
         self._lock = threading.Lock()
         self._child = threading.Event()
         self.pid = 0
@@ -54,7 +54,12 @@ class Killer:
 
     def stop(self) -> None:
         """The next child lives."""
-        self._nth = 0
+        self._nth, self._at = 0, ""
+
+    def kill_at(self, what: str, *, after: bool) -> None:
+        """Kills the next child at its first request of this kind."""
+        self._at, self._after = what, after
+        self._child.clear()
 
     @property
     def killed_at(self) -> str:
@@ -64,7 +69,7 @@ class Killer:
         """What deliver() returns, or None where nobody is left to be answered."""
         with self._lock:
             self.asked.append(what)
-            is_last = len(self.asked) == self._nth
+            is_last = len(self.asked) == self._nth or what == self._at
         if is_last and not self._after:
             self._kill()
             return None

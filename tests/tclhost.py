@@ -9,7 +9,7 @@ import tossl_acme
 from tossl_acme.pki.keys import generate_private_key, private_pem
 
 #: Commands that speak to nobody.
-_LOCAL = ("http01_challenge", "tls_alpn01_challenge", "cleanup_challenge", "get_account_key")
+_LOCAL = ("http01_challenge", "tls_alpn01_challenge", "cleanup_challenge")
 
 
 @dataclass(frozen=True)

@@ -143,11 +143,13 @@ class Folder:
             except FileNotFoundError:
                 return None
             with os.fdopen(handle, "rb") as file:
-                kind = os.fstat(handle).st_mode
+                status = os.fstat(handle)
+                kind = status.st_mode
                 if not stat.S_ISREG(kind):
                     number = errno.EISDIR if stat.S_ISDIR(kind) else errno.EINVAL
                     raise OSError(number, os.strerror(errno.EISDIR) if stat.S_ISDIR(kind) else "Not a plain file")
-                content = file.read(_MAX_FILE_BYTES + 1)
+                # A file of the kernel's own says that it is empty.
+                content = file.read(min(status.st_size or _MAX_FILE_BYTES, _MAX_FILE_BYTES) + 1)
             if len(content) > _MAX_FILE_BYTES:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
             return content

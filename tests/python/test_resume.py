@@ -17,6 +17,8 @@ from tests.killing import Killer, Static, World, opened
 from tests.servers.certs import Certificates
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.sinks import ChallTestSrvSink
+from tests.tclhost import Tcl, new_key
+from tossl_acme.acme import clients
 
 #: Every request, not only some.
 ALL = os.environ.get("TOSSL_TEST_ALL") == "1"
@@ -139,3 +141,40 @@ def test_killed_at_every_request_then_the_same_call(place: Place, how: str) -> N
     wrong = [row for row in rows if row.failed or row.orders != 1 or row.finalized != 1]
     print(f"{len(wrong)} of {len(rows)} spent more, or left something")
     assert not wrong, "\n".join(map(str, wrong))
+
+
+# ---- the account's key ----
+
+NEXT = ("get_account_key", "change_account_key", "obtain_certificate")
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("command", NEXT)
+def test_a_change_of_the_accounts_key_that_died_is_finished(place: Place, tcl: Tcl, command: str, after: bool) -> None:
+    """By whoever comes next: the CA knows which key it has."""
+    killer, successor = Killer(), new_key()
+    with place.open(f"key-{command}-{after}", killer, webroot=True) as world:
+        assert world.run().status == 0
+        directory, options = world.proxy.directory, {"store": world.store}
+        first = tcl.acme("get_account_key", directory, **options)
+        change = ["tossl::acme::change_account_key", directory, first, successor]
+        change += ["-store", str(world.store), "-ca_bundle", str(world.ca_bundle)]
+        killer.kill_at("keyChange", after=after)
+        assert world.run(words=change).status == -9
+        killer.stop()
+        clients.reset()
+        asked = len(killer.asked)
+        if command == "get_account_key":
+            assert tcl.acme(command, directory, **options) == (successor if after else first)
+            assert killer.asked[asked:].count("newAccount") == 1
+        elif command == "change_account_key":
+            assert tcl.dict(command, directory, first, successor, **options)["status"] == "valid"
+        else:
+            tcl.acme(command, ["other.example"], directory=directory, webroot=world.webroot, **options)
+        known = successor if after or command == "change_account_key" else first
+        assert tcl.acme("get_account_key", directory, **options) == known
+        assert tcl.dict("get_account", directory, known)["status"] == "valid"
+        assert not list(world.store.glob("accounts/*/next.*"))
+        asked = len(killer.asked)
+        tcl.acme("get_account_key", directory, **options)
+        assert killer.asked[asked:] == []

@@ -2,6 +2,7 @@
 
 accounts/<CA>/key.pem           the account's key
 accounts/<CA>/next.pem          the key that the CA is asked to take in its place
+accounts/<CA>/next.json         the URL of the account that is to have it
 accounts/<CA>/account.json      the URL and contacts of the account, for the key that is named in it
 accounts/<CA>/directory.json    the CA's directory, and when it was read
 """
@@ -18,11 +19,11 @@ from typing import Any
 
 from ..acme.account import ensure_account
 from ..acme.client import Client
-from ..acme.clients import client_for
+from ..acme.clients import account_key_of, client_for, server_for
 from ..acme.directory import directory_of
 from ..acme.server import Server
 from ..context import Context
-from ..errors import AcmeError, ArgumentError, HttpError, WaitTimeout
+from ..errors import AcmeError, ArgumentError, HttpError, KeyFormatError, WaitTimeout
 from ..http.urls import shown_url
 from ..pki.keys import generate_private_key, private_pem
 from ..store.protocol import Store, read_texts, write_texts
@@ -30,6 +31,7 @@ from . import due
 from .issuance import Issuance
 
 _KEY, _NEXT, _ACCOUNT, _DIRECTORY = "key.pem", "next.pem", "account.json", "directory.json"
+_NEXT_ACCOUNT = "next.json"
 #: After so many seconds the CA is asked for its directory again.
 _DIRECTORY_AGE_SECONDS = 86400.0
 
@@ -61,20 +63,73 @@ def keep_account_key(store: Store, context: Context, directory_url: str, pem: st
 
 
 @contextlib.contextmanager
-def changing_account_key(store: Store, context: Context, directory_url: str, pem: str) -> Iterator[None]:
+def changing_account_key(
+    store: Store, context: Context, directory_url: str, pem: str, account_url: str = ""
+) -> Iterator[None]:
     """Puts another key in the place of the one kept, when the block ends well; from its beginning both are on disk.
 
-    An error leaves next.pem: the CA may have accepted that key. The next change puts it aside.
+    An error leaves next.pem: the CA may have accepted that key. complete_key_change() asks it.
     """
     with store.locked(context, _account(directory_url)) as lock:
         kept = read_texts(store, lock.name)
-        known = kept.get(_NEXT)
-        if known and known != pem:
-            kept[f"next-{time.time_ns()}.pem"] = known
-        write_texts(store, lock, kept | {_NEXT: pem})
+        if kept.get(_NEXT) != pem:
+            kept = _with_next_aside(kept)
+        write_texts(store, lock, kept | {_NEXT: pem, _NEXT_ACCOUNT: json.dumps({"url": account_url})})
         yield
-        kept.pop(_NEXT, None)
-        write_texts(store, lock, forget_account_url(kept) | {_KEY: pem})
+        write_texts(store, lock, _changed(kept, pem))
+
+
+def complete_key_change(store: Store, context: Context, server: Server) -> None:
+    """Ends a change of the account's key whose process died, or that heard no answer: the CA knows which key it has.
+
+    One request, and only where such a change is open; a key that the CA does not know is put aside. Raises what the
+    request does.
+    """
+    name = _account(server.url)
+    if not read_texts(store, name, (_NEXT,)):
+        return
+    with store.locked(context, name) as lock:
+        kept = read_texts(store, name)
+        pem = kept.get(_NEXT)
+        if pem is None:
+            return
+        url = _account_url(context, server, pem)
+        is_changed = bool(url) and url == (_asked_account(kept) or url)
+        write_texts(store, lock, _changed(kept, pem) if is_changed else _with_next_aside(kept))
+    context.tell("account_key", changed=is_changed)
+
+
+def _account_url(context: Context, server: Server, pem: str) -> str:
+    """The URL of the account that this key has at the CA; empty without one."""
+    try:
+        # Asked anew: what this process knows of the key may be from before.
+        return Client(server, account_key_of(pem)).account_url(context)
+    except KeyFormatError:
+        return ""
+    except AcmeError as error:
+        if error.kind != "accountDoesNotExist":
+            raise
+        return ""
+
+
+def _changed(kept: Mapping[str, str], pem: str) -> dict[str, str]:
+    """The account's set once the CA has taken that key."""
+    rest = forget_account_url({name: text for name, text in kept.items() if name not in (_NEXT, _NEXT_ACCOUNT)})
+    return rest | {_KEY: pem}
+
+
+def _with_next_aside(kept: Mapping[str, str]) -> dict[str, str]:
+    """The account's set, the next key in it under a name where it is kept but not used."""
+    aside = {f"next-{time.time_ns()}.pem": kept[_NEXT]} if _NEXT in kept else {}
+    return {name: text for name, text in kept.items() if name not in (_NEXT, _NEXT_ACCOUNT)} | aside
+
+
+def _asked_account(kept: Mapping[str, str]) -> str:
+    """The URL of the account that is to have the next key; empty where that is not known."""
+    try:
+        return str(json.loads(kept.get(_NEXT_ACCOUNT, "{}"))["url"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
 
 
 def client_of(store: Store | None, context: Context, issuance: Issuance) -> Client:
@@ -83,6 +138,8 @@ def client_of(store: Store | None, context: Context, issuance: Issuance) -> Clie
     What an earlier process has kept of account and directory is taken; the CA's answers check it.
     """
     given = issuance.account_key.value if issuance.account_key else ""
+    if store is not None and not given:
+        complete_key_change(store, context, server_for(issuance.directory, issuance.connection))
     client = client_for(
         issuance.directory, account_key_for(context, store, issuance.directory, given), issuance.connection
     )

@@ -52,12 +52,14 @@ class FolderStore:
     notice: what the user has to know of where it is; a warning of every call that writes.
     """
 
-    __slots__ = ("notice", "options", "path")
+    __slots__ = ("_is_known", "notice", "options", "path")
 
     def __init__(self, path: FilePath, options: FolderOptions = _USUAL, notice: str = "") -> None:
         self.path = path
         self.options = options
         self.notice = notice
+        #: Whether its version was looked at: whoever only reads does so once.
+        self._is_known = False
 
     def with_options(self, options: FolderOptions) -> FolderStore:
         """The same store, written to with these."""
@@ -217,7 +219,9 @@ class FolderStore:
         with contextlib.ExitStack() as opened, refusals("store", self.path / name):
             try:
                 folder = opened.enter_context(Folder.open(self.path))
-                self._check_format(folder)
+                if not self._is_known:
+                    self._check_format(folder)
+                    self._is_known = True
                 for part in name.split("/"):
                     folder = opened.enter_context(folder.enter(part))
             except FileNotFoundError:

@@ -86,17 +86,26 @@ class Sets:
 
     def in_force(self) -> str:
         """The folder of the set in force, empty where there is none. Raises ArgumentError for a damaged ..data."""
-        target = self.folder.link_target(_POINTER)
-        if not target:
-            content = self.folder.read(_POINTER, follow=False)
-            if content is None:
-                return ""
-            target = content.decode("ascii", "replace").strip()
-        if target == _DELETED:
+        target = self._pointed_to()
+        if target in ("", _DELETED):
             return ""
         if not _is_set(target):
             raise self._damaged(_POINTER)
         return target
+
+    def _pointed_to(self) -> str:
+        """What stands in ..data, empty where there is none."""
+        while True:
+            target = self.folder.link_target(_POINTER)
+            if target:
+                return target
+            try:
+                content = self.folder.read(_POINTER, follow=False)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    continue  # it has become a link since
+                raise
+            return "" if content is None else content.decode("ascii", "replace").strip() or "?"
 
     def read(self, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         """The set in force, whole; None where there is none."""
@@ -116,13 +125,12 @@ class Sets:
         """What a set's folder holds; None where it is gone, or goes just now."""
         try:
             with self.folder.enter(name) as opened:
-                names = opened.names()
-                wanted = names if only is None else [value for value in names if value in only]
-                found = {value: opened.read(value, follow=False) for value in wanted}
+                names = opened.names() if only is None else only
+                found = {value: opened.read(value, follow=False) for value in names}
         except FileNotFoundError:
             return None
         values = {value: content for value, content in found.items() if content is not None}
-        return values if len(values) == len(found) else None
+        return values if only is not None or len(values) == len(found) else None
 
     def access(self) -> Access | None:
         """Who may read the set in force; None where there is none."""

@@ -95,8 +95,9 @@ def change_account_key(
     """Gives the account another key, of any type; the old one is of no use from then on.
 
     Where the store keeps the old key for this CA, it keeps the new one from then on: that is there as next.pem before
-    the CA is asked, and takes the place of key.pem when the CA has taken it. After a failure next.pem stays. RFC 8555
-    section 7.3.5.
+    the CA is asked, and takes the place of key.pem when the CA has taken it. Where the process died in between, or
+    heard no answer, the next call of this command, obtain_certificate or get_account_key asks the CA which key it has,
+    and finishes. RFC 8555 section 7.3.5.
 
     new_key        the new private key, PEM text: not the account's own, and not that of another account
     -store folder  the store of obtain_certificate, found as there; empty leaves it alone
@@ -109,10 +110,15 @@ def change_account_key(
     """
     from ...acme import account
     from ...acme.clients import account_key_of, client_of
+    from ...certificates.accounts import account_key, complete_key_change
 
+    if store is not None:
+        complete_key_change(store, context, client.server)
     successor = client_of(client.server, account_key_of(new_key.value))
     if successor.key.thumbprint == client.key.thumbprint:
         raise ArgumentError("new_key", "new_key is the key that the account has already")
+    if store is not None and account_key(store, client.server.url) == new_key.value:
+        return _fresh_account(successor, context)  # an earlier call died when the CA had taken it
     if successor.knows_account:
         raise ArgumentError("new_key", "new_key has an account of its own (RFC 8555 section 11.1)")
     with error_context("Account key change failed", AcmeError):
@@ -173,7 +179,7 @@ def _kept(context: Context, store: Store | None, client: Client, new_key: str) -
     kept = accounts.account_key(store, client.server.url) if store else ""
     if store is None or not kept or account_key_of(kept).thumbprint != client.key.thumbprint:
         return nullcontext()
-    return accounts.changing_account_key(store, context, client.server.url, new_key)
+    return accounts.changing_account_key(store, context, client.server.url, new_key, client.account_url(context))
 
 
 def _fresh_account(client: Client, context: Context) -> dict[str, object]:

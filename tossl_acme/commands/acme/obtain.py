@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.account import NewAccount
     from ...acme.order import OrderOptions
+    from ...acme.server import Server
     from ...certificates.issuance import Authority
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
@@ -124,26 +125,25 @@ def obtain_certificate(
     return certificate | {"clean_up_failed": context.told("clean_up_failed")}
 
 
-def get_account_key(directory_url: str, *, store: Store | None) -> str:
-    """Tells the account key that obtain_certificate keeps in its store for this CA; nothing is sent.
+def get_account_key(server: Server, *, store: Store | None, context: Context = seconds(60)) -> str:
+    """Tells the account key that obtain_certificate keeps in its store for this CA.
 
-    directory_url  the CA, as the other commands take it
+    Nothing is sent, but where change_account_key has died: the CA is asked which key it has.
+
     -store folder  the store of obtain_certificate, found as there
 
     Returns the private key, PEM text, as the other commands take it.
 
     Errors:
-    TOSSL VALUE directory_url
-                       neither an https URL nor a CA's short name
     TOSSL VALUE store  no key is kept for this CA
     """
-    from ...acme.public_cas import directory_url as url_for
-    from ...certificates.accounts import account_key
+    from ...certificates.accounts import account_key, complete_key_change
 
-    url = url_for(directory_url)
-    key = account_key(store, url) if store else ""
+    if store is not None:
+        complete_key_change(store, context, server)
+    key = account_key(store, server.url) if store else ""
     if not key:
         from ...http.urls import shown_url
 
-        raise ArgumentError("store", f"no account key is kept for {shown_url(url)}")
+        raise ArgumentError("store", f"no account key is kept for {shown_url(server.url)}")
     return key
