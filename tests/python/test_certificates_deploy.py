@@ -18,7 +18,7 @@ from tossl_acme.certificates import deploy as hooks
 from tossl_acme.certificates.command import CommandError, run_command
 from tossl_acme.certificates.deploy import Hooks, deploy, forget, owed
 from tossl_acme.context import Context
-from tossl_acme.errors import ArgumentError, Cancelled, ScriptError
+from tossl_acme.errors import Cancelled, ScriptError
 from tossl_acme.files import absolute
 from tossl_acme.store.folder import FolderStore
 
@@ -61,8 +61,17 @@ class Script:
         return "0"
 
 
+def has_ended(session: str) -> bool:
+    """Whether every process of a session has ended, or does within 10 s: a signal takes its time."""
+    until = time.monotonic() + 10
+    while left := living(session):
+        if time.monotonic() > until:
+            raise AssertionError(f"still there: {left}")
+        time.sleep(0.01)
+    return True
+
+
 def living(session: str) -> list[str]:
-    """The processes of a session that have not ended."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -146,7 +155,10 @@ def test_a_hook_may_ask_for_the_same_certificate(store: FolderStore, context: Co
     assert "in use" in str(messages(context)[0])
 
 
-def test_two_at_once_call_it_once(store: FolderStore, context: Context) -> None:
+def test_two_at_once_call_it_once(
+    store: FolderStore, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "_LOCK_SECONDS", 0.1)
     script, has_begun, may_end = Script(), threading.Event(), threading.Event()
 
     def slow(inner: Context, found: Mapping[str, object]) -> object:
@@ -204,6 +216,7 @@ def test_what_a_command_is_told(store: FolderStore, context: Context, tmp_path: 
         "TOSSL_CHAIN": "",
         "TOSSL_FULLCHAIN": "/a b/fullchain.pem",
         "TOSSL_PRIVATE_KEY": "",
+        "TOSSL_PEM_FILE": "",
         "TOSSL_ISSUER": "A 'CA' \u00e9",
         "TOSSL_SERIAL": "01",
         "TOSSL_NOT_BEFORE": "1",
@@ -245,7 +258,7 @@ def test_a_command_that_hangs_is_ended_with_what_it_started(
     monkeypatch.setattr("tossl_acme.certificates.command._END_SECONDS", 0.2)
     with pytest.raises(CommandError, match=r"did not end within 0\.3 s: begun"):
         run_command(context, f"echo $$ >{tmp_path}/pid; echo begun; {command}", {}, 0.3)
-    assert living((tmp_path / "pid").read_text().strip()) == []
+    assert has_ended((tmp_path / "pid").read_text().strip())
 
 
 def test_a_command_ends_with_its_call(tmp_path: Path) -> None:
@@ -260,7 +273,7 @@ def test_a_command_ends_with_its_call(tmp_path: Path) -> None:
     threading.Thread(target=cancel).start()
     with pytest.raises(Cancelled):
         run_command(context, f"echo $$ >{tmp_path}/pid; echo >{fifo}; sleep 60", {}, 60)
-    assert living((tmp_path / "pid").read_text().strip()) == []
+    assert has_ended((tmp_path / "pid").read_text().strip())
 
 
 def test_a_command_blocks_no_signals(context: Context, tmp_path: Path) -> None:
@@ -288,10 +301,3 @@ def test_no_descriptor_is_left(context: Context) -> None:
         with contextlib.suppress(CommandError):
             run_command(context, command, {}, 0.3)
     assert sorted(Path("/proc/self/fd").iterdir()) == before
-
-
-def test_a_command_that_no_shell_takes() -> None:
-    from tossl_acme.certificates.command import check_command
-
-    with pytest.raises(ArgumentError, match="NUL"):
-        check_command("a\0b")

@@ -34,6 +34,19 @@ _ENDED = dict.fromkeys(
 )
 
 
+#: CAs with another end, whose certificates nobody trusts: its short name is the CA's with this behind it.
+_STAGING = "-staging"
+STAGED_CAS = tuple(ca.name.removesuffix(_STAGING) for ca in PUBLIC_CAS if ca.name.endswith(_STAGING))
+
+
+def staging_url(url: str) -> str:
+    """The directory URL of the CA's staging end, which may be this one; empty where none is known."""
+    for name in (ca.name for ca in PUBLIC_CAS if ca.url == url):
+        staged = name if name.endswith(_STAGING) else f"{name}{_STAGING}"
+        return next((ca.url for ca in PUBLIC_CAS if ca.name == staged), "")
+    return ""
+
+
 def directory_url(text: str) -> str:
     """Returns the URL for a directory URL or a CA's short name. Raises ArgumentError directory_url."""
     name = text.lower()

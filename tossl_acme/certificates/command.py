@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 
 from ..context import Context
-from ..errors import ArgumentError, TosslError
+from ..errors import TosslError
 from ..files import beyond_standard
 from ..text import clean
 
@@ -156,9 +156,3 @@ class _Said:
         """The last line for a message, behind a colon; empty where nothing was said."""
         lines = [line for line in self._bytes.decode("utf-8", "replace").splitlines() if line.strip()]
         return f": {clean(lines[-1].strip())}" if lines else ""
-
-
-def check_command(command: str) -> None:
-    """Raises ArgumentError for what no shell can be given."""
-    if "\0" in command:
-        raise ArgumentError("deploy_command", "-deploy_command: there is a NUL in it")

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 #: How long a command of the shell may take, or a script where another thread waits for it, in seconds.
 DEPLOY_SECONDS = 60.0
 #: How long another one at work on the same certificate is waited for, in seconds: it deploys, or it is still owed.
-_LOCK_SECONDS = 0.1
+_LOCK_SECONDS = 5.0
 _KINDS = ("script", "command")
+_FILES = ("certificate", "chain", "fullchain", "private_key", "pem_file")
 
 
 class Hooks:
@@ -144,7 +145,7 @@ def command_environment(name: str, certificate: Mapping[str, object]) -> dict[st
     domains = certificate["domains"]
     assert isinstance(files, dict)
     assert isinstance(domains, list)
-    paths = {kind: str(files.get(kind, "")) for kind in ("certificate", "chain", "fullchain", "private_key")}
+    paths = {kind: str(files.get(kind, "")) for kind in _FILES}
     return {
         "TOSSL_NAME": name,
         "TOSSL_DOMAINS": " ".join(map(str, domains)),
@@ -170,4 +171,6 @@ def _marks(store: Store, name: str) -> dict[str, str]:
 
 
 def _set(name: str) -> str:
-    return f"deploy/{name}"
+    from .files import folder_name
+
+    return f"deploy/{folder_name(name)}"

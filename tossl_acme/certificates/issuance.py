@@ -12,12 +12,15 @@ from typing import Any
 
 from ..acme.account import NewAccount
 from ..acme.order import OrderOptions
+from ..acme.public_cas import STAGED_CAS, staging_url
 from ..challenges.solver import SolverOptions
 from ..errors import ArgumentError
 from ..files import FilePath, absolute, read_secret
 from ..http.options import ConnectionOptions
+from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import Secret
+from .deploy import DEPLOY_SECONDS
 from .key import CertificateKey
 
 #: The version of as_json()'s form.
@@ -76,7 +79,8 @@ class Issuance:
 
     directory: the CA's directory URL. account_key: PEM; None where the store's is used, or a new one.
     preferred_chain: an issuer's common name. fallbacks: the CAs that are asked where this one fails repeatedly, in this
-    order; what one issued counts as asked for.
+    order; what one issued counts as asked for. deploy_command: for sh, once a certificate is there; deploy_timeout: how
+    long it may take, in seconds.
     """
 
     identifiers: tuple[Identifier, ...]
@@ -90,6 +94,8 @@ class Issuance:
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
     fallbacks: tuple[Authority, ...] = ()
     pem_file: FilePath | None = None
+    deploy_command: str = ""
+    deploy_timeout: float = DEPLOY_SECONDS
 
     @property
     def at_each(self) -> tuple[Issuance, ...]:
@@ -107,6 +113,14 @@ class Issuance:
             for authority in self.fallbacks
         )
         return (replace(self, fallbacks=()), *others)
+
+    @property
+    def at_staging(self) -> Issuance:
+        """The same at each CA's staging end, for nobody's use. Raises ArgumentError dry_run where a CA has none."""
+        fallbacks = tuple(replace(one, directory=_staging_of(one.directory)) for one in self.fallbacks)
+        return replace(
+            self, directory=_staging_of(self.directory), fallbacks=fallbacks, pem_file=None, deploy_command=""
+        )
 
     @property
     def is_renewable(self) -> bool:
@@ -132,6 +146,13 @@ class Issuance:
             raise ArgumentError("store", cause) from None
         assert isinstance(read, cls)
         return read
+
+
+def _staging_of(directory: str) -> str:
+    if url := staging_url(directory):
+        return url
+    cause = "no staging end is known for it to try the set-up at"
+    raise ArgumentError("dry_run", f"{shown_url(directory)}: {cause}; those of {', '.join(STAGED_CAS)} are known")
 
 
 def _has_literal(value: object) -> bool:

@@ -79,6 +79,19 @@ def obtain(
         return ask_each(context, store, issuance, ask, by_itself=by_itself, force=force)
 
 
+def prove(context: Context, issuance: Issuance, store: Store | None) -> Certificate:
+    """Gets a certificate from the staging end of each CA, and keeps nothing of it but the accounts there.
+
+    Returns that of the first. Raises ArgumentError dry_run where a CA has no staging end.
+    """
+    staged = issuance.at_staging.at_each
+    solvers = choose(issuance.solvers, issuance.identifiers)
+    for one in staged:
+        _check_keys(store, one)
+    found = [_obtained(client_of(store, context, one), context, one, solvers, None, store) for one in staged]
+    return replace(found[0], warnings=tuple(context.told("warning")))
+
+
 def _check_keys(store: Store | None, issuance: Issuance) -> None:
     """Raises ArgumentError where the keys cannot serve: the certificate's is the account's, or a new one is unbound."""
     given = issuance.account_key.value if issuance.account_key else ""

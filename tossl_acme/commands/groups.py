@@ -13,7 +13,7 @@ from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
     from ..acme.account import NewAccount
     from ..acme.client import Client
@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from ..certificates.issuance import Authority
     from ..certificates.key import CertificateKey
     from ..challenges.solver import SolverOptions
+    from ..context import Context
     from ..dns.provider import ProviderOptions
     from ..files import FilePath
     from ..http.options import ConnectionOptions
     from ..identifiers import Identifier
     from ..store.protocol import Store
     from ..text import Secret
+
+    class Callback(Protocol):
+        """A script's command prefix."""
+
+        def call(self, context: Context, *values: object) -> str: ...
 
     #: The options of a command that are known only when asked for.
     MoreOptions = dict[str, Secret | str]

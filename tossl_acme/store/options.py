@@ -99,10 +99,18 @@ def folder_of_environment() -> tuple[str, str]:
 
 def notice_of(path: str) -> str:
     """What root has to know of a store that is in its home folder, and was not asked for; else empty."""
-    if os.environ.get("TOSSL_STORE") or os.environ.get("TOSSL_HOME") or os.geteuid() != 0 or path == SYSTEM_STORE:
+    if os.environ.get("TOSSL_STORE") or os.environ.get("TOSSL_HOME") or os.geteuid() != 0 or not _is_in_home(path):
         return ""
     cause = f"new stores of root are in {SYSTEM_STORE}; set TOSSL_STORE, or move it and what names its paths"
     return f"the store in root's home folder stays in use: {cause}"
+
+
+def _is_in_home(path: str) -> bool:
+    try:
+        store = os.path.expanduser(_home_store()[1])  # noqa: PTH111 - pathlib loads slowly
+    except ArgumentError:
+        return False
+    return os.path.abspath(store) == path  # noqa: PTH100
 
 
 def _home_store() -> tuple[str, str]:

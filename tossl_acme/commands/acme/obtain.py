@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
     from ...text import Secret
-    from ..groups import CertificateStore
+    from ..groups import Callback, CertificateStore
 
 
 def obtain_certificate(
@@ -34,6 +34,10 @@ def obtain_certificate(
     preferred_chain: str = "",
     store: CertificateStore | None,
     pem_file: FilePath | None = None,
+    deploy: Callback | None = None,
+    deploy_command: str = "",
+    deploy_timeout: float = 60,
+    dry_run: bool = False,
     connection: ConnectionOptions,
     context: Context = seconds(600),
 ) -> dict[str, object]:
@@ -57,10 +61,24 @@ def obtain_certificate(
                            account that is there already needs no -eab_kid and no -agree_tos
     -preferred_chain name  an issuer's common name: the first chain with such an issuer is taken, else the CA's first,
                            with a warning
-
     -pem_file path         a file for key, certificate and chain together, as nsssl and haproxy read them; it is written
                            whole, the mode and the owners of the one before stay, else its mode is 0600. Every renewal
                            writes it
+    -deploy prefix         called with the dict below, once the certificate is kept: to have a server read it
+    -deploy_command text   run by /bin/sh after that, with TOSSL_NAME, TOSSL_DOMAINS, TOSSL_FULLCHAIN,
+                           TOSSL_CERTIFICATE, TOSSL_CHAIN, TOSSL_PRIVATE_KEY, TOSSL_PEM_FILE (paths), TOSSL_ISSUER,
+                           TOSSL_SERIAL, TOSSL_NOT_BEFORE and TOSSL_NOT_AFTER in its environment. It is kept with the
+                           certificate, for its renewals; -deploy is not
+    -deploy_timeout seconds
+                           how long -deploy_command may take, then it is ended, with all that it started; a job waits as
+                           long for -deploy
+    -dry_run boolean       whether to try all this at the staging end of the CA (letsencrypt, google), whose certificate
+                           nobody trusts: the account there is kept, nothing else, and nothing is deployed
+
+    Where -deploy raises an error, or -deploy_command ends with another status than 0, the certificate is kept all the
+    same, and the deployment is owed: it is tried again at the next call for that certificate, also where the process
+    died before. So both have to bear that they are called twice with one certificate. A -deploy that does not return
+    holds up its interpreter, as any script.
 
     Returns a dict:
 
@@ -74,14 +92,16 @@ def obtain_certificate(
     issuer       the name of who issued it
     serial       its serial number, hexadecimal
     directory    the CA's directory URL
-    files        a dict certificate chain fullchain private_key of paths, empty if nothing is stored; and pem_file
+    files        a dict certificate chain fullchain private_key of paths, empty if nothing is stored; and pem_file. With
+                 -dry_run it is empty, and so are certificate, chain, fullchain and private_key
     clean_up_failed  a list of dicts of challenges that could not be removed again: domain, record or file or port,
                      message; empty as a rule
     warnings     a list of dicts warning message of what did not fail the call but has to be known; empty as a rule.
                  warning is names (it has names that were not asked for), preferred_chain (no chain leads to that
                  issuer), alternate_chain (another chain of the CA cannot be used), chain (it came without its issuer's
-                 certificate), put_aside (a certificate of an earlier call cannot serve) or fallback (another CA of
-                 -directory is asked, or has given no account). -progress tells each as the step warning
+                 certificate), deploy (a deployment is owed), put_aside (a certificate of an earlier call cannot serve)
+                 or fallback (another CA of -directory is asked, or has given no account). -progress tells each as the
+                 step warning
 
     From the moment that the CA issued it, the certificate is kept: an error later leaves it in the store, in the folder
     pending beside the certificate in force, and the same call once more finishes with it and orders nothing. Without a
@@ -93,6 +113,11 @@ def obtain_certificate(
     TOSSL VALUE domains      "Failed to parse domains: " and what is wrong with which name
     TOSSL VALUE pem_file     it cannot be written, or -csr beside it
     TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
+    TOSSL VALUE deploy_command
+                             no command for a shell; or nothing is stored that it could be told of
+    TOSSL VALUE deploy_timeout
+                             not a positive number of seconds
+    TOSSL VALUE dry_run      a CA without a staging end that is known here
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL ACME badCertificate 200
                              the CA issued a certificate that cannot serve
@@ -100,9 +125,12 @@ def obtain_certificate(
     from dataclasses import replace
 
     from ...acme.account import contact_urls
+    from ...certificates.deploy import Hooks
+    from ...certificates.deploy import deploy as call_hooks
     from ...certificates.issuance import Issuance, beside
-    from ...certificates.obtain import obtain
+    from ...certificates.obtain import obtain, prove
 
+    check_deployment(store, deploy_command, deploy_timeout)
     identifiers = key.identifiers(domains)
     if not directory:
         raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
@@ -119,10 +147,27 @@ def obtain_certificate(
         connection,
         tuple(others),
         pem_file,
+        deploy_command,
+        deploy_timeout,
     )
     with error_context("Certificate not obtained", AcmeError):
-        certificate = obtain(context, issuance, store).as_dict()
-    return certificate | {"clean_up_failed": context.told("clean_up_failed")}
+        certificate = (prove if dry_run else obtain)(context, issuance, store).as_dict()
+    if dry_run:
+        certificate |= dict.fromkeys(("certificate", "chain", "fullchain", "private_key"), "")
+    else:
+        hooks = Hooks(deploy.call if deploy else None, deploy_command, deploy_timeout)
+        call_hooks(context, store, identifiers[0].value, certificate, hooks)
+    return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
+
+
+def check_deployment(store: Store | None, command: str, limit: float) -> None:
+    """Raises ArgumentError for what cannot be deployed."""
+    if limit <= 0:
+        raise ArgumentError("deploy_timeout", "-deploy_timeout: must be a positive number of seconds")
+    if "\0" in command:
+        raise ArgumentError("deploy_command", "-deploy_command: there is a NUL in it")
+    if command and store is None:
+        raise ArgumentError("deploy_command", "-deploy_command needs a store: it is told of files")
 
 
 def get_account_key(server: Server, *, store: Store | None, context: Context = seconds(60)) -> str:
