@@ -9,7 +9,10 @@ import tossl_acme
 from tossl_acme.pki.keys import generate_private_key, private_pem
 
 #: Commands that speak to nobody.
-_LOCAL = ("http01_challenge", "tls_alpn01_challenge", "cleanup_challenge")
+_LOCAL = (
+    "http01_challenge", "tls_alpn01_challenge", "cleanup_challenge", "list_certificates", "get_certificate",
+    "forget_certificate",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,23 +33,23 @@ class Tcl:
         self._ca_bundle = ca_bundle
         tossl_acme.register(self._tk)
 
-    def acme(self, name: str, *arguments: object, **options: object) -> str:
+    def acme(self, name: str, /, *arguments: object, **options: object) -> str:
         """What the command returns; a Failure is raised as AssertionError."""
         result = self.try_acme(name, *arguments, **options)
         assert isinstance(result, str), result
         return result
 
-    def dict(self, name: str, *arguments: object, **options: object) -> dict[str, str]:
+    def dict(self, name: str, /, *arguments: object, **options: object) -> dict[str, str]:
         """The dict that the command returns."""
         return self.as_dict(self.acme(name, *arguments, **options))
 
-    def failure(self, name: str, *arguments: object, **options: object) -> Failure:
+    def failure(self, name: str, /, *arguments: object, **options: object) -> Failure:
         """How the command fails."""
         result = self.try_acme(name, *arguments, **options)
         assert isinstance(result, Failure), f"it succeeded: {result}"
         return result
 
-    def try_acme(self, name: str, *arguments: object, **options: object) -> str | Failure:
+    def try_acme(self, name: str, /, *arguments: object, **options: object) -> str | Failure:
         """Calls ::tossl::acme::name."""
         if self._ca_bundle and name not in _LOCAL:
             options.setdefault("ca_bundle", self._ca_bundle)

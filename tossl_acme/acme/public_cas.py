@@ -61,6 +61,11 @@ def directory_url(text: str) -> str:
     return https_url(text, "directory_url")
 
 
+def is_staging(url: str) -> bool:
+    """Whether this directory is known to be of a CA that issues for trying only."""
+    return any(ca.url == url and ca.name.endswith("-staging") for ca in PUBLIC_CAS)
+
+
 def needs_binding(url: str) -> bool:
     """Returns whether this directory is known to require an external account binding for a new account."""
     return any(ca.url == url and ca.needs_eab for ca in PUBLIC_CAS)

@@ -132,6 +132,24 @@ def _asked_account(kept: Mapping[str, str]) -> str:
         return ""
 
 
+def put_key_aside(store: Store, context: Context, directory_url: str, thumbprint: str) -> None:
+    """Keeps the key of an account that has ended under another name, if it is the one that is kept for this CA."""
+    if _thumbprint(account_key(store, directory_url)) != thumbprint:
+        return
+    with store.locked(context, _account(directory_url)) as lock:
+        kept = forget_account_url(read_texts(store, lock.name))
+        if _thumbprint(kept.get(_KEY, "")) == thumbprint:
+            kept[f"key-{time.time_ns()}.pem"] = kept.pop(_KEY)
+            write_texts(store, lock, kept)
+
+
+def _thumbprint(pem: str) -> str:
+    try:
+        return account_key_of(pem).thumbprint if pem else ""
+    except KeyFormatError:
+        return ""
+
+
 def client_of(store: Store | None, context: Context, issuance: Issuance) -> Client:
     """Returns the client that asks for a certificate: with the key given, else the store's, else a new one.
 

@@ -171,6 +171,6 @@ def _marks(store: Store, name: str) -> dict[str, str]:
 
 
 def _set(name: str) -> str:
-    from .files import folder_name
+    from .record import folder_name
 
     return f"deploy/{folder_name(name)}"

@@ -8,54 +8,30 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..context import Context
-from ..errors import ArgumentError
 from ..files import FilePath
 from ..store.protocol import Lock, Store, read_texts, write_texts
-
-#: The names of the certificate's files, by the name of their value.
-FILES = {"certificate": "cert.pem", "chain": "chain.pem", "fullchain": "fullchain.pem", "private_key": "privkey.pem"}
-RECORD = "certificate.json"
-PENDING = "pending"
+from .record import FILES, FORMAT, PENDING, RECORD, digests_of, paths_of, set_name
 
 
 @contextlib.contextmanager
 def certificate_folder(store: Store, context: Context, name: str) -> Iterator[CertificateFolder]:
     """The sets of one certificate, held by this caller alone until the block ends."""
     with store.locked(context, set_name(name)) as lock:
-        yield CertificateFolder(store, lock)
-
-
-def set_name(name: str) -> str:
-    """The name of a certificate's set in a store. Raises ArgumentError for what can name none."""
-    return f"certificates/{folder_name(name)}"
-
-
-def folder_name(name: str) -> str:
-    """Returns the name of a certificate's folder: its first name, "*." as "_.". Raises ArgumentError "name"."""
-    folder = name.replace("*.", "_.", 1)
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._:-]*", folder):
-        raise ArgumentError("name", f"{name!r} cannot be the name of a certificate in the store")
-    return folder
-
-
-def paths_of(store: Store, name: str, values: Collection[str]) -> dict[str, FilePath]:
-    """The paths of a certificate's files, by the names in FILES of those among its values; empty without files."""
-    paths = {kind: store.path_of(name, file) for kind, file in FILES.items() if file in values}
-    return {kind: path for kind, path in paths.items() if path is not None}
+        yield CertificateFolder(store, lock, name)
 
 
 class CertificateFolder:
     """One certificate's set in force and its parts, held."""
 
-    def __init__(self, store: Store, lock: Lock) -> None:
+    def __init__(self, store: Store, lock: Lock, name: str) -> None:
         self._store = store
         self._lock = lock
+        self.name = name
 
     @property
     def path(self) -> FilePath | None:
@@ -93,10 +69,14 @@ class CertificateFolder:
         values = {FILES[name]: text for name, text in texts.items()}
         if has_key:
             values[key] = pending.get(key) or self.read().get(key, "")
-        self.write(values | {RECORD: json.dumps({**record, "has_key": has_key}, indent=1)})
+        self.write_record(values, {"format": FORMAT, **record, "has_key": has_key, "digests": digests_of(values)})
         if has_key and key in pending:
             self.write({name: text for name, text in pending.items() if name != key}, PENDING)
-        return paths_of(self._store, self._lock.name, values)
+        return paths_of(self._store, self.name, has_key)
+
+    def write_record(self, texts: Mapping[str, str], record: Mapping[str, Any]) -> None:
+        """Keeps these files with this record."""
+        self.write({**texts, RECORD: json.dumps(dict(record), indent=1)})
 
 
 def with_key_aside(texts: Mapping[str, str]) -> dict[str, str]:

@@ -19,10 +19,10 @@ from typing import Any
 from ..errors import AcmeError, ArgumentError, TosslError
 from ..pki.csr import Csr
 from ..pki.pem import certificate_blocks
-from .files import FILES, PENDING, CertificateFolder, with_key_aside
+from .files import CertificateFolder, with_key_aside
+from .record import ATTEMPT, FILES, PENDING
 from .traces import Trace
 
-_RECORD = "attempt.json"
 _ISSUED = "issued.pem"
 _KEY = FILES["private_key"]
 
@@ -70,7 +70,7 @@ class Attempt:
 
     def sweep(self) -> None:
         """Removes the files of a finished attempt, which had removed its record already."""
-        if self._folder is not None and not self._text(_RECORD) and self.is_in_place:
+        if self._folder is not None and not self._text(ATTEMPT) and self.is_in_place:
             self.end()
 
     def left_over_key(self) -> str:
@@ -190,7 +190,7 @@ class Attempt:
         if self._folder is not None:
             with contextlib.suppress(ArgumentError):
                 texts = self._texts()
-                self._folder.write({name: texts[name] for name in texts if name not in (_RECORD, _ISSUED)}, PENDING)
+                self._folder.write({name: texts[name] for name in texts if name not in (ATTEMPT, _ISSUED)}, PENDING)
         self.is_kept = True
 
     @contextlib.contextmanager
@@ -234,7 +234,7 @@ class Attempt:
 
     def _record(self) -> dict[str, Any]:
         try:
-            record = json.loads(self._text(_RECORD) or "{}")
+            record = json.loads(self._text(ATTEMPT) or "{}")
         except (ValueError, RecursionError):
             return {}
         return record if isinstance(record, dict) else {}
@@ -251,7 +251,7 @@ class Attempt:
             "placing": placing,
             "presented": self._presented(),
         }
-        self._folder.write(self._texts() | {_RECORD: json.dumps(record, indent=1)}, PENDING)
+        self._folder.write(self._texts() | {ATTEMPT: json.dumps(record, indent=1)}, PENDING)
 
     def _presented(self) -> list[dict[str, Any]]:
         return [trace.as_json() for trace in self._traces.values()]

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from ..errors import ArgumentError, KeyFormatError
 from ..identifiers import Identifier, parse_identifiers
 from ..pki.csr import Csr, check_csr, csr_for, read_csr
-from ..pki.keys import PrivateKey, generate_private_key, key_bits, key_type, load_private_key, private_pem, public_der
+from ..pki.keys import (
+    PrivateKey,
+    generate_private_key,
+    key_bits,
+    key_type,
+    load_private_key,
+    private_pem,
+    public_der,
+    public_kind,
+)
 from ..text import Secret, quoted
 
 #: The kinds of leaf key, as arguments of generate_private_key.
@@ -50,6 +59,11 @@ class CertificateKey:
             load_private_key(self.private_key.value)
         if self.csr:
             read_csr(self.csr)
+
+    @property
+    def kind(self) -> str:
+        """The type of a new key, by one of its names: rsa and rsa2048 are one type."""
+        return _kind(*_KEY_TYPES[self.type][:2])
 
     @property
     def is_new(self) -> bool:
@@ -100,6 +114,16 @@ class CertificateKey:
             return None
         name, bits, _curve = _KEY_TYPES[self.type]
         return key if key and (key_type(key), key_bits(key)) == (name, bits or 256) else None
+
+
+def kind_of(public_key: bytes) -> str:
+    """The type of a key (SubjectPublicKeyInfo, DER), as CertificateKey.kind names it; empty for one of another."""
+    return _kind(*public_kind(public_key))
+
+
+def _kind(type: str, bits: int | None) -> str:
+    wanted = type, bits or 256
+    return next((name for name, (of, size, _) in _KEY_TYPES.items() if (of, size or 256) == wanted), "")
 
 
 def check_not_account_key(public_key: bytes, account_key: bytes, argument: str) -> None:

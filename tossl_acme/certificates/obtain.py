@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 from ..acme.account import check_binding, ensure_account
 from ..acme.client import Client
 from ..acme.clients import account_key_of
 from ..challenges.choice import choose
 from ..context import Context
-from ..errors import AcmeError, HttpError, TosslError
+from ..errors import AcmeError, ArgumentError, HttpError, TosslError, WaitTimeout
 from ..files import FilePath
 from ..identifiers import Identifier
-from ..pki.chain import CertificateChain
+from ..pki.chain import CertificateChain, cert_id
 from ..store.protocol import Store
+from . import due
 from .accounts import account_key, client_of, keep_known, make_accounts
 from .authorities import ask_each
 from .files import CertificateFolder, certificate_folder
+from .held import check_replaceable, difference, has_attempt, is_due, is_usable, told_of
 from .issuance import Issuance
 from .issue import Work, issue, take_up
 from .kept import Attempt
-from .key import check_not_account_key
+from .key import check_not_account_key, kind_of
 from .pem_file import check_pem_file, keep_pem_file
+from .record import KeptCertificate, read_kept
+from .revoked import check_key_unrevoked
 from .solve import Solvers
 from .traces import Trace, clean_up
+
+#: How long one at work on the same certificate is waited for where it is held, in seconds.
+_CLEARING_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """The result of obtain_certificate: PEM texts, epoch seconds, and the paths of the stored files."""
+    """A certificate that was issued: PEM texts, epoch seconds, and the files' paths where it is stored."""
 
     identifiers: tuple[Identifier, ...]
     chain: CertificateChain
     private_key: str = field(repr=False)
     directory_url: str
     files: dict[str, FilePath] = field(default_factory=dict)
-    warnings: tuple[dict[str, object], ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -46,40 +53,143 @@ class Certificate:
             "private_key": self.private_key,
             "directory": self.directory_url,
             "files": dict(self.files),
-            "warnings": list(self.warnings),
         }
 
 
+@dataclass(frozen=True)
+class Obtained:
+    """A certificate, issued just now or held. facts: what obtain_certificate returns of it."""
+
+    issued: bool
+    facts: dict[str, object] = field(repr=False)
+
+    def as_dict(self) -> dict[str, object]:
+        return dict(self.facts)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a certificate is kept: nowhere without a store. about: what its record has beside what it says itself."""
+
+    store: Store | None = None
+    folder: CertificateFolder | None = None
+    about: Mapping[str, object] = field(default_factory=dict)
+
+
 def obtain(
-    context: Context, issuance: Issuance, store: Store | None, *, by_itself: bool = False, force: bool = False
-) -> Certificate:
-    """Gets a certificate, and stores it.
+    context: Context,
+    issuance: Issuance,
+    store: Store | None,
+    *,
+    name: str = "",
+    force: bool = False,
+    replace_names: bool = False,
+    by_itself: bool = False,
+    within: float = 0.0,
+    said: str | None = None,
+) -> Obtained:
+    """Returns the certificate that is held, if it is as asked for and not due; else gets one and keeps it in the store.
 
     Its key is in the store before the CSR leaves, its order's URL before it is finalized, and the certificate as it
     came before anything is done with it: whatever fails afterwards, the next call finishes with it and orders nothing.
     It never takes the place of another before it is whole and checked. Where it cannot be kept, or there is no store,
     the error's details have it: `certificate` and, if the key was made here, `private_key`.
 
-    Where the CA fails repeatedly, its fallbacks are asked. by_itself, force: as ask_each() has them.
+    Where the CA fails repeatedly, its fallbacks are asked.
+
+    name: what it is kept as; else the first name. force: also where it is held, and through all pauses but what the CA
+    told. replace_names: also in the place of one with other names. by_itself: as ask_each() has it. within: seconds
+    until the next call; it is due where it is before that. said: a digest of the words that asked for it, None for that
+    of the kept one.
     """
+    name = name or issuance.identifiers[0].value
+    if store is None:
+        return _asked_of_each(context, issuance, name, _Place(), None, by_itself=by_itself, force=force)
+    kept = read_kept(store, name)
+    if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
+        return _held(context, store, kept, issuance)
+    check_key_unrevoked(store, issuance.key.public_key, "csr" if issuance.key.csr else "private_key")
+    with certificate_folder(store, context, name) as folder:
+        # Whoever had it until now may have got one.
+        kept = read_kept(store, name)
+        if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
+            return _held(context, store, kept, issuance)
+        words = (kept.said if kept is not None else "") if said is None else said
+        about = {"said": words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable}
+        place = _Place(store, folder, about)
+        return _asked_of_each(context, issuance, name, place, kept, by_itself=by_itself, force=force)
+
+
+def _is_held(
+    kept: KeptCertificate | None, context: Context, store: Store, issuance: Issuance, *,
+    force: bool, replace_names: bool, within: float,
+) -> TypeGuard[KeptCertificate]:  # fmt: skip
+    """Whether the kept certificate is returned as it is. Raises ArgumentError where another may not take its place."""
+    if kept is None:
+        return False
+    kept.check_files()
+    check_replaceable(kept, issuance, replace_names=replace_names)
+    if force or not is_usable(kept):
+        return False
+    if other := difference(kept, issuance):
+        context.tell("replaced", name=kept.name, option=other)
+        return False
+    return not is_due(context, store, kept, lambda: issuance.connection, within)
+
+
+def _held(context: Context, store: Store, kept: KeptCertificate, issuance: Issuance) -> Obtained:
+    if has_attempt(store, kept.name):
+        _clear_away(context, store, kept.name, issuance)
+    return Obtained(False, told_of(context, store, kept, issuance.pem_file))
+
+
+def _clear_away(context: Context, store: Store, name: str, issuance: Issuance) -> None:
+    """Removes what an attempt left that died: nobody goes on with it, for a certificate is held.
+
+    Where one is at work, or the store cannot be written to, all stays as it is.
+    """
+    try:
+        with certificate_folder(store, context.narrowed(_CLEARING_SECONDS), name) as folder:
+            attempt = Attempt(folder, _asked(issuance))
+            if attempt.traces:
+                _clean_up(attempt, attempt.traces, choose(issuance.solvers, issuance.identifiers), context)
+            if attempt.is_in_place and not attempt.traces:
+                attempt.end()
+    except (ArgumentError, WaitTimeout) as error:
+        context.check("the certificate")
+        context.tell("not_cleared", name=name, message=error.message)
+
+
+def _asked_of_each(
+    context: Context, issuance: Issuance, name: str, place: _Place, kept: KeptCertificate | None, *,
+    by_itself: bool, force: bool,
+) -> Obtained:  # fmt: skip
+    """Asks the CA, and its fallbacks where it fails repeatedly. kept: the certificate whose place it takes."""
     solvers = choose(issuance.solvers, issuance.identifiers)
     if issuance.pem_file is not None:
         check_pem_file(issuance.pem_file, has_key=not issuance.key.csr)
     for one in issuance.at_each:
-        _check_keys(store, one)
-    with contextlib.ExitStack() as opened:
-        folder = None
-        if store is not None:
-            folder = opened.enter_context(certificate_folder(store, context, issuance.identifiers[0].value))
-        make_accounts(context, store, issuance.at_each[1:])
+        _check_keys(place.store, one)
+    make_accounts(context, place.store, issuance.at_each[1:])
 
-        def ask(one: Issuance) -> Certificate:
-            return _obtained(client_of(store, context, one), context, one, solvers, folder, store)
+    def ask(one: Issuance) -> Obtained:
+        client = client_of(place.store, context, one)
+        found = _obtained(client, context, _replacing(one, kept), solvers, place, is_replaced=kept is not None)
+        told = {"renewable": place.store is not None and issuance.is_renewable, "warnings": context.told("warning")}
+        return Obtained(True, {"name": name, "issued": True, **found.as_dict(), **told})
 
-        return ask_each(context, store, issuance, ask, by_itself=by_itself, force=force)
+    not_after = kept.not_after if kept is not None else None
+    return ask_each(context, place.store, issuance, ask, not_after=not_after, by_itself=by_itself, force=force)
 
 
-def prove(context: Context, issuance: Issuance, store: Store | None) -> Certificate:
+def _replacing(issuance: Issuance, kept: KeptCertificate | None) -> Issuance:
+    """What the CA is asked with that issued the kept one too: the order says which one it replaces (RFC 9773)."""
+    if kept is None or kept.is_revoked or kept.directory != issuance.directory:
+        return issuance
+    return replace(issuance, order=replace(issuance.order, replaces=kept.cert_id))
+
+
+def prove(context: Context, issuance: Issuance, store: Store | None, name: str = "") -> Obtained:
     """Gets a certificate from the staging end of each CA, and keeps nothing of it but the accounts there.
 
     Returns that of the first. Raises ArgumentError dry_run where a CA has no staging end.
@@ -88,8 +198,13 @@ def prove(context: Context, issuance: Issuance, store: Store | None) -> Certific
     solvers = choose(issuance.solvers, issuance.identifiers)
     for one in staged:
         _check_keys(store, one)
-    found = [_obtained(client_of(store, context, one), context, one, solvers, None, store) for one in staged]
-    return replace(found[0], warnings=tuple(context.told("warning")))
+    nowhere = _Place(store)
+    found = [
+        _obtained(client_of(store, context, one), context, one, solvers, nowhere, is_replaced=False) for one in staged
+    ]
+    told = {"renewable": store is not None and issuance.is_renewable, "warnings": context.told("warning")}
+    name = name or issuance.identifiers[0].value
+    return Obtained(False, {"name": name, "issued": False, **found[0].as_dict(), **told})
 
 
 def _check_keys(store: Store | None, issuance: Issuance) -> None:
@@ -104,15 +219,13 @@ def _check_keys(store: Store | None, issuance: Issuance) -> None:
 
 
 def _obtained(
-    client: Client,
-    context: Context,
-    issuance: Issuance,
-    solvers: Solvers,
-    folder: CertificateFolder | None,
-    store: Store | None,
+    client: Client, context: Context, issuance: Issuance, solvers: Solvers, place: _Place, *, is_replaced: bool
 ) -> Certificate:
+    folder = place.folder
     attempt = Attempt(folder, _asked(issuance))
     attempt.sweep()
+    if is_replaced and attempt.is_in_place:
+        attempt.end()
     has_left_over = attempt.has_left_over
     with attempt.not_lost():
         csr = issuance.key.request(issuance.identifiers, attempt.left_over_key())
@@ -121,19 +234,19 @@ def _obtained(
             attempt.keep_key(csr, made_here=issuance.key.is_new)
         dead = attempt.traces
         try:
-            work, chain = _issued(work, solvers, store, has_left_over=has_left_over)
+            work, chain = _issued(work, solvers, place.store, has_left_over=has_left_over)
         finally:
             _clean_up(attempt, dead, solvers, context)
         found = Certificate(issuance.identifiers, chain, work.csr.private_key, client.server.url)
         if folder is not None:
-            found = replace(found, files=_stored(folder, found, issuance.key.type))
+            found = replace(found, files=_stored(folder, found, {**_of_itself(found, issuance), **place.about}))
             context.tell("stored", folder=folder.path)
         if issuance.pem_file is not None:
             keep_pem_file(issuance.pem_file, found.private_key, chain.fullchain)
             found = replace(found, files=found.files | {"pem_file": issuance.pem_file})
         if folder is not None:
             attempt.end()
-        return replace(found, warnings=tuple(context.told("warning")))
+        return found
 
 
 def _clean_up(attempt: Attempt, dead: Sequence[Trace], solvers: Solvers, context: Context) -> None:
@@ -202,11 +315,29 @@ def _asked(issuance: Issuance) -> dict[str, object]:
     }
 
 
-def _stored(folder: CertificateFolder, certificate: Certificate, key_type: str) -> dict[str, FilePath]:
+def _stored(folder: CertificateFolder, certificate: Certificate, about: Mapping[str, object]) -> dict[str, FilePath]:
     if certificate.private_key:
         folder.keep_key(certificate.private_key)
     values = certificate.as_dict()
     texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain")}
-    left_out = (*texts, "private_key", "files", "warnings")
+    left_out = (*texts, "private_key", "files")
     record = {name: value for name, value in values.items() if name not in left_out}
-    return folder.keep(texts, record | {"key_type": key_type}, has_key=bool(certificate.private_key))
+    return folder.keep(texts, {**record, **about}, has_key=bool(certificate.private_key))
+
+
+def _of_itself(certificate: Certificate, issuance: Issuance) -> dict[str, object]:
+    """What the record has so that nobody has to read the certificate for it."""
+    public_key = certificate.chain.public_key
+    try:
+        name = cert_id(certificate.chain)
+    except ArgumentError:  # it has none
+        name = ""
+    return {
+        "key_type": kind_of(public_key),
+        "public_key": hashlib.sha256(public_key).hexdigest(),
+        "cert_id": name,
+        "issued_at": int(due.now()),
+        "revoked": 0,
+        "profile": issuance.order.profile,
+        "preferred_chain": issuance.preferred_chain,
+    }

@@ -8,12 +8,10 @@ imported where nobody is asked.
 
 from __future__ import annotations
 
-import json
-
 from ..errors import ArgumentError, Cancelled, ForkedError, TosslError
 from . import due
 from .due import Suggestion
-from .files import folder_name
+from .record import folder_name, read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +65,8 @@ class Renewal:
         """Reads what is kept of the certificate with this name; of what is damaged nothing is known."""
         values = store.read(_set_name(name)) or {}
         try:
-            data = json.loads(values.get(_VALUE, b"{}"))
-        except (ValueError, RecursionError):
+            data = read_json(values.get(_VALUE, b"{}").decode())
+        except ValueError:
             data = {}
         if not isinstance(data, dict):
             data = {}
@@ -78,6 +76,8 @@ class Renewal:
 
     def write(self, store: Store, context: Context, name: str) -> None:
         """Keeps it. A store that cannot be written to is no reason to fail: the CA is asked once more."""
+        import json  # for it loads slowly
+
         data = {"cert_id": self.cert_id, "ari": self.suggestion.as_json(), "last_error": self.last_error}
         try:
             with store.locked(context.for_cleanup(_STORE_SECONDS), _set_name(name)) as lock:
@@ -107,6 +107,12 @@ def due_time(context: Context, store: Store, held: Held, connection: Callable[[]
         suggestion = _asked(context, store, held, connection(), suggestion)
         Renewal(held.cert_id, suggestion, known.last_error).write(store, context, held.name)
     return due.due_at(held.not_before, held.not_after, suggestion)
+
+
+def forget_renewal(context: Context, store: Store, name: str) -> None:
+    """Removes what is known of a certificate that is kept no more."""
+    with store.locked(context, _set_name(name)) as lock:
+        store.delete(lock)
 
 
 def keep_failure(context: Context, store: Store, name: str, error: TosslError | None) -> None:

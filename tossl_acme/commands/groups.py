@@ -13,7 +13,8 @@ from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol, TypeVar
 
     from ..acme.account import NewAccount
     from ..acme.client import Client
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 
     #: The options of a command that are known only when asked for.
     MoreOptions = dict[str, Secret | str]
+    #: The words of a call, by argument and option.
+    Words = Mapping[str, str]
+    _Made = TypeVar("_Made")
+    #: Makes what a group makes.
+    Lazy = Callable[[], _Made]
     Identifiers = tuple[Identifier, ...]
     #: A store that knows who reads its certificates.
     CertificateStore = Store

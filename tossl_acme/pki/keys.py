@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
     load_der_private_key,
+    load_der_public_key,
 )
 
 from ..errors import ArgumentError, KeyFormatError
@@ -47,6 +48,7 @@ _CURVE_NAMES = {name.lower(): name for name in _CURVES} | {
 _CURVE_OF_BITS = {256: "prime256v1", 384: "secp384r1", 521: "secp521r1"}
 _PRIVATE_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
 _TYPES = {"rsa": rsa.RSAPrivateKey, "ec": ec.EllipticCurvePrivateKey, "ed25519": ed25519.Ed25519PrivateKey}
+_PUBLIC_TYPES = {"rsa": rsa.RSAPublicKey, "ec": ec.EllipticCurvePublicKey, "ed25519": ed25519.Ed25519PublicKey}
 
 
 def load_private_key(pem: str) -> PrivateKey:
@@ -113,6 +115,16 @@ def key_type(key: AnyPrivateKey) -> str:
 def key_bits(key: AnyPrivateKey) -> int:
     """Returns the size that OpenSSL states for the key."""
     return 256 if isinstance(key, ed25519.Ed25519PrivateKey) else key.key_size
+
+
+def public_kind(der: bytes) -> tuple[str, int]:
+    """Type and size of a key (SubjectPublicKeyInfo, DER), as key_type() and key_bits() say them; ("", 0) of others."""
+    try:
+        key = load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm):
+        return "", 0
+    found = next((name for name, kind in _PUBLIC_TYPES.items() if isinstance(key, kind)), "")
+    return found, 256 if found == "ed25519" else getattr(key, "key_size", 0)
 
 
 def curve_name(key: AnyPrivateKey) -> str | None:

@@ -46,11 +46,14 @@ class Recipe:
     def _make(self, values: Mapping[str, object], made: dict[Recipe, object]) -> object:
         if self in made:
             return made[self]
-        arguments = {name: _finished(values[name]) for name in self.names if name in values}
+        arguments = {name: self._argument(name, values[name]) for name in self.names if name in values}
         for name, group in self.groups.items():
             arguments[name] = group._later(values, made) if name in self.lazy else group._make(values, made)
         made[self] = self._function(**arguments)
         return made[self]
+
+    def _argument(self, name: str, value: object) -> object:
+        return (lambda: _finished(value)) if name in self.lazy else _finished(value)
 
     def _later(self, values: Mapping[str, object], made: dict[Recipe, object]) -> Callable[[], object]:
         return lambda: self._make(values, made)

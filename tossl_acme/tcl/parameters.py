@@ -231,13 +231,13 @@ class Parameters:
             others = [target for target, option in options.items() if option.shown not in self.options]
             values[name] = {target: values.pop(target) for target in others}
         for name in self.words:
-            values[name] = self._said(words, count, values)
+            values[name] = self._said(words, count)
         return values, left_out
 
-    def _said(self, words: Sequence[str], count: int, values: Mapping[str, object]) -> dict[str, str]:
+    def _said(self, words: Sequence[str], count: int) -> dict[str, str]:
         """Returns the words by argument and option, and the texts that the environment says in place of some."""
-        found = {o.name: values.get(o.name) for o in self.options.values() if callable(o.default)}
-        said = {name: value for name, value in found.items() if isinstance(value, str)}
+        texts = [o for o in self.options.values() if callable(o.default) and not o.annotation.startswith("FilePath")]
+        said = {option.name: str(option.default()) for option in texts if callable(option.default)}
         said |= dict(zip((parameter.name for parameter in self.arguments), words[:count], strict=False))
         return said | {words[at].removeprefix("-"): words[at + 1] for at in range(count, len(words), 2)}
 

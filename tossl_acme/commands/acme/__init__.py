@@ -33,6 +33,7 @@ from .certificate import download_certificate, finalize_order, renewal_info, rev
 from .challenge import cleanup_challenge, http01_challenge, tls_alpn01_challenge
 from .directory import directory
 from .dns_challenge import cleanup_dns, dns01_challenge, dns_account01_challenge, dns_persist01_record
+from .kept import forget_certificate, get_certificate, list_certificates
 from .obtain import get_account_key, obtain_certificate
 from .order import create_order, get_order, wait_order
 
@@ -65,4 +66,7 @@ COMMANDS = (
     revoke_certificate,
     renewal_info,
     obtain_certificate,
+    list_certificates,
+    get_certificate,
+    forget_certificate,
 )

@@ -127,19 +127,26 @@ def change_account_key(
         return _fresh_account(successor, context)
 
 
-def deactivate_account(client: Client, *, context: Context = seconds(60)) -> str:
+def deactivate_account(client: Client, *, store: Store | None, context: Context = seconds(60)) -> str:
     """Ends the account of the key for good: the CA takes nothing from it any more, and no CA undoes this.
 
-    Its certificates stay valid. RFC 8555 section 7.3.6.
+    Its certificates stay valid. Where the store keeps the key for this CA, it is put aside there, as key-<time>.pem:
+    the next obtain_certificate makes another account. RFC 8555 section 7.3.6.
+
+    -store folder  the store of obtain_certificate, found as there; empty leaves it alone
 
     Returns "Account deactivated successfully".
 
     Errors: what the CA says is led by "Account deactivation failed: ".
+    TOSSL VALUE store  the account has ended, and the store cannot be written to
     """
     from ...acme import account
+    from ...certificates.accounts import put_key_aside
 
     with error_context("Account deactivation failed", AcmeError):
         account.deactivate_account(client, context)
+    if store is not None:
+        put_key_aside(store, context, client.server.url, client.key.thumbprint)
     return "Account deactivated successfully"
 
 

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.client import Client
     from ...acme.server import Server
+    from ...store.protocol import Store
     from ...text import Secret
 
 
@@ -92,17 +93,20 @@ def revoke_certificate(
     certificate: str,
     *,
     reason: str = "",
+    store: Store | None,
     context: Context = seconds(60),
 ) -> str:
     """Revokes a certificate.
 
-    RFC 8555 section 7.6.
+    Where the store keeps it, it is marked there: obtain_certificate never returns it again, and never uses its key
+    again. RFC 8555 section 7.6.
 
     account_key   the key of the account that it was issued to, or of one that holds authorizations for all its names;
                   or the certificate's own private key: then no account is needed
     certificate   the certificate, PEM text, alone or with its chain
     -reason name  unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation, ... or its number in
                   RFC 5280 section 5.3.1
+    -store folder  the store of obtain_certificate, found as there; empty leaves it alone
 
     Returns "Certificate revoked successfully".
 
@@ -110,14 +114,16 @@ def revoke_certificate(
     badRevocationReason, ...
     TOSSL VALUE certificate  not a certificate
     TOSSL VALUE reason       no such reason
+    TOSSL VALUE store        not a folder, and nothing was sent; or the certificate is revoked, and that cannot be kept
     """
     from ...acme import certificate as certificates
+    from ...certificates.revoked import kept_as_revoked
     from ...pki.chain import read_certificate
 
     leaf = read_certificate(certificate)
     code = certificates.reason_code(reason)
     own_key = client.key if client.key.spki == leaf.public_key else None
-    with error_context("Certificate revocation failed", AcmeError):
+    with error_context("Certificate revocation failed", AcmeError), kept_as_revoked(context, store, leaf):
         certificates.revoke_certificate(client, context, leaf.der, code, own_key)
     return "Certificate revoked successfully"
 

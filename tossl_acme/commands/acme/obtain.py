@@ -18,19 +18,22 @@ if TYPE_CHECKING:
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
     from ...text import Secret
-    from ..groups import Callback, CertificateStore
+    from ..groups import Callback, CertificateStore, Lazy, Words
 
 
 def obtain_certificate(
     domains: list[str],
     *,
-    directory: list[Authority] = from_environment("TOSSL_DIRECTORY"),  # noqa: B008 - read when it is called
+    name: str = "",
+    force: bool = False,
+    replace_names: bool = False,
+    directory: Lazy[list[Authority]] = from_environment("TOSSL_DIRECTORY"),  # noqa: B008 - read when it is called
     email: str = from_environment("TOSSL_EMAIL"),
-    solvers: SolverOptions,
+    solvers: Lazy[SolverOptions],
     account_key: Secret | None = None,
-    account: NewAccount,
-    key: CertificateKey,
-    order: OrderOptions,
+    account: Lazy[NewAccount],
+    key: Lazy[CertificateKey],
+    order: Lazy[OrderOptions],
     preferred_chain: str = "",
     store: CertificateStore | None,
     pem_file: FilePath | None = None,
@@ -38,10 +41,16 @@ def obtain_certificate(
     deploy_command: str = "",
     deploy_timeout: float = 60,
     dry_run: bool = False,
-    connection: ConnectionOptions,
+    connection: Lazy[ConnectionOptions],
+    words: Words,
     context: Context = seconds(600),
 ) -> dict[str, object]:
-    """Gets a certificate: account, order, challenges, certificate, files. What it presents it cleans up.
+    """Returns the certificate that is held for these names; gets one where none is, or it is due, or not as asked for.
+
+    Then it does all that it takes: account, order, challenges, certificate, files. What it presents it cleans up. A
+    certificate that is held costs no ACME request: at most one GET of its renewal information, for 5 seconds, which may
+    fail. It is due when the CA says so, else when 2/3 of its life are over, half where that is 10 days or less. The
+    table under "Held" on this page says which options it is compared with.
 
     Every name is proven by the first type of challenge in -challenge that the CA offers for it. http-01 takes -webroot
     or -port; tls-alpn-01 takes -tls_port; dns-01 and dns-account-01 take -provider and what goes with it;
@@ -49,6 +58,12 @@ def obtain_certificate(
     proven, the authorizations still pending are deactivated.
 
     domains                a list of DNS names, perhaps with "*.", and IP addresses; with -csr it may be empty
+    -name name             what the certificate is kept as, the first of domains where it is not given: certificates for
+                           the same names, an EC and an RSA one perhaps, live side by side under names of their own
+    -force boolean         1 gets a new one also where one is held, and passes all pauses after failures, but not what
+                           the CA told
+    -replace_names boolean
+                           1 lets it take the place of one that has names which are not asked for
     -directory list        the CA, as directory_url; without it TOSSL_DIRECTORY of the environment, else an error. Its
                            further elements are CAs that are asked, in this order, where the one before has failed twice
                            in a row or wants not to be asked now. Each element is a CA, or a list of a CA and its own
@@ -82,6 +97,9 @@ def obtain_certificate(
 
     Returns a dict:
 
+    name         what it is kept as
+    issued       1 if it was issued just now, 0 if it was held: with 1 a server has to load it
+    renewable    1 if its name alone is enough to renew it: it is kept, and nothing secret was given as it is
     domains      a list of its names
     certificate  the certificate alone, PEM text
     chain        the CA's certificates above it, PEM text
@@ -110,7 +128,14 @@ def obtain_certificate(
     folder.
 
     Errors: those of the single steps; what the CA says is led by "Certificate not obtained: ".
-    TOSSL VALUE domains      "Failed to parse domains: " and what is wrong with which name
+    TOSSL RETRY seconds      it failed too often just now, or the CA wants not to be asked; nothing was sent
+    TOSSL VALUE name         what can name no certificate in a store
+    TOSSL VALUE domains      "Failed to parse domains: " and what is wrong with which name; or a certificate is kept
+                             under this name that has other names, too
+    TOSSL VALUE directory    a certificate for trying would take the place of another
+    TOSSL VALUE private_key  the key of a certificate that was revoked
+    TOSSL VALUE csr          likewise
+    TOSSL VALUE store        what is kept is damaged, none of tossl's, or was kept by a later version
     TOSSL VALUE pem_file     it cannot be written, or -csr beside it
     TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
     TOSSL VALUE deploy_command
@@ -122,41 +147,57 @@ def obtain_certificate(
     TOSSL ACME badCertificate 200
                              the CA issued a certificate that cannot serve
     """
-    from dataclasses import replace
-
-    from ...acme.account import contact_urls
     from ...certificates.deploy import Hooks
     from ...certificates.deploy import deploy as call_hooks
-    from ...certificates.issuance import Issuance, beside
-    from ...certificates.obtain import obtain, prove
+    from ...certificates.held import digest_of, held_as_said
 
     check_deployment(store, deploy_command, deploy_timeout)
-    identifiers = key.identifiers(domains)
-    if not directory:
-        raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
-    first, *others = beside(directory, contact_urls(email), account, account_key, order.profile, preferred_chain)
-    issuance = Issuance(
-        identifiers,
-        first.directory,
-        first.account,
-        first.account_key,
-        key,
-        replace(order, profile=first.profile),
-        solvers,
-        first.preferred_chain,
-        connection,
-        tuple(others),
-        pem_file,
-        deploy_command,
-        deploy_timeout,
-    )
-    with error_context("Certificate not obtained", AcmeError):
-        certificate = (prove if dry_run else obtain)(context, issuance, store).as_dict()
+    said = digest_of(words)
+    certificate = None
+    if store is not None and not force and not dry_run:
+        first_name = name or (domains[0] if domains else "")
+        certificate = held_as_said(context, store, first_name, said, connection, pem_file)
+    if certificate is None:
+        from dataclasses import replace
+
+        from ...acme.account import contact_urls
+        from ...certificates.issuance import Issuance, beside
+        from ...certificates.obtain import obtain, prove
+
+        identifiers = key().identifiers(domains)
+        authorities, wishes = directory(), order()
+        if not authorities:
+            raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
+        contact = contact_urls(email)
+        first, *others = beside(authorities, contact, account(), account_key, wishes.profile, preferred_chain)
+        issuance = Issuance(
+            identifiers,
+            first.directory,
+            first.account,
+            first.account_key,
+            key(),
+            replace(wishes, profile=first.profile),
+            solvers(),
+            first.preferred_chain,
+            connection(),
+            tuple(others),
+            pem_file,
+            deploy_command,
+            deploy_timeout,
+        )
+        with error_context("Certificate not obtained", AcmeError):
+            if dry_run:
+                found = prove(context, issuance, store, name)
+            else:
+                found = obtain(
+                    context, issuance, store, name=name, force=force, replace_names=replace_names, said=said
+                )
+        certificate = found.as_dict()
     if dry_run:
         certificate |= dict.fromkeys(("certificate", "chain", "fullchain", "private_key"), "")
     else:
         hooks = Hooks(deploy.call if deploy else None, deploy_command, deploy_timeout)
-        call_hooks(context, store, identifiers[0].value, certificate, hooks)
+        call_hooks(context, store, str(certificate["name"]), certificate, hooks)
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
 
 

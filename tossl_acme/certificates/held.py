@@ -1,0 +1,148 @@
+"""Whether a certificate that is kept is the one asked for, and is still to be held.
+
+docs/source/acme.md has the table of what is compared. Names are compared with those of the kept certificate, all else
+with what it was asked with: a CA that did not grant a wish is not asked again at each call.
+"""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+from . import due
+from .record import ATTEMPT, PENDING, paths_of, read_kept, said_digest, set_name, sha256
+from .suggested import due_time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..context import Context
+    from ..files import FilePath
+    from ..http.options import ConnectionOptions
+    from ..store.protocol import Store
+    from .issuance import Issuance
+    from .record import KeptCertificate
+
+#: The words of obtain_certificate that decide whether a kept certificate is as asked for ...
+_DECIDING = ("domains", "directory", "key_type", "profile", "preferred_chain")
+#: ... and those with which a key has to be looked at.
+_WITH_KEY = ("private_key", "private_key_file", "private_key_env", "csr")
+
+
+def digest_of(words: Mapping[str, str]) -> str:
+    """Returns a digest of the words that decide, empty where words alone cannot tell."""
+    return "" if any(name in words for name in _WITH_KEY) else said_digest(words, _DECIDING)
+
+
+def held_as_said(
+    context: Context,
+    store: Store,
+    name: str,
+    said: str,
+    connection: Callable[[], ConnectionOptions],
+    pem_file: FilePath | None,
+) -> dict[str, object] | None:
+    """Returns what obtain_certificate returns of a certificate that is held, if it was asked for with the same words.
+
+    None where more has to be known. Raises ArgumentError "store" for what is damaged.
+    """
+    try:
+        kept = read_kept(store, name) if said else None
+    except ArgumentError as error:
+        if error.errorcode[2:] == ("name",):  # a domain yet to be read
+            return None
+        raise
+    if kept is None or kept.said != said or not is_usable(kept) or is_due(context, store, kept, connection):
+        return None
+    if has_attempt(store, name):
+        return None
+    return told_of(context, store, kept, pem_file)
+
+
+def told_of(context: Context, store: Store, kept: KeptCertificate, pem_file: FilePath | None) -> dict[str, object]:
+    """What obtain_certificate returns of a certificate that is held, which is in pem_file as well from now on."""
+    context.tell("held", name=kept.name, not_after=kept.not_after)
+    facts = kept.as_dict(store)
+    if pem_file is not None:
+        from .pem_file import keep_pem_file
+
+        keep_pem_file(pem_file, str(facts["private_key"]), str(facts["fullchain"]))
+        facts["files"] = {**paths_of(store, kept.name, kept.has_key), "pem_file": pem_file}
+    return {"issued": False, **facts, "renewable": kept.is_renewable, "warnings": context.told("warning")}
+
+
+def has_attempt(store: Store, name: str) -> bool:
+    """Whether an attempt has left something that is to be cleared away, or is at work just now."""
+    return bool(store.read(f"{set_name(name)}/{PENDING}", (ATTEMPT,)))
+
+
+def is_due(
+    context: Context,
+    store: Store,
+    kept: KeptCertificate,
+    connection: Callable[[], ConnectionOptions],
+    within: float = 0.0,
+) -> bool:
+    """Whether a kept certificate is to be renewed before `within` seconds are over; the CA may be asked."""
+    return due.is_due(due_time(context, store, kept, connection), due.now(), within)
+
+
+def is_usable(kept: KeptCertificate) -> bool:
+    """Whether a kept certificate can serve as it is. Raises ArgumentError "store" for a file that is not its."""
+    kept.check_files()
+    return kept.is_whole and not kept.is_revoked
+
+
+def check_replaceable(kept: KeptCertificate, issuance: Issuance, *, replace_names: bool) -> None:
+    """Raises ArgumentError where a certificate for this may not take the place of the kept one.
+
+    "domains": it has not all of its names. "directory": its CA issues for trying only, and the kept one's does not.
+    """
+    from ..acme.public_cas import is_staging
+
+    wanted, have = _names(issuance), _kept_names(kept)
+    if not replace_names and not wanted >= have:
+        names = " ".join(kept.domains)
+        what = f"{kept.name} is kept with the names {names}, and not all of them are asked for"
+        raise ArgumentError("domains", f"{what}: -name says another name for this one, -replace_names 1 replaces it")
+    if any(is_staging(one.directory) for one in issuance.at_each) and not is_staging(kept.directory):
+        what = f"{kept.name} is kept from {kept.directory}, and a staging certificate does not replace it"
+        raise ArgumentError("directory", f"{what}: -name says another name for this one")
+
+
+def difference(kept: KeptCertificate, issuance: Issuance) -> str:
+    """Returns the first option in which a kept certificate is not as asked for; empty where it is."""
+    if _names(issuance) != _kept_names(kept):
+        return "domains"
+    asked = next((one for one in issuance.at_each if one.directory == kept.directory), None)
+    if asked is None:
+        return "directory"
+    if other := _other_key(kept, issuance):
+        return other
+    if kept.asked("profile") != asked.order.profile:
+        return "profile"
+    return "preferred_chain" if kept.asked("preferred_chain") != asked.preferred_chain else ""
+
+
+def _other_key(kept: KeptCertificate, issuance: Issuance) -> str:
+    key = issuance.key
+    if not key.is_new:
+        same = kept.public_key == sha256(key.public_key)
+        return "" if same and kept.has_key is not bool(key.csr) else "csr" if key.csr else "private_key"
+    if not kept.has_key:
+        return "csr"
+    return "" if kept.asked("key_type") == key.kind else "key_type"
+
+
+def _names(issuance: Issuance) -> set[tuple[str, str]]:
+    normal = [identifier.normal for identifier in issuance.identifiers]
+    return {(identifier.type, identifier.value) for identifier in normal}
+
+
+def _kept_names(kept: KeptCertificate) -> set[tuple[str, str]]:
+    from ..identifiers import parse_identifiers
+
+    try:
+        normal = [identifier.normal for identifier in parse_identifiers(kept.domains)]
+    except ArgumentError:
+        return set()
+    return {(identifier.type, identifier.value) for identifier in normal}

@@ -1,0 +1,74 @@
+"""The certificates in a store: told, found, forgotten. Told from their records; no X.509 is read."""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+from . import due
+from .record import ABOVE, certificate_name, paths_of, read_kept, set_name
+from .suggested import Renewal, forget_renewal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..context import Context
+    from ..store.protocol import Store
+    from .record import KeptCertificate
+
+
+def names_of(store: Store) -> list[str]:
+    """The names of all certificates in a store, sorted."""
+    return [certificate_name(found.removeprefix(f"{ABOVE}/")) for found in store.list(ABOVE)]
+
+
+def all_told(store: Store) -> list[dict[str, object]]:
+    """What list_certificates returns. One whose record cannot be read has its name and the reason."""
+    return [_told_or_reason(store, name) for name in names_of(store)]
+
+
+def kept_certificate(store: Store | None, name: str, *, record_alone: bool = False) -> KeptCertificate:
+    """The certificate with this name. Raises ArgumentError "name" where none is kept, and "store" as read_kept()."""
+    if store is None:
+        raise ArgumentError("store", "-store is empty: no certificates are kept")
+    kept = read_kept(store, name, record_alone=record_alone)
+    if kept is None:
+        from ..text import quoted
+
+        raise ArgumentError("name", f"no certificate {quoted(name)} is kept: list_certificates tells those that are")
+    return kept
+
+
+def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
+    """What is known of a certificate beside its files."""
+    renewal = Renewal.read(store, kept.name)
+    return {
+        "name": kept.name,
+        "domains": kept.domains,
+        "not_before": kept.not_before,
+        "not_after": kept.not_after,
+        "issuer": kept.issuer,
+        "serial": kept.serial,
+        "directory": kept.directory,
+        "key_type": kept.asked("key_type"),
+        "due": int(due.due_at(kept.not_before, kept.not_after, renewal.of(kept))),
+        "renewable": kept.is_renewable,
+        "revoked": kept.is_revoked,
+        "last_error": renewal.last_error,
+        "files": paths_of(store, kept.name, kept.has_key),
+    }
+
+
+def _told_or_reason(store: Store, name: str) -> dict[str, object]:
+    try:
+        return told(store, kept_certificate(store, name, record_alone=True))
+    except ArgumentError as error:
+        return {"name": name, "damaged": error.message}
+
+
+def forget(context: Context, store: Store, name: str) -> None:
+    """Removes a certificate with its key and all that is kept of it.
+
+    Raises ArgumentError "name" where none is kept, and "store" for what tossl did not keep, or not like this.
+    """
+    kept_certificate(store, name).check_files()
+    with store.locked(context, set_name(name)) as lock:
+        store.delete(lock)
+    forget_renewal(context, store, name)

@@ -1,0 +1,300 @@
+"""A kept certificate: its files in a store, and the record beside them, which says all that there is to know of it.
+
+certificates/<NAME>   cert.pem, chain.pem, fullchain.pem, privkey.pem, and certificate.json, the record
+
+A process that finds its certificate held reads this and little else: dataclasses, re, json and X.509 would take longer
+to import than everything that it does.
+"""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from ..files import FilePath
+    from ..store.protocol import Store
+
+#: The version of the record that this writes, and the last that it reads. One without a version is of 0.1.
+FORMAT = 1
+RECORD = "certificate.json"
+#: What the certificate's files are called, by the name of the value that they hold.
+FILES = {"certificate": "cert.pem", "chain": "chain.pem", "fullchain": "fullchain.pem", "private_key": "privkey.pem"}
+ABOVE = "certificates"
+#: The part of a certificate's set that an attempt is kept in, and its record there.
+PENDING, ATTEMPT = "pending", "attempt.json"
+#: Names of letters, digits and these are folders as they are.
+_NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")
+#: The members of a record: their types, and the value of one that 0.1 did not write; None where it did.
+_MEMBERS: dict[str, tuple[type, object]] = {
+    "domains": (list, None),
+    "directory": (str, None),
+    "not_before": (int, None),
+    "not_after": (int, None),
+    "issuer": (str, None),
+    "serial": (str, None),
+    "key_type": (str, ""),
+    "has_key": (bool, True),
+    "issued_at": (int, 0),
+    "revoked": (int, 0),
+    "renewable": (bool, False),
+    "public_key": (str, ""),
+    "cert_id": (str, ""),
+    "said": (str, ""),
+    "profile": (str, ""),
+    "preferred_chain": (str, ""),
+    "digests": (dict, {}),
+    "issuance": (dict, {}),
+}
+
+
+def set_name(name: str) -> str:
+    """The name of a certificate's set in a store. Raises ArgumentError "name" for what can name none."""
+    return f"{ABOVE}/{folder_name(name)}"
+
+
+def folder_name(name: str) -> str:
+    """A certificate's folder: its name, "*." as "_.". Raises ArgumentError "name" for what is no folder name."""
+    folder = name.replace("*.", "_.", 1) if name.startswith("*.") else name
+    if not folder or folder[0] in ".:-" or not _NAME_CHARS.issuperset(folder):
+        from ..text import quoted
+
+        raise ArgumentError("name", f"{quoted(name)} cannot be the name of a certificate in the store")
+    return folder
+
+
+def certificate_name(folder: str) -> str:
+    """The name of the certificate in this folder."""
+    return f"*.{folder[2:]}" if folder.startswith("_.") else folder
+
+
+class KeptCertificate:
+    """A certificate in a store, as it was read.
+
+    name: its name in the store. texts: its files' contents by the names of these, perhaps none of them read.
+    record: the members of certificate.json, those unknown here too.
+    """
+
+    __slots__ = ("_where", "name", "record", "texts")
+
+    def __init__(
+        self, name: str, record: Mapping[str, Any], texts: Mapping[str, str], where: Callable[[str], str]
+    ) -> None:
+        self.name = name
+        self.record = record
+        self.texts = texts
+        self._where = where
+
+    # ---- what it is ----
+
+    @property
+    def domains(self) -> list[str]:
+        return [str(name) for name in self.record["domains"]]
+
+    @property
+    def directory(self) -> str:
+        """The directory URL of the CA that issued it."""
+        return str(self.record["directory"])
+
+    @property
+    def not_before(self) -> int:
+        return int(self.record["not_before"])
+
+    @property
+    def not_after(self) -> int:
+        return int(self.record["not_after"])
+
+    @property
+    def issuer(self) -> str:
+        return str(self.record["issuer"])
+
+    @property
+    def serial(self) -> str:
+        """Hexadecimal, lower case."""
+        return str(self.record["serial"])
+
+    @property
+    def cert_id(self) -> str:
+        """Its name in renewal information (RFC 9773 section 4.1); empty for one that has none."""
+        return str(self.record["cert_id"])
+
+    @property
+    def public_key(self) -> str:
+        """SHA-256 of its SubjectPublicKeyInfo, hexadecimal; empty where 0.1 kept it."""
+        return str(self.record["public_key"])
+
+    @property
+    def has_key(self) -> bool:
+        """Whether its private key is here; it is not where the request was the user's."""
+        return bool(self.record["has_key"])
+
+    @property
+    def is_revoked(self) -> bool:
+        return bool(self.record["revoked"])
+
+    @property
+    def is_renewable(self) -> bool:
+        """Whether its name alone is enough to renew it."""
+        return bool(self.record["renewable"])
+
+    @property
+    def issuance(self) -> dict[str, Any]:
+        """What it was asked with, as Issuance.as_json() wrote it; empty where 0.1 kept it."""
+        return dict(self.record["issuance"])
+
+    @property
+    def said(self) -> str:
+        """A digest of the words that it was asked with, as far as they decide whether it is as asked for."""
+        return str(self.record["said"])
+
+    def asked(self, member: str) -> str:
+        """What it was asked with: "profile", "preferred_chain" or "key_type"."""
+        return str(self.record[member])
+
+    # ---- its files ----
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its files are there."""
+        wanted = [file for kind, file in FILES.items() if self.has_key or kind != "private_key"]
+        return all(file in self.texts for file in wanted)
+
+    def check_files(self) -> None:
+        """Raises ArgumentError "store" for a file whose content is not what was kept beside this record."""
+        kept = self.record["digests"]
+        for file, digest in kept.items():
+            if file in self.texts and sha256(self.texts[file].encode()) != digest:
+                cause = "is not the file that was kept there: move it away to go on"
+                raise ArgumentError("store", f"{self._where(file)} {cause}")
+
+    def as_dict(self, store: Store) -> dict[str, object]:
+        """What obtain_certificate returns of it."""
+        return {
+            "name": self.name,
+            "domains": self.domains,
+            **{kind: self.texts.get(file, "") for kind, file in FILES.items()},
+            "not_before": self.not_before,
+            "not_after": self.not_after,
+            "issuer": self.issuer,
+            "serial": self.serial,
+            "directory": self.directory,
+            "files": paths_of(store, self.name, self.has_key),
+        }
+
+
+def paths_of(store: Store, name: str, has_key: bool) -> dict[str, FilePath]:
+    """The paths of a certificate's files; empty in a store that has no files."""
+    paths = {
+        kind: store.path_of(set_name(name), file)
+        for kind, file in FILES.items()
+        if has_key or kind != "private_key"
+    }
+    return {kind: path for kind, path in paths.items() if path is not None}
+
+
+def read_kept(store: Store, name: str, *, record_alone: bool = False) -> KeptCertificate | None:
+    """The certificate with this name; None where there is none.
+
+    record_alone: reads none of its files. Raises ArgumentError "store" for a record that is damaged, of a later
+    version, or none of ours; and "name" for what is no name.
+    """
+    where = set_name(name)
+    values = store.read(where, (RECORD,) if record_alone else None)
+    if values is None:
+        return None
+    texts = {value: _text(content, store.where(where, value)) for value, content in values.items()}
+    text = texts.pop(RECORD, None)
+    if text is None:
+        cause = f"has no {RECORD}: tossl did not keep what is in it; move it away, or give another -name"
+        raise ArgumentError("store", f"{store.where(where)} {cause}")
+    record = _record(text, store.where(where, RECORD))
+    return KeptCertificate(name, record, texts, lambda file: store.where(where, file))
+
+
+def digests_of(texts: Mapping[str, str]) -> dict[str, str]:
+    """What the record keeps of a certificate's files, to know them again."""
+    return {file: sha256(text.encode()) for file, text in texts.items()}
+
+
+def said_digest(words: Mapping[str, str], deciding: Iterable[str]) -> str:
+    """A digest of those words of a call that decide; the same words ask for the same."""
+    return sha256(repr([(name, words[name]) for name in deciding if name in words]).encode("utf-8", "surrogatepass"))
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal, for what is compared within one store."""
+    # hashlib loads OpenSSL for it.
+    try:
+        from _sha2 import sha256 as digest  # type: ignore[import-not-found]
+    except ImportError:
+        try:
+            from _sha256 import sha256 as digest  # type: ignore[import-not-found]
+        except ImportError:
+            from hashlib import sha256 as digest
+    return str(digest(content).hexdigest())
+
+
+def read_json(text: str) -> Any:
+    """What the text says in JSON. Raises ValueError."""
+    try:
+        from _json import make_scanner
+
+        scan = make_scanner(_Scanning)  # type: ignore[arg-type]  # it takes whatever says the same
+    except (ImportError, AttributeError, TypeError):  # another Python
+        from json import loads
+
+        return loads(text)
+    stripped = text.strip(" \t\r\n")
+    try:
+        value, end = scan(stripped, 0)
+    except (StopIteration, RecursionError):
+        raise ValueError("not JSON") from None
+    if end != len(stripped):
+        raise ValueError("more than one JSON value")
+    return value
+
+
+class _Scanning:
+    """How json itself reads, but that NaN is refused; without its package, which imports re."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int = float, int
+    memo: dict[str, str] = {}
+
+    @staticmethod
+    def parse_constant(name: str) -> Any:
+        raise ValueError(f"{name} is no JSON")
+
+
+def _text(content: bytes, where: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ArgumentError("store", f"{where} is not a text file: move it away to go on") from None
+
+
+def _record(text: str, where: str) -> dict[str, Any]:
+    try:
+        read = read_json(text)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise _damaged(where)
+    version = read.get("format", 0)
+    if isinstance(version, int) and version > FORMAT:
+        cause = f"of a later version: format {version}, this tossl knows {FORMAT} and those before"
+        raise ArgumentError("store", f"{where} is {cause}")
+    record = dict(read)
+    for member, (kind, default) in _MEMBERS.items():
+        value = record.setdefault(member, default)
+        if type(value) is not kind:
+            raise _damaged(where)
+    return record
+
+
+def _damaged(where: str) -> ArgumentError:
+    return ArgumentError("store", f"{where} is damaged: move it away to go on")

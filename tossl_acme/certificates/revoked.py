@@ -1,0 +1,82 @@
+"""What was revoked: a kept certificate is marked and never held again, and its key is never used again.
+
+certificates/<NAME>/certificate.json    has when it was revoked
+revoked/<digest of the key>             outlives the certificate: another takes its place, under other names perhaps
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from ..context import Context
+from ..errors import AcmeError, ArgumentError
+from ..pki.chain import CertificateChain
+from ..store.protocol import Store
+from . import due
+from .files import certificate_folder
+from .listed import names_of
+from .record import KeptCertificate, read_kept, sha256
+
+
+@contextlib.contextmanager
+def kept_as_revoked(context: Context, store: Store | None, chain: CertificateChain) -> Iterator[None]:
+    """Marks the kept certificate, by issuer and serial number, when the block ends well or the CA had revoked it.
+
+    Raises ArgumentError "store" before the block where the store cannot be read, and after it where it cannot be
+    written to: then the message says that the certificate is revoked.
+    """
+    found = _issued_as(store, chain.issuer, f"{chain.serial:x}") if store is not None else []
+    try:
+        yield
+    except AcmeError as error:
+        if error.kind == "alreadyRevoked" and store is not None:
+            _mark(context, store, found, chain)
+        raise
+    if store is not None:
+        _mark(context, store, found, chain)
+
+
+def check_key_unrevoked(store: Store, public_key: bytes, argument: str) -> None:
+    """Raises ArgumentError for the key (SubjectPublicKeyInfo, DER) of a certificate that was revoked here."""
+    if public_key and is_key_revoked(store, public_key):
+        raise ArgumentError(argument, "this key was that of a certificate that was revoked: use another")
+
+
+def is_key_revoked(store: Store, public_key: bytes) -> bool:
+    """Whether this key (SubjectPublicKeyInfo, DER) was that of a certificate that was revoked here."""
+    return store.read(_set_name(public_key)) is not None
+
+
+def _issued_as(store: Store, issuer: str, serial: str) -> list[str]:
+    """The names of the kept certificates with this issuer and serial number."""
+    return [name for name in names_of(store) if _is(_readable(store, name), issuer, serial)]
+
+
+def _readable(store: Store, name: str) -> KeptCertificate | None:
+    """The certificate, None where its record cannot be read: then nothing can be marked in it."""
+    try:
+        return read_kept(store, name, record_alone=True)
+    except ArgumentError:
+        return None
+
+
+def _is(kept: KeptCertificate | None, issuer: str, serial: str) -> bool:
+    return kept is not None and (kept.issuer, kept.serial) == (issuer, serial)
+
+
+def _mark(context: Context, store: Store, names: list[str], chain: CertificateChain) -> None:
+    try:
+        for name in names:
+            with store.locked(context, _set_name(chain.public_key)) as lock:
+                store.write(lock, {"serial": f"{chain.serial:x}\n".encode()})
+            with certificate_folder(store, context, name) as folder:
+                kept = read_kept(store, name)
+                if kept is not None and _is(kept, chain.issuer, f"{chain.serial:x}"):
+                    folder.write_record(kept.texts, {**kept.record, "revoked": int(due.now())})
+    except ArgumentError as error:
+        raise ArgumentError("store", f"the certificate is revoked, but that cannot be kept: {error.message}") from None
+
+
+def _set_name(public_key: bytes) -> str:
+    return f"revoked/{sha256(public_key)}"
