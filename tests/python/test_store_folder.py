@@ -192,6 +192,16 @@ def test_a_foreign_file_is_named_and_stays(place: Path, layout: str, kind: str) 
     assert path.lstat() == before
 
 
+@pytest.mark.parametrize("change", [("links", "files"), ("files", "links")])
+def test_a_changed_layout_leaves_foreign_files(place: Path, change: tuple[str, str]) -> None:
+    write(store_at(place, change[0]), OLD)
+    path = place / NAME / "privkey.pem"
+    path.unlink()
+    path.write_text("mine")
+    write(store_at(place, change[1]), NEW)
+    assert shown(place / NAME) == NEW | {"privkey.pem": b"mine"}
+
+
 @LAYOUTS
 def test_a_file_of_ours_that_somebody_changed(place: Path, layout: str) -> None:
     write(store_at(place, layout), OLD)
@@ -208,6 +218,7 @@ def test_a_file_of_ours_that_somebody_changed(place: Path, layout: str) -> None:
 def test_other_files_are_left_alone(place: Path) -> None:
     write(store_at(place), OLD)
     (place / NAME / "README").write_text("mine")
+    (place / NAME / ".mine.tmp").write_text("mine")
     (place / "certificates" / "notes.txt").write_text("mine")
     (place / "certificates" / ".hidden").mkdir()
     (place / "certificates" / "not a name").mkdir()
@@ -216,6 +227,7 @@ def test_other_files_are_left_alone(place: Path) -> None:
     assert store_at(place).list("certificates") == [NAME]
     assert shown(place / NAME) == NEW | {"README": b"mine"}
     assert (place / "certificates" / "notes.txt").read_text() == "mine"
+    assert (place / NAME / ".mine.tmp").read_text() == "mine"
 
 
 def test_plain_files_that_no_store_wrote_are_no_set(place: Path) -> None:
@@ -299,6 +311,15 @@ def test_a_damaged_version_is_named(place: Path, content: bytes) -> None:
     write(store_at(place), OLD)
     (place / "format").write_bytes(content)
     assert f'"{place}/format" is damaged' in refused(lambda: store_at(place).read(NAME))
+
+
+def test_what_a_dead_writer_left_beside_it_is_swept(place: Path) -> None:
+    write(store_at(place), OLD)
+    for name, age in ((".0123456789abcdef.tmp", 100), (".fedcba9876543210.tmp", 0), (".my own file.tmp", 100)):
+        (place / name).write_text("2")
+        os.utime(place / name, (time.time() - age, time.time() - age))
+    write(store_at(place), NEW)
+    assert own_names(place) == [".fedcba9876543210.tmp", ".my own file.tmp"]
 
 
 # ---- locks ----
@@ -766,5 +787,6 @@ def test_a_store_in_roots_home_stays_and_that_is_said(
     (warning,) = said.told("warning")
     assert warning["warning"] == "store"
     assert "/var/lib/tossl" in str(warning["message"])
+    assert notice_of("/srv/another") == ""
     monkeypatch.setenv("TOSSL_STORE", str(home))
     assert notice_of(str(home)) == ""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 #: The version that this writes, and the last that it reads.
 FORMAT = 2
 _FORMAT = "format"
+#: How old a temporary file beside it is that nobody writes any more, in seconds.
+_LEFT_SECONDS = 60
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _USUAL = FolderOptions()
 #: The sets that a group may be let into; all others are their owner's alone.
@@ -257,6 +259,7 @@ class FolderStore:
         with Folder.open(self.path) as root:
             if root.read(_FORMAT) != b"%d\n" % FORMAT:
                 root.write_whole(_FORMAT, b"%d\n" % FORMAT, _FILE_MODE)
+            Sets(root).remove_temporary(_LEFT_SECONDS)
 
     def _remove_unused(self, lock: locks.FolderLock) -> None:
         """Leaves nothing of a name that has no set."""

@@ -27,8 +27,8 @@ LINKS, FILES = "links", "files"
 _POINTER = "..data"
 #: In ..data of a set that is being deleted.
 _DELETED = "deleted"
-_TEMPORARY = r"\.[0-9a-f]{16}\.tmp|\.\.\d+\.tmp"
 _POINTER_MODE = 0o600
+_HEX = frozenset("0123456789abcdef")
 #: How often a set may be replaced by others while one reader reads it.
 _MAX_READS = 20
 #: What a file system answers that has no links.
@@ -188,11 +188,7 @@ class Sets:
 
         is_earlier: whether the folder has a set in an earlier form, which is the one in force then.
         """
-        import re
-
-        for name in self.folder.names():
-            if re.fullmatch(_TEMPORARY, name):
-                self._remove(name)
+        self.remove_temporary()
         if not self.has_pointer:
             complete = self._set_names()
             if is_earlier or not complete:
@@ -214,6 +210,14 @@ class Sets:
             self._remove_sets(keep=())
             self.folder.remove(_POINTER)
             self.folder.sync()
+
+    def remove_temporary(self, age: float = 0) -> None:
+        """Removes what dead writers left in the folder: in one without a lock what is older than `age` seconds."""
+        for name in self.folder.names():
+            if _is_temporary(name):
+                status = self.folder.status(name)
+                if status is not None and (not age or status.st_mtime < time.time() - age):
+                    self._remove(name)
 
     def _make_set(self, name: str, values: Mapping[str, bytes], access: Access) -> None:
         """A complete set under its name, not in force yet; on disk after the folder's next sync()."""
@@ -249,7 +253,8 @@ class Sets:
         if layout == FILES:
             access = self.access() or Access()
             for value, content in (self._contents(name) or {}).items():
-                self._copy(value, content, access)
+                if self._is_own(value):
+                    self._copy(value, content, access)
             self.folder.sync()
             self._point_to(name, layout)
         else:
@@ -372,3 +377,8 @@ class Sets:
 def _is_set(name: str) -> bool:
     digits = name.removeprefix("..")
     return len(digits) == len(name) - 2 and digits.isascii() and digits.isdigit()
+
+
+def _is_temporary(name: str) -> bool:
+    stem = name.removesuffix(".tmp")
+    return stem != name and (_is_set(stem) or (len(stem) == 17 and stem[0] == "." and _HEX.issuperset(stem[1:])))

@@ -117,9 +117,9 @@ def obtain_certificate(
     warnings     a list of dicts warning message of what did not fail the call but has to be known; empty as a rule.
                  warning is names (it has names that were not asked for), preferred_chain (no chain leads to that
                  issuer), alternate_chain (another chain of the CA cannot be used), chain (it came without its issuer's
-                 certificate), deploy (a deployment is owed), put_aside (a certificate of an earlier call cannot serve)
-                 or fallback (another CA of -directory is asked, or has given no account). -progress tells each as the
-                 step warning
+                 certificate), deploy (a deployment is owed), put_aside (a certificate of an earlier call cannot serve),
+                 fallback (another CA of -directory is asked, or has given no account), layout (no links can be made
+                 in the store) or store (root's is in its home folder still). -progress tells each as the step warning
 
     From the moment that the CA issued it, the certificate is kept: an error later leaves it in the store, in the folder
     pending beside the certificate in force, and the same call once more finishes with it and orders nothing. Without a
