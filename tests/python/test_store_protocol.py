@@ -215,7 +215,7 @@ def test_a_thread_does_not_wait_for_itself(store: Store) -> None:
             with store.locked(context(60), NAME):
                 raise AssertionError
 
-        assert "this thread is at work on it already" in refused(again)
+        assert "this thread works on it already" in refused(again)
         store.write(lock, SET)
     assert store.read(NAME) == SET
 

@@ -144,7 +144,7 @@ def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
     file = status.st_dev, status.st_ino
     if any((thread, *file) in _held for thread in waiting_threads()):
         os.close(handle)
-        cause = "this thread is at work on it already: wait until that call has returned"
+        cause = "this thread works on it already: wait until that call has returned"
         raise ArgumentError("store", f"{folder.path.shown} is in use: {cause}")
     key = get_ident(), *file
     _held[key] = handle
