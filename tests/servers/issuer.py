@@ -21,12 +21,17 @@ class Issuer:
         self._name = _name("Scripted Intermediate")
         self._intermediates = [self._certified(root) for root in ROOTS]
 
-    def issue(self, csr: x509.CertificateSigningRequest, days: float = 6) -> list[str]:
-        """PEM chains for the request, the usual one first; it ends so many days from now."""
+    def issue(
+        self, csr: x509.CertificateSigningRequest, days: float = 6, life: tuple[float, float] | None = None
+    ) -> list[str]:
+        """PEM chains for the request, the usual one first; it ends so many days from now.
+
+        `life` are its begin and end in epoch seconds, in place of that.
+        """
         names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         leaf = (
-            _builder(x509.Name([]), self._name, days)
+            _builder(x509.Name([]), self._name, days, life)
             .public_key(csr.public_key())
             .add_extension(names, critical=True)
             .add_extension(key_id, critical=False)
@@ -43,15 +48,20 @@ class Issuer:
         )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, days: float = 6) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, days: float = 6, life: tuple[float, float] | None = None
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
+    begin, end = now - datetime.timedelta(days=1), now + datetime.timedelta(days=days)
+    if life is not None:
+        begin, end = (datetime.datetime.fromtimestamp(moment, datetime.UTC) for moment in life)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=days))
+        .not_valid_before(begin)
+        .not_valid_after(end)
     )
 
 

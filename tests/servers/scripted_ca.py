@@ -7,11 +7,12 @@ that in other tests. It validates nothing; an answered challenge is as good as i
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import json
 import secrets
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +59,11 @@ class Script:
     link: str = '<{url}>;rel="alternate"'
     retry_after: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: Whether it has renewal information.
+    renewal: bool = True
+    #: Begin and end of the certificates that it issues now, and the window of renewal information; epoch seconds.
+    life: Callable[[], tuple[float, float]] | None = None
+    window: Callable[[], tuple[float, float]] | None = None
 
 
 class Refused(Exception):
@@ -146,7 +152,7 @@ class ScriptedCa(LookAlike):
     def _directory(self) -> dict[str, object]:
         script = self.script
         names = {"newNonce": "nonce", "newAccount": "new-account", "newOrder": "new-order", "revokeCert": "revoke"}
-        names |= {"keyChange": "key-change", "renewalInfo": "renewal"}
+        names |= {"keyChange": "key-change"} | ({"renewalInfo": "renewal"} if script.renewal else {})
         names |= {"newAuthz": "new-authz"} if script.new_authz else {}
         meta: dict[str, object] = {"termsOfService": script.terms} if script.terms else {}
         meta |= {"profiles": dict(script.profiles)} if script.profiles is not None else {}
@@ -270,7 +276,8 @@ class ScriptedCa(LookAlike):
     def _issue(self, order: dict[str, Any]) -> None:
         order["certificate"] = self._new("certificate")
         csr = x509.load_der_x509_csr(base64.b64decode(order["csr"]))
-        self.objects[order["certificate"]] = {"chains": self.issuer.issue(csr)}
+        life = self.script.life() if self.script.life else None
+        self.objects[order["certificate"]] = {"chains": self.issuer.issue(csr, life=life)}
         order["status"] = "valid"
 
     def _post_new_authz(self, signed: _Signed) -> Reply:
@@ -326,6 +333,9 @@ class ScriptedCa(LookAlike):
 
     def _renewal(self, path: str) -> Reply:
         window = {"start": "2030-01-01T00:00:00Z", "end": "2030-01-02T00:00:00+00:00"}
+        if self.script.window:
+            moments = map(_rfc3339, self.script.window())
+            window = dict(zip(("start", "end"), moments, strict=True))
         document = {"suggestedWindow": window, "explanationURL": "https://ca.example/why"}
         after = self.script.retry_after
         return json_reply(document, **({"retry_after": after} if after else {}))
@@ -348,6 +358,10 @@ class ScriptedCa(LookAlike):
         shown = {name: value for name, value in self.objects[url].items() if name != "csr"}
         after = {"retry_after": self.script.retry_after} if self.script.retry_after else {}
         return json_reply(shown, status, location=url, **after)
+
+
+def _rfc3339(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat()
 
 
 def _with_query(request: Request) -> str:

@@ -123,6 +123,11 @@ class Issuance:
         )
 
     @property
+    def for_renewal(self) -> Issuance:
+        """What the next certificate is asked with: the dates that were wished for were those of this one."""
+        return replace(self, order=replace(self.order, not_before="", not_after=""))
+
+    @property
     def is_renewable(self) -> bool:
         """Returns whether its JSON is enough to repeat it: every secret has a reference."""
         return not _has_literal(self)
@@ -153,6 +158,36 @@ def _staging_of(directory: str) -> str:
         return url
     cause = "no staging end is known for it to try the set-up at"
     raise ArgumentError("dry_run", f"{shown_url(directory)}: {cause}; those of {', '.join(STAGED_CAS)} are known")
+
+
+def connection_of(data: Any) -> ConnectionOptions:
+    """Returns how the CA is reached, of what Issuance.as_json() returned; the usual way where that does not say.
+
+    No secret is read.
+    """
+    try:
+        found = _read(ConnectionOptions, data["connection"])
+    except (TypeError, ValueError, KeyError, ArgumentError):
+        return ConnectionOptions()
+    assert isinstance(found, ConnectionOptions)
+    return found
+
+
+def pem_file_of(data: Any) -> FilePath | None:
+    """Returns where key and certificates are in one file besides, of what Issuance.as_json() returned."""
+    try:
+        found = _read(FilePath, data["pem_file"])
+    except (TypeError, ValueError, KeyError):
+        return None
+    return found if isinstance(found, FilePath) else None
+
+
+def deployment_of(data: Any) -> tuple[str, float]:
+    """Returns the deploy command and how long it may take, of what Issuance.as_json() returned."""
+    if not isinstance(data, Mapping):
+        return "", DEPLOY_SECONDS
+    command, limit = data.get("deploy_command"), data.get("deploy_timeout")
+    return command if isinstance(command, str) else "", limit if isinstance(limit, int | float) else DEPLOY_SECONDS
 
 
 def _has_literal(value: object) -> bool:

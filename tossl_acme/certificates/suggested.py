@@ -8,7 +8,7 @@ imported where nobody is asked.
 
 from __future__ import annotations
 
-from ..errors import ArgumentError, Cancelled, ForkedError, TosslError
+from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, TosslError
 from . import due
 from .due import Suggestion
 from .record import folder_name, read_json
@@ -95,16 +95,24 @@ def known_due_time(store: Store, held: Held) -> float:
     return due.due_at(held.not_before, held.not_after, Renewal.read(store, held.name).of(held))
 
 
-def due_time(context: Context, store: Store, held: Held, connection: Callable[[], ConnectionOptions]) -> float:
+def due_time(
+    context: Context,
+    store: Store,
+    held: Held,
+    connection: Callable[[], ConnectionOptions],
+    unanswered: set[str] | None = None,
+) -> float:
     """Returns when the certificate is due, epoch seconds.
 
     The CA is asked where its Retry-After is over: one GET, for 5 s. That it fails is no error: what it said before
-    holds, else the share of life. connection: returns how the CA is reached; called where it is asked.
+    holds, else the share of life. connection: returns how the CA is reached; called where it is asked. unanswered: the
+    directory URLs of CAs that are not asked any more, for they have just given no answer; one more is added.
     """
     known = Renewal.read(store, held.name)
     suggestion, at = known.of(held), due.now()
-    if held.cert_id and suggestion.may_ask(at, held.not_after):
-        suggestion = _asked(context, store, held, connection(), suggestion)
+    silent = unanswered if unanswered is not None else set()
+    if held.cert_id and held.directory not in silent and suggestion.may_ask(at, held.not_after):
+        suggestion = _asked(context, store, held, connection(), suggestion, silent)
         Renewal(held.cert_id, suggestion, known.last_error).write(store, context, held.name)
     return due.due_at(held.not_before, held.not_after, suggestion)
 
@@ -127,7 +135,9 @@ def keep_failure(context: Context, store: Store, name: str, error: TosslError | 
     Renewal(known.cert_id, known.suggestion, told).write(store, context, name)
 
 
-def _asked(context: Context, store: Store, held: Held, connection: ConnectionOptions, known: Suggestion) -> Suggestion:
+def _asked(
+    context: Context, store: Store, held: Held, connection: ConnectionOptions, known: Suggestion, silent: set[str]
+) -> Suggestion:
     from ..acme.clients import server_for
     from ..acme.renewal import renewal_info
     from .accounts import take_directory
@@ -140,6 +150,8 @@ def _asked(context: Context, store: Store, held: Held, connection: ConnectionOpt
         raise
     except TosslError as error:
         context.check("renewal information")
+        if not isinstance(error, AcmeError):  # else it has answered
+            silent.add(held.directory)
         context.tell("renewal_info_failed", name=held.name, message=error.message)
         return known.failed(due.now(), held.not_before, held.not_after)
     found = known.answered(info, due.now())

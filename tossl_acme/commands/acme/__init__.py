@@ -36,6 +36,7 @@ from .dns_challenge import cleanup_dns, dns01_challenge, dns_account01_challenge
 from .kept import forget_certificate, get_certificate, list_certificates
 from .obtain import get_account_key, obtain_certificate
 from .order import create_order, get_order, wait_order
+from .renew import renew_certificate, renew_certificates
 
 COMMANDS = (
     directory,
@@ -66,6 +67,8 @@ COMMANDS = (
     revoke_certificate,
     renewal_info,
     obtain_certificate,
+    renew_certificate,
+    renew_certificates,
     list_certificates,
     get_certificate,
     forget_certificate,

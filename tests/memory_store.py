@@ -1,0 +1,50 @@
+"""A store in memory, for tests that write to it thousands of times. tossl_acme.store.protocol says what it does."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+
+from tossl_acme.context import Context
+from tossl_acme.files import FilePath
+from tossl_acme.store.protocol import Lock
+
+
+class MemoryStore:
+    """Sets by name."""
+
+    def __init__(self) -> None:
+        self.sets: dict[str, dict[str, bytes]] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._epochs = itertools.count(1)
+
+    def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
+        found = self.sets.get(name)
+        return None if found is None else {key: found[key] for key in found if only is None or key in only}
+
+    def list(self, prefix: str) -> list[str]:
+        return sorted(name for name in self.sets if name.rpartition("/")[0] == prefix)
+
+    def version(self, name: str) -> str:
+        return str(hash(frozenset(self.sets.get(name, {}).items())))
+
+    @contextlib.contextmanager
+    def locked(self, context: Context, name: str) -> Iterator[Lock]:
+        context.check("the lock")
+        with self._locks[name]:
+            yield Lock(name, "this test", next(self._epochs))
+
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+        self.sets[f"{lock.name}/{part}" if part else lock.name] = dict(values)
+
+    def delete(self, lock: Lock, part: str = "") -> None:
+        self.sets.pop(f"{lock.name}/{part}" if part else lock.name, None)
+
+    def where(self, name: str, value: str = "") -> str:
+        return f"{name}/{value}"
+
+    def path_of(self, name: str, value: str = "") -> FilePath | None:
+        return None

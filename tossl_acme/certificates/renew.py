@@ -1,0 +1,199 @@
+"""Renewal by name alone: one certificate, or all that are due.
+
+runs/renew_certificates/runs.json    when all were looked at: how soon that will be again
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from ..context import Context
+from ..errors import ArgumentError, Cancelled, ForkedError, RetryError, TosslError
+from ..store.protocol import Store
+from ..text import quoted
+from . import due
+from .deploy import Hooks, deploy, owed
+from .due import Runs
+from .held import is_usable, told_of
+from .issuance import Issuance, connection_of, deployment_of, pem_file_of
+from .obtain import Obtained, obtain
+from .record import ABOVE, KeptCertificate, certificate_name, read_kept
+from .suggested import due_time, keep_failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .deploy import Hook
+
+_RUNS, _VALUE = "runs/renew_certificates", "runs.json"
+#: Seconds that one certificate of many may take.
+_EACH_SECONDS = 600.0
+_STORE_SECONDS = 10.0
+
+
+def renew(
+    context: Context,
+    store: Store,
+    name: str,
+    *,
+    force: bool = False,
+    by_itself: bool = False,
+    within: float = 0.0,
+    script: Hook | None = None,
+) -> Obtained:
+    """Returns the certificate that is kept under this name, renewed if it is due or with force.
+
+    It is asked for with what it was obtained with, but for the dates of that one certificate. within: seconds until the
+    next call. by_itself: nobody asked for this certificate by name. script: called once it is there, and what it was
+    obtained with to be run. Raises ArgumentError "name" where none is kept, or where its name alone cannot renew it.
+    """
+    kept = read_kept(store, name)
+    if kept is None:
+        raise ArgumentError("name", f"no certificate {quoted(name)} is kept in the store")
+    found = _renewed(context, store, kept, force=force, by_itself=by_itself, within=within)
+    deploy(context, store, kept.name, found.facts, Hooks(script, *deployment_of(kept.issuance)))
+    return found
+
+
+def _renewed(
+    context: Context, store: Store, kept: KeptCertificate, *, force: bool, by_itself: bool, within: float
+) -> Obtained:
+    if not force and is_usable(kept) and not _is_due(context, store, kept, within):
+        return Obtained(False, told_of(context, store, kept, pem_file_of(kept.issuance)))
+    if not kept.is_renewable:
+        raise ArgumentError("name", f"{kept.name}: {_why_not(kept)}; obtain_certificate renews it")
+    try:
+        issuance = Issuance.from_json(kept.issuance).for_renewal
+        found = obtain(context, issuance, store, name=kept.name, force=force, by_itself=by_itself, within=within)
+    except (Cancelled, ForkedError, RetryError):
+        raise
+    except TosslError as error:
+        keep_failure(context, store, kept.name, error)
+        raise
+    keep_failure(context, store, kept.name, None)
+    return found
+
+
+@dataclass
+class Renewals:
+    """What became of all certificates. next: when the next one is due, epoch seconds; 0 without any.
+
+    renewed: what obtain_certificate returns of each. failed, waiting, skipped: a name with why each.
+    """
+
+    renewed: list[dict[str, object]] = field(default_factory=list)
+    failed: list[dict[str, object]] = field(default_factory=list)
+    waiting: list[dict[str, object]] = field(default_factory=list)
+    skipped: list[dict[str, object]] = field(default_factory=list)
+    next: float = 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "renewed": self.renewed,
+            "failed": self.failed,
+            "waiting": self.waiting,
+            "skipped": self.skipped,
+            "next": round(self.next),
+        }
+
+
+def renew_all(context: Context, store: Store, within: float | None = None, script: Hook | None = None) -> Renewals:
+    """Renews all certificates that are due, those first that expire first. One that fails does not stop the rest.
+
+    within: seconds until the next call, None for what was usual so far: a certificate that is due before that is
+    renewed now. script: called for each that was renewed; what is owed of an earlier call is called too. Raises
+    Cancelled.
+    """
+    runs = _read_runs(store).with_run(due.now())
+    within = runs.interval if within is None else within
+    result = Renewals()
+    unanswered: set[str] = set()
+    found = [kept for name in store.list(ABOVE) if (kept := _read(store, name.removeprefix(f"{ABOVE}/"), result))]
+    for kept in sorted(found, key=lambda kept: kept.not_after):
+        _renew_if_due(context, store, kept, _Run(within, script, unanswered), result)
+    _keep_runs(context, store, runs)
+    return result
+
+
+@dataclass(frozen=True)
+class _Run:
+    """within: seconds until the next one. unanswered: the CAs that gave no answer in this one."""
+
+    within: float
+    script: Hook | None
+    unanswered: set[str]
+
+
+def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _Run, result: Renewals) -> None:
+    """Renews one of many, and says in the result what became of it."""
+    try:
+        due_at = due_time(context, store, kept, lambda: connection_of(kept.issuance), run.unanswered)
+        if kept.is_revoked or not kept.is_renewable:
+            why = "it was revoked" if kept.is_revoked else _why_not(kept)
+            result.skipped.append({"name": kept.name, "message": why, "due": round(due_at)})
+            return
+        if not due.is_due(due_at, due.now(), run.within):
+            result.next = min(result.next or due_at, due_at)
+            _deploy_owed(context, store, kept, run)
+            return
+        narrowed = context.narrowed(_EACH_SECONDS)
+        found = renew(narrowed, store, kept.name, by_itself=True, within=run.within, script=run.script)
+    except (Cancelled, ForkedError):
+        raise
+    except RetryError as error:
+        result.waiting.append(_told(kept.name, error))
+    except TosslError as error:
+        result.failed.append(_told(kept.name, error))
+    else:
+        if found.issued:  # else somebody was faster
+            result.renewed.append(found.as_dict())
+
+
+def _deploy_owed(context: Context, store: Store, kept: KeptCertificate, run: _Run) -> None:
+    """Calls what was to be called for a certificate that is not due, and was not or failed."""
+    command, limit = deployment_of(kept.issuance)
+    if owed(store, kept.name, kept.record, command)["deploy_owed"]:
+        whole = read_kept(store, kept.name)
+        if whole is not None:
+            deploy(context, store, kept.name, whole.as_dict(store), Hooks(run.script, command, limit))
+
+
+def _read(store: Store, folder: str, result: Renewals) -> KeptCertificate | None:
+    """What is kept there; None, and a failure in the result, where that cannot be read."""
+    name = certificate_name(folder)
+    try:
+        return read_kept(store, name, record_alone=True)
+    except ArgumentError as error:
+        result.failed.append(_told(name, error))
+        return None
+
+
+def _is_due(context: Context, store: Store, kept: KeptCertificate, within: float) -> bool:
+    due_at = due_time(context, store, kept, lambda: connection_of(kept.issuance))
+    return due.is_due(due_at, due.now(), within)
+
+
+def _why_not(kept: KeptCertificate) -> str:
+    if not kept.issuance:
+        return "what it was obtained with was not kept"
+    return "a secret that it was obtained with was given as it is, and not kept: -X_file and -X_env are"
+
+
+def _told(name: str, error: TosslError) -> dict[str, object]:
+    told: dict[str, object] = {"name": name, "message": error.message, "errorcode": list(error.errorcode)}
+    return told | {fact: error.details[fact] for fact in ("retry_after", "visit") if fact in error.details}
+
+
+def _read_runs(store: Store) -> Runs:
+    try:
+        return Runs.from_json(json.loads((store.read(_RUNS) or {}).get(_VALUE, b"[]")))
+    except (ValueError, RecursionError):
+        return Runs()
+
+
+def _keep_runs(context: Context, store: Store, runs: Runs) -> None:
+    try:
+        with store.locked(context.for_cleanup(_STORE_SECONDS), _RUNS) as lock:
+            store.write(lock, {_VALUE: json.dumps(runs.as_json()).encode()})
+    except ArgumentError as error:
+        context.tell("not_kept", name=_RUNS, message=error.message)

@@ -1,0 +1,97 @@
+"""Renewal by name."""
+
+from __future__ import annotations
+
+from ...context import Context, seconds
+from ...errors import AcmeError, ArgumentError, error_context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...store.protocol import Store
+    from ..groups import Callback
+
+
+def renew_certificate(
+    name: str,
+    *,
+    force: bool = False,
+    deploy: Callback | None = None,
+    store: Store | None,
+    context: Context = seconds(600),
+) -> dict[str, object]:
+    """Renews a certificate that obtain_certificate has kept, if it is due; else returns it as it is.
+
+    It is due when its CA says so in its renewal information (RFC 9773): at one random time in the window that the CA
+    suggests, kept until the window changes. The CA is asked where its Retry-After is over, for 5 s at most, and that it
+    does not answer is no error. Without a window it is due at two thirds of its life, at half where that is 10 days or
+    less; at 95 % of its life in any case. The new certificate is asked for with all that the old one was obtained with:
+    challenge, provider, key type, profile, CAs.
+
+    After three failures within an hour for the same names at the same CA, TOSSL RETRY seconds is raised and nothing is
+    sent; -force 1 asks all the same. A Retry-After of the CA is kept to the second, also with -force 1.
+
+    name            its name in the store: the first domain, or what -name of obtain_certificate said
+    -force boolean  1 renews it although it is not due, and through pauses after failures
+    -deploy prefix  as in obtain_certificate; the -deploy_command that it was obtained with is run in any case
+
+    Returns a dict as obtain_certificate does: issued is 1 where it was renewed.
+
+    Errors: those of obtain_certificate; what the CA says is led by "Certificate not renewed: ".
+    TOSSL VALUE name     no such certificate is kept; or it is due, and was obtained with a secret that was given as it
+                         is
+    TOSSL RETRY seconds  the CA is not to be asked now; -tossl has visit where a person has to open a page first
+    """
+    from ...certificates.renew import renew
+
+    with error_context("Certificate not renewed", AcmeError):
+        found = renew(context, _required(store), name, force=force, script=deploy.call if deploy else None).as_dict()
+    return found | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
+
+
+def renew_certificates(
+    *,
+    within: float | None = None,
+    deploy: Callback | None = None,
+    store: Store | None,
+    context: Context = seconds(3600),
+) -> dict[str, object]:
+    """Renews all certificates that obtain_certificate has kept and that are due, those first that expire first.
+
+    For cron, a timer or an after script: it costs nothing where none is due. When each is due is told under
+    renew_certificate. One that fails does not stop the rest, and is tried again by a later call: after 1, 10 and 100
+    minutes, then after a day, but no later than after a tenth of the life that is left, at least a minute. A
+    Retry-After of the CA is kept to the second. What the CA has paused until a person opens a page is not tried again
+    by itself; renew_certificate tries it.
+
+    -within seconds  when this is called next: what is due before that is renewed now. Without it the time that usually
+                     passes between calls, which the store keeps
+    -deploy prefix   as in obtain_certificate, called for each that was renewed; the -deploy_command that each was
+                     obtained with is run in any case, and what is owed of an earlier call is called again
+
+    Returns a dict:
+
+    renewed  a list of dicts as obtain_certificate returns them
+    failed   a list of dicts name message errorcode, with retry_after and visit where the CA said so
+    waiting  the same, of what is due and is not to be asked for now; retry_after is when, 0 where a person has to open
+             visit first
+    skipped  a list of dicts name message due of what is not renewed by itself: it was revoked, or obtained with a
+             secret that was given as it is
+    next     when the next one is due, epoch seconds; 0 without any
+    warnings  a list of dicts warning message, as obtain_certificate has them
+
+    Errors:
+    TOSSL VALUE within  less than 0
+    TOSSL VALUE store   there is no store, or it cannot be read
+    """
+    from ...certificates.renew import renew_all
+
+    if within is not None and within < 0:
+        raise ArgumentError("within", "-within: must be a number of seconds, 0 or more")
+    result = renew_all(context, _required(store), within, deploy.call if deploy else None).as_dict()
+    return result | {"warnings": context.told("warning")}
+
+
+def _required(store: Store | None) -> Store:
+    if store is None:
+        raise ArgumentError("store", "-store must not be empty here: certificates are renewed in the store")
+    return store
