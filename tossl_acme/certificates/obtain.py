@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from .pem_file import check_pem_file, keep_pem_file
 from .record import KeptCertificate, read_kept
 from .revoked import check_key_unrevoked
 from .solve import Solvers
+from .suggested import failure_kept
 from .traces import Trace, clean_up
 
 #: How long one at work on the same certificate is waited for where it is held, in seconds.
@@ -117,7 +119,8 @@ def obtain(
         words = (kept.said if kept is not None else "") if said is None else said
         about = {"said": words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable}
         place = _Place(store, folder, about)
-        return _asked_of_each(context, issuance, name, place, kept, by_itself=by_itself, force=force)
+        with failure_kept(context, store, name) if kept is not None else contextlib.nullcontext():
+            return _asked_of_each(context, issuance, name, place, kept, by_itself=by_itself, force=force)
 
 
 def _is_held(

@@ -19,7 +19,7 @@ from .held import is_usable, told_of
 from .issuance import Issuance, connection_of, deployment_of, pem_file_of
 from .obtain import Obtained, obtain
 from .record import ABOVE, KeptCertificate, certificate_name, read_kept
-from .suggested import due_time, keep_failure
+from .suggested import due_time, failure_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,16 +62,9 @@ def _renewed(
         return Obtained(False, told_of(context, store, kept, pem_file_of(kept.issuance)))
     if not kept.is_renewable:
         raise ArgumentError("name", f"{kept.name}: {_why_not(kept)}; obtain_certificate renews it")
-    try:
+    with failure_kept(context, store, kept.name):
         issuance = Issuance.from_json(kept.issuance).for_renewal
-        found = obtain(context, issuance, store, name=kept.name, force=force, by_itself=by_itself, within=within)
-    except (Cancelled, ForkedError, RetryError):
-        raise
-    except TosslError as error:
-        keep_failure(context, store, kept.name, error)
-        raise
-    keep_failure(context, store, kept.name, None)
-    return found
+        return obtain(context, issuance, store, name=kept.name, force=force, by_itself=by_itself, within=within)
 
 
 @dataclass

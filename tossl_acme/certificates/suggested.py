@@ -8,7 +8,7 @@ imported where nobody is asked.
 
 from __future__ import annotations
 
-from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, TosslError
+from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, RetryError, TosslError
 from . import due
 from .due import Suggestion
 from .record import folder_name, read_json
@@ -16,6 +16,7 @@ from .record import folder_name, read_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
     from typing import Any, Protocol
 
     from ..context import Context
@@ -123,7 +124,27 @@ def forget_renewal(context: Context, store: Store, name: str) -> None:
         store.delete(lock)
 
 
-def keep_failure(context: Context, store: Store, name: str, error: TosslError | None) -> None:
+class failure_kept:
+    """A `with` around a renewal: it keeps in the store why that failed, and forgets it once one has not."""
+
+    __slots__ = ("_context", "_name", "_store")
+
+    def __init__(self, context: Context, store: Store, name: str) -> None:
+        self._context, self._store, self._name = context, store, name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            _keep_failure(self._context, self._store, self._name, None)
+        elif isinstance(error, TosslError) and not isinstance(error, Cancelled | ForkedError | RetryError):
+            _keep_failure(self._context, self._store, self._name, error)
+
+
+def _keep_failure(context: Context, store: Store, name: str, error: TosslError | None) -> None:
     """Keeps why the last renewal failed; None where it did not."""
     known = Renewal.read(store, name)
     if error is None and not known.last_error:
