@@ -5,21 +5,29 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.killing import Killer, Static, World, opened
+from tests.servers import actions
+from tests.servers.actions import Response
 from tests.servers.certs import Certificates
+from tests.servers.faults import Rule
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.sinks import ChallTestSrvSink
 from tests.tclhost import Tcl, new_key
 from tossl_acme.acme import clients
 
+_NUMBERS = itertools.count(1)
 #: Every request, not only some.
 ALL = os.environ.get("TOSSL_TEST_ALL") == "1"
 #: The requests at which the short form kills: what a second one of would be spent, and what comes before and after.
@@ -43,7 +51,20 @@ class Place:
     folder: Path
     webroot: Path
 
-    def open(self, name: str, killer: Killer, *, webroot: bool, **options: object):  # type: ignore[no-untyped-def]
+    def new_webroot(self) -> Path:
+        """A folder whose files the CA sees."""
+        folder = self.webroot / f"more{next(_NUMBERS)}"
+        folder.mkdir()
+        return folder
+
+    @property
+    def nowhere(self) -> Path:
+        """A folder whose files nobody sees."""
+        folder = self.folder / "nowhere"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def open(self, name: str, killer: Killer, *, webroot: bool, **options: object) -> AbstractContextManager[World]:
         if webroot:
             (self.webroot / name).mkdir()
         return opened(
@@ -178,3 +199,96 @@ def test_a_change_of_the_accounts_key_that_died_is_finished(place: Place, tcl: T
         asked = len(killer.asked)
         tcl.acme("get_account_key", directory, **options)
         assert killer.asked[asked:] == []
+
+
+# ---- what a dead process left ----
+
+
+def killed_when(world: World, what: str, *, after: bool) -> None:
+    world.killer.kill_at(what, after=after)
+    assert world.run().status == -9
+    world.killer.stop()
+
+
+def test_without_the_providers_credentials_the_result_names_the_record(place: Place, tcl: Tcl) -> None:
+    with place.open("bare", Killer(), webroot=False) as world:
+        killed_when(world, "challenge", after=False)
+        (record,) = world.provider.records
+        bare = replace(world, webroot=place.new_webroot())
+        again = bare.run()
+        assert again.status == 0, again.err
+        bare.check_pair()
+        assert world.provider.records == [record]
+        (failed,) = tcl.dicts(tcl.as_dict(again.out)["clean_up_failed"])
+        assert failed["domain"] == world.name
+        assert failed["record"] == f"_acme-challenge.{world.name}"
+        assert world.provider.url in failed["message"]
+        assert world.spent("newOrder") == 1
+
+
+def test_a_file_in_another_webroot_is_removed_and_a_foreign_one_stays(place: Place) -> None:
+    with place.open("moved", Killer(), webroot=True) as world:
+        killed_when(world, "challenge", after=False)
+        (path,) = [Path(str(path)) for path in world.left]
+        again = replace(world, webroot=place.new_webroot()).run()
+        assert "clean_up_failed {}" in again.out, again
+        assert not path.exists()
+        killed_when(world, "challenge", after=False)
+        (path,) = [Path(str(path)) for path in world.left]
+        path.write_text("somebody else's")
+        again = replace(world, webroot=place.new_webroot()).run()
+        assert "clean_up_failed {}" in again.out, again
+        assert path.read_text() == "somebody else's"
+
+
+def test_a_webroot_that_is_gone_has_nothing_to_remove(place: Place) -> None:
+    with place.open("gone", Killer(), webroot=True) as world:
+        killed_when(world, "challenge", after=False)
+        assert world.webroot
+        shutil.rmtree(world.webroot)
+        again = replace(world, webroot=place.new_webroot()).run()
+        assert "clean_up_failed {}" in again.out, again
+
+
+# ---- an order that cannot be taken up ----
+
+
+def test_an_order_that_became_invalid_starts_afresh(place: Place) -> None:
+    """The challenge was answered, and nobody was left for the CA to ask."""
+    with place.open("invalid", Killer(), webroot=True) as world:
+        killed_when(world, "challenge", after=False)
+        (path,) = [Path(str(path)) for path in world.left]
+        path.write_text("wrong")
+        killed_when(replace(world, webroot=place.nowhere), "challenge", after=True)
+        again = world.run()
+        assert again.status == 0, again.err
+        world.check_pair()
+        assert (world.spent("newOrder"), world.spent("finalize")) == (2, 1)
+        assert "warnings {}" in again.out
+
+
+def test_a_ca_without_a_list_of_orders_is_asked_for_one_more(place: Place) -> None:
+    """No client can know the order whose answer was lost."""
+
+    def without_orders(response: Response) -> Response:
+        document = json.loads(response.body)
+        document.pop("orders", None)
+        return replace(response, body=json.dumps(document).encode())
+
+    with place.open("listless", Killer(), webroot=True) as world:
+        killed_when(world, "newOrder", after=True)
+        world.proxy.rules.insert(0, Rule(actions.change(without_orders), path="account", times=None))
+        again = world.run()
+        assert again.status == 0, again.err
+        assert (world.spent("newOrder"), world.spent("finalize")) == (2, 1)
+
+
+def test_other_names_take_nothing_up(place: Place) -> None:
+    """But what was presented for the first is removed."""
+    with place.open("other", Killer(), webroot=True) as world:
+        killed_when(world, "challenge", after=False)
+        words = world.command()
+        again = world.run(words=[words[0], f"{world.name} www.{world.name}", *words[2:]])
+        assert again.status == 0, again.err
+        assert world.left == []
+        assert (world.spent("newOrder"), world.spent("finalize")) == (2, 1)
