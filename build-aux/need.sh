@@ -20,6 +20,7 @@ look() {
             has named || lacks bind9
             has openssl || lacks openssl
             has Xvfb || lacks xvfb
+            has strace || lacks strace
             ;;
         memory) has valgrind || lacks valgrind ;;
         debian) has debootstrap || lacks debootstrap ;;

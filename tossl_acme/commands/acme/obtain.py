@@ -127,6 +127,13 @@ def obtain_certificate(
     the key. One that cannot serve (it has other names, another key, or has expired) is put aside; the message names the
     folder.
 
+    Where the process is killed, the same call once more goes on with the order where that stands, with the same key. It
+    removes what the dead call left presented: files always, DNS records where it has that provider as well; else
+    clean_up_failed names them. An order whose answer was lost is found in the account's list of orders; a CA that has
+    no such list (Let's Encrypt) is asked for another. A challenge that this package's own server presents (-port,
+    -tls_port) ends with the process: where the CA was about to ask for it, the order becomes invalid, and another is
+    placed.
+
     Errors: those of the single steps; what the CA says is led by "Certificate not obtained: ".
     TOSSL RETRY seconds      it failed too often just now, or the CA wants not to be asked; nothing was sent
     TOSSL VALUE name         what can name no certificate in a store
