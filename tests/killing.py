@@ -134,7 +134,8 @@ class World:
 
     def start(self, *under: str, words: list[str] | None = None) -> subprocess.Popen[str]:
         script = self.store.parent / "child.tcl"
-        script.write_text(_SCRIPT)
+        if not script.exists():
+            script.write_text(_SCRIPT)
         argv = [*under, _TCLSH, str(script), str(_TREE), *(words or self.command())]
         environment = os.environ | {"KILLED_TOKEN": self.provider.token}
         pipe = subprocess.PIPE

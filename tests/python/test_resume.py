@@ -226,13 +226,17 @@ def test_without_the_providers_credentials_the_result_names_the_record(place: Pl
         assert world.spent("newOrder") == 1
 
 
-def test_a_file_in_another_webroot_is_removed_and_a_foreign_one_stays(place: Place) -> None:
+def test_a_file_in_another_webroot_is_removed(place: Place) -> None:
     with place.open("moved", Killer(), webroot=True) as world:
         killed_when(world, "challenge", after=False)
         (path,) = [Path(str(path)) for path in world.left]
         again = replace(world, webroot=place.new_webroot()).run()
         assert "clean_up_failed {}" in again.out, again
         assert not path.exists()
+
+
+def test_a_file_that_somebody_else_put_there_stays(place: Place) -> None:
+    with place.open("foreign", Killer(), webroot=True) as world:
         killed_when(world, "challenge", after=False)
         (path,) = [Path(str(path)) for path in world.left]
         path.write_text("somebody else's")
@@ -292,3 +296,17 @@ def test_other_names_take_nothing_up(place: Place) -> None:
         assert again.status == 0, again.err
         assert world.left == []
         assert (world.spent("newOrder"), world.spent("finalize")) == (2, 1)
+
+
+# ---- several at once ----
+
+
+@pytest.mark.parametrize("count", [2, 10])
+def test_processes_at_once_on_one_name_place_one_order(place: Place, tcl: Tcl, count: int) -> None:
+    with place.open(f"{count} at once", Killer(), webroot=True) as world:
+        children = [world.start() for _ in range(count)]
+        ended = [(child.communicate(timeout=60), child.returncode) for child in children]
+        assert [status for _, status in ended] == [0] * count, ended
+        assert sorted(tcl.as_dict(out)["issued"] for (out, _), _ in ended) == ["0"] * (count - 1) + ["1"]
+        assert (world.spent("newAccount"), world.spent("newOrder"), world.spent("finalize")) == (1, 1, 1)
+        world.check_pair()
