@@ -266,6 +266,15 @@ def test_a_directory_that_has_changed_is_read_anew(obtain: Any, ca: ScriptedCa, 
     assert "/old-order" not in file.read_text()
 
 
+def test_what_a_ca_offers_by_now_is_asked_for_before_it_is_refused(obtain: Any, ca: ScriptedCa) -> None:
+    obtain(ca.directory)
+    ca.script.profiles = {"short": "6 days"}
+    assert obtain(ca.directory, profile="short", force=1)["issued"] == "1"
+    requests_of(ca)
+    assert obtain(ca.directory, profile="none", force=1).code == ("TOSSL", "VALUE", "profile")
+    assert requests_of(ca).count("directory") == 1
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", '{"read_at": "x"}', '{"url": 7, "directory": []}'])
 def test_what_is_damaged_is_asked_for(obtain: Any, ca: ScriptedCa, tmp_path: Path, damage: str) -> None:
     obtain(ca.directory)

@@ -515,6 +515,15 @@ def test_two_runs_at_once_renew_once(world: World) -> None:
     assert world.orders == 2
 
 
+def test_those_for_which_no_time_is_left_have_not_failed_at_their_ca(world: World) -> None:
+    for name in (NAME, "b.example"):
+        world.obtain(name)
+    world.at += 70 * DAY
+    result = renew_all(Context(0).begin(), world.store, 0)
+    assert [failed["errorcode"][:2] for failed in result.failed] == [["TOSSL", "TIMEOUT"]] * 2  # type: ignore[index]
+    assert len(world.renew_all().renewed) == 2
+
+
 def test_a_job_that_is_cancelled_ends(world: World) -> None:
     from tossl_acme.errors import Cancelled
 

@@ -285,7 +285,7 @@ def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over:
             if store is not None:
                 keep_known(store, work.context, work.client)
             return work, chain
-        except (AcmeError, HttpError) as error:
+        except (AcmeError, HttpError, ArgumentError) as error:
             if work.attempt.order_url:
                 raise
             if _is_lost(error) and may_be_lost:
@@ -302,8 +302,10 @@ def _is_lost(error: TosslError) -> bool:
 
 
 def _may_have_moved(error: TosslError) -> bool:
-    """Whether what the directory names may be elsewhere by now."""
-    return isinstance(error, HttpError) or (isinstance(error, AcmeError) and error.status in (404, 405, 410))
+    """Whether the directory may be another by now: what it names is elsewhere, or it offers or demands more."""
+    if isinstance(error, AcmeError):
+        return error.status in (404, 405, 410) or error.kind == "notOffered"
+    return isinstance(error, HttpError) or error.errorcode[2:] in (("profile",), ("agree_tos",), ("eab_kid",))
 
 
 def _asked(issuance: Issuance) -> dict[str, object]:
