@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh install|uninstall: the package folder, and bin/tossl and the man pages below $PREFIX.
+# install.sh install|uninstall: the package folder, and bin/tossl, man pages, units and share/tossl below $PREFIX.
 #
 # The folder has what the tree has after make: library, pkgIndex.tcl, cli/, .venv (with the package copied into it). Its file
 # `installed` names what lies elsewhere. Nothing of it names the tree or $DESTDIR, and nothing is fetched for it.
@@ -82,6 +82,12 @@ remove "$stage$folder"
 for page in build/man/*.n; do
     [ ! -f "$page" ] || add 644 "$page" "$PREFIX/share/man/mann"
 done
+add 644 build/man/tossl.1 "$PREFIX/share/man/man1"
+add 644 share/tossl.conf "$PREFIX/share/tossl"
+# Its own path stands in the service.
+sed "s|^ExecStart=[^ ]*|ExecStart=$PREFIX/bin/tossl|" share/tossl.service >build/tossl.service
+add 644 build/tossl.service "$PREFIX/lib/systemd/system"
+add 644 share/tossl.timer "$PREFIX/lib/systemd/system"
 # It runs in that tclsh, and finds that package.
 tclsh=$(echo 'puts [info nameofexecutable]' | "$TCLSH")
 sed -e "1s|.*|#!$tclsh|" -e "s|^set cli .*|set cli {$folder/cli}|" bin/tossl >build/tossl

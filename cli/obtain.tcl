@@ -2,21 +2,13 @@
 
 ::cli::command obtain {
     "obtain NAME ?NAME ...? --directory CA --webroot DIR | --port N | --provider P"
-    "a certificate for these names; its files are kept in the store"
+    "a certificate for these names, unless it is held; its files are kept in the store"
 } acme::obtain_certificate {} {names options} {
-    if {![llength $names]} {
+    if {![llength $names] && ![dict exists $options -csr]} {
         misuse "obtain needs a name"
     }
     set certificate [tossl::acme::obtain_certificate $names {*}$options -progress ::cli::progress]
     end_line
     show_warnings $certificate
-    # The key stays in its file: standard output may well be a log.
-    show [dict remove $certificate private_key certificate chain fullchain] {
-        domains list files dict not_before number not_after number clean_up_failed dicts warnings dicts
-    } {
-        line names [join [dict get $result domains]]
-        line issuer [dict get $result issuer]
-        line "valid until" [clock format [dict get $result not_after] -gmt 1]
-        dict for {what path} [dict get $result files] {line $what $path}
-    }
+    show_kept $certificate
 }

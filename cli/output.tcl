@@ -1,5 +1,47 @@
 # Results on standard output, for people or as JSON; errors on the other, with an exit status.
 
+namespace eval ::cli {
+    # Of a certificate's members, those that are no strings.
+    variable kept_types {
+        domains list files dict last_error dict not_before number not_after number due number issued number
+        renewable number revoked number deploy_owed number clean_up_failed dicts warnings dicts
+    }
+}
+
+proc ::cli::is_quiet {} {
+    variable settings
+    return [dict get $settings quiet]
+}
+
+proc ::cli::is_json {} {
+    variable settings
+    return [dict get $settings json]
+}
+
+# Epoch seconds as text.
+proc ::cli::time_text {seconds} {
+    return [clock format $seconds -format %Y-%m-%dT%H:%M:%SZ -gmt 1]
+}
+
+# A certificate that was obtained or renewed. Its key stays in its file: standard output may well be a log.
+proc ::cli::show_kept {certificate} {
+    variable kept_types
+    show [summary $certificate] $kept_types {
+        line names [join [dict get $result domains]]
+        line issuer [dict get $result issuer]
+        line "valid until" [clock format [dict get $result not_after] -gmt 1]
+        dict for {what path} [dict get $result files] {line $what $path}
+        if {![dict get $result issued] && [dict size [dict get $result files]]} {
+            line state "held: nothing to do"
+        }
+    }
+}
+
+# Without texts in PEM.
+proc ::cli::summary {certificate} {
+    return [dict remove $certificate private_key certificate chain fullchain]
+}
+
 # A result: as JSON, with the types of those members that are no strings, or as `lines` prints it.
 proc ::cli::show {result types lines} {
     variable settings
@@ -17,11 +59,10 @@ proc ::cli::line {what value} {
 # What did not fail the call but has to be known. A deployment that is owed makes the exit status 1: a person or cron's
 # mail is to know of it.
 proc ::cli::show_warnings {result} {
-    variable status
     foreach warning [dict get $result warnings] {
         puts stderr "tossl: [dict get $warning message]"
         if {[dict get $warning warning] eq "deploy"} {
-            set status 1
+            raise_status 1
         }
     }
 }
@@ -71,6 +112,13 @@ proc ::cli::failed {message details} {
     }
     if {[lindex $code 0] ne "TOSSL"} {
         puts stderr [dict get $details -errorinfo]
+    }
+    return [exit_status $code]
+}
+
+# The exit status for an errorcode.
+proc ::cli::exit_status {code} {
+    if {[lindex $code 0] ne "TOSSL"} {
         return 1
     }
     switch [lindex $code 1] {
@@ -79,4 +127,12 @@ proc ::cli::failed {message details} {
         ACME {return [expr {[lindex $code 2] eq "rateLimited" || [lindex $code 3] >= 500 ? 75 : 1}]}
     }
     return 1
+}
+
+# Of several, "refused or failed" counts more than "try again later".
+proc ::cli::raise_status {new} {
+    variable status
+    if {$status in {0 75}} {
+        set status $new
+    }
 }

@@ -13,9 +13,9 @@ _BULLET = re.compile(r"(?:[-*]|\d+\.) +")
 _TAG = re.compile(r"((?:`[^`]+`|\*\*[^*]+\*\*|\*[^*]+\*|\([^)]*\)| |, )+): +(.*)", re.DOTALL)
 
 
-def man_page(title: str, version: str, markdown: str) -> str:
-    """The man page of that title, section n."""
-    head = [f'.TH {title} n "{version}" tossl "Certificates for Tcl"', ".ad l", ".nh"]
+def man_page(title: str, version: str, markdown: str, section: str = "n") -> str:
+    """The man page of that title."""
+    head = [f'.TH {title} {section} "{version}" tossl "Certificates for Tcl"', ".ad l", ".nh"]
     return "\n".join([*head, *_body(re.sub(r"<!--.*?-->\n?", "", markdown, flags=re.DOTALL))]) + "\n"
 
 

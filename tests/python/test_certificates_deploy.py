@@ -17,6 +17,7 @@ import pytest
 from tossl_acme.certificates import deploy as hooks
 from tossl_acme.certificates.command import CommandError, run_command
 from tossl_acme.certificates.deploy import Hooks, deploy, forget, owed
+from tossl_acme.certificates.record import KeptCertificate
 from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, ScriptError
 from tossl_acme.files import absolute
@@ -45,6 +46,11 @@ def store(tmp_path: Path) -> FolderStore:
 @pytest.fixture
 def context() -> Context:
     return Context(10).begin()
+
+
+def kept(serial: str = "01", command: str = "") -> KeptCertificate:
+    issuance = {"deploy_command": command, "deploy_timeout": 5}
+    return KeptCertificate(NAME, {"serial": serial, "not_after": 2, "issuance": issuance}, {}, str)
 
 
 class Script:
@@ -96,21 +102,21 @@ def test_a_hook_is_called_once_for_each_certificate(store: FolderStore, context:
 def test_one_that_failed_is_owed_and_called_again(store: FolderStore, context: Context) -> None:
     script = Script(failures=2)
     assert not deploy(context, store, NAME, certificate(), Hooks(script))
-    assert owed(store, NAME, certificate(), "") == {"deploy_owed": True, "deploy_error": "no reload today"}
+    assert owed(store, kept()) == {"deploy_owed": True, "deploy_error": "no reload today"}
     assert not deploy(context, store, NAME, certificate(), Hooks(script))
     assert deploy(context, store, NAME, certificate(), Hooks(script))
     assert deploy(context, store, NAME, certificate(), Hooks(script))
     assert script.calls == ["01"] * 3
-    assert owed(store, NAME, certificate(), "") == {"deploy_owed": False, "deploy_error": ""}
+    assert owed(store, kept()) == {"deploy_owed": False, "deploy_error": ""}
     assert messages(context) == [f"{NAME} is not deployed: no reload today"] * 2
 
 
 def test_a_command_that_was_never_called_is_owed(store: FolderStore, context: Context) -> None:
     """As where the process died between the certificate and the hook."""
-    assert owed(store, NAME, certificate(), "true")["deploy_owed"] is True
+    assert owed(store, kept(command="true"))["deploy_owed"] is True
     assert deploy(context, store, NAME, certificate(), Hooks(command="true"))
-    assert owed(store, NAME, certificate(), "true")["deploy_owed"] is False
-    assert owed(store, NAME, certificate("02"), "true")["deploy_owed"] is True
+    assert owed(store, kept(command="true"))["deploy_owed"] is False
+    assert owed(store, kept("02", command="true"))["deploy_owed"] is True
 
 
 def test_of_two_hooks_only_the_one_that_failed_is_called_again(

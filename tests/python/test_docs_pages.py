@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generator.page import MADE, SOURCES, manuals, pages
+from docs.generator.page import DOCS, MADE, SOURCES, manuals, pages
 from docs.generator.troff import man_page
 from tossl_acme.tcl.manual import Manual
 
@@ -93,6 +93,23 @@ def test_the_man_page_is_without_warnings(name: str, tmp_path: Path) -> None:
         assert manual.name in shown
     # No markup of Markdown's is left over in the text.
     assert not re.search(r"\*\*|\]\(|^#|```|<!--", shown, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
+def test_the_man_page_of_the_terminal_tool_is_without_warnings(tmp_path: Path) -> None:
+    text = (DOCS / "terminal.md").read_text("utf-8")
+    page = tmp_path / "page.1"
+    page.write_text(man_page("tossl", "0.1.0", text, "1"), "utf-8")
+    done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-rLL=100n", str(page)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0].startswith("tossl(1)")
+    assert not re.search(r"\*\*|\]\(|^#|```|<!--", re.sub(r"\x1b\[[0-9;]*m", "", done.stdout), re.MULTILINE)
+
+
+def test_the_links_of_the_terminal_page_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", (DOCS / "terminal.md").read_text("utf-8"))
+    assert targets
+    assert [target for target in targets if not (DOCS / target).is_file()] == []
 
 
 def test_markdown_becomes_troff() -> None:

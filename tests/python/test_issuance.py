@@ -58,7 +58,7 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Issuance:
             ("dns-01", "http-01"), FilePath("/srv/\xfc", "/srv/ue"), 8080, 8443, provider, ("192.0.2.53",), 90.5
         ),
         "Root",
-        ConnectionOptions("/etc/ca.pem", "http://proxy.example:3128"),
+        ConnectionOptions(FilePath("/etc/ca.pem"), "http://proxy.example:3128"),
     )
 
 

@@ -1,7 +1,7 @@
 """What is called once a certificate is there: a script's prefix, a command of the shell. What failed stays owed.
 
-deploy/NAME    a set with, for each kind of hook (`script`, `command`), the certificate that it was last called with and
-               ended well; `error`, its last failure, and `failed_at`, epoch seconds
+deploy/NAME    a set with, for each kind of hook (`script`, `command`) that was called, the certificate with which it
+               ended well last; `error`, the last failure, and `failed_at`, epoch seconds
 
 A hook is owed until it has ended well for the certificate in force: whoever comes next calls it, also where the process
 died before it, or in it. So one that takes the same certificate twice does well.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ..errors import ArgumentError, Cancelled, ForkedError, TosslError, WaitTimeout
 from .due import now
+from .record import RECORD, folder_name, read_kept, set_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..context import Context
     from ..store.protocol import Lock, Store
+    from .record import KeptCertificate
 
     #: Called with a context and the certificate's dict.
     Hook = Callable[[Context, Mapping[str, object]], object]
@@ -66,6 +68,8 @@ def deploy(
     there is nobody to keep it. Raises Cancelled alone.
     """
     kinds = hooks.kinds()
+    if not kinds:
+        return True
     if store is None:
         failures = [_called(hooks, kind, context, name, certificate) for kind in kinds]
         return not any(failures)
@@ -88,7 +92,7 @@ def _deployed(
     for kind in _left(hooks.kinds(), marks, certificate):
         failure = _called(hooks, kind, context, name, certificate)
         if failure:
-            marks |= {"error": failure, "failed_at": str(int(now()))}
+            marks |= {kind: marks.get(kind, ""), "error": failure, "failed_at": str(int(now()))}
             is_done = False
         else:
             marks[kind] = _identity(certificate)
@@ -121,15 +125,43 @@ def _told(context: Context, name: str, cause: str) -> bool:
     return False
 
 
-def owed(store: Store, name: str, certificate: Mapping[str, object], command: str) -> dict[str, object]:
+def owed(store: Store, kept: KeptCertificate) -> dict[str, object]:
     """Returns what is owed for the certificate in force: a dict deploy_owed (a boolean) and deploy_error (a text).
 
-    command: that which it is kept with. A script's prefix is owed where it failed.
+    The command that it is kept with is owed until it has ended well, a script's prefix where one was called before.
     """
-    marks = _marks(store, name)
-    kinds = (["command"] if command else []) + (["script"] if "error" in marks else [])
-    left = _left(kinds, marks, certificate)
+    marks = _marks(store, kept.name)
+    kinds = (["command"] if kept.issuance.get("deploy_command") else []) + (["script"] if "script" in marks else [])
+    left = [kind for kind in kinds if marks.get(kind) != f"{kept.serial} {kept.not_after}"]
     return {"deploy_owed": bool(left), "deploy_error": marks.get("error", "") if left else ""}
+
+
+def kept_command(store: Store, name: str) -> tuple[str, float]:
+    """Returns the command that a certificate is kept with, empty without one, and how long it may take."""
+    kept = read_kept(store, name, record_alone=True)
+    issuance = kept.issuance if kept is not None else {}
+    command, limit = issuance.get("deploy_command"), issuance.get("deploy_timeout")
+    return (
+        command if isinstance(command, str) else "",
+        float(limit) if isinstance(limit, int | float) and limit > 0 else DEPLOY_SECONDS,
+    )
+
+
+def keep_command(context: Context, store: Store, name: str, command: str, limit: float) -> None:
+    """Keeps another command with a certificate that is held. What the store refuses is a warning."""
+    from json import dumps, loads
+
+    try:
+        if kept_command(store, name) == (command, limit):
+            return
+        with store.locked(context, set_name(name)) as lock:
+            values = store.read(lock.name) or {}
+            record = loads(values[RECORD])
+            if record.get("issuance"):  # else it is not renewed by its name
+                record["issuance"] |= {"deploy_command": command, "deploy_timeout": limit}
+                store.write(lock, {**values, RECORD: dumps(record, indent=1).encode()})
+    except ArgumentError as error:
+        context.warn("warning", warning="deploy", message=f"the command is not kept with {name}: {error.message}")
 
 
 def forget(context: Context, store: Store, name: str) -> None:
@@ -171,6 +203,4 @@ def _marks(store: Store, name: str) -> dict[str, str]:
 
 
 def _set(name: str) -> str:
-    from .record import folder_name
-
     return f"deploy/{folder_name(name)}"

@@ -233,7 +233,7 @@ def _read(kind: Any, data: Any) -> Any:
         if not isinstance(data, dict):
             raise TypeError(str(kind))
         return _read_secret(data)
-    if kind is FilePath:
+    if kind is FilePath or (kind is str and isinstance(data, dict) and set(data) == {"path", "word"}):
         return FilePath(str(data["path"]), str(data["word"]))
     if dataclasses.is_dataclass(kind):
         assert isinstance(kind, type)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..errors import ArgumentError
 from . import due
+from .deploy import forget as forget_hooks
+from .deploy import owed
 from .record import ABOVE, certificate_name, paths_of, read_kept, set_name
 from .suggested import Renewal, forget_renewal
 
@@ -52,6 +54,7 @@ def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
         "renewable": kept.is_renewable,
         "revoked": kept.is_revoked,
         "last_error": renewal.last_error,
+        **owed(store, kept),
         "files": paths_of(store, kept.name, kept.has_key),
     }
 
@@ -72,3 +75,4 @@ def forget(context: Context, store: Store, name: str) -> None:
     with store.locked(context, set_name(name)) as lock:
         store.delete(lock)
     forget_renewal(context, store, name)
+    forget_hooks(context, store, name)

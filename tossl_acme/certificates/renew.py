@@ -145,11 +145,11 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
 
 def _deploy_owed(context: Context, store: Store, kept: KeptCertificate, run: _Run) -> None:
     """Calls what was to be called for a certificate that is not due, and was not or failed."""
-    command, limit = deployment_of(kept.issuance)
-    if owed(store, kept.name, kept.record, command)["deploy_owed"]:
+    if owed(store, kept)["deploy_owed"]:
         whole = read_kept(store, kept.name)
         if whole is not None:
-            deploy(context, store, kept.name, whole.as_dict(store), Hooks(run.script, command, limit))
+            hooks = Hooks(run.script, *deployment_of(kept.issuance))
+            deploy(context, store, kept.name, whole.as_dict(store), hooks)
 
 
 def _read(store: Store, folder: str, result: Renewals) -> KeptCertificate | None:

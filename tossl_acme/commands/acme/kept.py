@@ -29,6 +29,8 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
     revoked     1 if it was revoked by revoke_certificate
     last_error  a dict of why the last renewal failed: message, errorcode, at (epoch seconds), visit (a page to open);
                 empty if it did not fail
+    deploy_owed  1 if what is to be called with it has not ended well yet: -deploy_command, or a -deploy that failed
+    deploy_error  why not; empty if it was not called yet
     files       a dict certificate chain fullchain private_key of paths, the last of which is missing where the key is
                 not here
     damaged     in place of all but name: why what is kept cannot be read

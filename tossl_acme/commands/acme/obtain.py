@@ -154,7 +154,7 @@ def obtain_certificate(
     TOSSL ACME badCertificate 200
                              the CA issued a certificate that cannot serve
     """
-    from ...certificates.deploy import Hooks
+    from ...certificates.deploy import Hooks, keep_command, kept_command
     from ...certificates.deploy import deploy as call_hooks
     from ...certificates.held import digest_of, held_as_said
 
@@ -203,8 +203,15 @@ def obtain_certificate(
     if dry_run:
         certificate |= dict.fromkeys(("certificate", "chain", "fullchain", "private_key"), "")
     else:
-        hooks = Hooks(deploy.call if deploy else None, deploy_command, deploy_timeout)
-        call_hooks(context, store, str(certificate["name"]), certificate, hooks)
+        command = deploy_command, deploy_timeout
+        if store is not None and not certificate["issued"]:
+            if deploy_command:
+                keep_command(context, store, str(certificate["name"]), *command)
+            else:
+                command = kept_command(store, str(certificate["name"]))
+        call_hooks(
+            context, store, str(certificate["name"]), certificate, Hooks(deploy.call if deploy else None, *command)
+        )
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
 
 

@@ -1,0 +1,25 @@
+# tossl show
+
+::cli::command show {
+    "show NAME"
+    "a certificate in the store, and its files"
+} acme::get_certificate {} {names options} {
+    if {[llength $names] != 1} {
+        misuse "show needs the name of one certificate; list shows the names"
+    }
+    set found [tossl::acme::get_certificate [lindex $names 0] {*}$options]
+    source_command list
+    # The key stays in its file.
+    show [dict remove $found private_key certificate chain fullchain] $::cli::kept_types {
+        line name [dict get $result name]
+        line names [join [dict get $result domains]]
+        line issuer [dict get $result issuer]
+        line serial [dict get $result serial]
+        line CA [dict get $result directory]
+        line "valid from" [time_text [dict get $result not_before]]
+        line "valid until" [time_text [dict get $result not_after]]
+        line due [time_text [dict get $result due]]
+        line state [state_of $result]
+        dict for {what path} [dict get $result files] {line $what $path}
+    }
+}
