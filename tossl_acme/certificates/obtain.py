@@ -35,7 +35,7 @@ from .suggested import failure_kept
 from .traces import Trace, clean_up
 
 #: How long one at work on the same certificate is waited for where it is held, in seconds.
-_CLEARING_SECONDS = 0.1
+_CLEARING_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
