@@ -115,7 +115,7 @@ def obtain(
         # Whoever had it until now may have got one.
         kept = read_kept(store, name)
         if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
-            return _held(context, store, kept, issuance)
+            return _held(context, store, kept, issuance, folder)
         words = (kept.said if kept is not None else "") if said is None else said
         about = {"said": words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable}
         place = _Place(store, folder, about)
@@ -140,27 +140,29 @@ def _is_held(
     return not is_due(context, store, kept, lambda: issuance.connection, within)
 
 
-def _held(context: Context, store: Store, kept: KeptCertificate, issuance: Issuance) -> Obtained:
-    if has_attempt(store, kept.name):
-        _clear_away(context, store, kept.name, issuance)
+def _held(
+    context: Context, store: Store, kept: KeptCertificate, issuance: Issuance, folder: CertificateFolder | None = None
+) -> Obtained:
+    """The certificate that is held. What an attempt left beside it is removed; folder: where that is locked already."""
+    if folder is not None:
+        _clear_away(context, folder, issuance)
+    elif has_attempt(store, kept.name):
+        try:
+            with certificate_folder(store, context.narrowed(_CLEARING_SECONDS), kept.name) as locked:
+                _clear_away(context, locked, issuance)
+        except (ArgumentError, WaitTimeout) as error:  # one is at work, or the store cannot be written to
+            context.check("the certificate")
+            context.tell("not_cleared", name=kept.name, message=error.message)
     return Obtained(False, told_of(context, store, kept, issuance.pem_file))
 
 
-def _clear_away(context: Context, store: Store, name: str, issuance: Issuance) -> None:
-    """Removes what an attempt left that died: nobody goes on with it, for a certificate is held.
-
-    Where one is at work, or the store cannot be written to, all stays as it is.
-    """
-    try:
-        with certificate_folder(store, context.narrowed(_CLEARING_SECONDS), name) as folder:
-            attempt = Attempt(folder, _asked(issuance))
-            if attempt.traces:
-                _clean_up(attempt, attempt.traces, choose(issuance.solvers, issuance.identifiers), context)
-            if attempt.is_in_place and not attempt.traces:
-                attempt.end()
-    except (ArgumentError, WaitTimeout) as error:
-        context.check("the certificate")
-        context.tell("not_cleared", name=name, message=error.message)
+def _clear_away(context: Context, folder: CertificateFolder, issuance: Issuance) -> None:
+    """Removes what an attempt left that died: nobody goes on with it, for a certificate is held."""
+    attempt = Attempt(folder, _asked(issuance))
+    if attempt.traces:
+        _clean_up(attempt, attempt.traces, choose(issuance.solvers, issuance.identifiers), context)
+    if attempt.is_in_place and not attempt.traces:
+        attempt.end()
 
 
 def _asked_of_each(
