@@ -10,6 +10,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import time
 import traceback
@@ -30,7 +31,7 @@ from tests.servers.issuer import Issuer
 from tests.servers.scripted_ca import Script, ScriptedCa
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme import files
-from tossl_acme.certificates import issue
+from tossl_acme.certificates import due
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.obtain import obtain
 from tossl_acme.challenges.solver import SolverOptions
@@ -66,6 +67,7 @@ class World:
     def obtain(self, *, store: bool = True, **options: Any) -> dict[str, str] | Failure:
         given: dict[str, Any] = {"directory": self.directory, "account_key": ACCOUNT_KEY, "port": 0, "timeout": 5}
         given |= {"store": self.store if store else ""} | options
+        shutil.rmtree(self.store / "limits", ignore_errors=True)  # no call comes too early here
         result = self.tcl.try_acme("obtain_certificate", [NAME], **given)
         if isinstance(result, Failure):
             assert "PRIVATE KEY" not in result.message + result.info
@@ -648,7 +650,7 @@ def test_a_certificate_taken_up_late_is_not_wanted(world: World, monkeypatch: py
     world.proxy.fault(chain_with(lambda chain: chain + new_key()), path="/certificate/", times=1)
     assert isinstance(world.obtain(), Failure)
     now = time.time() + 4 * 86400
-    monkeypatch.setattr(issue.time, "time", lambda: now)
+    monkeypatch.setattr(due, "now", lambda: now)
     got = world.obtain()
     assert isinstance(got, dict)
     assert (len(world.issued), got["certificate"]) == (2, world.issued[-1])
