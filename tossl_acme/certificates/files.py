@@ -20,7 +20,7 @@ from .record import FILES, FORMAT, PENDING, RECORD, digests_of, paths_of, set_na
 
 @contextlib.contextmanager
 def certificate_folder(store: Store, context: Context, name: str) -> Iterator[CertificateFolder]:
-    """The sets of one certificate, held by this caller alone until the block ends."""
+    """Locks the sets of one certificate until the block ends."""
     with store.locked(context, set_name(name)) as lock:
         yield CertificateFolder(store, lock, name)
 
@@ -38,11 +38,11 @@ class CertificateFolder:
         return self._store.path_of(self._lock.name)
 
     def where(self, part: str = "", value: str = "") -> str:
-        """Where a part of it is, for a message."""
+        """Returns where a part of it is, for a message."""
         return self._store.where(f"{self._lock.name}/{part}" if part else self._lock.name, value)
 
     def read(self, part: str = "") -> dict[str, str]:
-        """The texts of the set in force, or of a part; empty where there is none."""
+        """Returns the texts of the set in force, or of a part; empty if it is missing."""
         return read_texts(self._store, f"{self._lock.name}/{part}" if part else self._lock.name)
 
     def write(self, texts: Mapping[str, str], part: str = "") -> None:
@@ -50,11 +50,11 @@ class CertificateFolder:
         write_texts(self._store, self._lock, texts, part)
 
     def left_over_key(self) -> str:
-        """The key (PEM) of an attempt that did not end; empty where there is none. A certificate may exist for it."""
+        """Returns the key (PEM) of an attempt that did not end; empty without one. A certificate may exist for it."""
         return self.read(PENDING).get(FILES["private_key"], "")
 
     def keep_key(self, pem: str) -> None:
-        """The private key, kept before its CSR leaves. Another one that is there already is put aside, not lost."""
+        """Stores the private key before its CSR leaves. Puts another one that is there already aside."""
         pending = self.read(PENDING)
         if pending.get(FILES["private_key"]) != pem:
             self.write(with_key_aside(pending) | {FILES["private_key"]: pem}, PENDING)
@@ -80,7 +80,7 @@ class CertificateFolder:
 
 
 def with_key_aside(texts: Mapping[str, str]) -> dict[str, str]:
-    """The texts, their key under a name where it is kept but not used: privkey-<time>.pem."""
+    """Returns the texts, their key under a name by which it is not used: privkey-<time>.pem."""
     key = FILES["private_key"]
     aside = {f"privkey-{time.time_ns()}.pem": texts[key]} if key in texts else {}
     return {name: text for name, text in texts.items() if name != key} | aside

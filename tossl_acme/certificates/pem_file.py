@@ -47,7 +47,7 @@ def keep_pem_file(path: FilePath, private_key: str, fullchain: str) -> bool:
 
 
 def _place(path: FilePath) -> tuple[FilePath, str]:
-    """The folder and the name of the file, to which links of root and of the user's own lead."""
+    """Returns the folder and the name of the file; follows links of root and of the user's own."""
     with refusals("pem_file", path):
         if os.path.islink(path):  # noqa: PTH114 - pathlib loads slowly
             owner = os.lstat(path).st_uid

@@ -23,7 +23,7 @@ _NAMES = re.compile(r"(cert|chain|fullchain|(privkey|key|next)(-\d+)?|issued)\.p
 
 
 def read(folder: Folder, name: str) -> dict[str, bytes] | None:
-    """The set with this name, in its open folder; None where there is none of the earlier form."""
+    """Returns the set with this name from its open folder; None without one of the earlier form."""
     room, _, below = name.partition("/")
     names = _own_names(folder)
     on_its_way: dict[str, bytes] = {}
@@ -62,13 +62,13 @@ def recover(folder: Folder) -> None:
 
 
 def _whole(pending: Folder) -> dict[str, bytes]:
-    """The whole set that is on its way up, or what is left of it there; empty without it."""
+    """Returns the whole set that is on its way up, or what is left of it there; empty without one."""
     names = _own_names(pending)
     return _contents(pending, names.intersection((*_CERTIFICATE, _RECORD))) if _RECORD in names else {}
 
 
 def _has_key(folder: Folder, values: dict[str, bytes]) -> bool:
-    """Whether the set has its key in the store; a key beside the certificate of somebody's own request does not."""
+    """Returns whether the set has its key in the store; the key of a user's own request is elsewhere."""
     try:
         record = json.loads(values[_RECORD])
     except (ValueError, RecursionError):
@@ -80,7 +80,7 @@ def _has_key(folder: Folder, values: dict[str, bytes]) -> bool:
 
 
 def _own_names(folder: Folder) -> set[str]:
-    """The plain files in it, or links to such, whose names are those of a set."""
+    """Returns the plain files in it, or links to such, whose names are those of a set."""
     return {name for name in folder.names() if _NAMES.fullmatch(name) and _is_file(folder, name)}
 
 

@@ -64,7 +64,7 @@ class FolderStore:
         self._is_known = False
 
     def with_options(self, options: FolderOptions) -> FolderStore:
-        """The same store, written to with these."""
+        """Returns the same store, with these options for what is written."""
         return FolderStore(self.path, options, self.notice)
 
     # ---- reading: needs no right to write ----
@@ -98,7 +98,7 @@ class FolderStore:
         return self.path_of(name, value).shown
 
     def path_of(self, name: str, value: str = "") -> FilePath:
-        """The path of a set's folder, or of one of its values as servers read it."""
+        """Returns the path of a set's folder, or of one of its values as servers read it."""
         return self.path / name / value if value else self.path / name
 
     # ---- writing ----
@@ -198,7 +198,7 @@ class FolderStore:
     # ---- who may read what ----
 
     def _access(self, held: HeldLock) -> Access:
-        """Who may read the set that is to be written: as the options say, else as the one in force."""
+        """Returns who may read the set that is to be written: as the options say, else as the one in force."""
         if not held.name.startswith(f"{_FOR_SERVERS}/"):
             return Access()
         return self.options.access(Sets(held.folder_lock.folder).access() or Access())
@@ -217,7 +217,7 @@ class FolderStore:
 
     @contextlib.contextmanager
     def _opened(self, name: str) -> Iterator[Folder | None]:
-        """The folder with this name, None where there is none."""
+        """Opens the folder with this name; None if it is missing."""
         with contextlib.ExitStack() as opened, refusals("store", self.path / name):
             try:
                 folder = opened.enter_context(Folder.open(self.path))
@@ -276,7 +276,7 @@ class FolderStore:
 
 
 def _earlier(folder: Folder, name: str) -> dict[str, bytes] | None:
-    """The set in a folder that has it in the form before."""
+    """Returns the set in a folder that has it in the earlier form."""
     from . import earlier
 
     return earlier.read(folder, name)
@@ -293,7 +293,7 @@ def _recover(folder: Folder, name: str) -> None:
 
 
 def _parts(folder: Folder) -> list[str]:
-    """The folders in it that are parts of its set."""
+    """Returns the folders in it that are parts of its set."""
     found = [(name, folder.status(name)) for name in folder.names() if not name.startswith(".")]
     return [name for name, status in found if status is not None and stat.S_ISDIR(status.st_mode)]
 
@@ -318,7 +318,7 @@ def _let_through(folder: Folder, group: int) -> None:
 
 @contextlib.contextmanager
 def _made(folder: Folder, name: str) -> Iterator[Folder]:
-    """A folder below another, made where it is missing: on disk before anything in it is."""
+    """Opens a folder below another; makes it if it is missing, on disk before anything in it is."""
     with contextlib.ExitStack() as opened:
         for part in name.split("/"):
             if folder.make(part, _FOLDER_MODE):

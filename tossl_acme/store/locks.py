@@ -119,13 +119,13 @@ def _wait(context: Context, folder: Folder, handle: int, backoff: Backoff) -> No
 
 
 def _is_in_place(folder: Folder, handle: int) -> bool:
-    """Whether the lock that is open is the one that others find."""
+    """Returns whether the lock that is open is the one that others find."""
     found, own = folder.status(_LOCK), os.fstat(handle)
     return found is not None and (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)
 
 
 def _record_of(handle: int) -> dict[str, Any]:
-    """What the holder wrote; empty for an empty file, one of an earlier version, or a torn one."""
+    """Returns what the holder wrote; empty for an empty file, one of an earlier version, or a torn one."""
     try:
         record = json.loads(os.pread(handle, _MAX_RECORD_BYTES, 0) or b"{}")
     except (ValueError, OSError):
@@ -135,7 +135,7 @@ def _record_of(handle: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
-    """The descriptor of a folder's lock, not locked yet.
+    """Opens a folder's lock, which is not locked yet, and yields its descriptor.
 
     Raises ArgumentError where this thread has it already, or one that waits for the script that this thread runs.
     """
@@ -184,7 +184,7 @@ def _owner_of(handle: int) -> Callable[[], int | None]:
 
 
 def _let_go() -> None:
-    """In a forked child: the locks are its parent's, and must end with that."""
+    """Closes the locks in a forked child: they are its parent's, and must end with that."""
     _locked.clear()
     while _held:
         with contextlib.suppress(OSError):

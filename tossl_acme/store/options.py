@@ -29,7 +29,7 @@ class FolderOptions:
 
     @classmethod
     def parse(cls, layout: str = "", file_mode: str = "", group: str = "") -> FolderOptions:
-        """The options of these words. Raises ArgumentError layout, file_mode, group."""
+        """Returns the options of these words. Raises ArgumentError layout, file_mode, group."""
         if layout not in ("", LINKS, FILES):
             raise ArgumentError("layout", f"layout must be {LINKS} or {FILES}, not {quoted(layout)}")
         mode, number = _mode_of(file_mode), _group_of(group)
@@ -42,7 +42,7 @@ class FolderOptions:
         return self.group is not None or bool(self.file_mode and self.file_mode & 0o040)
 
     def access(self, before: Access) -> Access:
-        """Who may read a set that takes the place of one which these could read."""
+        """Returns who may read a set that takes the place of one which `before` could read."""
         mode = before.file_mode
         if self.file_mode is not None:
             mode = self.file_mode
@@ -80,9 +80,9 @@ def _group_of(text: str) -> int | None:
 
 
 def folder_of_environment() -> tuple[str, str]:
-    """The variable that says where the store is, and the path: TOSSL_STORE, TOSSL_HOME; for root /var/lib/tossl, unless
-    there is a store in its home; for others XDG_DATA_HOME, HOME.
+    """Returns the variable that says where the store is, and its path.
 
+    TOSSL_STORE, TOSSL_HOME; for root /var/lib/tossl, unless a store is in its home; for others XDG_DATA_HOME, HOME.
     The path is as it stands there, relative or with "~". Raises ArgumentError "store" where there is no home either.
     """
     for variable in ("TOSSL_STORE", "TOSSL_HOME"):
@@ -98,7 +98,7 @@ def folder_of_environment() -> tuple[str, str]:
 
 
 def notice_of(path: str) -> str:
-    """What root has to know of a store that is in its home folder, and was not asked for; else empty."""
+    """Returns what root has to know of a store that is in its home folder, and was not asked for; else empty."""
     if os.environ.get("TOSSL_STORE") or os.environ.get("TOSSL_HOME") or os.geteuid() != 0 or not _is_in_home(path):
         return ""
     cause = f"new stores of root are in {SYSTEM_STORE}; set TOSSL_STORE, or move it and what names its paths"

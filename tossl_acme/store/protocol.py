@@ -48,7 +48,7 @@ class Store(Protocol):
     """Sets by name. Its methods may be called from any thread."""
 
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
-        """Returns the set with this name, whole; None where there is none. `only`: of these values, those it has."""
+        """Returns the set with this name, whole; None if it is missing. `only`: of these values, those it has."""
 
     def list(self, prefix: str) -> list[str]:
         """Returns the names of the sets right below a prefix, sorted: list("certificates")."""
@@ -88,7 +88,7 @@ def check_name(name: str) -> None:
 
 
 def is_part(text: str) -> bool:
-    """Whether this can stand between the slashes of a set's name."""
+    """Returns whether this can stand between the slashes of a set's name."""
     return _is_made_of(text, _PART_CHARS, ".:")
 
 
@@ -106,7 +106,7 @@ def _is_made_of(name: str, chars: frozenset[str], not_first: str) -> bool:
 
 
 def read_texts(store: Store, name: str, only: Collection[str] | None = None) -> dict[str, str]:
-    """The set as texts, empty where there is none. Raises ArgumentError for a value that is none."""
+    """Returns the set as texts, empty if it is missing. Raises ArgumentError for a value that is no text."""
     texts = {}
     for value, content in (store.read(name, only) or {}).items():
         try:

@@ -73,19 +73,19 @@ class Sets:
 
     @property
     def has_pointer(self) -> bool:
-        """Whether there is, or was until somebody died who deleted it, a set of this form."""
+        """Returns whether there is a set of this form, or its deletion was cut short."""
         return self.folder.status(_POINTER) is not None
 
     @property
     def layout(self) -> str:
-        """How the set in force is shown: links or files; empty where there is none."""
+        """Returns how the set in force is shown: links or files; empty without one."""
         status = self.folder.status(_POINTER)
         if status is None:
             return ""
         return LINKS if stat.S_ISLNK(status.st_mode) else FILES
 
     def in_force(self) -> str:
-        """The folder of the set in force, empty where there is none. Raises ArgumentError for a damaged ..data."""
+        """Returns the folder of the set in force, empty without one. Raises ArgumentError for a damaged ..data."""
         target = self._pointed_to()
         if target in ("", _DELETED):
             return ""
@@ -94,7 +94,7 @@ class Sets:
         return target
 
     def _pointed_to(self) -> str:
-        """What stands in ..data, empty where there is none."""
+        """Returns what stands in ..data, empty if it is missing."""
         while True:
             target = self.folder.link_target(_POINTER)
             if target:
@@ -108,7 +108,7 @@ class Sets:
             return "" if content is None else content.decode("ascii", "replace").strip() or "?"
 
     def read(self, only: Collection[str] | None = None) -> dict[str, bytes] | None:
-        """The set in force, whole; None where there is none."""
+        """Returns the set in force, whole; None without one."""
         for _ in range(_MAX_READS):
             name = self.in_force()
             if not name:
@@ -122,7 +122,7 @@ class Sets:
         raise ArgumentError("store", f"{self.folder.path.shown} changes faster than it can be read")
 
     def _contents(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
-        """What a set's folder holds; None where it is gone, or goes just now."""
+        """Returns what a set's folder holds; None if it is gone, or goes just now."""
         try:
             with self.folder.enter(name) as opened:
                 names = opened.names() if only is None else only
@@ -133,7 +133,7 @@ class Sets:
         return values if only is not None or len(values) == len(found) else None
 
     def access(self) -> Access | None:
-        """Who may read the set in force; None where there is none."""
+        """Returns who may read the set in force; None without one."""
         name = self.in_force()
         return self._access_of(name) if name else None
 
@@ -220,7 +220,7 @@ class Sets:
                     self._remove(name)
 
     def _make_set(self, name: str, values: Mapping[str, bytes], access: Access) -> None:
-        """A complete set under its name, not in force yet; on disk after the folder's next sync()."""
+        """Makes a complete set, which is not in force yet; its name is on disk after the folder's next sync()."""
         temporary = f"{name}.tmp"
         self.folder.make(temporary, access.folder_mode)
         try:
@@ -274,7 +274,7 @@ class Sets:
                 raise ArgumentError("store", f"cannot use {(self.folder.path / name).shown}: {cause}")
 
     def _is_own(self, name: str, content: bytes = b"") -> bool:
-        """Whether a name is free, our link, or a file with this content, or with what a set here has for it."""
+        """Returns whether a name is free, our link, or a file with this content or with that of a set here."""
         status = self.folder.status(name)
         if status is None:
             return True
@@ -290,7 +290,7 @@ class Sets:
         return self.folder.link_target(name) == f"{_POINTER}/{name}"
 
     def _link_missing(self, values: Iterable[str]) -> None:
-        """Links that lead nowhere until the set is in force: all its names appear at once."""
+        """Makes links that lead nowhere until the set is in force: all its names appear at once."""
         for value in values:
             if self.folder.status(value) is None:
                 self._make_link(value, f"{_POINTER}/{value}")
@@ -328,7 +328,7 @@ class Sets:
         return bool(hidden)
 
     def _values_of(self, name: str) -> list[str]:
-        """The names of a set's values; empty where it is gone."""
+        """Returns the names of a set's values; empty if it is gone."""
         try:
             with self.folder.enter(name) as opened:
                 return opened.names()
@@ -354,7 +354,7 @@ class Sets:
                 self._remove_set(name)
 
     def _remove_set(self, name: str) -> None:
-        """It loses its name first: who reads it just now notices."""
+        """Removes a set. It loses its name first: whoever reads it just now notices."""
         if self.folder.status(name) is not None:
             self.folder.rename(name, self.folder, f"{name}.tmp")
             self._remove(f"{name}.tmp")
