@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import tossl_acme
+from tests.servers.certs import Certificates
+from tests.servers.pebble import Pebble
+from tests.tclhost import new_key
 
 TREE = Path(__file__).resolve().parents[2]
 TCLSH = os.environ.get("TCLSH", "tclsh")
@@ -118,6 +124,71 @@ def test_the_python_package_is_whole_and_compiled(package: Path) -> None:
     assert list(home.parent.glob("tossl_acme-*.dist-info/licenses/LICENSE"))
     assert not list(home.parent.glob("tossl_acme-*.dist-info/direct_url.json")), "not installed from its name"
     assert not (home.parent / "pip").exists()
+
+
+def service(stage: Path) -> dict[str, list[str]]:
+    """The settings of the service that was installed, by their names."""
+    text = (stage / "usr/local/lib/systemd/system/tossl.service").read_text()
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, is_setting, value = line.partition("=")
+        if is_setting and not line.startswith("#"):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def test_the_units_name_what_is_installed(stage: Path) -> None:
+    assert service(stage)["ExecStart"] == ["/usr/local/bin/tossl renew"]
+    assert (stage / "usr/local/share/man/man1/tossl.1").is_file()
+    assert (stage / "usr/local/share/tossl/tossl.conf").is_file()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_takes_the_units(stage: Path, tmp_path: Path) -> None:
+    for unit in (stage / "usr/local/lib/systemd/system").iterdir():
+        # It looks for the program, too.
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/usr/local/bin/tossl", "/bin/true"))
+    words = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "tossl.service"), str(tmp_path / "tossl.timer")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv")
+def test_the_service_runs_as_an_unprivileged_user_with_its_environment_alone(
+    pebble: Pebble, certificates: Certificates
+) -> None:
+    """It renews the certificate that the same user obtained with a secret of root's, by the credential."""
+    place = Path(tempfile.mkdtemp(prefix="tossl-service-", dir="/var/tmp"))
+    try:
+        place.chmod(0o755)
+        make("install", PREFIX=str(place / "prefix"))
+        settings = (place / "prefix/lib/systemd/system/tossl.service").read_text()
+        (start,) = re.findall(r"^ExecStart=(.*)$", settings, re.MULTILINE)
+        assert start.split()[1:] == ["renew"]
+        for name in ("store", "credentials"):
+            (place / name).mkdir()
+        (place / "account.pem").write_text(new_key())
+        (place / "account.pem").chmod(0o600)
+        shutil.copy(place / "account.pem", place / "credentials/account.pem")
+        shutil.copy(certificates.ca_bundle, place / "ca.pem")
+        for path in (place / "store", place / "credentials", place / "credentials/account.pem"):
+            os.chown(path, 65534, 65534)
+        (place / "ca.pem").chmod(0o644)
+        environment = dict(
+            word.replace("/var/lib/tossl", str(place / "store")).split("=", 1)
+            for word in re.findall(r"^Environment=(.*)$", settings, re.MULTILINE)
+        )
+        environment |= {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(place / "credentials")}
+        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "env", "-i"]
+        user += [f"{name}={value}" for name, value in environment.items()]
+        obtain = ["obtain", "unit.example.com", "--directory", pebble.directory, "--ca-bundle", str(place / "ca.pem")]
+        obtain += ["--port", str(pebble.http_port), "--account-key-file", str(place / "account.pem")]
+        program = start.split()[0]
+        for words in (obtain, ["renew"], ["renew", "unit.example.com", "--force"]):
+            done = subprocess.run([*user, program, *words], cwd="/", capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+    finally:
+        shutil.rmtree(place)
 
 
 def test_a_prefix_of_ones_own(tmp_path: Path) -> None:
