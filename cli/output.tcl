@@ -1,6 +1,6 @@
-# Results on standard output, for people or as JSON; errors on the other, with an exit status.
+# Results on standard output, for people or as JSON; errors on standard error, with an exit status.
 
-# A result: as JSON, with the types of those members that are no strings, or as `lines` prints it.
+# Prints a result: as JSON, with the types of members that are not strings, or by the script `lines`.
 proc ::cli::show {result types lines} {
     variable settings
     if {[dict get $settings json]} {
@@ -41,7 +41,7 @@ proc ::cli::json_string {text} {
 
 proc ::cli::wrong {message} {
     puts stderr "tossl: $message"
-    puts stderr "tossl --help tells more"
+    puts stderr "tossl --help describes the usage"
     return 2
 }
 
