@@ -133,7 +133,7 @@ def test_a_directory_that_has_no_key_is_shown_without_its_query(tcl: Tcl) -> Non
     """Which may be secret."""
     failure = tcl.failure("get_account_key", "https://ca.example/directory?key=Ob5tr1ct")
     assert failure.code == ("TOSSL", "VALUE", "store")
-    assert failure.message == "no account key is kept for https://ca.example/directory"
+    assert failure.message == "no account key is stored for https://ca.example/directory"
     assert "Ob5tr1ct" not in repr(failure)
 
 

@@ -32,19 +32,20 @@ def obtain_certificate(
     connection: ConnectionOptions,
     context: Context = seconds(600),
 ) -> dict[str, object]:
-    """Gets a certificate: account, order, challenges, certificate, files. What it presents it cleans up.
+    """Gets a certificate in one call: account, order, challenges, certificate, files.
 
-    Every name is proven by the first type of challenge in -challenge that the CA offers for it. http-01 takes -webroot
-    or -port; tls-alpn-01 takes -tls_port; dns-01 and dns-account-01 take -provider and what goes with it;
-    dns-persist-01 takes nothing, the record that dns_persist01_record tells has to stand. Where a name cannot be
-    proven, the authorizations still pending are deactivated.
+    Proves every name by the first type in -challenge that the CA offers for it. http-01 needs -webroot or -port;
+    tls-alpn-01 uses -tls_port; dns-01 and dns-account-01 need -provider and its options; dns-persist-01 needs the
+    record that dns_persist01_record returns. Removes challenge files and DNS records again, also after an error; the
+    result names what could not be removed. If a name cannot be proven, deactivates the pending authorizations.
 
-    domains                a list of DNS names, perhaps with "*.", and IP addresses; with -csr it may be empty
-    -directory url         the CA, as directory_url; without it TOSSL_DIRECTORY of the environment, else an error
-    -email address         a mail address for the account; without it TOSSL_EMAIL of the environment
-    -account_key pem       the account's private key; without it the one in the store for this CA, else a new one; an
-                           account that is there already needs no -eab_kid and no -agree_tos
-    -preferred_chain name  an issuer's common name: the first chain with such an issuer is taken, else the CA's first,
+    domains                a list of DNS names, also with "*.", and IP addresses; with -csr it may be empty
+    -directory url         the CA, as directory_url; default: TOSSL_DIRECTORY of the environment; one of both is
+                           required
+    -email address         a mail address for the account; default: TOSSL_EMAIL of the environment
+    -account_key pem       the account's private key; default: the store's key for this CA, else a new key. An existing
+                           account needs no -eab_kid and no -agree_tos
+    -preferred_chain name  an issuer's common name: uses the first chain with such an issuer, else the CA's first chain,
                            with a warning
 
     Returns a dict:
@@ -52,34 +53,33 @@ def obtain_certificate(
     domains      a list of its names
     certificate  the certificate alone, PEM text
     chain        the CA's certificates above it, PEM text
-    fullchain    both, as a web server wants them
+    fullchain    both, as web servers need them
     private_key  PEM text; empty with -csr
-    not_before   when it begins, epoch seconds
-    not_after    when it ends, epoch seconds
-    issuer       the name of who issued it
+    not_before   its begin, epoch seconds
+    not_after    its end, epoch seconds
+    issuer       its issuer's name
     serial       its serial number, hexadecimal
     directory    the CA's directory URL
     files        a dict certificate chain fullchain private_key of paths; empty if nothing is stored
-    clean_up_failed  a list of dicts of challenges that could not be removed again: domain, record or file or port,
-                     message; empty as a rule
-    warnings     a list of dicts warning message of what did not fail the call but has to be known; empty as a rule.
-                 warning is names (it has names that were not asked for), preferred_chain (no chain leads to that
-                 issuer), alternate_chain (another chain of the CA cannot be used), chain (it came without its issuer's
-                 certificate) or put_aside (a certificate of an earlier call cannot serve). -progress tells each as the
+    clean_up_failed  a list of dicts, one for each challenge that could not be removed: domain, record or file or port,
+                     message; usually empty
+    warnings     a list of dicts warning message, for faults that did not fail the call; usually empty. warning is names
+                 (it has names that were not requested), preferred_chain (no chain leads to that issuer),
+                 alternate_chain (another chain of the CA cannot be used), chain (it came without its issuer's
+                 certificate) or put_aside (a certificate of an earlier call is unusable). -progress reports each as the
                  step warning
 
-    From the moment that the CA issued it, the certificate is kept: an error later leaves it in the store, in the folder
-    pending beside the certificate in force, and the same call once more finishes with it and orders nothing. Without a
-    store, or where that cannot be written, the error's -tossl dict has it: certificate, and private_key if tossl made
-    the key. One that cannot serve (it has other names, another key, or has expired) is put aside; the message names the
-    folder.
+    Once the CA has issued a certificate, no error loses it: it stays in the store, in the folder pending beside the
+    certificate in force. Repeat the call: it goes on from there and orders nothing. Without a store, or if the store
+    cannot be written, the error's -tossl dict has certificate, and private_key if tossl made the key. An unusable
+    certificate (other names, another key, or expired) is put aside; the message names the folder.
 
-    Errors: those of the single steps; what the CA says is led by "Certificate not obtained: ".
-    TOSSL VALUE domains      "Failed to parse domains: " and what is wrong with which name
-    TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
+    Errors: those of the single steps; the CA's errors begin with "Certificate not obtained: ".
+    TOSSL VALUE domains      "Failed to parse domains: " with the name and its fault
+    TOSSL VALUE option       the option's value is wrong, or a required option is missing
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL ACME badCertificate 200
-                             the CA issued a certificate that cannot serve
+                             the CA issued an unusable certificate
     """
     from dataclasses import replace
 
@@ -118,17 +118,17 @@ def obtain_certificate(
 
 
 def get_account_key(directory_url: str, *, store: FolderStore | None) -> str:
-    """Tells the account key that obtain_certificate keeps in its store for this CA; nothing is sent.
+    """Returns the account key in obtain_certificate's store for this CA. Sends nothing.
 
-    directory_url  the CA, as the other commands take it
-    -store folder  the store of obtain_certificate, found as there
+    directory_url  the CA, as in the other commands
+    -store folder  the store of obtain_certificate, with the same default
 
-    Returns the private key, PEM text, as the other commands take it.
+    Returns the private key, PEM text.
 
     Errors:
     TOSSL VALUE directory_url
                        neither an https URL nor a CA's short name
-    TOSSL VALUE store  no key is kept for this CA
+    TOSSL VALUE store  no key is stored for this CA
     """
     from ...acme.public_cas import directory_url as url_for
     from ...certificates.accounts import account_key
@@ -138,5 +138,5 @@ def get_account_key(directory_url: str, *, store: FolderStore | None) -> str:
     if not key:
         from ...http.urls import shown_url
 
-        raise ArgumentError("store", f"no account key is kept for {shown_url(url)}")
+        raise ArgumentError("store", f"no account key is stored for {shown_url(url)}")
     return key
