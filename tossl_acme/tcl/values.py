@@ -20,12 +20,12 @@ _FALSE = ("0", "false", "no", "off")
 #: Digits of an integer; no command needs more, and Python refuses some thousands.
 _MOST_DIGITS = 40
 #: Characters. Operating systems accept some 4,000 bytes, but "a/../b" becomes shorter when normalised.
-_LONGEST_PATH = 16384
+_MAX_PATH_CHARS = 16384
 #: Bytes of a secret in a file, and seconds to wait for a secret from a pipe.
 _MOST_SECRET_BYTES = 65536
 _SECRET_SECONDS = 10.0
 #: The longest -timeout, in seconds: more would overflow the system's counters.
-_TEN_YEARS = 10 * 365 * 86400.0
+_MAX_LIMIT_SECONDS = 10 * 365 * 86400.0
 
 
 def to_tcl(value: object) -> TclValue:
@@ -68,7 +68,7 @@ def split(host: TclHost, name: str, text: str) -> tuple[str, ...]:
 
 def check_limit(limit: float, option: str = "timeout") -> None:
     """Raises ArgumentError for more seconds than ten years."""
-    if limit > _TEN_YEARS:
+    if limit > _MAX_LIMIT_SECONDS:
         raise ArgumentError(option, f"-{option}: must be ten years at most")
 
 
@@ -155,7 +155,7 @@ def _native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
     from ..text import clean, quoted
 
     try:
-        if len(word) > _LONGEST_PATH:
+        if len(word) > _MAX_PATH_CHARS:
             raise ValueError("it is too long")
         digits, _, normal = host.call("::tossl::Path", word).partition(" ")
     except (ValueError, host.TclError) as error:
