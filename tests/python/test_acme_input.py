@@ -87,7 +87,7 @@ def _arguments(command: Any) -> list[str]:
 
 
 def refused(tcl: Tcl, proxy: FaultProxy, name: str, options: dict[str, object] | None = None, **bad: object) -> Failure:
-    """How the command fails with one bad argument among good ones; nothing was sent, and nothing secret is told."""
+    """How the command fails with one bad argument among good ones; nothing was sent, and no secret is shown."""
     command = next(command for command in COMMANDS if command.__name__ == name)
     good = {**GOOD, "directory_url": proxy.directory}
     given = [bad.get(p, good.get(p, f"{proxy.url}/thing/1")) for p in _arguments(command)]

@@ -294,7 +294,7 @@ def test_a_ca_certificate_in_the_place_of_the_leaf() -> None:
     ],
 )
 def test_dates_of_the_leaf(days: float, fault: str) -> None:
-    """One that begins within a day is no fault, for clocks differ; one that has ended is."""
+    """Accepts a certificate that begins within a day, for clocks differ; refuses an expired one."""
     found = checked(read_chain(FULL), now=BEGIN.timestamp() + days * 86400)
     assert fault in found if fault else found == ""
 
@@ -314,7 +314,7 @@ def test_dates_above_the_leaf_do_not_count() -> None:
 
 
 def test_more_names_than_asked_for() -> None:
-    """Of any kind: they are told, and no fault."""
+    """Returns names of any kind; they are not an error."""
     others = [x509.RFC822Name("a@example.com"), x509.UniformResourceIdentifier("https://example.com/"),
               x509.RegisteredID(x509.ObjectIdentifier("1.2.3")), x509.DirectoryName(name("d")),
               x509.OtherName(x509.ObjectIdentifier("1.2.3"), b"\x0c\x01x")]  # fmt: skip

@@ -31,7 +31,7 @@ def trap_signals() -> int:
 def _install() -> None:
     reader, writer = map(beyond_standard, os.pipe())
     os.set_blocking(writer, False)
-    # Python runs handlers only between two of its own steps; the number is in the pipe at once.
+    # Python runs handlers only between two bytecodes; the number is in the pipe at once.
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in _TRAPPED:
         if signal.getsignal(number) is not signal.SIG_IGN:
