@@ -10,9 +10,10 @@ from typing import Any
 from .errors import ArgumentError
 from .text import quoted
 
-_MAX_NAME_CHARS = 253
+#: Characters of a DNS name (RFC 1035 section 3.1).
+MAX_NAME_CHARS = 253
 #: Characters of a typed name with its wildcard and its final dot; its A-labels are longer.
-_MAX_TYPED_CHARS = _MAX_NAME_CHARS + 3
+_MAX_TYPED_CHARS = MAX_NAME_CHARS + 3
 _MAX_LABEL_CHARS = 63
 _LDH = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
@@ -96,7 +97,7 @@ def _identifier(name: str) -> Identifier:
         raise _unusable("a domain name is empty")
     if len(name) > _MAX_TYPED_CHARS:
         # First of all checks: encoding an IDN takes the square of its length.
-        raise _unusable(f"{quoted(name)} is longer than {_MAX_NAME_CHARS} characters")
+        raise _unusable(f"{quoted(name)} is longer than {MAX_NAME_CHARS} characters")
     if any(char.isspace() or not char.isprintable() for char in name):
         raise _unusable(f"{quoted(name)} contains white space or a control character")
     try:
@@ -120,8 +121,8 @@ def _dns_name(name: str) -> str:
         raise _unusable(f"{quoted(name)}: a wildcard is one * as the whole first label")
     ascii_name = _ascii(base.removesuffix("."), name).lower()
     labels = ascii_name.split(".")
-    if len(ascii_name) > _MAX_NAME_CHARS:
-        raise _unusable(f"{quoted(name)} is longer than {_MAX_NAME_CHARS} characters")
+    if len(ascii_name) > MAX_NAME_CHARS:
+        raise _unusable(f"{quoted(name)} is longer than {MAX_NAME_CHARS} characters")
     for label in labels:
         _check_label(label, name)
     if labels[-1].isdigit():

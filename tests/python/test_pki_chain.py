@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from tests.pem import write_block
+from tossl_acme.acme.renewal import cert_id
 from tossl_acme.errors import AcmeError, ArgumentError
 from tossl_acme.identifiers import Identifier
 from tossl_acme.pki.chain import (
     MOST_CERTIFICATES,
     CertificateChain,
-    cert_id,
     check_begun,
     check_leads_up,
     check_leaf,

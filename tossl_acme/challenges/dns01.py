@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 
 from ..acme.authorization import Challenge
+from ..acme.encoding import b64url
 from ..context import Backoff, Context
 from ..dns.api import may_pass
 from ..dns.propagation import PropagationCheck
@@ -13,11 +13,11 @@ from ..dns.provider import Provider
 from ..dns.published import PUBLISHED, PublishedRecords
 from ..dns.registry import open_provider
 from ..errors import ArgumentError, DnsError, HttpError, WaitTimeout
+from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
 from .solver import ChallengeType, SolverOptions
 
 _LABEL = "_acme-challenge"
-_MOST_NAME_CHARS = 253
 #: Pauses between two attempts to remove a record: the first and the longest.
 CLEAN_UP_PAUSES_SECONDS = (0.5, 8.0)
 
@@ -35,13 +35,13 @@ def validation_name(domain: str) -> str:
 def validation_value(key_authorization: str) -> str:
     """Returns the TXT value: the SHA-256 digest of the key authorization, base64url."""
     digest = hashlib.sha256(key_authorization.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return b64url(digest)
 
 
 def check_length(name: str, domain: str) -> None:
     """Raises ArgumentError "domain" if a record's name is longer than a DNS name can be."""
-    if len(name) > _MOST_NAME_CHARS:
-        cause = f"its record's name has more than {_MOST_NAME_CHARS} characters"
+    if len(name) > MAX_NAME_CHARS:
+        cause = f"its record's name has more than {MAX_NAME_CHARS} characters"
         raise ArgumentError("domain", f"{quoted(domain)} cannot be proven through the DNS: {cause}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -146,18 +145,6 @@ def unwanted_identifiers(chain: CertificateChain, identifiers: Iterable[Identifi
     return tuple(identifier for identifier in chain.identifiers if identifier not in wanted)
 
 
-def cert_id(chain: CertificateChain) -> str:
-    """Returns the leaf's name for renewal information (RFC 9773 section 4.1).
-
-    Raises ArgumentError "certificate" if it has no authority key identifier.
-    """
-    if not chain.authority_key_id:
-        raise ArgumentError("certificate", "the certificate has no authority key identifier, which its ARI name needs")
-    # DER adds a byte to a positive number whose highest bit is set.
-    serial = chain.serial.to_bytes(chain.serial.bit_length() // 8 + 1, "big", signed=True)
-    return f"{_base64url(chain.authority_key_id)}.{_base64url(serial)}"
-
-
 def issuer_names(chain: CertificateChain) -> tuple[str, ...]:
     """Returns each certificate's issuer (common name), leaf first: the last is the root that the chain leads to."""
     return tuple(_issuer(certificate) for certificate in chain.parsed)
@@ -271,7 +258,3 @@ def _dates(chain: CertificateChain) -> str:
 
 def _breach(message: str) -> AcmeError:
     return AcmeError(message, "badCertificate", 200)
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -149,10 +149,10 @@ def renewal_info(
     import time
 
     from ...acme import renewal
-    from ...pki.chain import cert_id, read_certificate
+    from ...pki.chain import read_certificate
 
     chain = read_certificate(certificate)
-    name = cert_id(chain)
+    name = renewal.cert_id(chain)
     if chain.not_after <= time.time():
         raise ArgumentError("certificate", "the certificate has expired; renew it at once")
     return renewal.renewal_info(server, context, name).as_dict() | {"cert_id": name}

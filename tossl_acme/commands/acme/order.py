@@ -48,7 +48,8 @@ def create_order(
     from dataclasses import replace
 
     from ...acme.order import NewOrder, new_order, replaced_id
-    from ...pki.chain import cert_id, read_certificate
+    from ...acme.renewal import cert_id
+    from ...pki.chain import read_certificate
 
     replaced = replaced_id(cert_id(read_certificate(replaces)) if "-----BEGIN" in replaces else replaces)
     with error_context("Order creation failed", AcmeError):
