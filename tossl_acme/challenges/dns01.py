@@ -61,6 +61,7 @@ class Dns01:
         self._check = check
         self._published = published or PublishedRecords()
         self._presented: set[Challenge] = set()
+        self._doubtful: set[Challenge] = set()
 
     def name_for(self, challenge: Challenge) -> str:
         """Returns the name of the challenge's TXT record."""
@@ -77,7 +78,12 @@ class Dns01:
     def present(self, context: Context, challenge: Challenge) -> None:
         name, value = self.record(challenge)
         self._presented.add(challenge)
-        self._published.publish(context, self._provider, name, value)
+        self._doubtful.discard(challenge)
+        try:
+            self._published.publish(context, self._provider, name, value)
+        except (DnsError, HttpError):
+            self._doubtful.add(challenge)
+            raise
 
     def wait(self, context: Context, challenge: Challenge) -> None:
         if self._check is not None:
@@ -86,7 +92,10 @@ class Dns01:
             self._check.wait(context, name, value)
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
-        """Removes the value. Tries again after a temporary failure, until the context is over."""
+        """Removes the value. Tries again after a temporary failure, until the context is over.
+
+        Does not where publishing failed already: that record is probably not there, and nobody should wait for it.
+        """
         name, value = self.record(challenge)
         if challenge in self._presented and value not in self._published.values(self._provider, name):
             return  # the provider refused to publish it, or it is removed already
@@ -97,7 +106,7 @@ class Dns01:
                 self._published.remove(context, self._provider, name, value)
                 return
             except (DnsError, HttpError, WaitTimeout) as error:
-                if not may_pass(error) or pause >= context.remaining():
+                if challenge in self._doubtful or not may_pass(error) or pause >= context.remaining():
                     raise
             context.tell("dns_retry", record=name, seconds=pause)
             context.sleep(pause, "provider")
