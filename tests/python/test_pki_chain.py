@@ -132,6 +132,26 @@ def test_odd_but_legal_text(odd: str) -> None:
     assert checked(chain) == ""
 
 
+@pytest.mark.parametrize("where", ["first", "last"])
+def test_a_chain_among_many_strangers(where: str) -> None:
+    """The leaf decides, not the number of those who came along."""
+    strangers = "".join(authority(f"CA {number}").pem for number in range(2 * MOST_CERTIFICATES))
+    chain = read_chain(FULL + strangers if where == "first" else strangers + FULL, public_der(KEY))
+    assert chain.fullchain == FULL
+    assert chain.dropped == 2 * MOST_CERTIFICATES
+    assert checked(chain) == ""
+
+
+def test_a_chain_has_an_end() -> None:
+    above, texts = None, []
+    for number in range(MOST_CERTIFICATES + 2):
+        above = authority(f"CA {number}", above)
+        texts.append(above.pem)
+    leaf = pem(signed(KEY.public_key(), None, NAMES, above))
+    chain = read_chain(leaf + "".join(texts))
+    assert chain.fullchain == leaf + "".join(texts[: -MOST_CERTIFICATES : -1])
+
+
 WRONG = [
     "",
     "\n",
@@ -146,7 +166,6 @@ WRONG = [
     private_pem(KEY) + FULL,
     FULL + write_block("CERTIFICATE REQUEST", csr_for(KEY, NAMES).der),
     FULL + write_block("X509 CRL", b"\x30\x00"),
-    LEAF + "".join(authority(f"CA {number}").pem for number in range(MOST_CERTIFICATES)),
     LEAF * 2000,
 ]
 

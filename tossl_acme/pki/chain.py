@@ -17,7 +17,7 @@ from .der import UNREADABLE
 from .names import alternative_names, common_names
 from .pem import PemError, certificate_blocks, read_blocks
 
-#: The longest chains in use have four certificates.
+#: Of one chain; the longest in use have four. What came beside them is dropped.
 MOST_CERTIFICATES = 10
 #: Seconds by which a certificate may begin in the future.
 _MOST_SKEW_SECONDS = 86400.0
@@ -176,8 +176,6 @@ def _read(pem: str, public_key: bytes) -> CertificateChain:
 def _certificates(pem: str) -> tuple[list[x509.Certificate], int]:
     """Returns each readable certificate, once, and the number of different ones. Raises PemError without any."""
     ders = list(dict.fromkeys(_ders(pem)))
-    if len(ders) > MOST_CERTIFICATES:
-        raise PemError(f"it has more than {MOST_CERTIFICATES} certificates")
     readable: list[x509.Certificate] = []
     trouble = ""
     for der in ders:
@@ -200,10 +198,16 @@ def _ders(pem: str) -> list[bytes]:
 
 
 def _path(leaf: x509.Certificate, certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
-    """Returns the leaf, its issuer, that one's issuer and so on, as far as the certificates contain them."""
+    """Returns the leaf, its issuer, that one's issuer and so on, as far as the certificates contain them.
+
+    Stops after MOST_CERTIFICATES: each further one costs a look at all that are left.
+    """
     left = [certificate for certificate in certificates if certificate != leaf]
     path = [leaf]
-    while issuer := next((one for one in left if _issued_by(path[-1], one)), None):
+    while len(path) < MOST_CERTIFICATES:
+        issuer = next((one for one in left if _issued_by(path[-1], one)), None)
+        if issuer is None:
+            break
         path.append(issuer)
         left.remove(issuer)
     return tuple(path)
