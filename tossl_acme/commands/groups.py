@@ -58,8 +58,7 @@ def connection(*, ca_bundle: FilePath | None = None, proxy: str = "") -> Connect
 def server(directory_url: str, *, connection: ConnectionOptions) -> Server:
     """Returns a CA.
 
-    directory_url     the CA: its https directory URL, or the short name of a public CA (letsencrypt,
-                      letsencrypt-staging, zerossl, google, google-staging, sslcom, sslcom-ecc, actalis)
+    directory_url     the CA: its https directory URL, or the short name of a public CA ({public_cas})
 
     Errors:
     TOSSL ACME type status  the CA refused: the problem's type and the HTTP status (0 for a problem in an object)
@@ -159,8 +158,8 @@ def new_account(
 ) -> NewAccount:
     """Returns the options of a new account.
 
-    -eab_kid id        external account binding: the key id from the CA's website. zerossl, google, sslcom, actalis and
-                       every CA whose directory has externalAccountRequired require it for a new account
+    -eab_kid id        external account binding: the key id from the CA's website. A CA whose directory has
+                       externalAccountRequired requires it for a new account, as do {binding_cas}
     -eab_hmac_key key  the binding's key, base64url, as the CA shows it
     -eab_alg name      the binding's algorithm: HS256, HS384 or HS512
     -agree_tos boolean
@@ -344,11 +343,25 @@ def _challenge_types() -> str:
     return ", ".join(TYPES)
 
 
+def _public_cas() -> str:
+    from ..acme.public_cas import PUBLIC_CAS
+
+    return ", ".join(ca.name for ca in PUBLIC_CAS)
+
+
+def _binding_cas() -> str:
+    from ..acme.public_cas import PUBLIC_CAS
+
+    return ", ".join(ca.name for ca in PUBLIC_CAS if ca.needs_eab)
+
+
 #: What stands in braces in the texts above, found out when they are shown.
 TEXTS = {
     "providers": _provider_names,
     "api_key": lambda: _credentials()["api_key"][1],
     "challenge_types": _challenge_types,
+    "public_cas": _public_cas,
+    "binding_cas": _binding_cas,
 }
 
 #: The groups by their annotations.
