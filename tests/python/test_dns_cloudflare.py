@@ -253,7 +253,7 @@ def test_nobody_there() -> None:
     with Account() as account:
         gone = provider(account)
     with pytest.raises(HttpError) as caught:
-        gone.publish(Context(0.3).begin(), NAME, ONE)
+        gone.publish(Context(2).begin(), NAME, ONE)
     assert caught.value.errorcode == ("TOSSL", "HTTP", "connect")
     assert caught.value.message.startswith("Failed to create DNS record: ")
 
