@@ -12,17 +12,17 @@
 # can read it, it gets security updates, it has the shared library to embed and a tkinter that matches the system's Tcl.
 TCLSH ?= tclsh
 PYTHON ?= $(shell [ -x /usr/bin/python3 ] || ! command -v python3 >/dev/null && echo /usr/bin/python3 || echo python3)
-# Where TCLLIBDIR is not given, it is a folder below PREFIX/lib where that tclsh looks for packages.
+# By default TCLLIBDIR is a folder below PREFIX/lib where that tclsh looks for packages.
 PREFIX ?= /usr/local
 export TCLSH PYTHON PREFIX DESTDIR TCLLIBDIR CC CFLAGS LDFLAGS
-# The caller's own Python settings are for other programs.
+# The caller's Python settings are for other programs.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONPYCACHEPREFIX PYTHONWARNINGS VIRTUAL_ENV
-# So is where their pip installs; its other settings (indexes, proxies, certificates, ...) count here too.
+# So is pip's target folder; pip's other settings (indexes, proxies, certificates, ...) count here too.
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER
 
 VENV = .venv/bin/python
 SERVERS = $(VENV) -m tests.servers
-# What is fetched is fetched as wheels first, with the user's settings for pip; it is installed from those alone.
+# Packages are downloaded as wheels first, with the user's pip settings, and installed only from these.
 FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check -c constraints.txt
 UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
@@ -33,7 +33,7 @@ SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 all: libtossl.so .venv/compiled
 
-# These two change only when the choice does.
+# These two files change only if the choice does.
 build/for-library build/for-python: build/chosen ;
 build/chosen: FORCE
 	@sh build-aux/choose.sh
@@ -53,7 +53,7 @@ libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) build-aux/build
 	$(UNPACK) -f build/wheels -e .
 	touch $@
 
-# For users who cannot write here. What does not compile is told of, but is no reason to stop.
+# For users who cannot write here. Code that does not compile is reported, but does not stop make.
 .venv/compiled: .venv/built $(SOURCES)
 	-$(VENV) -m compileall -q tossl_acme
 	touch $@
@@ -69,7 +69,7 @@ demo: all
 	sh build-aux/need.sh demo
 	TOSSL_HOME=build/demo TCLLIBPATH="{$(CURDIR)}" $(SERVERS) --pebble -- "$(TCLSH)" examples/quickstart.tcl
 
-# The two spend their time waiting for servers: side by side they take little longer than one.
+# Both spend their time waiting for servers: in parallel they take little longer than one.
 test: lint
 	$(MAKE) --no-print-directory -j2 --output-sync=target test-tcl test-python
 

@@ -1,10 +1,10 @@
 /*
  * The way into Python, which is closed in a forked child where Python cannot work.
  *
- * A child has the thread that forked, and the memory of all the others, with the locks that they held. Where no other
- * thread was at work for Python at the fork, none is held: such a child gets Python ready at its first call, drops what
- * is its parent's (see os.register_at_fork in tossl_acme), and works. Else each call is refused. There is no handler
- * that acts at the fork itself: most children call nothing here, and no fork has to wait for the GIL.
+ * A child has the thread that forked, and the memory of all other threads, with the locks that they held. If no other
+ * thread was at work for Python at the fork, no lock is held: the child prepares Python at its first call, drops its
+ * parent's objects (see os.register_at_fork in tossl_acme), and works. Else each call is refused. No handler runs at
+ * the fork itself: most children call nothing here, and no fork must wait for the GIL.
  */
 #define _GNU_SOURCE
 #include "tossl.h"
@@ -18,27 +18,27 @@
 
 #define MOST_TRIES 10000
 
-static _Atomic pid_t process;  /* where Python works; 0 before it was wanted */
-static _Atomic pid_t lost;     /* a child where it cannot */
-static _Atomic pid_t adopting; /* a child where a thread is about to find out */
+static _Atomic pid_t process;  /* in which Python works; 0 before its first use */
+static _Atomic pid_t lost;     /* a child in which Python cannot work */
+static _Atomic pid_t adopting; /* a child in which a thread is checking that */
 static atomic_int inside;      /* threads with a call of ours below them, or about to have one */
-static atomic_int known;       /* threads that called once and have not ended */
+static atomic_int known;       /* threads that have called and not ended */
 static atomic_int working;     /* threads that Python started for us */
 
 enum kind { OF_PYTHON = 1, OF_TCL };
-static atomic_int ending[OF_TCL + 1]; /* threads that are done with Python, or nearly, while other libraries are not */
+static atomic_int ending[OF_TCL + 1]; /* threads that are done with Python, or nearly, but not with other libraries */
 
 static _Thread_local int depth;   /* calls below this thread */
 static _Thread_local int isKnown; /* counted in `known` */
 static _Thread_local int isWorking;
 static _Thread_local enum kind isEnding;
 
-/* ---- threads to their very end: OpenSSL takes locks there that a fork would keep ---- */
+/* ---- the very end of threads: OpenSSL takes locks there that a fork would keep ---- */
 
 static pthread_key_t rounds;
 static pthread_once_t isPrepared = PTHREAD_ONCE_INIT;
 
-/* The last of a thread's destructors: each round calls all of them, and this asks for another until the last. */
+/* Runs last among a thread's destructors: each round calls all of them, and this requests rounds up to the last. */
 static void endThread(void *round)
 {
     if ((intptr_t)round < PTHREAD_DESTRUCTOR_ITERATIONS) {
@@ -65,7 +65,7 @@ static void beginEnd(enum kind kind)
     ending[kind]++;
 }
 
-/* For threads that are as good as gone: they wait for nothing but their turn. */
+/* Waits for threads that have nearly ended: they only need the processor. */
 static void awaitEnds(void)
 {
     int tries;
@@ -75,7 +75,7 @@ static void awaitEnds(void)
     }
 }
 
-/* tossl_acme calls these where it has Python start and join a thread. */
+/* tossl_acme calls these before and after it starts and joins a thread in Python. */
 static PyObject *enterThread(PyObject *self, PyObject *unused)
 {
     (void)self;
@@ -110,7 +110,7 @@ static PyObject *awaitThreads(PyObject *self, PyObject *unused)
 
 /* ---- a child's first call ---- */
 
-/* Whether a thread other than this one was, or could have been, in Python when this child was made. */
+/* Returns whether a thread other than this was, or could have been, in Python at the fork. */
 static int wasOtherAtWork(void)
 {
     PyThreadState *state;
@@ -120,12 +120,12 @@ static int wasOtherAtWork(void)
         return 1;
     }
     for (state = PyInterpreterState_ThreadHead(PyInterpreterState_Main()); state; state = PyThreadState_Next(state)) {
-        count++; /* a thread that Python started has one too */
+        count++; /* a thread that Python started has a state too */
     }
     return count > known;
 }
 
-/* Nobody holds the GIL; but whoever had just let it go may have held what it is made of. */
+/* Replaces the GIL: nobody holds it, but a thread that had just released it may have held its mutex. */
 static void prepare(void)
 {
     PyThreadState *state = PyGILState_GetThisThreadState();
@@ -146,7 +146,7 @@ static void prepare(void)
 #endif
 }
 
-/* Python calls this in each child that it got ready, also where Python is the host and forked. */
+/* Python calls this in each child that it prepared, also if Python is the host and forked. */
 static PyObject *takeOver(PyObject *self, PyObject *unused)
 {
     (void)self;
@@ -167,7 +167,7 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* Has os.register_at_fork() call `function` in a child. */
+/* Registers `function` with os.register_at_fork(), for calls in a child. */
 static PyObject *registerAtFork(PyObject *function)
 {
     PyObject *os = PyImport_ImportModule("os"), *hook = NULL, *arguments = PyTuple_New(0), *names, *result = NULL;
@@ -217,7 +217,7 @@ static int adopt(void)
     return 1;
 }
 
-/* Whether Python works in this process: the parent, or a child that could take it over. */
+/* Returns whether Python works in this process: the parent, or a child that could take it over. */
 static int isUsable(void)
 {
     pid_t self = getpid(), nobody = 0, other;
@@ -276,7 +276,7 @@ void TosslLeave(PyGILState_STATE gil)
 
 void TosslComeBack(void)
 {
-    if (!isUsable()) { /* Python's part of this thread's stack cannot be gone through */
+    if (!isUsable()) { /* Python's frames on this thread's stack cannot be left */
         (void)fprintf(stderr, "tossl: %s\n", TosslForked);
         _exit(EXIT_FAILURE);
     }
@@ -301,5 +301,5 @@ int TosslKnowThread(int isHere)
     return isNew;
 }
 
-const char TosslForked[] = "this process was forked while other threads worked for tossl, and Python cannot go on in it: "
+const char TosslForked[] = "this process was forked while other threads worked for tossl, and Python cannot go on in it; "
                            "fork when no job is at work, or start a new program";

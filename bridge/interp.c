@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MOST_READS 100 /* of an environment that never stands still */
-#define FOREIGN_MS 10 /* between two looks at a pipe that is the parent's */
+#define MOST_READS 100 /* of an environment that keeps changing */
+#define FOREIGN_MS 10 /* between two checks of the parent's pipe */
 
 typedef struct {
     PyObject_HEAD
@@ -17,7 +17,7 @@ typedef struct {
 static PyObject *TclError;
 static PyTypeObject *InterpType;
 
-/* ---- may this be done here and now ---- */
+/* ---- checks before each use ---- */
 
 static int inThread(Interp *self)
 {
@@ -135,7 +135,7 @@ static int callFunction(PyObject *function, Tcl_Interp *interp, int objc, Tcl_Ob
     return TCL_OK;
 }
 
-/* As a command that was called would refuse: {return options, message}. */
+/* Returns a refusal in a command's form: {return options, message}. */
 static int refuseForked(Tcl_Interp *interp)
 {
     Tcl_Obj *words[2] = {
@@ -253,7 +253,7 @@ static PyObject *splitList(Interp *self, PyObject *text)
     return result;
 }
 
-/* How long the environment is, with a NUL behind each variable. */
+/* Returns the length of the environment, with a NUL after each variable. */
 static size_t environmentSize(void)
 {
     char **entry;
@@ -265,7 +265,7 @@ static size_t environmentSize(void)
     return size;
 }
 
-/* Another thread may change it meanwhile, as with getenv(): no more is copied than was counted. */
+/* Copies no more than was counted: another thread may change it meanwhile, as with getenv(). */
 static void copyEnvironment(char *to, size_t left)
 {
     char **entry;
@@ -301,7 +301,7 @@ static int isSame(PyObject *one, PyObject *other)
            memcmp(PyBytes_AS_STRING(one), PyBytes_AS_STRING(other), (size_t)Py_SIZE(one)) == 0;
 }
 
-/* Read until it is twice the same, or as it was last: then no other thread was in the middle of a change. */
+/* Reads until two results are equal, or equal to the last call's: then no other thread was changing it. */
 static PyObject *environment(PyObject *self, PyObject *unused)
 {
     static PyObject *last; /* under the GIL */
@@ -321,11 +321,11 @@ static PyObject *environment(PyObject *self, PyObject *unused)
     return block;
 }
 
-/* ---- descriptors that the event loop watches: no channel, so that no script sees, renames or closes it ---- */
+/* ---- descriptors that the event loop watches: not channels, so that no script sees, renames or closes them ---- */
 
 typedef struct Watch {
     Interp *owner;
-    pid_t process; /* that asked for it: a forked child has its parent's too */
+    pid_t process; /* that made it: a forked child has its parent's too */
     int descriptor;
     PyObject *function;
     struct Watch *next;
@@ -335,8 +335,8 @@ typedef struct Watch {
 static Watch *watches;
 
 /*
- * Ends a handler, and returns whether Tcl calls it no more. Tcl 9 keeps handlers in an epoll set, which a child shares
- * with its parent: what the child removed would be gone for the parent too.
+ * Ends a handler, and returns whether Tcl has stopped calling it. Tcl 9 keeps handlers in an epoll set, which a child
+ * shares with its parent: a handler that the child removed would be removed for the parent too.
  */
 static int endHandler(const Watch *watch)
 {
@@ -418,7 +418,7 @@ static PyObject *createFileHandler(Interp *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Nothing happens where there is none. Also good once the interpreter is deleted. */
+/* Removes a descriptor's handler, if it has one, also after the interpreter was deleted. */
 static PyObject *deleteFileHandler(Interp *self, PyObject *number)
 {
     int descriptor = (int)PyLong_AsLong(number);

@@ -1,12 +1,12 @@
 /*
- * What Tcl's `load` calls. It gives package tossl, or the one that ::tossl::package names (see pkgIndex.tcl): a process
- * may load a library under one name only.
+ * Called by Tcl's `load`. Provides package tossl, or the package in ::tossl::package (see pkgIndex.tcl): a process can
+ * load a library under one name only.
  */
 #include "tossl.h"
 
 #include <string.h>
 
-/* The message of the Python exception that is set, as the interpreter's result. */
+/* Sets the interpreter's result to the message of the current Python exception. */
 static int failed(Tcl_Interp *interp, const char *what)
 {
     PyObject *type, *value, *trace, *text = NULL;
@@ -30,7 +30,7 @@ static int failed(Tcl_Interp *interp, const char *what)
     return TCL_ERROR;
 }
 
-/* Python does not find the package, or cannot load it: which Python that is. */
+/* Names the Python that does not find the package, or cannot load it. */
 static int failedToImport(Tcl_Interp *interp)
 {
     PyObject *prefix = PySys_GetObject("prefix"); /* borrowed */

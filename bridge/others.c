@@ -1,6 +1,6 @@
 /*
- * Python that is in the process already: one that the process itself is, or that another extension brought. Two versions
- * share no symbols without harm, and what is compiled for one must not call the other.
+ * Checks a Python that is in the process already: the process itself, or another extension's. Two versions must not
+ * share symbols, and code compiled for one must not call the other.
  */
 #define _GNU_SOURCE
 #include "tossl.h"
@@ -15,7 +15,7 @@
 
 /* ---- versions ---- */
 
-/* In "3.12.1 (main, ...)" and in "3.12.so.1.0" this finds "3.12". */
+/* Returns the length of "3.12" in "3.12.1 (main, ...)" and in "3.12.so.1.0". */
 static int isOurVersion(const char *version)
 {
     size_t length = strlen(TOSSL_PYTHON_VERSION);
@@ -23,7 +23,7 @@ static int isOurVersion(const char *version)
     return strncmp(version, TOSSL_PYTHON_VERSION, length) == 0 && !isalnum((unsigned char)version[length]);
 }
 
-/* Finds a library libpythonX.Y that is another than ours. (libpython3.so only leads to one.) */
+/* Finds a library libpythonX.Y other than ours. (libpython3.so only refers to one.) */
 static int isOther(struct dl_phdr_info *info, size_t size, void *found)
 {
     const char *name = strrchr(info->dlpi_name, '/');
@@ -60,7 +60,7 @@ int TosslCheckVersion(Tcl_Interp *interp)
     }
     if (dl_iterate_phdr(isOther, &library)) {
         return TosslRefuse(interp, Tcl_ObjPrintf("this tossl was built for Python " TOSSL_PYTHON_VERSION ", but another Python "
-                                            "is in this process already: %s; use one of them alone", library));
+                                            "is in this process already: %s; use only one of them", library));
     }
     return TCL_OK;
 }
@@ -74,7 +74,7 @@ typedef struct {
     int holders; /* of this; the last frees it */
 } Trial;
 
-/* Under its lock, which goes with it. */
+/* Releases its lock and frees it after the last holder. */
 static void leaveTrial(Trial *trial)
 {
     int last = --trial->holders == 0;
@@ -99,7 +99,7 @@ static void *takeGil(void *client)
     return NULL;
 }
 
-/* Whether another thread can take the GIL: a job is one. */
+/* Returns whether another thread, such as a job's, can take the GIL. */
 static int isGilFree(void)
 {
     Trial *trial = PyMem_RawCalloc(1, sizeof *trial);
@@ -115,7 +115,7 @@ static int isGilFree(void)
     trial->holders = 2;
     if (pthread_create(&thread, NULL, takeGil, trial) != 0) {
         PyMem_RawFree(trial);
-        return 1; /* not asked */
+        return 1; /* unknown */
     }
     pthread_detach(thread);
     clock_gettime(CLOCK_REALTIME, &until);

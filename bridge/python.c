@@ -1,4 +1,4 @@
-/* Starts Python: once per process, in the virtual environment that was built for it, and never ended. */
+/* Starts Python, once per process, in the virtual environment of the build, and never ends it. */
 #define _GNU_SOURCE
 #include "tossl.h"
 
@@ -10,19 +10,19 @@
 #include <string.h>
 #include <unistd.h>
 
-static int isOurs;                                           /* it was started here */
-static int isChecked;                                        /* under this lock: the Python that runs here fits */
-static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER; /* Tcl_Mutex is nothing unless TCL_THREADS is defined */
+static int isOurs;                                           /* Python was started here */
+static int isChecked;                                        /* under this lock: Python was checked, and fits */
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER; /* Tcl_Mutex does nothing unless TCL_THREADS is defined */
 
 /*
- * Tcl loads libraries with their symbols kept to themselves, but Python's extension modules expect to find
+ * Makes libpython's symbols global: Tcl loads libraries with local symbols, but Python's extension modules expect
  * libpython's in the process.
  */
 static int shareSymbols(Tcl_Interp *interp)
 {
     Dl_info info;
 
-    if (dlsym(dlopen(NULL, RTLD_LAZY), "Py_IsInitialized") != NULL) { /* as where Python is the program */
+    if (dlsym(dlopen(NULL, RTLD_LAZY), "Py_IsInitialized") != NULL) { /* global already, as in python */
         return TCL_OK;
     }
     if (dladdr((void *)(intptr_t)Py_IsInitialized, &info) == 0 || info.dli_fname == NULL ||
@@ -32,7 +32,7 @@ static int shareSymbols(Tcl_Interp *interp)
     return TCL_OK;
 }
 
-/* Where this library lies, without its name, symbolic links resolved. */
+/* Returns this library's folder, symbolic links resolved. */
 static int findFolder(char folder[PATH_MAX])
 {
     Dl_info info;
@@ -49,7 +49,7 @@ static int findFolder(char folder[PATH_MAX])
     return 1;
 }
 
-/* The python of the virtual environment: its path tells Python where the environment is. */
+/* Returns the virtual environment's python: Python finds the environment by its path. */
 static char *findProgram(Tcl_Interp *interp)
 {
     const char *chosen = getenv("TOSSL_PYTHON");
@@ -61,7 +61,7 @@ static char *findProgram(Tcl_Interp *interp)
         program = NULL;
     }
     if (program == NULL || access(program, X_OK) != 0) {
-        TosslRefuse(interp, Tcl_ObjPrintf("tossl has no Python: %s cannot be executed; run make where tossl lies, "
+        TosslRefuse(interp, Tcl_ObjPrintf("tossl has no Python: %s cannot be executed; run make in tossl's folder, "
                                                "or let TOSSL_PYTHON name the python of an environment that has "
                                                "tossl_acme", program ? program : ".venv/bin/python"));
         free(program);
@@ -71,8 +71,8 @@ static char *findProgram(Tcl_Interp *interp)
 }
 
 /*
- * Isolated: no PYTHON* variable of the user (PYTHONHOME, PYTHONPATH, ...), no user site and no signal handler of its
- * own may change what runs here. UTF-8 whatever the locale.
+ * Starts Python isolated: without the user's PYTHON* variables (PYTHONHOME, PYTHONPATH, ...), user site and signal
+ * handlers. UTF-8 in every locale.
  */
 static PyStatus initialize(const char *program)
 {
@@ -98,7 +98,7 @@ static PyStatus initialize(const char *program)
     return status;
 }
 
-/* Whenever Python's module for signals is loaded first, it takes SIGINT: so that is now, and SIGINT is given back. */
+/* Loads Python's signal module now and restores SIGINT: the module's first import takes SIGINT. */
 static void keepSignals(void)
 {
     struct sigaction before;
@@ -111,11 +111,11 @@ static void keepSignals(void)
     PyErr_Clear();
 }
 
-/* What calls have still to undo, and cannot on their way out: see tossl_acme/context/farewell.py. Wants the GIL. */
+/* Settles the debts of calls that cannot do so on their way out (tossl_acme/context/farewell.py). Needs the GIL. */
 static void sayFarewell(const char *ending)
 {
     PyObject *name = PyUnicode_FromString("tossl_acme.context.farewell");
-    PyObject *module = name ? PyImport_GetModule(name) : NULL; /* nothing was called where it is not loaded */
+    PyObject *module = name ? PyImport_GetModule(name) : NULL; /* not loaded: nothing was called */
     PyObject *result = module ? PyObject_CallMethod(module, ending, NULL) : NULL;
 
     Py_XDECREF(result);
@@ -125,8 +125,8 @@ static void sayFarewell(const char *ending)
 }
 
 /*
- * At the end of the process Python's own exit functions run (they end the background jobs); then the GIL is kept, so
- * that no thread runs Python code while C's exit handlers take the libraries apart under it.
+ * Runs Python's exit functions at the end of the process (they end the background jobs), then keeps the GIL, so that no
+ * thread runs Python code while C's exit handlers unload the libraries.
  */
 static void atExit(void *unused)
 {
@@ -146,7 +146,7 @@ static void atExit(void *unused)
     PyErr_Clear();
 }
 
-/* Python is somebody else's: what else is done at its end is theirs as well. */
+/* Runs at the end if another extension started Python, which also ends it. */
 static void atExitOfOthers(void *unused)
 {
     PyGILState_STATE gil;
@@ -158,7 +158,7 @@ static void atExitOfOthers(void *unused)
     }
 }
 
-/* Whether Python was started here. */
+/* Returns whether Python was started here. */
 int TosslOwnsPython(void)
 {
     return isOurs;
@@ -210,7 +210,7 @@ static void leaveThread(void *state)
     }
 }
 
-/* The thread that started Python leaves its thread state behind. */
+/* Leaves the thread state of the thread that started Python. */
 static void leaveFirstThread(void *unused)
 {
     (void)unused;

@@ -1,14 +1,14 @@
 /*
  * The bridge between a Tcl interpreter and the Python that runs in its process.
  *
- *   load.c    what Tcl's `load` calls
+ *   load.c    called by Tcl's `load`
  *   python.c  starts Python, once per process
- *   others.c  refuses a Python that is there already and does not fit
+ *   others.c  refuses a Python in the process that does not fit
  *   fork.c    the way into Python, closed in a forked child where Python cannot work
  *   interp.c  a Tcl interpreter as a Python object
  *   value.c   Tcl values to Python values and back
  *
- * It knows no command by name: whatever a script can call was created by the Python package tossl_acme.
+ * It knows no command by name: the Python package tossl_acme creates all commands of scripts.
  */
 #ifndef TOSSL_H
 #define TOSSL_H
@@ -22,28 +22,28 @@ typedef int Tcl_Size;
 #define TCL_SIZE_MAX INT_MAX
 #endif
 
-/* All of these want the GIL, and return NULL with a Python exception set when they fail. */
+/* All of these need the GIL, and return NULL with a Python exception set when they fail. */
 PyObject *TosslToPython(Tcl_Obj *value);
 PyObject *TosslTupleToPython(Tcl_Size count, Tcl_Obj *const values[]);
 Tcl_Obj *TosslToTcl(PyObject *value);
 PyObject *TosslNewInterp(Tcl_Interp *interp);
 
-/* The way into Python, with the GIL. TosslEnter() returns 0 where Python cannot work: say TosslForked. */
+/* The way into Python, with the GIL. TosslEnter() returns 0 if Python cannot work; report TosslForked then. */
 extern const char TosslForked[];
 int TosslEnter(PyGILState_STATE *gil);
 void TosslLeave(PyGILState_STATE gil);
 int TosslComeIn(void); /* the same without the GIL */
 void TosslGoOut(void);
-void TosslComeBack(void); /* from a script that was called from Python, before the GIL is taken; it may have forked */
-int TosslKnowThread(int isHere); /* whether that is new */
-void TosslBeginEnd(void); /* of this thread, which has left the GIL behind */
-int TosslWatchForks(void); /* wants the GIL; 0 with a Python exception set */
+void TosslComeBack(void); /* after a script that Python called, before taking the GIL; the script may have forked */
+int TosslKnowThread(int isHere); /* returns whether the thread is new */
+void TosslBeginEnd(void); /* of this thread, after its last release of the GIL */
+int TosslWatchForks(void); /* needs the GIL; 0 with a Python exception set */
 
-/* These want no GIL and leave none; TCL_ERROR with a message in the interpreter. */
+/* These need no GIL and leave none; TCL_ERROR with a message in the interpreter. */
 int TosslRefuse(Tcl_Interp *interp, Tcl_Obj *reason); /* returns TCL_ERROR, with errorcode TOSSL PYTHON */
 int TosslStartPython(Tcl_Interp *interp);
 int TosslOwnsPython(void);
-int TosslCheckVersion(Tcl_Interp *interp); /* before anything of Python is called */
-int TosslCheckGil(Tcl_Interp *interp);     /* of a Python that something else has started */
+int TosslCheckVersion(Tcl_Interp *interp); /* before any call into Python */
+int TosslCheckGil(Tcl_Interp *interp);     /* of a Python that other code has started */
 
 #endif

@@ -29,7 +29,7 @@ static int isContinued(const unsigned char *from, const unsigned char *end, int 
     return 1;
 }
 
-/* One character; a byte that starts none stands for itself, as in Tcl. */
+/* Reads one character; a byte that starts no character stands for itself, as in Tcl. */
 static const unsigned char *decodeOne(const unsigned char *from, const unsigned char *end, Py_UCS4 *to)
 {
     unsigned char lead = *from;

@@ -1,14 +1,13 @@
 #!/bin/sh
-# choose.sh: notes in build/for-python which Python and folder the environment is for, and in build/for-library which
-# tclsh, Python and compiler the library is for. Each is touched only when it changes; then the system packages are
-# seen to as well.
+# choose.sh: writes the Python and folder of the environment to build/for-python, and the tclsh, Python and compiler of
+# the library to build/for-library. Writes each only if it changes, and then checks the system packages too.
 set -eu
 
 real() {
     found=$(command -v "$1") && readlink -f "$found"
 }
 
-# An environment, unlike the library, names the folder it lies in.
+# An environment, unlike the library, contains the path of its folder.
 choose() {
     python=$(real "$PYTHON") && tclsh=$(real "$TCLSH") || return
     library="$tclsh $python ${CC:-cc} ${CFLAGS:-} ${LDFLAGS:-}"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # install.sh install|uninstall: the package folder, and bin/tossl, man pages, units and share/tossl below $PREFIX.
 #
-# The folder has what the tree has after make: library, pkgIndex.tcl, cli/, .venv (with the package copied into it). Its file
-# `installed` names what lies elsewhere. Nothing of it names the tree or $DESTDIR, and nothing is fetched for it.
+# The folder contains library, pkgIndex.tcl, cli/ and .venv (with a copy of the package), as the tree after make. Its
+# file `installed` lists the files elsewhere. No file contains the path of the tree or $DESTDIR. Nothing is downloaded.
 set -eu
 umask 022
 
@@ -12,8 +12,8 @@ case $PREFIX in /*) ;; *) stop "PREFIX must be an absolute path: $PREFIX" ;; esa
 stage=${DESTDIR:-}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-# The first folder below PREFIX/lib where the tclsh looks for packages. One that knows none there may have its own
-# place for them; a prefix of the user's own is taken as it is.
+# The first folder below PREFIX/lib where the tclsh looks for packages. A tclsh that looks nowhere there may have another
+# place for packages; a PREFIX that the user gives is used unchanged.
 package_folder() {
     "$TCLSH" <<'END'
 set prefix [file normalize $env(PREFIX)]/lib
@@ -36,7 +36,7 @@ remove() {
     rm -rf "$1"
 }
 
-# add MODE FILE FOLDER: a file outside the package folder
+# add MODE FILE FOLDER: installs a file outside the package folder
 add() {
     install -d "$stage$3"
     install -m "$1" "$2" "$stage$3/"
@@ -52,7 +52,7 @@ add_environment() {
     pip wheel --no-index --no-deps -f build/wheels -w "$wheel" .
     pip --python "$new/.venv/bin/python" install --no-index --no-compile -f build/wheels -f "$wheel" \
         "tossl-acme==$version"
-    # Commands of other packages, shells' settings and the log of this command name a place that is not theirs.
+    # Other packages' commands, shell settings and pip's log contain the path of the staging folder.
     find "$new/.venv/bin" ! -type d ! -name 'python*' -exec rm {} +
     sed -i '/^command/d' "$new/.venv/pyvenv.cfg"
     "$new/.venv/bin/python" -m compileall -q -s "$new" -p "$folder" "$new/.venv/lib"
@@ -76,7 +76,7 @@ install -m 644 pkgIndex.tcl LICENSE "$new/"
 install -d "$new/cli"
 install -m 644 cli/*.tcl "$new/cli/"
 
-# What was installed before goes only now.
+# Remove the earlier installation only now.
 remove "$stage$folder"
 : >"$new/installed"
 for page in build/man/*.n; do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# need.sh build|demo|test|memory|debian: the system packages that this wants. Quick and silent when nothing is missing;
-# else installs them where that is allowed, or names them.
+# need.sh build|demo|test|memory|debian: checks the required system packages. Quick and silent if nothing is missing;
+# else installs the packages if that is allowed, or names them.
 set -u
 goal=$1
 here=$(dirname "$0")
@@ -9,7 +9,7 @@ lacks() { missing="$missing $*"; }
 has() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null 2>&1; }
 stop() { echo "tossl: $*" >&2; exit 1; }
 
-# Sets `missing` to Debian's names of what is not there.
+# Sets `missing` to Debian's names of the missing packages.
 look() {
     missing=
     case $goal in
@@ -67,7 +67,7 @@ END
     missing=${missing% }
 }
 
-# What no package can mend.
+# Faults that no package can mend.
 suits() {
     "$PYTHON" - <<'END'
 import sys, sysconfig

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the path of the tclConfig.sh that belongs to $TCLSH. Tcl 8.6 and 9.0 may be installed beside each other, and
-# Debian keeps the file in a folder of its own per architecture and version.
+# Debian keeps the file in a separate folder for each architecture and version.
 version=$(echo 'puts [info tclversion]' | "$TCLSH") || exit 1
 for folder in $(echo 'foreach d [list [::tcl::pkgconfig get libdir,runtime] [file dirname [info library]]] {
     puts [file join $d tcl[info tclversion]]

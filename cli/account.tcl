@@ -4,7 +4,7 @@
     "account show | create | deactivate --directory CA ?--email ADDRESS?"
     "the account of the store's key (or of --account-key-file) at that CA"
 } acme::create_account [dict merge $::cli::account_options {
-    -email {ADDRESS "a mail address for the account; without it TOSSL_EMAIL of the environment"}
+    -email {ADDRESS "a mail address for the account; by default TOSSL_EMAIL of the environment"}
 }] {arguments options} {
     set action [lindex $arguments 0]
     if {[llength $arguments] != 1 || $action ni {show create deactivate}} {

@@ -2,7 +2,7 @@
 
 ::cli::command directory {
     "directory CA"
-    "what a CA offers"
+    "a CA's directory"
 } acme::directory {} {arguments options} {
     if {[llength $arguments] != 1} {
         misuse "directory needs a directory URL or a CA's short name"

@@ -1,4 +1,4 @@
-# The terminal tool: finds the sub-command, gives it its words, and makes an exit status of what becomes of it.
+# The terminal tool: finds the sub-command, passes its words on, and turns its outcome into an exit status.
 
 namespace eval ::cli {
     variable folder [file dirname [file normalize [info script]]]
@@ -30,8 +30,8 @@ foreach ::cli::file {words conf output progress} {
 }
 unset ::cli::file
 
-# A sub-command's file calls this: the forms of its words with what each is for, the commands of the package whose
-# options it takes, options besides these (a dict of {word text} by name), and what it does with arguments and options.
+# Declares a sub-command, in its file: the forms of its words, each with a text; the package's commands whose options it
+# takes; its other options (a dict of {word text} by name); and the script that runs with arguments and options.
 proc ::cli::command {name forms over own parameters body} {
     variable declared
     dict set declared $name [dict create forms $forms over $over own $own]
@@ -65,7 +65,7 @@ proc ::cli::main {words} {
     return [perform $name [lrange $words 1 end]]
 }
 
-# Runs a sub-command; its exit status.
+# Runs a sub-command; returns its exit status.
 proc ::cli::perform {name words} {
     variable status
     try {
@@ -91,7 +91,7 @@ proc ::cli::load_package {} {
     trap_signals
 }
 
-# From now on Ctrl-C and the like cancel a call, which then removes again what it presented. The signal's number, or 0.
+# Makes Ctrl-C and the like cancel a call, which then cleans up. Returns the number of the signal received, or 0.
 proc ::cli::trap_signals {} {
     return [lindex [::tossl::call Trap] 1]
 }
@@ -112,7 +112,7 @@ proc ::cli::usage {} {
     return "[join $lines \n]\n$notes"
 }
 
-# What one sub-command takes, in the words of the package's own commands.
+# Returns the usage of one sub-command, with the texts of the package's commands.
 proc ::cli::command_usage {name} {
     variable declared
     source_command $name
@@ -135,7 +135,7 @@ proc ::cli::command_usage {name} {
     return [join $lines \n]
 }
 
-# A text in lines, its options as they are given here.
+# Returns a text in lines, with its options in the form of the terminal.
 proc ::cli::wrapped {text width indent} {
     set lines {}
     set line $indent

@@ -1,4 +1,4 @@
-# Results on standard output, for people or as JSON; errors on the other, with an exit status.
+# Results on standard output, for people or as JSON; errors on standard error, with an exit status.
 
 namespace eval ::cli {
     # Of a certificate's members, those that are no strings.
@@ -94,7 +94,7 @@ proc ::cli::json_string {text} {
 
 proc ::cli::wrong {message} {
     puts stderr "tossl: $message"
-    puts stderr "tossl --help tells more"
+    puts stderr "tossl --help describes the usage"
     return 2
 }
 

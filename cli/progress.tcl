@@ -1,4 +1,4 @@
-# The steps of a call on standard error: one line that changes on a terminal, a line for each step in a log.
+# Reports the steps of a call on standard error: one changing line on a terminal, a line for each step in a log.
 
 namespace eval ::cli {
     variable width 0

@@ -1,18 +1,18 @@
-# Words of the command line to arguments and options, as the package's commands declare them.
+# Converts words of the command line to arguments and options, as the package's commands declare them.
 
 namespace eval ::cli {
-    # Options of the tool itself, that take no value; and what they are.
+    # Options of the tool itself, which take no value, with their state.
     variable settings {json 0 quiet 0}
     # For sub-commands that use an account: its key is an argument of the package's commands.
     variable account_options {
-        -directory {URL "the CA; without it TOSSL_DIRECTORY of the environment"}
-        -store {FOLDER "where obtain keeps the account's key"}
-        -account_key_file {FILE "the account's private key, in place of the one in the store"}
-        -account_key_env {VARIABLE "a variable of the environment that holds it"}
+        -directory {URL "the CA; by default TOSSL_DIRECTORY of the environment"}
+        -store {FOLDER "the folder with the account's key, as for obtain"}
+        -account_key_file {FILE "a file with the account's private key, instead of the store's"}
+        -account_key_env {VARIABLE "an environment variable with the account's private key"}
     }
 }
 
-# The options that a sub-command takes: dicts of word, text, default and is_secret, by name.
+# Returns the options of a sub-command: dicts of word, text, default and is_secret, by name.
 proc ::cli::options_of {name} {
     variable declared
     set found {}
@@ -35,7 +35,7 @@ proc ::cli::described {command} {
     return -level 0 {*}$options [expr {$options eq "" ? [dict get $about options] : $about}]
 }
 
-# --key-type, for -key_type
+# Returns --key-type for -key_type.
 proc ::cli::long_name {option} {
     return -[string map {_ -} $option]
 }
@@ -94,11 +94,11 @@ proc ::cli::check_option {word option known} {
         misuse "unknown option $word"
     }
     if {[dict get $known $option is_secret]} {
-        misuse "$word would show in the process list: give $word-file FILE or $word-env VARIABLE"
+        misuse "$word would show in the process list; give $word-file FILE or $word-env VARIABLE"
     }
 }
 
-# The value of an option, which leaves the dict; an error where there is none and no default.
+# Removes an option from the dict and returns its value, else the default. Raises an error without either.
 proc ::cli::take {variable name args} {
     upvar 1 $variable options
     if {[dict exists $options $name]} {
@@ -107,7 +107,7 @@ proc ::cli::take {variable name args} {
         return $value
     }
     if {![llength $args]} {
-        misuse "[long_name $name] is needed"
+        misuse "[long_name $name] is required"
     }
     return [lindex $args 0]
 }
@@ -120,14 +120,14 @@ proc ::cli::take_directory {variable} {
     return [take options -directory]
 }
 
-# The account key: from its file or the environment, else the one in the store.
+# Returns the account key: from its file or the environment, else from the store.
 proc ::cli::take_account_key {variable directory} {
     upvar 1 $variable options
     set store [expr {[dict exists $options -store] ? [list -store [take options -store]] : {}}]
     set file [take options -account_key_file ""]
     set name [take options -account_key_env ""]
     if {$file ne "" && $name ne ""} {
-        misuse "--account-key-file and --account-key-env cannot be given together"
+        misuse "give only one of --account-key-file and --account-key-env"
     }
     if {$file ne ""} {
         return [read_file $file]

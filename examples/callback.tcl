@@ -1,7 +1,7 @@
 #!/usr/bin/env tclsh
 # callback.tcl DIRECTORY NAMES ?OPTION VALUE ...?
 #
-# A certificate for each of NAMES, all at once, while the event loop goes on. The options are those of
+# Gets a certificate for each of NAMES, all at once, while the event loop goes on. The options are those of
 # tossl::acme::obtain_certificate.
 
 package require tossl

@@ -1,7 +1,7 @@
 #!/usr/bin/env tclsh
 # coroutine.tcl DIRECTORY NAMES ?OPTION VALUE ...?
 #
-# The same in a coroutine: it reads like a blocking script and blocks nobody.
+# Gets certificates in a coroutine: it reads like a blocking script, but does not block.
 
 package require tossl
 

@@ -1,5 +1,5 @@
-# naviserver.tcl: a certificate for a NaviServer (or OpenACS) site, from its own configuration and without blocking a
-# connection thread. Put it into the server's tcl/ library folder; in the configuration file:
+# naviserver.tcl: gets a certificate for a NaviServer (or OpenACS) site, configured in the server's configuration file,
+# without blocking a connection thread. Put it into the server's tcl/ library folder; in the configuration file:
 #
 #     ns_section ns/server/${server}/tossl
 #     ns_param   directory   letsencrypt
@@ -8,7 +8,7 @@
 #     ns_param   store       /var/lib/tossl
 #     ns_param   days        30
 #
-# The CA's challenge is answered by the server itself, from its page folder.
+# The server itself answers the CA's challenge, from its page folder.
 
 package require tossl
 
@@ -18,7 +18,7 @@ proc ::certificate::setting {name {default ""}} {
     return [ns_config ns/server/[ns_info server]/tossl $name $default]
 }
 
-# Whether the certificate in use is missing, or ends within so many days.
+# Returns whether the certificate in use is missing, or ends within that many days.
 proc ::certificate::is_due {} {
     set file [file join [setting store] not_after]
     if {![file exists $file]} {
@@ -47,12 +47,12 @@ proc ::certificate::get {} {
     puts -nonewline $channel [dict get $certificate not_after]
     close $channel
     ns_log notice "certificate: valid until [clock format [dict get $certificate not_after]]"
-    # The nsssl driver wants key and certificates in one file, and reads it again at SIGHUP.
+    # The nsssl driver needs key and certificates in one file, and reads it again at SIGHUP.
     set channel [open [file join [setting store] server.pem] {WRONLY CREAT TRUNC} 0600]
     puts -nonewline $channel [dict get $certificate private_key][dict get $certificate fullchain]
     close $channel
 }
 
-# In a thread of its own, daily, and once soon after the start.
+# Runs in a separate thread, daily, and once soon after the start.
 ns_schedule_proc -thread 86400 ::certificate::get
 ns_schedule_proc -thread -once 5 ::certificate::get

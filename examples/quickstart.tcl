@@ -1,12 +1,12 @@
 #!/usr/bin/env tclsh
 # quickstart.tcl ?DIRECTORY NAMES? ?OPTION VALUE ...?
 #
-# Gets a certificate step by step, and says what it does. DIRECTORY is an ACME directory URL or a CA's short name, NAMES
-# a list of domain names; the options are those of tossl::acme::obtain_certificate, for example
+# Gets a certificate and reports each step. DIRECTORY is an ACME directory URL or a CA's short name, NAMES a list of
+# domain names; the options are those of tossl::acme::obtain_certificate, for example
 #
 #     tclsh quickstart.tcl letsencrypt-staging "example.com www.example.com" -webroot /var/www/html
 #
-# Without arguments it asks the local test CA that `make demo` started.
+# Without arguments it uses the local test CA that `make demo` started.
 
 package require tossl
 
@@ -30,7 +30,7 @@ if {[dict exists $meta termsOfService]} {
     say "terms of service" [dict get $meta termsOfService]
 }
 
-# How each step is shown: the dict has the step's name and what belongs to it.
+# Shows a step: the dict has the step's name and its facts.
 proc progress {step} {
     set name [dict get $step step]
     if {$name eq "waiting"} return

@@ -1,22 +1,22 @@
 #!/usr/bin/env tclsh
 # steps.tcl DIRECTORY NAME WEBROOT ?-ca_bundle file?
 #
-# The way of a certificate one command at a time, as RFC 8555 describes it: account, order, authorization, challenge,
-# finalize, certificate. tossl::acme::obtain_certificate does all of this in one call; this is for those who want to do
-# a step in their own way.
+# Gets a certificate one command at a time, as RFC 8555 describes it: account, order, authorization, challenge, finalize,
+# certificate. tossl::acme::obtain_certificate does all of this in one call; the single steps are for scripts that do a
+# step in their own way.
 
 package require tossl
 
 set trust [lassign $argv directory name webroot]
 
-# An account is a key that the CA knows. Keep it: whoever has it can speak for the account.
+# An account is a key that the CA knows. Keep it secret: it controls the account.
 set account_key [dict get [tossl::key::generate -type ec] private]
 puts [tossl::acme::create_account $directory $account_key "" {*}$trust]
 
 set order [tossl::acme::create_order $directory $account_key [list $name] {*}$trust -return_details 1]
 puts "order [dict get $order url] is [dict get $order status]"
 
-# Each name has an authorization, and each of those offers challenges: one of them is to be solved.
+# Each name has an authorization, and each authorization offers challenges: one of them must be solved.
 foreach authorization [dict get $order authorizations] {
     if {[dict get $authorization status] eq "valid"} continue
     set domain [dict get $authorization identifier value]
@@ -34,7 +34,7 @@ foreach authorization [dict get $order authorizations] {
     }
 }
 
-# The certificate's own key is another one than the account's.
+# The certificate's key must differ from the account's.
 set key [dict get [tossl::key::generate -type ec] private]
 tossl::acme::finalize_order $directory $account_key [dict get $order url] -key $key {*}$trust
 set order [tossl::acme::wait_order $directory $account_key [dict get $order url] {*}$trust]

@@ -1,8 +1,8 @@
 #!/usr/bin/env tclsh
 # wapp.tcl DIRECTORY NAMES FOLDER ?OPTION VALUE ...?
 #
-# A wapp application that answers the CA's challenge on its own pages and gets its certificate in the background, while
-# it serves. Start it where the names' port 80 arrives:
+# A wapp application that answers the CA's challenge on its own pages and gets its certificate in the background while it
+# serves. Port 80 of the names must reach it:
 #
 #     tclsh wapp.tcl letsencrypt "example.com www.example.com" /var/lib/tossl -email me@example.com
 
@@ -19,7 +19,7 @@ proc wapp-default {} {
     }
 }
 
-# obtain_certificate writes the answers below the folder; wapp gives them out.
+# obtain_certificate writes the answers below the folder; wapp serves them.
 proc wapp-page-.well-known {} {
     set token [file tail [wapp-param PATH_INFO]]
     set file [file join $::folder .well-known acme-challenge $token]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# debian.sh RELEASE FOLDER TCLSH: `make test` for that tclsh in a Debian of its own, which debootstrap puts into FOLDER.
+# debian.sh RELEASE FOLDER TCLSH: runs `make test` for that tclsh in a new Debian, which debootstrap puts into FOLDER.
 #
 # The Debian, and what was installed and built in it, is kept for the next run. The tree is copied in; what runs there
 # sees nothing of the machine but its network and processors. Mirror, proxies, certificates and pip's settings are those
@@ -9,7 +9,7 @@ release=$1 folder=$2 tclsh=$3
 
 stop() { echo "tossl: $*" >&2; exit 1; }
 
-[ "$(id -u)" = 0 ] || stop "a Debian $release of its own needs root (debootstrap, chroot)"
+[ "$(id -u)" = 0 ] || stop "testing in Debian $release needs root (debootstrap, chroot)"
 sh build-aux/need.sh debian
 
 # The first source of Debian packages that is none of updates; else debootstrap's own default.

@@ -48,24 +48,24 @@ class FilePath(str):
     word for it: if that may be a misplaced key, no message shows the path.
     """
 
-    __slots__ = ("_given", "word")
-    _given: str
+    __slots__ = ("given", "word")
+    given: str
     word: str
 
     def __new__(cls, path: str, word: str | None = None, given: str | None = None) -> Self:
         self = super().__new__(cls, path)
         self.word = path if word is None else word
-        self._given = self.word if given is None else given
+        self.given = self.word if given is None else given
         return self
 
     def __truediv__(self, name: str) -> FilePath:
         """Returns the path of `name`, plain ASCII, in this folder."""
-        return FilePath(f"{self.rstrip('/')}/{name}", f"{self.word.rstrip('/')}/{name}", self._given)
+        return FilePath(f"{self.rstrip('/')}/{name}", f"{self.word.rstrip('/')}/{name}", self.given)
 
     @property
     def shown(self) -> str:
         """Returns the path for a message, quoted."""
-        given = quoted(self._given)
+        given = quoted(self.given)
         return f'"{clean(self.word, _MAX_SHOWN_CHARS)}"' if given.startswith('"') else given
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from .errors import ArgumentError
 from .text import quoted
 
-_MOST_NAME = 253
+#: Characters of a DNS name (RFC 1035 section 3.1).
+MAX_NAME_CHARS = 253
 #: Characters of a typed name with its wildcard and its final dot; its A-labels are longer.
-_MOST_TYPED = _MOST_NAME + 3
-_MOST_LABEL = 63
+_MAX_TYPED_CHARS = MAX_NAME_CHARS + 3
+_MAX_LABEL_CHARS = 63
 _LDH = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -94,9 +95,9 @@ def parse_identifiers(names: Iterable[str]) -> tuple[Identifier, ...]:
 def _identifier(name: str) -> Identifier:
     if not name.strip():
         raise _unusable("a domain name is empty")
-    if len(name) > _MOST_TYPED:
+    if len(name) > _MAX_TYPED_CHARS:
         # First of all checks: encoding an IDN takes the square of its length.
-        raise _unusable(f"{quoted(name)} is longer than {_MOST_NAME} characters")
+        raise _unusable(f"{quoted(name)} is longer than {MAX_NAME_CHARS} characters")
     if any(char.isspace() or not char.isprintable() for char in name):
         raise _unusable(f"{quoted(name)} contains white space or a control character")
     try:
@@ -120,8 +121,8 @@ def _dns_name(name: str) -> str:
         raise _unusable(f"{quoted(name)}: a wildcard is one * as the whole first label")
     ascii_name = _ascii(base.removesuffix("."), name).lower()
     labels = ascii_name.split(".")
-    if len(ascii_name) > _MOST_NAME:
-        raise _unusable(f"{quoted(name)} is longer than {_MOST_NAME} characters")
+    if len(ascii_name) > MAX_NAME_CHARS:
+        raise _unusable(f"{quoted(name)} is longer than {MAX_NAME_CHARS} characters")
     for label in labels:
         _check_label(label, name)
     if labels[-1].isdigit():
@@ -134,8 +135,8 @@ def _dns_name(name: str) -> str:
 def _check_label(label: str, name: str) -> None:
     if not label:
         raise _unusable(f"{quoted(name)} has an empty label")
-    if len(label) > _MOST_LABEL:
-        raise _unusable(f"{quoted(name)} has a label of more than {_MOST_LABEL} characters")
+    if len(label) > _MAX_LABEL_CHARS:
+        raise _unusable(f"{quoted(name)} has a label of more than {_MAX_LABEL_CHARS} characters")
     if not set(label) <= _LDH:
         raise _unusable(f"{quoted(name)} contains a character that is not allowed in a domain name")
     if label.startswith("-") or label.endswith("-"):

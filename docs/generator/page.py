@@ -20,7 +20,7 @@ MADE = DOCS / "commands"
 
 _MARKER = re.compile(r"<!-- (SYNOPSIS|COMMANDS|OPTIONS|ERRORS) -->\n")
 _MADE = "<!-- Made by `make docs` from docs/source/{} and the docstrings of the commands: change those. -->\n"
-#: In a docstring's prose: what is code already, an option, a name with an underscore, what would be markup.
+#: In a docstring's prose: code, an option, a name with an underscore, a character of markup.
 _PROSE = re.compile(
     r"(?P<code>`[^`]*`)|(?<![\w-])(?P<option>-[a-z][a-z_0-9]+)(?![\w-])"
     r"|(?<![\w/.-])(?P<name>[a-z0-9]+(?:_[a-z0-9]+)+)(?![\w/.-])|(?P<markup>[*<|\[\]\\])"
@@ -29,7 +29,7 @@ _AS = {"code": "{}", "option": "**{}**", "name": "`{}`", "markup": "\\{}"}
 
 
 def manuals() -> dict[str, list[Manual]]:
-    """The commands by the name of their page, in the order of their tables."""
+    """Returns the commands by the name of their page, in the order of their tables."""
     found: dict[str, list[Manual]] = {}
     for command in load_commands(PACKAGES["tossl"], GROUPS).values():
         manual = Manual(command)
@@ -38,12 +38,12 @@ def manuals() -> dict[str, list[Manual]]:
 
 
 def pages() -> dict[str, str]:
-    """The pages in Markdown, by their names."""
+    """Returns the pages in Markdown, by their names."""
     return {name: page(name, commands) for name, commands in manuals().items()}
 
 
 def page(name: str, commands: Sequence[Manual]) -> str:
-    """The page of a namespace."""
+    """Returns the page of a namespace."""
     source = (SOURCES / f"{name}.md").read_text("utf-8")
     alone = len(commands) == 1
     parts = {
@@ -65,7 +65,7 @@ def _synopsis(commands: Iterable[Manual]) -> str:
 
 
 def _group(commands: Sequence[Manual], alone: bool) -> Iterable[str]:
-    """The commands, below the summaries of their modules where they come from several.
+    """Yields the commands, below the summaries of their modules if they come from several.
 
     A module stands where its last command does.
     """
@@ -96,7 +96,7 @@ def _command(manual: Manual, alone: bool) -> str:
 
 
 def _also(manual: Manual) -> str:
-    """What the command takes that stands below OPTIONS."""
+    """Returns the sentence that refers to a command's arguments and options below OPTIONS."""
     arguments = [f"*{argument.name}*" for argument in manual.arguments if argument.shared]
     options = [
         f"**{option.name}**" + (f" (default {option.default})" if option.default else "")
@@ -110,7 +110,7 @@ def _also(manual: Manual) -> str:
 
 
 def _shared(commands: Iterable[Manual]) -> list[Entry]:
-    """What several commands take, arguments first. Each command has its own default."""
+    """Returns the shared arguments and options, arguments first. Each command has its own default."""
     found: dict[str, Entry] = {}
     for manual in commands:
         for each in (*manual.arguments, *manual.options):
@@ -123,7 +123,7 @@ def _errors(commands: Sequence[Manual], alone: bool) -> str:
     terms: dict[str, str] = dict(commands[0].errors(shared=False)) if alone else {}
     for manual in commands:
         terms |= {code: when for code, when in manual.errors(shared=True).items() if code not in terms}
-    # What can go wrong anywhere comes before what is wrong with one argument.
+    # General errors come before those of one argument.
     return _terms(terms if alone else dict(sorted(terms.items(), key=lambda term: "TOSSL VALUE" in term[0])))
 
 
@@ -151,5 +151,5 @@ def _filled(text: str, indent: str = "") -> str:
 
 
 def _prose(text: str) -> str:
-    """A docstring's text in Markdown: options and names with an underscore stand out, nothing else is markup."""
+    """Returns a docstring in Markdown: options and names with an underscore stand out, nothing else is markup."""
     return _PROSE.sub(lambda found: _AS[str(found.lastgroup)].format(found[0]), text)

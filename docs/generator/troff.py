@@ -111,7 +111,7 @@ def _list(block: str) -> Iterator[str]:
 
 
 def _inline(text: str) -> str:
-    """Text with its emphasis; each line a line."""
+    """Returns text with its emphasis, line by line."""
     pieces = []
     end = 0
     for found in _INLINE.finditer(text):
@@ -133,5 +133,5 @@ def _escaped(text: str) -> str:
 
 
 def _guarded(line: str) -> str:
-    """A line that is no request."""
+    """Returns a line that troff does not take for a request."""
     return f"\\&{line}" if line.startswith((".", "'")) else line

@@ -85,7 +85,7 @@ proc jobs {} {
     }
 }
 
-# An interpreter of its own, deleted with jobs at work: from outside, in its own call, by its own callback.
+# A child interpreter, deleted with jobs at work: from outside, in its own call, by its own callback.
 proc children {} {
     set parts {values errors host same}
     foreach farewell {{} {tossl::probe::tcl farewell} {tossl::job::configure -parallel 20; tossl::probe::wait 0 -command farewell}

@@ -189,7 +189,7 @@ def test_a_key_without_an_account_has_none(tcl: Tcl, calm_pebble: Pebble) -> Non
 
 
 def test_terms_are_agreed_to_and_can_be_refused(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
-    """RFC 8555 section 7.3: sent as true or not at all; who does not agree is told where the terms are."""
+    """RFC 8555 section 7.3: sends true or nothing; the error without agreement has the URL of the terms."""
     scripted_ca.script.terms = "https://ca.example/terms"
     key = new_key()
     failure = tcl.failure("create_account", scripted_ca.directory, key, "", agree_tos=0)

@@ -246,7 +246,7 @@ def test_a_ca_without_renewal_information_says_so(tcl: Tcl, calm_pebble: Pebble)
 def test_renewal_information_survives_a_bad_moment(
     tcl: Tcl, newer_pebble: Pebble, certificates: Certificates
 ) -> None:
-    """RFC 9773 section 4.3.3: a temporary error is asked again, another one is told."""
+    """RFC 9773 section 4.3.3: tries again after a temporary error, and raises any other."""
     got = obtain(tcl, newer_pebble, new_key(), "ari.example")
     with FaultProxy(newer_pebble.directory, certificates) as proxy:
         for fault in (actions.html(503), actions.reset()):
@@ -265,7 +265,7 @@ def test_renewal_information_survives_a_bad_moment(
     ("said", "kept"), [("5", 60), ("7200", 7200), ("9999999", 86400), ("soon", 21600), ("", 21600)]
 )
 def test_how_often_is_asked_is_bounded(tcl: Tcl, scripted_ca: ScriptedCa, said: str, kept: int) -> None:
-    """RFC 9773 section 4.3: Retry-After between a minute and a day, else six hours; the explanation is told."""
+    """RFC 9773 section 4.3: Retry-After between a minute and a day, else six hours; the result has the explanation."""
     scripted_ca.script = Script(order="ready", retry_after=None)
     got = tcl.dict("obtain_certificate", ["ari.example"], directory=scripted_ca.directory, store="", port=0)
     scripted_ca.script.retry_after = said

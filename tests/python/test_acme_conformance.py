@@ -1,4 +1,4 @@
-"""The table of what the standards lay on a client names code and tests that exist."""
+"""The table of the standards' requirements names code and tests that exist."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _arguments(command: Any) -> list[str]:
 
 
 def refused(tcl: Tcl, proxy: FaultProxy, name: str, options: dict[str, object] | None = None, **bad: object) -> Failure:
-    """How the command fails with one bad argument among good ones; nothing was sent, and nothing secret is told."""
+    """How the command fails with one bad argument among good ones; nothing was sent, and no secret is shown."""
     command = next(command for command in COMMANDS if command.__name__ == name)
     good = {**GOOD, "directory_url": proxy.directory}
     given = [bad.get(p, good.get(p, f"{proxy.url}/thing/1")) for p in _arguments(command)]
@@ -133,7 +133,7 @@ def test_a_directory_that_has_no_key_is_shown_without_its_query(tcl: Tcl) -> Non
     """Which may be secret."""
     failure = tcl.failure("get_account_key", "https://ca.example/directory?key=Ob5tr1ct")
     assert failure.code == ("TOSSL", "VALUE", "store")
-    assert failure.message == "no account key is kept for https://ca.example/directory"
+    assert failure.message == "no account key is stored for https://ca.example/directory"
     assert "Ob5tr1ct" not in repr(failure)
 
 

@@ -81,7 +81,7 @@ def test_the_pauses_for_a_replica_are_brief(tcl: Tcl, scripted_ca: ScriptedCa) -
 
 
 def test_an_account_that_was_found_meanwhile_is_not_forgotten(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
-    """What one thread is told of the account that it signed by says nothing of the key's next one."""
+    """A thread's answer about its deactivated account does not make the client forget the key's next account."""
     pem = new_key()
     url = tcl.dict("create_account", scripted_ca.directory, pem, "", return_details=1)["url"]
     client = client_for(scripted_ca.directory, pem, ConnectionOptions())

@@ -298,7 +298,7 @@ def test_a_rate_limit_of_another_status_is_one_too(tcl: Tcl, calm_proxy: FaultPr
 
 @pytest.mark.parametrize("as_date", [False, True])
 def test_a_rate_limit_is_not_tried_again(tcl: Tcl, calm_proxy: FaultProxy, as_date: bool) -> None:
-    """RFC 8555 section 6.6: whoever asked is told when, in the message and in the -tossl return option."""
+    """RFC 8555 section 6.6: the message and the -tossl return option have the time to retry."""
     key = new_key()
     tcl.acme("create_account", calm_proxy.directory, key, "")
     after = email.utils.formatdate(time.time() + 600, usegmt=True) if as_date else "600"

@@ -159,6 +159,28 @@ def test_a_removal_that_fails_for_good_is_not(context: Context, error: TosslErro
     assert provider.removed == [validation_value(APEX.key_authorization)]
 
 
+class Down(Scripted):
+    """Answers nothing."""
+
+    def publish(self, context: Context, fqdn: str, value: str) -> None:
+        raise HttpError("connect", "nobody")
+
+
+def test_a_record_that_was_not_published_is_removed_once() -> None:
+    """Its caller has an error to hear of: it does not wait a minute for an API that is down."""
+    provider = Down(HttpError("connect", "nobody"), HttpError("connect", "nobody"))
+    dns01 = Dns01(provider)
+    with pytest.raises(HttpError):
+        dns01.present(Context(20).begin(), APEX)
+    with pytest.raises(HttpError):
+        dns01.clean_up(Context(20).begin(), APEX)
+    assert len(provider.errors) == 1
+    with pytest.raises(HttpError):
+        dns01.clean_up(Context(20).begin(), APEX)
+    dns01.clean_up(Context(20).begin(), APEX)
+    assert provider.removed == [validation_value(APEX.key_authorization)]
+
+
 def test_no_trying_again_beyond_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dns01_module, "CLEAN_UP_PAUSES_SECONDS", (0.01, 60.0))
     provider = Scripted(*(HttpError("reset", "broke") for _ in range(1000)))

@@ -148,7 +148,7 @@ def test_slow_clients_do_not_hold_it(responder: HttpResponder, capfd: pytest.Cap
 
 
 def test_a_connection_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "LIFETIME", 0.1)
+    monkeypatch.setattr(listener, "LIFETIME_SECONDS", 0.1)
     responder = HttpResponder(0)
     try:
         with socket.create_connection(("127.0.0.1", responder.port), timeout=5) as sock:

@@ -120,7 +120,7 @@ def test_nothing_to_remove(account: Account, context: Context) -> None:
 
 
 def test_a_zone_for_the_record_alone(context: Context) -> None:
-    """As where the validation of one name is delegated to a zone of its own."""
+    """A zone for the validation name alone, as with delegated validation."""
     with Account(zones=("example.com", NAME)) as account:
         provider(account).publish(context, NAME, ONE)
         created = account.requests[-1]
@@ -167,7 +167,7 @@ def test_no_waiting_beyond_the_scope(account: Account) -> None:
 
 def test_cancelled_while_waiting(account: Account) -> None:
     account.misbehave("429")
-    # Cancelled by what is told just before the wait, so that nothing depends on time.
+    # Cancelled by the progress step just before the wait, so that nothing depends on time.
     running = Context(20).begin(listener=lambda facts: running.cancel() if facts["step"] == "dns_retry" else None)
     before = time.monotonic()
     with pytest.raises(Cancelled):
@@ -253,7 +253,7 @@ def test_nobody_there() -> None:
     with Account() as account:
         gone = provider(account)
     with pytest.raises(HttpError) as caught:
-        gone.publish(Context(0.3).begin(), NAME, ONE)
+        gone.publish(Context(2).begin(), NAME, ONE)
     assert caught.value.errorcode == ("TOSSL", "HTTP", "connect")
     assert caught.value.message.startswith("Failed to create DNS record: ")
 

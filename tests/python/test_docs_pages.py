@@ -13,6 +13,7 @@ from docs.generator.page import DOCS, MADE, SOURCES, manuals, pages
 from docs.generator.troff import man_page
 from tossl_acme.tcl.manual import Manual
 
+DOCS = SOURCES.parent
 PAGES = pages()
 MANUALS = [manual for each in manuals().values() for manual in each]
 each_page = pytest.mark.parametrize("name", PAGES)
@@ -133,3 +134,22 @@ def test_code_keeps_its_lines() -> None:
         *(".PP", ".RS 4", ".nf", r'puts "a\en"', "", r"\&.x 'y'", ".fi", ".RE"),
         *(".PP", ".RS 4", ".nf", "b", "", "c", ".fi", ".RE"),
     ]
+
+
+def steps() -> list[tuple[list[str], list[str]]]:
+    """The files and functions of each step that ARCHITECTURE.md draws."""
+    found = []
+    page = (DOCS / "ARCHITECTURE.md").read_text("utf-8").partition("## Adding")[0]
+    for row in page.splitlines():
+        cells = [re.findall(r"`([^`]+)`", cell) for cell in row.strip("|").split("|")]
+        if len(cells) == 3 and cells[1] and cells[2]:
+            found.append((cells[1], cells[2]))
+    return found
+
+
+@pytest.mark.parametrize(("files", "functions"), steps(), ids=lambda names: names[0])
+def test_each_step_of_a_call_is_where_the_page_says(files: list[str], functions: list[str]) -> None:
+    text = "".join((DOCS.parent / "tossl_acme" / file).read_text("utf-8") for file in files)
+    for function in functions:
+        for name in re.split(r"::|\.", function.removeprefix("::tossl::")):
+            assert re.search(rf"^ *(def|class|proc) (::tossl::)?{name}\b", text, re.MULTILINE), function

@@ -60,7 +60,7 @@ class World:
 
     @property
     def directory(self) -> str:
-        """The directory, under a URL of its own each time."""
+        """Returns a new URL of the directory each time."""
         return f"{self.proxy.url}/directory?{next(NUMBERS)}"
 
     def obtain(self, **options: Any) -> str | Failure:
@@ -448,7 +448,7 @@ def test_a_certificate_for_other_names(world: World, monkeypatch: pytest.MonkeyP
 
 
 def test_a_certificate_for_more_names(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It serves, and they are told."""
+    """The certificate is returned, with a warning that lists the names."""
     monkeypatch.setattr(world.ca, "issuer", Renaming(["example.com", "extra.example.com"]))
     (warning,) = world.tcl.dicts(world.obtained()["warnings"])
     assert (warning["warning"], "extra.example.com" in warning["message"]) == ("names", True)
@@ -496,7 +496,7 @@ def test_an_object_that_never_gets_done(world: World, step: str, status: str) ->
 
 
 def test_a_retry_after_beyond_the_time_given(world: World) -> None:
-    """It is not slept through; the error is told at once or when the time is over."""
+    """The call does not sleep that long: it raises the error at once, or when its time is over."""
     world.proxy.fault(actions.html(503, "86400"), path="/new-order", times=None)
     assert world.refused(timeout=30)[:2] == ("HTTP", "status")
 

@@ -205,7 +205,7 @@ def test_a_name_without_an_address_is_the_dns_fault(
 
 @pytest.mark.parametrize("options", ROUTES, ids=["direct", "proxy"])
 def test_an_address_where_nobody_is_refuses(names: Names, options: ConnectionOptions) -> None:
-    """The last refusal is told."""
+    """The error is that of the last address."""
     names(free_port(), free_port())
     error = outcome(Context(60).begin(), URLS[1], options)
     assert isinstance(error, HttpError)

@@ -56,7 +56,7 @@ NUMBERS = itertools.count()
 
 @dataclass
 class World:
-    """The CA behind a proxy, and a store of its own."""
+    """The CA behind a proxy, and an empty store."""
 
     ca: ScriptedCa
     proxy: FaultProxy
@@ -560,7 +560,7 @@ def test_a_key_that_was_refused_does_not_serve_twice(world: World, kind: str) ->
 
 @pytest.mark.parametrize("fault", ["404", "garbage", "reset", "expired", "another key"])
 def test_another_chain_that_cannot_be_had_does_not_cost_the_first(world: World, fault: str) -> None:
-    """Linked as alternate, and 404, broken, lost, expired or of another key: the first is kept, and it is told."""
+    """Linked as alternate, and 404, broken, lost, expired or of another key: the first is used, with a warning."""
     edits = {
         "expired": lambda _chain: ScriptedIssuer().chain(NAME, days=-0.5),
         "another key": lambda _chain: ScriptedIssuer().chain(NAME, key=new_key()),
@@ -602,7 +602,7 @@ def test_a_downloaded_text_that_is_no_chain_is_in_the_error(world: World) -> Non
 def test_every_step_after_finalize_may_be_the_last(
     world: World, step: str, end: str, store: bool, certificates: Certificates
 ) -> None:
-    """The job is cancelled, or what is told of the step fails: both may be the script's doing."""
+    """The script cancels the job in the step's progress callback, or the callback fails."""
     contexts: list[Context] = []
 
     def listen(facts: dict[str, object]) -> None:

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from tests.pem import write_block
+from tossl_acme.acme.renewal import cert_id
 from tossl_acme.errors import AcmeError, ArgumentError
 from tossl_acme.identifiers import Identifier
 from tossl_acme.pki.chain import (
     MOST_CERTIFICATES,
     CertificateChain,
-    cert_id,
     check_begun,
     check_leads_up,
     check_leaf,
@@ -132,6 +132,26 @@ def test_odd_but_legal_text(odd: str) -> None:
     assert checked(chain) == ""
 
 
+@pytest.mark.parametrize("where", ["first", "last"])
+def test_a_chain_among_many_strangers(where: str) -> None:
+    """The leaf decides, not the number of those who came along."""
+    strangers = "".join(authority(f"CA {number}").pem for number in range(2 * MOST_CERTIFICATES))
+    chain = read_chain(FULL + strangers if where == "first" else strangers + FULL, public_der(KEY))
+    assert chain.fullchain == FULL
+    assert chain.dropped == 2 * MOST_CERTIFICATES
+    assert checked(chain) == ""
+
+
+def test_a_chain_has_an_end() -> None:
+    above, texts = None, []
+    for number in range(MOST_CERTIFICATES + 2):
+        above = authority(f"CA {number}", above)
+        texts.append(above.pem)
+    leaf = pem(signed(KEY.public_key(), None, NAMES, above))
+    chain = read_chain(leaf + "".join(texts))
+    assert chain.fullchain == leaf + "".join(texts[: -MOST_CERTIFICATES : -1])
+
+
 WRONG = [
     "",
     "\n",
@@ -146,7 +166,6 @@ WRONG = [
     private_pem(KEY) + FULL,
     FULL + write_block("CERTIFICATE REQUEST", csr_for(KEY, NAMES).der),
     FULL + write_block("X509 CRL", b"\x30\x00"),
-    LEAF + "".join(authority(f"CA {number}").pem for number in range(MOST_CERTIFICATES)),
     LEAF * 2000,
 ]
 
@@ -294,7 +313,7 @@ def test_a_ca_certificate_in_the_place_of_the_leaf() -> None:
     ],
 )
 def test_dates_of_the_leaf(days: float, fault: str) -> None:
-    """One that begins within a day is no fault, for clocks differ; one that has ended is."""
+    """Accepts a certificate that begins within a day, for clocks differ; refuses an expired one."""
     found = checked(read_chain(FULL), now=BEGIN.timestamp() + days * 86400)
     assert fault in found if fault else found == ""
 
@@ -314,7 +333,7 @@ def test_dates_above_the_leaf_do_not_count() -> None:
 
 
 def test_more_names_than_asked_for() -> None:
-    """Of any kind: they are told, and no fault."""
+    """Returns names of any kind; they are not an error."""
     others = [x509.RFC822Name("a@example.com"), x509.UniformResourceIdentifier("https://example.com/"),
               x509.RegisteredID(x509.ObjectIdentifier("1.2.3")), x509.DirectoryName(name("d")),
               x509.OtherName(x509.ObjectIdentifier("1.2.3"), b"\x0c\x01x")]  # fmt: skip

@@ -231,7 +231,7 @@ def test_an_encrypted_key_is_called_so(options: list[str]) -> None:
 
 
 def signed_request(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, version: int) -> bytes:
-    """A request with another version, signed as it stands, as certbot before 1.29 made it."""
+    """A request with another version, under a valid signature, as certbot before 1.29 made it."""
     plain = csr_for(key, parse_identifiers(["a.example", "b.example"])).der
     info, algorithm, _ = der.sequence(plain)
     children = info.children()

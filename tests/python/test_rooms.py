@@ -7,9 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from tossl_acme.challenges import registry
 
 PACKAGE = Path(__file__).parents[2] / "tossl_acme"
 
@@ -20,8 +23,8 @@ ALLOWED = {
     **dict.fromkeys(_BOTTOM, _BOTTOM),
     **dict.fromkeys(_GROUND - _BOTTOM, _GROUND),
     "http": _GROUND,
-    "pki": _GROUND,
-    "acme": _GROUND | {"http", "pki"},
+    "pki": _GROUND - {"files"},
+    "acme": _GROUND - {"files"} | {"http", "pki"},
     "dns": _GROUND | {"http", "pki"},
     "store": _GROUND | {"pki"},
     "challenges": _GROUND | {"http", "pki", "acme", "dns"},
@@ -139,20 +142,107 @@ def test_the_tcl_room_knows_no_command_by_name() -> None:
             assert not commands & set(re.findall(r"\w+", path.read_text("utf-8"))), path
 
 
+def assigned(path: Path) -> set[str]:
+    """The names that a module gives values to."""
+    targets = (node.targets for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.Assign))
+    return {getattr(target, "id", "") for each in targets for target in each}
+
+
+#: The files of the challenge types, and of the DNS providers.
+TYPES = {path for path in (PACKAGE / "challenges").glob("*.py") if "TYPE" in assigned(path)}
+PROVIDERS = {path for path in (PACKAGE / "dns" / "providers").glob("*.py") if "PROVIDER" in assigned(path)}
+
+
+def test_every_challenge_type_is_in_the_registry() -> None:
+    registered = {import_module(f"tossl_acme.challenges.{path.stem}").TYPE.name for path in TYPES}
+    assert registered == set(registry.TYPES)
+    assert len(registered) == len(TYPES) >= 5
+
+
+@each_source
+def test_who_imports_a_challenge_type(path: Path) -> None:
+    """What all types share imports none of them, nor does anybody below the commands but the registry."""
+    if room_of(path) == "commands" or path in TYPES or path.name == "registry.py":
+        return
+    assert not {module_of(name) for _, name in imports(path)} & TYPES
+
+
+@each_source
+def test_a_challenge_type_is_named_in_its_own_file(path: Path) -> None:
+    """By its string, that is; and by the commands for it, and where a type is chosen for those who named none."""
+    relative = str(path.relative_to(PACKAGE))
+    if room_of(path) == "commands" or relative in ("challenges/choice.py", "challenges/webroot.py"):
+        return
+    strings = {node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)}
+    named = {name for name in strings if isinstance(name, str)} & set(registry.TYPES)
+    assert not named or path in TYPES, f"{relative} names {named}"
+
+
 def test_dns_looks_at_no_challenges_label() -> None:
+    labels = {label for kind in registry.TYPES.values() for label in re.findall(r"_[a-z-]{6,}", kind.dns_label)}
+    assert len(labels) >= 2
     for path in (PACKAGE / "dns").rglob("*.py"):
-        assert not re.search(r"_acme-challenge|_validation-persist", path.read_text("utf-8")), path
+        assert not re.search("|".join(labels), path.read_text("utf-8")), path
 
 
-def test_what_is_read_at_first_imports_nothing_heavy() -> None:
-    """`package require` reads these; what they import is loaded by every script."""
+@each_source
+def test_nobody_imports_a_provider(path: Path) -> None:
+    """It is found by its file's name."""
+    assert PROVIDERS
+    assert not {module_of(name) for _, name in imports(path)} & (PROVIDERS - {path})
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "commands").rglob("*.py")), ids=lambda path: path.name)
+def test_every_public_function_of_a_command_module_is_a_command(path: Path) -> None:
+    if path.name == "groups.py":
+        return
+    public = {node.name for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)}
+    assert {name for name in public if not name.startswith("_")} <= names_in("commands")
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.parent.joinpath("tests").rglob("*.py")), ids=lambda path: path.name)
+def test_tests_reach_no_private_name(path: Path) -> None:
+    """Of this package, or of each other; a method may call its own object's."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("tossl_acme", "tests")):
+            assert not [alias.name for alias in node.names if alias.name.startswith("_")], path
+        if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
+            of = ast.unparse(node.value)
+            assert of in ("self", "cls", "super()", "os", "ssl"), f"{path}:{node.lineno} reaches {of}.{node.attr}"
+
+
+def test_package_require_imports_nothing_heavy() -> None:
+    """What register() imports is loaded by every script."""
     heavy = {"dataclasses", "requests", "cryptography", "urllib3", "dns", "pathlib", "inspect", "typing", "re"}
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules); import tossl_acme.tcl.dispatcher, "
-        "tossl_acme.commands.acme, tossl_acme.commands.http, tossl_acme.commands.job, tossl_acme.commands.key, "
-        "tossl_acme.commands.help; print(*(set(sys.modules) - before))"
-    )
     done = subprocess.run(
-        [sys.executable, "-S", "-c", script, str(PACKAGE.parent)], capture_output=True, text=True, check=True
+        [sys.executable, "-S", "-c", _REGISTER, str(PACKAGE.parent)], capture_output=True, text=True, check=True
     )
-    assert not heavy & set(done.stdout.split())
+    loaded = set(done.stdout.split())
+    assert "tossl_acme.commands.acme.order" in loaded
+    assert not heavy & loaded
+
+
+#: Registers at a host that does nothing, and prints what was imported.
+_REGISTER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+before = set(sys.modules)
+import tossl_acme
+
+class Host:
+    TclError = Exception
+    eval = staticmethod(lambda script: "")
+    splitlist = staticmethod(str.split)
+
+    def createcommand(self, name, function):
+        self.function = function
+
+    def call(self, *words):
+        if words[0] == "::tossl::Require":
+            options, _value = self.function("Require", words[1])
+            assert not options, options
+        return ""
+
+tossl_acme.register(Host())
+print(*(set(sys.modules) - before))
+"""

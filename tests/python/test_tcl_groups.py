@@ -237,8 +237,8 @@ def test_a_secret_option_has_a_file_and_a_variable_beside_it(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("words", "argument", "message"),
     [
-        (("-key", "k", "-key_env", "E"), "key_env", "-key and -key_env cannot be given together"),
-        (("-key_env", "PATH", "-key", "k"), "key", "-key_env and -key cannot be given together"),
+        (("-key", "k", "-key_env", "E"), "key_env", "give only one of -key and -key_env"),
+        (("-key_env", "PATH", "-key", "k"), "key", "give only one of -key_env and -key"),
         (("-key_env", "TOSSL_NO_SUCH"), "key_env", '"TOSSL_NO_SUCH" is not set in the environment'),
         (("-key_env", "\ud800"), "key_env", "is not set in the environment"),
         (("-key_env", "A=\0"), "key_env", "is not set in the environment"),

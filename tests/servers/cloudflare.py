@@ -191,7 +191,7 @@ class Cloudflare(LookAlike):
         if not _ID_FORM.fullmatch(identifier):
             raise _no_route(request.path)
         if identifier not in self.zones:
-            # A token that does not cover a zone cannot tell it from one that is not there.
+            # For a token that does not cover it, a zone looks missing.
             if "Authorization" in request.headers:
                 raise _Refused(403, 10000, "Authentication error")
             raise _Refused(404, 1001, "Invalid zone identifier")

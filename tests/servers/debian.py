@@ -1,6 +1,6 @@
 """Server programs of a later Debian release, taken out of its packages without installing them.
 
-apt gets sources, lists and a cache of its own for this below ``build/``; what the machine has is neither read nor
+apt gets separate sources, lists and a cache for this below ``build/``; the machine's own are neither read nor
 changed, except for the mirror that it uses and the keys that it trusts.
 """
 

@@ -82,7 +82,7 @@ class Rule:
 
 
 class FaultProxy(Server):
-    """``directory`` is what a client is given; ``connect_url`` is a value for HTTPS_PROXY.
+    """``directory`` is the URL for clients; ``connect_url`` is a value for HTTPS_PROXY.
 
     ``upstream`` is the CA's directory URL. ``routes`` maps HOST:PORT, as a client names it in
     CONNECT, to a local HOST:PORT; nothing else is reachable. ``impersonate`` names hosts that lead

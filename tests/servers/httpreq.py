@@ -10,7 +10,7 @@ from .web import LookAlike, Reply, Request, json_reply
 
 
 class HttpReq(LookAlike):
-    """``url`` is what a client is given; requests need ``Authorization: Bearer TOKEN``."""
+    """``url`` is the URL for clients; requests need ``Authorization: Bearer TOKEN``."""
 
     def __init__(
         self,

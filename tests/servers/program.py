@@ -1,4 +1,4 @@
-"""A server program with a folder of its own, started and ended as a context manager."""
+"""A server program in a temporary folder, started and ended as a context manager."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Script:
     authorization: str = "pending"
     validated: str = "valid"
     finalized: str = "processing"
-    #: Types of challenges; a mapping is a challenge as it stands.
+    #: Types of challenges; a mapping is a complete challenge.
     challenges: tuple[str | Mapping[str, object], ...] = ("http-01", "dns-01", "tls-alpn-01")
     page_size: int = 2
     #: How often a replica does not know yet what was made; the account too.
@@ -51,7 +51,7 @@ class Script:
     reversed: bool = False
     #: Statuses of good answers by the first part of their path.
     statuses: Mapping[str, int] = field(default_factory=dict)
-    #: Whether what is optional is left out, and whether what nobody knows is put in.
+    #: Whether to leave out optional members, and whether to add unknown ones.
     sparse: bool = False
     unknown: bool = False
     refuse_replaces: str = ""

@@ -63,8 +63,8 @@ class Challenge:
     def check_usable(self) -> None:
         """Raises HttpError malformed if the CA left out a member that presenting the challenge needs."""
         if not self.key_authorization and not self.issuers:
-            needed = "names no issuer" if self.type == "dns-persist-01" else "has no token that is base64url"
-            raise HttpError("malformed", f"the CA's {self.type} challenge for {clean(self.identifier.value)} {needed}")
+            named = f"the CA's {self.type} challenge for {clean(self.identifier.value)}"
+            raise HttpError("malformed", f"{named} has no token that is base64url, and names no issuer")
 
     def as_dict(self) -> dict[str, object]:
         return {**self.raw, "type": self.type, "url": self.url, "token": self.token, "status": self.status}

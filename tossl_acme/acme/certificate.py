@@ -47,7 +47,7 @@ def download_certificate(client: Client, context: Context, url: str) -> Download
     """
     for pause in (*_DOWNLOAD_PAUSES_SECONDS, None):
         answer = Answer(client.post_as_get(context, url, media_type=_PEM_CHAIN), {})
-        # What is not ASCII is no part of a block (RFC 8555 section 9.1): a byte order mark, a comment.
+        # Non-ASCII text is not part of a block (RFC 8555 section 9.1): a byte order mark, a comment.
         pem = answer.response.body.decode("ascii", "replace")
         chain = DownloadedChain(url, pem, tuple(answer.links("alternate")))
         if _is_whole(pem):

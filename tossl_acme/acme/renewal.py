@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..context import Context
-from ..errors import HttpError
+from ..errors import ArgumentError, HttpError
 from ..http.urls import shown_url
+from ..pki.chain import CertificateChain
 from .answer import Answer
+from .encoding import b64url
 from .problem import problem_error
 from .server import Server
 
@@ -41,13 +43,25 @@ class RenewalInfo:
         }
 
 
-def renewal_info(server: Server, context: Context, cert_id: str) -> RenewalInfo:
-    """Returns the suggested window for a certID (section 4.2), with a random time in it.
+def cert_id(chain: CertificateChain) -> str:
+    """Returns the leaf's name for renewal information (RFC 9773 section 4.1).
+
+    Raises ArgumentError "certificate" if it has no authority key identifier.
+    """
+    if not chain.authority_key_id:
+        raise ArgumentError("certificate", "the certificate has no authority key identifier, which its ARI name needs")
+    # DER adds a byte to a positive number whose highest bit is set.
+    serial = chain.serial.to_bytes(chain.serial.bit_length() // 8 + 1, "big", signed=True)
+    return f"{b64url(chain.authority_key_id)}.{b64url(serial)}"
+
+
+def renewal_info(server: Server, context: Context, name: str) -> RenewalInfo:
+    """Returns the suggested window for a certificate's cert_id() (section 4.2), with a random time in it.
 
     Raises AcmeError "notOffered" if the CA has no ARI.
     """
     base = server.directory(context).url_of("renewalInfo").rstrip("/")
-    response = server.fetch(context, "GET", f"{base}/{cert_id}")
+    response = server.fetch(context, "GET", f"{base}/{name}")
     if response.status // 100 != 2:
         raise problem_error(response)
     answer = Answer.of(response)

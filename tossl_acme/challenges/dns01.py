@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Mapping
 
 from ..acme.authorization import Challenge
+from ..acme.encoding import b64url
 from ..context import Backoff, Context
 from ..dns.api import may_pass
 from ..dns.propagation import PropagationCheck
@@ -14,11 +14,11 @@ from ..dns.provider import Provider
 from ..dns.published import PUBLISHED, PublishedRecords
 from ..dns.registry import open_provider
 from ..errors import ArgumentError, DnsError, HttpError, WaitTimeout
+from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
 from .solver import ChallengeType, SolverOptions
 
 _LABEL = "_acme-challenge"
-_MOST_NAME_CHARS = 253
 #: Pauses between two attempts to remove a record: the first and the longest.
 CLEAN_UP_PAUSES_SECONDS = (0.5, 8.0)
 
@@ -36,13 +36,13 @@ def validation_name(domain: str) -> str:
 def validation_value(key_authorization: str) -> str:
     """Returns the TXT value: the SHA-256 digest of the key authorization, base64url."""
     digest = hashlib.sha256(key_authorization.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return b64url(digest)
 
 
 def check_length(name: str, domain: str) -> None:
     """Raises ArgumentError "domain" if a record's name is longer than a DNS name can be."""
-    if len(name) > _MOST_NAME_CHARS:
-        cause = f"its record's name has more than {_MOST_NAME_CHARS} characters"
+    if len(name) > MAX_NAME_CHARS:
+        cause = f"its record's name has more than {MAX_NAME_CHARS} characters"
         raise ArgumentError("domain", f"{quoted(domain)} cannot be proven through the DNS: {cause}")
 
 
@@ -62,6 +62,7 @@ class Dns01:
         self._check = check
         self._published = published or PublishedRecords()
         self._presented: set[Challenge] = set()
+        self._doubtful: set[Challenge] = set()
 
     @property
     def place(self) -> Mapping[str, str]:
@@ -83,7 +84,12 @@ class Dns01:
     def present(self, context: Context, challenge: Challenge) -> None:
         name, value = self.record(challenge)
         self._presented.add(challenge)
-        self._published.publish(context, self._provider, name, value)
+        self._doubtful.discard(challenge)
+        try:
+            self._published.publish(context, self._provider, name, value)
+        except (DnsError, HttpError):
+            self._doubtful.add(challenge)
+            raise
 
     def wait(self, context: Context, challenge: Challenge) -> None:
         if self._check is not None:
@@ -92,7 +98,10 @@ class Dns01:
             self._check.wait(context, name, value)
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
-        """Removes the value. Tries again after a temporary failure, until the context is over."""
+        """Removes the value. Tries again after a temporary failure, until the context is over.
+
+        Does not where publishing failed already: that record is probably not there, and nobody should wait for it.
+        """
         name, value = self.record(challenge)
         if challenge in self._presented and value not in self._published.values(self._provider, name):
             return  # the provider refused to publish it, or it is removed already
@@ -103,7 +112,7 @@ class Dns01:
                 self._published.remove(context, self._provider, name, value)
                 return
             except (DnsError, HttpError, WaitTimeout) as error:
-                if not may_pass(error) or pause >= context.remaining():
+                if challenge in self._doubtful or not may_pass(error) or pause >= context.remaining():
                     raise
             context.tell("dns_retry", record=name, seconds=pause)
             context.sleep(pause, "provider")

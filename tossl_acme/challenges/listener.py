@@ -16,7 +16,7 @@ from ..errors import ArgumentError, ResourceError
 from ..files import socket_beyond_standard
 
 #: Seconds from accepting a connection to closing it, whatever its client does.
-LIFETIME = 10.0
+LIFETIME_SECONDS = 10.0
 #: A further connection closes the oldest. A well-behaved connection ends within milliseconds.
 MOST_CONNECTIONS = 200
 
@@ -115,7 +115,7 @@ class Listener:
         except OSError:
             sock.close()
             return
-        self._connections[connection.sock.fileno()] = (connection, time.monotonic() + LIFETIME)
+        self._connections[connection.sock.fileno()] = (connection, time.monotonic() + LIFETIME_SECONDS)
         self._selector.register(connection.sock, selectors.EVENT_READ, connection)
         self._advance(connection)
 

@@ -14,7 +14,7 @@ from .responders import ResponderPool
 from .solver import Solver
 
 #: Seconds that presenting or cleaning up by a single command may take.
-_SECONDS = 30
+_COMMAND_SECONDS = 30
 
 RESPONDERS = ResponderPool()
 
@@ -26,7 +26,7 @@ def present(solver: Solver, challenge: Challenge) -> None:
     """Presents a challenge until clean_up(); replaces an earlier challenge with the same domain and token."""
     with _lock:
         clean_up(challenge)
-        solver.present(Context(_SECONDS).begin(), challenge)
+        solver.present(Context(_COMMAND_SECONDS).begin(), challenge)
         _presented[challenge.identifier.value, challenge.token] = solver, challenge
 
 
@@ -57,7 +57,7 @@ def clean_up(challenge: Challenge) -> bool:
         if place not in _presented:
             return False
         solver, shown = _presented[place]
-        solver.clean_up(Context(_SECONDS).begin(), shown)
+        solver.clean_up(Context(_COMMAND_SECONDS).begin(), shown)
         del _presented[place]
         return True
 

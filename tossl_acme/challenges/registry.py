@@ -6,6 +6,7 @@ import re
 
 from ..dns.provider import canonical_name
 from ..errors import ArgumentError
+from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
 from . import dns01, dns_account01, dns_persist01, http01, tls_alpn01
 from .solver import ChallengeType
@@ -16,7 +17,6 @@ TYPES: dict[str, ChallengeType] = {
 }
 
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-_MOST_NAME_CHARS = 253
 
 
 def is_validation_name(fqdn: str) -> bool:
@@ -26,7 +26,7 @@ def is_validation_name(fqdn: str) -> bool:
     """
     name = canonical_name(fqdn)
     labels = "|".join(kind.dns_label for kind in TYPES.values() if kind.dns_label)
-    return len(name) <= _MOST_NAME_CHARS and bool(re.fullmatch(rf"({labels})(\.{_LABEL})+", name))
+    return len(name) <= MAX_NAME_CHARS and bool(re.fullmatch(rf"({labels})(\.{_LABEL})+", name))
 
 
 def check_validation_name(fqdn: str) -> None:

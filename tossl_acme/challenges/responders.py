@@ -72,7 +72,7 @@ class Responder:
         self._listener.close()
 
     def leave_to_parent(self) -> None:
-        """In a forked child: closes its descriptors."""
+        """Closes its descriptors in a forked child."""
         self._listener.leave_to_parent()
 
 

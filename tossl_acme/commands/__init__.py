@@ -1,6 +1,6 @@
 """The commands, one module for each Tcl namespace; a module's COMMANDS are its public functions.
 
-tcl/manual.py says how their docstrings are written, groups.py has what many commands take.
+tcl/manual.py describes the form of their docstrings, groups.py has shared arguments and options.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Option groups, in the manner of a test's fixtures: what many commands take, said once.
+"""Option groups, similar to a test's fixtures: arguments and options that many commands share.
 
 A group is a documented function: its parameters are arguments and options like a command's, its docstring has their
-texts and errors, and its return annotation asks for it. tcl/command.py says how groups nest and when they are left out.
+texts and errors, and its return annotation asks for it. tcl/command.py describes how groups nest and are left out.
 Imports of the rooms below stand inside the functions, so that `package require` loads none of them.
 """
 
@@ -49,17 +49,17 @@ if TYPE_CHECKING:
     CertificateStore = Store
     #: URLs.
     Contacts = tuple[str, ...]
-    #: DNS servers to ask, and seconds.
+    #: DNS servers to ask, and the timeout in seconds.
     Propagation = tuple[tuple[str, ...], float]
 
 
 def connection(*, ca_bundle: FilePath | None = None, proxy: str = "") -> ConnectionOptions:
-    """How a server is reached.
+    """Returns the options for reaching a server.
 
-    -ca_bundle path   a PEM file or folder of CA certificates to trust in place of the usual ones; without it
-                      REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE of the environment are looked at
-    -proxy url        http://host:port, with user:password@ before the host where it wants that; without it
-                      HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment are looked at
+    -ca_bundle path   a PEM file or folder of CA certificates to trust instead of the usual ones; default:
+                      REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE of the environment
+    -proxy url        http://host:port, with user:password@ before the host if needed; default: HTTPS_PROXY, HTTP_PROXY,
+                      ALL_PROXY and NO_PROXY of the environment
 
     Errors:
     TOSSL VALUE ca_bundle  there is no such file or folder
@@ -71,16 +71,14 @@ def connection(*, ca_bundle: FilePath | None = None, proxy: str = "") -> Connect
 
 
 def server(directory_url: str, *, connection: ConnectionOptions) -> Server:
-    """A CA.
+    """Returns a CA.
 
-    directory_url     the CA: its https directory URL, or the short name of a public one (letsencrypt,
-                      letsencrypt-staging, zerossl, google, google-staging, sslcom, sslcom-ecc, actalis)
+    directory_url     the CA: its https directory URL, or the short name of a public CA ({public_cas})
 
     Errors:
-    TOSSL ACME type status  the CA refused: the problem's type and the HTTP status (0 for a problem that stood in an
-                            object)
+    TOSSL ACME type status  the CA refused: the problem's type and the HTTP status (0 for a problem in an object)
     TOSSL HTTP kind         no usable answer: connect, tls, dns, reset, too_large, malformed, redirect, scheme or status
-    TOSSL TIMEOUT what      the time was over while waiting for that
+    TOSSL TIMEOUT what      the time was over while waiting for that object
     TOSSL VALUE directory_url
                             neither an https URL nor a CA's short name
     """
@@ -90,9 +88,9 @@ def server(directory_url: str, *, connection: ConnectionOptions) -> Server:
 
 
 def account_key(account_key: Secret) -> AccountKey:
-    """The key of an account.
+    """Returns the key of an account.
 
-    account_key pem   the account's private key, PEM text: tossl::key::generate makes one
+    account_key pem   the account's private key, PEM text, for example from tossl::key::generate
 
     Errors:
     TOSSL KEY kind    a key that cannot be used: format, public, encrypted, weak, size, type or curve
@@ -103,14 +101,14 @@ def account_key(account_key: Secret) -> AccountKey:
 
 
 def client(server: Server, account_key: AccountKey) -> Client:
-    """An account key at a CA."""
+    """Returns an account key at a CA."""
     from ..acme.clients import client_of
 
     return client_of(server, account_key)
 
 
 def contacts(email: str, contact: list[str] = []) -> Contacts:  # noqa: B006 - only read
-    """How the CA reaches the holder of an account.
+    """Returns the contacts of an account.
 
     email             a mail address for the account, with or without mailto:; may be empty
     contact           a list of further contacts: mail addresses, or URLs such as tel:
@@ -125,12 +123,12 @@ def contacts(email: str, contact: list[str] = []) -> Contacts:  # noqa: B006 - o
 
 
 def identifiers(domains: list[str]) -> Identifiers:
-    """The names of a certificate.
+    """Returns the names of a certificate.
 
-    domains           a list of DNS names, perhaps with "*.", and IP addresses
+    domains           a list of DNS names, also with "*.", and IP addresses
 
     Errors:
-    TOSSL VALUE domains     "Failed to parse domains: " and what is wrong with which name
+    TOSSL VALUE domains     "Failed to parse domains: " with the name and its fault
     """
     from ..identifiers import parse_identifiers
 
@@ -138,7 +136,7 @@ def identifiers(domains: list[str]) -> Identifiers:
 
 
 def identifier(domain: str) -> Identifier:
-    """One name.
+    """Returns one name.
 
     domain            a DNS name or an IP address
 
@@ -151,11 +149,11 @@ def identifier(domain: str) -> Identifier:
 
 
 def order_options(*, profile: str = "", not_before: str = "", not_after: str = "") -> OrderOptions:
-    """What an order may say beside its names.
+    """Returns the options of an order.
 
-    -profile name     one of the profiles in the directory's meta; another is refused before anything is ordered
-    -not_before time  when the certificate is to begin, epoch seconds or RFC 3339; few CAs take the wish
-    -not_after time   when it is to end, likewise
+    -profile name     a profile listed in the directory's meta; any other is refused before the order
+    -not_before time  begin of the certificate, epoch seconds or RFC 3339; few CAs accept it
+    -not_after time   end of the certificate, likewise
 
     Errors:
     TOSSL VALUE profile     not offered by the CA
@@ -173,22 +171,22 @@ def order_options(*, profile: str = "", not_before: str = "", not_after: str = "
 def new_account(
     *, eab_kid: str = "", eab_hmac_key: Secret | None = None, eab_alg: str = "HS256", agree_tos: bool = True
 ) -> NewAccount:
-    """What a new account is asked for with, beside its contacts.
+    """Returns the options of a new account.
 
-    -eab_kid id        external account binding: the key id that the CA gave; zerossl, google, sslcom, actalis and every
-                       CA whose directory says externalAccountRequired take no new account without
-    -eab_hmac_key key  its key, base64url, as the CA shows it
-    -eab_alg name      its algorithm: HS256, HS384 or HS512
+    -eab_kid id        external account binding: the key id from the CA's website. A CA whose directory has
+                       externalAccountRequired requires it for a new account, as do {binding_cas}
+    -eab_hmac_key key  the binding's key, base64url, as the CA shows it
+    -eab_alg name      the binding's algorithm: HS256, HS384 or HS512
     -agree_tos boolean
                        whether to agree to the CA's terms of service, whose URL is termsOfService in the directory's
-                       meta; with 0 a CA that has terms is not asked
+                       meta; with 0 no account is created at a CA that has terms
 
     Errors:
-    TOSSL VALUE eab_kid     a CA that wants a binding, without one; or only one of id and key
+    TOSSL VALUE eab_kid     missing, and the CA requires a binding; or -eab_hmac_key without it
     TOSSL VALUE eab_hmac_key
-                            not base64url
-    TOSSL VALUE eab_alg     none of the three
-    TOSSL VALUE agree_tos   the CA has terms of service that are not agreed to
+                            not base64url; or -eab_kid without it
+    TOSSL VALUE eab_alg     not one of the three
+    TOSSL VALUE agree_tos   0, and the CA has terms of service
     """
     from ..acme.account import ExternalAccountBinding, NewAccount
 
@@ -198,7 +196,7 @@ def new_account(
 
 
 def declared_credentials() -> dict[str, tuple[str, str]]:
-    """Returns what DNS providers ask for beside api_key: annotation and text of each option, by its name."""
+    """Returns the DNS providers' credentials beside api_key: annotation and text of each option, by its name."""
     found = _credentials()
     del found["api_key"]
     return found
@@ -224,21 +222,21 @@ def provider(
     zone_id: str = "",
     *,
     endpoint: str = "",
-    credentials: MoreOptions = declared_credentials,  # type: ignore[assignment] # asked for the options
+    credentials: MoreOptions = declared_credentials,  # type: ignore[assignment] # called for the options
     connection: ConnectionOptions,
 ) -> ProviderOptions:
-    """A DNS provider.
+    """Returns the options of a DNS provider.
 
     provider name     the DNS provider: {providers}
     api_key text      the provider's key; {api_key}
-    zone_id text      the provider's id of the DNS zone; found by its name where it is not given
-    -endpoint url     where generic has its service: {"fqdn", "value"} is POSTed as JSON to url/present and url/cleanup
+    zone_id text      the provider's id of the DNS zone; by default it is found by the zone's name
+    -endpoint url     the URL of generic's service: {"fqdn", "value"} is POSTed as JSON to url/present and url/cleanup
 
     Errors:
     TOSSL HTTP kind         no usable answer: connect, tls, dns, reset, too_large, malformed, redirect, scheme or status
-    TOSSL TIMEOUT what      the time was over while waiting for that
-    TOSSL VALUE api_key     missing for a provider that needs one, or with a character that no key has
-    TOSSL VALUE zone_id     a character that no zone id has
+    TOSSL TIMEOUT what      the time was over while waiting for that object
+    TOSSL VALUE api_key     missing for a provider that needs it, or it contains a character that no key has
+    TOSSL VALUE zone_id     it contains a character that no zone id has
     TOSSL VALUE endpoint    missing for a provider that needs it, or not an https URL (http on loopback)
     """
     from ..dns.provider import ProviderOptions
@@ -254,12 +252,12 @@ def propagation(
     resolvers: list[str] = [],  # noqa: B006 - only read
     propagation_timeout: float = 300,
 ) -> Propagation:
-    """How a DNS record is waited for.
+    """Returns the options for waiting for a DNS record.
 
-    -resolvers list   DNS servers (host or host:port) to ask for the record in place of the zone's authoritative
-                      servers; without it TOSSL_RESOLVERS of the environment is looked at
+    -resolvers list   DNS servers (host or host:port) to ask for the record instead of the zone's authoritative servers;
+                      default: TOSSL_RESOLVERS of the environment
     -propagation_timeout seconds
-                      how long to wait until the record is seen; 0 does not look
+                      limit of the wait until all servers show the record; 0 does not check
 
     Errors:
     TOSSL VALUE resolvers   not hosts, or more than 32
@@ -278,13 +276,13 @@ def solvers(
     provider: ProviderOptions | None = None,
     propagation: Propagation,
 ) -> SolverOptions:
-    """How names are proven.
+    """Returns the options for proving names.
 
     -challenge list   types in order of preference: {challenge_types}; or a dict of such lists by domain, in which
-                      default stands for all others; dns-01 if there is a -provider, else http-01
+                      default stands for all other domains. Default: dns-01 with -provider, else http-01
     -webroot folder   the folder from which a web server serves the domains
-    -port number      the port of a responder of its own for http-01, to which port 80 of the domains leads
-    -tls_port number  the port of a responder of its own for tls-alpn-01, to which port 443 of the domains leads
+    -port number      port for the built-in http-01 server; port 80 of every domain must reach it
+    -tls_port number  port for the built-in tls-alpn-01 server; port 443 of every domain must reach it
     -provider name    as provider of dns01_challenge
     -api_key text     as api_key of dns01_challenge
     -zone_id text     as zone_id of dns01_challenge
@@ -292,9 +290,9 @@ def solvers(
     Errors:
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL VALUE challenge    neither types nor a dict of types by domain
-    TOSSL VALUE webroot      not a folder that can be written to; neither or both of -webroot and -port
-    TOSSL VALUE port         not a port that is free here, of -port or -tls_port
-    TOSSL VALUE provider     a type that needs a DNS provider, without one
+    TOSSL VALUE webroot      not a writable folder; neither or both of -webroot and -port
+    TOSSL VALUE port         -port or -tls_port is not a free port
+    TOSSL VALUE provider     missing, and the challenge type needs a DNS provider
     """
     from ..challenges.solver import SolverOptions
 
@@ -303,17 +301,17 @@ def solvers(
 
 
 def certificate_key(*, key_type: str = "ec", private_key: Secret | None = None, csr: str = "") -> CertificateKey:
-    """How a certificate comes by its key.
+    """Returns the source of a certificate's key.
 
-    -key_type name    of a new key for the certificate: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072, rsa4096,
-                      rsa8192, ed25519
-    -private_key pem  the certificate's private key, in place of a new one
-    -csr pem          your own certificate signing request, for exactly these names, in place of a key
+    -key_type name    type of a new key for the certificate: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072,
+                      rsa4096, rsa8192, ed25519
+    -private_key pem  the certificate's private key, instead of a new one
+    -csr pem          your own certificate signing request, for exactly these names, instead of a key
 
     Errors:
     TOSSL KEY kind          a key that cannot be used: format, public, encrypted, weak, size, type or curve
     TOSSL VALUE key_type    no such type of key
-    TOSSL VALUE csr         not a request, or not for these names, or -private_key beside it
+    TOSSL VALUE csr         not a request, not for these names, or given together with -private_key
     """
     from ..certificates.key import CertificateKey
 
@@ -348,7 +346,7 @@ def authority(
 
 
 def from_environment(variable: str) -> Any:
-    """Returns the default of an option that a variable of the environment says: what it is at the time of the call."""
+    """Returns an option's default: the environment variable's value at the time of the call."""
     return lambda: os.environ.get(variable, "")
 
 
@@ -419,14 +417,28 @@ def _challenge_types() -> str:
     return ", ".join(TYPES)
 
 
+def _public_cas() -> str:
+    from ..acme.public_cas import PUBLIC_CAS
+
+    return ", ".join(ca.name for ca in PUBLIC_CAS)
+
+
+def _binding_cas() -> str:
+    from ..acme.public_cas import PUBLIC_CAS
+
+    return ", ".join(ca.name for ca in PUBLIC_CAS if ca.needs_eab)
+
+
 #: What stands in braces in the texts above, found out when they are shown.
 TEXTS = {
     "providers": _provider_names,
     "api_key": lambda: _credentials()["api_key"][1],
     "challenge_types": _challenge_types,
+    "public_cas": _public_cas,
+    "binding_cas": _binding_cas,
 }
 
-#: By the annotation that asks for them.
+#: The groups by their annotations.
 GROUPS: dict[str, Any] = {
     group.__annotations__["return"].removesuffix(" | None"): group
     for group in (

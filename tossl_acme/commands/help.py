@@ -1,4 +1,4 @@
-"""::tossl::help: what the commands do, in Tcl itself."""
+"""::tossl::help: the commands' descriptions."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..tcl.dispatcher import Interpreter
 
-#: Its command stands in ::tossl itself.
+#: The command is in ::tossl itself.
 NAMESPACE = ""
 
 
 def help(command: str = "", *, interpreter: Interpreter) -> str:
-    """Tells what a command does, or lists the commands.
+    """Describes a command, or lists the commands.
 
-    The text comes from the same source as the pages and man pages, and its defaults from the code itself.
+    The text has the same source as the pages and man pages; the defaults come from the code.
 
-    command  a command's name, whole (tossl::acme::create_order) or its last part (create_order); a namespace (acme)
-             lists that; empty lists all
+    command  a command's whole name (tossl::acme::create_order) or its last part (create_order); a namespace (acme)
+             lists its commands; empty lists all
 
     Returns plain text for people, at most 80 columns wide.
 
     Errors:
-    TOSSL VALUE command  there is no such command; the message names those that are near
+    TOSSL VALUE command  no such command; the message lists similar names
     """
     from ..tcl.helptext import help_text
 

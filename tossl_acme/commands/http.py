@@ -26,37 +26,39 @@ def get(
     return_details: bool = False,
     context: Context = seconds(30),
 ) -> dict[str, object]:
-    """Gets an http or https URL. A network failure is a result too: status_code 0, and why.
+    """Gets an http or https URL. Returns status_code 0 and the reason after a network failure.
 
-    A body of over 64 MB is not read; that is a failure too.
+    A body of over 64 MB is a failure too.
 
-    url                  an http or https URL; a user and password in it do what -auth does
-    -headers dict        header names and values; Content-Length, Transfer-Encoding and their like cannot be set
-    -user_agent text     tossl/VERSION unless given
+    url                  an http or https URL; a user and password in it count as -auth
+    -headers dict        header names and values; Content-Length, Transfer-Encoding and similar ones cannot be set
+    -user_agent text     default: tossl/VERSION
     -follow_redirects boolean
-                         at most 10, and never from https to http. Credentials (-auth, -cookies, and every header with
-                         auth, cookie, token, key, secret or password in its name) are not sent on to another host, port
-                         or scheme, other than from http to https on the same host. With 0 the redirect is the result
-    -verify_ssl boolean  with 0 anyone on the way can read and change the exchange
+                         whether to follow redirects: at most 10, and never from https to http. Credentials (-auth,
+                         -cookies, and every header with auth, cookie, token, key, secret or password in its name) are
+                         not sent to another host, port or scheme, except from http to https on the same host. With 0
+                         the redirect is the result
+    -verify_ssl boolean  whether to verify the server's certificate; with 0 anyone on the way can read and change the
+                         exchange
     -auth user:password  basic authentication
-    -cookies text        name=value; other=value. Without it, cookies that a redirect sets are sent to the pages after
-                         it; nothing is kept for the next call
+    -cookies text        name=value; other=value. Without it, cookies that a redirect sets are sent with the following
+                         requests of the call; the next call starts without cookies
     -return_details boolean
-                         1 returns more of it
+                         1 returns more keys
 
     Returns a dict:
 
-    status_code     the status of the answer; 0 when there was none
-    body            text for text types, JSON and XML, decoded by their charset (UTF-8 where none is given, else
-                    Latin-1); else bytes, ready for binary scan or a binary channel
-    headers         a dict. Names are spelled the same whatever the server sends: Content-Type, ETag, ... Several lines
-                    of a header are joined by a comma and a space, those of Set-Cookie by a newline
-    error_message   why there was no answer; where status_code is 0, and with -return_details
+    status_code     the status of the answer; 0 after a failure
+    body            text for text types, JSON and XML, decoded by their charset (by default UTF-8, else Latin-1); else
+                    bytes, ready for binary scan or a binary channel
+    headers         a dict. Names are always spelled as in Content-Type, ETag, ... A comma and a space join several
+                    lines of a header; a newline joins those of Set-Cookie
+    error_message   the reason of a failure; present after a failure, and with -return_details
     error_kind      with -return_details, as all keys below: empty, or connect, dns, tls, reset, timeout, redirect,
-                    too_large, malformed, scheme. After a failure all of these keys are there too: url is the one that
-                    was asked for, request_time is how long it took, and the rest are 0 or empty
-    url             where the answer came from, after redirects, without user and password
-    redirect_count  how many redirects were followed
+                    too_large, malformed, scheme. All of these keys are present after a failure too: url is the
+                    requested URL, request_time is the time taken, and the others are 0 or empty
+    url             the URL of the answer, after redirects, without user and password
+    redirect_count  the number of redirects followed
     redirects       the URLs before url
     request_time    milliseconds, redirects included
     response_size   bytes of the body
@@ -64,12 +66,12 @@ def get(
     http_version    1.1 or 1.0
     ssl_info        verified, not verified, or empty for http
 
-    Errors: only a wrong argument is one. No message shows a password, a cookie, a header's value or the query of a URL.
-    TOSSL VALUE url         not an http or https URL, or one with white space in it
-    TOSSL VALUE headers     not a dict, a name that is no header name, a line break in a value
-    TOSSL VALUE user_agent  a line break in it
-    TOSSL VALUE auth        no colon in it
-    TOSSL VALUE cookies     a line break in it
+    Errors: for wrong arguments only. No message shows a password, a cookie, a header's value or the query of a URL.
+    TOSSL VALUE url         not an http or https URL, or it contains white space
+    TOSSL VALUE headers     not a dict, an invalid header name, or a line break in a value
+    TOSSL VALUE user_agent  it contains a line break
+    TOSSL VALUE auth        it contains no colon
+    TOSSL VALUE cookies     it contains a line break
     """
     from dataclasses import replace
 
@@ -87,7 +89,7 @@ def get(
 def _fetched(
     context: Context, http: HttpClient, request: HttpRequest, follow: bool
 ) -> tuple[dict[str, object], dict[str, object]]:
-    """The result and its details, of an answer or of a failure."""
+    """Returns the result and its details, of an answer or of a failure."""
     from ..http.get import fetch
 
     details: dict[str, object] = {"url": request.url, **_NO_DETAILS}
@@ -113,7 +115,7 @@ def _failure(message: str) -> dict[str, object]:
     return {"status_code": 0, "body": "", "headers": {}, "error_message": message}
 
 
-#: What a failure says of itself, so that a script finds the same keys in every result.
+#: The details of a failure: a script finds the same keys in every result.
 _NO_DETAILS: dict[str, object] = {
     "error_message": "",
     "error_kind": "",

@@ -3,7 +3,7 @@
 job  the token that a command with -command returned
 
 Errors:
-TOSSL VALUE job  no such job, or one that was forgotten
+TOSSL VALUE job  no such job, or it was forgotten
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def result(job: str, *, jobs: Jobs) -> object:
-    """Returns what the job's command returned; or raises its error, as the command itself would have.
+    """Returns the result of the job's command, or raises its error, as the command would have.
 
     Errors: those of the job's command, and
     TOSSL VALUE job  no such job, or it is not finished
@@ -30,7 +30,7 @@ def result(job: str, *, jobs: Jobs) -> object:
 
 
 def status(job: str, *, jobs: Jobs) -> str:
-    """Tells how far a job is.
+    """Returns the state of a job.
 
     Returns queued, running, done, error or cancelled.
     """
@@ -40,12 +40,12 @@ def status(job: str, *, jobs: Jobs) -> str:
 def wait_(job: str, *, timeout: float | None = None, jobs: Jobs) -> str:
     """Runs the event loop until the job is finished.
 
-    -timeout seconds  how long at most; without it, as long as it takes
+    -timeout seconds  limit of the wait; default: no limit
 
-    Returns the status, as the command of that name does.
+    Returns the state, as the command status does.
 
     Errors:
-    TOSSL VALUE job      the job waits for the call from whose callback it is waited for
+    TOSSL VALUE job      the job waits for a call that is calling back: neither could end
     TOSSL TIMEOUT job    the time was over; the job goes on
     TOSSL VALUE timeout  not a number of seconds, or more than ten years
     """
@@ -53,16 +53,15 @@ def wait_(job: str, *, timeout: float | None = None, jobs: Jobs) -> str:
 
 
 def cancel(job: str, *, jobs: Jobs) -> None:
-    """Ends a job at its next step; what it has presented is cleaned up first.
+    """Ends a job at its next step, after it has removed its challenge files and DNS records.
 
-    A finished job stays as it is. One that was cancelled is told of as any other: its result is the error TOSSL
-    CANCELLED.
+    A finished job stays unchanged. A cancelled job calls back as usual: its result is the error TOSSL CANCELLED.
     """
     jobs.cancel(job)
 
 
 def list_(*, jobs: Jobs) -> list[str]:
-    """Lists the jobs that can be asked for: those at work, and the 1000 that were last to finish.
+    """Lists the jobs: all queued and running jobs, and the last 1000 finished ones.
 
     Returns a list of tokens, the oldest first.
     """
@@ -70,7 +69,7 @@ def list_(*, jobs: Jobs) -> list[str]:
 
 
 def forget(job: str, *, jobs: Jobs) -> None:
-    """Lets go of what a finished job returned.
+    """Forgets a finished job and its result.
 
     Errors:
     TOSSL VALUE job  no such job, or it is not finished
@@ -81,11 +80,11 @@ def forget(job: str, *, jobs: Jobs) -> None:
 def configure(
     *, parallel: int | None = None, farewell: float | None = None, jobs: Jobs
 ) -> dict[str, object]:
-    """Tells the settings, and changes those that are given.
+    """Changes the given settings, and returns all.
 
-    -parallel count    how many jobs of this interpreter work at the same time, 8 at first; others are queued
-    -farewell seconds  how long the end of the process waits at most until challenge files and DNS records are removed
-                       again, 60 at first; it does not wait where none stand; 0 never waits
+    -parallel count    number of jobs of this interpreter that run at the same time, at first 8; others are queued
+    -farewell seconds  limit of the time that the end of the process waits until challenge files and DNS records are
+                       removed, at first 60; without any it does not wait; 0 never waits
 
     Returns a dict:
 

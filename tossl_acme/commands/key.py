@@ -6,12 +6,12 @@ from __future__ import annotations
 def generate(*, type: str = "rsa", bits: int | None = None, curve: str | None = None) -> dict[str, object]:
     """Makes a key pair, for an account, a certificate or another use.
 
-    -type name   rsa, ec, ed25519 or dsa. ec is the better choice for a new account or certificate: it is made at once,
-                 and all that is signed with it is smaller. No CA takes dsa
-    -bits count  for rsa 2048 (unless given) to 8192, a multiple of 8; for dsa 2048 (unless given) or 3072; for ec 256,
-                 384 or 521, which picks the curve of that size. Large RSA and DSA keys take seconds
-    -curve name  for ec: prime256v1 (unless given; also secp256r1, P-256), secp384r1 (P-384), secp521r1 (P-521); and
-                 secp256k1, brainpoolP256r1, brainpoolP384r1, brainpoolP512r1, which no CA takes. Case does not matter
+    -type name   rsa, ec, ed25519 or dsa. ec is better for a new account or certificate: generating is fast, and keys
+                 and signatures are small. No CA accepts dsa
+    -bits count  for rsa 2048 (default) to 8192, a multiple of 8; for dsa 2048 (default) or 3072; for ec 256, 384 or
+                 521, which chooses the curve of that size. Large RSA and DSA keys take seconds
+    -curve name  for ec: prime256v1 (default; also secp256r1, P-256), secp384r1 (P-384), secp521r1 (P-521); and
+                 secp256k1, brainpoolP256r1, brainpoolP384r1, brainpoolP512r1, which no CA accepts. Upper or lower case
 
     Returns a dict:
 

@@ -2,7 +2,7 @@
 
 A cancelled call undoes its work on its way out. A call that has called a script back cannot do so when the script says
 `exit`: its frames lie below and are never returned to. So a call records here, as a debt, each challenge that it
-presents, until it has removed it; whoever ends the process or the thread settles the open debts.
+presents, until it has removed it; the end of the process or of the thread settles the open debts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RETURN_SECONDS = 1.0
 
 
 class Debt:
-    """An action to undo, once, by whoever comes first."""
+    """An action to undo, once, by the first thread that can."""
 
     def __init__(self, undo: Callable[[Context], None], *, at_exit: bool) -> None:
         self.thread = get_ident()

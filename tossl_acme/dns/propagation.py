@@ -25,7 +25,7 @@ from .zones import MOST_SERVERS, authoritative_servers
 #: Seconds that one server may take for one answer.
 _QUERY_SECONDS = 2.0
 #: Seconds between two rounds, at most.
-_LONGEST_PAUSE = 2.0
+_MAX_PAUSE_SECONDS = 2.0
 #: Servers that an error names.
 _MOST_NAMED = 8
 _WHAT = "propagation"
@@ -61,7 +61,7 @@ class PropagationCheck:
         servers: dict[Nameserver, TxtAnswer] = {}
         trouble = ""
         try:
-            backoff = Backoff(most=_LONGEST_PAUSE)
+            backoff = Backoff(most=_MAX_PAUSE_SECONDS)
             while True:
                 try:
                     if not servers:

@@ -20,6 +20,7 @@ import dns.resolver
 
 from ..errors import ArgumentError, DnsError
 from ..files import socket_beyond_standard
+from ..identifiers import MAX_NAME_CHARS
 from ..text import clean, quoted
 
 DNS_PORT = 53
@@ -166,7 +167,7 @@ def _txt_answer(response: dns.message.Message) -> TxtAnswer:
 
 def _is_host_name(host: str) -> bool:
     labels = host.removesuffix(".").split(".")
-    return len(host) <= 253 and all(re.fullmatch(r"[A-Za-z0-9_-]{1,63}", label) for label in labels)
+    return len(host) <= MAX_NAME_CHARS and all(re.fullmatch(r"[A-Za-z0-9_-]{1,63}", label) for label in labels)
 
 
 def _is_address(host: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from .der import UNREADABLE
 from .names import alternative_names, common_names
 from .pem import PemError, certificate_blocks, read_blocks
 
-#: The longest chains in use have four certificates.
+#: Of one chain; the longest in use have four. What came beside them is dropped.
 MOST_CERTIFICATES = 10
 #: Seconds by which a certificate may begin in the future.
 _MOST_SKEW_SECONDS = 86400.0
@@ -146,18 +145,6 @@ def unwanted_identifiers(chain: CertificateChain, identifiers: Iterable[Identifi
     return tuple(identifier for identifier in chain.identifiers if identifier not in wanted)
 
 
-def cert_id(chain: CertificateChain) -> str:
-    """Returns the leaf's name for renewal information (RFC 9773 section 4.1).
-
-    Raises ArgumentError "certificate" if it has no authority key identifier.
-    """
-    if not chain.authority_key_id:
-        raise ArgumentError("certificate", "the certificate has no authority key identifier, which its ARI name needs")
-    # DER adds a byte to a positive number whose highest bit is set.
-    serial = chain.serial.to_bytes(chain.serial.bit_length() // 8 + 1, "big", signed=True)
-    return f"{_base64url(chain.authority_key_id)}.{_base64url(serial)}"
-
-
 def issuer_names(chain: CertificateChain) -> tuple[str, ...]:
     """Returns each certificate's issuer (common name), leaf first: the last is the root that the chain leads to."""
     return tuple(_issuer(certificate) for certificate in chain.parsed)
@@ -189,8 +176,6 @@ def _read(pem: str, public_key: bytes) -> CertificateChain:
 def _certificates(pem: str) -> tuple[list[x509.Certificate], int]:
     """Returns each readable certificate, once, and the number of different ones. Raises PemError without any."""
     ders = list(dict.fromkeys(_ders(pem)))
-    if len(ders) > MOST_CERTIFICATES:
-        raise PemError(f"it has more than {MOST_CERTIFICATES} certificates")
     readable: list[x509.Certificate] = []
     trouble = ""
     for der in ders:
@@ -213,10 +198,16 @@ def _ders(pem: str) -> list[bytes]:
 
 
 def _path(leaf: x509.Certificate, certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
-    """Returns the leaf, its issuer, that one's issuer and so on, as far as the certificates contain them."""
+    """Returns the leaf, its issuer, that one's issuer and so on, as far as the certificates contain them.
+
+    Stops after MOST_CERTIFICATES: each further one costs a look at all that are left.
+    """
     left = [certificate for certificate in certificates if certificate != leaf]
     path = [leaf]
-    while issuer := next((one for one in left if _issued_by(path[-1], one)), None):
+    while len(path) < MOST_CERTIFICATES:
+        issuer = next((one for one in left if _issued_by(path[-1], one)), None)
+        if issuer is None:
+            break
         path.append(issuer)
         left.remove(issuer)
     return tuple(path)
@@ -271,7 +262,3 @@ def _dates(chain: CertificateChain) -> str:
 
 def _breach(message: str) -> AcmeError:
     return AcmeError(message, "badCertificate", 200)
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

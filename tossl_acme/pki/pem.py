@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 #: A key with its whole chain and the explanatory text of `openssl x509 -text` stays far below this many characters.
-MOST_TEXT = 1 << 19
+MAX_TEXT_CHARS = 1 << 19
 
 #: Only base64 between the two lines, so that no other block hides in it.
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/= \t\r\n]*-----END CERTIFICATE-----")
@@ -36,8 +36,8 @@ def read_blocks(text: str) -> list[Block]:
     """Returns every block in the text, in order. Raises PemError for no block or a broken block."""
     if not text.strip():
         raise PemError("it is empty")
-    if len(text) > MOST_TEXT:
-        raise PemError(f"it is longer than {MOST_TEXT} characters")
+    if len(text) > MAX_TEXT_CHARS:
+        raise PemError(f"it is longer than {MAX_TEXT_CHARS} characters")
     blocks = []
     at = 0
     while begin := _BEGIN.search(text, at):

@@ -1,1 +1,1 @@
-"""The Tcl side: knows Tcl, knows nothing of certificates."""
+"""The Tcl side. It knows Tcl and nothing of certificates."""

@@ -1,4 +1,4 @@
-"""One call of a command: its words are converted, and it runs once, in whatever thread."""
+"""One call of a command, with converted words: it runs once, in any thread."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ class Recipe:
 
     @property
     def depth(self) -> int:
-        """How deep its groups are nested: 0 without any."""
+        """Returns how deep its groups are nested: 0 without groups."""
         return 1 + max((group.depth for group in self.groups.values()), default=-1)
 
     def make(self, values: Mapping[str, object], left_out: Collection[Recipe]) -> object:
-        """Returns what the function returns, called with values and objects.
+        """Calls the function with values and objects; returns its result.
 
-        A group met twice is made once; groups of values alone, which only check these, are made first.
+        Makes each group once, even if several parameters need it. Makes groups of plain values, which only check these,
+        first.
         """
         return self._make(values, dict.fromkeys(left_out))
 
@@ -70,10 +71,10 @@ def _finished(value: object) -> object:
 
 
 class Call:
-    """A command with all that it is called with.
+    """A command with its arguments and options.
 
-    `context` is the command's own where it waits. `progress` and `done` are the script's callbacks; with
-    `in_background` the call is to be a job.
+    `context` is the command's own if it waits. `progress` and `done` are the script's callbacks. `in_background`: the
+    call becomes a job.
     """
 
     __slots__ = ("_limit", "context", "done", "in_background", "left_out", "progress", "recipe", "values")
@@ -104,7 +105,7 @@ class Call:
         self.done = callbacks.get("command")
 
     def begin(self, listener: Listener | None) -> Context:
-        """Returns the command's own context, running as the call says."""
+        """Returns the command's context, running, with the call's timeout."""
         assert self.context is not None
         return self.context.begin(self._limit, listener)
 
@@ -119,14 +120,14 @@ class Call:
         return self.recipe.make(self.values, self.left_out)
 
     def run(self, context: Context | None = None) -> TclValue:
-        """Returns what the command returns, for Tcl. A command that waits takes the context that begin() made."""
+        """Returns the command's result for Tcl. A command that waits needs the context from begin()."""
         if context is None:
             return to_tcl(self.recipe.make(self.values, self.left_out))
         with running(context):
             return to_tcl(self.recipe.make({**self.values, "context": context}, self.left_out))
 
     def run_here(self) -> TclValue:
-        """Runs a command that waits, in the interpreter's thread; it is cancelled where that one is deleted."""
+        """Runs a command that waits, in the interpreter's thread; deleting the interpreter cancels it."""
         progress = self.progress
         context: Context
 
@@ -138,11 +139,11 @@ class Call:
         return self.run(context)
 
     def outcome(self, context: Context) -> TclValue | TosslError:
-        """Returns what the command returns, or the error that it raises."""
+        """Returns the command's result, or its error."""
         try:
             return self.run(context)
         except TosslError as error:
-            error.__cause__ = error.__context__ = None  # it is kept: without what led to it
+            error.__cause__ = error.__context__ = None  # it is kept, without its causes
             return error.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - a defect must not end the worker
             return foreign_error(error)
@@ -151,15 +152,15 @@ class Call:
 def waiting(*, timeout: float | None = None, progress: Callback | None = None, command: Callback | None = None) -> None:
     """What every command takes that waits.
 
-    -timeout seconds  the longest that the call may take; fractions count
-    -command prefix   returns a job token at once; the event loop later calls the prefix with that token added, and
-                      tossl::job::result has the result or the error
-    -progress prefix  called with a dict for each step, its key step names it; an error in it is a background error
+    -timeout seconds  limit of the whole call; may have a fraction
+    -command prefix   returns a job token at once; the event loop later calls the prefix with the token added, and
+                      tossl::job::result returns the result or raises the error
+    -progress prefix  called with a dict for each step, whose key step names the step; its errors are background errors
 
     Errors:
     TOSSL VALUE timeout    not a positive number of seconds
 
     Errors with -command:
     TOSSL CANCELLED        the job was cancelled
-    TOSSL RESOURCE kind    no job was started: no descriptors or no threads are left
+    TOSSL RESOURCE kind    no job was started: the process has no descriptors, or the system no threads left
     """

@@ -1,4 +1,4 @@
-"""A script's command prefix, to be called with values."""
+"""A script's command prefix, which can be called with values from any thread."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _WHAT = "callback"
 
 
 class Callback:
-    """A script's command prefix. It is called in its interpreter's own thread, in which it has to be made.
+    """A script's command prefix. It runs in its interpreter's thread, and must be made there.
 
-    events: those of its interpreter, for call() from other threads. While such calls are to be expected somebody holds
-    them: a job does as long as it is at work.
+    events: those of its interpreter, for call() from other threads. They must be held while such calls can come: a
+    job does so while it is at work.
     """
 
     __slots__ = ("_host", "_prefix", "_thread", "events")
@@ -35,7 +35,7 @@ class Callback:
     def __call__(self, *values: object) -> bool:
         """Calls the prefix with these values added; its error is a background error (`interp bgerror`).
 
-        For the interpreter's own thread. Returns whether the interpreter is still there.
+        For the interpreter's own thread. Returns whether the interpreter still exists.
         """
         from ..context.farewell import in_script
 
@@ -49,11 +49,11 @@ class Callback:
         return not self._is_gone()
 
     def call(self, context: Context, *values: object) -> str:
-        """Returns what the prefix with these values added returns. For any thread.
+        """Calls the prefix with these values added; returns its result. For any thread.
 
-        In the interpreter's own thread it is called at once, else from its event loop, and this thread waits. Raises
-        ScriptError with the script's message and errorcode, Cancelled where the interpreter is gone, and what the
-        context raises when it is over; a call that has not begun by then is never made.
+        The interpreter's own thread calls it at once; another thread waits until the event loop has called it. Raises
+        ScriptError with the script's message and errorcode, Cancelled if the interpreter was deleted, and WaitTimeout
+        or Cancelled when the context is over; a call that has not begun by then is never made.
         """
         context.check(_WHAT)
         words = self._words(values)
@@ -83,12 +83,12 @@ class Callback:
     def _is_gone(self) -> bool:
         try:
             self._host.eval("")
-        except Exception:  # noqa: BLE001 - each host has its own word for it
+        except Exception:  # noqa: BLE001 - each host has its own exception
             return True
         return False
 
 
-_GONE = "the interpreter whose command is to be called is gone"
+_GONE = "the interpreter of the callback was deleted"
 
 
 class _ScriptCall:
@@ -107,7 +107,7 @@ class _ScriptCall:
         self._outcome: str | Exception | None = None
 
     def wait(self, context: Context, events: Events) -> str:
-        """Returns or raises the outcome."""
+        """Returns the result or raises the error."""
         events.at_close.append(self._woken.set)
         context.add_interrupt(self._woken.set)
         try:
@@ -132,11 +132,11 @@ class _ScriptCall:
                     raise Cancelled(_GONE)
 
     def _run(self) -> None:
-        """In the interpreter's thread."""
+        """Makes the call, in the interpreter's thread."""
         if not self._begun.acquire(blocking=False):
             return
         try:
             self._outcome = self._callback._invoke(self._words, self._waiting)
-        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+        except Exception as error:  # noqa: BLE001 - raised again in the waiting thread
             self._outcome = error.with_traceback(None)
         self._woken.set()

@@ -1,14 +1,14 @@
-"""Commands out of Python functions: one documented function is one Tcl command.
+"""Makes commands of Python functions: one documented function is one Tcl command.
 
-Positional parameters are the arguments, keyword-only parameters are `-name value` options. A parameter whose annotation
-is that of an option group asks for the group: for what this function returns.
+Positional parameters are the arguments, keyword-only parameters are `-name value` options. A parameter with the
+annotation of an option group asks for the group: it gets the group function's result.
 
     def client(server: Server, account_key: AccountKey) -> Client            a group, of two others
     def place_order(client: Client, domains: list[str], *, options: OrderOptions)
 
-A group's parameters are arguments and options of the command; behind `*` all of them are options, and those without a
-default are required, unless their annotation ends with "| None". `group: Group | None = None` is left out where none of
-its options is given. Words are converted when the command is called, objects are made where it runs.
+A group's parameters are arguments and options of the command. Behind `*` all of them are options; those without a
+default are required, unless their annotation ends with "| None". `group: Group | None = None` is None if none of its
+options is given. Words are converted when the command is called; objects are made in the thread in which it runs.
 
     context: Context = seconds(60)    marks a command that waits: it takes what call.waiting takes
     group: Lazy[Group]                gets a function that makes the group's object, for what is not always needed
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Command:
-    """One Tcl command: the function behind it, and how its words become that function's arguments."""
+    """One Tcl command: its function, and the conversion of words to the function's arguments."""
 
     def __init__(self, namespace: str, function: FunctionType, groups: Groups | None = None) -> None:
         self.name = f"{namespace}::{function.__name__.rstrip('_')}".removeprefix("::")
@@ -53,7 +53,7 @@ class Command:
 
     @property
     def parameters(self) -> Parameters:
-        """All that it takes; found out when it is first asked for."""
+        """Returns the command's arguments and options; reads them at the first call."""
         if self._parameters is None:
             from .parameters import Parameters
 
@@ -61,20 +61,20 @@ class Command:
         return self._parameters
 
     def tcl_arguments(self) -> tuple[TclValue, ...]:
-        """The proc's argument list, so that `info args`, `info default` and "wrong # args" are Tcl's own."""
+        """Returns the proc's argument list, so that `info args`, `info default` and "wrong # args" are Tcl's own."""
         arguments, takes_options = _arguments(self.function, self._groups)
         return (*arguments, "args") if takes_options else tuple(arguments)
 
     def bind(self, host: TclHost, words: Sequence[str]) -> Call:
-        """Returns the call that these words ask for. Raises ArgumentError unless all of them are right."""
-        from .call import Call  # here, for what is called first is `package require`
+        """Returns the call with these words. Raises ArgumentError unless all of them are right."""
+        from .call import Call  # not at the top: `package require` does not need it
 
         values, left_out = self.parameters.read(host, words)
         return Call(self.parameters.recipe, values, left_out, self.context)
 
 
 def _arguments(function: FunctionType, groups: Groups) -> tuple[list[TclValue], bool]:
-    """The arguments that a function takes, and those that are in its groups; and whether there are options."""
+    """Returns the arguments of a function and of its groups, and whether there are options."""
     code, kinds = function.__code__, function.__annotations__
     count, defaults = code.co_argcount, function.__defaults__ or ()
     found: list[TclValue] = []
@@ -94,7 +94,7 @@ def _arguments(function: FunctionType, groups: Groups) -> tuple[list[TclValue], 
 def load_commands(modules: Iterable[str], groups: Groups | None = None) -> dict[str, Command]:
     """Returns the commands of these modules, by their names below the package's namespace.
 
-    A module's commands are in the namespace named as the module, unless its NAMESPACE says otherwise.
+    The module's name is the namespace of its commands, unless it has a NAMESPACE.
     """
     table = {}
     for module in modules:

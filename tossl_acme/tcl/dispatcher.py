@@ -23,7 +23,7 @@ COMMAND = "::tossl::call"
 
 
 class Dispatcher:
-    """What the Tcl command holds: when Tcl drops the command, or its interpreter, the interpreter's jobs end."""
+    """The object behind the Tcl command: when Tcl deletes it or the interpreter, the interpreter's jobs end."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
@@ -47,19 +47,19 @@ class Interpreter:
         self._jobs: Jobs | None = None
 
     def answer(self, name: str, words: Sequence[str]) -> TclValue:
-        """Returns (return options, value) for one call. Never raises: Tcl raises what the options say."""
+        """Returns (return options, value) for one call. Never raises: Tcl raises the error in the options."""
         try:
             command = self.commands.get(name)
             return (), self._run(command, words) if command is not None else self._serve(name, words)
         except TosslError as error:
-            error.__traceback__ = None  # a job's error is kept: without the frames that it came through this time
+            error.__traceback__ = None  # a job's error is kept, without these frames
             return _refused(name, error), error.message
         except Exception as error:  # noqa: BLE001 - a defect must not end the host
             known = foreign_error(error)
             return _refused(name, known), known.message
 
     def _run(self, command: Command, words: Sequence[str]) -> TclValue:
-        """Runs a command: at once, or with -command as a job, whose token is returned."""
+        """Runs a command and returns its result; with -command starts a job and returns its token."""
         from .environment import update_environment
 
         update_environment(self.host)
@@ -73,7 +73,7 @@ class Interpreter:
         return call.run_here() if call.context is not None else call.run()
 
     def _serve(self, name: str, words: Sequence[str]) -> TclValue:
-        """Answers the prelude and bin/tossl, whose own questions are no commands."""
+        """Answers the internal calls of the prelude and bin/tossl, which are not commands."""
         if name == "Require":
             return self._require(*words)
         if name == "Step":
@@ -90,7 +90,7 @@ class Interpreter:
         raise KeyError(name)
 
     def _require(self, package: str) -> str:
-        """Gives the Tcl interpreter the commands of a package, besides those that it has."""
+        """Adds the commands of a package to the Tcl interpreter."""
         commands = load_commands(self._packages[package], self._groups)
         self.commands |= commands
         table = tuple((command.name, command.tcl_arguments()) for command in commands.values())
@@ -99,7 +99,7 @@ class Interpreter:
 
     @property
     def events(self) -> Events:
-        """What other threads have for this interpreter's own."""
+        """Returns the events from other threads for this interpreter."""
         if self._events is None:
             from .events import Events
 
@@ -108,7 +108,7 @@ class Interpreter:
 
     @property
     def jobs(self) -> Jobs:
-        """This interpreter's background jobs."""
+        """Returns this interpreter's background jobs."""
         if self._jobs is None:
             from .jobs import Jobs
 
@@ -116,13 +116,13 @@ class Interpreter:
         return self._jobs
 
     def close(self) -> None:
-        """The Tcl interpreter is gone, or its dispatcher."""
+        """Ends everything after the Tcl interpreter or its dispatcher was deleted."""
         if self._events is not None:
             self._events.close()
 
 
 def _raised(name: str, message: str, errorcode: tuple[str, ...], *more: TclValue) -> TclValue:
-    """Return options of an error. The trace is given whole, or Tcl would add the words of the call: keys, tokens."""
+    """Returns the return options of an error, with a complete trace: Tcl would add the call's words (keys, tokens)."""
     trace = f'{message}\n    while executing\n"tossl::{name}"'
     return ("-code", "error", "-errorcode", errorcode, *more, "-errorinfo", trace, "-errorstack", ())
 
@@ -136,7 +136,7 @@ def _refused(name: str, error: TosslError) -> TclValue:
 
 
 def install(host: TclHost, packages: Packages, groups: Groups, package: str) -> None:
-    """Gives the host interpreter the commands of `package`, by the dispatcher that it has already or by a new one."""
+    """Adds the commands of `package` to the host interpreter, with its dispatcher or a new one."""
     if not host.eval(f"info commands {COMMAND}"):
         host.createcommand(COMMAND, Dispatcher(Interpreter(host, packages, groups)))
         path = f"{__file__.rpartition('/')[0]}/prelude.tcl"

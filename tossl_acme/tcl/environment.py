@@ -1,7 +1,7 @@
-"""Python's environment, kept as the process's.
+"""Keeps Python's environment equal to the process's.
 
-Python reads the process's environment once, when it starts. What a script sets later (`set env(X) ...`) is there for
-every child process, but not in os.environ.
+Python reads the process's environment once, when it starts. A script's later changes (`set env(X) ...`) reach every
+child process, but not os.environ.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _seen: bytes | None = None
 
 
 def update_environment(host: TclHost) -> None:
-    """Makes os.environ what the process's environment is, for hosts that can tell it.
+    """Makes os.environ equal to the process's environment, for hosts that can return that.
 
-    The process's environment is not written: os.environ's own methods would do that.
+    Does not write the process's environment, as os.environ's own methods would.
     """
     global _seen
     read: Callable[[], bytes] | None = getattr(host, "environment", None)
     if read is None:
         return
-    with _lock:  # of two threads, the later one has the later environment
+    with _lock:  # of two threads, the later has the later environment
         block = read()
         if block != _seen:
             _set(block)
@@ -37,7 +37,7 @@ def update_environment(host: TclHost) -> None:
 
 def _set(block: bytes) -> None:
     entries = [entry for entry in block.split(b"\0") if b"=" in entry]
-    now = dict(entry.split(b"=", 1) for entry in reversed(entries))  # of two with one name, the first counts
+    now = dict(entry.split(b"=", 1) for entry in reversed(entries))  # of two entries with one name, the first counts
     data: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
     data.update(now)
     for name in data.keys() - now.keys():
@@ -45,7 +45,7 @@ def _set(block: bytes) -> None:
 
 
 def reset() -> None:
-    """Forgets which environment was seen last, and who was reading it."""
+    """Forgets the last environment and the lock's holder."""
     global _lock, _seen
     _lock = allocate_lock()
     _seen = None

@@ -1,7 +1,7 @@
-"""Events from other threads into the interpreter's own: a queue, and a pipe that its event loop watches.
+"""Events from other threads for the interpreter's thread: a queue, and a pipe that its event loop watches.
 
-The pipe is no Tcl channel: no script sees it, closes it or takes its name, and it has none of the descriptors 0 to 2.
-It is there only while somebody holds it, so that the event loop of a script without jobs is what it was.
+The pipe is not a Tcl channel: no script sees it, closes it or takes its name, and it uses none of the descriptors 0 to
+2. It exists only while it is held, so that the event loop of a script without jobs is unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _READABLE = 2
 
 
 class Events:
-    """What one interpreter is to do in its own thread, in order."""
+    """The events of one interpreter, run in order in its own thread."""
 
     def __init__(self, host: TclHost) -> None:
         self._host = host
@@ -36,7 +36,7 @@ class Events:
         self._queue: deque[Callable[[], None]] = deque()
         self._pipe: tuple[int, int] | None = None
         self._holders = 0
-        #: Called when these events are closed, in whatever thread.
+        #: Called when these events are closed, in any thread.
         self.at_close: list[Callable[[], None]] = []
         #: Called in a forked child.
         self.at_fork: list[Callable[[], None]] = []
@@ -47,9 +47,9 @@ class Events:
     # ---- in the interpreter's thread ----
 
     def hold(self) -> None:
-        """Listens until release(), which is called as often. Raises ResourceError where no descriptor is left.
+        """Listens until release(), which must be called as often. Raises ResourceError if no descriptor is left.
 
-        Raises ArgumentError "command" where the host cannot watch a pipe.
+        Raises ArgumentError "command" if the host cannot watch a pipe.
         """
         if not hasattr(self._host, "createfilehandler"):
             raise ArgumentError("command", "-command: this interpreter's host has no createfilehandler")
@@ -67,7 +67,7 @@ class Events:
             self._drop_pipe()
 
     def step(self) -> None:
-        """Runs the oldest event: what the event loop does for each byte in the pipe."""
+        """Runs the oldest event, for one byte in the pipe."""
         with self._lock:
             event = self._queue.popleft() if self._queue else None
             if self._queue:
@@ -92,10 +92,10 @@ class Events:
                     os.close(descriptor)
 
     def leave_to_parent(self) -> None:
-        """In a forked child: what is queued and what rings are its parent's."""
+        """Drops queue and pipe in a forked child: they belong to its parent."""
         self._lock = threading.Lock()
         self._holders = 0
-        with suppress(RuntimeError):  # where this process has not the interpreter's thread
+        with suppress(RuntimeError):  # if this process does not have the interpreter's thread
             self._drop_pipe()
         for action in list(self.at_fork):
             action()
@@ -103,7 +103,7 @@ class Events:
     # ---- in any thread ----
 
     def put(self, event: Callable[[], None]) -> bool:
-        """Has the interpreter's thread call `event`; False where nobody listens any more."""
+        """Queues `event` for the interpreter's thread. Returns False if the events are closed."""
         with self._lock:
             if self._pipe is None or self.is_closed:
                 return False
@@ -117,7 +117,7 @@ class Events:
         os.write(self._pipe[1], b"!")
 
     def close(self) -> None:
-        """Forgets what is queued; nothing is run any more. The pipe goes where this is the interpreter's thread."""
+        """Forgets all queued events and runs no more. Closes the pipe if this is the interpreter's thread."""
         self.is_closed = True
         self._holders = 0
         forget_thread_end(self.close)

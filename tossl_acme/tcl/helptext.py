@@ -12,12 +12,12 @@ from .manual import Entry, Manual
 
 _WIDTH = 80
 _INDENT = "    "
-#: The furthest column that texts beside their terms begin at; with longer terms they stand below.
+#: The rightmost column for texts beside their terms; the text of a longer term is below it.
 _DEEPEST = 32
 
 
 def help_text(commands: Mapping[str, Command], wanted: str) -> str:
-    """The overview, where nothing is wanted; all about the commands of that name; or the overview of a namespace.
+    """Returns the description of the wanted command, or the overview of a namespace or, for "", of all commands.
 
     Raises ArgumentError command.
     """
@@ -34,7 +34,7 @@ def help_text(commands: Mapping[str, Command], wanted: str) -> str:
 
 
 def overview(commands: Iterable[Command]) -> str:
-    """The commands by namespace, each with its summary."""
+    """Returns the commands by namespace, each with its summary."""
     lines: list[str] = []
     by_namespace: dict[str, dict[str, str]] = {}
     for manual in map(Manual, commands):
@@ -42,11 +42,11 @@ def overview(commands: Iterable[Command]) -> str:
         summaries[manual.name.rpartition("::")[2]] = manual.text.summary
     for namespace, summaries in by_namespace.items():
         lines += _terms(namespace, summaries)
-    return "\n".join([*lines[1:], "", "tossl::help COMMAND tells all about one of them."])
+    return "\n".join([*lines[1:], "", "tossl::help COMMAND describes one of them."])
 
 
 def command_text(manual: Manual) -> str:
-    """All about one command."""
+    """Returns the complete description of a command."""
     lines = _hung(f"{manual.name} ", " ".join(word.replace(" ", "\0") for word in manual.words), 8)
     for paragraph in (manual.text.summary, *manual.text.description.paragraphs):
         lines += ["", *_hung(_INDENT, paragraph)]
@@ -89,7 +89,7 @@ def _terms(title: str, terms: Mapping[str, str]) -> list[str]:
 
 
 def _hung(lead: str, text: str, indent: int | None = None) -> list[str]:
-    """The text after `lead`, its further lines indented as deep unless told otherwise."""
+    """Returns the text after `lead`, its further lines indented to `indent`, by default the length of `lead`."""
     later = " " * (len(lead) if indent is None else indent)
     whole = textwrap.wrap(text, _WIDTH, initial_indent=lead, subsequent_indent=later, break_on_hyphens=False)
     return whole or [lead.rstrip()]

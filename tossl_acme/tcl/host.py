@@ -1,4 +1,4 @@
-"""A Tcl interpreter as this room sees it: a few methods; strings go in and come out."""
+"""The interface of a Tcl interpreter: a few methods; strings in, strings out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    #: What a host makes a Tcl value of by itself: a string, bytes, or a list of such.
+    #: The values that a host converts to Tcl by itself: a string, bytes, or a list of these.
     TclValue = str | bytes | tuple["TclValue", ...]
 
     class TclHost(Protocol):
-        """A Tcl interpreter, for its own thread: the bridge's for a tclsh, tkinter's by way of TkHost.
+        """A Tcl interpreter, for its own thread: the bridge's for a tclsh, tkinter's through TkHost.
 
-        A host may lack the last three. Without environment(), os.environ stays as Python has it; without
+        A host may lack the last three methods. Without environment(), os.environ stays unchanged; without
         createfilehandler() and deletefilehandler() no job can be started.
         """
 

@@ -1,6 +1,6 @@
-"""Background jobs: the work in worker threads, everything that a script sees in its interpreter's own thread.
+"""Background jobs: they work in worker threads; scripts see them only in their interpreter's thread.
 
-A worker never touches Tcl: what the script is to see goes through its interpreter's events.
+A worker never touches Tcl: it sends everything for the script through the interpreter's events.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from .events import Events
     from .host import TclHost, TclValue
 
-#: How many jobs of one interpreter work at the same time, unless it says otherwise.
+#: Jobs of one interpreter that work at the same time, by default.
 PARALLEL = 8
-#: How many finished jobs can still be asked for; the oldest are forgotten first.
+#: Finished jobs that are kept; the oldest are forgotten first.
 KEPT = 1000
-#: How often a wait for a job looks whether it can end at all, in seconds.
+#: Seconds between two checks whether a wait for a job can end at all.
 LOOK_SECONDS = 0.25
 
 
@@ -47,7 +47,7 @@ class Job:
         return self.status not in ("queued", "running")
 
     def finish(self, outcome: TclValue | TosslError) -> None:
-        """From now on the outcome can be asked for."""
+        """Stores the outcome."""
         self.call = self.context = None
         if isinstance(outcome, TosslError):
             self.error = outcome
@@ -77,7 +77,7 @@ class Jobs:
     # ---- for the commands, in the interpreter's thread ----
 
     def start(self, call: Call) -> str:
-        """Queues a call; returns the token of its job. Raises ResourceError; then there is no job."""
+        """Queues a call; returns the token of its job. Raises ResourceError if no job can be started."""
         self._events.hold()
         self._count += 1
         job = Job(f"::tossl::job{self._count}", call)
@@ -95,18 +95,18 @@ class Jobs:
         return job.token
 
     def get(self, token: str) -> Job:
-        """The job with this token, or an ArgumentError."""
+        """Returns the job with this token. Raises ArgumentError."""
         job = self._jobs.get(token)
         if job is None:
             raise ArgumentError("job", "unknown job")
         return job
 
     def tokens(self) -> list[str]:
-        """All jobs that can be asked for, the oldest first."""
+        """Returns the tokens of all jobs, the oldest first."""
         return list(self._jobs)
 
     def cancel(self, token: str) -> None:
-        """Ends a job at its next step; one that is finished stays as it is."""
+        """Ends a job at its next step; a finished job stays unchanged."""
         job = self.get(token)
         with self._lock:
             if job in self._queue:
@@ -116,16 +116,16 @@ class Jobs:
                 job.context.cancel()
 
     def forget(self, token: str) -> None:
-        """Lets go of a finished job's outcome."""
+        """Forgets a finished job."""
         if not self.get(token).is_finished:
-            raise ArgumentError("job", "the job is not finished: cancel it first")
+            raise ArgumentError("job", "the job is not finished; cancel it first")
         del self._jobs[token]
         self._finished.pop(token, None)
 
     def wait(self, token: str, limit: float | None) -> Job:
         """Runs the event loop until a job is finished. Raises WaitTimeout after `limit` seconds.
 
-        Raises ArgumentError where the job waits for what a call below this one holds: neither could ever end.
+        Raises ArgumentError if the job waits for a lock of a call below this one: neither could ever end.
         """
         job = self.get(token)
         if limit is not None:
@@ -137,27 +137,27 @@ class Jobs:
                 raise WaitTimeout("job", f"timed out after {limit:g} s waiting for the job")
             context = job.context
             if context is not None and context.waits_for() in waiting_threads():
-                raise ArgumentError("job", "the job waits for a call of this thread, which has to return first")
+                raise ArgumentError("job", "the job waits for a call of this thread, which must return first")
             pause = LOOK_SECONDS if left is None else min(left, LOOK_SECONDS)
             self._host.call("::tossl::Await", str(int(pause * 1000) + 1))
         return job
 
     def set_parallel(self, parallel: int) -> None:
-        """How many jobs work at the same time from now on."""
+        """Sets how many jobs work at the same time."""
         self.parallel = parallel
         self._employ()
 
     # ---- in the worker threads ----
 
     def _employ(self) -> None:
-        """As many workers as there is work for; each ends when the queue is empty. Raises ResourceError without any."""
+        """Starts a worker for each queued job; each ends when the queue is empty. Raises ResourceError without any."""
         with self._lock:
             for _ in range(min(len(self._queue), self.parallel - len(self._workers))):
                 try:
                     worker = start_thread("tossl job", self._work)  # it waits for the lock
                 except RuntimeError:
                     if self._workers:
-                        return  # they do it all, one after the other
+                        return  # the running workers do all jobs, one after the other
                     raise ResourceError("threads", "no job can be started: the system has no thread left") from None
                 self._workers.add(worker)
 
@@ -200,7 +200,7 @@ class Jobs:
     # ---- the end ----
 
     def _finish(self, job: Job, outcome: TclValue | TosslError) -> None:
-        """Shows the script that a job is finished."""
+        """Marks a job finished and calls the script back."""
         job.finish(outcome)
         self._events.release()
         self._part()
@@ -212,7 +212,7 @@ class Jobs:
             job.done(job.token)
 
     def _part(self) -> None:
-        """Waits until workers without work are gone: no thread is left behind the last job for a fork to catch."""
+        """Waits until idle workers have ended: after the last job a fork must find no thread."""
         with self._lock:
             if any(not job.is_finished for job in self._jobs.values()):
                 return
@@ -222,7 +222,7 @@ class Jobs:
             join_thread(worker)
 
     def _leave_to_parent(self) -> None:
-        """In a forked child: jobs that are not finished are its parent's; here they count as cancelled."""
+        """Marks unfinished jobs cancelled in a forked child: they belong to its parent."""
         self._lock = threading.Lock()
         self._queue.clear()
         self._workers.clear()
@@ -232,7 +232,7 @@ class Jobs:
                 self._finished[job.token] = None
 
     def close(self) -> None:
-        """Cancels everything. Safe from any thread."""
+        """Cancels all jobs. Safe from any thread."""
         with self._lock:
             self._queue.clear()
             running = [job.context for job in self._jobs.values() if job.context is not None]

@@ -1,30 +1,29 @@
-"""What the commands' docstrings say, read for tossl::help and for the pages in docs/.
+"""Reads the commands' docstrings, for tossl::help and the pages in docs/.
 
-    Does this and that: the summary, one line.
+    Does something: the summary, one line.
 
     Paragraphs about it.
 
-    domains          what an argument means
-    -webroot folder  what an option means, and the word for its value; a further line
+    domains          the meaning of an argument
+    -webroot folder  the meaning of an option, and the word for its value; a further line
                      is indented
     -propagation_timeout seconds
-                     a long one has a line for itself
+                     a long term has its own line
 
     Returns a dict:
-    url              what a key of the result means
+    url              the meaning of a key of the result
 
     Errors:
-    TOSSL VALUE url  when that is raised
+    TOSSL VALUE url  the cause of the error
 
-Two spaces end the term of such a line. An argument or option that the docstring leaves out is looked for in the
-docstrings of the option groups that it comes from, the outermost first; then in that of the command's module, of the
-package around that, and so outwards: so what many commands share is said once. The errors of a group are those of all
-commands that take it. Of the errors that a module tells, TOSSL VALUE url is one of the commands that take url (or
--url). In both, those below
+Two spaces end the term of such a line. An argument or option that is missing in the docstring is looked up in the
+docstrings of its option groups, the outermost first; then in those of the command's module, of the package around
+that, and so on: so shared texts are written once. A group's errors belong to all commands that take the group. Of a
+module's errors, TOSSL VALUE url belongs to the commands that take url (or -url). In both, those below
 
     Errors with -url:
 
-are for these commands too.
+belong to these commands too.
 
 In the text of an argument or option, {word} is what the function TEXTS["word"] of the docstring's module returns.
 """
@@ -73,19 +72,19 @@ class Part:
 
 @dataclass
 class Text:
-    """A docstring in its parts."""
+    """The parts of a docstring."""
 
     summary: str = ""
     description: Part = field(default_factory=Part)
     returns: Part = field(default_factory=Part)
     errors: Part = field(default_factory=Part)
-    #: The name of an argument or option, by the errorcode that goes with it.
+    #: The name of an argument or option, by its errorcode.
     cause: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An argument or an option: its name, the word for an option's value, its default as Tcl has it, its meaning."""
+    """An argument or an option: its name, the word for an option's value, its default in Tcl, its meaning."""
 
     name: str
     word: str
@@ -99,7 +98,7 @@ class Entry:
 
 
 def read(docstring: str | None) -> Text:
-    """The parts of a docstring in the form above; one that is prose alone is a summary and paragraphs."""
+    """Returns the parts of a docstring in the form above; prose alone is a summary and paragraphs."""
     summary, _, rest = inspect.cleandoc(docstring or "").partition("\n")
     text = Text(summary)
     part, cause = text.description, ""
@@ -120,7 +119,7 @@ def read(docstring: str | None) -> Text:
 
 
 def _entries(lines: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
-    """Yields terms with their texts, and lines without a term; and whether an empty line or a term is above."""
+    """Yields terms with their texts, lines without a term, and whether an empty line or a term is above."""
     is_new, index = True, 0
     while index < len(lines):
         line, index, below = lines[index], index + 1, index + 1
@@ -136,7 +135,7 @@ def _entries(lines: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
 
 
 class Manual:
-    """All that is known of one command."""
+    """The complete description of one command."""
 
     def __init__(self, command: Command) -> None:
         self.command = command
@@ -156,7 +155,7 @@ class Manual:
 
     @property
     def words(self) -> list[str]:
-        """The command's arguments as Tcl writes them: a ?b? ?-option value ...?"""
+        """Returns the command's arguments as Tcl writes them: a ?b? ?-option value ...?"""
         required = self.command.parameters.required
         words = [argument.name for argument in self.arguments[:required]]
         words += [f"?{argument.name}?" for argument in self.arguments[required:]]
@@ -167,7 +166,7 @@ class Manual:
         return self.text.returns.terms
 
     def errors(self, *, shared: bool) -> dict[str, str]:
-        """The errorcodes, each with when it is raised: the command's own, or those that it shares with others."""
+        """Returns the errorcodes with their causes: the command's own, or those that it shares with others."""
         own = self.text.errors.terms
         if not shared:
             return own
@@ -186,7 +185,7 @@ class Manual:
         }
 
     def as_dict(self) -> dict[str, object]:
-        """The summary, the texts of the arguments by name, and a dict for each option by name."""
+        """Returns the summary, the texts of the arguments by name, and a dict for each option by name."""
         options = self.command.parameters.options
         secrets = {name for name, each in options.items() if each.annotation.startswith("Secret")}
         return {
@@ -219,7 +218,7 @@ class Manual:
         return Entry(parameter.shown, word, self._default(parameter), text, shared)
 
     def _found(self, parameter: Parameter) -> tuple[str, str, bool]:
-        """The term that says what a parameter means, its text, and whether it is said for others too."""
+        """Returns a parameter's term and text, and whether other commands share them."""
         if parameter.shown in self._own:
             return *self._own[parameter.shown], False
         if parameter.text:
@@ -250,7 +249,7 @@ def _text_of(function: FunctionType) -> Text:
 
 
 def _terms(text: Text) -> dict[str, tuple[str, str]]:
-    """The terms with their texts, by the name at their beginning."""
+    """Returns the terms with their texts, by the name at their beginning."""
     return {_name(term): (term, meaning) for term, meaning in text.description.terms.items()}
 
 

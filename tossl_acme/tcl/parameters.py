@@ -1,4 +1,4 @@
-"""What a function takes, and the option groups that it asks for: the parameters of a command, and how it is called."""
+"""The parameters of a command: those of its function and of its option groups, and how to call these."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     #: The option groups: functions, by the annotation that asks for them.
     Groups = Mapping[str, FunctionType]
 
-#: Annotations of what comes with the call, and is no argument or option.
+#: Annotations of parameters that are neither argument nor option.
 _INJECTED = ("Interpreter", "Jobs")
 _LAZY = "Lazy["
 _NO_DEFAULT = object()
 _MAX_OPTION_CHARS = 40
 _SECRET_FROM = {"file": "FileSecret", "env": "EnvironmentSecret"}
 _FORM_TEXTS = {
-    "file": "a file that holds the value of -{}, in its place; a newline at its end is no part of it",
-    "env": "a variable of the environment that holds the value of -{}, in its place",
+    "file": "a file with the value of -{}, instead of it; a newline at its end does not count",
+    "env": "an environment variable with the value of -{}, instead of it",
 }
 
 
 class Parameter:
     """One argument or option.
 
-    functions: those whose docstrings may tell what it means, the command's first, that with the parameter last.
-    optional: the groups around it that may be left out, the outermost first.
+    functions: the functions whose docstrings may describe it, the command's first, the parameter's own last.
+    optional: the optional groups around it, the outermost first.
     target: the name of the value, which -key_file and -key_env share with -key.
-    text: what it means, where no docstring tells.
+    text: its meaning, if no docstring describes it.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ class Parameter:
 
     @property
     def shown(self) -> str:
-        """The name as a script writes it."""
+        """Returns the name as a script writes it."""
         return f"-{self.name}" if self.is_option else self.name
 
     @property
@@ -69,7 +69,7 @@ class Parameter:
         return self.default is _NO_DEFAULT
 
     def forms(self) -> Iterator[Parameter]:
-        """Yields this parameter, and what goes beside it where it is a secret option."""
+        """Yields this parameter, and the other forms of a secret option."""
         yield self
         if self.is_option and self.annotation.startswith("Secret"):
             for origin, annotation in _SECRET_FROM.items():
@@ -80,7 +80,7 @@ class Parameter:
 
 
 class MoreOptions:
-    """Options that are known only when asked for."""
+    """Options that are looked up only when needed."""
 
     __slots__ = ("_ask", "_functions", "_optional")
 
@@ -101,7 +101,7 @@ class MoreOptions:
 
 
 class Parameters:
-    """What a function and its groups take, in the order in which it is listed.
+    """The parameters of a function and its groups, in the order of the documentation.
 
     more: options that are known only when asked for, by the parameter that gets them. injected: parameters that are
     neither argument nor option. words: parameters that get the words themselves. optional: the groups that may be left
@@ -188,9 +188,9 @@ class Parameters:
         return convert
 
     def _once(self) -> Iterator[Parameter]:
-        """Yields each parameter once: what is met twice, where it is met last.
+        """Yields each parameter once: a repeated parameter at its last place.
 
-        It does not belong to an optional group if it is met outside of that too.
+        It does not belong to an optional group if it is also found outside of it.
         """
         found: dict[str, Parameter] = {}
         for parameter in (*self._arguments, *self._options, *self._options_of_arguments):
@@ -201,7 +201,7 @@ class Parameters:
         return (form for parameter in found.values() for form in parameter.forms())
 
     def read(self, host: TclHost, words: Sequence[str]) -> tuple[dict[str, object], list[Recipe]]:
-        """Returns the values that these words say, and the groups that are left out.
+        """Returns the values of these words, and the groups that are left out.
 
         Raises ArgumentError unless all of the words are right.
         """
@@ -242,7 +242,7 @@ class Parameters:
         return said | {words[at].removeprefix("-"): words[at + 1] for at in range(count, len(words), 2)}
 
     def _count_arguments(self, words: Sequence[str]) -> int:
-        """How many words are arguments: an optional one that looks like an option begins the options."""
+        """Returns how many words are arguments: an optional argument that looks like an option begins the options."""
         most = min(len(words), len(self.arguments))
         if self.options:
             for index in range(self.required, most):
@@ -259,12 +259,12 @@ class Parameters:
                 raise ArgumentError(option.name, f'value for "{words[index]}" missing')
             other = given.setdefault(option.target, option)
             if other.name != option.name:
-                raise ArgumentError(option.name, f"{other.shown} and {option.shown} cannot be given together")
+                raise ArgumentError(option.name, f"give only one of {other.shown} and {option.shown}")
             values[option.target] = option.convert(host, option.shown, words[index + 1])
         return given
 
     def _more_option(self, word: str) -> Parameter:
-        """Returns the option of that name among those that are known only when asked for. Raises ArgumentError."""
+        """Returns the option of that name among those that are looked up only when needed. Raises ArgumentError."""
         more = {parameter.shown: parameter for parameter in self.more_options()}
         if word in more:
             return more[word]
@@ -278,7 +278,7 @@ class Parameters:
         raise ArgumentError("", f"expected an option but got another value: must be {choice}")
 
     def more_options(self) -> list[Parameter]:
-        """Returns the options that are known only when asked for."""
+        """Returns the options that are looked up only when needed."""
         found = (parameter for more in self.more.values() for parameter in more.parameters())
         return [parameter for parameter in found if parameter.shown not in self.options]
 
@@ -304,7 +304,7 @@ def _callback(host: TclHost, name: str, word: str) -> Callback | None:
 def _required_callback(host: TclHost, name: str, word: str) -> Callback:
     callback = _callback(host, name, word)
     if callback is None:
-        raise ArgumentError(name.lstrip("-"), f"{name}: a command is expected")
+        raise ArgumentError(name.lstrip("-"), f"{name} must be a command prefix")
     return callback
 
 

@@ -1,10 +1,10 @@
-# What is better said in Tcl. One proc stands in front of each command: it hands over its words as they were given, and
-# returns what came back, with the return options that came with it. The tailcall makes the caller see an error that was
-# logged already: from a plain `return`, Tcl would add the words of the call, which hold keys, to errorInfo.
+# The parts that are written in Tcl. One proc stands in front of each command: it passes its words on unchanged, and
+# returns the result with its return options. The tailcall makes the caller see an error that was logged already: after
+# a plain `return`, Tcl would add the words of the call, which contain keys, to errorInfo.
 
 namespace eval ::tossl {}
 
-# Gives this interpreter the commands of a package, as far as it has them not yet.
+# Adds the missing commands of a package to this interpreter.
 proc ::tossl::Require {package} {
     lassign [::tossl::call Require $package] options value
     return -level 0 {*}$options $value
@@ -30,15 +30,15 @@ proc ::tossl::Define {package version table} {
     }
 }
 
-# A callback whose error goes where a background error goes.
+# Calls a script back; its error is a background error.
 proc ::tossl::Tell args {
     if {[catch {uplevel #0 $args} message options]} {
         after 0 [list ::return -level 0 -options $options $message]
     }
 }
 
-# Calls a script back for somebody who waits for {code result errorcode}; its `return` is a result as well. The space
-# makes it a string: a list would be a tuple to tkinter.
+# Calls a script back and returns {code result errorcode}; its `return` is a result too. The space makes it a string:
+# tkinter would make a tuple of a list.
 proc ::tossl::Invoke args {
     set code [catch {uplevel #0 $args} message options]
     switch $code {
@@ -51,7 +51,7 @@ proc ::tossl::Invoke args {
     return "[list 1 $message NONE] "
 }
 
-# Takes one event that another thread has put there; its error is a background error.
+# Runs one event of another thread; its error is a background error.
 proc ::tossl::Ring {} {
     lassign [::tossl::call Step] options message
     if {$options ne ""} {
@@ -59,15 +59,15 @@ proc ::tossl::Ring {} {
     }
 }
 
-# Runs the event loop until some job is finished, or for so long.
+# Runs the event loop until a job is finished, or for that time.
 proc ::tossl::Await {milliseconds} {
     set timer [after $milliseconds {set ::tossl::finished {}}]
     vwait ::tossl::finished
     after cancel $timer
 }
 
-# The bytes by which this Tcl names a file, in hexadecimal digits, a space, and its absolute path. Tcl 8 would take "?" for
-# a character that the system encoding has not: two names would be one file.
+# Returns the bytes of this Tcl's name for a file in hexadecimal digits, a space, and the file's absolute path. Tcl 8
+# would write "?" for a character that the system encoding lacks: two names would be one file.
 proc ::tossl::Path {path} {
     set path [file normalize $path]
     set system [encoding system]

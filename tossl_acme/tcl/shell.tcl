@@ -1,4 +1,4 @@
-# What tclsh does around a script, for `python -m tossl_acme`.
+# Does tclsh's work around a script, for `python -m tossl_acme`.
 
 namespace eval ::tossl::shell {}
 
@@ -10,7 +10,7 @@ proc ::tossl::shell::Prepare {script words interactive version} {
     foreach package {tossl tossl::acme} {
         package ifneeded $package $version [list ::tossl::shell::Register $package]
     }
-    # tkinter takes `exit` away; a child interpreter has it still.
+    # tkinter removes `exit`; a child interpreter still has it.
     interp create ::tossl::shell::leaver
     interp hide ::tossl::shell::leaver exit
 }
@@ -23,7 +23,7 @@ proc ::exit {{returnCode 0}} {
     interp invokehidden ::tossl::shell::leaver exit $returnCode
 }
 
-# The script failed, or could not be read, which leaves no trace.
+# Reports that the script failed, or could not be read, which leaves no trace.
 proc ::tossl::shell::Fail {message} {
     if {[info exists ::errorInfo] && [string first $message $::errorInfo] == 0} {
         set message $::errorInfo
@@ -32,7 +32,7 @@ proc ::tossl::shell::Fail {message} {
     exit 1
 }
 
-# Commands from standard input; an error is told, and the next command follows.
+# Runs commands from standard input; reports an error, and goes on with the next command.
 proc ::tossl::shell::Converse {} {
     set command ""
     Prompt tcl_prompt1 "% "

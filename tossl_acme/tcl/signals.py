@@ -1,4 +1,4 @@
-"""Signals, for a program that asks for it: the first cancels what is at work, a second ends the process at once."""
+"""Signals, for programs that trap them: the first cancels all calls, the second ends the process at once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _installed: list[bool] = []
 
 
 def trap_signals() -> int:
-    """Has the calls at work be cancelled by SIGINT, SIGTERM and SIGHUP, unless they are ignored. For the main thread.
+    """Makes SIGINT, SIGTERM and SIGHUP, unless they are ignored, cancel the calls at work. For the main thread.
 
-    Where nothing is at work the process ends as it would have. Returns the number of the signal that came, or 0.
+    Without a call the process ends as usual. Returns the number of the signal received, or 0.
     """
     if not _installed:
         _installed.append(True)
@@ -31,7 +31,7 @@ def trap_signals() -> int:
 def _install() -> None:
     reader, writer = map(beyond_standard, os.pipe())
     os.set_blocking(writer, False)
-    # Python runs handlers between two of its own steps alone; the number is in the pipe at once.
+    # Python runs handlers only between two bytecodes; the number is in the pipe at once.
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in _TRAPPED:
         if signal.getsignal(number) is not signal.SIG_IGN:

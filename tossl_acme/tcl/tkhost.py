@@ -1,8 +1,8 @@
-"""tkinter's interpreter with the bridge's exactness: every string, every list, both ways.
+"""tkinter's interpreter, as exact as the bridge's: every string, every list, both ways.
 
-Where Tcl holds half a character (a surrogate) tkinter has its three bytes, escaped as for file names. It hands a
-character beyond U+FFFF over whole and NUL as a byte, where Tcl (8) has two halves and two bytes, and takes the one and
-the other for different strings. And its splitlist takes no NUL.
+For half a character (a surrogate) in Tcl, tkinter has its three bytes, escaped as in file names. It passes a character
+beyond U+FFFF as one character and NUL as a byte, where Tcl 8 has two halves and two bytes, and takes the two forms for
+different strings. Its splitlist accepts no NUL.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _from_tk(text: str) -> str:
 
 
 def _halved(text: str) -> str:
-    """Each character beyond U+FFFF as its two halves."""
+    """Returns the text with each character beyond U+FFFF as its two halves."""
     units = text.encode(f"utf-16-{sys.byteorder[0]}e", "surrogatepass")
     return "".join(map(chr, memoryview(units).cast("H")))
 
@@ -49,7 +49,7 @@ os.register_at_fork(after_in_child=_take_over)
 
 
 def _come_in() -> None:
-    """Before anything else that Tcl calls: where a script has forked, this does what os.fork() does in the child."""
+    """Comes first in everything that Tcl calls: after a script's fork it does in the child what os.fork() does."""
     if os.getpid() != _process:
         import ctypes
 

@@ -1,4 +1,4 @@
-"""Tcl words to typed Python values, and Python results to what Tcl makes a value of."""
+"""Converts Tcl words to typed Python values, and Python results to Tcl values."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ if TYPE_CHECKING:
     from ..text import Secret
     from .host import TclHost, TclValue
 
-    #: (host, name, word) to the value; `name` is that of the argument or option, as errors show it.
+    #: (host, name, word) to the value; `name`: of the argument or option, as errors show it.
     Converter = Callable[[TclHost, str, str], object]
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
-#: No integer that a command takes has more; Python does not even write one of some thousands.
+#: Digits of an integer; no command needs more, and Python refuses some thousands.
 _MOST_DIGITS = 40
-#: Characters. The operating systems take some 4,000 bytes, but "a/../b" is shorter once it is normal.
-_LONGEST_PATH = 16384
-#: The longest secret in a file, and how long one is waited for that comes out of a pipe.
+#: Characters. Operating systems accept some 4,000 bytes, but "a/../b" becomes shorter when normalised.
+_MAX_PATH_CHARS = 16384
+#: Bytes of a secret in a file, and seconds to wait for a secret from a pipe.
 _MOST_SECRET_BYTES = 65536
 _SECRET_SECONDS = 10.0
-#: The longest -timeout, in seconds: what waits counts it in integers of its own.
-_TEN_YEARS = 10 * 365 * 86400.0
+#: The longest -timeout, in seconds: more would overflow the system's counters.
+_MAX_LIMIT_SECONDS = 10 * 365 * 86400.0
 
 
 def to_tcl(value: object) -> TclValue:
-    """A result as Tcl has it: a dict is a flat list, True is 1, None is empty; bytes stay bytes.
+    """Returns a result for Tcl: a dict is a flat list, True is 1, None is empty; bytes stay bytes.
 
-    A FilePath is the word by which Tcl knows that file.
+    A FilePath becomes Tcl's name of that file.
     """
     try:
         return _converted(value)
-    except RecursionError:  # only what a server sent is as deep as that
+    except RecursionError:  # only a server's answer can be so deep
         raise HttpError("malformed", "the answer is nested too deeply") from None
 
 
@@ -56,19 +56,19 @@ def _converted(value: object) -> TclValue:
 
 
 def split(host: TclHost, name: str, text: str) -> tuple[str, ...]:
-    """Returns the elements of the Tcl list that argument `name` holds. Raises ArgumentError `name`."""
+    """Returns the elements of argument `name`, a Tcl list. Raises ArgumentError `name`."""
     try:
         return host.splitlist(text)
     except host.TclError as error:
-        # What follows an element is quoted by Tcl, and may be a key.
+        # Tcl quotes the text after an element, which may be a key.
         cause, follows, _ = str(error).partition(' followed by "')
         more = " followed by other characters instead of space" if follows else ""
         raise ArgumentError(name, f"Failed to parse {name}: {cause}{more}") from None
 
 
 def check_limit(limit: float, option: str = "timeout") -> None:
-    """Raises ArgumentError for an option's seconds that are more than anything can wait."""
-    if limit > _TEN_YEARS:
+    """Raises ArgumentError for more seconds than ten years."""
+    if limit > _MAX_LIMIT_SECONDS:
         raise ArgumentError(option, f"-{option}: must be ten years at most")
 
 
@@ -127,14 +127,14 @@ def _dict(host: TclHost, name: str, word: str) -> dict[str, str]:
 
 
 def _path(host: TclHost, name: str, word: str) -> FilePath:
-    """The absolute path, by the bytes with which this Tcl names the file; the empty word stays empty."""
+    """Returns the absolute path, with the bytes of Tcl's name for the file; the empty word stays empty."""
     from ..files import FilePath
 
     return _native_path(host, name, name, word) if word else FilePath("")
 
 
 def default_path(host: TclHost, name: str, find: Callable[[], tuple[str, str]]) -> FilePath:
-    """The path that the environment says now, converted like the word of the option `name`."""
+    """Returns the path in the environment now, converted like a word of the option `name`."""
     from os import fsencode
 
     from ..text import quoted
@@ -148,14 +148,14 @@ def default_path(host: TclHost, name: str, find: Callable[[], tuple[str, str]]) 
 
 
 def _native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
-    """Asks Tcl for the path that `source`, an option or a variable, says. Raises ArgumentError `name`."""
+    """Returns Tcl's path for a word of `source`, an option or a variable. Raises ArgumentError `name`."""
     from os import fsdecode
 
     from ..files import FilePath
     from ..text import clean, quoted
 
     try:
-        if len(word) > _LONGEST_PATH:
+        if len(word) > _MAX_PATH_CHARS:
             raise ValueError("it is too long")
         digits, _, normal = host.call("::tossl::Path", word).partition(" ")
     except (ValueError, host.TclError) as error:
@@ -170,7 +170,7 @@ def _secret(host: TclHost, name: str, word: str) -> Secret:
 
 
 def _optional_secret(host: TclHost, name: str, word: str) -> Secret | None:
-    """Empty is as good as not given."""
+    """Returns the secret, None for the empty word."""
     from ..text import Secret
 
     return Secret(word) if word else None
@@ -195,14 +195,14 @@ def _file_secret(host: TclHost, name: str, word: str) -> Secret:
 
 
 def _environment_secret(host: TclHost, name: str, word: str) -> Secret:
-    """What the variable holds, and its name."""
+    """Returns the variable's value as a secret with the variable's name."""
     from os import environ
 
     from ..text import Secret, quoted
 
     try:
         secret = environ.get(word, "")
-    except ValueError:  # half a character, which no name holds
+    except ValueError:  # half a character, which no name contains
         secret = ""
     if not secret:
         raise ArgumentError(name.lstrip("-"), f"{name}: {quoted(word)} is not set in the environment, or is empty")
@@ -225,5 +225,5 @@ _CONVERTERS: dict[str, Converter] = {
 
 
 def converter(annotation: str) -> Converter:
-    """The converter for a parameter annotated so; else "| None" only says that it may be left out."""
+    """Returns the converter for an annotation; "| None" may stand behind any annotation."""
     return _CONVERTERS.get(annotation) or _CONVERTERS[annotation.removesuffix(" | None")]

@@ -1,7 +1,7 @@
-"""::tossl::acme, one file for each part of the life cycle: thin adapters between Tcl words and the rooms below.
+"""::tossl::acme, one file for each part of the life cycle: thin adapters between Tcl and the rooms below.
 
-Imports of those rooms stand inside the functions, so that `package require` loads none of them. What many commands take
-is in commands/groups.py; these mean the same in all of them too:
+Imports of those rooms stand inside the functions, so that `package require` loads none of them. Options that many
+commands share are in commands/groups.py; these arguments mean the same in all commands too:
 
 order_url          the `url` of an order
 authorization_url  the `url` of an authorization

@@ -24,16 +24,15 @@ def create_account(
     return_details: bool = False,
     context: Context = seconds(60),
 ) -> str | dict[str, object]:
-    """Creates an account for the key, agreeing to the terms of service; a known key's contacts are brought up to date.
+    """Creates an account for the key, agreeing to the terms of service; updates the contacts of an existing account.
 
-    A key that has its account already needs neither binding nor agreement. RFC 8555 section 7.3.
+    A key that has an account already needs neither binding nor agreement. RFC 8555 section 7.3.
 
-    -return_details boolean  1 returns the account in place of the status line
+    -return_details boolean  1 returns the account instead of the status line
 
-    Returns "Account created successfully", for a key that the CA knows already too; or the account, as get_account
-    does.
+    Returns "Account created successfully", also for an existing account; or the account, as get_account does.
 
-    Errors: what the CA says is led by "Account creation failed: ".
+    Errors: the CA's errors begin with "Account creation failed: ".
     """
     from dataclasses import replace
 
@@ -50,12 +49,12 @@ def get_account(client: Client, *, context: Context = seconds(60)) -> dict[str, 
 
     RFC 8555 section 7.3.1.
 
-    Returns a dict with all that the CA says of the account:
+    Returns a dict with the CA's whole object:
 
     url      the account's URL
     status   valid, deactivated or revoked
     contact  a list of URLs
-    orders   where its orders are listed; many CAs do not say
+    orders   the URL of its list of orders; missing at many CAs
 
     Errors:
     TOSSL ACME accountDoesNotExist 400  the CA does not know the key
@@ -73,11 +72,11 @@ def update_account(
 ) -> dict[str, object]:
     """Replaces the account's contacts.
 
-    Without email and contact, all are removed. RFC 8555 section 7.3.2.
+    Removes all if email and contact are empty. RFC 8555 section 7.3.2.
 
     Returns the account, as get_account does.
 
-    Errors: what the CA says is led by "Account update failed: ".
+    Errors: the CA's errors begin with "Account update failed: ".
     """
     from ...acme import account
 
@@ -92,21 +91,21 @@ def change_account_key(
     store: Store | None,
     context: Context = seconds(60),
 ) -> dict[str, object]:
-    """Gives the account another key, of any type; the old one is of no use from then on.
+    """Changes the account's key to another, of any type; the old key is useless from then on.
 
     Where the store keeps the old key for this CA, it keeps the new one from then on: that is there as next.pem before
     the CA is asked, and takes the place of key.pem when the CA has taken it. Where the process died in between, or
     heard no answer, the next call of this command, obtain_certificate or get_account_key asks the CA which key it has,
     and finishes. RFC 8555 section 7.3.5.
 
-    new_key        the new private key, PEM text: not the account's own, and not that of another account
-    -store folder  the store of obtain_certificate, found as there; empty leaves it alone
+    new_key        the new private key, PEM text; it must not have an account
+    -store folder  the store of obtain_certificate, with the same default; empty changes no store
 
-    Returns the account as the new key sees it, as get_account does.
+    Returns the account as get_account does, with the new key.
 
-    Errors: what the CA says is led by "Account key change failed: ".
-    TOSSL VALUE new_key  it is the key that the account has already, or known to have another
-    TOSSL VALUE store    not a folder that can be written to
+    Errors: the CA's errors begin with "Account key change failed: ".
+    TOSSL VALUE new_key  it is the account's present key, or known to have another account
+    TOSSL VALUE store    not a writable folder
     """
     from ...acme import account
     from ...acme.clients import account_key_of, client_of
@@ -120,7 +119,7 @@ def change_account_key(
     if store is not None and account_key(store, client.server.url) == new_key.value:
         return _fresh_account(successor, context)  # an earlier call died when the CA had taken it
     if successor.knows_account:
-        raise ArgumentError("new_key", "new_key has an account of its own (RFC 8555 section 11.1)")
+        raise ArgumentError("new_key", "new_key has another account; give a new key (RFC 8555 section 11.1)")
     with error_context("Account key change failed", AcmeError):
         with _kept(context, store, client, new_key.value):
             account.change_key(client, context, successor.key)
@@ -156,17 +155,17 @@ def list_orders(
     limit: int = 1000,
     context: Context = seconds(120),
 ) -> list[str]:
-    """Lists the URLs of the account's orders, as get_order takes them.
+    """Lists the URLs of the account's orders, for get_order.
 
-    A request for each page that the CA makes of them. Several CAs (Let's Encrypt is one) do not offer it. RFC 8555
+    Sends a request for each page of the CA's list. Several CAs, such as Let's Encrypt, do not offer it. RFC 8555
     section 7.1.2.1.
 
-    -limit count  how many at most
+    -limit count  maximum number of URLs
 
     Returns a list of URLs.
 
     Errors:
-    TOSSL ACME notOffered 0  the CA has no such list
+    TOSSL ACME notOffered 0  the CA does not offer the list
     TOSSL VALUE limit        less than 1
     """
     from ...acme import account

@@ -1,4 +1,4 @@
-"""Authorizations and their challenges, as the CA has them."""
+"""Authorizations and their challenges at the CA."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def get_authorization(
     *,
     context: Context = seconds(60),
 ) -> dict[str, object]:
-    """Gets an authorization: what the CA wants as proof of one name.
+    """Gets an authorization: the state of one name, and its challenges.
 
     RFC 8555 section 7.1.4.
 
@@ -26,9 +26,9 @@ def get_authorization(
     url         the authorization's URL
     identifier  a dict type value: the name, a wildcard without its "*."
     status      pending, valid, invalid, deactivated, expired or revoked
-    wildcard    1 where it is for the wildcard
-    expires     until when it holds
-    challenges  a list of dicts type url token status: any one of them is enough
+    wildcard    1 if it is for the wildcard
+    expires     the end of its validity, an RFC 3339 time
+    challenges  a list of dicts type url token status: one of them is enough
     """
     from ...acme import authorization
     from ...acme.urls import https_url
@@ -43,16 +43,16 @@ def create_authorization(
     *,
     context: Context = seconds(60),
 ) -> dict[str, object]:
-    """Asks for an authorization before there is an order (newAuthz).
+    """Creates an authorization before any order (newAuthz).
 
     RFC 8555 section 7.4.1.
 
-    domain  one DNS name or IP address, no wildcard
+    domain  a DNS name or IP address, no wildcard
 
-    Returns the authorization as get_authorization does, to be proven in the same way.
+    Returns the authorization as get_authorization does.
 
-    Errors: what the CA says is led by "Authorization creation failed: ".
-    TOSSL ACME notOffered 0  the CA does not offer newAuthz, as most do not
+    Errors: the CA's errors begin with "Authorization creation failed: ".
+    TOSSL ACME notOffered 0  the CA does not offer newAuthz; most CAs do not
     TOSSL VALUE domain       a wildcard, or not a name
     """
     from ...acme import authorization
@@ -67,7 +67,7 @@ def answer_challenge(
     *,
     context: Context = seconds(60),
 ) -> dict[str, object]:
-    """Tells the CA that the challenge is presented and may be validated.
+    """Asks the CA to validate a presented challenge.
 
     RFC 8555 section 7.5.1.
 
@@ -91,7 +91,7 @@ def wait_authorization(
 
     Returns the authorization as get_authorization does.
 
-    Errors: one that becomes invalid is raised with the CA's reason, which has the status 0.
+    Errors: an authorization that becomes invalid raises the CA's reason, with status 0.
     TOSSL TIMEOUT authorization  it was still pending
     """
     from ...acme import authorization
@@ -107,13 +107,13 @@ def deactivate_authorization(
     *,
     context: Context = seconds(60),
 ) -> dict[str, object]:
-    """Gives an authorization up, pending or valid: the name has to be proven again for the next order.
+    """Deactivates an authorization, pending or valid: the next order must prove the name again.
 
     RFC 8555 section 7.5.2.
 
-    Returns the authorization, whose status is deactivated.
+    Returns the authorization, with status deactivated.
 
-    Errors: what the CA says is led by "Authorization deactivation failed: ".
+    Errors: the CA's errors begin with "Authorization deactivation failed: ".
     """
     from ...acme import authorization
     from ...acme.urls import https_url

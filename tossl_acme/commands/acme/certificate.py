@@ -22,20 +22,20 @@ def finalize_order(
     key: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
-    """Asks for the certificate of a ready order, with a request for a key or with your own request.
+    """Finalizes a ready order: sends a certificate signing request for a key, or your own.
 
-    It needs one of -private_key and -csr. RFC 8555 section 7.4.
+    Needs either -private_key or -csr. RFC 8555 section 7.4.
 
-    -private_key pem  the certificate's private key, another than the account's: the request is made for it
-    -csr pem          a certificate signing request of your own, for exactly the order's names
+    -private_key pem  the certificate's private key, different from the account's: makes the request for it
+    -csr pem          your own certificate signing request, for exactly the order's names
     -key pem          an older name of -private_key
 
     Returns the order as get_order -authorizations 0 does; wait_order brings it to valid.
 
-    Errors: what the CA says is of type orderNotReady, badCSR, ...
-    TOSSL VALUE csr          not a request, or not for the order's names, or for the account's key
-    TOSSL VALUE private_key  the account's own; neither or both of -private_key and -csr
-    TOSSL VALUE key          the same of -key; or -key beside -private_key
+    Errors: the CA's errors are of type orderNotReady, badCSR, ...
+    TOSSL VALUE csr          not a request, not for the order's names, or for the account's key
+    TOSSL VALUE private_key  the account's key; neither or both of -private_key and -csr
+    TOSSL VALUE key          the same for -key; or -key and -private_key are both given
     """
     from ...acme import order as orders
     from ...acme.urls import https_url
@@ -43,7 +43,7 @@ def finalize_order(
     from ...text import Secret
 
     if private_key and key:
-        raise ArgumentError("key", "-key is an older name of -private_key: give one of the two")
+        raise ArgumentError("key", "give only one of -private_key and -key, its older name")
     given, argument = (Secret(key), "key") if key else (private_key, "private_key")
     if bool(given) == bool(csr):
         raise ArgumentError(argument, "finalize_order needs either -private_key or -csr")
@@ -69,16 +69,16 @@ def download_certificate(
 
     domains      a list of its names
     certificate  the certificate alone, PEM text
-    chain        the CA's certificates above it in order, PEM text; others that came with them are left out
-    fullchain    both, as a web server wants them
-    not_before   when it begins, epoch seconds
-    not_after    when it ends, epoch seconds
-    issuer       the name of who issued it
+    chain        the CA's certificates above it in order, PEM text; unrelated certificates are left out
+    fullchain    both, as web servers need them
+    not_before   its begin, epoch seconds
+    not_after    its end, epoch seconds
+    issuer       its issuer's name
     serial       its serial number, hexadecimal
     alternates   a list of URLs of other chains for it
 
-    Errors: the -tossl dict has certificate, the PEM text of what certificates there are in the answer.
-    TOSSL ACME badCertificate 200  the answer is no chain of certificates
+    Errors: the -tossl dict has certificate, the PEM text of the certificates in the answer.
+    TOSSL ACME badCertificate 200  the answer is not a chain of certificates
     """
     from ...acme import certificate
     from ...acme.urls import https_url
@@ -101,8 +101,8 @@ def revoke_certificate(
     Where the store keeps it, it is marked there: obtain_certificate never returns it again, and never uses its key
     again. RFC 8555 section 7.6.
 
-    account_key   the key of the account that it was issued to, or of one that holds authorizations for all its names;
-                  or the certificate's own private key: then no account is needed
+    account_key   the key of the certificate's account, or of an account with valid authorizations for all its names;
+                  or the certificate's private key, which needs no account
     certificate   the certificate, PEM text, alone or with its chain
     -reason name  unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation, ... or its number in
                   RFC 5280 section 5.3.1
@@ -110,7 +110,7 @@ def revoke_certificate(
 
     Returns "Certificate revoked successfully".
 
-    Errors: what the CA says is led by "Certificate revocation failed: ", of type alreadyRevoked, unauthorized,
+    Errors: the CA's errors begin with "Certificate revocation failed: "; types: alreadyRevoked, unauthorized,
     badRevocationReason, ...
     TOSSL VALUE certificate  not a certificate
     TOSSL VALUE reason       no such reason
@@ -134,7 +134,7 @@ def renewal_info(
     *,
     context: Context = seconds(60),
 ) -> dict[str, object]:
-    """Tells when the CA wants a certificate to be renewed; no account is needed.
+    """Returns the time at which the CA wants a certificate to be renewed. Needs no account.
 
     RFC 9773.
 
@@ -143,22 +143,22 @@ def renewal_info(
     Returns a dict:
 
     window           a dict start end, epoch seconds
-    chosen           a random time in the window, at which to renew; in the past: at once
-    explanation_url  a page that says why, or empty
-    retry_after      seconds until the CA wants to be asked again, between a minute and a day
-    cert_id          the certificate as create_order -replaces takes it
+    chosen           a random time in the window, at which to renew; if it is past: at once
+    explanation_url  a page with the reason, or empty
+    retry_after      seconds until the next call, between a minute and a day
+    cert_id          the certificate's id, for create_order -replaces
 
     Errors:
     TOSSL ACME notOffered 0  the CA does not offer it
-    TOSSL VALUE certificate  not a certificate, or one that has expired: it is to be renewed at once
+    TOSSL VALUE certificate  not a certificate, or it has expired: renew it at once
     """
     import time
 
     from ...acme import renewal
-    from ...pki.chain import cert_id, read_certificate
+    from ...pki.chain import read_certificate
 
     chain = read_certificate(certificate)
-    name = cert_id(chain)
+    name = renewal.cert_id(chain)
     if chain.not_after <= time.time():
-        raise ArgumentError("certificate", "the certificate has expired: it is to be renewed at once")
+        raise ArgumentError("certificate", "the certificate has expired; renew it at once")
     return renewal.renewal_info(server, context, name).as_dict() | {"cert_id": name}

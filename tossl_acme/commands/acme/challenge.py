@@ -1,4 +1,4 @@
-"""Presenting challenges by a server of this process, or in a folder of another."""
+"""Challenges through a built-in server, or through the folder of a web server."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 def http01_challenge(
     domain: str, token: str, account_key: AccountKey, *, webroot: FilePath | None = None, port: int | None = None
 ) -> dict[str, object]:
-    """Presents an http-01 challenge: as a file of a web server, or by a responder of its own.
+    """Presents an http-01 challenge: as a file of a web server, or by the built-in server.
 
-    It needs one of -webroot and -port. The responder answers while Tcl does anything else, until cleanup_challenge. The
-    CA asks at port 80. RFC 8555 section 8.3.
+    Needs either -webroot or -port. The built-in server answers in the background until cleanup_challenge. The CA sends
+    its request to port 80. RFC 8555 section 8.3.
 
-    domain           the DNS name or IP address that is to be proven
-    -webroot folder  the folder from which a web server serves the domain; below it .well-known/acme-challenge/ is made.
-                     A link there is followed only if root or your own user made it
-    -port number     the port for a responder of its own; 0 chooses one
+    domain           the DNS name or IP address to prove
+    -webroot folder  the folder from which a web server serves the domain; the file is in .well-known/acme-challenge/
+                     below it. A link there is followed only if root or your own user made it
+    -port number     port for the built-in server; 0: the system chooses
 
     Returns a dict:
 
     type               http-01
     token              as given
-    key_authorization  what the CA is to find
-    url                where it looks for it
+    key_authorization  the answer that the CA expects
+    url                the URL of the CA's request
     file               the file, with -webroot
     port               the port, with -port
 
     Errors:
-    TOSSL VALUE webroot  not a folder that can be written to; neither or both of -webroot and -port
-    TOSSL VALUE port     not a port that is free here
+    TOSSL VALUE webroot  not a writable folder; neither or both of -webroot and -port
+    TOSSL VALUE port     not a free port
     TOSSL RESOURCE kind  no descriptor, thread or temporary file is left for the server: descriptors, threads, files
     TOSSL VALUE token    not base64url
     TOSSL VALUE domain   not a name
@@ -60,24 +60,24 @@ def http01_challenge(
 
 
 def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, port: int = 443) -> dict[str, object]:
-    """Presents a tls-alpn-01 challenge by a TLS server of its own, for a DNS name or an IP address.
+    """Presents a tls-alpn-01 challenge by the built-in TLS server, for a DNS name or an IP address.
 
-    It speaks acme-tls/1 alone and shows the certificate of the name that is asked for, while Tcl does anything else,
-    until cleanup_challenge. RFC 8737; RFC 8738 section 6.
+    The server speaks only acme-tls/1 and shows the certificate of the requested name, in the background, until
+    cleanup_challenge. RFC 8737; RFC 8738 section 6.
 
-    domain        the DNS name or IP address that is to be proven
-    -port number  where the server listens; 0 chooses a port
+    domain        the DNS name or IP address to prove
+    -port number  port for the server; port 443 of the domain must reach it; 0: the system chooses
 
     Returns a dict:
 
     type               tls-alpn-01
     token              as given
-    key_authorization  what its certificate holds the digest of
-    server_name        the name under which the CA asks
+    key_authorization  the certificate contains its digest
+    server_name        the name in the CA's request
     port               the port
 
     Errors:
-    TOSSL VALUE port     not a port that is free here
+    TOSSL VALUE port     not a free port
     TOSSL RESOURCE kind  no descriptor, thread or temporary file is left for the server: descriptors, threads, files
     TOSSL VALUE token    not base64url
     TOSSL VALUE domain   not a name
@@ -100,16 +100,16 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, po
 
 
 def cleanup_challenge(domain: str, token: str, account_key: AccountKey, *, webroot: FilePath | None = None) -> str:
-    """Removes what http01_challenge or tls_alpn01_challenge presented, and ends its responder.
+    """Removes a challenge of http01_challenge or tls_alpn01_challenge, and stops its server.
 
-    domain           as it was presented
-    -webroot folder  the folder, where another process presented it there
+    domain           as in the command that presented it
+    -webroot folder  the folder, for a challenge that another process presented there
 
     Returns "Challenge cleaned up successfully".
 
     Errors:
-    TOSSL VALUE token    this process presented nothing for it and there is no -webroot; or not base64url
-    TOSSL VALUE webroot  not a folder that can be written to
+    TOSSL VALUE token    this process did not present it, and -webroot is not given; or not base64url
+    TOSSL VALUE webroot  not a writable folder
     TOSSL VALUE domain   not a name
     """
     from ...acme.authorization import Challenge

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def directory(server: Server, *, context: Context = seconds(60)) -> dict[str, object]:
-    """Gets the CA's directory: where it takes requests, and its meta data.
+    """Gets the CA's directory: its URLs and its meta data.
 
-    Returns a dict with the members of RFC 8555 section 7.1.1, of which the CA may have more:
+    Returns a dict with the members of RFC 8555 section 7.1.1; a CA may add more:
 
     newNonce newAccount newOrder revokeCert keyChange  URLs
-    newAuthz renewalInfo  URLs, where the CA offers them
-    meta  a dict, perhaps with termsOfService, website, caaIdentities, externalAccountRequired, profiles
+    newAuthz renewalInfo  URLs, if the CA offers them
+    meta  a dict, possibly with termsOfService, website, caaIdentities, externalAccountRequired, profiles
     """
     return server.directory(context).as_dict()

@@ -1,4 +1,4 @@
-"""Presenting challenges through the DNS, and removing their records."""
+"""Challenges through the DNS, and the removal of their records."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def dns01_challenge(
     propagation: Propagation,
     context: Context = seconds(600),
 ) -> dict[str, object]:
-    """Publishes the TXT record of a dns-01 challenge and waits until it is seen.
+    """Publishes the TXT record of a dns-01 challenge and waits until the DNS servers show it.
 
     RFC 8555 section 8.4.
 
-    domain  the DNS name that is to be proven; of a wildcard the "*." is left out in the record's name
+    domain  the DNS name to prove; the record's name does not contain a wildcard's "*."
 
-    Returns a dict, when the zone's authoritative servers, or the resolvers given, all show the record:
+    Returns a dict when all of the zone's authoritative servers, or of -resolvers, show the record:
 
     type               dns-01
     token              as given
-    key_authorization  what the record holds the digest of
+    key_authorization  the record contains its digest
     dns_record_name    the record's name, for cleanup_dns
     dns_record_value   its value
 
     Errors:
     TOSSL DNS provider kind    "Provider not supported: ", "Failed to create DNS record: ": unsupported, credentials,
                                zone, record, refused or answer
-    TOSSL TIMEOUT propagation  "DNS propagation timeout": the record was not seen in time; it is removed again
+    TOSSL TIMEOUT propagation  "DNS propagation timeout": not all servers showed the record in time; it is removed again
     TOSSL VALUE domain         not a DNS name
     """
     from ...acme.authorization import Challenge
@@ -65,14 +65,15 @@ def dns_account01_challenge(
     propagation: Propagation,
     context: Context = seconds(600),
 ) -> dict[str, object]:
-    """Publishes the TXT record of a dns-account-01 challenge, which stands at a name of the account's own.
+    """Publishes the TXT record of a dns-account-01 challenge, whose name differs for each account.
 
-    As dns01_challenge; several accounts can so prove one domain side by side. draft-ietf-acme-dns-account-label.
+    Works as dns01_challenge, but several accounts can prove one domain at the same time.
+    draft-ietf-acme-dns-account-label.
 
-    domain            the DNS name that is to be proven
+    domain            the DNS name to prove
     -account_url url  required: the `url` that get_account returns
 
-    Returns a dict as dns01_challenge does, of type dns-account-01.
+    Returns a dict as dns01_challenge does, with type dns-account-01.
 
     Errors: those of dns01_challenge, and
     TOSSL VALUE account_url  missing, or not an https URL
@@ -83,7 +84,7 @@ def dns_account01_challenge(
     from ...challenges.solver import SolverOptions
 
     if not account_url:
-        raise ArgumentError("account_url", "-account_url is required: the url that get_account returns")
+        raise ArgumentError("account_url", "-account_url is required; give the url that get_account returns")
     url = https_url(account_url, "account_url")
     challenge = Challenge.from_words("dns-account-01", domain, token, account_key, url)
     resolvers, timeout = propagation
@@ -99,26 +100,26 @@ def dns_persist01_record(
     persist_until: int | None = None,
     context: Context = seconds(60),
 ) -> dict[str, object]:
-    """Tells the standing TXT record that lets this account have certificates for the domain (dns-persist-01).
+    """Returns the permanent TXT record that lets this account get certificates for the domain (dns-persist-01).
 
-    Nothing is published: whoever holds the account's key can use the record for as long as it stands, so it is for the
-    domain's owner to put it there. draft-ietf-acme-dns-persist.
+    Publishes nothing: the account's key can use the record while it exists, so the domain's owner must add it.
+    draft-ietf-acme-dns-persist.
 
-    domain               a DNS name; with "*." before it the record is one for wildcards and subdomains too
-    -issuer name         the CA's name for itself; without it each of caaIdentities in the directory's meta makes a
-                         value
-    -persist_until time  epoch seconds, after which the record is of no use
+    domain               a DNS name; with "*." the record is also valid for wildcards and subdomains
+    -issuer name         the CA's name in CAA records; default: one value for each of caaIdentities in the directory's
+                         meta
+    -persist_until time  the end of the record's validity, epoch seconds
 
     Returns a dict:
 
     type               dns-persist-01
     account_url        the account's URL
     dns_record_name    the record's name
-    dns_record_values  a list of values, any one of which will do
+    dns_record_values  a list of values; one of them is enough
 
     Errors:
     TOSSL ACME accountDoesNotExist 400  the CA does not know the key
-    TOSSL VALUE issuer                  not a DNS name; missing, where the directory names no caaIdentities
+    TOSSL VALUE issuer                  not a DNS name; or missing, and the directory lists no caaIdentities
     TOSSL VALUE persist_until           not a time
     TOSSL VALUE domain                  not a DNS name
     """
@@ -131,7 +132,7 @@ def dns_persist01_record(
         raise ArgumentError("persist_until", "persist_until must be a time in epoch seconds")
     issuers = [_issuer_name(issuer)] if issuer else client.directory(context).caa_identities
     if not issuers:
-        raise ArgumentError("issuer", "the CA's directory names no caaIdentities: -issuer has to")
+        raise ArgumentError("issuer", "the CA's directory lists no caaIdentities; give -issuer")
     account = client.account_url(context)
     wildcard = name.startswith("*.")
     return {
@@ -158,18 +159,18 @@ def cleanup_dns(
     value: str | None = None,
     context: Context = seconds(120),
 ) -> str:
-    """Removes the TXT values that this process published at a name; where it published none, every one there.
+    """Removes the TXT values that this process published at a name; if it published none, every value there.
 
-    A name that is not that of an ACME validation record is refused.
+    Refuses any name that is not an ACME validation record's.
 
-    domain       the DNS name that was to be proven
+    domain       the DNS name of the challenge
     record_name  the `dns_record_name` of dns01_challenge
-    -value text  this value alone
+    -value text  removes only this value
 
     Returns "DNS record deleted successfully".
 
     Errors:
-    TOSSL DNS provider kind  "Failed to delete DNS record: ": of kind record where nothing is there
+    TOSSL DNS provider kind  "Failed to delete DNS record: "; kind record: no such record
     TOSSL VALUE record_name  not the name of a validation record
     TOSSL VALUE domain       not a name
     """
@@ -187,7 +188,7 @@ def cleanup_dns(
 
 
 def _presented(context: Context, solver: Dns01, challenge: Challenge) -> dict[str, object]:
-    """Publishes the challenge's record, waits until it is seen, and says what stands now."""
+    """Publishes the challenge's record, waits until the DNS servers show it, and returns its description."""
     from ...challenges.presented import present_and_wait
 
     present_and_wait(context, solver, challenge)

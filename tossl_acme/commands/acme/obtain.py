@@ -52,10 +52,10 @@ def obtain_certificate(
     fail. It is due when the CA says so, else when 2/3 of its life are over, half where that is 10 days or less. The
     table under "Held" on this page says which options it is compared with.
 
-    Every name is proven by the first type of challenge in -challenge that the CA offers for it. http-01 takes -webroot
-    or -port; tls-alpn-01 takes -tls_port; dns-01 and dns-account-01 take -provider and what goes with it;
-    dns-persist-01 takes nothing, the record that dns_persist01_record tells has to stand. Where a name cannot be
-    proven, the authorizations still pending are deactivated.
+    Proves every name by the first type in -challenge that the CA offers for it. http-01 needs -webroot or -port;
+    tls-alpn-01 uses -tls_port; dns-01 and dns-account-01 need -provider and its options; dns-persist-01 needs the
+    record that dns_persist01_record returns. Removes challenge files and DNS records again, also after an error; the
+    result names what could not be removed. If a name cannot be proven, deactivates the pending authorizations.
 
     domains                a list of DNS names, perhaps with "*.", and IP addresses; with -csr it may be empty
     -name name             what the certificate is kept as, the first of domains where it is not given: certificates for
@@ -103,11 +103,11 @@ def obtain_certificate(
     domains      a list of its names
     certificate  the certificate alone, PEM text
     chain        the CA's certificates above it, PEM text
-    fullchain    both, as a web server wants them
+    fullchain    both, as web servers need them
     private_key  PEM text; empty with -csr
-    not_before   when it begins, epoch seconds
-    not_after    when it ends, epoch seconds
-    issuer       the name of who issued it
+    not_before   its begin, epoch seconds
+    not_after    its end, epoch seconds
+    issuer       its issuer's name
     serial       its serial number, hexadecimal
     directory    the CA's directory URL
     files        a dict certificate chain fullchain private_key of paths, empty if nothing is stored; and pem_file. With
@@ -121,11 +121,10 @@ def obtain_certificate(
                  fallback (another CA of -directory is asked, or has given no account), layout (no links can be made
                  in the store) or store (root's is in its home folder still). -progress tells each as the step warning
 
-    From the moment that the CA issued it, the certificate is kept: an error later leaves it in the store, in the folder
-    pending beside the certificate in force, and the same call once more finishes with it and orders nothing. Without a
-    store, or where that cannot be written, the error's -tossl dict has it: certificate, and private_key if tossl made
-    the key. One that cannot serve (it has other names, another key, or has expired) is put aside; the message names the
-    folder.
+    Once the CA has issued a certificate, no error loses it: it stays in the store, in the folder pending beside the
+    certificate in force. Repeat the call: it goes on from there and orders nothing. Without a store, or if the store
+    cannot be written, the error's -tossl dict has certificate, and private_key if tossl made the key. An unusable
+    certificate (other names, another key, or expired) is put aside; the message names the folder.
 
     Where the process is killed, the same call once more goes on with the order where that stands, with the same key. It
     removes what the dead call left presented: files always, DNS records where it has that provider as well; else
@@ -152,7 +151,7 @@ def obtain_certificate(
     TOSSL VALUE dry_run      a CA without a staging end that is known here
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL ACME badCertificate 200
-                             the CA issued a certificate that cannot serve
+                             the CA issued an unusable certificate
     """
     from ...certificates.deploy import Hooks, keep_command, kept_command
     from ...certificates.deploy import deploy as call_hooks
@@ -232,7 +231,7 @@ def get_account_key(server: Server, *, store: Store | None, context: Context = s
 
     -store folder  the store of obtain_certificate, found as there
 
-    Returns the private key, PEM text, as the other commands take it.
+    Returns the private key, PEM text.
 
     Errors:
     TOSSL VALUE store  no key is kept for this CA

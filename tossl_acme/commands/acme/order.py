@@ -21,34 +21,35 @@ def create_order(
     return_details: bool = False,
     context: Context = seconds(60),
 ) -> str | dict[str, object]:
-    """Places an order for a certificate with these names, in the account of the key.
+    """Places an order for a certificate with these names, in the key's account.
 
-    One request on an account that this process knows, two on another; the details cost one more for each name. RFC 8555
+    Sends one request on an account that this process knows, else two; the details cost one more for each name. RFC 8555
     section 7.4.
 
-    domains         a list of DNS names, perhaps with "*.", and IP addresses; a name in other letters is sent as its
-                    A-label, one given twice is sent once
-    -replaces text  the certificate that this one renews, PEM text or its `cert_id` of renewal_info; a CA that refuses
-                    that is asked once more without
+    domains         a list of DNS names, also with "*.", and IP addresses; an internationalized name is sent as
+                    A-labels, a repeated name once
+    -replaces text  the certificate that this one renews: PEM text, or its `cert_id` from renewal_info. If the CA
+                    refuses it, the order is placed again without
     -return_details boolean
-                    1 returns the order in place of the status line
+                    1 returns the order instead of the status line
 
-    Returns "Order created successfully"; or the order, all that the CA says of it with
+    Returns "Order created successfully"; or the CA's whole order, a dict with
 
     url             the order's URL, for the commands that follow
-    status          pending; ready, where all names are proven already
-    expires         until when the order can be finished
+    status          pending; or ready, if all names are proven already
+    expires         the end of the order's validity, an RFC 3339 time
     identifiers     a list of dicts type value: the names
-    authorizations  a list of dicts, one for each name, as get_authorization returns them
-    finalize        the URL to which finalize_order sends the request
+    authorizations  a list of dicts, one for each name, as get_authorization returns
+    finalize        the URL for the certificate signing request of finalize_order
 
-    Errors: what the CA says is led by "Order creation failed: ".
+    Errors: the CA's errors begin with "Order creation failed: ".
     TOSSL VALUE replaces  neither a certificate nor a certID
     """
     from dataclasses import replace
 
     from ...acme.order import NewOrder, new_order, replaced_id
-    from ...pki.chain import cert_id, read_certificate
+    from ...acme.renewal import cert_id
+    from ...pki.chain import read_certificate
 
     replaced = replaced_id(cert_id(read_certificate(replaces)) if "-----BEGIN" in replaces else replaces)
     with error_context("Order creation failed", AcmeError):
@@ -63,13 +64,13 @@ def get_order(
     authorizations: bool = True,
     context: Context = seconds(60),
 ) -> dict[str, object]:
-    """Gets the order as the CA sees it now.
+    """Gets the order in its present state.
 
     RFC 8555 section 7.1.3.
 
-    -authorizations boolean  0 leaves them as URLs, which saves a request for each name
+    -authorizations boolean  0 returns them as URLs, which saves a request for each name
 
-    Returns the order, as create_order -return_details does; a valid one has
+    Returns the order, as create_order -return_details does; a valid order has
 
     certificate  the certificate's URL, for download_certificate
     """
@@ -86,13 +87,13 @@ def wait_order(
     *,
     context: Context = seconds(120),
 ) -> dict[str, object]:
-    """Waits until the order is ready (its names are proven) or valid (its certificate is there).
+    """Waits until the order is ready (its names are proven) or valid (its certificate is issued).
 
     RFC 8555 section 7.1.6.
 
     Returns the order as get_order -authorizations 0 does.
 
-    Errors: an order that becomes invalid is raised with the CA's reason, which has the status 0.
+    Errors: an order that becomes invalid raises the CA's reason, with status 0.
     TOSSL TIMEOUT order  it was still pending or processing
     """
     from ...acme import order as orders

@@ -17,7 +17,7 @@ from ..provider import Credential, ProviderAccess, canonical_name
 
 ENDPOINT = "https://api.cloudflare.com/client/v4"
 #: Seconds; the least that Cloudflare accepts on every plan is 60.
-TTL = 120
+TTL_SECONDS = 120
 
 #: "Record already exists." and "An identical record already exists."
 _ALREADY_THERE = {81057, 81058}
@@ -50,7 +50,7 @@ class Cloudflare:
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""
-        record = {"type": "TXT", "name": fqdn, "content": f'"{value}"', "ttl": TTL}
+        record = {"type": "TXT", "name": fqdn, "content": f'"{value}"', "ttl": TTL_SECONDS}
         with context_of(CREATING):
             path = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
             self._call(context, "POST", path, json.dumps(record).encode(), well=_ALREADY_THERE)
