@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generator.page import DOCS, MADE, SOURCES, manuals, pages
+from docs.generator.page import MADE, SOURCES, manuals, pages
 from docs.generator.troff import man_page
 from tossl_acme.tcl.manual import Manual
 

@@ -11,12 +11,13 @@ from typing import TypeGuard
 from ..acme.account import check_binding, ensure_account
 from ..acme.client import Client
 from ..acme.clients import account_key_of
+from ..acme.renewal import cert_id
 from ..challenges.choice import choose
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError, WaitTimeout
 from ..files import FilePath
 from ..identifiers import Identifier
-from ..pki.chain import CertificateChain, cert_id
+from ..pki.chain import CertificateChain
 from ..store.protocol import Store
 from . import due
 from .accounts import account_key, client_of, keep_known, make_accounts
