@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..store.protocol import Store
 
     class Held(Protocol):
-        """What has to be known of a certificate. cert_id: as acme.renewal.cert_id() returns it, empty where it has none."""
+        """A certificate's known facts. cert_id: as acme.renewal.cert_id() returns it, empty where it has none."""
 
         @property
         def name(self) -> str: ...
