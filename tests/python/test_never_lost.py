@@ -336,13 +336,13 @@ def test_a_chain_that_does_not_lead_up_is_kept_and_taken_up(world: World) -> Non
     assert isinstance(before, dict)
     other = stranger()
     world.proxy.fault(chain_with(lambda chain: read_chain(chain).certificate + other), path="/certificate/", times=None)
-    outcome = world.obtain()
+    outcome = world.obtain(force=1)
     assert isinstance(outcome, Failure)
     assert outcome.code == ("TOSSL", "ACME", "badCertificate", "200")
     assert (world.store / "certificates" / NAME / "fullchain.pem").read_text() == before["fullchain"]
     assert world.pending("issued.pem").startswith(world.issued[-1])
     orders = world.orders
-    again = world.obtain()
+    again = world.obtain(force=1)
     assert isinstance(again, dict)
     assert (again["certificate"], again["chain"], world.orders) == (world.issued[-1], "", orders)
     assert "chain" in [warning["warning"] for warning in world.tcl.dicts(again["warnings"])]
@@ -474,11 +474,13 @@ class Unfit(Issuer):
         self._asked = name, key, days
         self.leaf = ""
 
-    def issue(self, csr: x509.CertificateSigningRequest, days: float = 6) -> list[str]:
+    def issue(
+        self, csr: x509.CertificateSigningRequest, days: float = 6, life: tuple[float, float] | None = None
+    ) -> list[str]:
         name, key, days = self._asked
         own = load_private_key(key or LEAF_KEY)
         other = x509.load_der_x509_csr(csr_for(own, parse_identifiers([name])).der)
-        chains = super().issue(other if key else Disguised(other, csr), days)  # type: ignore[arg-type]
+        chains = super().issue(other if key else Disguised(other, csr), days, life)  # type: ignore[arg-type]
         self.leaf = read_chain(chains[0]).certificate
         return chains
 
