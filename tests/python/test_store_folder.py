@@ -21,7 +21,7 @@ from tossl_acme import files
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
 from tossl_acme.files import absolute
-from tossl_acme.store import options, sets
+from tossl_acme.store import options
 from tossl_acme.store.folder import FolderStore
 from tossl_acme.store.options import FolderOptions, folder_of_environment, notice_of
 
@@ -343,13 +343,13 @@ def test_it_is_looked_at_once_more_when_the_set_is_made(place: Path, monkeypatch
     """The holder was stopped while it wrote its files."""
     store = store_at(place)
     write(store, OLD)
-    make_set = sets.Sets._make_set
+    write_new = files.Folder.write_new
 
-    def stopped(self: sets.Sets, *arguments: Any) -> None:
-        make_set(self, *arguments)
+    def stopped(self: files.Folder, *arguments: Any) -> None:
+        write_new(self, *arguments)
         (place / NAME / ".lock").write_text(json.dumps({"epoch": time.time_ns(), "holder": "another"}))
 
-    monkeypatch.setattr(sets.Sets, "_make_set", stopped)
+    monkeypatch.setattr(files.Folder, "write_new", stopped)
     assert "another has it" in refused(lambda: write(store, NEW))
     assert shown(place / NAME) == OLD == store.read(NAME)
     assert len(list((place / NAME).glob("..[0-9]*"))) == 1
