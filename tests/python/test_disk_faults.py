@@ -70,29 +70,27 @@ class Point:
 class Disk:
     """A store with a certificate in it, copied for each fault."""
 
-    def __init__(self, pebble: Pebble, certificates: Certificates, sink: ChallTestSrvSink, folder: Path) -> None:
+    def __init__(
+        self, pebble: Pebble, certificates: Certificates, sink: ChallTestSrvSink, folder: Path, webroot: Path
+    ) -> None:
         self._opened = pebble.directory, certificates, sink
         self._numbers = itertools.count()
         self._folder = folder
-        self._webroot = folder / "web"
-        self._webroot.mkdir()
-        self._server = Static(self._webroot, pebble.http_port)
+        self._webroot = webroot
         self._killer = Killer()
         force = {"-force": 1} if "force" in inspect.signature(obtain.obtain_certificate).parameters else {}
         self._context = opened(folder / "first", *self._opened, self._killer, webroot=self.web(), **force)
         self.first: World = self._context.__enter__()
         outcome = self.first.run()
         assert outcome.status == 0, outcome
-        self.points = list(self._points())
 
     def web(self) -> Path:
-        folder = self._webroot / str(next(self._numbers))
+        folder = self._webroot / f"{self._folder.name}-{next(self._numbers)}"
         folder.mkdir()
         return folder
 
     def stop(self) -> None:
         self._context.__exit__(None, None, None)
-        self._server.stop()
 
     def copy(self) -> World:
         """The same name at the same CA, with a store and a count of its own."""
@@ -111,7 +109,7 @@ class Disk:
             first.options,
         )
 
-    def _points(self) -> Iterator[Point]:
+    def points(self) -> Iterator[Point]:
         """Every operation of a renewal that is on the store or the webroot."""
         world = self.copy()
         log = world.store.parent / "trace"
@@ -133,15 +131,21 @@ class Disk:
 
 
 @pytest.fixture(scope="module")
-def disk(
+def disks(
     calm_pebble: Pebble,
     certificates: Certificates,
     challtestsrv: ChallTestSrv,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Disk]:
-    made = Disk(calm_pebble, certificates, ChallTestSrvSink(challtestsrv), tmp_path_factory.mktemp("disk"))
+) -> Iterator[list[Disk]]:
+    """Two, with an account and a name each: what is done at the same time must not meet at the CA."""
+    webroot = tmp_path_factory.mktemp("web")
+    server = Static(webroot, calm_pebble.http_port)
+    sink = ChallTestSrvSink(challtestsrv)
+    made = [Disk(calm_pebble, certificates, sink, tmp_path_factory.mktemp("disk"), webroot) for _ in range(2)]
     yield made
-    made.stop()
+    for disk in made:
+        disk.stop()
+    server.stop()
 
 
 def outcome_of(outcome: Outcome) -> str:
@@ -170,20 +174,25 @@ def faulted(disk: Disk, point: Point, fault: str) -> str:
         again = world.run()
         assert again.status == 0, f"{ended}, then {again.err}"
         world.check_pair()
-        assert world.left == [], f"{ended}, then left {world.left}"
+        is_told = ended == "went on" and "clean_up_failed {}" not in outcome.out
+        assert is_told or world.left == [], f"{ended}, then left {world.left}"
     except AssertionError as error:
         print(point, fault, error, flush=True)
         return "WRONG"
     return ended
 
 
-def test_a_fault_at_file_operations_then_the_same_call(disk: Disk) -> None:
-    todo = [(point, fault) for fault in FAULTS for point in disk.points]
+def test_a_fault_at_file_operations_then_the_same_call(disks: list[Disk]) -> None:
+    points = list(disks[0].points())
+    todo = [(point, fault) for fault in FAULTS for point in points]
     if not ALL:
-        kinds = {kind: [point for point in disk.points if point.kind == kind] for kind in CALLS}
+        kinds = {kind: [point for point in points if point.kind == kind] for kind in CALLS}
         todo = [(kinds[kind][int(share * len(kinds[kind]))], fault) for kind, share, fault in _SHORT]
-    with ThreadPoolExecutor(3 if ALL else 2) as pool:
-        ended = list(pool.map(lambda one: faulted(disk, *one), todo))
+    parts = [todo[number :: len(disks)] for number in range(len(disks))]
+    with ThreadPoolExecutor(len(disks)) as pool:
+        done = list(pool.map(lambda disk, part: [faulted(disk, *one) for one in part], disks, parts))
+    todo = [one for part in parts for one in part]
+    ended = [how for part in done for how in part]
     table: dict[tuple[str, str], collections.Counter[str]] = {}
     for (point, fault), how in zip(todo, ended, strict=True):
         table.setdefault((point.kind, fault), collections.Counter())[how] += 1
