@@ -45,6 +45,7 @@ def main() -> None:
         print(output([TCLSH, str(HERE / "dispatcher.tcl")]))
         issuing(folder)
         further()
+        holding(folder)
         counting()
 
 
@@ -152,6 +153,24 @@ def counting() -> None:
         output([TCLSH, str(HERE / "issue.tcl"), str(count), "-store", ""], environment)
         counts.append(len(json.loads(control("GET", "/control/requests"))["requests"]))
     print(f"\nrequests: {counts[0]} for the first certificate, {counts[1] - counts[0]} for one more")
+
+
+def holding(folder: Path) -> None:
+    """A process that finds its certificate held and asks nobody; and many certificates in one store."""
+    held = [TCLSH, str(HERE / "held.tcl")]
+    words = [DIRECTORY, HTTP_PORT]
+    environment = os.environ | {"REQUESTS_CA_BUNDLE": CA_BUNDLE}
+    output([*held, "obtain", *words], environment)
+    script = folder / "bare.tcl"
+    script.write_text("package require tossl")
+    contenders = [
+        Contender("package require", [TCLSH, str(script)]),
+        Contender("obtain, held", [*held, "obtain", *words]),
+    ]
+    table("a certificate that is held", paired(contenders, 15))
+    print("\nseconds for all certificates of a store, and milliseconds for each")
+    for count in (100, 1000, 10000):
+        print(f"  {count:6}  {output([*held, 'many', str(count), str(folder / f'many{count}')], environment)}")
 
 
 def control(method: str, path: str) -> bytes:
