@@ -84,6 +84,20 @@ def deploy(
         return _told(context, name, error.message)
 
 
+def deploy_obtained(context: Context, store: Store | None, certificate: Mapping[str, object], hooks: Hooks) -> bool:
+    """Deploys what obtain_certificate returns: one that is held with the command that it is kept with, or another one.
+
+    A command that is given here is the one with which it is kept from now on.
+    """
+    name = str(certificate["name"])
+    if store is not None and not certificate["issued"]:
+        if hooks.command:
+            keep_command(context, store, name, hooks.command, hooks.limit)
+        else:
+            hooks = Hooks(hooks.script, *kept_command(store, name))
+    return deploy(context, store, name, certificate, hooks)
+
+
 def _deployed(
     context: Context, store: Store, lock: Lock, name: str, certificate: Mapping[str, object], hooks: Hooks
 ) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..acme.jws import AccountKey
     from ..acme.order import OrderOptions
     from ..acme.server import Server
+    from ..certificates.deploy import Hooks
     from ..certificates.issuance import Authority
     from ..certificates.key import CertificateKey
     from ..challenges.solver import SolverOptions
@@ -345,6 +346,31 @@ def authority(
     return Authority(url_for(directory_url), account, account_key, profile, preferred_chain)
 
 
+def hooks(*, deploy: Callback | None = None, deploy_command: str = "", deploy_timeout: float = 60) -> Hooks:
+    """What is called with a certificate.
+
+    -deploy prefix        called with the certificate's dict once it is kept: to have a server read it
+    -deploy_command text  run by /bin/sh after that, with TOSSL_NAME, TOSSL_DOMAINS, TOSSL_FULLCHAIN, TOSSL_CERTIFICATE,
+                          TOSSL_CHAIN, TOSSL_PRIVATE_KEY, TOSSL_PEM_FILE (paths), TOSSL_ISSUER, TOSSL_SERIAL,
+                          TOSSL_NOT_BEFORE and TOSSL_NOT_AFTER in its environment. It is kept with the certificate, for
+                          its renewals; -deploy is not
+    -deploy_timeout seconds
+                          how long -deploy_command may take, then it is ended, with all that it started; a job waits as
+                          long for -deploy
+
+    Errors:
+    TOSSL VALUE deploy_command  no command for a shell; or nothing is stored that it could be told of
+    TOSSL VALUE deploy_timeout  not a positive number of seconds
+    """
+    from ..certificates.deploy import Hooks
+
+    if deploy_timeout <= 0:
+        raise ArgumentError("deploy_timeout", "-deploy_timeout: must be a positive number of seconds")
+    if "\0" in deploy_command:
+        raise ArgumentError("deploy_command", "-deploy_command: there is a NUL in it")
+    return Hooks(deploy.call if deploy else None, deploy_command, deploy_timeout)
+
+
 def from_environment(variable: str) -> Any:
     """Returns an option's default: the environment variable's value at the time of the call."""
     return lambda: os.environ.get(variable, "")
@@ -455,6 +481,7 @@ GROUPS: dict[str, Any] = {
         propagation,
         solvers,
         certificate_key,
+        hooks,
         authority,
         kept,
         kept_for_servers,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ...acme.account import NewAccount
     from ...acme.order import OrderOptions
     from ...acme.server import Server
+    from ...certificates.deploy import Hooks
     from ...certificates.issuance import Authority
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
     from ...text import Secret
-    from ..groups import Callback, CertificateStore, Lazy, Words
+    from ..groups import CertificateStore, Lazy, Words
 
 
 def obtain_certificate(
@@ -37,9 +38,7 @@ def obtain_certificate(
     preferred_chain: str = "",
     store: CertificateStore | None,
     pem_file: FilePath | None = None,
-    deploy: Callback | None = None,
-    deploy_command: str = "",
-    deploy_timeout: float = 60,
+    hooks: Hooks,
     dry_run: bool = False,
     connection: Lazy[ConnectionOptions],
     words: Words,
@@ -79,14 +78,6 @@ def obtain_certificate(
     -pem_file path         a file for key, certificate and chain together, as nsssl and haproxy read them; it is written
                            whole, the mode and the owners of the one before stay, else its mode is 0600. Every renewal
                            writes it
-    -deploy prefix         called with the dict below, once the certificate is kept: to have a server read it
-    -deploy_command text   run by /bin/sh after that, with TOSSL_NAME, TOSSL_DOMAINS, TOSSL_FULLCHAIN,
-                           TOSSL_CERTIFICATE, TOSSL_CHAIN, TOSSL_PRIVATE_KEY, TOSSL_PEM_FILE (paths), TOSSL_ISSUER,
-                           TOSSL_SERIAL, TOSSL_NOT_BEFORE and TOSSL_NOT_AFTER in its environment. It is kept with the
-                           certificate, for its renewals; -deploy is not
-    -deploy_timeout seconds
-                           how long -deploy_command may take, then it is ended, with all that it started; a job waits as
-                           long for -deploy
     -dry_run boolean       whether to try all this at the staging end of the CA (letsencrypt, google), whose certificate
                            nobody trusts: the account there is kept, nothing else, and nothing is deployed
 
@@ -144,20 +135,16 @@ def obtain_certificate(
     TOSSL VALUE store        what is kept is damaged, none of tossl's, or was kept by a later version
     TOSSL VALUE pem_file     it cannot be written, or -csr beside it
     TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
-    TOSSL VALUE deploy_command
-                             no command for a shell; or nothing is stored that it could be told of
-    TOSSL VALUE deploy_timeout
-                             not a positive number of seconds
     TOSSL VALUE dry_run      a CA without a staging end that is known here
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL ACME badCertificate 200
                              the CA issued an unusable certificate
     """
-    from ...certificates.deploy import Hooks, keep_command, kept_command
-    from ...certificates.deploy import deploy as call_hooks
+    from ...certificates.deploy import deploy_obtained
     from ...certificates.held import digest_of, held_as_said
 
-    check_deployment(store, deploy_command, deploy_timeout)
+    if hooks.command and store is None:
+        raise ArgumentError("deploy_command", "-deploy_command needs a store: it is told of files")
     said = digest_of(words)
     certificate = None
     if store is not None and not force and not dry_run:
@@ -188,8 +175,8 @@ def obtain_certificate(
             connection(),
             tuple(others),
             pem_file,
-            deploy_command,
-            deploy_timeout,
+            hooks.command,
+            hooks.limit,
         )
         with error_context("Certificate not obtained", AcmeError):
             if dry_run:
@@ -202,26 +189,8 @@ def obtain_certificate(
     if dry_run:
         certificate |= dict.fromkeys(("certificate", "chain", "fullchain", "private_key"), "")
     else:
-        command = deploy_command, deploy_timeout
-        if store is not None and not certificate["issued"]:
-            if deploy_command:
-                keep_command(context, store, str(certificate["name"]), *command)
-            else:
-                command = kept_command(store, str(certificate["name"]))
-        call_hooks(
-            context, store, str(certificate["name"]), certificate, Hooks(deploy.call if deploy else None, *command)
-        )
+        deploy_obtained(context, store, certificate, hooks)
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
-
-
-def check_deployment(store: Store | None, command: str, limit: float) -> None:
-    """Raises ArgumentError for what cannot be deployed."""
-    if limit <= 0:
-        raise ArgumentError("deploy_timeout", "-deploy_timeout: must be a positive number of seconds")
-    if "\0" in command:
-        raise ArgumentError("deploy_command", "-deploy_command: there is a NUL in it")
-    if command and store is None:
-        raise ArgumentError("deploy_command", "-deploy_command needs a store: it is told of files")
 
 
 def get_account_key(server: Server, *, store: Store | None, context: Context = seconds(60)) -> str:
