@@ -1,0 +1,152 @@
+"""Certificates that are kept: listed, got and forgotten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.servers.scripted_ca import ScriptedCa
+from tests.tclhost import Failure, Tcl, new_key
+from tossl_acme.certificates import record
+from tossl_acme.certificates.record import RECORD, read_json, sha256
+
+NAME = "a.example"
+
+
+@pytest.fixture
+def ca(scripted_ca: ScriptedCa) -> ScriptedCa:
+    scripted_ca.script.order = "ready"
+    return scripted_ca
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def obtain(tcl: Tcl, ca: ScriptedCa, store: Path, *names: str, **options: object) -> dict[str, str]:
+    given = {"directory": ca.directory, "challenge": "dns-persist-01", "store": store, **options}
+    return tcl.dict("obtain_certificate", names or (NAME,), **given)
+
+
+def listed(tcl: Tcl, store: object) -> list[dict[str, str]]:
+    return tcl.dicts(tcl.acme("list_certificates", store=store))
+
+
+def test_a_store_that_is_not_there_has_none(tcl: Tcl, store: Path) -> None:
+    assert listed(tcl, store) == []
+    assert listed(tcl, "") == []
+    assert not store.exists()
+
+
+def test_the_list_says_what_there_is_to_know(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
+    obtain(tcl, ca, store, "*.b.example", "b.example")
+    got = obtain(tcl, ca, store, NAME, account_key=new_key(), key_type="rsa")
+    wildcard, plain = listed(tcl, store)
+    assert (wildcard["name"], wildcard["domains"], wildcard["renewable"]) == (
+        "*.b.example",
+        "*.b.example b.example",
+        "1",
+    )
+    assert (plain["name"], plain["key_type"], plain["renewable"], plain["revoked"]) == (NAME, "rsa", "0", "0")
+    for member in ("not_before", "not_after", "issuer", "serial", "directory", "files"):
+        assert plain[member] == got[member]
+    assert int(plain["not_before"]) < int(plain["due"]) < int(plain["not_after"])
+    assert plain["last_error"] == ""
+
+
+def test_no_certificate_is_read_for_the_list(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
+    obtain(tcl, ca, store)
+    before = listed(tcl, store)
+    for path in store.rglob("*.pem"):
+        if "accounts" not in path.parts and not path.is_symlink():
+            path.write_text("no certificate")
+    assert listed(tcl, store) == before
+
+
+def test_one_that_is_damaged_does_not_hide_the_others(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
+    obtain(tcl, ca, store)
+    obtain(tcl, ca, store, "b.example")
+    (store / "certificates" / NAME / RECORD).resolve().write_text("{")
+    damaged, whole = listed(tcl, store)
+    assert sorted(damaged) == ["damaged", "name"]
+    assert "certificate.json" in damaged["damaged"]
+    assert whole["name"] == "b.example"
+
+
+def test_one_is_got_by_its_name(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
+    first = obtain(tcl, ca, store, NAME, name="web")
+    ca.requests.clear()
+    got = tcl.dict("get_certificate", "web", store=store)
+    for member in ("certificate", "chain", "fullchain", "private_key", "files", "domains", "serial", "name"):
+        assert got[member] == first[member]
+    assert got["renewable"] == "1"
+    assert not ca.requests
+
+
+@pytest.mark.parametrize("command", ["get_certificate", "forget_certificate"])
+@pytest.mark.parametrize(
+    ("name", "code"), [("b.example", "name"), ("../x", "name"), ("", "name"), ("x" * 300, "store"), (".hidden", "name")]
+)
+def test_a_name_that_is_not_held(tcl: Tcl, ca: ScriptedCa, store: Path, command: str, name: str, code: str) -> None:
+    obtain(tcl, ca, store)
+    before = sorted(store.rglob("*"))
+    assert tcl.failure(command, name, store=store).code == ("TOSSL", "VALUE", code)
+    assert sorted(store.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["get_certificate", "forget_certificate"])
+def test_no_store_at_all(tcl: Tcl, command: str) -> None:
+    assert tcl.failure(command, NAME, store="").code == ("TOSSL", "VALUE", "store")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("list_certificates", ()), ("get_certificate", (NAME,)), ("forget_certificate", (NAME,))]
+)
+def test_a_store_that_is_a_file(tcl: Tcl, store: Path, command: str, words: tuple[str, ...]) -> None:
+    store.write_text("mine")
+    assert tcl.failure(command, *words, store=store).code == ("TOSSL", "VALUE", "store")
+    assert store.read_text() == "mine"
+
+
+def test_one_that_is_forgotten_is_gone(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
+    first = obtain(tcl, ca, store)
+    obtain(tcl, ca, store)  # asks for its renewal information, and keeps it
+    obtain(tcl, ca, store, "b.example")
+    assert tcl.acme("forget_certificate", NAME, store=store) == "Certificate forgotten"
+    assert [found["name"] for found in listed(tcl, store)] == ["b.example"]
+    key = first["private_key"].splitlines()[1]
+    assert not [path for path in store.rglob("*") if path.is_file() and key in path.read_text()]
+    assert not list(store.glob(f"renewal/{NAME}"))
+    assert obtain(tcl, ca, store)["issued"] == "1"
+
+
+def test_what_is_damaged_or_foreign_is_not_forgotten(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
+    obtain(tcl, ca, store)
+    path = (store / "certificates" / NAME / "privkey.pem").resolve()
+    path.write_text("mine")
+    failure = tcl.failure("forget_certificate", NAME, store=store)
+    assert (failure.code, "privkey.pem" in failure.message) == (("TOSSL", "VALUE", "store"), True)
+    assert isinstance(tcl.try_acme("get_certificate", NAME, store=store), Failure)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["{}", ' {"a": [1, 2.5, -3e2, true, null, "\\u00e9\\n"]} ', '"x"', "[]", "7"])
+def test_json_is_read_as_json_reads_it(text: str) -> None:
+    assert read_json(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("text", ["", "{", "{} {}", "nul", '{"a": NaN}', "[" * 100_000, '"\n"', "Infinity"])
+def test_what_is_not_json(text: str) -> None:
+    with pytest.raises(ValueError):
+        read_json(text)
+
+
+def test_the_digest_is_that_of_everyone() -> None:
+    import hashlib
+
+    assert sha256(b"abc") == hashlib.sha256(b"abc").hexdigest()
+    assert record.set_name("*.a.example") == "certificates/_.a.example"
+    assert record.certificate_name("_.a.example") == "*.a.example"
