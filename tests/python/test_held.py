@@ -294,7 +294,7 @@ TRIES: dict[str, Try] = {
         options=lambda w: {"email": "b@example.com", "account_key": OTHER_KEY, **EAB}
     ),
     "`-challenge`, `-webroot`, `-port`, `-tls_port`": Try(
-        options=lambda w: {"challenge": "http-01", "webroot": "/nowhere", "port": 1, "tls_port": 1}
+        options=lambda w: {"challenge": "http-01", "webroot": w.store.parent / "nowhere", "port": 1, "tls_port": 1}
     ),
     "`-provider`, `-api_key`, `-zone_id`, `-endpoint`, `-resolvers`, `-propagation_timeout`": Try(
         options=lambda w: {**DNS, "endpoint": "https://127.0.0.1:1/"}
