@@ -23,6 +23,8 @@ _MAX_PHRASE_CHARS = 20
 _RUN = r"[A-Za-z0-9/_+-]{24,}"
 #: In URLs and paths, where words are long: a run with letters of both cases and digits.
 _RUN_IN_PATH = r"[A-Za-z0-9+]{24,}"
+#: A line of a key in base64; few paths are without a dot, hyphen or underscore for so long.
+_KEY_LINE = r"[A-Za-z0-9/+]{32,}={0,2}"
 _PATH = ("/", "./", "../", "~")
 
 
@@ -85,6 +87,9 @@ def _may_be_secret(text: str) -> bool:
     if "-----" in text or (len(text) > _MAX_PHRASE_CHARS and not is_path and any(map(str.isspace, text))):
         return True
     if is_path:
+        # A key's line may begin with a slash and have more of them.
+        if re.fullmatch(_KEY_LINE, text.strip()) and _has_all(text, str.isupper, str.islower, str.isdigit):
+            return True
         return any(_has_all(run, str.isupper, str.islower, str.isdigit) for run in re.findall(_RUN_IN_PATH, text))
     return any(_has_all(run, str.isalpha, str.isdigit) for run in re.findall(_RUN, text))
 

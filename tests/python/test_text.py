@@ -154,3 +154,13 @@ def seconds_for(read: Callable[[str], object], text: str) -> float:
     with contextlib.suppress(TosslError, PemError):
         read(text)
     return time.thread_time() - began
+
+
+@pytest.mark.parametrize("line", ["/ab1CdEfGh/jKlMnOpQrStUvW/yZ0123456789aB/dEfGh/JkLmNoPqRsT", "/aB1/" * 12 + "+w=="])
+def test_a_keys_line_that_looks_like_a_path(line: str) -> None:
+    assert quoted(line) == f"a value of {len(line)} characters"
+
+
+@pytest.mark.parametrize("path", ["/srv/www/Sites2/example.com/htdocs/public_html", "/usr/local/share/tossl/certificates"])
+def test_a_path_is_shown(path: str) -> None:
+    assert quoted(path) == f'"{path}"'
