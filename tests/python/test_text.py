@@ -161,6 +161,6 @@ def test_a_keys_line_that_looks_like_a_path(line: str) -> None:
     assert quoted(line) == f"a value of {len(line)} characters"
 
 
-@pytest.mark.parametrize("path", ["/srv/www/Sites2/example.com/htdocs/public_html", "/usr/local/share/tossl/certificates"])
+@pytest.mark.parametrize("path", ["/srv/www/Sites2/example.com/htdocs/public_html", "/usr/local/share/tossl/certs"])
 def test_a_path_is_shown(path: str) -> None:
     assert quoted(path) == f'"{path}"'
