@@ -248,12 +248,11 @@ class FolderStore:
         if content is None:
             return
         version = content.strip()
-        shown = (self.path / _FORMAT).shown
         if not version.isdigit():
-            raise ArgumentError("store", f"{shown} is damaged: it holds no version number")
+            raise ArgumentError("store", f"{(self.path / _FORMAT).shown} is damaged: it holds no version number")
         if int(version) > FORMAT:
             cause = f"format {int(version)}, this tossl knows format {FORMAT} and those before"
-            raise ArgumentError("store", f"the store is of a later version: {shown} says {cause}")
+            raise ArgumentError("store", f"the store is of a later version: {(self.path / _FORMAT).shown} says {cause}")
 
     def _mark_format(self) -> None:
         with Folder.open(self.path) as root:
