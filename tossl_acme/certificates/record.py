@@ -8,6 +8,8 @@ to import than everything that it does.
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..errors import ArgumentError
 
 TYPE_CHECKING = False
@@ -205,12 +207,13 @@ def read_kept(store: Store, name: str, *, record_alone: bool = False) -> KeptCer
     values = store.read(where, (RECORD,) if record_alone else None)
     if values is None:
         return None
-    texts = {value: _text(content, store.where(where, value)) for value, content in values.items()}
+    # Where that is, is asked for messages alone: to quote a path loads re.
+    texts = {value: _text(content, partial(store.where, where, value)) for value, content in values.items()}
     text = texts.pop(RECORD, None)
     if text is None:
         cause = f"has no {RECORD}: tossl did not keep what is in it; move it away, or give another -name"
         raise ArgumentError("store", f"{store.where(where)} {cause}")
-    record = _record(text, store.where(where, RECORD))
+    record = _record(text, lambda: store.where(where, RECORD))
     return KeptCertificate(name, record, texts, lambda file: store.where(where, file))
 
 
@@ -270,29 +273,29 @@ class _Scanning:
         raise ValueError(f"{name} is no JSON")
 
 
-def _text(content: bytes, where: str) -> str:
+def _text(content: bytes, where: Callable[[], str]) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise ArgumentError("store", f"{where} is not a text file: move it away to go on") from None
+        raise ArgumentError("store", f"{where()} is not a text file: move it away to go on") from None
 
 
-def _record(text: str, where: str) -> dict[str, Any]:
+def _record(text: str, where: Callable[[], str]) -> dict[str, Any]:
     try:
         read = read_json(text)
     except ValueError:
         read = None
     if not isinstance(read, dict):
-        raise _damaged(where)
+        raise _damaged(where())
     version = read.get("format", 0)
     if isinstance(version, int) and version > FORMAT:
         cause = f"of a later version: format {version}, this tossl knows {FORMAT} and those before"
-        raise ArgumentError("store", f"{where} is {cause}")
+        raise ArgumentError("store", f"{where()} is {cause}")
     record = dict(read)
     for member, (kind, default) in _MEMBERS.items():
         value = record.setdefault(member, default)
         if type(value) is not kind:
-            raise _damaged(where)
+            raise _damaged(where())
     return record
 
 
