@@ -65,7 +65,7 @@ class FilePath(str):
     @property
     def shown(self) -> str:
         """Returns the path for a message, quoted."""
-        given = quoted(self.given)
+        given = quoted(self.word if "-----" in self.word else self.given)
         return f'"{clean(self.word, _MAX_SHOWN_CHARS)}"' if given.startswith('"') else given
 
 

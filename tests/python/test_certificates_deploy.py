@@ -16,7 +16,7 @@ import pytest
 
 from tossl_acme.certificates import deploy as hooks
 from tossl_acme.certificates.command import CommandError, run_command
-from tossl_acme.certificates.deploy import Hooks, deploy, forget, owed
+from tossl_acme.certificates.deploy import Hooks, deploy, forget_hooks, owed
 from tossl_acme.certificates.record import KeptCertificate
 from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, ScriptError
@@ -204,9 +204,9 @@ def test_a_store_that_cannot_be_written_is_a_warning(context: Context, tmp_path:
 
 
 def test_what_is_forgotten_is_owed_anew(store: FolderStore, context: Context) -> None:
-    forget(context, store, NAME)
+    forget_hooks(context, store, NAME)
     deploy(context, store, NAME, certificate(), Hooks(Script()))
-    forget(context, store, NAME)
+    forget_hooks(context, store, NAME)
     assert store.list("deploy") == []
 
 

@@ -19,7 +19,7 @@ from tests.tclhost import new_key
 from tossl_acme.acme import clients
 from tossl_acme.acme.certificate import revoke_certificate
 from tossl_acme.certificates import due
-from tossl_acme.certificates.accounts import client_of
+from tossl_acme.certificates.accounts import client_of_issuance
 from tossl_acme.certificates.issuance import Authority, Issuance
 from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import KeptCertificate, read_kept
@@ -571,4 +571,4 @@ def test_a_window_of_a_real_ca_that_moves(
 def revoke(ca: Pebble, store: FolderStore, issuance: Issuance, context: Context) -> None:
     """Somebody else has the CA revoke it: the store knows nothing of it."""
     chain = read_certificate(str((store.read(f"certificates/{NAME}") or {})["cert.pem"].decode()))
-    revoke_certificate(client_of(store, context, issuance), context, chain.der, None, None)
+    revoke_certificate(client_of_issuance(store, context, issuance), context, chain.der, None, None)

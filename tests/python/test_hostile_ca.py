@@ -461,13 +461,15 @@ class Renaming(Issuer):
         super().__init__()
         self._names = names
 
-    def issue(self, csr: x509.CertificateSigningRequest, days: float = 1) -> list[str]:
+    def issue(
+        self, csr: x509.CertificateSigningRequest, days: float = 1, life: tuple[float, float] | None = None
+    ) -> list[str]:
         other = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.DNSName(name) for name in self._names])
         builder = (
             x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(names, critical=False)
         )
-        return super().issue(_Disguised(builder.sign(other, hashes.SHA256()), csr), days)  # type: ignore[arg-type]
+        return super().issue(_Disguised(builder.sign(other, hashes.SHA256()), csr), days, life)  # type: ignore[arg-type]
 
 
 class _Disguised:

@@ -150,7 +150,7 @@ def _thumbprint(pem: str) -> str:
         return ""
 
 
-def client_of(store: Store | None, context: Context, issuance: Issuance) -> Client:
+def client_of_issuance(store: Store | None, context: Context, issuance: Issuance) -> Client:
     """Returns the client that asks for a certificate: with the key given, else the store's, else a new one.
 
     What an earlier process has kept of account and directory is taken; the CA's answers check it.
@@ -178,7 +178,7 @@ def make_accounts(context: Context, store: Store | None, issuances: Iterable[Iss
     Nothing is sent for those that are known. Raises ArgumentError where a binding is missing.
     """
     for issuance in issuances:
-        client = client_of(store, context, issuance)
+        client = client_of_issuance(store, context, issuance)
         try:
             ensure_account(client, context, issuance.account)
         except (AcmeError, HttpError) as error:

@@ -178,7 +178,7 @@ def keep_command(context: Context, store: Store, name: str, command: str, limit:
         context.warn("warning", warning="deploy", message=f"the command is not kept with {name}: {error.message}")
 
 
-def forget(context: Context, store: Store, name: str) -> None:
+def forget_hooks(context: Context, store: Store, name: str) -> None:
     """Removes what is kept of a certificate's hooks. Raises ArgumentError store."""
     if store.read(_set(name)) is not None:
         with store.locked(context, _set(name)) as lock:

@@ -51,7 +51,7 @@ def held_as_said(
         if error.errorcode[2:] == ("name",):  # a domain yet to be read
             return None
         raise
-    if kept is None or kept.said != said or not is_usable(kept) or is_due(context, store, kept, connection):
+    if kept is None or kept.said != said or not is_usable(kept) or is_kept_due(context, store, kept, connection):
         return None
     if has_attempt(store, name):
         return None
@@ -75,7 +75,7 @@ def has_attempt(store: Store, name: str) -> bool:
     return bool(store.read(f"{set_name(name)}/{PENDING}", (ATTEMPT,)))
 
 
-def is_due(
+def is_kept_due(
     context: Context,
     store: Store,
     kept: KeptCertificate,

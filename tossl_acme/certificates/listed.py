@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ..errors import ArgumentError
 from . import due
-from .deploy import forget as forget_hooks
-from .deploy import owed
+from .deploy import forget_hooks, owed
 from .record import ABOVE, certificate_name, paths_of, read_kept, set_name
 from .suggested import Renewal, forget_renewal
 
@@ -66,7 +65,7 @@ def _told_or_reason(store: Store, name: str) -> dict[str, object]:
         return {"name": name, "damaged": error.message}
 
 
-def forget(context: Context, store: Store, name: str) -> None:
+def forget_kept(context: Context, store: Store, name: str) -> None:
     """Removes a certificate with its key and all that is kept of it.
 
     Raises ArgumentError "name" where none is kept, and "store" for what tossl did not keep, or not like this.

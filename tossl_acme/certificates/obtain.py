@@ -20,10 +20,10 @@ from ..identifiers import Identifier
 from ..pki.chain import CertificateChain
 from ..store.protocol import Store
 from . import due
-from .accounts import account_key, client_of, keep_known, make_accounts
+from .accounts import account_key, client_of_issuance, keep_known, make_accounts
 from .authorities import ask_each
 from .files import CertificateFolder, certificate_folder
-from .held import check_replaceable, difference, has_attempt, is_due, is_usable, told_of
+from .held import check_replaceable, difference, has_attempt, is_kept_due, is_usable, told_of
 from .issuance import Issuance
 from .issue import Work, issue, take_up
 from .kept import Attempt
@@ -33,7 +33,7 @@ from .record import KeptCertificate, read_kept
 from .revoked import check_key_unrevoked
 from .solve import Solvers
 from .suggested import failure_kept
-from .traces import Trace, clean_up
+from .traces import Trace, remove_traces
 
 #: How long one at work on the same certificate is waited for where it is held, in seconds.
 _CLEARING_SECONDS = 2.0
@@ -138,7 +138,7 @@ def _is_held(
     if other := difference(kept, issuance):
         context.tell("replaced", name=kept.name, option=other)
         return False
-    return not is_due(context, store, kept, lambda: issuance.connection, within)
+    return not is_kept_due(context, store, kept, lambda: issuance.connection, within)
 
 
 def _held(
@@ -179,7 +179,7 @@ def _asked_of_each(
     make_accounts(context, place.store, issuance.at_each[1:])
 
     def ask(one: Issuance) -> Obtained:
-        client = client_of(place.store, context, one)
+        client = client_of_issuance(place.store, context, one)
         found = _obtained(client, context, _replacing(one, kept), solvers, place, is_replaced=kept is not None)
         told = {"renewable": place.store is not None and issuance.is_renewable, "warnings": context.told("warning")}
         return Obtained(True, {"name": name, "issued": True, **found.as_dict(), **told})
@@ -206,7 +206,8 @@ def prove(context: Context, issuance: Issuance, store: Store | None, name: str =
         _check_keys(store, one)
     nowhere = _Place(store)
     found = [
-        _obtained(client_of(store, context, one), context, one, solvers, nowhere, is_replaced=False) for one in staged
+        _obtained(client_of_issuance(store, context, one), context, one, solvers, nowhere, is_replaced=False)
+        for one in staged
     ]
     told = {"renewable": store is not None and issuance.is_renewable, "warnings": context.told("warning")}
     name = name or issuance.identifiers[0].value
@@ -259,7 +260,7 @@ def _clean_up(attempt: Attempt, dead: Sequence[Trace], solvers: Solvers, context
     """Removes what an attempt left presented that died, unless this one has presented and removed it as well."""
     left = [trace for trace in dead if trace in attempt.traces]
     present = [solver for chosen in solvers.values() for solver in chosen]
-    failed = clean_up(left, present, context)
+    failed = remove_traces(left, present, context)
     attempt.drop_traces(trace for trace in left if trace not in failed)
 
 

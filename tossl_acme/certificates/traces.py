@@ -64,7 +64,7 @@ class Trace:
         return challenge.type, challenge.identifier, challenge.key_authorization, challenge.account_url, where
 
 
-def clean_up(traces: Iterable[Trace], solvers: Collection[Solver], context: Context) -> list[Trace]:
+def remove_traces(traces: Iterable[Trace], solvers: Collection[Solver], context: Context) -> list[Trace]:
     """Removes what a process left that died. Returns what cannot be removed; each of it is a warning."""
     left = []
     for trace in traces:

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     CertificateStore = Store
     #: URLs.
     Contacts = tuple[str, ...]
+    #: The CAs to ask, in this order, and the order's options.
+    Authorities = tuple[list[Authority], OrderOptions]
     #: DNS servers to ask, and the timeout in seconds.
     Propagation = tuple[tuple[str, ...], float]
 
@@ -376,6 +378,37 @@ def from_environment(variable: str) -> Any:
     return lambda: os.environ.get(variable, "")
 
 
+def authorities(
+    *,
+    directory: list[Authority] = from_environment("TOSSL_DIRECTORY"),  # noqa: B008 - read when it is called
+    email: str = from_environment("TOSSL_EMAIL"),
+    account_key: Secret | None = None,
+    account: NewAccount,
+    order: OrderOptions,
+    preferred_chain: str = "",
+) -> Authorities:
+    """Returns the CAs to ask for a certificate, in this order, and the order's options.
+
+    -directory list        the CA, as directory_url; default: TOSSL_DIRECTORY of the environment; one of both is
+                           required. Further elements are CAs to ask, in this order, if the CA before failed twice in a
+                           row or wants no request now. Each element is a CA, or a list of a CA and its own -email,
+                           -account_key, -eab_kid, -eab_hmac_key, -eab_alg, -agree_tos, -profile and -preferred_chain,
+                           as in {letsencrypt {zerossl -eab_kid K -eab_hmac_key_file F}}. Beside the list, -email is for
+                           all CAs, and the other options are for the first. All accounts are made at once
+    -email address         a mail address for the account; default: TOSSL_EMAIL of the environment
+    -account_key pem       the account's private key; default: the store's key for this CA, else a new key. An existing
+                           account needs no -eab_kid and no -agree_tos
+    -preferred_chain name  an issuer's common name: uses the first chain with such an issuer, else the CA's first chain,
+                           with a warning
+    """
+    from ..acme.account import contact_urls
+    from ..certificates.issuance import beside
+
+    if not directory:
+        raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
+    return beside(directory, contact_urls(email), account, account_key, order.profile, preferred_chain), order
+
+
 def _folder_of_environment() -> tuple[str, str]:
     from ..store.options import folder_of_environment
 
@@ -483,6 +516,7 @@ GROUPS: dict[str, Any] = {
         certificate_key,
         hooks,
         authority,
+        authorities,
         kept,
         kept_for_servers,
     )

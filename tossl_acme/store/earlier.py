@@ -22,7 +22,7 @@ _CERTIFICATE = ("cert.pem", "chain.pem", "fullchain.pem", _KEY)
 _NAMES = re.compile(r"(cert|chain|fullchain|(privkey|key|next)(-\d+)?|issued)\.pem|(certificate|attempt)\.json")
 
 
-def read(folder: Folder, name: str) -> dict[str, bytes] | None:
+def read_earlier(folder: Folder, name: str) -> dict[str, bytes] | None:
     """Returns the set with this name from its open folder; None without one of the earlier form."""
     room, _, below = name.partition("/")
     names = _own_names(folder)

@@ -278,7 +278,7 @@ def _earlier(folder: Folder, name: str) -> dict[str, bytes] | None:
     """Returns the set in a folder that has it in the earlier form."""
     from . import earlier
 
-    return earlier.read(folder, name)
+    return earlier.read_earlier(folder, name)
 
 
 def _recover(folder: Folder, name: str) -> None:

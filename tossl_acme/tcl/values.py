@@ -157,6 +157,8 @@ def _native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
     try:
         if len(word) > _MAX_PATH_CHARS:
             raise ValueError("it is too long")
+        if "-----BEGIN " in word:  # else a folder would have a key's name
+            raise ValueError("it is the text of a key or certificate")
         digits, _, normal = host.call("::tossl::Path", word).partition(" ")
     except (ValueError, host.TclError) as error:
         raise ArgumentError(name.lstrip("-"), f"{source}: {quoted(word)} is no path: {clean(error)}") from None

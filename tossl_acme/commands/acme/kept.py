@@ -79,10 +79,10 @@ def forget_certificate(name: str, *, store: Store | None, context: Context = sec
     TOSSL VALUE name   none is kept under this name
     TOSSL VALUE store  not a folder that can be written to
     """
-    from ...certificates.listed import forget, kept_certificate
+    from ...certificates.listed import forget_kept, kept_certificate
 
     if store is None:
         kept_certificate(store, name)
     else:
-        forget(context, store, name)
+        forget_kept(context, store, name)
     return "Certificate forgotten"

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from ...context import Context, seconds
 from ...errors import AcmeError, ArgumentError, error_context
-from ..groups import from_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...acme.account import NewAccount
-    from ...acme.order import OrderOptions
     from ...acme.server import Server
     from ...certificates.deploy import Hooks
-    from ...certificates.issuance import Authority
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
     from ...files import FilePath
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
-    from ...text import Secret
-    from ..groups import CertificateStore, Lazy, Words
+    from ..groups import Authorities, CertificateStore, Lazy, Words
 
 
 def obtain_certificate(
@@ -28,14 +23,9 @@ def obtain_certificate(
     name: str = "",
     force: bool = False,
     replace_names: bool = False,
-    directory: Lazy[list[Authority]] = from_environment("TOSSL_DIRECTORY"),  # noqa: B008 - read when it is called
-    email: str = from_environment("TOSSL_EMAIL"),
+    authorities: Lazy[Authorities],
     solvers: Lazy[SolverOptions],
-    account_key: Secret | None = None,
-    account: Lazy[NewAccount],
     key: Lazy[CertificateKey],
-    order: Lazy[OrderOptions],
-    preferred_chain: str = "",
     store: CertificateStore | None,
     pem_file: FilePath | None = None,
     hooks: Hooks,
@@ -63,23 +53,10 @@ def obtain_certificate(
                            the CA told
     -replace_names boolean
                            1 lets it take the place of one that has names which are not asked for
-    -directory list        the CA, as directory_url; without it TOSSL_DIRECTORY of the environment, else an error. Its
-                           further elements are CAs that are asked, in this order, where the one before has failed twice
-                           in a row or wants not to be asked now. Each element is a CA, or a list of a CA and its own
-                           -email, -account_key, -eab_kid, -eab_hmac_key, -eab_alg, -agree_tos, -profile and
-                           -preferred_chain, as in {letsencrypt {zerossl -eab_kid K -eab_hmac_key_file F}}. Beside the
-                           list, -email is for all of them, and the others are the first one's. All accounts are made at
-                           once
-    -email address         a mail address for the account; without it TOSSL_EMAIL of the environment
-    -account_key pem       the account's private key; without it the one in the store for this CA, else a new one; an
-                           account that is there already needs no -eab_kid and no -agree_tos
-    -preferred_chain name  an issuer's common name: the first chain with such an issuer is taken, else the CA's first,
-                           with a warning
-    -pem_file path         a file for key, certificate and chain together, as nsssl and haproxy read them; it is written
-                           whole, the mode and the owners of the one before stay, else its mode is 0600. Every renewal
-                           writes it
-    -dry_run boolean       whether to try all this at the staging end of the CA (letsencrypt, google), whose certificate
-                           nobody trusts: the account there is kept, nothing else, and nothing is deployed
+    -pem_file path         a file for key, certificate and chain together, as nsssl and haproxy read them. It is written
+                           whole, by every renewal too; an existing file keeps its mode and owners, a new one has 0600
+    -dry_run boolean       1 tries the set-up at the CA's staging end (letsencrypt, google), whose certificates nobody
+                           trusts. Keeps the account there and nothing else; deploys nothing
 
     Where -deploy raises an error, or -deploy_command ends with another status than 0, the certificate is kept all the
     same, and the deployment is owed: it is tried again at the next call for that certificate, also where the process
@@ -153,16 +130,11 @@ def obtain_certificate(
     if certificate is None:
         from dataclasses import replace
 
-        from ...acme.account import contact_urls
-        from ...certificates.issuance import Issuance, beside
+        from ...certificates.issuance import Issuance
         from ...certificates.obtain import obtain, prove
 
         identifiers = key().identifiers(domains)
-        authorities, wishes = directory(), order()
-        if not authorities:
-            raise ArgumentError("directory", "-directory is required: a directory URL or a CA's short name")
-        contact = contact_urls(email)
-        first, *others = beside(authorities, contact, account(), account_key, wishes.profile, preferred_chain)
+        (first, *others), wishes = authorities()
         issuance = Issuance(
             identifiers,
             first.directory,
@@ -213,5 +185,5 @@ def get_account_key(server: Server, *, store: Store | None, context: Context = s
     if not key:
         from ...http.urls import shown_url
 
-        raise ArgumentError("store", f"no account key is kept for {shown_url(server.url)}")
+        raise ArgumentError("store", f"no account key is stored for {shown_url(server.url)}")
     return key
