@@ -34,12 +34,12 @@ def obtain_certificate(
     words: Words,
     context: Context = seconds(600),
 ) -> dict[str, object]:
-    """Returns the certificate that is held for these names; gets one where none is, or it is due, or not as asked for.
+    """Returns the held certificate for these names; gets a new one if none is held, it is due, or the options differ.
 
-    Then it does all that it takes: account, order, challenges, certificate, files. What it presents it cleans up. A
-    certificate that is held costs no ACME request: at most one GET of its renewal information, for 5 seconds, which may
-    fail. It is due when the CA says so, else when 2/3 of its life are over, half where that is 10 days or less. The
-    table under "Held" on this page says which options it is compared with.
+    A new certificate takes one call: account, order, challenges, certificate, files. A held one costs no ACME request:
+    at most one GET of its renewal information, for 5 seconds, which may fail. A certificate is due when the CA says so,
+    else after 2/3 of its life, or half of a life of 10 days or less. The table under "Held" on this page lists the
+    options that are compared.
 
     Proves every name by the first type in -challenge that the CA offers for it. http-01 needs -webroot or -port;
     tls-alpn-01 uses -tls_port; dns-01 and dns-account-01 need -provider and its options; dns-persist-01 needs the
@@ -47,21 +47,20 @@ def obtain_certificate(
     result names what could not be removed. If a name cannot be proven, deactivates the pending authorizations.
 
     domains                a list of DNS names, perhaps with "*.", and IP addresses; with -csr it may be empty
-    -name name             what the certificate is kept as, the first of domains where it is not given: certificates for
-                           the same names, an EC and an RSA one perhaps, live side by side under names of their own
-    -force boolean         1 gets a new one also where one is held, and passes all pauses after failures, but not what
-                           the CA told
+    -name name             the certificate's name in the store; default: the first of domains. Two certificates for the
+                           same domains, such as EC and RSA, need different names
+    -force boolean         1 gets a new certificate even if one is held, and skips pauses after failures, but not those
+                           that the CA demands
     -replace_names boolean
-                           1 lets it take the place of one that has names which are not asked for
+                           1 replaces a certificate that has other domains
     -pem_file path         a file for key, certificate and chain together, as nsssl and haproxy read them. It is written
                            whole, by every renewal too; an existing file keeps its mode and owners, a new one has 0600
     -dry_run boolean       1 tries the set-up at the CA's staging end (letsencrypt, google), whose certificates nobody
                            trusts. Keeps the account there and nothing else; deploys nothing
 
-    Where -deploy raises an error, or -deploy_command ends with another status than 0, the certificate is kept all the
-    same, and the deployment is owed: it is tried again at the next call for that certificate, also where the process
-    died before. So both have to bear that they are called twice with one certificate. A -deploy that does not return
-    holds up its interpreter, as any script.
+    If -deploy raises an error, or -deploy_command ends with a status other than 0, the certificate is kept and the
+    deployment is owed: the next call for that certificate tries it again, also after the process died. Both may be
+    called twice with one certificate. A -deploy that does not return blocks its interpreter, like any script.
 
     Returns a dict:
 
@@ -101,18 +100,18 @@ def obtain_certificate(
     -tls_port) ends with the process: where the CA was about to ask for it, the order becomes invalid, and another is
     placed.
 
-    Errors: those of the single steps; what the CA says is led by "Certificate not obtained: ".
-    TOSSL RETRY seconds      it failed too often just now, or the CA wants not to be asked; nothing was sent
-    TOSSL VALUE name         what can name no certificate in a store
-    TOSSL VALUE domains      "Failed to parse domains: " and what is wrong with which name; or a certificate is kept
-                             under this name that has other names, too
-    TOSSL VALUE directory    a certificate for trying would take the place of another
-    TOSSL VALUE private_key  the key of a certificate that was revoked
+    Errors: those of the single steps; the CA's errors begin with "Certificate not obtained: ".
+    TOSSL RETRY seconds      too many failures just now, or the CA demands a pause; nothing was sent
+    TOSSL VALUE name         the name cannot be used in a store
+    TOSSL VALUE domains      "Failed to parse domains: " with the name and its fault; or the kept certificate has other
+                             domains
+    TOSSL VALUE directory    a staging certificate would replace a production one
+    TOSSL VALUE private_key  the key of a revoked certificate
     TOSSL VALUE csr          likewise
-    TOSSL VALUE store        what is kept is damaged, none of tossl's, or was kept by a later version
-    TOSSL VALUE pem_file     it cannot be written, or -csr beside it
-    TOSSL VALUE option       what an option is given cannot be, or one that is required is missing
-    TOSSL VALUE dry_run      a CA without a staging end that is known here
+    TOSSL VALUE store        the store's content is damaged, foreign, or of a later version
+    TOSSL VALUE pem_file     the file cannot be written, or -csr was given
+    TOSSL VALUE option       the option's value is wrong, or a required option is missing
+    TOSSL VALUE dry_run      tossl knows no staging end of this CA
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL ACME badCertificate 200
                              the CA issued an unusable certificate
