@@ -48,7 +48,7 @@ pip() { .venv/bin/python -m pip --isolated -q --disable-pip-version-check --no-c
 add_environment() {
     "$PYTHON" -m venv --without-pip "$new/.venv"
     wheel=$(mktemp -d)
-    trap 'rm -rf "$wheel" "$new"' EXIT
+    trap 'rm -rf "$wheel" "$new" "$made"' EXIT
     pip wheel --no-index --no-deps -f build/wheels -w "$wheel" .
     pip --python "$new/.venv/bin/python" install --no-index --no-compile -f build/wheels -f "$wheel" \
         "tossl-acme==$version"
@@ -67,7 +67,9 @@ if [ "$1" = uninstall ]; then
 fi
 
 new=$stage$folder.new
-trap 'rm -rf "$new"' EXIT
+# Installations into several places may run at the same time.
+made=$(mktemp -d)
+trap 'rm -rf "$new" "$made"' EXIT
 rm -rf "$new"
 install -d "$new"
 add_environment
@@ -85,13 +87,13 @@ done
 add 644 build/man/tossl.1 "$PREFIX/share/man/man1"
 add 644 share/tossl.conf "$PREFIX/share/tossl"
 # Its own path stands in the service.
-sed "s|^ExecStart=[^ ]*|ExecStart=$PREFIX/bin/tossl|" share/tossl.service >build/tossl.service
-add 644 build/tossl.service "$PREFIX/lib/systemd/system"
+sed "s|^ExecStart=[^ ]*|ExecStart=$PREFIX/bin/tossl|" share/tossl.service >"$made/tossl.service"
+add 644 "$made/tossl.service" "$PREFIX/lib/systemd/system"
 add 644 share/tossl.timer "$PREFIX/lib/systemd/system"
 # It runs in that tclsh, and finds that package.
 tclsh=$(echo 'puts [info nameofexecutable]' | "$TCLSH")
-sed -e "1s|.*|#!$tclsh|" -e "s|^set cli .*|set cli {$folder/cli}|" bin/tossl >build/tossl
-add 755 build/tossl "$PREFIX/bin"
+sed -e "1s|.*|#!$tclsh|" -e "s|^set cli .*|set cli {$folder/cli}|" bin/tossl >"$made/tossl"
+add 755 "$made/tossl" "$PREFIX/bin"
 mv "$new" "$stage$folder"
 
 echo "tossl: installed $stage$folder"

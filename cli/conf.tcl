@@ -7,7 +7,7 @@
 # A line is the name of an option, with "-" or "_", "=", and its value as it is, without quotes. An option that the
 # sub-command does not take is passed over, if another one takes it.
 
-# The file's path; empty where there is none. --config names it, then TOSSL_CONF; else the first that is there.
+# Returns the file's path, empty without a file: --config, else TOSSL_CONF, else the first existing file of the list.
 proc ::cli::conf_path {options} {
     if {[dict exists $options config]} {
         return [dict get $options config]

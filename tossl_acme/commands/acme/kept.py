@@ -33,7 +33,7 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
     deploy_error  why not; empty if it was not called yet
     files       a dict certificate chain fullchain private_key of paths, the last of which is missing where the key is
                 not here
-    damaged     in place of all but name: why what is kept cannot be read
+    damaged     the reason why the record cannot be read; then only name is beside it
     """
     from ...certificates.listed import all_told
 
@@ -55,7 +55,7 @@ def get_certificate(name: str, *, store: Store | None) -> dict[str, object]:
 
     Errors:
     TOSSL VALUE name   none is kept under this name
-    TOSSL VALUE store  what is kept is damaged, is none of tossl's, or was kept by a later version
+    TOSSL VALUE store  the store's content is damaged, foreign, or of a later version
     """
     from ...certificates.listed import kept_certificate, told
 

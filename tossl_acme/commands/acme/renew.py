@@ -57,7 +57,7 @@ def renew_certificates(
 ) -> dict[str, object]:
     """Renews all certificates that obtain_certificate has kept and that are due, those first that expire first.
 
-    For cron, a timer or an after script: it costs nothing where none is due. When each is due is told under
+    For cron, a timer or an after script: costs nothing if no certificate is due. When each is due: see
     renew_certificate. One that fails does not stop the rest, and is tried again by a later call: after 1, 10 and 100
     minutes, then after a day, but no later than after a tenth of the life that is left, at least a minute. A
     Retry-After of the CA is kept to the second. What the CA has paused until a person opens a page is not tried again
