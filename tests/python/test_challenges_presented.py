@@ -16,7 +16,8 @@ import pytest
 from tests.servers.process import free_port
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.challenges import presented
-from tossl_acme.challenges.http01 import HttpServerSolver
+from tossl_acme.challenges.http01 import HttpServerSolver, OwnServerSolver
+from tossl_acme.challenges.responses import response_to, unasked_hint
 from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
 from tossl_acme.context import Context
 from tossl_acme.dns.published import PUBLISHED
@@ -160,3 +161,39 @@ def test_locks_that_other_threads_held(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         release.set()
         holding.join()
+
+
+def test_a_child_has_no_response_of_its_parent() -> None:
+    presented.present(OwnServerSolver(), ONE)
+
+    def child() -> None:
+        assert not response_to(ONE.token)
+        presented.present(OwnServerSolver(), ONE)
+        assert response_to(ONE.token) == ONE.key_authorization
+
+    assert in_child(child)
+    assert response_to(ONE.token) == ONE.key_authorization
+
+
+def test_a_response_shown_by_two_orders_is_there_until_the_second_ends() -> None:
+    first, second = OwnServerSolver(), OwnServerSolver()
+    for solver in (first, second):
+        solver.present(Context(5).begin(), ONE)
+        solver.present(Context(5).begin(), ONE)
+    for _ in range(2):
+        first.clean_up(Context(5).begin(), ONE)
+    assert response_to(ONE.token) == ONE.key_authorization
+    second.clean_up(Context(5).begin(), ONE)
+    assert not response_to(ONE.token)
+
+
+def test_the_hint_is_for_a_response_that_nobody_asked_for() -> None:
+    assert not unasked_hint(ONE.token)
+    presented.present(OwnServerSolver(), ONE)
+    response_to("another")
+    assert "http01_response" in unasked_hint(ONE.token)
+    response_to(ONE.token)
+    assert not unasked_hint(ONE.token)
+    presented.clean_up(ONE)
+    presented.present(OwnServerSolver(), ONE)
+    assert unasked_hint(ONE.token)

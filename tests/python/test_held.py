@@ -293,8 +293,14 @@ TRIES: dict[str, Try] = {
     "`-email`, `-account_key`, `-eab_kid`, `-eab_hmac_key`, `-eab_alg`, `-agree_tos`": Try(
         options=lambda w: {"email": "b@example.com", "account_key": OTHER_KEY, **EAB}
     ),
-    "`-challenge`, `-webroot`, `-port`, `-tls_port`": Try(
-        options=lambda w: {"challenge": "http-01", "webroot": w.store.parent / "nowhere", "port": 1, "tls_port": 1}
+    "`-challenge`, `-webroot`, `-port`, `-http01_response`, `-tls_port`": Try(
+        options=lambda w: {
+            "challenge": "http-01",
+            "webroot": w.store.parent / "nowhere",
+            "port": 1,
+            "http01_response": True,
+            "tls_port": 1,
+        }
     ),
     "`-provider`, `-api_key`, `-zone_id`, `-endpoint`, `-resolvers`, `-propagation_timeout`": Try(
         options=lambda w: {**DNS, "endpoint": "https://127.0.0.1:1/"}

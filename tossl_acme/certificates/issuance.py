@@ -13,6 +13,7 @@ from typing import Any
 from ..acme.account import NewAccount
 from ..acme.order import OrderOptions
 from ..acme.public_cas import STAGED_CAS, staging_url
+from ..challenges.choice import may_be_http01
 from ..challenges.solver import SolverOptions
 from ..errors import ArgumentError
 from ..files import FilePath, absolute, read_secret
@@ -180,6 +181,14 @@ def pem_file_of(data: Any) -> FilePath | None:
     except (TypeError, ValueError, KeyError):
         return None
     return found if isinstance(found, FilePath) else None
+
+
+def needs_own_server(data: Any) -> bool:
+    """Returns whether http-01 needs the web server of the program itself, of what Issuance.as_json() returned."""
+    solvers = data.get("solvers") if isinstance(data, Mapping) else None
+    if not isinstance(solvers, Mapping) or solvers.get("http01_response") is not True:
+        return False
+    return may_be_http01(list(map(str, solvers.get("challenge") or ())), has_provider=bool(solvers.get("provider")))
 
 
 def deployment_of(data: Any) -> tuple[str, float]:

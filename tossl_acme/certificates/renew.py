@@ -16,7 +16,7 @@ from . import due
 from .deploy import Hooks, deploy, owed
 from .due import Runs
 from .held import is_usable, told_of
-from .issuance import Issuance, connection_of, deployment_of, pem_file_of
+from .issuance import Issuance, connection_of, deployment_of, needs_own_server, pem_file_of
 from .obtain import Obtained, obtain
 from .record import ABOVE, KeptCertificate, certificate_name, read_kept
 from .suggested import due_time, failure_kept
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _RUNS, _VALUE = "runs/renew_certificates", "runs.json"
 #: Seconds that one certificate of many may take.
 _EACH_SECONDS = 600.0
+_NEEDS_SERVER = (
+    "the web server of the program that obtained it answers its challenges (-http01_response 1), so that program "
+    "renews it, with -http01_response 1; nothing was sent"
+)
 _STORE_SECONDS = 10.0
 
 
@@ -40,28 +44,40 @@ def renew(
     by_itself: bool = False,
     within: float = 0.0,
     script: Hook | None = None,
+    http01_response: bool = False,
 ) -> Obtained:
     """Returns the certificate that is kept under this name, renewed if it is due or with force.
 
     It is asked for with what it was obtained with, but for the dates of that one certificate. within: seconds until the
     next call. by_itself: nobody asked for this certificate by name. script: called once it is there, and what it was
-    obtained with to be run. Raises ArgumentError "name" where none is kept, or where its name alone cannot renew it.
+    obtained with to be run. http01_response: this program's web server answers, if it was obtained so. Raises
+    ArgumentError "name" where none is kept, or where its name alone cannot renew it; "http01_response" where that web
+    server is needed.
     """
     kept = read_kept(store, name)
     if kept is None:
         raise ArgumentError("name", f"no certificate {quoted(name)} is kept in the store")
-    found = _renewed(context, store, kept, force=force, by_itself=by_itself, within=within)
+    found = _renewed(context, store, kept, http01_response, force=force, by_itself=by_itself, within=within)
     deploy(context, store, kept.name, found.facts, Hooks(script, *deployment_of(kept.issuance)))
     return found
 
 
 def _renewed(
-    context: Context, store: Store, kept: KeptCertificate, *, force: bool, by_itself: bool, within: float
+    context: Context,
+    store: Store,
+    kept: KeptCertificate,
+    http01_response: bool,
+    *,
+    force: bool,
+    by_itself: bool,
+    within: float,
 ) -> Obtained:
     if not force and is_usable(kept) and not _is_due(context, store, kept, within):
         return Obtained(False, told_of(context, store, kept, pem_file_of(kept.issuance)))
     if not kept.is_renewable:
         raise ArgumentError("name", f"{kept.name}: {_why_not(kept)}; obtain_certificate renews it")
+    if needs_own_server(kept.issuance) and not http01_response:
+        raise ArgumentError("http01_response", f"{kept.name}: {_NEEDS_SERVER}")
     with failure_kept(context, store, kept.name):
         issuance = Issuance.from_json(kept.issuance).for_renewal
         return obtain(context, issuance, store, name=kept.name, force=force, by_itself=by_itself, within=within)
@@ -90,12 +106,19 @@ class Renewals:
         }
 
 
-def renew_all(context: Context, store: Store, within: float | None = None, script: Hook | None = None) -> Renewals:
+def renew_all(
+    context: Context,
+    store: Store,
+    within: float | None = None,
+    script: Hook | None = None,
+    *,
+    http01_response: bool = False,
+) -> Renewals:
     """Renews all certificates that are due, those first that expire first. One that fails does not stop the rest.
 
     within: seconds until the next call, None for what was usual so far: a certificate that is due before that is
-    renewed now. script: called for each that was renewed; what is owed of an earlier call is called too. Raises
-    Cancelled.
+    renewed now. script: called for each that was renewed; what is owed of an earlier call is called too.
+    http01_response: as in renew(). Raises Cancelled.
     """
     runs = _read_runs(store).with_run(due.now())
     within = runs.interval if within is None else within
@@ -103,7 +126,7 @@ def renew_all(context: Context, store: Store, within: float | None = None, scrip
     unanswered: set[str] = set()
     found = [kept for name in store.list(ABOVE) if (kept := _read(store, name.removeprefix(f"{ABOVE}/"), result))]
     for kept in sorted(found, key=lambda kept: kept.not_after):
-        _renew_if_due(context, store, kept, _Run(within, script, unanswered), result)
+        _renew_if_due(context, store, kept, _Run(within, script, unanswered, http01_response), result)
     _keep_runs(context, store, runs)
     return result
 
@@ -115,6 +138,7 @@ class _Run:
     within: float
     script: Hook | None
     unanswered: set[str]
+    http01_response: bool
 
 
 def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _Run, result: Renewals) -> None:
@@ -129,9 +153,20 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
             result.next = min(result.next or due_at, due_at)
             _deploy_owed(context, store, kept, run)
             return
+        if needs_own_server(kept.issuance) and not run.http01_response:
+            result.skipped.append({"name": kept.name, "message": _NEEDS_SERVER, "due": round(due_at)})
+            return
         context.check("the certificates before this one")  # an attempt that has no time is no failure of its CA
         narrowed = context.narrowed(_EACH_SECONDS)
-        found = renew(narrowed, store, kept.name, by_itself=True, within=run.within, script=run.script)
+        found = renew(
+            narrowed,
+            store,
+            kept.name,
+            by_itself=True,
+            within=run.within,
+            script=run.script,
+            http01_response=run.http01_response,
+        )
     except (Cancelled, ForkedError):
         raise
     except RetryError as error:

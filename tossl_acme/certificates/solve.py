@@ -16,10 +16,11 @@ from ..acme.authorization import (
 )
 from ..acme.client import Client
 from ..acme.order import Order
+from ..challenges.responses import unasked_hint
 from ..challenges.solver import Solver
 from ..context import Context
 from ..context.farewell import Debt, fall_due, owe
-from ..errors import AcmeError, HttpError, TosslError
+from ..errors import AcmeError, HttpError, TosslError, WaitTimeout
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import clean
@@ -80,7 +81,7 @@ def solve(
         for task in tasks:
             _answer(client, context, task)
         for task in tasks:
-            wait_authorization(client, context, task.authorization.url, task.authorization)
+            _await_validation(client, context, task)
     finally:
         _clean_up(context, presented, attempt)
 
@@ -89,6 +90,16 @@ def _answer(client: Client, context: Context, task: _Task) -> None:
     """Answers the challenge unless it was answered before: a second answer would disturb its validation."""
     if task.challenge.status != "processing":
         answer_challenge(client, context, task.challenge.url, task.authorization.url)
+
+
+def _await_validation(client: Client, context: Context, task: _Task) -> None:
+    """Waits until the authorization is valid. An error says so where nobody has asked this process for the response."""
+    try:
+        wait_authorization(client, context, task.authorization.url, task.authorization)
+    except (AcmeError, WaitTimeout) as error:
+        if hint := unasked_hint(task.challenge.token):
+            error.message += f" ({hint})"
+        raise
 
 
 def _check_ordered(authorizations: Iterable[Authorization], identifiers: Iterable[Identifier]) -> None:

@@ -22,10 +22,19 @@ def choose(options: SolverOptions, identifiers: Sequence[Identifier]) -> dict[Id
 
     Raises ArgumentError "challenge", and the errors of each type's from_options().
     """
-    words = options.challenge or ("dns-01" if options.provider else "http-01",)
+    words = _words(options.challenge, has_provider=options.provider is not None)
     chosen = dict.fromkeys(identifiers, tuple(words)) if words[0] in TYPES else _types_by_name(words, identifiers)
     opened: dict[str, Solver] = {}
     return {identifier: _solvers(types, options, opened) for identifier, types in chosen.items()}
+
+
+def may_be_http01(challenge: Sequence[str], *, has_provider: bool) -> bool:
+    """Returns whether any name may be proven by http-01 with these words of -challenge."""
+    return "http-01" in " ".join(_words(challenge, has_provider=has_provider)).split()
+
+
+def _words(challenge: Sequence[str], *, has_provider: bool) -> Sequence[str]:
+    return challenge or ("dns-01" if has_provider else "http-01",)
 
 
 def _types_by_name(words: Sequence[str], identifiers: Sequence[Identifier]) -> dict[Identifier, tuple[str, ...]]:

@@ -1,11 +1,16 @@
-"""http-01 (RFC 8555 section 8.3): through the folder of a web server, or by a small server of this process."""
+"""http-01 (RFC 8555 section 8.3): through a web server's folder, a small server, or the script's own web server."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ..acme.authorization import Challenge
+from ..context import Context
 from ..errors import ArgumentError
 from .http_server import HttpResponder
 from .presented import RESPONDERS
 from .responders import ResponderPool, ResponderSolver
+from .responses import hide_response, show_response
 from .solver import ChallengeType, SolverOptions
 from .webroot import Webroot
 
@@ -19,13 +24,47 @@ class HttpServerSolver(ResponderSolver):
         super().__init__(responders, HttpResponder, lambda challenge: challenge.token, port)
 
 
-def http01_solver(options: SolverOptions) -> Webroot | HttpServerSolver:
-    """Returns the solver for either a folder or a port. Raises ArgumentError("webroot") or ("port")."""
-    if bool(options.webroot) == (options.port is not None):
-        raise ArgumentError("webroot", "http-01 needs either -webroot or -port")
+class OwnServerSolver:
+    """Hands the response to the script's own web server, which asks for it. Nothing listens, no file is written."""
+
+    challenge_type = "http-01"
+
+    def __init__(self) -> None:
+        self._presented: set[Challenge] = set()
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """None: it ends with the process."""
+        return {}
+
+    def present(self, context: Context, challenge: Challenge) -> None:
+        """Answers the token from now on."""
+        if challenge not in self._presented:
+            self._presented.add(challenge)
+            show_response(challenge.token, challenge.key_authorization)
+
+    def describe(self, challenge: Challenge) -> dict[str, object]:
+        """Returns nothing: only the script knows where its server listens."""
+        return {}
+
+    def wait(self, context: Context, challenge: Challenge) -> None:
+        """Returns at once: the server can ask as soon as present() returns."""
+
+    def clean_up(self, context: Context, challenge: Challenge) -> None:
+        """Undoes one present()."""
+        # Another order may show the same response: a second clean_up() must not remove that.
+        if challenge in self._presented:
+            self._presented.discard(challenge)
+            hide_response(challenge.token, challenge.key_authorization)
+
+
+def http01_solver(options: SolverOptions) -> Webroot | HttpServerSolver | OwnServerSolver:
+    """Returns the solver for a folder, a port or the script's server. Raises ArgumentError("webroot") or ("port")."""
+    if (bool(options.webroot), options.port is not None, options.http01_response).count(True) != 1:
+        raise ArgumentError("webroot", "http-01 needs one of -webroot, -port and -http01_response")
     if options.webroot:
         return Webroot(options.webroot)
-    return HttpServerSolver(RESPONDERS, options.port or 0)
+    return OwnServerSolver() if options.http01_response else HttpServerSolver(RESPONDERS, options.port or 0)
 
 
 TYPE = ChallengeType("http-01", http01_solver, at_place=Webroot.at_place)

@@ -10,6 +10,7 @@ from ..acme.authorization import Challenge
 from ..context import Context
 from ..context.farewell import fall_due, owe
 from ..errors import TosslError
+from . import responses
 from .responders import ResponderPool
 from .solver import Solver
 
@@ -67,6 +68,7 @@ def reset() -> None:
     with _lock:
         _presented.clear()
         RESPONDERS.close()
+        responses.reset()
 
 
 def _leave_to_parent() -> None:

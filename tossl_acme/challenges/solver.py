@@ -43,7 +43,8 @@ class SolverOptions:
     """How challenges can be presented, plain data.
 
     challenge: the words of -challenge. port: of the built-in http-01 server, None for no server. tls_port: of the
-    built-in tls-alpn-01 server. propagation_timeout: seconds; 0 does not check.
+    built-in tls-alpn-01 server. propagation_timeout: seconds; 0 does not check. http01_response: whether the script's
+    own web server answers http-01.
     """
 
     challenge: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ class SolverOptions:
     provider: ProviderOptions | None = None
     resolvers: tuple[str, ...] = ()
     propagation_timeout: float = 300.0
+    http01_response: bool = False
 
 
 @dataclass(frozen=True)

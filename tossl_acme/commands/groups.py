@@ -275,6 +275,7 @@ def solvers(
     challenge: list[str] = [],  # noqa: B006 - only read
     webroot: FilePath | None = None,
     port: int | None = None,
+    http01_response: bool = False,
     tls_port: int = 443,
     provider: ProviderOptions | None = None,
     propagation: Propagation,
@@ -285,6 +286,9 @@ def solvers(
                       default stands for all other domains. Default: dns-01 with -provider, else http-01
     -webroot folder   the folder from which a web server serves the domains
     -port number      port for the built-in http-01 server; port 80 of every domain must reach it
+    -http01_response boolean
+                      1: this program's own web server answers http-01 on port 80 of every domain, with http01_response;
+                      no port is opened and no file written
     -tls_port number  port for the built-in tls-alpn-01 server; port 443 of every domain must reach it
     -provider name    as provider of dns01_challenge
     -api_key text     as api_key of dns01_challenge
@@ -293,14 +297,14 @@ def solvers(
     Errors:
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL VALUE challenge    neither types nor a dict of types by domain
-    TOSSL VALUE webroot      not a writable folder; neither or both of -webroot and -port
+    TOSSL VALUE webroot      not a writable folder; none or several of -webroot, -port and -http01_response
     TOSSL VALUE port         -port or -tls_port is not a free port
     TOSSL VALUE provider     missing, and the challenge type needs a DNS provider
     """
     from ..challenges.solver import SolverOptions
 
     resolvers, timeout = propagation
-    return SolverOptions(tuple(challenge), webroot, port, tls_port, provider, resolvers, timeout)
+    return SolverOptions(tuple(challenge), webroot, port, tls_port, provider, resolvers, timeout, http01_response)
 
 
 def certificate_key(*, key_type: str = "ec", private_key: Secret | None = None, csr: str = "") -> CertificateKey:

@@ -30,7 +30,7 @@ from .authorization import (
     wait_authorization,
 )
 from .certificate import download_certificate, finalize_order, renewal_info, revoke_certificate
-from .challenge import cleanup_challenge, http01_challenge, tls_alpn01_challenge
+from .challenge import cleanup_challenge, http01_challenge, http01_response, tls_alpn01_challenge
 from .directory import directory
 from .dns_challenge import cleanup_dns, dns01_challenge, dns_account01_challenge, dns_persist01_record
 from .kept import forget_certificate, get_certificate, list_certificates
@@ -55,6 +55,7 @@ COMMANDS = (
     wait_authorization,
     deactivate_authorization,
     http01_challenge,
+    http01_response,
     tls_alpn01_challenge,
     dns01_challenge,
     dns_account01_challenge,

@@ -1,4 +1,4 @@
-"""Challenges through a built-in server, or through the folder of a web server."""
+"""Challenges through a built-in server, the folder of a web server, or the script's own web server."""
 
 from __future__ import annotations
 
@@ -12,17 +12,25 @@ if TYPE_CHECKING:
 
 
 def http01_challenge(
-    domain: str, token: str, account_key: AccountKey, *, webroot: FilePath | None = None, port: int | None = None
+    domain: str,
+    token: str,
+    account_key: AccountKey,
+    *,
+    webroot: FilePath | None = None,
+    port: int | None = None,
+    http01_response: bool = False,
 ) -> dict[str, object]:
-    """Presents an http-01 challenge: as a file of a web server, or by the built-in server.
+    """Presents an http-01 challenge: as a file of a web server, by the built-in server, or by your own web server.
 
-    Needs either -webroot or -port. The built-in server answers in the background until cleanup_challenge. The CA sends
-    its request to port 80. RFC 8555 section 8.3.
+    Needs one of -webroot, -port and -http01_response. The built-in server, and http01_response, answer until
+    cleanup_challenge. The CA sends its request to port 80. RFC 8555 section 8.3.
 
     domain           the DNS name or IP address to prove
     -webroot folder  the folder from which a web server serves the domain; the file is in .well-known/acme-challenge/
                      below it. A link there is followed only if root or your own user made it
     -port number     port for the built-in server; 0: the system chooses
+    -http01_response boolean
+                     1: this program's own web server answers, with http01_response
 
     Returns a dict:
 
@@ -34,7 +42,7 @@ def http01_challenge(
     port               the port, with -port
 
     Errors:
-    TOSSL VALUE webroot  not a writable folder; neither or both of -webroot and -port
+    TOSSL VALUE webroot  not a writable folder; none or several of -webroot, -port and -http01_response
     TOSSL VALUE port     not a free port
     TOSSL RESOURCE kind  no descriptor, thread or temporary file is left for the server: descriptors, threads, files
     TOSSL VALUE token    not base64url
@@ -46,7 +54,7 @@ def http01_challenge(
     from ...challenges.solver import SolverOptions
 
     challenge = Challenge.from_words("http-01", domain, token, account_key)
-    solver = http01_solver(SolverOptions(webroot=webroot, port=port))
+    solver = http01_solver(SolverOptions(webroot=webroot, port=port, http01_response=http01_response))
     present(solver, challenge)
     name = challenge.identifier.value
     host = f"[{name}]" if ":" in name else name
@@ -57,6 +65,25 @@ def http01_challenge(
         "url": f"http://{host}/.well-known/acme-challenge/{token}",
         **solver.describe(challenge),
     }
+
+
+def http01_response(token: str) -> str:
+    """Returns the response to an http-01 token, for a web server that answers /.well-known/acme-challenge/ itself.
+
+    It is there while obtain_certificate, a renewal or http01_challenge presents the token with -http01_response 1, in
+    every thread and every interpreter of the process; a child process has none. The server sends it as the body, with
+    status 200 and the type application/octet-stream, to a GET of /.well-known/acme-challenge/ and the token; and its
+    own 404 where it is empty. The CA sends its request to port 80. RFC 8555 section 8.3.
+
+    No token is wrong: a text with slashes, spaces or NUL characters, as a request may have it, has an empty response.
+
+    token  the last part of the path of the request
+
+    Returns the key authorization; empty for a token that is not presented now.
+    """
+    from ...challenges.responses import response_to
+
+    return response_to(token)
 
 
 def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, port: int = 443) -> dict[str, object]:
@@ -100,7 +127,7 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, po
 
 
 def cleanup_challenge(domain: str, token: str, account_key: AccountKey, *, webroot: FilePath | None = None) -> str:
-    """Removes a challenge of http01_challenge or tls_alpn01_challenge, and stops its server.
+    """Removes a challenge of http01_challenge or tls_alpn01_challenge, and stops its built-in server.
 
     domain           as in the command that presented it
     -webroot folder  the folder, for a challenge that another process presented there

@@ -41,10 +41,11 @@ def obtain_certificate(
     else after 2/3 of its life, or half of a life of 10 days or less. The table under "Held" on this page lists the
     options that are compared.
 
-    Proves every name by the first type in -challenge that the CA offers for it. http-01 needs -webroot or -port;
-    tls-alpn-01 uses -tls_port; dns-01 and dns-account-01 need -provider and its options; dns-persist-01 needs the
-    record that dns_persist01_record returns. Removes challenge files and DNS records again, also after an error; the
-    result names what could not be removed. If a name cannot be proven, deactivates the pending authorizations.
+    Proves every name by the first type in -challenge that the CA offers for it. http-01 needs -webroot, -port or
+    -http01_response; tls-alpn-01 uses -tls_port; dns-01 and dns-account-01 need -provider and its options;
+    dns-persist-01 needs the record that dns_persist01_record returns. Removes challenge files and DNS records again,
+    also after an error; the result names what could not be removed. If a name cannot be proven, deactivates the pending
+    authorizations.
 
     domains                a list of DNS names, perhaps with "*.", and IP addresses; with -csr it may be empty
     -name name             the certificate's name in the store; default: the first of domains. Two certificates for the

@@ -15,6 +15,7 @@ def renew_certificate(
     name: str,
     *,
     force: bool = False,
+    http01_response: bool = False,
     deploy: Callback | None = None,
     store: Store | None,
     context: Context = seconds(600),
@@ -32,6 +33,9 @@ def renew_certificate(
 
     name            its name in the store: the first domain, or what -name of obtain_certificate said
     -force boolean  1 renews it although it is not due, and through pauses after failures
+    -http01_response boolean
+                    1: this program's own web server answers, with http01_response: needed for a certificate that was
+                    obtained with -http01_response 1, for it may be another program that renews it
     -deploy prefix  as in obtain_certificate; the -deploy_command that it was obtained with is run in any case
 
     Returns a dict as obtain_certificate does: issued is 1 where it was renewed.
@@ -39,18 +43,29 @@ def renew_certificate(
     Errors: those of obtain_certificate; what the CA says is led by "Certificate not renewed: ".
     TOSSL VALUE name     no such certificate is kept; or it is due, and was obtained with a secret that was given as it
                          is
+    TOSSL VALUE http01_response
+                         it was obtained with -http01_response 1, and that is not given here: nothing was sent
     TOSSL RETRY seconds  the CA is not to be asked now; -tossl has visit where a person has to open a page first
     """
     from ...certificates.renew import renew
 
     with error_context("Certificate not renewed", AcmeError):
-        found = renew(context, _required(store), name, force=force, script=deploy.call if deploy else None).as_dict()
+        done = renew(
+            context,
+            _required(store),
+            name,
+            force=force,
+            script=deploy.call if deploy else None,
+            http01_response=http01_response,
+        )
+    found = done.as_dict()
     return found | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
 
 
 def renew_certificates(
     *,
     within: float | None = None,
+    http01_response: bool = False,
     deploy: Callback | None = None,
     store: Store | None,
     context: Context = seconds(3600),
@@ -65,6 +80,8 @@ def renew_certificates(
 
     -within seconds  when this is called next: what is due before that is renewed now. Without it the time that usually
                      passes between calls, which the store keeps
+    -http01_response boolean
+                     as in renew_certificate: without it certificates that need it are skipped
     -deploy prefix   as in obtain_certificate, called for each that was renewed; the -deploy_command that each was
                      obtained with is run in any case, and what is owed of an earlier call is called again
 
@@ -75,7 +92,7 @@ def renew_certificates(
     waiting  the same, of what is due and is not to be asked for now; retry_after is when, 0 where a person has to open
              visit first
     skipped  a list of dicts name message due of what is not renewed by itself: it was revoked, or obtained with a
-             secret that was given as it is
+             secret that was given as it is; or is due, and another program's web server answers its challenges
     next     when the next one is due, epoch seconds; 0 without any
     warnings  a list of dicts warning message, as obtain_certificate has them
 
@@ -87,8 +104,9 @@ def renew_certificates(
 
     if within is not None and within < 0:
         raise ArgumentError("within", "-within: must be a number of seconds, 0 or more")
-    result = renew_all(context, _required(store), within, deploy.call if deploy else None).as_dict()
-    return result | {"warnings": context.told("warning")}
+    script = deploy.call if deploy else None
+    found = renew_all(context, _required(store), within, script, http01_response=http01_response)
+    return found.as_dict() | {"warnings": context.told("warning")}
 
 
 def _required(store: Store | None) -> Store:
