@@ -102,10 +102,14 @@ class CertificateKey:
         check_csr(csr, identifiers)
         return csr
 
+    def new_key(self) -> PrivateKey:
+        """Returns a new key of its type."""
+        return load_private_key(private_pem(generate_private_key(*_KEY_TYPES[self.type])))
+
     def _key(self, left_over: str) -> PrivateKey:
         if self.private_key:
             return load_private_key(self.private_key.value)
-        return self._left_over(left_over) or load_private_key(private_pem(generate_private_key(*_KEY_TYPES[self.type])))
+        return self._left_over(left_over) or self.new_key()
 
     def _left_over(self, pem: str) -> PrivateKey | None:
         try:

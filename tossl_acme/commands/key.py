@@ -1,6 +1,11 @@
-"""::tossl::key::*: key pairs."""
+"""::tossl::key::*: key pairs, and certificates that they sign themselves."""
 
 from __future__ import annotations
+
+from ..errors import ArgumentError
+
+#: Days that a certificate may last that nobody has issued.
+_MOST_DAYS = 3650
 
 
 def generate(*, type: str = "rsa", bits: int | None = None, curve: str | None = None) -> dict[str, object]:
@@ -39,4 +44,47 @@ def generate(*, type: str = "rsa", bits: int | None = None, curve: str | None = 
     return pair | {"curve": on_curve} if on_curve else pair
 
 
-COMMANDS = (generate,)
+def self_signed(names: list[str], *, key_type: str = "ec", days: int = 30) -> dict[str, object]:
+    """Makes a key and a certificate for these names that the key itself signs: nobody trusts it, nothing is sent.
+
+    With it a TLS server starts before its first certificate is there: a program that must have some certificate to
+    listen, or a test. It has the names in its subjectAltName, and "self-signed" for a subject.
+
+    names           a list of DNS names, perhaps with "*.", and IP addresses; localhost is one, too
+    -key_type name  as in tossl::acme::obtain_certificate: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072, rsa4096,
+                    rsa8192, ed25519
+    -days count     how long it lasts from now, 1 to 3650; it begins a day ago, for clocks differ
+
+    Returns a dict, with these keys among those of tossl::acme::obtain_certificate:
+
+    domains      a list of its names
+    certificate  PEM text; fullchain is the same, chain is empty
+    private_key  PKCS#8 PEM text, not encrypted
+    not_before   its begin, epoch seconds
+    not_after    its end, epoch seconds
+    issuer       self-signed
+    serial       its serial number, hexadecimal
+
+    Errors:
+    TOSSL VALUE names     "Failed to parse domains: " with the name and its fault
+    TOSSL VALUE key_type  no such type of key
+    TOSSL VALUE days      not from 1 to 3650
+    """
+    from ..certificates.key import CertificateKey
+    from ..identifiers import parse_identifiers
+    from ..pki.chain import read_certificate
+    from ..pki.keys import private_pem
+    from ..pki.self_signed import server_certificate
+
+    if not 1 <= days <= _MOST_DAYS:
+        raise ArgumentError("days", f"-days: must be from 1 to {_MOST_DAYS}")
+    try:
+        identifiers = parse_identifiers(names)
+    except ArgumentError as error:
+        raise ArgumentError("names", error.message) from None
+    key = CertificateKey(key_type).new_key()
+    certificate = read_certificate(server_certificate(identifiers, key, days)).as_dict()
+    return {**certificate, "private_key": private_pem(key)}
+
+
+COMMANDS = (generate, self_signed)

@@ -8,17 +8,29 @@ from collections.abc import Sequence
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..identifiers import Identifier
 from .csr import hash_for
-from .keys import PrivateKey, generate_private_key, private_pem
+from .keys import PrivateKey, generate_private_key, key_type, private_pem
 from .names import general_names
 
 _ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 _DER_OCTET_STRING = b"\x04"
+_KEY_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
 
 
-def self_signed(
+def _self_signed(
     identifiers: Sequence[Identifier],
     key: PrivateKey,
     common_name: str,
@@ -48,6 +60,21 @@ def self_signed(
     return builder.sign(key, hash_for(key)).public_bytes(Encoding.PEM).decode()
 
 
+def server_certificate(identifiers: Sequence[Identifier], key: PrivateKey, days: int) -> str:
+    """Returns a certificate (PEM) with which a server starts before a CA has issued one; nobody trusts it by itself.
+
+    Raises ValueError for a name that no certificate can contain, or where `days` is later than a certificate can tell.
+    """
+    usage = dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True, "key_encipherment": key_type(key) == "rsa"}
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (x509.KeyUsage(**usage), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+    ]
+    return _self_signed(identifiers, key, "self-signed", days, extensions)
+
+
 def challenge_certificate(identifier: Identifier, digest: bytes) -> tuple[str, str]:
     """Returns the certificate that proves control of exactly this name, and its new key, in PEM (RFC 8737 section 3).
 
@@ -56,4 +83,4 @@ def challenge_certificate(identifier: Identifier, digest: bytes) -> tuple[str, s
     key = generate_private_key("ec")
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     proof = x509.UnrecognizedExtension(_ACME_IDENTIFIER, _DER_OCTET_STRING + bytes([len(digest)]) + digest)
-    return self_signed([identifier], key, "ACME challenge", 7, [(proof, True)]), private_pem(key)
+    return _self_signed([identifier], key, "ACME challenge", 7, [(proof, True)]), private_pem(key)
