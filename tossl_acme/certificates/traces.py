@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,10 +31,11 @@ class Trace:
     @classmethod
     def of(cls, solver: Solver, challenge: Challenge) -> Trace | None:
         """The trace that presenting it leaves; None where nothing outlives the process."""
-        if not solver.place:
+        place = dict(solver.place_of(challenge))
+        if not place:
             return None
         shown = {name: str(value) for name, value in solver.describe(challenge).items()}
-        return cls(challenge, dict(solver.place), shown)
+        return cls(challenge, place, shown)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data: what the CA and the world see of the challenge, no secret."""
@@ -82,8 +84,11 @@ def remove_traces(traces: Iterable[Trace], solvers: Collection[Solver], context:
 def _solver(trace: Trace, solvers: Collection[Solver]) -> Solver:
     """A solver that can remove it: one of this call that presents there, else one that needs no credentials."""
     for solver in solvers:
-        if solver.challenge_type == trace.challenge.type and dict(solver.place) == dict(trace.place):
-            return solver
+        if solver.challenge_type != trace.challenge.type:
+            continue
+        with contextlib.suppress(ArgumentError):  # it has no provider for that name
+            if dict(solver.place_of(trace.challenge)) == dict(trace.place):
+                return solver
     kind = TYPES.get(trace.challenge.type)
     if kind is None or kind.at_place is None:
         where = " ".join(trace.place.values())

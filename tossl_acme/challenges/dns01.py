@@ -12,7 +12,7 @@ from ..dns.api import may_pass
 from ..dns.propagation import PropagationCheck
 from ..dns.provider import Provider
 from ..dns.published import PUBLISHED, PublishedRecords
-from ..dns.registry import open_provider
+from ..dns.registry import Providers, open_providers
 from ..errors import ArgumentError, DnsError, HttpError, WaitTimeout
 from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
@@ -49,25 +49,31 @@ def check_length(name: str, domain: str) -> None:
 class Dns01:
     """Publishes TXT values through a provider, and waits until `check` (if any) sees them.
 
-    A domain and its wildcard share one name with two values: each is published and removed separately. `published`
-    remembers each value until it is removed.
+    A domain and its wildcard share one name with two values: each is published and removed separately. `providers`
+    may be one for all names. `published` remembers each value until it is removed.
     """
 
     challenge_type = "dns-01"
 
     def __init__(
-        self, provider: Provider, check: PropagationCheck | None = None, published: PublishedRecords | None = None
+        self,
+        providers: Provider | Providers,
+        check: PropagationCheck | None = None,
+        published: PublishedRecords | None = None,
     ) -> None:
-        self._provider = provider
+        self._providers = providers if isinstance(providers, Providers) else Providers.of(providers)
         self._check = check
         self._published = published or PublishedRecords()
         self._presented: set[Challenge] = set()
         self._doubtful: set[Challenge] = set()
 
-    @property
-    def place(self) -> Mapping[str, str]:
+    def place_of(self, challenge: Challenge) -> Mapping[str, str]:
         """The provider, and its endpoint, which has no credentials in it."""
-        return {"provider": self._provider.name, "endpoint": self._provider.endpoint}
+        provider = self._provider_of(challenge)
+        return {"provider": provider.name, "endpoint": provider.endpoint}
+
+    def _provider_of(self, challenge: Challenge) -> Provider:
+        return self._providers.for_name(self.name_for(challenge), challenge.identifier.value)
 
     def name_for(self, challenge: Challenge) -> str:
         """Returns the name of the challenge's TXT record."""
@@ -86,7 +92,7 @@ class Dns01:
         self._presented.add(challenge)
         self._doubtful.discard(challenge)
         try:
-            self._published.publish(context, self._provider, name, value)
+            self._published.publish(context, self._provider_of(challenge), name, value)
         except (DnsError, HttpError):
             self._doubtful.add(challenge)
             raise
@@ -103,13 +109,14 @@ class Dns01:
         Does not where publishing failed already: that record is probably not there, and nobody should wait for it.
         """
         name, value = self.record(challenge)
-        if challenge in self._presented and value not in self._published.values(self._provider, name):
+        provider = self._provider_of(challenge)
+        if challenge in self._presented and value not in self._published.values(provider, name):
             return  # the provider refused to publish it, or it is removed already
         backoff = Backoff(*CLEAN_UP_PAUSES_SECONDS)
         while True:
             pause = backoff.next()
             try:
-                self._published.remove(context, self._provider, name, value)
+                self._published.remove(context, provider, name, value)
                 return
             except (DnsError, HttpError, WaitTimeout) as error:
                 if challenge in self._doubtful or not may_pass(error) or pause >= context.remaining():
@@ -123,7 +130,7 @@ def dns01_solver(options: SolverOptions) -> Dns01:
     return Dns01(*parts_of(options, Dns01.challenge_type))
 
 
-def parts_of(options: SolverOptions, name: str) -> tuple[Provider, PropagationCheck | None, PublishedRecords]:
+def parts_of(options: SolverOptions, name: str) -> tuple[Providers, PropagationCheck | None, PublishedRecords]:
     """Returns the arguments of a DNS solver. `name` is its challenge type, for the error."""
     if options.provider is None:
         raise ArgumentError("provider", f"-provider is required: {name} needs a DNS provider")
@@ -131,7 +138,7 @@ def parts_of(options: SolverOptions, name: str) -> tuple[Provider, PropagationCh
     if wait < 0:
         raise ArgumentError("propagation_timeout", "propagation_timeout must be a number of seconds; 0 does not check")
     check = PropagationCheck(options.resolvers, wait) if wait > 0 else None
-    return open_provider(options.provider), check, PUBLISHED
+    return open_providers(options.provider), check, PUBLISHED
 
 
 TYPE = ChallengeType(Dns01.challenge_type, dns01_solver, _LABEL)

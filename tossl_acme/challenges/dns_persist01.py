@@ -7,7 +7,6 @@ owner adds it, once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from ..acme.authorization import Challenge
 from ..context import Context
@@ -36,8 +35,9 @@ class DnsPersist01:
     """Relies on the permanent record, and reports its name and the accepted values as progress."""
 
     challenge_type = "dns-persist-01"
-    #: Nothing is presented.
-    place: Mapping[str, str] = MappingProxyType({})
+
+    def place_of(self, challenge: Challenge) -> Mapping[str, str]:
+        return {}  # nothing is presented
 
     def present(self, context: Context, challenge: Challenge) -> None:
         account, wildcard = challenge.account_url, challenge.wildcard

@@ -18,9 +18,8 @@ class Solver(Protocol):
     @property
     def challenge_type(self) -> str: ...
 
-    @property
-    def place(self) -> Mapping[str, str]:
-        """Where it presents, as plain data, which tells it from another of its type.
+    def place_of(self, challenge: Challenge) -> Mapping[str, str]:
+        """Where it presents the challenge, as plain data, which tells it from another of its type.
 
         Empty where nothing outlives the process.
         """

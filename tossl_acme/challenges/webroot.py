@@ -36,8 +36,7 @@ class Webroot:
             with self._refusals():
                 self._check()
 
-    @property
-    def place(self) -> Mapping[str, str]:
+    def place_of(self, challenge: Challenge) -> Mapping[str, str]:
         return {"webroot": self._root}
 
     @classmethod

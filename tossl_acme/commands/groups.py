@@ -40,9 +40,16 @@ if TYPE_CHECKING:
 
     #: The options of a command that are known only when asked for.
     MoreOptions = dict[str, Secret | str]
+    #: A secret word, or secrets by name.
+    SecretDict = dict[str, Secret] | Secret
+    SecretOrDict = SecretDict
     #: The words of a call, by argument and option.
     Words = Mapping[str, str]
     _Made = TypeVar("_Made")
+    #: A word, or what a group makes by name.
+    Named = str | dict[str, _Made]
+    #: One of several providers.
+    OneProvider = ProviderOptions
     #: Makes what a group makes.
     Lazy = Callable[[], _Made]
     Identifiers = tuple[Identifier, ...]
@@ -199,41 +206,75 @@ def new_account(
 
 
 def declared_credentials() -> dict[str, tuple[str, str]]:
-    """Returns the DNS providers' credentials beside api_key: annotation and text of each option, by its name."""
-    found = _credentials()
-    del found["api_key"]
-    return found
-
-
-def _credentials() -> dict[str, tuple[str, str]]:
+    """Returns the DNS providers' credentials by name, as options that help does not list: there are many."""
     from ..dns.registry import provider_credentials
 
-    texts: dict[str, list[str]] = {"api_key": []}
-    kinds = {"api_key": "Secret"}
-    for name, credentials in provider_credentials().items():
-        for credential in credentials:
-            kinds[credential.field] = "Secret" if credential.secret else "str"
-            instead = " or ".join(credential.environment)
-            default = f" (default: {instead} of the environment)" if instead else ""
-            texts.setdefault(credential.field, []).append(f"for {name}: {credential.text}{default}")
-    return {field: (kind, "; ".join(texts[field])) for field, kind in kinds.items()}
+    return {
+        credential.field: ("Secret" if credential.secret else "str", "")
+        for credentials in provider_credentials().values()
+        for credential in credentials
+        if credential.field not in ("api_key", "zone_id", "endpoint")
+    }
+
+
+def one_provider(
+    provider: str,
+    *,
+    api_key: SecretOrDict | None = None,
+    zone_id: str = "",
+    endpoint: str = "",
+    credentials: SecretDict | None = None,
+    fields: MoreOptions = declared_credentials,  # type: ignore[assignment] # called for the options
+) -> OneProvider:
+    """Returns the options of the DNS provider of one name or zone.
+
+    provider name     the DNS provider: {providers}
+    -api_key text     as api_key of dns01_challenge
+    -zone_id text     as zone_id of dns01_challenge
+    -endpoint url     as for a single provider
+    -credentials dict  as for a single provider
+    """
+    from ..dns.provider import ProviderOptions
+    from ..text import Secret
+
+    given: dict[str, Secret] = {}
+    text = None
+    for name, value in {"api_key": api_key, "credentials": credentials, **fields}.items():
+        if isinstance(value, dict):
+            given |= value
+        elif name == "credentials":
+            text = value if isinstance(value, Secret) else None
+        elif value:
+            given[name] = value if isinstance(value, Secret) else Secret(value)
+    return ProviderOptions(provider, given, zone_id, endpoint, credentials_text=text)
 
 
 def provider(
-    provider: str,
-    api_key: Secret | None,
+    provider: Named[OneProvider],
+    api_key: SecretOrDict | None,
     zone_id: str = "",
     *,
     endpoint: str = "",
-    credentials: MoreOptions = declared_credentials,  # type: ignore[assignment] # called for the options
+    credentials: SecretDict | None = None,
+    fields: MoreOptions = declared_credentials,  # type: ignore[assignment] # called for the options
     connection: ConnectionOptions,
 ) -> ProviderOptions:
-    """Returns the options of a DNS provider.
+    """Returns the options of the DNS providers.
 
-    provider name     the DNS provider: {providers}
-    api_key text      the provider's key; {api_key}
+    provider name     the DNS provider: {providers}; or a dict by name or zone, in which default stands for all other
+                      names: each value is a provider with its own -api_key, -zone_id, -endpoint and -credentials, as in
+                      {example.com {cloudflare -api_key_file F} default rfc2136}
+    api_key text      the provider's key, for one that takes a single secret; or a dict as -credentials. Empty takes all
+                      from the environment
     zone_id text      the provider's id of the DNS zone; by default it is found by the zone's name
-    -endpoint url     the URL of generic's service: {"fqdn", "value"} is POSTed as JSON to url/present and url/cleanup
+    -endpoint url     the URL of the provider's service, where it is not the usual one; required for generic:
+                      {"fqdn", "value"} is POSTed as JSON to url/present and url/cleanup
+    -credentials dict
+                      the provider's secrets and settings by field
+    -credentials_file path
+                      a file with lines KEY=value, which nobody else can read; KEY is a field or a variable
+    -credentials_env variable
+                      an environment variable with such lines
 
     Errors:
     TOSSL HTTP kind         no usable answer: connect, tls, dns, reset, too_large, malformed, redirect, scheme or status
@@ -241,13 +282,23 @@ def provider(
     TOSSL VALUE api_key     missing for a provider that needs it, or it contains a character that no key has
     TOSSL VALUE zone_id     it contains a character that no zone id has
     TOSSL VALUE endpoint    missing for a provider that needs it, or not an https URL (http on loopback)
+    TOSSL VALUE credentials
+                            not a dict of the provider's fields, not lines KEY=value, or a file that others can read
     """
-    from ..dns.provider import ProviderOptions
-    from ..text import Secret
+    from dataclasses import replace
 
-    given: dict[str, Secret | str] = {**credentials, **({"api_key": api_key} if api_key else {})}
-    secrets = {field: value if isinstance(value, Secret) else Secret(value) for field, value in given.items()}
-    return ProviderOptions(provider, secrets, zone_id, endpoint, connection)
+    from ..dns.provider import ProviderOptions, canonical_name
+
+    if isinstance(provider, str):
+        return replace(one_provider(
+            provider, api_key=api_key, zone_id=zone_id, endpoint=endpoint, credentials=credentials, fields=fields
+        ), connection=connection)  # fmt: skip
+    beside = {"api_key": api_key, "zone_id": zone_id, "endpoint": endpoint, "credentials": credentials, **fields}
+    for name, value in beside.items():
+        if value:
+            raise ArgumentError(name, f"{name}: give it with the provider that it is for, in the dict of providers")
+    by_name = {canonical_name(name): replace(one, connection=connection) for name, one in provider.items()}
+    return ProviderOptions("", connection=connection, by_name=by_name)
 
 
 def propagation(
@@ -290,7 +341,7 @@ def solvers(
                       1: this program's own web server answers http-01 on port 80 of every domain, with http01_response;
                       no port is opened and no file written
     -tls_port number  port for the built-in tls-alpn-01 server; port 443 of every domain must reach it
-    -provider name    as provider of dns01_challenge
+    -provider name    as provider of dns01_challenge; a dict is by domain or zone
     -api_key text     as api_key of dns01_challenge
     -zone_id text     as zone_id of dns01_challenge
 
@@ -495,7 +546,6 @@ def _binding_cas() -> str:
 #: What stands in braces in the texts above, found out when they are shown.
 TEXTS = {
     "providers": _provider_names,
-    "api_key": lambda: _credentials()["api_key"][1],
     "challenge_types": _challenge_types,
     "public_cas": _public_cas,
     "binding_cas": _binding_cas,
@@ -514,6 +564,7 @@ GROUPS: dict[str, Any] = {
         identifier,
         order_options,
         new_account,
+        one_provider,
         provider,
         propagation,
         solvers,

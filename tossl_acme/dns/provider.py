@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..context import Context
+from ..errors import ArgumentError
 from ..http.client import HttpClient
 from ..http.options import ConnectionOptions
-from ..text import Secret
+from ..text import Secret, quoted
 
 #: The characters of an HTTP header: http.client refuses others with a message that quotes the value.
 _HEADER_VALUE = r"[\x21-\x7e]*"
@@ -19,8 +20,9 @@ _HEADER_VALUE = r"[\x21-\x7e]*"
 class Credential:
     """A credential that a provider's class declares.
 
-    field: the option's name, without its dash. text: for help. environment: variables that replace a missing option;
-    the first set variable counts. pattern: a regular expression that the whole value must match.
+    field: its name in -credentials. text: for help. environment: variables that replace a missing value; the first set
+    variable counts. pattern: a regular expression that the whole value must match. The fields "endpoint" and "zone_id"
+    are the options of these names, which the environment can replace then.
     """
 
     field: str
@@ -32,21 +34,60 @@ class Credential:
 
 
 @dataclass(frozen=True)
+class Habits:
+    """How a provider wants to be used, which its class declares as `habits`.
+
+    side_by_side: whether several values may be published at the same time. settle_seconds: its servers show a change
+    after so many seconds at the earliest.
+    """
+
+    side_by_side: bool = False
+    settle_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class ProviderOptions:
-    """A script's options for its DNS provider, plain data. `credentials` are by field."""
+    """A script's options for its DNS provider, plain data.
+
+    credentials: by field. credentials_text: lines KEY=value, of a file or a variable. by_name: the providers of single
+    names and zones, by these; DEFAULT_NAME is for all others, and `name` is empty then.
+    """
 
     name: str
     credentials: Mapping[str, Secret] = field(default_factory=dict)
     zone_id: str = ""
     endpoint: str = ""
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+    credentials_text: Secret | None = None
+    by_name: Mapping[str, ProviderOptions] = field(default_factory=dict)
+
+    def for_name(self, *names: str) -> ProviderOptions:
+        """Returns the options for the first of the names that by_name has a key for: itself, or a zone above it.
+
+        The longest key counts. Raises ArgumentError "provider" if neither these names nor DEFAULT_NAME have one.
+        """
+        if not self.by_name:
+            return self
+        for name in map(canonical_name, names):
+            labels = name.split(".")
+            for zone in (".".join(labels[at:]) for at in range(len(labels))):
+                if zone in self.by_name:
+                    return self.by_name[zone]
+        if DEFAULT_NAME not in self.by_name:
+            name = canonical_name(names[-1])
+            raise ArgumentError("provider", f"-provider has no entry for {quoted(name)}, and no {DEFAULT_NAME}")
+        return self.by_name[DEFAULT_NAME]
+
+
+#: The key of ProviderOptions.by_name for all other names.
+DEFAULT_NAME = "default"
 
 
 @dataclass(frozen=True)
 class ProviderAccess:
     """The arguments of a provider's class.
 
-    values: the checked credentials by field, empty if not given.
+    values: the checked credentials by field, empty if not given. variant: what stands behind the colon of its name.
     """
 
     values: Mapping[str, str] = field(repr=False)
@@ -54,6 +95,7 @@ class ProviderAccess:
     zone_id: str
     endpoint: str
     http: HttpClient = field(repr=False)
+    variant: str = ""
 
     def hidden(self, text: str) -> str:
         """Returns the text without the secrets, in case a server quoted one."""
@@ -90,7 +132,11 @@ class Provider(Protocol):
 
 
 class ProviderType(Protocol):
-    """A provider's class, which its module names PROVIDER."""
+    """A provider's class, which its module names PROVIDER.
+
+    It may have `habits`, and `has_variants = True`: its name is given as NAME:VARIANT, and it takes credentials that it
+    does not declare.
+    """
 
     @property
     def name(self) -> str:
@@ -100,6 +146,12 @@ class ProviderType(Protocol):
     def credentials(self) -> tuple[Credential, ...]: ...
 
     def __call__(self, access: ProviderAccess) -> Provider: ...
+
+
+def habits_of(provider: Provider) -> Habits:
+    """Returns the declared habits of a provider, which may declare none."""
+    habits = getattr(provider, "habits", None)
+    return habits if isinstance(habits, Habits) else Habits()
 
 
 def canonical_name(fqdn: str) -> str:

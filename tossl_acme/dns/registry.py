@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
 import re
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 from ..errors import ArgumentError, DnsError
 from ..http.clients import http_client
 from . import providers
+from .credentials import credential_values
 from .provider import Credential, Provider, ProviderAccess, ProviderOptions, ProviderType
 
 
@@ -24,6 +26,11 @@ def provider_type(name: str) -> ProviderType:
     return found
 
 
+def has_variants(kind: ProviderType) -> bool:
+    """Returns whether the name is given as NAME:VARIANT."""
+    return bool(getattr(kind, "has_variants", False))
+
+
 def provider_credentials() -> dict[str, tuple[Credential, ...]]:
     """Returns the declared credentials of each provider, by its name."""
     return {name: provider_type(name).credentials for name in provider_names()}
@@ -32,54 +39,52 @@ def provider_credentials() -> dict[str, tuple[Credential, ...]]:
 def open_provider(options: ProviderOptions) -> Provider:
     """Returns the provider that the options name, in upper or lower case. Sends nothing.
 
-    Takes a missing credential from the environment variables that the provider declares for it.
+    Takes a missing credential from the options' text, else from the environment variables that the provider declares.
 
-    Raises DnsError "unsupported", and ArgumentError naming the credential, "zone_id" or "endpoint".
+    Raises DnsError "unsupported", and ArgumentError naming the credential, "credentials", "zone_id" or "endpoint".
     """
-    name = options.name.strip().lower()
-    if name not in provider_names():
+    named = options.name.strip().lower()
+    name, colon, variant = named.partition(":")
+    name = name.replace("-", "")  # acme-dns
+    kind = provider_type(name) if name in provider_names() else None
+    if kind is None or bool(colon) != has_variants(kind):
         # An API key given in the provider's place must not be shown.
-        shown = name if re.fullmatch(r"[a-z0-9_-]{1,24}", name) else "unknown"
+        shown = named if re.fullmatch(r"[a-z0-9_-]{1,24}(:[a-z0-9_-]{1,24})?", named) else "unknown"
         supported = ", ".join(provider_names())
         raise DnsError(shown, "unsupported", f"Provider not supported: {shown} (supported: {supported})")
-    kind = provider_type(name)
-    _check_declared(options, kind)
-    values = {credential.field: _value(name, credential, options) for credential in kind.credentials}
-    secrets = tuple(values[credential.field] for credential in kind.credentials if credential.secret)
-    access = ProviderAccess(
-        values, secrets, _zone_id(options.zone_id), options.endpoint.strip(), http_client(options.connection)
-    )
-    return kind(access)
+    values = credential_values(kind.name, kind.credentials, options, takes_others=bool(colon))
+    public = {credential.field for credential in kind.credentials if not credential.secret} | {"zone_id", "endpoint"}
+    secrets = tuple(value for field, value in values.items() if field not in public)
+    zone_id = _zone_id(values.get("zone_id", options.zone_id))
+    endpoint = values.get("endpoint", options.endpoint).strip()
+    return kind(ProviderAccess(values, secrets, zone_id, endpoint, http_client(options.connection), variant))
 
 
-def _check_declared(options: ProviderOptions, kind: ProviderType) -> None:
-    declared = {credential.field for credential in kind.credentials}
-    for field, secret in options.credentials.items():
-        if secret.value and field not in declared:
-            raise ArgumentError(field, f"the DNS provider {kind.name} takes no {field}")
+class Providers:
+    """The providers of some options, each opened once: one, or those of single names and zones."""
+
+    def __init__(self, options: ProviderOptions, opened: Sequence[tuple[ProviderOptions, Provider]]) -> None:
+        self._options = options
+        self._opened = opened
+
+    @classmethod
+    def of(cls, provider: Provider) -> Self:
+        """Returns one provider for all names."""
+        options = ProviderOptions(provider.name)
+        return cls(options, [(options, provider)])
+
+    def for_name(self, *names: str) -> Provider:
+        """Returns the provider of the first of these names that has one, as ProviderOptions.for_name() does."""
+        wanted = self._options.for_name(*names)
+        return next(provider for options, provider in self._opened if options is wanted)
+
+    def __iter__(self) -> Iterator[Provider]:
+        return (provider for _options, provider in self._opened)
 
 
-def _value(name: str, credential: Credential, options: ProviderOptions) -> str:
-    """Returns a given credential, else the environment's, without space around it (a key file's last newline)."""
-    secret = options.credentials.get(credential.field)
-    value, origin = secret.value.strip() if secret else "", f"the {credential.field}"
-    if not value:
-        value, origin = _from_environment(credential) or ("", origin)
-    if not value and credential.required:
-        instead = "".join(f", or {variable} in the environment" for variable in credential.environment[:1])
-        raise ArgumentError(credential.field, f"{name} needs {credential.field}: {credential.text}{instead}")
-    if not re.fullmatch(credential.pattern, value):
-        raise ArgumentError(credential.field, f"{origin} contains a character that {name} does not accept there")
-    return value
-
-
-def _from_environment(credential: Credential) -> tuple[str, str] | None:
-    """Returns the first value that is set, and its origin."""
-    for variable in credential.environment:
-        value = os.environ.get(variable, "").strip()
-        if value:
-            return value, f"{variable} in the environment"
-    return None
+def open_providers(options: ProviderOptions) -> Providers:
+    """Returns all providers of the options. Sends nothing. Raises as open_provider() does, for any of them."""
+    return Providers(options, [(one, open_provider(one)) for one in options.by_name.values() or (options,)])
 
 
 def _zone_id(zone_id: str) -> str:

@@ -66,7 +66,15 @@ class Calls(tuple["Call", ...]):
     __slots__ = ()
 
 
+class NamedCalls(dict[str, "Call"]):
+    """The value of a parameter that is a dict of a group's objects by name: made as those of Calls."""
+
+    __slots__ = ()
+
+
 def _finished(value: object) -> object:
+    if isinstance(value, NamedCalls):
+        return {name: call.make() for name, call in value.items()}
     return [call.make() for call in value] if isinstance(value, Calls) else value
 
 

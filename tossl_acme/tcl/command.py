@@ -19,8 +19,9 @@ options is given. Words are converted when the command is called; objects are ma
     email: str = find                 has a default that find() returns at the time of the call; of a FilePath with the
                                       name of the variable that says it
     cas: list[Group]                  is a list: each of its elements is a list of the words that the group takes
+    cloud: Named[Group]               is a word, or a dict of such lists of words by name
     fields: MoreOptions = ask         is a dict of options that are known only when asked for: ask() returns
-                                      {name: (annotation, text)}
+                                      {name: (annotation, text)}; without a text help does not list it
 """
 
 from __future__ import annotations

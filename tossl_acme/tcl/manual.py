@@ -50,6 +50,7 @@ _WORDS = {
     "bool": "boolean",
     "list[str]": "list",
     "dict[str, str]": "dict",
+    "SecretDict": "dict",
     "FilePath": "path",
     "FileSecret": "path",
     "EnvironmentSecret": "variable",
@@ -144,7 +145,8 @@ class Manual:
         self._own = _terms(self.text)
         self._around = list(_texts_around(command.function.__module__))
         taken = command.parameters
-        parameters = (*taken.arguments, *taken.options.values(), *taken.more_options())
+        more = [parameter for parameter in taken.more_options() if parameter.text]
+        parameters = (*taken.arguments, *taken.options.values(), *more)
         self._groups = dict.fromkeys(group for each in parameters for group in each.functions[1:])
         self.arguments = [self._entry(parameter) for parameter in taken.arguments]
         self.options = [self._entry(parameter) for parameter in parameters[len(taken.arguments) :]]

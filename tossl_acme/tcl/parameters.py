@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError, error_context
-from .call import Call, Calls, Recipe, waiting
+from .call import Call, Calls, NamedCalls, Recipe, waiting
 from .callbacks import Callback
 from .values import converter, default_path, split
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: Annotations of parameters that are neither argument nor option.
 _INJECTED = ("Interpreter", "Jobs")
 _LAZY = "Lazy["
+_NAMED = "Named["
 _NO_DEFAULT = object()
 _MAX_OPTION_CHARS = 40
 _SECRET_FROM = {"file": "FileSecret", "env": "EnvironmentSecret"}
@@ -97,7 +98,9 @@ class MoreOptions:
             parameter = Parameter(
                 name, annotation, None, self._functions, is_option=True, optional=self._optional, text=text
             )
-            yield from parameter.forms()
+            for form in parameter.forms():
+                form.text = form.text if text else ""
+                yield form
 
 
 class Parameters:
@@ -171,21 +174,36 @@ class Parameters:
         return recipe
 
     def _several(self, annotation: str) -> Converter | None:
-        """Returns the converter of a list of what a group makes, None for anything else."""
-        group = self._groups.get(annotation.removeprefix("list[").removesuffix("]"))
-        if group is None or not annotation.startswith("list["):
+        """Returns the converter of a list or dict of what a group makes, None for anything else."""
+        form = next((form for form in ("list[", _NAMED) if annotation.startswith(form)), "none")
+        group = self._groups.get(annotation.removeprefix(form).removesuffix("]"))
+        if group is None or not annotation.startswith(form):
             return None
 
-        def convert(host: TclHost, name: str, word: str) -> Calls:
-            argument = name.lstrip("-")
-            elements = [split(host, argument, element) for element in split(host, argument, word)]
-            if not all(elements):
-                raise ArgumentError(argument, f"{name}: one of its elements is empty")
+        def calls(host: TclHost, name: str, elements: Sequence[str]) -> Iterator[Call]:
+            found = [split(host, name.lstrip("-"), element) for element in elements]
+            if not all(found):
+                raise ArgumentError(name.lstrip("-"), f"{name}: one of its elements is empty")
             taken = Parameters(group, self._groups, waits=False)
             with error_context(name, ArgumentError):
-                return Calls(Call(taken.recipe, *taken.read(host, words), None) for words in elements)
+                for words in found:
+                    yield Call(taken.recipe, *taken.read(host, words), None)
 
-        return convert
+        def several(host: TclHost, name: str, word: str) -> Calls:
+            return Calls(calls(host, name, split(host, name.lstrip("-"), word)))
+
+        def named(host: TclHost, name: str, word: str) -> NamedCalls | str:
+            try:
+                words = host.splitlist(word)
+            except host.TclError:
+                return word
+            if len(words) < 2:
+                return word
+            if len(words) % 2:
+                raise ArgumentError(name.lstrip("-"), f"{name}: the last name of the dict has no value")
+            return NamedCalls(zip(words[::2], calls(host, name, words[1::2]), strict=True))
+
+        return named if form == _NAMED else several
 
     def _once(self) -> Iterator[Parameter]:
         """Yields each parameter once: a repeated parameter at its last place.
@@ -268,7 +286,7 @@ class Parameters:
         more = {parameter.shown: parameter for parameter in self.more_options()}
         if word in more:
             return more[word]
-        names = [*self.options, *more]
+        names = [*self.options, *(name for name, parameter in more.items() if parameter.text)]
         choice = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
         if word[:1] == "-" and word[1:2].isalpha():
             from ..text import quoted

@@ -178,6 +178,21 @@ def _optional_secret(host: TclHost, name: str, word: str) -> Secret | None:
     return Secret(word) if word else None
 
 
+def _secret_dict(host: TclHost, name: str, word: str) -> dict[str, Secret]:
+    from ..text import Secret
+
+    return {key: Secret(value) for key, value in _dict(host, name, word).items()}
+
+
+def _secret_or_dict(host: TclHost, name: str, word: str) -> Secret | dict[str, Secret] | None:
+    """Returns a dict for a list of several pairs, else the word as a secret; None for the empty word."""
+    try:
+        words = host.splitlist(word)
+    except host.TclError:
+        words = ()
+    return _secret_dict(host, name, word) if words and len(words) % 2 == 0 else _optional_secret(host, name, word)
+
+
 def _file_secret(host: TclHost, name: str, word: str) -> Secret:
     """What the file holds, without the newline at its end, and the file's path."""
     from ..files import read_secret
@@ -221,6 +236,8 @@ _CONVERTERS: dict[str, Converter] = {
     "FilePath": _path,
     "Secret": _secret,
     "Secret | None": _optional_secret,
+    "SecretDict": _secret_dict,
+    "SecretOrDict | None": _secret_or_dict,
     "FileSecret": _file_secret,
     "EnvironmentSecret": _environment_secret,
 }

@@ -181,7 +181,7 @@ def cleanup_dns(
 
     parse_identifier(domain)
     check_validation_name(record_name)
-    service = open_provider(provider)
+    service = open_provider(provider.for_name(record_name, domain))
     removed = PUBLISHED.remove(context, service, record_name, value)
     check_removed(removed, service, record_name, value)
     return "DNS record deleted successfully"

@@ -1,4 +1,7 @@
-"""Cloudflare's API v4: https://developers.cloudflare.com/api/resources/dns/subresources/records/"""
+"""Cloudflare's API v4.
+
+https://developers.cloudflare.com/api/resources/dns/subresources/records/ (2026-11-26)
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from ...errors import ArgumentError, DnsError, HttpError
 from ...http.client import HttpRequest
 from ...http.response import Response
 from ..api import CREATING, DELETING, context_of, endpoint_url, exchange, provider_refusal
-from ..provider import Credential, ProviderAccess, canonical_name
+from ..provider import Credential, Habits, ProviderAccess, canonical_name
 
 ENDPOINT = "https://api.cloudflare.com/client/v4"
 #: Seconds; the least that Cloudflare accepts on every plan is 60.
@@ -40,6 +43,8 @@ class Cloudflare:
     credentials = (
         Credential("api_key", "an API token, or email:global-key", ("CLOUDFLARE_API_TOKEN", "CF_DNS_API_TOKEN")),
     )
+
+    habits = Habits(side_by_side=True)
 
     def __init__(self, access: ProviderAccess) -> None:
         self._access = access

@@ -1,4 +1,7 @@
-"""Any HTTP service with the two requests of lego's httpreq provider: https://go-acme.github.io/lego/dns/httpreq/"""
+"""Any HTTP service with the two requests of lego's httpreq provider.
+
+https://go-acme.github.io/lego/dns/httpreq/ (2026-11-26)
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,18 @@ from ...context import Context
 from ...errors import ArgumentError, DnsError
 from ...http.client import HttpRequest
 from ..api import CREATING, DELETING, context_of, endpoint_url, exchange, provider_refusal
-from ..provider import Credential, ProviderAccess
+from ..provider import Credential, Habits, ProviderAccess
 
 
 class Generic:
     """POSTs {"fqdn", "value"} to ENDPOINT/present and ENDPOINT/cleanup, with the API key as a bearer token."""
 
     name = "generic"
-    credentials = (Credential("api_key", "a bearer token for the service", required=False),)
+    credentials = (
+        Credential("api_key", "a bearer token for the service", required=False),
+        Credential("endpoint", "the service's URL", ("HTTPREQ_ENDPOINT",), secret=False, required=False),
+    )
+    habits = Habits(side_by_side=True)
 
     def __init__(self, access: ProviderAccess) -> None:
         if not access.endpoint:
