@@ -9,7 +9,6 @@ Also moves descriptors off the host's standard channels.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -108,13 +107,13 @@ class Folder:
 
     def enter(self, name: str) -> Folder:
         """Opens a folder in this one, through links if root or this process's user made each of them."""
-        with _naming(self.path / name):
+        with _naming(self.path, name):
             return Folder(_open_folder(self._descriptor, name, iter(range(_MAX_LINKS))), self.path / name)
 
     def make(self, name: str, mode: int) -> bool:
         """Makes a folder with this mode, whatever the umask is. Returns False if the name exists already."""
         begun = time.time_ns() - _CLOCK_NANOSECONDS
-        with _naming(self.path / name):
+        with _naming(self.path, name):
             try:
                 os.mkdir(name, mode, dir_fd=self._descriptor)
             except FileExistsError:
@@ -137,7 +136,7 @@ class Folder:
 
     def read(self, name: str, *, follow: bool = True) -> bytes | None:
         """Returns a plain file's content, None if the file does not exist. follow: whether to follow links."""
-        with _naming(self.path / name):
+        with _naming(self.path, name):
             try:
                 handle = _open_file(self._descriptor, name, iter(range(_MAX_LINKS if follow else 0)))
             except FileNotFoundError:
@@ -164,7 +163,7 @@ class Folder:
         """
         temporary = f".{os.urandom(8).hex()}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with _naming(self.path / name):
+        with _naming(self.path, name):
             handle = _open(temporary, flags, mode, dir_fd=self._descriptor)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -175,8 +174,7 @@ class Folder:
                         os.fsync(handle)
                 os.rename(temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
             except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary, dir_fd=self._descriptor)
+                _remove_temporary(temporary, self._descriptor)
                 raise
         if sync and sync_folder:
             self.sync()
@@ -187,7 +185,7 @@ class Folder:
         What fails may leave a part of it.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with _naming(self.path / name):
+        with _naming(self.path, name):
             handle = _open(name, flags, mode, dir_fd=self._descriptor)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -197,7 +195,7 @@ class Folder:
 
     def status(self, name: str = "") -> os.stat_result | None:
         """What has this name (a link itself), None where nothing has; without a name, this folder."""
-        with _naming(self.path / name if name else self.path):
+        with _naming(self.path, name):
             try:
                 return os.stat(name or ".", dir_fd=self._descriptor, follow_symlinks=False)
             except FileNotFoundError:
@@ -205,7 +203,7 @@ class Folder:
 
     def link_target(self, name: str) -> str:
         """Where a link leads, by its own words; empty where the name is not that of a link."""
-        with _naming(self.path / name):
+        with _naming(self.path, name):
             try:
                 return os.readlink(name, dir_fd=self._descriptor)
             except OSError as error:
@@ -216,18 +214,17 @@ class Folder:
     def make_link(self, name: str, target: str) -> None:
         """Makes a link in place of whatever has the name but a folder; on disk after the next sync()."""
         temporary = f".{os.urandom(8).hex()}.tmp"
-        with _naming(self.path / name):
+        with _naming(self.path, name):
             os.symlink(target, temporary, dir_fd=self._descriptor)
             try:
                 os.rename(temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
             except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary, dir_fd=self._descriptor)
+                _remove_temporary(temporary, self._descriptor)
                 raise
 
     def give(self, name: str, group: int, mode: int, owner: int = -1) -> None:
         """Gives a file in this folder, or without a name the folder itself, to a group, with this mode."""
-        with _naming(self.path / name if name else self.path):
+        with _naming(self.path, name):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
             with _closing(_open(name or ".", flags, dir_fd=self._descriptor)) as handle:
                 status = os.fstat(handle)
@@ -238,13 +235,16 @@ class Folder:
 
     def rename(self, name: str, to: Folder, new_name: str) -> None:
         """Moves a file, in place of an existing file."""
-        with _naming(self.path / name):
+        with _naming(self.path, name):
             os.rename(name, new_name, src_dir_fd=self._descriptor, dst_dir_fd=to._descriptor)
 
     def remove(self, name: str) -> None:
         """Removes a file, or a link itself, if it exists."""
-        with _naming(self.path / name), contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self._descriptor)
+        with _naming(self.path, name):
+            try:
+                os.unlink(name, dir_fd=self._descriptor)
+            except FileNotFoundError:
+                return
 
     def remove_folder(self, name: str) -> bool:
         """Removes a folder if it is empty. Returns whether it is gone."""
@@ -270,7 +270,7 @@ class Folder:
 
     def open_lock(self, name: str) -> int:
         """Returns a descriptor for fcntl.flock of a file, which is made if it is missing."""
-        with _naming(self.path / name):
+        with _naming(self.path, name):
             return _open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=self._descriptor)
 
 
@@ -307,7 +307,9 @@ def read_secret(path: str, most: int, seconds: float) -> bytes:
         name = path.rpartition("/")[2]
         if not folder.startswith("/") or not name:
             raise
-        with contextlib.suppress(OSError):
+        from contextlib import suppress
+
+        with suppress(OSError):
             return read_small(f"{folder}/{name}", most, seconds)
         raise
 
@@ -352,46 +354,82 @@ def socket_beyond_standard(sock: socket.socket) -> socket.socket:
     return moved
 
 
-@contextlib.contextmanager
-def refusals(argument: str, path: FilePath) -> Iterator[None]:
-    """Raises the file system's refusals as ArgumentError `argument`, with the path and the reason."""
-    try:
-        yield
-    except OSError as error:
-        refused = error.filename if isinstance(error.filename, FilePath) else path
-        raise ArgumentError(argument, f"cannot use {refused.shown}: {error.strerror or error}") from None
+class refusals:
+    """A `with` that raises the file system's refusals as ArgumentError `argument`, with the path and the reason."""
+
+    __slots__ = ("_argument", "_path")
+
+    def __init__(self, argument: str, path: FilePath) -> None:
+        self._argument = argument
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError):
+            refused = error.filename if isinstance(error.filename, FilePath) else self._path
+            raise ArgumentError(self._argument, f"cannot use {refused.shown}: {error.strerror or error}") from None
 
 
-@contextlib.contextmanager
-def _naming(path: FilePath) -> Iterator[None]:
-    """Adds the whole path to an OSError: the system knows only the name."""
-    try:
-        yield
-    except OSError as error:
-        if not isinstance(error.filename, FilePath):
-            error.filename, error.filename2 = path, None
-        raise
+class _naming:
+    """A `with` that adds the whole path to an OSError: the system knows only the name."""
+
+    __slots__ = ("_name", "_path")
+
+    def __init__(self, path: FilePath, name: str = "") -> None:
+        self._path = path
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and not isinstance(error.filename, FilePath):
+            error.filename, error.filename2 = self._path / self._name if self._name else self._path, None
 
 
-@contextlib.contextmanager
-def _closing(handle: int) -> Iterator[int]:
-    try:
-        yield handle
-    finally:
-        os.close(handle)
+class _closing:
+    """A `with` that closes a descriptor."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def __enter__(self) -> int:
+        return self._handle
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._handle)
 
 
 def _open(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     return beyond_standard(os.open(name, flags, mode, dir_fd=dir_fd))
 
 
+def _remove_temporary(name: str, parent: int) -> None:
+    from contextlib import suppress
+
+    with suppress(OSError):
+        os.unlink(name, dir_fd=parent)
+
+
 def _make_missing(path: FilePath, mode: int) -> None:
+    from contextlib import ExitStack  # here, for it loads slowly, and many only read
+
     missing: list[str] = []
     above = path.rstrip("/")
     while above and not os.path.lexists(above):
         above, _, name = above.rpartition("/")
         missing.append(name)
-    with contextlib.ExitStack() as opened:
+    with ExitStack() as opened:
         folder = opened.enter_context(Folder.open(FilePath(above or "/")))
         for name in filter(None, reversed(missing)):
             if folder.make(name, mode):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -94,6 +96,48 @@ def test_what_is_held_costs_no_acme_request(world: World) -> None:
     same = set(first) - {"issued", "warnings"}
     assert {name: second[name] for name in same} == {name: first[name] for name in same}
     assert second["warnings"] == second["clean_up_failed"] == ""
+
+
+#: A process whose host does nothing but what one call needs; prints what it has imported.
+_ONE_CALL = """
+import sys
+sys.path.insert(0, sys.argv[1])
+before = set(sys.modules)
+import tossl_acme
+
+class Host:
+    TclError = Exception
+    eval = staticmethod(lambda script: "")
+    splitlist = staticmethod(str.split)
+
+    def createcommand(self, name, function):
+        self.function = function
+
+    def call(self, *words):
+        if words[0] == "::tossl::Require":
+            self.function("Require", words[1])
+        return words[1].encode().hex() + " " + words[1]
+
+host = Host()
+tossl_acme.register(host)
+options, result = host.function("acme::obtain_certificate", *sys.argv[2:])
+assert not options, result
+assert result[result.index("issued") + 1] == "0"
+print(*(set(sys.modules) - before))
+"""
+
+
+def test_a_process_that_finds_it_held_loads_nothing_heavy(world: World) -> None:
+    """What takes longer to import than all that it does."""
+    world.got()
+    world.got()
+    words = [NAME, "-directory", world.ca.directory, "-challenge", "dns-persist-01", "-store", str(world.store)]
+    argv = [sys.executable, "-S", "-c", _ONE_CALL, str(PAGE.parents[2]), *words]
+    loaded = set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
+    assert "tossl_acme.certificates.held" in loaded
+    heavy = {"threading", "contextlib", "functools", "collections", "json", "re", "dataclasses", "hashlib", "typing"}
+    further = {f"tossl_acme.{name}" for name in ("certificates.deploy", "store.writing", "store.earlier", "http")}
+    assert not (heavy | further) & loaded
 
 
 def test_what_was_asked_for_in_other_words_is_held_too(world: World) -> None:

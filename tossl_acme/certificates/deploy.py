@@ -145,7 +145,7 @@ def owed(store: Store, kept: KeptCertificate) -> dict[str, object]:
     The command that it is kept with is owed until it has ended well, a script's prefix where one was called before.
     """
     marks = _marks(store, kept.name)
-    kinds = (["command"] if kept.issuance.get("deploy_command") else []) + (["script"] if "script" in marks else [])
+    kinds = (["command"] if kept.deploy_command else []) + (["script"] if "script" in marks else [])
     left = [kind for kind in kinds if marks.get(kind) != f"{kept.serial} {kept.not_after}"]
     return {"deploy_owed": bool(left), "deploy_error": marks.get("error", "") if left else ""}
 
@@ -153,12 +153,10 @@ def owed(store: Store, kept: KeptCertificate) -> dict[str, object]:
 def kept_command(store: Store, name: str) -> tuple[str, float]:
     """Returns the command that a certificate is kept with, empty without one, and how long it may take."""
     kept = read_kept(store, name, record_alone=True)
-    issuance = kept.issuance if kept is not None else {}
-    command, limit = issuance.get("deploy_command"), issuance.get("deploy_timeout")
-    return (
-        command if isinstance(command, str) else "",
-        float(limit) if isinstance(limit, int | float) and limit > 0 else DEPLOY_SECONDS,
-    )
+    if kept is None:
+        return "", DEPLOY_SECONDS
+    limit = kept.issuance.get("deploy_timeout")
+    return kept.deploy_command, float(limit) if isinstance(limit, int | float) and limit > 0 else DEPLOY_SECONDS
 
 
 def keep_command(context: Context, store: Store, name: str, command: str, limit: float) -> None:

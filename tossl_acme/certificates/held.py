@@ -39,9 +39,8 @@ def held_as_said(
     name: str,
     said: str,
     connection: Callable[[], ConnectionOptions],
-    pem_file: FilePath | None,
-) -> dict[str, object] | None:
-    """Returns what obtain_certificate returns of a certificate that is held, if it was asked for with the same words.
+) -> KeptCertificate | None:
+    """Returns the certificate that is held, if it was asked for with the same words.
 
     None where more has to be known. Raises ArgumentError "store" for what is damaged.
     """
@@ -53,9 +52,7 @@ def held_as_said(
         raise
     if kept is None or kept.said != said or not is_usable(kept) or is_kept_due(context, store, kept, connection):
         return None
-    if has_attempt(store, name):
-        return None
-    return told_of(context, store, kept, pem_file)
+    return None if has_attempt(store, name) else kept
 
 
 def told_of(context: Context, store: Store, kept: KeptCertificate, pem_file: FilePath | None) -> dict[str, object]:

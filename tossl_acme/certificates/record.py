@@ -8,7 +8,7 @@ to import than everything that it does.
 
 from __future__ import annotations
 
-from functools import partial
+import sys
 
 from ..errors import ArgumentError
 
@@ -30,6 +30,8 @@ ABOVE = "certificates"
 PENDING, ATTEMPT = "pending", "attempt.json"
 #: Names of letters, digits and these are folders as they are.
 _NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")
+#: Where Python has SHA-256 itself: hashlib loads OpenSSL for it.
+_SHA256 = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 #: The members of a record: their types, and the value of one that 0.1 did not write; None where it did.
 _MEMBERS: dict[str, tuple[type, object]] = {
     "domains": (list, None),
@@ -148,6 +150,12 @@ class KeptCertificate:
         return dict(self.record["issuance"])
 
     @property
+    def deploy_command(self) -> str:
+        """The shell's command that it is kept with, empty without one."""
+        command = self.record["issuance"].get("deploy_command")
+        return command if isinstance(command, str) else ""
+
+    @property
     def said(self) -> str:
         """A digest of the words that it was asked with, as far as they decide whether it is as asked for."""
         return str(self.record["said"])
@@ -207,8 +215,7 @@ def read_kept(store: Store, name: str, *, record_alone: bool = False) -> KeptCer
     values = store.read(where, (RECORD,) if record_alone else None)
     if values is None:
         return None
-    # Where that is, is asked for messages alone: to quote a path loads re.
-    texts = {value: _text(content, partial(store.where, where, value)) for value, content in values.items()}
+    texts = {value: _text(content, store, where, value) for value, content in values.items()}
     text = texts.pop(RECORD, None)
     if text is None:
         cause = f"has no {RECORD}: tossl did not keep what is in it; move it away, or give another -name"
@@ -229,14 +236,10 @@ def said_digest(words: Mapping[str, str], deciding: Iterable[str]) -> str:
 
 def sha256(content: bytes) -> str:
     """Hexadecimal, for what is compared within one store."""
-    # hashlib loads OpenSSL for it.
     try:
-        from _sha2 import sha256 as digest  # type: ignore[import-not-found]
-    except ImportError:
-        try:
-            from _sha256 import sha256 as digest  # type: ignore[import-not-found]
-        except ImportError:
-            from hashlib import sha256 as digest
+        digest = __import__(_SHA256).sha256
+    except ImportError:  # another Python
+        from hashlib import sha256 as digest
     return str(digest(content).hexdigest())
 
 
@@ -273,11 +276,13 @@ class _Scanning:
         raise ValueError(f"{name} is no JSON")
 
 
-def _text(content: bytes, where: Callable[[], str]) -> str:
+def _text(content: bytes, store: Store, name: str, value: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise ArgumentError("store", f"{where()} is not a text file: move it away to go on") from None
+        # Asked here alone: to quote a path loads re.
+        cause = "is not a text file: move it away to go on"
+        raise ArgumentError("store", f"{store.where(name, value)} {cause}") from None
 
 
 def _record(text: str, where: Callable[[], str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import time
+from _thread import TIMEOUT_MAX, LockType, allocate_lock
 
 from ..errors import Cancelled, ForkedError, WaitTimeout
 
@@ -35,6 +36,36 @@ def _nobody() -> None:
     return None
 
 
+class Cancellation:
+    """What threading.Event does; without threading, which takes longer to import than all that a short call does."""
+
+    __slots__ = ("_waiting", "is_set")
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._waiting: list[LockType] = []
+
+    def set(self) -> None:
+        self.is_set = True
+        while self._waiting:
+            try:
+                self._waiting.pop().release()
+            except IndexError:  # another thread was faster
+                return
+
+    def wait(self, seconds: float) -> None:
+        """Returns once it is set, after `seconds` at the latest."""
+        lock = allocate_lock()
+        lock.acquire()
+        self._waiting.append(lock)
+        if not self.is_set:  # else set() may have looked before that
+            lock.acquire(timeout=min(seconds, TIMEOUT_MAX))
+        try:
+            self._waiting.remove(lock)
+        except ValueError:  # set() has it
+            return
+
+
 class Context:
     """A deadline, a cancellation and a listener.
 
@@ -46,7 +77,7 @@ class Context:
         limit: float,
         *,
         deadline: float | None = None,
-        cancelled: threading.Event | None = None,
+        cancelled: Cancellation | None = None,
         interrupts: list[Callable[[], None]] | None = None,
         listener: Callable[[dict[str, object]], None] | None = None,
         warnings: list[dict[str, object]] | None = None,
@@ -67,11 +98,9 @@ class Context:
         self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None
     ) -> Context:
         """Returns a running context: its clock starts now. `limit`: seconds; default is this context's limit."""
-        import threading  # here, for it takes longer to import than the rest of what a script loads at first
-
         seconds = self.limit if limit is None else limit
         deadline = time.monotonic() + seconds
-        return Context(seconds, deadline=deadline, cancelled=threading.Event(), listener=listener)
+        return Context(seconds, deadline=deadline, cancelled=Cancellation(), listener=listener)
 
     def narrowed(self, limit: float) -> Context:
         """Returns a part of this context that may take `limit` seconds at most and never outlives it."""
@@ -116,7 +145,7 @@ class Context:
 
     @property
     def is_cancelled(self) -> bool:
-        return self._cancelled is not None and self._cancelled.is_set()
+        return self._cancelled is not None and self._cancelled.is_set
 
     def remaining(self) -> float:
         """Returns the seconds left, never negative."""

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
 import time
-from _thread import allocate_lock, get_ident
+from _thread import RLock, allocate_lock, get_ident
 
 from ..errors import Cancelled
 from . import Context
-from .threads import start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable
 
 #: Seconds that the end of the process waits at most for open debts, by default.
@@ -66,7 +65,8 @@ class _Process:
 
     def __init__(self) -> None:
         #: Held for every look at the rest.
-        self.changed = threading.Condition()
+        self.look = RLock()
+        self._changed: threading.Condition | None = None
         self.debts: list[Debt] = []
         self.running: list[tuple[int, Context]] = []
         self.is_ending = False
@@ -76,11 +76,24 @@ class _Process:
         self.in_script: dict[int, list[frozenset[int]]] = {}
         self.thread_ends: dict[int, list[Callable[[], None]]] = {}
 
+    def tell(self) -> None:
+        """Wakes those who wait for a change. They and the caller hold `look`."""
+        if self._changed is not None:
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Waits until tell() is called; returns whether it was. The caller holds `look`."""
+        if self._changed is None:
+            import threading  # here, for few calls wait, and it takes longer to import than a short call
+
+            self._changed = threading.Condition(self.look)
+        return self._changed.wait(seconds)
+
     def forget(self, debt: Debt) -> None:
-        with self.changed:
+        with self.look:
             if debt in self.debts:
                 self.debts.remove(debt)
-            self.changed.notify_all()
+            self.tell()
 
     def have_returned(self) -> bool:
         """Returns whether all calls have returned that can: those below this thread or below a script cannot."""
@@ -99,10 +112,10 @@ class _Process:
         this_thread = get_ident()
         begun: set[Debt] = set()
         while True:
-            with self.changed:
+            with self.look:
                 left = [debt for debt in self.debts if concerns(debt)]
                 ready = [debt for debt in left if debt not in begun and self._may_settle(debt, this_thread)]
-                if not ready and (not left or not self.changed.wait(context.remaining())):
+                if not ready and (not left or not self.wait(context.remaining())):
                     return
             begun.update(ready)
             for debt in ready:
@@ -147,7 +160,7 @@ def owe(undo: Callable[[Context], None], *, at_exit: bool = True) -> Debt:
     """
     process = _process()
     debt = Debt(undo, at_exit=at_exit)
-    with process.changed:
+    with process.look:
         if process.is_ending:
             raise Cancelled
         process.debts.append(debt)
@@ -157,10 +170,10 @@ def owe(undo: Callable[[Context], None], *, at_exit: bool = True) -> Debt:
 def fall_due(debts: Iterable[Debt]) -> None:
     """Lets anybody settle these: their calls do nothing more that they would have to undo."""
     process = _process()
-    with process.changed:
+    with process.look:
         for debt in debts:
             debt.is_due = True
-        process.changed.notify_all()
+        process.tell()
 
 
 class running:
@@ -171,7 +184,7 @@ class running:
 
     def __enter__(self) -> None:
         process = _process()
-        with process.changed:
+        with process.look:
             is_ending = process.is_ending
             if not is_ending:
                 process.running.append((get_ident(), self._context))
@@ -180,10 +193,10 @@ class running:
 
     def __exit__(self, *_: object) -> None:
         process = _process()
-        with process.changed:
+        with process.look:
             if (get_ident(), self._context) in process.running:
                 process.running.remove((get_ident(), self._context))
-            process.changed.notify_all()
+            process.tell()
         if process.is_ending:
             process.stay()
 
@@ -196,12 +209,12 @@ class in_script:
 
     def __enter__(self) -> None:
         process = _process()
-        with process.changed:
+        with process.look:
             process.in_script.setdefault(get_ident(), []).append(self._waiting)
 
     def __exit__(self, *_: object) -> None:
         process = _process()
-        with process.changed:
+        with process.look:
             scripts = process.in_script.get(get_ident(), [])
             if scripts:
                 scripts.pop()
@@ -217,14 +230,14 @@ def waiting_threads() -> frozenset[int]:
 def on_thread_end(action: Callable[[], None]) -> None:
     """Calls `action` when this thread ends below its calls."""
     process = _process()
-    with process.changed:
+    with process.look:
         process.thread_ends.setdefault(get_ident(), []).append(action)
 
 
 def forget_thread_end(action: Callable[[], None]) -> None:
     """Undoes one on_thread_end(), from any thread."""
     process = _process()
-    with process.changed:
+    with process.look:
         for thread, actions in list(process.thread_ends.items()):
             if action in actions:
                 actions.remove(action)
@@ -235,7 +248,7 @@ def forget_thread_end(action: Callable[[], None]) -> None:
 def cancel_running() -> int:
     """Cancels every call at work; returns their number."""
     process = _process()
-    with process.changed:
+    with process.look:
         contexts = [context for _, context in process.running]
     for context in contexts:
         context.cancel()
@@ -246,13 +259,15 @@ def end_process() -> None:
     """Cancels every call and waits until all debts are settled, farewell_seconds() at most. No debt, no wait."""
     if _known:
         process = _process()
-        with process.changed:
+        with process.look:
             process.is_ending = True
             process.ending_thread = get_ident()
         cancel_running()
         process.settle(lambda debt: debt.at_exit)
-        with process.changed:
-            process.changed.wait_for(process.have_returned, _RETURN_SECONDS)
+        with process.look:
+            context = Context(_RETURN_SECONDS).begin()
+            while not process.have_returned() and process.wait(context.remaining()):
+                pass
 
 
 def end_thread() -> None:
@@ -261,7 +276,7 @@ def end_thread() -> None:
         process = _process()
         for action in list(process.thread_ends.get(get_ident(), ())):
             action()
-        with process.changed:
+        with process.look:
             process.in_script.pop(get_ident(), None)
             own = [debt for debt in process.debts if debt.thread == get_ident()]
         process.settle(lambda debt: debt in own)
@@ -275,6 +290,8 @@ def _settle_aside(debt: Debt, context: Context) -> None:
 
         with suppress(Exception):
             debt.settle(context)
+
+    from .threads import start_thread
 
     try:
         start_thread("tossl farewell", settle)

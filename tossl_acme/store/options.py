@@ -1,16 +1,41 @@
-"""Where a store is, and how a store in a folder writes for the servers that read it."""
+"""Where a store in a folder is, its version, and how it writes for the servers that read it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from ..errors import ArgumentError
 from ..text import quoted
-from .sets import FILES, LINKS, Access
+from .sets import FILES, LINKS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..files import Folder
+
+#: The version that is written, and the last that is read; the file that says it.
+FORMAT = 2
+FORMAT_FILE = "format"
 #: Where root's store is, unless there is one in root's home already.
 SYSTEM_STORE = "/var/lib/tossl"
+
+
+class Access:
+    """Who may read a set beside its owner. Without a group the files keep what the file system gives them."""
+
+    __slots__ = ("file_mode", "group")
+
+    def __init__(self, file_mode: int = 0o600, group: int | None = None) -> None:
+        self.file_mode = file_mode
+        self.group = group
+
+    @property
+    def folder_mode(self) -> int:
+        return 0o750 if self.file_mode & 0o040 else 0o700
+
+    def grant(self, folder: Folder, name: str = "") -> None:
+        """Gives a file in a folder, or the folder itself, to the group."""
+        if self.group is not None:
+            folder.give(name, self.group, self.file_mode if name else self.folder_mode)
 
 
 class FolderOptions:
@@ -71,12 +96,27 @@ def _group_of(text: str) -> int | None:
     if not text:
         return None
     import grp
+    from contextlib import suppress
 
-    with contextlib.suppress(KeyError):
+    with suppress(KeyError):
         return grp.getgrnam(text).gr_gid
     if text.isascii() and text.isdigit() and int(text) < 2**32 - 1:
         return int(text)
     raise ArgumentError("group", f"there is no group {quoted(text)}")
+
+
+def check_format(store: Folder) -> None:
+    """Raises ArgumentError for a store of a later version, or one whose version cannot be read."""
+    content = store.read(FORMAT_FILE)
+    if content is None:
+        return
+    version = content.strip()
+    if not version.isdigit():
+        raise ArgumentError("store", f"{(store.path / FORMAT_FILE).shown} is damaged: it holds no version number")
+    if int(version) > FORMAT:
+        cause = f"format {int(version)}, this tossl knows format {FORMAT} and those before"
+        where = (store.path / FORMAT_FILE).shown
+        raise ArgumentError("store", f"the store is of a later version: {where} says {cause}")
 
 
 def folder_of_environment() -> tuple[str, str]:
@@ -90,10 +130,12 @@ def folder_of_environment() -> tuple[str, str]:
             return variable, path
     if os.geteuid() != 0:
         return _home_store()
-    with contextlib.suppress(ArgumentError):
+    try:
         variable, path = _home_store()
-        if _is_store(path):
-            return variable, path
+    except ArgumentError:
+        path = ""
+    if path and _is_store(path):
+        return variable, path
     return "the system's place for data", SYSTEM_STORE
 
 
@@ -128,8 +170,9 @@ def _home() -> str:
     home = os.environ.get("HOME", "")
     if not home:
         import pwd
+        from contextlib import suppress
 
-        with contextlib.suppress(KeyError):
+        with suppress(KeyError):
             home = pwd.getpwuid(os.getuid()).pw_dir
     if not home:
         cause = f"HOME is not set and user {os.getuid()} has no home folder"

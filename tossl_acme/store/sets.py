@@ -1,85 +1,48 @@
-"""The sets in one folder, as Kubernetes keeps mounted secrets.
+"""The set in force in one folder, read. Sets are kept there as Kubernetes keeps mounted secrets.
 
 ..1764111845123456789/   a set, its name growing with time: the one in force and the one before it
 ..data                   a link to the set in force, swapped by one rename; in the layout "files" a file with its name
 cert.pem                 a link to ..data/cert.pem; in the layout "files" a copy
 
-So one rename puts all values in the place of the old ones, for a reader in this package in both layouts. A name that
-servers read is replaced only if it is such a link, or a file with what a set here has: anything else is somebody's.
+So one rename puts all values in the place of the old ones, for a reader in this package in both layouts. changes.py
+writes them. Whoever finds a certificate held reads it with this: it imports nothing that loads slowly.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import stat
-import time
 
 from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection
 
     from ..files import Folder
 
 LINKS, FILES = "links", "files"
-_POINTER = "..data"
-#: In ..data of a set that is being deleted.
-_DELETED = "deleted"
-_POINTER_MODE = 0o600
-_HEX = frozenset("0123456789abcdef")
+#: The name that leads to the set in force, and what stands there while a set is being deleted.
+POINTER, DELETED = "..data", "deleted"
 #: How often a set may be replaced by others while one reader reads it.
 _MAX_READS = 20
-#: What a file system answers that has no links.
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-
-
-class Access:
-    """Who may read a set beside its owner. Without a group the files keep what the file system gives them."""
-
-    __slots__ = ("file_mode", "group")
-
-    def __init__(self, file_mode: int = 0o600, group: int | None = None) -> None:
-        self.file_mode = file_mode
-        self.group = group
-
-    @property
-    def folder_mode(self) -> int:
-        return 0o750 if self.file_mode & 0o040 else 0o700
-
-    def grant(self, folder: Folder, name: str = "") -> None:
-        """Gives a file in a folder, or the folder itself, to the group."""
-        if self.group is not None:
-            folder.give(name, self.group, self.file_mode if name else self.folder_mode)
-
-
-class NoLinksError(Exception):
-    """The file system takes no links."""
 
 
 class Sets:
-    """The sets in an open folder. What the file system refuses is an OSError.
+    """The sets in an open folder. What the file system refuses is an OSError."""
 
-    Only write, delete and sweep change any; whoever calls these holds the folder's lock.
-    """
-
-    def __init__(self, folder: Folder, *, keeps: int = 1) -> None:
-        """keeps: how many sets are kept beside the one in force."""
+    def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self._keeps = keeps
-
-    # ---- reading ----
 
     @property
     def has_pointer(self) -> bool:
         """Returns whether there is a set of this form, or its deletion was cut short."""
-        return self.folder.status(_POINTER) is not None
+        return self.folder.status(POINTER) is not None
 
     @property
     def layout(self) -> str:
         """Returns how the set in force is shown: links or files; empty without one."""
-        status = self.folder.status(_POINTER)
+        status = self.folder.status(POINTER)
         if status is None:
             return ""
         return LINKS if stat.S_ISLNK(status.st_mode) else FILES
@@ -87,20 +50,20 @@ class Sets:
     def in_force(self) -> str:
         """Returns the folder of the set in force, empty without one. Raises ArgumentError for a damaged ..data."""
         target = self._pointed_to()
-        if target in ("", _DELETED):
+        if target in ("", DELETED):
             return ""
-        if not _is_set(target):
-            raise self._damaged(_POINTER)
+        if not is_set(target):
+            raise self.damaged(POINTER)
         return target
 
     def _pointed_to(self) -> str:
         """Returns what stands in ..data, empty if it is missing."""
         while True:
-            target = self.folder.link_target(_POINTER)
+            target = self.folder.link_target(POINTER)
             if target:
                 return target
             try:
-                content = self.folder.read(_POINTER, follow=False)
+                content = self.folder.read(POINTER, follow=False)
             except OSError as error:
                 if error.errno == errno.ELOOP:
                     continue  # it has become a link since
@@ -113,15 +76,15 @@ class Sets:
             name = self.in_force()
             if not name:
                 return None
-            values = self._contents(name, only)
+            values = self.contents(name, only)
             # Whoever removes a set renames it first: one that still has its name is whole.
             if values is not None and self.folder.status(name) is not None:
                 return values
             if self.in_force() == name:
-                raise self._damaged(_POINTER)
+                raise self.damaged(POINTER)
         raise ArgumentError("store", f"{self.folder.path.shown} changes faster than it can be read")
 
-    def _contents(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
+    def contents(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         """Returns what a set's folder holds; None if it is gone, or goes just now."""
         try:
             with self.folder.enter(name) as opened:
@@ -132,253 +95,12 @@ class Sets:
         values = {value: content for value, content in found.items() if content is not None}
         return values if only is not None or len(values) == len(found) else None
 
-    def access(self) -> Access | None:
-        """Returns who may read the set in force; None without one."""
-        name = self.in_force()
-        return self._access_of(name) if name else None
-
-    def _access_of(self, name: str) -> Access:
-        with contextlib.suppress(FileNotFoundError), self.folder.enter(name) as opened:
-            own = opened.status()
-            modes = [status.st_mode & 0o640 for status in map(opened.status, opened.names()) if status is not None]
-            mode = max(modes, default=0o600)
-            return Access(mode, own.st_gid if own is not None and mode & 0o040 else None)
-        return Access()
-
-    # ---- writing ----
-
-    def write(self, values: Mapping[str, bytes], access: Access, layout: str, check: Callable[[], None]) -> None:
-        """Puts a set in the place of the one in force. `check` raises where the lock is lost.
-
-        Raises NoLinksError where the layout is links, and none can be made; nothing has changed then.
-        """
-        before = self.in_force()
-        self._check_names(values)
-        if before and self.layout != layout:
-            self._convert(before, layout)
-        name = f"..{max(time.time_ns(), int(before[2:] or 0) + 1)}"
-        try:
-            self._make_set(name, values, access)
-            access.grant(self.folder)
-            if layout == LINKS:
-                self._link_missing(values)
-            self.folder.sync()
-            check()
-            self._point_to(name, layout)
-        except BaseException:
-            with contextlib.suppress(OSError, ArgumentError):
-                if self.in_force() != name:
-                    self._remove_set(name)
-            raise
-        self.folder.sync()
-        self._show(name, access)
-        with contextlib.suppress(OSError):  # whoever comes next removes them
-            self._remove_sets(keep={name, before} if self._keeps else {name})
-
-    def delete(self, check: Callable[[], None]) -> None:
-        """Removes all sets and what shows them; files of others stay."""
-        if self.has_pointer:
-            check()
-            self.folder.write_whole(_POINTER, _DELETED.encode(), _POINTER_MODE)
-            with contextlib.suppress(OSError):  # it is deleted; whoever comes next removes the rest
-                self.sweep()
-
-    def sweep(self, *, is_earlier: bool = False) -> None:
-        """Removes what dead writers left, and finishes what they did not live to finish.
-
-        is_earlier: whether the folder has a set in an earlier form, which is the one in force then.
-        """
-        self.remove_temporary()
-        if not self.has_pointer:
-            complete = self._set_names()
-            if is_earlier or not complete:
-                self._remove_sets(keep=())
-                self._hide(())  # links that lead nowhere: with the sets gone, plain files are not taken for ours
-                return
-            # Its writer died before ..data was made, or a copy of the store was made without its links.
-            self._point_somehow(complete[-1])
-            self.folder.sync()
-        name = self.in_force()
-        if name:
-            if self.folder.status(name) is None:
-                raise self._damaged(_POINTER)
-            self._show(name, self._access_of(name))
-            older = [other for other in self._set_names() if int(other[2:]) < int(name[2:])]
-            self._remove_sets(keep={name, *older[len(older) - self._keeps :]})
-        else:
-            self._hide(())
-            self._remove_sets(keep=())
-            self.folder.remove(_POINTER)
-            self.folder.sync()
-
-    def remove_temporary(self, age: float = 0) -> None:
-        """Removes what dead writers left in the folder: in one without a lock what is older than `age` seconds."""
-        for name in self.folder.names():
-            if _is_temporary(name):
-                status = self.folder.status(name)
-                if status is not None and (not age or status.st_mtime < time.time() - age):
-                    self._remove(name)
-
-    def _make_set(self, name: str, values: Mapping[str, bytes], access: Access) -> None:
-        """Makes a complete set, which is not in force yet; its name is on disk after the folder's next sync()."""
-        temporary = f"{name}.tmp"
-        self.folder.make(temporary, access.folder_mode)
-        try:
-            with self.folder.enter(temporary) as made:
-                for value, content in values.items():
-                    made.write_new(value, content, access.file_mode)
-                    access.grant(made, value)
-                access.grant(made)
-                made.sync()
-            self.folder.rename(temporary, self.folder, name)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                self._remove(temporary)
-            raise
-
-    def _point_to(self, name: str, layout: str) -> None:
-        if layout == LINKS:
-            self._make_link(_POINTER, name)
-        else:
-            self.folder.write_whole(_POINTER, name.encode(), _POINTER_MODE)
-
-    def _point_somehow(self, name: str) -> None:
-        try:
-            self._point_to(name, LINKS)
-        except NoLinksError:
-            self._point_to(name, FILES)
-
-    def _convert(self, name: str, layout: str) -> None:
-        """Shows the set in force in the other layout; at every moment every name leads to the same content."""
-        if layout == FILES:
-            access = self.access() or Access()
-            for value, content in (self._contents(name) or {}).items():
-                if self._is_own(value):
-                    self._copy(value, content, access)
-            self.folder.sync()
-            self._point_to(name, layout)
-        else:
-            self._point_to(name, layout)
-            self._show(name, Access())
-        self.folder.sync()
-
-    # ---- the names that servers read ----
-
-    def _check_names(self, values: Mapping[str, bytes]) -> None:
-        """Raises for a name that is somebody else's."""
-        for name, content in values.items():
-            if not self._is_own(name, content):
-                status = self.folder.status(name)
-                is_folder = status is not None and stat.S_ISDIR(status.st_mode)
-                cause = "Is a directory" if is_folder else "it is not of this store's making; move it away to go on"
-                raise ArgumentError("store", f"cannot use {(self.folder.path / name).shown}: {cause}")
-
-    def _is_own(self, name: str, content: bytes = b"") -> bool:
-        """Returns whether a name is free, our link, or a file with this content or with that of a set here."""
-        status = self.folder.status(name)
-        if status is None:
-            return True
-        if stat.S_ISLNK(status.st_mode):
-            return self._is_own_link(name)
-        if not stat.S_ISREG(status.st_mode):
-            return False
-        found = self.folder.read(name, follow=False)
-        known = ((self._contents(other, (name,)) or {}).get(name) for other in self._set_names())
-        return found is None or found == content or found in known
-
-    def _is_own_link(self, name: str) -> bool:
-        return self.folder.link_target(name) == f"{_POINTER}/{name}"
-
-    def _link_missing(self, values: Iterable[str]) -> None:
-        """Makes links that lead nowhere until the set is in force: all its names appear at once."""
-        for value in values:
-            if self.folder.status(value) is None:
-                self._make_link(value, f"{_POINTER}/{value}")
-
-    def _show(self, name: str, access: Access) -> None:
-        """Has every name of the set in force lead to its content, and no other name of ours to anything."""
-        values = self._values_of(name)
-        shown = False
-        if self.layout == LINKS:
-            for value in values:
-                if not self._is_own_link(value) and self._is_own(value):
-                    self._make_link(value, f"{_POINTER}/{value}")
-                    shown = True
-        else:
-            for value, content in (self._contents(name) or {}).items():
-                if self.folder.status(value) is None or (
-                    self._is_own(value) and self.folder.read(value, follow=False) != content
-                ):
-                    self._copy(value, content, access)
-                    shown = True
-        if self._hide(values) or shown:
-            self.folder.sync()
-
-    def _copy(self, value: str, content: bytes, access: Access) -> None:
-        self.folder.write_whole(value, content, access.file_mode, sync_folder=False)
-        access.grant(self.folder, value)
-
-    def _hide(self, values: Collection[str]) -> bool:
-        """Removes the names of ours that are not among these; whether there are any."""
-        shown = {value for name in self._set_names() for value in self._values_of(name)}
-        links = {name for name in self.folder.names() if self._is_own_link(name)}
-        hidden = [value for value in (shown | links) - set(values) if self._is_own(value)]
-        for value in hidden:
-            self.folder.remove(value)
-        return bool(hidden)
-
-    def _values_of(self, name: str) -> list[str]:
-        """Returns the names of a set's values; empty if it is gone."""
-        try:
-            with self.folder.enter(name) as opened:
-                return opened.names()
-        except FileNotFoundError:
-            return []
-
-    def _make_link(self, name: str, target: str) -> None:
-        try:
-            self.folder.make_link(name, target)
-        except OSError as error:
-            if error.errno in _NO_LINKS:
-                raise NoLinksError from None
-            raise
-
-    # ---- sets that are not in force ----
-
-    def _set_names(self) -> list[str]:
-        return sorted((name for name in self.folder.names() if _is_set(name)), key=lambda name: int(name[2:]))
-
-    def _remove_sets(self, keep: Collection[str]) -> None:
-        for name in self._set_names():
-            if name not in keep:
-                self._remove_set(name)
-
-    def _remove_set(self, name: str) -> None:
-        """Removes a set. It loses its name first: whoever reads it just now notices."""
-        if self.folder.status(name) is not None:
-            self.folder.rename(name, self.folder, f"{name}.tmp")
-            self._remove(f"{name}.tmp")
-
-    def _remove(self, name: str) -> None:
-        """Removes a file, or a folder of files."""
-        status = self.folder.status(name)
-        if status is not None and stat.S_ISDIR(status.st_mode):
-            with self.folder.enter(name) as opened:
-                for value in opened.names():
-                    opened.remove(value)
-            self.folder.remove_folder(name)
-        else:
-            self.folder.remove(name)
-
-    def _damaged(self, name: str) -> ArgumentError:
+    def damaged(self, name: str) -> ArgumentError:
+        """Returns the error for a name here that nothing can be made of."""
         return ArgumentError("store", f"{(self.folder.path / name).shown} is damaged: move it away to go on")
 
 
-def _is_set(name: str) -> bool:
+def is_set(name: str) -> bool:
+    """Returns whether this is the name of a set's folder."""
     digits = name.removeprefix("..")
     return len(digits) == len(name) - 2 and digits.isascii() and digits.isdigit()
-
-
-def _is_temporary(name: str) -> bool:
-    stem = name.removesuffix(".tmp")
-    return stem != name and (_is_set(stem) or (len(stem) == 17 and stem[0] == "." and _HEX.issuperset(stem[1:])))

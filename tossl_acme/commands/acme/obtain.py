@@ -28,7 +28,7 @@ def obtain_certificate(
     key: Lazy[CertificateKey],
     store: CertificateStore | None,
     pem_file: FilePath | None = None,
-    hooks: Hooks,
+    hooks: Hooks | None = None,
     dry_run: bool = False,
     connection: Lazy[ConnectionOptions],
     words: Words,
@@ -117,17 +117,18 @@ def obtain_certificate(
     TOSSL ACME badCertificate 200
                              the CA issued an unusable certificate
     """
-    from ...certificates.deploy import deploy_obtained
-    from ...certificates.held import digest_of, held_as_said
+    from ...certificates.held import digest_of, held_as_said, told_of
 
-    if hooks.command and store is None:
+    if hooks is not None and hooks.command and store is None:
         raise ArgumentError("deploy_command", "-deploy_command needs a store: it is told of files")
     said = digest_of(words)
-    certificate = None
+    kept = None
     if store is not None and not force and not dry_run:
         first_name = name or (domains[0] if domains else "")
-        certificate = held_as_said(context, store, first_name, said, connection, pem_file)
-    if certificate is None:
+        kept = held_as_said(context, store, first_name, said, connection)
+    if kept is not None and store is not None:
+        certificate = told_of(context, store, kept, pem_file)
+    else:
         from dataclasses import replace
 
         from ...certificates.issuance import Issuance
@@ -147,8 +148,7 @@ def obtain_certificate(
             connection(),
             tuple(others),
             pem_file,
-            hooks.command,
-            hooks.limit,
+            *((hooks.command, hooks.limit) if hooks is not None else ()),
         )
         with error_context("Certificate not obtained", AcmeError):
             if dry_run:
@@ -160,8 +160,10 @@ def obtain_certificate(
         certificate = found.as_dict()
     if dry_run:
         certificate |= dict.fromkeys(("certificate", "chain", "fullchain", "private_key"), "")
-    else:
-        deploy_obtained(context, store, certificate, hooks)
+    elif hooks is not None or kept is None or kept.deploy_command:
+        from ...certificates.deploy import Hooks, deploy_obtained
+
+        deploy_obtained(context, store, certificate, hooks or Hooks())
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
 
 

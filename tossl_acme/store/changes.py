@@ -1,0 +1,277 @@
+"""The sets in one folder, changed: written, deleted, swept. sets.py says how they are kept.
+
+A name that servers read is replaced only if it is a link of ours, or a file with what a set here has: anything else is
+somebody's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import stat
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from ..errors import ArgumentError
+from ..files import Folder
+from .options import Access
+from .sets import DELETED, FILES, LINKS, POINTER, Sets, is_set
+
+_POINTER_MODE = 0o600
+_HEX = frozenset("0123456789abcdef")
+#: What a file system answers that has no links.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+
+class NoLinksError(Exception):
+    """The file system takes no links."""
+
+
+class ChangingSets(Sets):
+    """The sets in an open folder, whose lock the caller holds. What the file system refuses is an OSError."""
+
+    def __init__(self, folder: Folder, *, keeps: int = 1) -> None:
+        """keeps: how many sets are kept beside the one in force."""
+        super().__init__(folder)
+        self._keeps = keeps
+
+    def access(self) -> Access | None:
+        """Returns who may read the set in force; None without one."""
+        name = self.in_force()
+        return self._access_of(name) if name else None
+
+    def _access_of(self, name: str) -> Access:
+        with contextlib.suppress(FileNotFoundError), self.folder.enter(name) as opened:
+            own = opened.status()
+            modes = [status.st_mode & 0o640 for status in map(opened.status, opened.names()) if status is not None]
+            mode = max(modes, default=0o600)
+            return Access(mode, own.st_gid if own is not None and mode & 0o040 else None)
+        return Access()
+
+    def write(self, values: Mapping[str, bytes], access: Access, layout: str, check: Callable[[], None]) -> None:
+        """Puts a set in the place of the one in force. `check` raises where the lock is lost.
+
+        Raises NoLinksError where the layout is links, and none can be made; nothing has changed then.
+        """
+        before = self.in_force()
+        self._check_names(values)
+        if before and self.layout != layout:
+            self._convert(before, layout)
+        name = f"..{max(time.time_ns(), int(before[2:] or 0) + 1)}"
+        try:
+            self._make_set(name, values, access)
+            access.grant(self.folder)
+            if layout == LINKS:
+                self._link_missing(values)
+            self.folder.sync()
+            check()
+            self._point_to(name, layout)
+        except BaseException:
+            with contextlib.suppress(OSError, ArgumentError):
+                if self.in_force() != name:
+                    self._remove_set(name)
+            raise
+        self.folder.sync()
+        self._show(name, access)
+        with contextlib.suppress(OSError):  # whoever comes next removes them
+            self._remove_sets(keep={name, before} if self._keeps else {name})
+
+    def delete(self, check: Callable[[], None]) -> None:
+        """Removes all sets and what shows them; files of others stay."""
+        if self.has_pointer:
+            check()
+            self.folder.write_whole(POINTER, DELETED.encode(), _POINTER_MODE)
+            with contextlib.suppress(OSError):  # it is deleted; whoever comes next removes the rest
+                self.sweep()
+
+    def sweep(self, *, is_earlier: bool = False) -> None:
+        """Removes what dead writers left, and finishes what they did not live to finish.
+
+        is_earlier: whether the folder has a set in an earlier form, which is the one in force then.
+        """
+        self.remove_temporary()
+        if not self.has_pointer:
+            complete = self._set_names()
+            if is_earlier or not complete:
+                self._remove_sets(keep=())
+                self._hide(())  # links that lead nowhere: with the sets gone, plain files are not taken for ours
+                return
+            # Its writer died before ..data was made, or a copy of the store was made without its links.
+            self._point_somehow(complete[-1])
+            self.folder.sync()
+        name = self.in_force()
+        if name:
+            if self.folder.status(name) is None:
+                raise self.damaged(POINTER)
+            self._show(name, self._access_of(name))
+            older = [other for other in self._set_names() if int(other[2:]) < int(name[2:])]
+            self._remove_sets(keep={name, *older[len(older) - self._keeps :]})
+        else:
+            self._hide(())
+            self._remove_sets(keep=())
+            self.folder.remove(POINTER)
+            self.folder.sync()
+
+    def remove_temporary(self, age: float = 0) -> None:
+        """Removes what dead writers left in the folder: in one without a lock what is older than `age` seconds."""
+        for name in self.folder.names():
+            if _is_temporary(name):
+                status = self.folder.status(name)
+                if status is not None and (not age or status.st_mtime < time.time() - age):
+                    self._remove(name)
+
+    def _make_set(self, name: str, values: Mapping[str, bytes], access: Access) -> None:
+        """Makes a complete set, which is not in force yet; its name is on disk after the folder's next sync()."""
+        temporary = f"{name}.tmp"
+        self.folder.make(temporary, access.folder_mode)
+        try:
+            with self.folder.enter(temporary) as made:
+                for value, content in values.items():
+                    made.write_new(value, content, access.file_mode)
+                    access.grant(made, value)
+                access.grant(made)
+                made.sync()
+            self.folder.rename(temporary, self.folder, name)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._remove(temporary)
+            raise
+
+    def _point_to(self, name: str, layout: str) -> None:
+        if layout == LINKS:
+            self._make_link(POINTER, name)
+        else:
+            self.folder.write_whole(POINTER, name.encode(), _POINTER_MODE)
+
+    def _point_somehow(self, name: str) -> None:
+        try:
+            self._point_to(name, LINKS)
+        except NoLinksError:
+            self._point_to(name, FILES)
+
+    def _convert(self, name: str, layout: str) -> None:
+        """Shows the set in force in the other layout; at every moment every name leads to the same content."""
+        if layout == FILES:
+            access = self.access() or Access()
+            for value, content in (self.contents(name) or {}).items():
+                if self._is_own(value):
+                    self._copy(value, content, access)
+            self.folder.sync()
+            self._point_to(name, layout)
+        else:
+            self._point_to(name, layout)
+            self._show(name, Access())
+        self.folder.sync()
+
+    # ---- the names that servers read ----
+
+    def _check_names(self, values: Mapping[str, bytes]) -> None:
+        """Raises for a name that is somebody else's."""
+        for name, content in values.items():
+            if not self._is_own(name, content):
+                status = self.folder.status(name)
+                is_folder = status is not None and stat.S_ISDIR(status.st_mode)
+                cause = "Is a directory" if is_folder else "it is not of this store's making; move it away to go on"
+                raise ArgumentError("store", f"cannot use {(self.folder.path / name).shown}: {cause}")
+
+    def _is_own(self, name: str, content: bytes = b"") -> bool:
+        """Returns whether a name is free, our link, or a file with this content or with that of a set here."""
+        status = self.folder.status(name)
+        if status is None:
+            return True
+        if stat.S_ISLNK(status.st_mode):
+            return self._is_own_link(name)
+        if not stat.S_ISREG(status.st_mode):
+            return False
+        found = self.folder.read(name, follow=False)
+        known = ((self.contents(other, (name,)) or {}).get(name) for other in self._set_names())
+        return found is None or found == content or found in known
+
+    def _is_own_link(self, name: str) -> bool:
+        return self.folder.link_target(name) == f"{POINTER}/{name}"
+
+    def _link_missing(self, values: Iterable[str]) -> None:
+        """Makes links that lead nowhere until the set is in force: all its names appear at once."""
+        for value in values:
+            if self.folder.status(value) is None:
+                self._make_link(value, f"{POINTER}/{value}")
+
+    def _show(self, name: str, access: Access) -> None:
+        """Has every name of the set in force lead to its content, and no other name of ours to anything."""
+        values = self._values_of(name)
+        shown = False
+        if self.layout == LINKS:
+            for value in values:
+                if not self._is_own_link(value) and self._is_own(value):
+                    self._make_link(value, f"{POINTER}/{value}")
+                    shown = True
+        else:
+            for value, content in (self.contents(name) or {}).items():
+                if self.folder.status(value) is None or (
+                    self._is_own(value) and self.folder.read(value, follow=False) != content
+                ):
+                    self._copy(value, content, access)
+                    shown = True
+        if self._hide(values) or shown:
+            self.folder.sync()
+
+    def _copy(self, value: str, content: bytes, access: Access) -> None:
+        self.folder.write_whole(value, content, access.file_mode, sync_folder=False)
+        access.grant(self.folder, value)
+
+    def _hide(self, values: Collection[str]) -> bool:
+        """Removes the names of ours that are not among these; whether there are any."""
+        shown = {value for name in self._set_names() for value in self._values_of(name)}
+        links = {name for name in self.folder.names() if self._is_own_link(name)}
+        hidden = [value for value in (shown | links) - set(values) if self._is_own(value)]
+        for value in hidden:
+            self.folder.remove(value)
+        return bool(hidden)
+
+    def _values_of(self, name: str) -> list[str]:
+        """Returns the names of a set's values; empty if it is gone."""
+        try:
+            with self.folder.enter(name) as opened:
+                return opened.names()
+        except FileNotFoundError:
+            return []
+
+    def _make_link(self, name: str, target: str) -> None:
+        try:
+            self.folder.make_link(name, target)
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                raise NoLinksError from None
+            raise
+
+    # ---- sets that are not in force ----
+
+    def _set_names(self) -> list[str]:
+        return sorted((name for name in self.folder.names() if is_set(name)), key=lambda name: int(name[2:]))
+
+    def _remove_sets(self, keep: Collection[str]) -> None:
+        for name in self._set_names():
+            if name not in keep:
+                self._remove_set(name)
+
+    def _remove_set(self, name: str) -> None:
+        """Removes a set. It loses its name first: whoever reads it just now notices."""
+        if self.folder.status(name) is not None:
+            self.folder.rename(name, self.folder, f"{name}.tmp")
+            self._remove(f"{name}.tmp")
+
+    def _remove(self, name: str) -> None:
+        """Removes a file, or a folder of files."""
+        status = self.folder.status(name)
+        if status is not None and stat.S_ISDIR(status.st_mode):
+            with self.folder.enter(name) as opened:
+                for value in opened.names():
+                    opened.remove(value)
+            self.folder.remove_folder(name)
+        else:
+            self.folder.remove(name)
+
+
+def _is_temporary(name: str) -> bool:
+    stem = name.removesuffix(".tmp")
+    return stem != name and (is_set(stem) or (len(stem) == 17 and stem[0] == "." and _HEX.issuperset(stem[1:])))

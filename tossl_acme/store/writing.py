@@ -1,0 +1,220 @@
+"""How a store in a folder is written to: locks, modes and groups, and what is of the form before is moved over.
+
+folder.py says what stands where, and reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+from collections.abc import Iterator, Mapping
+
+from ..context import Context
+from ..errors import ArgumentError
+from ..files import FilePath, Folder, refusals
+from . import earlier, locks
+from .changes import ChangingSets, NoLinksError
+from .options import FORMAT, FORMAT_FILE, Access, FolderOptions, check_format
+from .protocol import Lock, check_name
+from .sets import FILES, LINKS
+
+#: How old a temporary file beside the store's version is that nobody writes any more, in seconds.
+_LEFT_SECONDS = 60
+_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+#: The sets that a group may be let into; all others are their owner's alone.
+_FOR_SERVERS = "certificates"
+
+
+class HeldLock(Lock):
+    """The lock of a set in this process."""
+
+    __slots__ = ("context", "folder_lock")
+
+    def __init__(self, name: str, folder_lock: locks.FolderLock, context: Context) -> None:
+        super().__init__(name, folder_lock.holder, folder_lock.epoch)
+        self.folder_lock = folder_lock
+        self.context = context
+
+
+class FolderWriting:
+    """The writing of a store. notice: a warning of every call that writes."""
+
+    def __init__(self, path: FilePath, options: FolderOptions, notice: str) -> None:
+        self.path = path
+        self.options = options
+        self.notice = notice
+
+    @contextlib.contextmanager
+    def locked(self, context: Context, name: str) -> Iterator[Lock]:
+        _warn(context, "store", self.notice)
+
+        @contextlib.contextmanager
+        def opened() -> Iterator[Folder]:
+            with Folder.open(self.path, mode=_FOLDER_MODE) as root:
+                check_format(root)
+                with _made(root, name) as folder:
+                    yield folder
+
+        with locks.locked(context, self.path / name, opened) as lock:
+            with refusals("store", self.path / name):
+                self._mark_format()
+                _recover(lock.folder, name)
+            try:
+                yield HeldLock(name, lock, context)
+            finally:
+                self._remove_unused(lock)
+
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+        held = self._held(lock, part)
+        with refusals("store", self._path(lock.name, part)):
+            held.folder_lock.check()
+            self._move_over(held)
+            if part:
+                with _made(held.folder_lock.folder, part) as folder:
+                    self._write(held, folder, values, Access())
+            else:
+                access = self._access(held)
+                self._let_in(access, lock.name)
+                self._write(held, held.folder_lock.folder, values, access)
+
+    def delete(self, lock: Lock, part: str = "") -> None:
+        held = self._held(lock, part)
+        with refusals("store", self._path(lock.name, part)):
+            held.folder_lock.check()
+            self._move_over(held)
+            folder = held.folder_lock.folder
+            if not part:
+                ChangingSets(folder).delete(held.folder_lock.check)
+            for name in [part] if part else _parts(folder):
+                with _entered(folder, name) as below:
+                    if below is not None:
+                        ChangingSets(below).delete(held.folder_lock.check)
+                folder.remove_folder(name)
+            folder.sync()
+
+    def _write(self, held: HeldLock, folder: Folder, values: Mapping[str, bytes], access: Access) -> None:
+        whole = held.folder_lock.folder
+        sets = ChangingSets(folder, keeps=1 if folder is whole else 0)
+        layout = self.options.layout or sets.layout or ChangingSets(whole).layout or LINKS
+        try:
+            sets.write(values, access, layout, held.folder_lock.check)
+        except NoLinksError:
+            if self.options.layout == LINKS:
+                cause = "no links can be made here; -layout files does without"
+                raise ArgumentError("layout", f"cannot use {folder.path.shown}: {cause}") from None
+            text = f"no links can be made in {whole.path.shown}: certificate and key change one after the other"
+            _warn(held.context, "layout", text)
+            sets.write(values, access, FILES, held.folder_lock.check)
+
+    def _held(self, lock: Lock, part: str) -> HeldLock:
+        if part:
+            check_name(part)
+        if not isinstance(lock, HeldLock) or lock.folder_lock.folder.path != self.path / lock.name:
+            raise ArgumentError("store", f"{lock.name} is not locked in {self.path.shown}")
+        return lock
+
+    def _move_over(self, held: HeldLock) -> None:
+        """Gives a set of the earlier form, and its parts, the form of today; servers see no difference meanwhile."""
+        folder = held.folder_lock.folder
+        if ChangingSets(folder).has_pointer:
+            return
+        earlier.recover(folder)
+        values = earlier.read_earlier(folder, held.name)
+        with _entered(folder, "pending") as pending:
+            if pending is not None and not ChangingSets(pending).has_pointer:
+                left = earlier.read_earlier(pending, f"{held.name}/pending")
+                if left:
+                    self._write(held, pending, left, Access())
+        if values:
+            self._write(held, folder, values, Access())
+
+    # ---- who may read what ----
+
+    def _access(self, held: HeldLock) -> Access:
+        """Returns who may read the set that is to be written: as the options say, else as the one in force."""
+        if not held.name.startswith(f"{_FOR_SERVERS}/"):
+            return Access()
+        return self.options.access(ChangingSets(held.folder_lock.folder).access() or Access())
+
+    def _let_in(self, access: Access, name: str) -> None:
+        """Lets the group go through the folders above a set."""
+        if access.group is None or not self.options.is_for_group:
+            return
+        path = self.path
+        for part in ("", *name.split("/")[:-1]):
+            path = path / part if part else path
+            with Folder.open(path) as folder:
+                _let_through(folder, access.group)
+
+    # ---- the store as a whole ----
+
+    def _path(self, name: str, part: str) -> FilePath:
+        return self.path / name / part if part else self.path / name
+
+    def _mark_format(self) -> None:
+        with Folder.open(self.path) as root:
+            if root.read(FORMAT_FILE) != b"%d\n" % FORMAT:
+                root.write_whole(FORMAT_FILE, b"%d\n" % FORMAT, _FILE_MODE)
+            ChangingSets(root).remove_temporary(_LEFT_SECONDS)
+
+    def _remove_unused(self, lock: locks.FolderLock) -> None:
+        """Leaves nothing of a name that has no set."""
+        above, _, name = lock.folder.path.rpartition("/")
+        with contextlib.suppress(OSError, ArgumentError), Folder.open(FilePath(above)) as folder:
+            lock.check()
+            locks.remove_unused(folder, name)
+
+
+def _warn(context: Context, warning: str, text: str) -> None:
+    if text and text not in [known.get("message") for known in context.warnings]:
+        context.warn("warning", warning=warning, message=text)
+
+
+def _recover(folder: Folder, name: str) -> None:
+    """Clears away what a holder left that died, in a set and its parts."""
+    for part in _parts(folder):
+        with _entered(folder, part) as below:
+            if below is not None:
+                ChangingSets(below, keeps=0).sweep(is_earlier=earlier.read_earlier(below, f"{name}/{part}") is not None)
+    sets = ChangingSets(folder)
+    sets.sweep(is_earlier=not sets.has_pointer and earlier.read_earlier(folder, name) is not None)
+
+
+def _parts(folder: Folder) -> list[str]:
+    """Returns the folders in it that are parts of its set."""
+    found = [(name, folder.status(name)) for name in folder.names() if not name.startswith(".")]
+    return [name for name, status in found if status is not None and stat.S_ISDIR(status.st_mode)]
+
+
+def _let_through(folder: Folder, group: int) -> None:
+    """Adds the right to pass to a folder's mode: for the group if the folder can be its, else for everyone."""
+    status = folder.status()
+    if status is None:
+        return
+    mode = stat.S_IMODE(status.st_mode) & 0o777
+    is_of_others = mode & 0o070 and status.st_gid != group
+    if mode & 0o001 or (mode & 0o010 and not is_of_others):
+        return
+    folder.give("", status.st_gid if is_of_others else group, mode | (0o001 if is_of_others else 0o010))
+
+
+@contextlib.contextmanager
+def _made(folder: Folder, name: str) -> Iterator[Folder]:
+    """Opens a folder below another; makes it if it is missing, on disk before anything in it is."""
+    with contextlib.ExitStack() as opened:
+        for part in name.split("/"):
+            if folder.make(part, _FOLDER_MODE):
+                folder.sync()
+            folder = opened.enter_context(folder.enter(part))
+        yield folder
+
+
+@contextlib.contextmanager
+def _entered(folder: Folder, name: str) -> Iterator[Folder | None]:
+    try:
+        opened = folder.enter(name)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    with opened:
+        yield opened
