@@ -94,6 +94,14 @@ class Bind(ServerProgram):
     def wait_ready(self) -> None:
         self.process.wait_ready(self._answers)
 
+    def add(self, name: str, kind: str, value: str) -> None:
+        """Add one record by a signed update."""
+        self._update(name, lambda update, at: update.add(at, 1, kind, value))
+
+    def remove(self, name: str, kind: str) -> None:
+        """Remove all records of a kind by a signed update."""
+        self._update(name, lambda update, at: update.delete(at, kind))
+
     def add_txt(self, name: str, value: str) -> None:
         """Add one TXT value by a signed update."""
         self._update(name, lambda update, at: update.add(at, 1, "TXT", _quoted(value)))

@@ -101,7 +101,7 @@ class Dns01:
         if self._check is not None:
             name, value = self.record(challenge)
             context.tell("dns_wait", record=name)
-            self._check.wait(context, name, value)
+            self._check.wait(context, [(name, value)])
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Removes the value. Tries again after a temporary failure, until the context is over.

@@ -1,4 +1,4 @@
-"""DNS servers, the system's resolver, and queries to them."""
+"""DNS servers, and queries to them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import ipaddress
 import os
 import re
 import socket
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import dns.exception
 import dns.flags
@@ -18,20 +20,27 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
+from ..context import Context
 from ..errors import ArgumentError, DnsError
 from ..files import socket_beyond_standard
 from ..identifiers import MAX_NAME_CHARS
 from ..text import clean, quoted
 
 DNS_PORT = 53
-#: Seconds that the system's resolver may take for one query.
-LOOKUP_SECONDS = 10.0
-_MOST_ALIASES = 10
-#: Values that a message shows, and characters of a foreign error's message.
-_MOST_SHOWN_VALUES = 4
+#: Seconds that a server may take for one answer from its own data, and from others'.
+QUERY_SECONDS = 2.0
+LOOKUP_SECONDS = 4.0
+#: Parts of that time: for a query with EDNS, without it, and by TCP.
+_WITH_EDNS, _WITHOUT_EDNS = 0.3, 0.3
+#: A UDP answer's bytes that pass every network unfragmented.
+_PAYLOAD_BYTES = 1232
 _MOST_WORDS_CHARS = 300
 #: Errors of a machine without any route to the address, for example without IPv6.
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+#: Answers of a server to which EDNS is a fault.
+_NO_EDNS = {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}
+_ANSWERED = {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
+_WHAT = "an answer of the DNS"
 
 
 def _new_socket(family: int, kind: int, protocol: int = 0) -> socket.socket:
@@ -41,9 +50,17 @@ def _new_socket(family: int, kind: int, protocol: int = 0) -> socket.socket:
 dns.query.socket_factory = _new_socket
 
 
+class LookupFailed(Exception):
+    """The DNS gives no usable answer now; it may later. no_route: this machine has no route to the server."""
+
+    def __init__(self, cause: str, *, no_route: bool = False) -> None:
+        super().__init__(cause)
+        self.no_route = no_route
+
+
 @dataclass(frozen=True)
 class Nameserver:
-    """A DNS server to ask; `host` is a name or an address, `address` is the name's address."""
+    """A DNS server to ask; `host` is a name or an address, `address` is one of the name's addresses."""
 
     host: str
     port: int
@@ -53,30 +70,51 @@ class Nameserver:
     def __str__(self) -> str:
         return self.host if self.host == self.address else f"{self.host} ({self.address})"
 
-    def located(self) -> Nameserver:
-        """Returns the server with its address, found through the system. Raises OSError."""
-        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)
-        return Nameserver(self.host, self.port, str(found[0][4][0]), self.recursive)
+    def located(self) -> list[Nameserver]:
+        """Returns the server at each of its addresses, found through the system. Raises LookupFailed."""
+        if self.address:
+            return [self]
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)
+        except OSError as error:
+            raise LookupFailed(f"the address of {self.host} cannot be found: {error_words(error)}") from None
+        return [replace(self, address=address) for address in dict.fromkeys(str(each[4][0]) for each in found)]
 
 
-@dataclass(frozen=True)
-class TxtAnswer:
-    """The TXT values that a server shows, or the reason why it shows none."""
+class Resolver:
+    """Recursive DNS servers, asked in turn. A server that gives no answer is asked last from then on."""
 
-    values: tuple[str, ...] = ()
-    trouble: str = ""
-    no_route: bool = False
+    def __init__(self, servers: Iterable[Nameserver], *, is_named: bool = False) -> None:
+        self.servers = list(servers)
+        #: Whether a user named them, for this call or in the environment.
+        self.is_named = is_named
 
-    def __str__(self) -> str:
-        if self.trouble:
-            return self.trouble
-        shown = [repr(clean(value)) for value in self.values[:_MOST_SHOWN_VALUES]]
-        more = len(self.values) - len(shown)
-        return f"shows {', '.join(shown)}" + (f" and {more} more" if more else "")
+    def query(self, context: Context, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.message.Message:
+        """Returns an answer: NOERROR or NXDOMAIN. Blocks. Raises LookupFailed, and as Context.check() does."""
+        trouble = "no DNS server is known"
+        for server in list(self.servers):
+            try:
+                for located in server.located():
+                    context.check(_WHAT)
+                    response = ask(located, name, kind, min(LOOKUP_SECONDS, context.remaining()))
+                    if response.rcode() in _ANSWERED:
+                        return response
+                    trouble = f"{located} answered {dns.rcode.to_text(response.rcode())}"
+            except LookupFailed as error:
+                trouble = f"{server.host} {error}"
+                self.servers = [one for one in self.servers if one is not server] + [server]
+        raise LookupFailed(f"{name.to_text(omit_final_dot=True)} {dns.rdatatype.to_text(kind)}: {trouble}")
 
 
-class LookupFailed(Exception):
-    """The DNS gives no usable answer now; it may later."""
+def resolver_for(resolvers: Sequence[str] = ()) -> Resolver:
+    """Returns these servers, else those of TOSSL_RESOLVERS, else the machine's.
+
+    Raises ArgumentError "resolvers"; DnsError "zone" if this machine has no usable resolver.
+    """
+    named = tuple(resolvers) or default_resolvers()
+    if named:
+        return Resolver([parse_resolver(text) for text in named], is_named=True)
+    return Resolver(_system_servers())
 
 
 def default_resolvers() -> tuple[str, ...]:
@@ -98,56 +136,50 @@ def parse_resolver(text: str) -> Nameserver:
     return Nameserver(host, port)
 
 
-def system_resolver() -> dns.resolver.Resolver:
-    """Returns the machine's configured resolver. Raises DnsError "zone" if no usable resolver is configured."""
+def authoritative_server(host: str, address: str) -> Nameserver:
+    """Returns one of a zone's servers."""
+    return Nameserver(host, DNS_PORT, address, recursive=False)
+
+
+def dns_name(text: str) -> dns.name.Name:
+    """Returns a name with or without its final dot, in A-labels or U-labels (IDNA 2008). Raises LookupFailed."""
     try:
-        resolver = dns.resolver.Resolver()
-    except (dns.resolver.NoResolverConfiguration, ValueError):
-        cause = "this machine has no usable DNS resolver (/etc/resolv.conf); give -resolvers"
-        raise DnsError("propagation", "zone", f"Cannot check DNS propagation: {cause}") from None
-    resolver.port = DNS_PORT
-    resolver.lifetime = LOOKUP_SECONDS
-    return resolver
+        return dns.name.from_text(text, idna_codec=dns.name.IDNA_2008_Practical)
+    except (dns.exception.DNSException, UnicodeError) as error:
+        raise LookupFailed(f"{quoted(text)} is not a DNS name: {error_words(error)}") from None
 
 
-def final_name(resolver: dns.resolver.Resolver, name: dns.name.Name) -> dns.name.Name:
-    """Returns the name at the end of the CNAMEs, which often delegate validation to another domain."""
-    for _ in range(_MOST_ALIASES):
-        try:
-            answer = resolver.resolve(name, "CNAME")
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return name
-        name = answer[0].target
-    raise LookupFailed(f"more than {_MOST_ALIASES} aliases, at last {name}")
+def name_text(name: dns.name.Name) -> str:
+    """Returns the name in lower case, without its final dot."""
+    return name.to_text(omit_final_dot=True).lower()
 
 
-def host_addresses(resolver: dns.resolver.Resolver, host: str) -> list[str]:
-    """Returns the addresses of a host, an empty list if the DNS has none or does not answer."""
-    found: list[str] = []
-    for kind in ("A", "AAAA"):
-        try:
-            found += [str(record.address) for record in resolver.resolve(host, kind)]
-        except dns.exception.DNSException:
-            continue
-    return found
+def ask(server: Nameserver, name: dns.name.Name, kind: dns.rdatatype.RdataType, seconds: float) -> dns.message.Message:
+    """Returns the answer of one server, whatever its code. Blocks, for `seconds` at most.
 
-
-def ask_txt(server: Nameserver, name: str, seconds: float) -> TxtAnswer:
-    """Asks one server for the TXT values of a name, for `seconds` at most. Raises nothing."""
+    Asks by UDP with EDNS, and again without if that is a fault to the server or brings no answer; by TCP if the answer
+    is cut or neither brings one. Ignores answers to other questions. Raises LookupFailed alone.
+    """
+    ends = time.monotonic() + seconds
+    query = _query(server, name, kind, edns=False)
     try:
-        query = dns.message.make_query(name, dns.rdatatype.TXT, use_edns=0, payload=1232)
-        if not server.recursive:
-            query.flags &= ~dns.flags.RD
-        response, _by_tcp = dns.query.udp_with_fallback(
-            query, server.address, timeout=seconds, port=server.port, ignore_unexpected=True
-        )
-        return _txt_answer(response)
-    except OSError as error:
-        return TxtAnswer(trouble=f"cannot be asked: {error_words(error)}", no_route=error.errno in _NO_ROUTE)
-    except dns.exception.Timeout:
-        return TxtAnswer(trouble="did not answer")
+        for edns, share in ((True, _WITH_EDNS), (False, _WITHOUT_EDNS)):
+            query = _query(server, name, kind, edns=edns)
+            try:
+                response = dns.query.udp(
+                    query, server.address, max(0.02, seconds * share), server.port,
+                    ignore_unexpected=True, ignore_errors=True,
+                )  # fmt: skip
+            except dns.exception.Timeout:
+                continue
+            if not (edns and response.rcode() in _NO_EDNS):
+                return _whole(server, query, response, ends) if response.flags & dns.flags.TC else response
     except Exception as error:  # noqa: BLE001 - a server's bytes may break a parser in any way
-        return TxtAnswer(trouble=f"answered nonsense: {error_words(error)}")
+        raise _failure(error) from None
+    try:
+        return _by_tcp(server, query, ends)
+    except LookupFailed:
+        raise LookupFailed("did not answer") from None
 
 
 def error_words(error: Exception) -> str:
@@ -157,12 +189,53 @@ def error_words(error: Exception) -> str:
     return clean(error, _MOST_WORDS_CHARS) or type(error).__name__
 
 
-def _txt_answer(response: dns.message.Message) -> TxtAnswer:
-    if response.rcode() != dns.rcode.NOERROR:
-        return TxtAnswer(trouble=f"answered {dns.rcode.to_text(response.rcode())}")
-    records = [record for found in response.answer if found.rdtype == dns.rdatatype.TXT for record in found]
-    values = tuple(b"".join(record.strings).decode("utf-8", "replace") for record in records)
-    return TxtAnswer(values) if values else TxtAnswer(trouble="shows no TXT record")
+def _system_servers() -> list[Nameserver]:
+    try:
+        resolver = dns.resolver.Resolver()
+    except (dns.resolver.NoResolverConfiguration, ValueError):
+        cause = "this machine has no usable DNS resolver (/etc/resolv.conf); give -resolvers"
+        raise DnsError("propagation", "zone", f"Cannot check DNS propagation: {cause}") from None
+    return [Nameserver(str(address), DNS_PORT, str(address)) for address in resolver.nameservers]
+
+
+def _query(
+    server: Nameserver, name: dns.name.Name, kind: dns.rdatatype.RdataType, *, edns: bool
+) -> dns.message.QueryMessage:
+    query = dns.message.make_query(name, kind, use_edns=0 if edns else -1, payload=_PAYLOAD_BYTES if edns else None)
+    if not server.recursive:
+        query.flags &= ~dns.flags.RD
+    return query
+
+
+def _whole(
+    server: Nameserver, query: dns.message.QueryMessage, cut: dns.message.Message, ends: float
+) -> dns.message.Message:
+    """Returns the whole of an answer that was cut; the cut answer where TCP does not bring more."""
+    try:
+        return _by_tcp(server, query, ends)
+    except LookupFailed:
+        if cut.answer:
+            return cut
+        raise
+
+
+def _by_tcp(server: Nameserver, query: dns.message.QueryMessage, ends: float) -> dns.message.Message:
+    try:
+        return dns.query.tcp(query, server.address, max(0.05, ends - time.monotonic()), server.port)
+    except Exception as error:  # noqa: BLE001 - as above
+        raise _failure(error) from None
+
+
+def _failure(error: Exception) -> LookupFailed:
+    if isinstance(error, LookupFailed):
+        return error
+    if isinstance(error, dns.exception.Timeout | TimeoutError):
+        return LookupFailed("did not answer")
+    if isinstance(error, EOFError):
+        return LookupFailed("closed the connection without an answer")
+    if isinstance(error, OSError):
+        return LookupFailed(f"cannot be asked: {error_words(error)}", no_route=error.errno in _NO_ROUTE)
+    return LookupFailed(f"answered nonsense: {error_words(error)}")
 
 
 def _is_host_name(host: str) -> bool:

@@ -1,0 +1,120 @@
+"""The zone of a record's name, as BIND and servers that say what a test wants have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import pytest
+
+from tests.python.test_dns_propagation import ScriptedDns, of_zone
+from tests.servers.bind import Bind
+from tossl_acme.context import Context
+from tossl_acme.dns import resolver, zones
+from tossl_acme.dns.zones import zone_name
+from tossl_acme.errors import ArgumentError, Cancelled
+
+ZONES = ("example.com", "deep.example.com", "validation.cut.example.com", "xn--bcher-kva.example", "example.org")
+
+
+@pytest.fixture(scope="module")
+def several() -> Iterator[Bind]:
+    with Bind(zones=ZONES) as server:
+        server.add("www.example.com", "CNAME", "host.example.org.")
+        server.add("_acme-challenge.alias.example.com", "CNAME", "a.b.example.org.")
+        server.add("below.example.com", "DNAME", "example.org.")
+        server.add("*.wild.example.com", "CNAME", "host.example.org.")
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("_acme-challenge.example.com", "example.com"),
+        ("_ACME-challenge.Example.COM.", "example.com"),
+        ("_acme-challenge.a.b.c.example.com", "example.com"),
+        ("_acme-challenge.a.deep.example.com", "deep.example.com"),
+        ("_acme-challenge.deep.example.com", "deep.example.com"),
+        ("validation.cut.example.com", "validation.cut.example.com"),
+        ("example.com", "example.com"),
+        ("deep.example.com", "deep.example.com"),
+        # An alias is in its own zone, not in that of its target.
+        ("_acme-challenge.www.example.com", "example.com"),
+        ("_acme-challenge.alias.example.com", "example.com"),
+        ("_acme-challenge.x.below.example.com", "example.com"),
+        ("_acme-challenge.x.wild.example.com", "example.com"),
+        ("_acme-challenge.b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example", "xn--bcher-kva.example"),
+        ("_acme-challenge.xn--bcher-kva.example", "xn--bcher-kva.example"),
+    ],
+)
+def test_zones(several: Bind, ask_at: Callable[[int], None], context: Context, name: str, zone: str) -> None:
+    ask_at(several.port)
+    assert zone_name(context, name) == zone
+
+
+@pytest.mark.parametrize("name", ["_acme-challenge.example.net", "com", "", "a..b", "x" * 64 + ".example.com"])
+def test_names_of_no_zone(several: Bind, ask_at: Callable[[int], None], context: Context, name: str) -> None:
+    ask_at(several.port)
+    assert zone_name(context, name) is None
+
+
+def test_named_resolvers(
+    several: Bind, ask_at: Callable[[int], None], context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They find the zone; its servers are asked whether the name is in a zone below."""
+    monkeypatch.setattr(resolver, "LOOKUP_SECONDS", 0.5)
+    with ScriptedDns(lambda _query, _by_tcp: None) as silent:
+        ask_at(several.port)
+        zone = zone_name(context, "_acme-challenge.deep.example.com", (silent.address, several.address))
+    assert zone == "deep.example.com"
+    with pytest.raises(ArgumentError):
+        zone_name(context, "example.com", ("a b",))
+
+
+def test_a_zone_to_which_the_servers_above_refer(ask_at: Callable[[int], None], context: Context) -> None:
+    """The servers below say SERVFAIL to anything but TXT."""
+
+    def answer(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message:
+        question = query.question[0]
+        if question.name.labels[0] != b"_acme-challenge":
+            return of_zone(query)
+        response = dns.message.make_response(query)
+        if question.rdtype == dns.rdatatype.TXT:
+            response.authority.append(dns.rrset.from_text(question.name, 0, "IN", "NS", "ns.elsewhere.example."))
+        else:
+            response.set_rcode(dns.rcode.SERVFAIL)
+        return response
+
+    with ScriptedDns(answer) as server:
+        ask_at(server.port)
+        assert zone_name(context, "_acme-challenge.example.com") == "_acme-challenge.example.com"
+
+
+def test_a_record_to_come_is_not_asked_for_at_the_resolver(
+    several: Bind, ask_at: Callable[[int], None], context: Context
+) -> None:
+    """It would keep the answer that there is no such name."""
+    ask_at(several.port)
+    asked = []
+
+    def answer(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message:
+        asked.append(str(query.question[0].name))
+        return of_zone(query)
+
+    with ScriptedDns(answer) as server:
+        zone_name(context, "_acme-challenge.example.com", (server.address,))
+    assert "example.com." in asked
+    assert "_acme-challenge.example.com." not in asked
+
+
+def test_no_answer_at_all(ask_at: Callable[[int], None], context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zones, "ZONE_SECONDS", 0.3)
+    with ScriptedDns(lambda _query, _by_tcp: None) as server:
+        ask_at(server.port)
+        assert zone_name(context, "_acme-challenge.example.com") is None
+        context.cancel()
+        with pytest.raises(Cancelled):
+            zone_name(context, "_acme-challenge.example.com")
