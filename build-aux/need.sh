@@ -18,6 +18,7 @@ look() {
         test)
             has pebble || lacks pebble
             has named || lacks bind9
+            has knotd || lacks knot
             has openssl || lacks openssl
             has Xvfb || lacks xvfb
             has strace || lacks strace

@@ -24,6 +24,7 @@ from tossl_acme.acme import clients
 from tossl_acme.challenges.responders import ResponderPool
 from tossl_acme.context import Context
 from tossl_acme.dns import resolver
+from tossl_acme.dns.registry import provider_credentials
 
 _FROM_OUTSIDE = (
     "REQUESTS_CA_BUNDLE",
@@ -34,8 +35,12 @@ _FROM_OUTSIDE = (
     "HTTPS_PROXY",
     "ALL_PROXY",
     "NO_PROXY",
-    "CLOUDFLARE_API_TOKEN",
-    "CF_DNS_API_TOKEN",
+    *(
+        variable
+        for credentials in provider_credentials().values()
+        for credential in credentials
+        for variable in credential.environment
+    ),
 )
 
 

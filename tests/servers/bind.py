@@ -104,16 +104,16 @@ class Bind(ServerProgram):
 
     def add_txt(self, name: str, value: str) -> None:
         """Add one TXT value by a signed update."""
-        self._update(name, lambda update, at: update.add(at, 1, "TXT", _quoted(value)))
+        self.update(name, lambda update, at: update.add(at, 1, "TXT", _quoted(value)))
 
     def remove_txt(self, name: str, value: str) -> None:
         """Remove one TXT value by a signed update."""
-        self._update(name, lambda update, at: update.delete(at, "TXT", _quoted(value)))
+        self.update(name, lambda update, at: update.delete(at, "TXT", _quoted(value)))
 
     def txt(self, name: str) -> list[str]:
         """Return the TXT values at the name, sorted."""
         query = dns.message.make_query(name, "TXT")
-        reply = dns.query.udp(query, "127.0.0.1", port=self.port, timeout=_TIMEOUT)
+        reply, _by_tcp = dns.query.udp_with_fallback(query, "127.0.0.1", port=self.port, timeout=_TIMEOUT)
         records = [record for answer in reply.answer if answer.rdtype == dns.rdatatype.TXT for record in answer]
         return sorted(b"".join(record.strings).decode() for record in records)
 
@@ -125,7 +125,8 @@ class Bind(ServerProgram):
             raise ServerError(f"no zone here holds {name}")
         return max(held, key=len)
 
-    def _update(self, name: str, change: Callable[[dns.update.UpdateMessage, dns.name.Name], None]) -> None:
+    def update(self, name: str, change: Callable[[dns.update.UpdateMessage, dns.name.Name], None]) -> None:
+        """Change what is at the name by a signed update."""
         zone = self.zone_of(name)
         keyring = dns.tsigkeyring.from_text({self.key_name: self.key_secret})
         update = dns.update.UpdateMessage(zone, keyring=keyring, keyalgorithm=self.algorithm)
