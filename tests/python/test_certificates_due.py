@@ -121,6 +121,20 @@ def test_runs_of_a_clock_that_was_set_back_are_forgotten() -> None:
     assert Runs((BEGAN + DAY, BEGAN + 2 * DAY)).with_run(BEGAN).at == (BEGAN,)
 
 
-@pytest.mark.parametrize("data", [None, {}, ["x"], "x"])
+@pytest.mark.parametrize("value", [10**400, float("inf"), float("-inf"), float("nan"), 1e300])
+@pytest.mark.parametrize("member", ["start", "end", "chosen", "asked_at", "retry_at"])
+def test_a_time_beyond_reason_is_damaged(member: str, value: float) -> None:
+    known = Suggestion().answered(info(BEGAN, BEGAN + DAY, BEGAN + 5), BEGAN)
+    assert Suggestion.from_json({**known.as_json(), member: value}) == Suggestion()
+
+
+def test_one_gap_makes_nothing_due() -> None:
+    """A machine without a clock of its own begins in 1970: that is no interval, in this run and those that follow."""
+    runs = Runs((60.0,)).with_run(BEGAN)
+    assert runs.interval == 0
+    assert runs.with_run(BEGAN + HOUR).interval == HOUR
+
+
+@pytest.mark.parametrize("data", [None, {}, ["x"], "x", [10**400], [float("inf")], [float("nan")]], ids=repr)
 def test_damaged_runs_are_none(data: Any) -> None:
     assert Runs.from_json(data).at == ()

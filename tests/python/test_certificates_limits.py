@@ -142,6 +142,13 @@ def test_limits_come_back_from_json() -> None:
     assert Limits.from_json(json.loads(json.dumps(limits.as_json()))) == limits
 
 
+@pytest.mark.parametrize("value", [10**400, float("inf"), float("nan"), None, "7"], ids=repr)
+@pytest.mark.parametrize("member", ["failures", "failed_at", "retry_at"])
+def test_a_number_beyond_reason_is_damaged(member: str, value: object) -> None:
+    with pytest.raises(ValueError, match="numbers"):
+        Limits.from_json({**Limits().as_json(), member: value})
+
+
 @pytest.mark.parametrize("data", [None, 7, [], {}, {"failures": "x"}, {**Limits().as_json(), "recent": 7}])
 def test_damaged_limits_are_refused(data: Any) -> None:
     with pytest.raises(ValueError, match=r"."):

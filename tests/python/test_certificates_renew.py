@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -27,13 +28,13 @@ from tossl_acme.certificates.renew import Renewals, renew, renew_all
 from tossl_acme.certificates.suggested import Renewal
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
-from tossl_acme.errors import AcmeError, ArgumentError, RetryError
+from tossl_acme.errors import AcmeError, ArgumentError, RetryError, WaitTimeout
 from tossl_acme.files import FilePath
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.chain import read_certificate
 from tossl_acme.store.folder import FolderStore
-from tossl_acme.store.protocol import Store
+from tossl_acme.store.protocol import Lock, Store
 from tossl_acme.text import Secret
 
 NAME = "a.example"
@@ -477,6 +478,54 @@ def test_a_damaged_one_is_named_and_the_rest_is_renewed(world: World) -> None:
     assert failed["name"] == NAME
     assert "certificate.json" in str(failed["message"])
     assert path.read_text() == "{"
+
+
+def test_a_defect_met_by_one_does_not_stop_the_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.obtain()
+    world.obtain("b.example")
+    world.at += 70 * DAY
+
+    def due_time(context: Context, store: object, kept: KeptCertificate, *more: Any) -> float:
+        if kept.name == NAME:
+            raise ZeroDivisionError
+        return world.at
+
+    monkeypatch.setattr("tossl_acme.certificates.renew.due_time", due_time)
+    result = world.renew_all()
+    assert [got["name"] for got in result.renewed] == ["b.example"]
+    assert [(failed["name"], failed["errorcode"]) for failed in result.failed] == [(NAME, ["TOSSL", "INTERNAL"])]
+
+
+class BusyStore(FolderStore):
+    """Another process holds these locks, and does not run: it was stopped."""
+
+    @contextlib.contextmanager
+    def locked(self, context: Context, name: str) -> Iterator[Lock]:
+        if name.startswith(("runs/", "renewal/")):
+            raise WaitTimeout("timed out", "store")
+        with super().locked(context, name) as lock:
+            yield lock
+
+
+def test_what_cannot_be_kept_beside_does_not_lose_the_result(world: World, tmp_path: Path) -> None:
+    world.store = BusyStore(FilePath(str(tmp_path / "store")))
+    world.suggest(0.1, 0.2)
+    world.obtain()
+    assert world.obtain()["issued"] is False
+    world.at += 70 * DAY
+    world.refuse("serverInternal")
+    assert [failed["errorcode"] for failed in world.renew_all().failed] == [["TOSSL", "ACME", "serverInternal", "400"]]
+    world.at += DAY
+    assert [got["name"] for got in world.renew_all().renewed] == [NAME]
+
+
+def test_damaged_runs_are_no_error(world: World) -> None:
+    world.obtain()
+    world.renew_all()
+    folder = Path(str(world.store.path_of("runs/renew_certificates")))
+    (folder / "..data").unlink()
+    (folder / "..data").symlink_to("..1")
+    assert world.renew_all().failed == []
 
 
 def test_secrets_by_reference_are_read_anew(world: World, tmp_path: Path) -> None:

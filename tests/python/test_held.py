@@ -184,7 +184,7 @@ def test_two_names_for_the_same_domains_live_side_by_side(world: World) -> None:
     assert "/certificates/web-ec/" in first["files"]
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "-x", "a b", "x" * 300])
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "-x", "a b", "x" * 300, "_.a", "*."])
 def test_what_can_name_no_certificate(world: World, name: str) -> None:
     failure = world.obtain(name=name)
     assert isinstance(failure, Failure)
@@ -247,6 +247,7 @@ def test_a_file_that_is_another_is_told_and_stays(world: World, file: str, force
     [
         ("", "damaged"), ("{", "damaged"), ("[]", "damaged"), ("{}", "damaged"), ('{"format": 99}', "later version"),
         ('{"format": 1, "domains": 7}', "damaged"), ("[" * 100_000, "damaged"), ('{"a": NaN}', "damaged"),
+        ('{"format": 1, "not_after": 1' + "0" * 400, "damaged"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("force", [0, 1])
@@ -260,6 +261,30 @@ def test_a_record_that_is_damaged_is_told_and_stays(world: World, text: str, cau
     assert cause in failure.message
     assert "certificate.json" in failure.message
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("not_before", 10**400), ("not_after", -(10**15)), ("serial", "\ud800"), ("domains", [7]), ("revoked", 10**400)],
+    ids=["begin", "end", "serial", "domains", "revoked"],
+)
+def test_a_value_beyond_reason_is_damage(world: World, member: str, value: object) -> None:
+    world.got()
+    path = (world.folder / "certificate.json").resolve()
+    path.write_text(json.dumps({**json.loads(path.read_text()), member: value}))
+    failure = world.obtain()
+    assert isinstance(failure, Failure)
+    assert failure.code == ("TOSSL", "VALUE", "store")
+    [damaged] = world.tcl.dicts(world.tcl.acme("list_certificates", store=world.store))
+    assert "certificate.json" in damaged["damaged"]
+
+
+def test_the_longest_domain_is_a_name(world: World) -> None:
+    name = ".".join(["a" * 62, "b" * 62, "c" * 62, "d" * 62, "e"])
+    assert len(name) == 253
+    assert world.got(name)["name"] == name
+    assert world.got(name)["issued"] == "0"
+    assert world.tcl.dict("get_certificate", name, store=world.store)["domains"] == name
 
 
 def test_one_whose_key_is_gone_is_got_anew(world: World) -> None:

@@ -145,6 +145,31 @@ def test_what_is_no_issuance_is_refused(data: object) -> None:
     assert raised.value.errorcode == ("TOSSL", "VALUE", "store")
 
 
+@pytest.mark.parametrize("value", [[], "", 7, [[]], "\ud800", 10**400], ids=ascii)
+def test_a_value_of_another_type_is_refused(value: object) -> None:
+    """Whichever option it stands for."""
+    data = Issuance(NAMES, DIRECTORY).as_json()
+    fitting = {
+        "identifiers": [[], ""],
+        "fallbacks": [[]],
+        "deploy_timeout": [7],
+        "preferred_chain": [""],
+        "deploy_command": [""],
+        "directory": [""],
+    }
+    for option in data:
+        if option != "format" and value not in fitting.get(option, []):
+            with pytest.raises(ArgumentError) as raised:
+                Issuance.from_json({**data, option: value})
+            assert raised.value.errorcode == ("TOSSL", "VALUE", "store")
+
+
+def test_half_of_a_character_is_refused_before_it_is_kept() -> None:
+    with pytest.raises(ArgumentError, match="half of a character") as raised:
+        Issuance(NAMES, DIRECTORY, preferred_chain="Root \ud800").as_json()
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "preferred_chain")
+
+
 def test_an_option_that_came_later_has_its_default() -> None:
     data = Issuance(NAMES, DIRECTORY).as_json()
     del data["preferred_chain"], data["connection"]["proxy"]

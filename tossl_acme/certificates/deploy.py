@@ -10,7 +10,7 @@ died before it, or in it. So one that takes the same certificate twice does well
 from __future__ import annotations
 
 from ..errors import ArgumentError, Cancelled, ForkedError, TosslError, WaitTimeout
-from .due import now
+from .due import is_time, now
 from .record import RECORD, folder_name, read_kept, set_name
 
 TYPE_CHECKING = False
@@ -59,9 +59,7 @@ class Hooks:
         run_command(context, self.command, command_environment(name, certificate), self.limit)
 
 
-def deploy(
-    context: Context, store: Store | None, name: str, certificate: Mapping[str, object], hooks: Hooks
-) -> bool:
+def deploy(context: Context, store: Store | None, name: str, certificate: Mapping[str, object], hooks: Hooks) -> bool:
     """Calls the hooks that are owed for this certificate; returns whether nothing is owed any more.
 
     certificate: what obtain_certificate returns. What fails is a warning `deploy`, and is kept as owed; without a store
@@ -153,10 +151,24 @@ def owed(store: Store, kept: KeptCertificate) -> dict[str, object]:
 def kept_command(store: Store, name: str) -> tuple[str, float]:
     """Returns the command that a certificate is kept with, empty without one, and how long it may take."""
     kept = read_kept(store, name, record_alone=True)
-    if kept is None:
-        return "", DEPLOY_SECONDS
-    limit = kept.issuance.get("deploy_timeout")
-    return kept.deploy_command, float(limit) if isinstance(limit, int | float) and limit > 0 else DEPLOY_SECONDS
+    return kept_hook(kept.issuance) if kept is not None else ("", DEPLOY_SECONDS)
+
+
+def kept_hook(issuance: Mapping[str, object]) -> tuple[str, float]:
+    """Returns the deploy command of a kept issuance, empty without one, and how long it may take."""
+    command, limit = issuance.get("deploy_command"), issuance.get("deploy_timeout")
+    return (
+        command if isinstance(command, str) and is_command_text(command) else "",
+        float(limit) if isinstance(limit, int | float) and is_time(limit) and limit > 0 else DEPLOY_SECONDS,
+    )
+
+
+def is_command_text(command: str) -> bool:
+    """Returns whether a shell can be given this: no NUL, no half of a character."""
+    try:
+        return b"\0" not in command.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def keep_command(context: Context, store: Store, name: str, command: str, limit: float) -> None:

@@ -10,7 +10,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeGuard
 
     from ..acme.renewal import RenewalInfo
 
@@ -24,6 +24,8 @@ _AFTER_FAILURE_SECONDS = 6 * 3600.0
 _AFTER_FAILURE_SHARE = 0.1
 #: A clock that was set back further than this makes what it told before worthless, in seconds.
 _MOST_SET_BACK_SECONDS = 3600.0
+#: Seconds from 1970 to no time that a certificate has, nor a clock.
+_MOST_SECONDS = 1e12
 #: Runs that are remembered.
 _MOST_RUNS = 6
 #: The members of a Suggestion that are times.
@@ -33,6 +35,11 @@ _TIMES = ("start", "end", "chosen", "asked_at", "retry_at")
 def now() -> float:
     """Returns the time by which certificates age."""
     return time.time()
+
+
+def is_time(value: object) -> TypeGuard[float]:
+    """Returns whether this, read from a store, can be epoch seconds: a number, neither infinite nor beyond reason."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_MOST_SECONDS < value < _MOST_SECONDS
 
 
 def life_due_at(not_before: float, not_after: float) -> float:
@@ -67,7 +74,7 @@ class Suggestion:
     def from_json(cls, data: Any) -> Suggestion:
         """Reads what as_json() returned; of anything else nothing is known."""
         found = [data.get(name) for name in _TIMES] if isinstance(data, dict) else []
-        times = [float(moment) for moment in found if isinstance(moment, int | float) and not isinstance(moment, bool)]
+        times = [float(moment) for moment in found if is_time(moment)]
         if len(times) != len(_TIMES):
             return cls()
         start, end, chosen, asked_at, retry_at = times
@@ -130,7 +137,7 @@ class Runs:
     def from_json(cls, data: Any) -> Runs:
         """Reads what as_json() returned; of anything else nothing is known."""
         found = data if isinstance(data, list) else []
-        return cls(tuple(float(run) for run in found if isinstance(run, int | float)))
+        return cls(tuple(float(run) for run in found if is_time(run)))
 
     def as_json(self) -> list[float]:
         return list(self.at)
@@ -141,6 +148,9 @@ class Runs:
 
     @property
     def interval(self) -> float:
-        """Seconds between two runs: the usual one, whatever a suspend or a run by hand makes of one. 0 at first."""
+        """Seconds between two runs: the usual one, whatever a suspend or a run by hand makes of one. 0 at first.
+
+        One gap alone may be a suspend, or a clock that was wrong before it: not everything is due because of that.
+        """
         gaps = sorted(after - before for before, after in zip(self.at, self.at[1:], strict=False))
-        return gaps[len(gaps) // 2] if gaps else 0.0
+        return gaps[(len(gaps) - 1) // 2] if len(gaps) > 1 else 0.0

@@ -21,7 +21,7 @@ from ..http.options import ConnectionOptions
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import Secret
-from .deploy import DEPLOY_SECONDS
+from .deploy import DEPLOY_SECONDS, kept_hook
 from .key import CertificateKey
 
 #: The version of as_json()'s form.
@@ -134,7 +134,10 @@ class Issuance:
         return not _has_literal(self)
 
     def as_json(self) -> dict[str, Any]:
-        """Returns plain data for json.dumps(), with a secret's reference, or a mark that it has none, for its value."""
+        """Returns plain data for json.dumps(), with a secret's reference, or a mark that it has none, for its value.
+
+        Raises ArgumentError for an option with half of a character (a lone surrogate): no text with one can be kept.
+        """
         return {"format": _FORMAT, **_plain(self)}
 
     @classmethod
@@ -147,7 +150,7 @@ class Issuance:
             raise ArgumentError("store", "the stored request of the certificate has an unknown format")
         try:
             read = _read(cls, {name: value for name, value in data.items() if name != "format"})
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
             cause = f"the stored request of the certificate cannot be read: {type(error).__name__}"
             raise ArgumentError("store", cause) from None
         assert isinstance(read, cls)
@@ -168,7 +171,7 @@ def connection_of(data: Any) -> ConnectionOptions:
     """
     try:
         found = _read(ConnectionOptions, data["connection"])
-    except (TypeError, ValueError, KeyError, ArgumentError):
+    except (TypeError, ValueError, KeyError, OverflowError, ArgumentError):
         return ConnectionOptions()
     assert isinstance(found, ConnectionOptions)
     return found
@@ -193,10 +196,7 @@ def needs_own_server(data: Any) -> bool:
 
 def deployment_of(data: Any) -> tuple[str, float]:
     """Returns the deploy command and how long it may take, of what Issuance.as_json() returned."""
-    if not isinstance(data, Mapping):
-        return "", DEPLOY_SECONDS
-    command, limit = data.get("deploy_command"), data.get("deploy_timeout")
-    return command if isinstance(command, str) else "", limit if isinstance(limit, int | float) else DEPLOY_SECONDS
+    return kept_hook(data) if isinstance(data, Mapping) else ("", DEPLOY_SECONDS)
 
 
 def _has_literal(value: object) -> bool:
@@ -213,7 +213,7 @@ def _has_literal(value: object) -> bool:
     return isinstance(value, Mapping) and any(map(_has_literal, value.values()))
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object, option: str = "") -> Any:
     if isinstance(value, Secret | str) and _has_literal(value):
         return {"literal": True}
     if isinstance(value, Secret):
@@ -221,14 +221,24 @@ def _plain(value: object) -> Any:
     if isinstance(value, FilePath):
         return {"path": str(value), "word": value.word}
     if dataclasses.is_dataclass(value):
-        return {member.name: _plain(getattr(value, member.name)) for member in dataclasses.fields(value)}
+        return {member.name: _plain(getattr(value, member.name), member.name) for member in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {name: _plain(member) for name, member in value.items()}
+        return {_text(name, option): _plain(member, option) for name, member in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(member) for member in value]
-    if value is None or isinstance(value, str | int | float | bool):
+        return [_plain(member, option) for member in value]
+    if isinstance(value, str):
+        return _text(value, option)
+    if value is None or isinstance(value, int | float | bool):
         return value
     raise TypeError(f"an option of type {type(value).__name__} cannot be stored")
+
+
+def _text(text: str, option: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ArgumentError(option, f"-{option}: there is half of a character in it") from None
+    return text
 
 
 def _read(kind: Any, data: Any) -> Any:
@@ -246,19 +256,27 @@ def _read(kind: Any, data: Any) -> Any:
         return FilePath(str(data["path"]), str(data["word"]))
     if dataclasses.is_dataclass(kind):
         assert isinstance(kind, type)
+        if not isinstance(data, dict):
+            raise TypeError(str(kind))
         hints = typing.get_type_hints(kind)
         # A newer option gets its default; an option that this version does not know may matter.
         if unknown := set(data) - set(hints):
             raise ValueError(str(unknown))
         return kind(**{name: _read(hints[name], value) for name, value in data.items()})
     if origin is tuple:
+        if not isinstance(data, list):
+            raise TypeError(str(kind))
         return tuple(_read(inner[0], member) for member in data)
     if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(data, dict):
+            raise TypeError(str(kind))
         return {str(name): _read(inner[1], member) for name, member in data.items()}
     if kind is float and isinstance(data, int):
         return float(data)
     if not isinstance(data, kind):
         raise TypeError(str(kind))
+    if isinstance(data, str):
+        data.encode()  # raises ValueError for half of a character
     return data
 
 

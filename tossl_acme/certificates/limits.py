@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, KeyFormatError, RetryError, TosslError
 from ..identifiers import Identifier
+from .due import is_time
 
 #: Seconds after the first failure, the second and so on; the last one for all that follow.
 _PAUSES_SECONDS = (60.0, 600.0, 6000.0, 86400.0)
@@ -68,6 +69,8 @@ class Limits:
         if not isinstance(data, Mapping):
             raise ValueError("not a JSON object")
         try:
+            if not all(map(is_time, (data["failures"], data["failed_at"], data["retry_at"], *data["recent"]))):
+                raise ValueError("no numbers")
             return cls(
                 int(data["failures"]),
                 float(data["failed_at"]),
@@ -77,7 +80,7 @@ class Limits:
                 str(data["visit"]),
                 str(data["message"]),
             )
-        except (KeyError, TypeError, OverflowError) as error:
+        except (KeyError, TypeError) as error:
             raise ValueError(type(error).__name__) from None
 
     def as_json(self) -> dict[str, Any]:

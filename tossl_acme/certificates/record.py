@@ -11,6 +11,8 @@ from __future__ import annotations
 import sys
 
 from ..errors import ArgumentError
+from ..store.protocol import MAX_PART_CHARS
+from .due import is_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,11 +64,16 @@ def set_name(name: str) -> str:
 
 def folder_name(name: str) -> str:
     """A certificate's folder: its name, "*." as "_.". Raises ArgumentError "name" for what is no folder name."""
-    folder = name.replace("*.", "_.", 1) if name.startswith("*.") else name
-    if not folder or folder[0] in ".:-" or not _NAME_CHARS.issuperset(folder):
+    is_wildcard = name.startswith("*.")
+    folder = f"_.{name[2:]}" if is_wildcard else name
+    # "_.a" is the folder of "*.a", and no other name's.
+    first = folder[2:3] if is_wildcard else folder[:1]
+    if not first or first in ".:-" or not _NAME_CHARS.issuperset(folder) or name.startswith("_."):
         from ..text import quoted
 
         raise ArgumentError("name", f"{quoted(name)} cannot be the name of a certificate in the store")
+    if len(folder) > MAX_PART_CHARS:
+        raise ArgumentError("name", f"a certificate's name in the store has at most {MAX_PART_CHARS} characters")
     return folder
 
 
@@ -198,9 +205,7 @@ class KeptCertificate:
 def paths_of(store: Store, name: str, has_key: bool) -> dict[str, FilePath]:
     """The paths of a certificate's files; empty in a store that has no files."""
     paths = {
-        kind: store.path_of(set_name(name), file)
-        for kind, file in FILES.items()
-        if has_key or kind != "private_key"
+        kind: store.path_of(set_name(name), file) for kind, file in FILES.items() if has_key or kind != "private_key"
     }
     return {kind: path for kind, path in paths.items() if path is not None}
 
@@ -299,9 +304,18 @@ def _record(text: str, where: Callable[[], str]) -> dict[str, Any]:
     record = dict(read)
     for member, (kind, default) in _MEMBERS.items():
         value = record.setdefault(member, default)
-        if type(value) is not kind:
+        if type(value) is not kind or not _is_sane(value):
             raise _damaged(where())
     return record
+
+
+def _is_sane(value: object) -> bool:
+    """Whether a value of a record's type can be one: a text that can be written, a time that a clock can show."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, list):
+        return all(isinstance(item, str) and _is_sane(item) for item in value)
+    return not isinstance(value, int) or isinstance(value, bool) or is_time(value)
 
 
 def _damaged(where: str) -> ArgumentError:

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 
 from ..context import Context
-from ..errors import ArgumentError, Cancelled, ForkedError, RetryError, TosslError
+from ..errors import ArgumentError, Cancelled, ForkedError, RetryError, TosslError, WaitTimeout
 from ..store.protocol import Store
 from ..text import quoted
 from . import due
@@ -173,6 +173,8 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
         result.waiting.append(_told(kept.name, error))
     except TosslError as error:
         result.failed.append(_told(kept.name, error))
+    except Exception as error:  # noqa: BLE001 - a defect that one certificate meets does not let the rest expire
+        result.failed.append(_told(kept.name, TosslError(f"internal error: {type(error).__name__}", "INTERNAL")))
     else:
         if found.issued:  # else somebody was faster
             result.renewed.append(found.as_dict())
@@ -214,9 +216,10 @@ def _told(name: str, error: TosslError) -> dict[str, object]:
 
 
 def _read_runs(store: Store) -> Runs:
+    """When all were looked at so far; of what is damaged nothing is known."""
     try:
         return Runs.from_json(json.loads((store.read(_RUNS) or {}).get(_VALUE, b"[]")))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, ArgumentError):
         return Runs()
 
 
@@ -224,5 +227,5 @@ def _keep_runs(context: Context, store: Store, runs: Runs) -> None:
     try:
         with store.locked(context.for_cleanup(_STORE_SECONDS), _RUNS) as lock:
             store.write(lock, {_VALUE: json.dumps(runs.as_json()).encode()})
-    except ArgumentError as error:
+    except (ArgumentError, WaitTimeout) as error:
         context.tell("not_kept", name=_RUNS, message=error.message)

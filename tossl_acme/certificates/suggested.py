@@ -8,7 +8,7 @@ imported where nobody is asked.
 
 from __future__ import annotations
 
-from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, RetryError, TosslError
+from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, RetryError, TosslError, WaitTimeout
 from . import due
 from .due import Suggestion
 from .record import folder_name, read_json
@@ -83,7 +83,7 @@ class Renewal:
         try:
             with store.locked(context.for_cleanup(_STORE_SECONDS), _set_name(name)) as lock:
                 store.write(lock, {_VALUE: json.dumps(data, indent=1).encode()})
-        except ArgumentError as error:
+        except (ArgumentError, WaitTimeout) as error:
             context.tell("not_kept", name=name, message=error.message)
 
     def of(self, held: Held) -> Suggestion:

@@ -419,12 +419,12 @@ def hooks(*, deploy: Callback | None = None, deploy_command: str = "", deploy_ti
     TOSSL VALUE deploy_command  no command for a shell; or nothing is stored that it could be told of
     TOSSL VALUE deploy_timeout  not a positive number of seconds
     """
-    from ..certificates.deploy import Hooks
+    from ..certificates.deploy import Hooks, is_command_text
 
     if deploy_timeout <= 0:
         raise ArgumentError("deploy_timeout", "-deploy_timeout: must be a positive number of seconds")
-    if "\0" in deploy_command:
-        raise ArgumentError("deploy_command", "-deploy_command: there is a NUL in it")
+    if not is_command_text(deploy_command):
+        raise ArgumentError("deploy_command", "-deploy_command: there is a NUL in it, or half of a character")
     return Hooks(deploy.call if deploy else None, deploy_command, deploy_timeout)
 
 

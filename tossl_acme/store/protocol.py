@@ -27,7 +27,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _PART_CHARS = frozenset(_LETTERS + ".:")
 _VALUE_CHARS = frozenset(_LETTERS + ".")
 #: Characters of one part of a name, as file systems take it.
-_MAX_PART_CHARS = 200
+MAX_PART_CHARS = 255
 
 
 class Lock:
@@ -102,7 +102,7 @@ def check_values(values: Mapping[str, bytes]) -> None:
 
 
 def _is_made_of(name: str, chars: frozenset[str], not_first: str) -> bool:
-    return 0 < len(name) <= _MAX_PART_CHARS and chars.issuperset(name) and name[0] not in not_first
+    return 0 < len(name) <= MAX_PART_CHARS and chars.issuperset(name) and name[0] not in not_first
 
 
 def read_texts(store: Store, name: str, only: Collection[str] | None = None) -> dict[str, str]:
