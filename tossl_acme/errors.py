@@ -9,6 +9,7 @@
      +- WaitTimeout            TOSSL TIMEOUT <what>
      +- Cancelled              TOSSL CANCELLED
      +- RetryError             TOSSL RETRY <seconds>
+     +- ClockError             TOSSL CLOCK <seconds>
      +- ForkedError            TOSSL FORK
      +- ResourceError          TOSSL RESOURCE <kind>
      +- ScriptError            the errorcode of the script's own error
@@ -120,6 +121,13 @@ class RetryError(TosslError):
         again = f"; try again in {seconds} s" if seconds else ""
         super().__init__(f"{cause}{again}", "RETRY", str(seconds), details=details)
         self.seconds = seconds
+
+
+class ClockError(TosslError):
+    """The machine's clock is wrong by so many seconds, by a CA's: more than 0 if it is ahead. Nothing was ordered."""
+
+    def __init__(self, seconds: float, cause: str) -> None:
+        super().__init__(cause, "CLOCK", str(round(seconds)))
 
 
 class ForkedError(TosslError):

@@ -147,8 +147,9 @@ def _handler_for(answer: Callable[[Request], Reply]) -> type[BaseHTTPRequestHand
             query = dict(parse_qsl(url.query, keep_blank_values=True))
             body = self.read_body()
             reply = answer(Request(self.command, url.path, query, self.headers, body))
-            self.send_response(reply.status)
-            for name, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
+            self.send_response_only(reply.status)
+            headers = {"Date": self.date_time_string(), **reply.headers, "Content-Length": str(len(reply.body))}
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             with suppress(ConnectionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import email.utils
 import re
 import time
 
@@ -39,6 +40,8 @@ class Server:
         #: Whether the directory was kept by an earlier process, and the CA was not asked for it.
         self.has_kept_directory = False
         self._nonces: collections.deque[str] = collections.deque(maxlen=_MAX_NONCES)
+        #: The time that its last answer said, epoch seconds; None before an answer has.
+        self.date: float | None = None
 
     def directory(self, context: Context) -> Directory:
         """Returns the directory (RFC 8555 section 7.1.1); sends one request if it is not known yet."""
@@ -81,6 +84,12 @@ class Server:
         except IndexError:
             raise HttpError("malformed", "newNonce answered without a Replay-Nonce") from None
 
+    def ask_time(self, context: Context) -> float | None:
+        """Returns the CA's time, epoch seconds, None where it says none; costs a request, whose nonce is kept."""
+        self.date = None
+        self.fetch(context, "HEAD", self.directory(context).url_of("newNonce"))
+        return self.date
+
     def fetch(self, context: Context, method: str, url: str) -> Response:
         """Returns the answer to an unsigned request, whatever its status; repeats it after temporary failures."""
 
@@ -92,7 +101,18 @@ class Server:
         return with_retries(ca_retries(context), send)
 
     def keep_nonce(self, response: Response) -> None:
-        """Keeps an answer's nonce, also an error's (RFC 8555 section 6.5)."""
+        """Keeps an answer's nonce, also an error's (RFC 8555 section 6.5), and its time."""
+        self.date = _date_of(response) or self.date
         nonce = response.headers.get("Replay-Nonce", "")
         if _NONCE.fullmatch(nonce):
             self._nonces.append(nonce)
+
+
+def _date_of(response: Response) -> float | None:
+    """Returns what time the server says that it is; None for an answer that says none, or comes from a cache."""
+    if response.headers.get("Age"):
+        return None
+    try:
+        return email.utils.parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return None

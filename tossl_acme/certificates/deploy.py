@@ -148,6 +148,15 @@ def owed(store: Store, kept: KeptCertificate) -> dict[str, object]:
     return {"deploy_owed": bool(left), "deploy_error": marks.get("error", "") if left else ""}
 
 
+def is_owed(store: Store, kept: KeptCertificate, hooks: Hooks) -> bool:
+    """Returns whether any of these hooks has not ended well yet for the certificate in force."""
+    kinds = hooks.kinds()
+    if not kinds:
+        return False
+    marks = _marks(store, kept.name)
+    return any(marks.get(kind) != f"{kept.serial} {kept.not_after}" for kind in kinds)
+
+
 def kept_command(store: Store, name: str) -> tuple[str, float]:
     """Returns the command that a certificate is kept with, empty without one, and how long it may take."""
     kept = read_kept(store, name, record_alone=True)

@@ -86,7 +86,7 @@ def is_kept_due(
 def is_usable(kept: KeptCertificate) -> bool:
     """Whether a kept certificate can serve as it is. Raises ArgumentError "store" for a file that is not its."""
     kept.check_files()
-    return kept.is_whole and not kept.is_revoked
+    return kept.is_whole and not kept.is_revoked and not kept.is_self_signed
 
 
 def check_replaceable(kept: KeptCertificate, issuance: Issuance, *, replace_names: bool) -> None:
@@ -94,6 +94,8 @@ def check_replaceable(kept: KeptCertificate, issuance: Issuance, *, replace_name
 
     "domains": it has not all of its names. "directory": its CA issues for trying only, and the kept one's does not.
     """
+    if kept.is_self_signed:
+        return
     from ..acme.public_cas import is_staging
 
     wanted, have = _names(issuance), _kept_names(kept)

@@ -52,6 +52,7 @@ def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
         "due": int(due.due_at(kept.not_before, kept.not_after, renewal.of(kept))),
         "renewable": kept.is_renewable,
         "revoked": kept.is_revoked,
+        "self_signed": kept.is_self_signed,
         "last_error": renewal.last_error,
         **owed(store, kept),
         "files": paths_of(store, kept.name, kept.has_key),

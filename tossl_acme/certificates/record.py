@@ -54,6 +54,7 @@ _MEMBERS: dict[str, tuple[type, object]] = {
     "preferred_chain": (str, ""),
     "digests": (dict, {}),
     "issuance": (dict, {}),
+    "self_signed": (bool, False),
 }
 
 
@@ -145,6 +146,11 @@ class KeptCertificate:
     @property
     def is_revoked(self) -> bool:
         return bool(self.record["revoked"])
+
+    @property
+    def is_self_signed(self) -> bool:
+        """Whether it stands in for a certificate that is not there yet."""
+        return bool(self.record["self_signed"])
 
     @property
     def is_renewable(self) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..certificates.deploy import Hooks
     from ..certificates.issuance import Authority
     from ..certificates.key import CertificateKey
+    from ..certificates.managed import Managed
     from ..challenges.solver import SolverOptions
     from ..context import Context
     from ..dns.provider import ProviderOptions
@@ -519,6 +520,81 @@ def kept_for_servers(
     return store
 
 
+def managed(
+    domains: list[str],
+    *,
+    authorities: Authorities,
+    solvers: SolverOptions,
+    key: CertificateKey,
+    store: CertificateStore | None,
+    pem_file: FilePath | None = None,
+    hooks: Hooks,
+    self_signed: bool = False,
+    connection: ConnectionOptions,
+    timeout: float = 600,
+) -> Managed:
+    """One certificate of a declared set.
+
+    domains              a list of DNS names, perhaps with "*.", and IP addresses
+    -pem_file path       as in obtain_certificate
+    -self_signed boolean
+                         1 keeps a self-signed certificate under this name at once, if none is kept, so that a server
+                         can start. list_certificates marks it with self_signed 1. The first certificate of the CA
+                         replaces it
+    -timeout seconds     limit of one issuance
+
+    Errors:
+    TOSSL VALUE timeout  not a positive number of seconds
+    TOSSL VALUE store    -store is empty
+    TOSSL VALUE self_signed
+                         there is no key for it, for -csr is given
+    TOSSL VALUE not_before
+                         given; like -not_after, it is for one certificate, and this one is renewed
+    """
+    from dataclasses import replace
+
+    from ..certificates.issuance import Issuance
+    from ..certificates.managed import Managed
+    from ..certificates.stand_in import check_stand_in
+    from ..challenges.choice import choose
+
+    if timeout <= 0:
+        raise ArgumentError("timeout", "-timeout: must be a positive number of seconds")
+    if store is None:
+        raise ArgumentError("store", "-store must not be empty here: certificates are kept in the store")
+    (first, *others), wishes = authorities
+    if wishes.not_before or wishes.not_after:
+        name = "not_before" if wishes.not_before else "not_after"
+        raise ArgumentError(name, f"-{name} is for one certificate, and this one is renewed")
+    identifiers = key.identifiers(domains)
+    choose(solvers, identifiers)
+    issuance = Issuance(
+        identifiers,
+        first.directory,
+        first.account,
+        first.account_key,
+        key,
+        replace(wishes, profile=first.profile),
+        solvers,
+        first.preferred_chain,
+        connection,
+        tuple(others),
+        pem_file,
+        hooks.command,
+        hooks.limit,
+    )
+    made = Managed(issuance, store, hooks, self_signed, timeout)
+    check_stand_in(made)
+    return made
+
+
+#: Of these, an option that a certificate has itself replaces those that all have.
+managed.alternatives = (  # type: ignore[attr-defined]
+    ("webroot", "port", "http01_response"),
+    ("private_key", "csr"),
+)
+
+
 def _provider_names() -> str:
     from ..dns.registry import provider_names
 
@@ -574,5 +650,6 @@ GROUPS: dict[str, Any] = {
         authorities,
         kept,
         kept_for_servers,
+        managed,
     )
 }

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 CLEANUP_SECONDS = 60.0
 #: Seconds until a wait that cannot be woken (a socket read) notices that it was cancelled.
 CANCEL_POLL_SECONDS = 0.25
+#: The limit of a call that has none: 95 years, the most that every system can wait.
+LIMITLESS_SECONDS = 3e9
 _FOREVER = float("inf")
 
 
@@ -114,6 +116,15 @@ class Context:
             warnings=self.warnings,
         )
         context._process = self._process
+        return context
+
+    def of_one(self, limit: float, **facts: object) -> Context:
+        """Returns a part of this context for one of many: its warnings are its own, and its steps have these facts."""
+        context = self.narrowed(limit)
+        context.warnings = []
+        listener = self._listener
+        if listener is not None:
+            context._listener = lambda step: listener({"step": step["step"], **facts, **step})
         return context
 
     def for_cleanup(self, limit: float = CLEANUP_SECONDS) -> Context:

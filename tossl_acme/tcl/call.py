@@ -148,13 +148,47 @@ class Call:
 
     def outcome(self, context: Context) -> TclValue | TosslError:
         """Returns the command's result, or its error."""
-        try:
-            return self.run(context)
-        except TosslError as error:
-            error.__cause__ = error.__context__ = None  # it is kept, without its causes
-            return error.with_traceback(None)
-        except Exception as error:  # noqa: BLE001 - a defect must not end the worker
-            return foreign_error(error)
+        return _outcome(lambda: self.run(context))
+
+
+class Service:
+    """Work that goes on until it is cancelled, as a Call of a job: `work` gets a context without a time limit.
+
+    `progress` and `done` are the script's callbacks.
+    """
+
+    __slots__ = ("_work", "done", "progress")
+
+    def __init__(
+        self, work: Callable[[Context], object], progress: Callback | None = None, done: Callback | None = None
+    ) -> None:
+        self._work = work
+        self.progress = progress
+        self.done = done
+
+    def begin(self, listener: Listener | None) -> Context:
+        from ..context import LIMITLESS_SECONDS, seconds
+
+        return seconds(LIMITLESS_SECONDS).begin(listener=listener)
+
+    def outcome(self, context: Context) -> TclValue | TosslError:
+        """Returns the result of the work, or its error."""
+
+        def work() -> TclValue:
+            with running(context):
+                return to_tcl(self._work(context))
+
+        return _outcome(work)
+
+
+def _outcome(work: Callable[[], TclValue]) -> TclValue | TosslError:
+    try:
+        return work()
+    except TosslError as error:
+        error.__cause__ = error.__context__ = None  # it is kept, without its causes
+        return error.with_traceback(None)
+    except Exception as error:  # noqa: BLE001 - a defect must not end the worker
+        return foreign_error(error)
 
 
 def waiting(*, timeout: float | None = None, progress: Callback | None = None, command: Callback | None = None) -> None:

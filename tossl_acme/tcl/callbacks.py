@@ -9,10 +9,14 @@ from .values import to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
 
     from ..context import Context
     from .events import Events
     from .host import TclHost, TclValue
+
+    _T = TypeVar("_T")
 
 _WHAT = "callback"
 
@@ -61,7 +65,18 @@ class Callback:
             return self._invoke(words, frozenset())
         if self.events is None:
             raise Cancelled(_GONE)
-        return _ScriptCall(self, words).wait(context, self.events)
+        from ..context.farewell import waiting_threads
+
+        waiting = waiting_threads()
+        return run_in_events(context, self.events, lambda: self._invoke(words, waiting))
+
+    def tell(self, *values: object) -> None:
+        """Has the event loop call the prefix with these values added, and does not wait. For any thread."""
+        if self.events is not None:
+            self.events.put(lambda: self._call(*values))
+
+    def _call(self, *values: object) -> None:
+        self(*values)
 
     def _words(self, values: tuple[object, ...]) -> tuple[TclValue, ...]:
         return (*self._prefix, *map(to_tcl, values))
@@ -91,23 +106,31 @@ class Callback:
 _GONE = "the interpreter of the callback was deleted"
 
 
-class _ScriptCall:
-    """One call from another thread."""
+def run_in_events(context: Context, events: Events, work: Callable[[], _T]) -> _T:
+    """Returns what `work` returns in the interpreter's thread, where the event loop calls it. For other threads.
 
-    def __init__(self, callback: Callback, words: tuple[TclValue, ...]) -> None:
+    Raises Cancelled if the interpreter was deleted, and WaitTimeout or Cancelled when the context is over; work that
+    has not begun by then is never done.
+    """
+    made: list[_T] = []
+    _Visit(lambda: made.append(work())).wait(context, events)
+    return made[0]
+
+
+class _Visit:
+    """One piece of work of another thread."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
         import threading
 
-        from ..context.farewell import waiting_threads
-
-        self._callback = callback
-        self._words = words
-        self._waiting = waiting_threads()
+        self._work = work
         self._begun = threading.Lock()
         self._woken = threading.Event()
-        self._outcome: str | Exception | None = None
+        self._is_done = False
+        self._error: Exception | None = None
 
-    def wait(self, context: Context, events: Events) -> str:
-        """Returns the result or raises the error."""
+    def wait(self, context: Context, events: Events) -> None:
+        """Returns once it is done; raises its error."""
         events.at_close.append(self._woken.set)
         context.add_interrupt(self._woken.set)
         try:
@@ -117,26 +140,25 @@ class _ScriptCall:
         finally:
             context.remove_interrupt(self._woken.set)
             events.at_close.remove(self._woken.set)
-            self._begun.acquire(blocking=False)  # a call that nobody waits for is not made
-        if isinstance(self._outcome, str):
-            return self._outcome
-        assert self._outcome is not None
-        raise self._outcome
+            self._begun.acquire(blocking=False)  # work that nobody waits for is not done
+        if self._error is not None:
+            raise self._error
 
     def _wait(self, context: Context, events: Events) -> None:
-        while self._outcome is None:
+        while not self._is_done:
             self._woken.wait(context.remaining())
-            if self._outcome is None:
+            if not self._is_done:
                 context.check(_WHAT)
                 if events.is_closed:
                     raise Cancelled(_GONE)
 
     def _run(self) -> None:
-        """Makes the call, in the interpreter's thread."""
+        """Does the work, in the interpreter's thread."""
         if not self._begun.acquire(blocking=False):
             return
         try:
-            self._outcome = self._callback._invoke(self._words, self._waiting)
+            self._work()
         except Exception as error:  # noqa: BLE001 - raised again in the waiting thread
-            self._outcome = error.with_traceback(None)
+            self._error = error.with_traceback(None)
+        self._is_done = True
         self._woken.set()

@@ -68,6 +68,8 @@ class Interpreter:
             call.values[parameter] = self if kind == "Interpreter" else self.jobs
         for callback in call.callbacks():
             callback.events = self.events
+        for parameter in command.parameters.declared:
+            call.values[parameter].events = self.events  # type: ignore[attr-defined]  # a Declared
         if call.in_background:
             return self.jobs.start(call)
         return call.run_here() if call.context is not None else call.run()

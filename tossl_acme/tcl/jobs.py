@@ -16,8 +16,11 @@ from .values import check_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..context import Context
-    from .call import Call, Listener
+    from .call import Call, Listener, Service
+    from .callbacks import Callback
     from .events import Events
     from .host import TclHost, TclValue
 
@@ -32,9 +35,11 @@ LOOK_SECONDS = 0.25
 class Job:
     """One call at work. Its status is queued, running, done, error or cancelled."""
 
-    def __init__(self, token: str, call: Call) -> None:
+    def __init__(self, token: str, call: Call | Service) -> None:
         self.token = token
-        self.call: Call | None = call
+        self.call: Call | Service | None = call
+        #: Whether it is at work until it is cancelled.
+        self.serves = not hasattr(call, "in_background")
         self.progress = call.progress
         self.done = call.done
         self.status = "queued"
@@ -78,21 +83,48 @@ class Jobs:
 
     def start(self, call: Call) -> str:
         """Queues a call; returns the token of its job. Raises ResourceError if no job can be started."""
-        self._events.hold()
-        self._count += 1
-        job = Job(f"::tossl::job{self._count}", call)
+        job = self._added(call)
         with self._lock:
-            self._jobs[job.token] = job
             self._queue.append(job)
         try:
             self._employ()
         except ResourceError:
             with self._lock:
                 self._queue.remove(job)
-                del self._jobs[job.token]
-            self._events.release()
+            self._take_back(job)
             raise
         return job.token
+
+    def serve(
+        self, work: Callable[[Context], object], *, progress: Callback | None = None, done: Callback | None = None
+    ) -> str:
+        """Starts a job that is at work until it is cancelled, beside the others; returns its token.
+
+        Raises ResourceError if it cannot be started.
+        """
+        from .call import Service
+
+        job = self._added(Service(work, progress, done))
+        try:
+            self._begin(job)
+            start_thread("tossl service", lambda: self._serve(job))
+        except RuntimeError:
+            self._take_back(job)
+            raise _no_thread() from None
+        return job.token
+
+    def _added(self, call: Call | Service) -> Job:
+        self._events.hold()
+        self._count += 1
+        job = Job(f"::tossl::job{self._count}", call)
+        with self._lock:
+            self._jobs[job.token] = job
+        return job
+
+    def _take_back(self, job: Job) -> None:
+        with self._lock:
+            del self._jobs[job.token]
+        self._events.release()
 
     def get(self, token: str) -> Job:
         """Returns the job with this token. Raises ArgumentError."""
@@ -158,7 +190,7 @@ class Jobs:
                 except RuntimeError:
                     if self._workers:
                         return  # the running workers do all jobs, one after the other
-                    raise ResourceError("threads", "no job can be started: the system has no thread left") from None
+                    raise _no_thread() from None
                 self._workers.add(worker)
 
     def _next(self) -> Job | None:
@@ -168,20 +200,32 @@ class Jobs:
                 self._leaving.add(threading.current_thread())
                 return None
             job = self._queue.popleft()
-            assert job.call is not None
-            job.context = job.call.begin(self._listener(job))
-            job.status = "running"
+            self._begin(job)
             return job
+
+    def _begin(self, job: Job) -> None:
+        assert job.call is not None
+        job.context = job.call.begin(self._listener(job))
+        job.status = "running"
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
             self._run(job)
 
+    def _serve(self, job: Job) -> None:
+        outcome = self._outcome(job)
+        with self._lock:
+            self._leaving.add(threading.current_thread())
+        self._events.put(lambda: self._finish(job, outcome))
+
     def _run(self, job: Job) -> None:
+        outcome = self._outcome(job)
+        self._events.put(lambda: self._finish(job, outcome))
+
+    def _outcome(self, job: Job) -> TclValue | TosslError:
         assert job.call is not None
         assert job.context is not None
-        outcome = job.call.outcome(job.context)
-        self._events.put(lambda: self._finish(job, outcome))
+        return job.call.outcome(job.context)
 
     def _listener(self, job: Job) -> Listener | None:
         progress = job.progress
@@ -212,9 +256,9 @@ class Jobs:
             job.done(job.token)
 
     def _part(self) -> None:
-        """Waits until idle workers have ended: after the last job a fork must find no thread."""
+        """Waits until idle workers have ended: after the last job a fork must find no thread but those that serve."""
         with self._lock:
-            if any(not job.is_finished for job in self._jobs.values()):
+            if any(not job.is_finished and not job.serves for job in self._jobs.values()):
                 return
             leaving = self._workers | self._leaving
             self._leaving.clear()
@@ -238,3 +282,7 @@ class Jobs:
             running = [job.context for job in self._jobs.values() if job.context is not None]
         for context in running:
             context.cancel()
+
+
+def _no_thread() -> ResourceError:
+    return ResourceError("threads", "no job can be started: the system has no thread left")

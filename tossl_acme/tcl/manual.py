@@ -145,8 +145,7 @@ class Manual:
         self._own = _terms(self.text)
         self._around = list(_texts_around(command.function.__module__))
         taken = command.parameters
-        more = [parameter for parameter in taken.more_options() if parameter.text]
-        parameters = (*taken.arguments, *taken.options.values(), *more)
+        parameters = (*taken.arguments, *taken.all_options().values())
         self._groups = dict.fromkeys(group for each in parameters for group in each.functions[1:])
         self.arguments = [self._entry(parameter) for parameter in taken.arguments]
         self.options = [self._entry(parameter) for parameter in parameters[len(taken.arguments) :]]
@@ -182,13 +181,13 @@ class Manual:
         }
         return found | {
             f"TOSSL VALUE {option.name.lstrip('-')}": _FORM_ERRORS[option.annotation]
-            for option in self.command.parameters.options.values()
+            for option in self.command.parameters.all_options().values()
             if option.annotation in _FORM_ERRORS
         }
 
     def as_dict(self) -> dict[str, object]:
         """Returns the summary, the texts of the arguments by name, and a dict for each option by name."""
-        options = self.command.parameters.options
+        options = self.command.parameters.all_options()
         secrets = {name for name, each in options.items() if each.annotation.startswith("Secret")}
         return {
             "summary": self.text.summary,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import ArgumentError, error_context
 from .call import Call, Calls, NamedCalls, Recipe, waiting
 from .callbacks import Callback
+from .declared import Declared
 from .values import converter, default_path, split
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 #: Annotations of parameters that are neither argument nor option.
 _INJECTED = ("Interpreter", "Jobs")
 _LAZY = "Lazy["
+_DECLARED = "Declared["
 _NAMED = "Named["
 _NO_DEFAULT = object()
 _MAX_OPTION_CHARS = 40
@@ -108,11 +110,15 @@ class Parameters:
 
     more: options that are known only when asked for, by the parameter that gets them. injected: parameters that are
     neither argument nor option. words: parameters that get the words themselves. optional: the groups that may be left
-    out.
+    out. declared: what the elements of a declaration take, by the parameter that reads them. alternatives: targets of
+    which one replaces the others.
     """
 
-    def __init__(self, function: FunctionType, groups: Groups, *, waits: bool) -> None:
+    def __init__(
+        self, function: FunctionType, groups: Groups, *, waits: bool, around: tuple[FunctionType, ...] = ()
+    ) -> None:
         self._groups = groups
+        self.alternatives: tuple[tuple[str, ...], ...] = getattr(function, "alternatives", ())
         self._recipes: dict[FunctionType, Recipe] = {}
         self._arguments: list[Parameter] = []
         self._options: list[Parameter] = []
@@ -120,7 +126,8 @@ class Parameters:
         self.injected: dict[str, str] = {}
         self.words: list[str] = []
         self.more: dict[str, MoreOptions] = {}
-        self.recipe = self._add(function)
+        self.declared: dict[str, Parameters] = {}
+        self.recipe = self._add(function, around)
         if waits:
             self._add(waiting, (function,), is_late=True)  # type: ignore[arg-type]
         found = list(self._once())
@@ -140,6 +147,11 @@ class Parameters:
             if annotation.startswith(_LAZY):
                 lazy.append(name)
                 annotation = annotation.removeprefix(_LAZY).removesuffix("]")
+            if annotation.startswith(_DECLARED):
+                names.append(name)
+                of = self._groups[annotation.removeprefix(_DECLARED).removesuffix("]")]
+                self.declared[name] = Parameters(of, self._groups, waits=False, around=functions)
+                continue
             group = self._groups.get(annotation.removesuffix(" | None"))
             is_option = all_options or is_keyword
             if group is not None:
@@ -228,7 +240,11 @@ class Parameters:
             parameter.name: parameter.convert(host, parameter.name, word)
             for parameter, word in zip(self.arguments, words[:count], strict=False)
         }
-        options = self._read_options(host, words[count:], values)
+        own = words[count:]
+        for name, each in self.declared.items():
+            own, everyones = self._divided(own, each)
+            values[name] = Declared(host, each, everyones)
+        options = self._read_options(host, own, values)
         given = {group for option in options.values() for group in option.optional}
         left_out = [group for group in self.optional if group not in given]
         for parameter in self.options.values():
@@ -252,6 +268,15 @@ class Parameters:
             values[name] = self._said(words, count)
         return values, left_out
 
+    def _divided(self, words: Sequence[str], each: Parameters) -> tuple[list[str], list[str]]:
+        """Returns the command's own options, and those that the elements of a declaration take."""
+        own: list[str] = []
+        everyones: list[str] = []
+        for index in range(0, len(words), 2):
+            is_own = words[index] in self.options or index + 1 == len(words) or not each.takes(words[index])
+            (own if is_own else everyones).extend(words[index : index + 2])
+        return own, everyones
+
     def _said(self, words: Sequence[str], count: int) -> dict[str, str]:
         """Returns the words by argument and option, and the texts that the environment says in place of some."""
         texts = [o for o in self.options.values() if callable(o.default) and not o.annotation.startswith("FilePath")]
@@ -272,7 +297,7 @@ class Parameters:
         """Adds the values of options; returns those given, by their targets. Of one given twice the last counts."""
         given: dict[str, Parameter] = {}
         for index in range(0, len(words), 2):
-            option = self.options.get(words[index]) or self._more_option(words[index])
+            option = self.option(words[index])
             if index + 1 == len(words):
                 raise ArgumentError(option.name, f'value for "{words[index]}" missing')
             other = given.setdefault(option.target, option)
@@ -281,12 +306,18 @@ class Parameters:
             values[option.target] = option.convert(host, option.shown, words[index + 1])
         return given
 
-    def _more_option(self, word: str) -> Parameter:
-        """Returns the option of that name among those that are looked up only when needed. Raises ArgumentError."""
+    def takes(self, word: str) -> bool:
+        """Returns whether there is an option of that name."""
+        return word in self.options or any(parameter.shown == word for parameter in self.more_options())
+
+    def option(self, word: str) -> Parameter:
+        """Returns the option of that name. Raises ArgumentError."""
+        if word in self.options:
+            return self.options[word]
         more = {parameter.shown: parameter for parameter in self.more_options()}
         if word in more:
             return more[word]
-        names = [*self.options, *(name for name, parameter in more.items() if parameter.text)]
+        names = list(self.all_options())
         choice = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
         if word[:1] == "-" and word[1:2].isalpha():
             from ..text import quoted
@@ -299,6 +330,13 @@ class Parameters:
         """Returns the options that are looked up only when needed."""
         found = (parameter for more in self.more.values() for parameter in more.parameters())
         return [parameter for parameter in found if parameter.shown not in self.options]
+
+    def all_options(self) -> dict[str, Parameter]:
+        """Returns every option with a text by its name: also those of declarations, and those looked up when needed."""
+        found = dict(self.options)
+        for each in self.declared.values():
+            found |= each.all_options()
+        return found | {parameter.shown: parameter for parameter in self.more_options() if parameter.text}
 
 
 def _signature(function: FunctionType) -> Iterator[tuple[str, str, object, bool]]:

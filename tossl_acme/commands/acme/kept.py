@@ -27,6 +27,7 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
     due         when it is to be renewed, epoch seconds: as the CA said last, else by its share of life
     renewable   1 if its name alone is enough to renew it: nothing secret was given as it is when it was obtained
     revoked     1 if it was revoked by revoke_certificate
+    self_signed  1 if it is the self-signed one of manage -self_signed, which stands in for the first one
     last_error  a dict of why the last renewal failed: message, errorcode, at (epoch seconds), visit (a page to open);
                 empty if it did not fail
     deploy_owed  1 if what is to be called with it has not ended well yet: -deploy_command, or a -deploy that failed
