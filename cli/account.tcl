@@ -12,7 +12,7 @@
     }
     set directory [take_directory options]
     set email [take options -email [expr {[info exists ::env(TOSSL_EMAIL)] ? $::env(TOSSL_EMAIL) : ""}]]
-    set key [take_account_key options $directory]
+    set key [take_account_key options $directory -generate [expr {$action eq "create"}]]
     set account [switch $action {
         show {tossl::acme::get_account $directory $key {*}$options}
         create {tossl::acme::create_account $directory $key $email {*}$options -return_details 1}

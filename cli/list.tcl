@@ -43,6 +43,9 @@ proc ::cli::state_of {kept} {
     if {[dict exists $kept deploy_owed] && [dict get $kept deploy_owed]} {
         lappend words "not deployed[expr {[dict get $kept deploy_error] eq "" ? "" : ": [dict get $kept deploy_error]"}]"
     }
+    foreach warning [dict get $kept warnings] {
+        lappend words [dict get $warning message]
+    }
     if {![dict get $kept renewable]} {
         lappend words "not renewable by its name"
     }

@@ -4,7 +4,7 @@ namespace eval ::cli {
     # Of a certificate's members, those that are no strings.
     variable kept_types {
         domains list files dict last_error dict not_before number not_after number due number issued number
-        renewable number revoked number deploy_owed number clean_up_failed dicts warnings dicts
+        renewable number revoked number deploy_owed number persist_until number clean_up_failed dicts warnings dicts
     }
 }
 

@@ -120,8 +120,8 @@ proc ::cli::take_directory {variable} {
     return [take options -directory]
 }
 
-# Returns the account key: from its file or the environment, else from the store.
-proc ::cli::take_account_key {variable directory} {
+# Returns the account key: from its file or the environment, else from the store. args: options of get_account_key.
+proc ::cli::take_account_key {variable directory args} {
     upvar 1 $variable options
     set store [expr {[dict exists $options -store] ? [list -store [take options -store]] : {}}]
     set file [take options -account_key_file ""]
@@ -138,7 +138,7 @@ proc ::cli::take_account_key {variable directory} {
         }
         return $::env($name)
     }
-    return [tossl::acme::get_account_key $directory {*}$store]
+    return [tossl::acme::get_account_key $directory {*}$store {*}$args]
 }
 
 proc ::cli::read_file {path} {

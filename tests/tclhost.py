@@ -11,7 +11,7 @@ from tossl_acme.pki.keys import generate_private_key, private_pem
 #: Commands that speak to nobody.
 _LOCAL = (
     "http01_challenge", "tls_alpn01_challenge", "cleanup_challenge", "list_certificates", "get_certificate",
-    "forget_certificate",
+    "forget_certificate", "renew_certificate",
 )  # fmt: skip
 
 

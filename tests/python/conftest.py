@@ -121,6 +121,18 @@ def newer_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iter
         yield server
 
 
+@pytest.fixture(scope="session")
+def newest_pebble(challtestsrv: ChallTestSrv, certificates: Certificates) -> Iterator[Pebble]:
+    """A later Debian's Pebble, which has dns-persist-01."""
+    try:
+        binary = program_of("pebble", "usr/bin/pebble", "forky")
+    except ServerError as error:
+        pytest.skip(f"a pebble with dns-persist-01 cannot be had: {error}")
+    server = Pebble(dns=challtestsrv.dns, certificates=certificates, nonce_reject=0, authz_reuse=0, binary=binary)
+    with server:
+        yield server
+
+
 @pytest.fixture
 def tcl(certificates: Certificates) -> Tcl:
     """A Tcl interpreter with the commands, whose CAs here are trusted. Nothing is known of any CA yet."""

@@ -262,9 +262,7 @@ def test_a_binding_takes_every_mac(tcl: Tcl, scripted_ca: ScriptedCa, alg: str) 
 def test_a_wrong_binding_is_the_cas_error(tcl: Tcl, bound_pebble: Pebble) -> None:
     """And the MAC key is in no message."""
     secret = new_eab_key()
-    failure = tcl.failure(
-        "create_account", bound_pebble.directory, new_key(), "", eab_kid="kid-1", eab_hmac_key=secret
-    )
+    failure = tcl.failure("create_account", bound_pebble.directory, new_key(), "", eab_kid="kid-1", eab_hmac_key=secret)
     assert failure.code[:2] == ("TOSSL", "ACME")
     assert secret not in repr(failure)
 
@@ -294,7 +292,7 @@ def test_the_same_script_a_second_time_needs_its_binding_no_more(tcl: Tcl, scrip
         created = tcl.acme("create_account", directory, key, "a@example.com", **bound)
         assert created == "Account created successfully"
         options = {"directory": directory, "account_key": key, "email": "a@example.com", "store": "", **bound}
-        tcl.acme("obtain_certificate", ["a.example"], challenge="dns-persist-01", **options)
+        tcl.acme("obtain_certificate", ["a.example"], challenge="dns-persist-01", propagation_timeout=0, **options)
     sent = scripted_ca.payloads("new-account")
     assert ["externalAccountBinding" in payload for payload in sent] == [False, True, False, False]
     # Another key cannot use it: the CA says so, in its own words.
@@ -314,7 +312,13 @@ def test_a_known_key_needs_no_binding(tcl: Tcl, scripted_ca: ScriptedCa, command
         directory = f"{scripted_ca.directory}?{command}"
         if command == "create_account":
             return tcl.try_acme(command, directory, key, "")
-        options = {"directory": directory, "account_key": key, "challenge": "dns-persist-01", "store": ""}
+        options = {
+            "directory": directory,
+            "account_key": key,
+            "challenge": "dns-persist-01",
+            "propagation_timeout": 0,
+            "store": "",
+        }
         return tcl.try_acme(command, ["a.example"], **options)
 
     assert isinstance(run(key), str)
@@ -349,7 +353,13 @@ def test_a_known_account_obtains_without_its_binding(tcl: Tcl, scripted_ca: Scri
     """The key is looked up before a binding is missed."""
     scripted_ca.script = Script(eab_required=True, challenges=("dns-persist-01",), order="ready")
     key = new_key()
-    options = {"directory": scripted_ca.directory, "account_key": key, "challenge": "dns-persist-01", "store": ""}
+    options = {
+        "directory": scripted_ca.directory,
+        "account_key": key,
+        "challenge": "dns-persist-01",
+        "propagation_timeout": 0,
+        "store": "",
+    }
     failure = tcl.failure("obtain_certificate", ["a.example"], **options)
     assert failure.code == ("TOSSL", "VALUE", "eab_kid")
     tcl.acme("create_account", scripted_ca.directory, key, "", eab_kid="k", eab_hmac_key="c2VjcmV0")

@@ -18,8 +18,9 @@ from tests.servers.scripted_ca import Script, ScriptedCa
 from tests.servers.sinks import ChallTestSrvSink
 from tests.servers.web import Reply, Request
 from tests.tclhost import Tcl, new_key
-from tossl_acme.challenges import dns_account01, dns_persist01
+from tossl_acme.challenges import dns_account01
 from tossl_acme.challenges.dns01 import validation_value
+from tossl_acme.challenges.standing import standing_value
 from tossl_acme.dns.published import PUBLISHED
 
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
@@ -315,15 +316,18 @@ def test_a_standing_record_says_who_may_use_it(tcl: Tcl, scripted_ca: ScriptedCa
     scripted_ca.script.caa_identities = ("ca.example", "CA.example.net.")
     key = new_key()
     account = tcl.dict("create_account", scripted_ca.directory, key, "", return_details=1)["url"]
-    record = tcl.dict("dns_persist01_record", f"{scripted_ca.directory}?fresh", key, "Persist.example")
+    record = tcl.dict(
+        "dns_persist01_record", f"{scripted_ca.directory}?fresh", key, "Persist.example", propagation_timeout=0
+    )
     assert record["dns_record_name"] == "_validation-persist.persist.example"
     assert tcl.as_list(record["dns_record_values"]) == [
         f"ca.example; accounturi={account}",
         f"ca.example.net; accounturi={account}",
     ]
     wide = tcl.dict(
-        "dns_persist01_record", scripted_ca.directory, key, "*.persist.example", issuer="ca.example", persist_until=7
-    )
+        "dns_persist01_record", scripted_ca.directory, key, "*.persist.example", issuer="ca.example", persist_until=7,
+        propagation_timeout=0,
+    )  # fmt: skip
     assert wide["dns_record_name"] == "_validation-persist.persist.example"
     value = f"ca.example; accounturi={account}; policy=wildcard; persistUntil=7"
     assert tcl.as_list(wide["dns_record_values"]) == [value]
@@ -336,22 +340,23 @@ def test_a_standing_record_proves_a_name(tcl: Tcl, scripted_ca: ScriptedCa, issu
     key = new_key()
     got = tcl.dict(
         "obtain_certificate", ["*.persist.example"], directory=scripted_ca.directory, account_key=key, store="",
-        challenge="dns-persist-01",
+        challenge="dns-persist-01", propagation_timeout=0,
     )  # fmt: skip
     assert got["domains"] == "*.persist.example"
     assert scripted_ca.payloads("challenge") == [{}]
 
 
-def test_a_standing_record_needs_the_cas_name(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
-    """A challenge that names none is not answered; a directory that names none needs -issuer."""
-    scripted_ca.script = Script(challenges=({"type": "dns-persist-01"},))
+@pytest.mark.parametrize("issuers", [{}, {"issuer-domain-names": []}, {"issuer-domain-names": ["ca.example"] * 11}])
+def test_a_standing_record_needs_the_cas_name(tcl: Tcl, scripted_ca: ScriptedCa, issuers: dict[str, object]) -> None:
+    """A challenge that names none, or more than ten, is not answered; a directory that names none needs -issuer."""
+    scripted_ca.script = Script(challenges=({"type": "dns-persist-01", **issuers},))
     key = new_key()
     failure = tcl.failure(
         "obtain_certificate", ["persist.example"], directory=scripted_ca.directory, account_key=key, store="",
-        challenge="dns-persist-01",
+        challenge="dns-persist-01", propagation_timeout=0,
     )  # fmt: skip
-    assert "names no issuer" in failure.message
+    assert "not 1 to 10 issuers" in failure.message
     assert scripted_ca.payloads("challenge") == []
     failure = tcl.failure("dns_persist01_record", scripted_ca.directory, key, "persist.example")
     assert failure.code == ("TOSSL", "VALUE", "issuer")
-    assert dns_persist01.standing_value("ca.example.", "https://a/1") == "ca.example; accounturi=https://a/1"
+    assert standing_value("ca.example.", "https://a/1") == "ca.example; accounturi=https://a/1"

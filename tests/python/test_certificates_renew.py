@@ -83,7 +83,8 @@ class World:
 
     def obtain(self, *names: str, **options: Any) -> dict[str, object]:
         identifiers = tuple(parse_identifiers(list(names or (NAME,))))
-        options = {"solvers": SolverOptions(("dns-persist-01",)), "connection": self.connection, **options}
+        solvers = SolverOptions(("dns-persist-01",), propagation_timeout=0)
+        options = {"solvers": solvers, "connection": self.connection, **options}
         return obtain(self.context, Issuance(identifiers, self.ca.directory, **options), self.store).as_dict()
 
     @property

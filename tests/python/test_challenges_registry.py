@@ -7,9 +7,10 @@ import pytest
 from tossl_acme.challenges.choice import choose
 from tossl_acme.challenges.dns01 import validation_name
 from tossl_acme.challenges.dns_account01 import account_validation_name
-from tossl_acme.challenges.dns_persist01 import DnsPersist01, standing_name
+from tossl_acme.challenges.dns_persist01 import DnsPersist01
 from tossl_acme.challenges.registry import TYPES, check_validation_name, is_validation_name
 from tossl_acme.challenges.solver import ChallengeType, SolverOptions
+from tossl_acme.challenges.standing import standing_name
 from tossl_acme.errors import ArgumentError
 from tossl_acme.identifiers import parse_identifiers
 

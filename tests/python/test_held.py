@@ -59,7 +59,12 @@ class World:
 
     def obtain(self, *names: str, **options: object) -> dict[str, str] | Failure:
         clients.reset()
-        given: dict[str, object] = {"directory": self.ca.directory, "challenge": "dns-persist-01", "store": self.store}
+        given: dict[str, object] = {
+            "directory": self.ca.directory,
+            "challenge": "dns-persist-01",
+            "propagation_timeout": 0,
+            "store": self.store,
+        }
         result = self.tcl.try_acme("obtain_certificate", names or (NAME,), **given | options)
         return result if isinstance(result, Failure) else self.tcl.as_dict(result)
 
@@ -197,7 +202,12 @@ def test_two_at_once_order_once(world: World, certificates: Certificates) -> Non
 
     def run() -> None:
         tcl = Tcl(str(certificates.ca_bundle))
-        words = {"directory": world.ca.directory, "challenge": "dns-persist-01", "store": world.store}
+        words = {
+            "directory": world.ca.directory,
+            "challenge": "dns-persist-01",
+            "propagation_timeout": 0,
+            "store": world.store,
+        }
         results.append(tcl.dict("obtain_certificate", [NAME], **words)["issued"])
 
     threads = [threading.Thread(target=run) for _ in range(4)]
@@ -371,7 +381,7 @@ TRIES: dict[str, Try] = {
             "tls_port": 1,
         }
     ),
-    "`-provider`, `-api_key`, `-zone_id`, `-endpoint`, `-resolvers`, `-propagation_timeout`": Try(
+    "`-provider`, `-credentials`, `-api_key`, `-zone_id`, `-endpoint`, `-resolvers`, `-propagation_timeout`": Try(
         options=lambda w: {**DNS, "endpoint": "https://127.0.0.1:1/"}
     ),
     "`-ca_bundle`, `-proxy`, `-timeout`, `-progress`, `-command`": Try(

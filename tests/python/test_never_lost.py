@@ -618,7 +618,7 @@ def test_every_step_after_finalize_may_be_the_last(
         tuple(parse_identifiers([NAME])),
         world.directory,
         account_key=Secret(ACCOUNT_KEY),
-        solvers=SolverOptions(("dns-persist-01",)),
+        solvers=SolverOptions(("dns-persist-01",), propagation_timeout=0),
         connection=connection,
     )
     folder = FolderStore(FilePath(str(world.store))) if store else None

@@ -19,6 +19,8 @@ from .problem import document_error
 
 #: Refusals of an answer that do not concern the challenge.
 _NOT_OF_A_CHALLENGE = ("rateLimited", "unauthorized", "accountDoesNotExist")
+#: Names of the CA in a dns-persist-01 challenge.
+_MOST_ISSUERS = 10
 #: RFC 8555 section 8.1; a token also names a file, whose name can have 255 bytes.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
@@ -64,7 +66,7 @@ class Challenge:
         """Raises HttpError malformed if the CA left out a member that presenting the challenge needs."""
         if not self.key_authorization and not self.issuers:
             named = f"the CA's {self.type} challenge for {clean(self.identifier.value)}"
-            raise HttpError("malformed", f"{named} has no token that is base64url, and names no issuer")
+            raise HttpError("malformed", f"{named} has no token that is base64url, and not 1 to 10 issuers")
 
     def as_dict(self) -> dict[str, object]:
         return {**self.raw, "type": self.type, "url": self.url, "token": self.token, "status": self.status}
@@ -249,6 +251,10 @@ def _read_challenge(answer: Answer, around: _Around | None = None) -> Challenge:
 
 
 def _issuers(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the CA's names in a dns-persist-01 challenge. Drafts before the third have one name."""
+    """Returns the CA's names in a dns-persist-01 challenge. Drafts before the third have one name.
+
+    Empty for a malformed challenge: one with no name or with more than ten (draft-ietf-acme-dns-persist section 3.1).
+    """
     named = document.get("issuer-domain-names") or [document.get("issuer-domain-name")]
-    return tuple(name for name in named if isinstance(name, str) and name) if isinstance(named, list) else ()
+    names = tuple(name for name in named if isinstance(name, str) and name) if isinstance(named, list) else ()
+    return names if len(names) <= _MOST_ISSUERS else ()

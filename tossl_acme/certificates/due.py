@@ -22,6 +22,8 @@ _LATEST_SHARE = 0.95
 _AFTER_FAILURE_SECONDS = 6 * 3600.0
 #: ... but no more than this share of the certificate's life.
 _AFTER_FAILURE_SHARE = 0.1
+#: A permanent record that ends within so many seconds is warned of.
+_RECORD_ENDS_SOON_SECONDS = 30 * 86400
 #: A clock that was set back further than this makes what it told before worthless, in seconds.
 _MOST_SET_BACK_SECONDS = 3600.0
 #: Seconds from 1970 to no time that a certificate has, nor a clock.
@@ -118,6 +120,18 @@ def due_at(not_before: float, not_after: float, suggestion: Suggestion) -> float
     if not suggestion.has_window:
         return life_due_at(not_before, not_after)
     return min(suggestion.chosen, not_before + _LATEST_SHARE * max(0.0, not_after - not_before))
+
+
+def record_warning(persist_until: int, due: float, at: float) -> str:
+    """Returns what to say of a permanent record (dns-persist-01) that ends before the renewal, or within 30 days.
+
+    persist_until: its end, epoch seconds, 0 if it has none. Empty if nothing is to be said.
+    """
+    if not persist_until or (persist_until > due and persist_until - at > _RECORD_ENDS_SOON_SECONDS):
+        return ""
+    end, renewal = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)) for when in (persist_until, due))
+    verb = "ended" if persist_until <= at else "ends"
+    return f"its dns-persist-01 record {verb} at {end}; the renewal is due at {renewal}: set a later persistUntil"
 
 
 def is_due(due: float, at: float, within: float) -> bool:

@@ -26,6 +26,7 @@ from ..text import clean
 from . import due
 from .issuance import Issuance
 from .kept import Attempt
+from .persisted import check_standing
 from .solve import Solvers, deactivate_pending, get_authorizations, solve
 
 #: Seconds that deactivating the rest of a failed order may take.
@@ -59,6 +60,7 @@ def issue(work: Work, solvers: Solvers) -> CertificateChain:
     If a name cannot be proven, deactivates the order's pending authorizations.
     """
     issuance = work.issuance
+    check_standing(work.context, work.client, solvers)
     try:
         order = new_order(work.client, work.context, NewOrder(issuance.identifiers, issuance.order))
     except AcmeError:

@@ -40,6 +40,8 @@ def kept_certificate(store: Store | None, name: str, *, record_alone: bool = Fal
 def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
     """What is known of a certificate beside its files."""
     renewal = Renewal.read(store, kept.name)
+    due_at = due.due_at(kept.not_before, kept.not_after, renewal.of(kept))
+    warning = due.record_warning(kept.persist_until, due_at, due.now())
     return {
         "name": kept.name,
         "domains": kept.domains,
@@ -49,12 +51,14 @@ def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
         "serial": kept.serial,
         "directory": kept.directory,
         "key_type": kept.asked("key_type"),
-        "due": int(due.due_at(kept.not_before, kept.not_after, renewal.of(kept))),
+        "due": int(due_at),
         "renewable": kept.is_renewable,
         "revoked": kept.is_revoked,
         "self_signed": kept.is_self_signed,
         "last_error": renewal.last_error,
         **owed(store, kept),
+        "persist_until": kept.persist_until,
+        "warnings": [{"warning": "persist_until", "message": warning}] if warning else [],
         "files": paths_of(store, kept.name, kept.has_key),
     }
 

@@ -29,6 +29,7 @@ from .issue import Work, issue, take_up
 from .kept import Attempt
 from .key import check_not_account_key, kind_of
 from .pem_file import check_pem_file, keep_pem_file
+from .persisted import standing_ends, warn_of_end
 from .record import KeptCertificate, read_kept
 from .revoked import check_key_unrevoked
 from .solve import Solvers
@@ -242,11 +243,14 @@ def _obtained(
         dead = attempt.traces
         try:
             work, chain = _issued(work, solvers, place.store, has_left_over=has_left_over)
+            warn_of_end(context, solvers, due.life_due_at(chain.not_before, chain.not_after))
         finally:
             _clean_up(attempt, dead, solvers, context)
         found = Certificate(issuance.identifiers, chain, work.csr.private_key, client.server.url)
         if folder is not None:
-            found = replace(found, files=_stored(folder, found, {**_of_itself(found, issuance), **place.about}))
+            found = replace(
+                found, files=_stored(folder, found, {**_of_itself(found, issuance, solvers), **place.about})
+            )
             context.tell("stored", folder=folder.path)
         if issuance.pem_file is not None:
             keep_pem_file(issuance.pem_file, found.private_key, chain.fullchain)
@@ -334,7 +338,7 @@ def _stored(folder: CertificateFolder, certificate: Certificate, about: Mapping[
     return folder.keep(texts, {**record, **about}, has_key=bool(certificate.private_key))
 
 
-def _of_itself(certificate: Certificate, issuance: Issuance) -> dict[str, object]:
+def _of_itself(certificate: Certificate, issuance: Issuance, solvers: Solvers) -> dict[str, object]:
     """What the record has so that nobody has to read the certificate for it."""
     public_key = certificate.chain.public_key
     try:
@@ -346,6 +350,7 @@ def _of_itself(certificate: Certificate, issuance: Issuance) -> dict[str, object
         "public_key": hashlib.sha256(public_key).hexdigest(),
         "cert_id": name,
         "issued_at": int(due.now()),
+        "persist_until": standing_ends(solvers),
         "revoked": 0,
         "profile": issuance.order.profile,
         "preferred_chain": issuance.preferred_chain,

@@ -52,6 +52,7 @@ _MEMBERS: dict[str, tuple[type, object]] = {
     "said": (str, ""),
     "profile": (str, ""),
     "preferred_chain": (str, ""),
+    "persist_until": (int, 0),
     "digests": (dict, {}),
     "issuance": (dict, {}),
     "self_signed": (bool, False),
@@ -176,6 +177,11 @@ class KeptCertificate:
     def asked(self, member: str) -> str:
         """What it was asked with: "profile", "preferred_chain" or "key_type"."""
         return str(self.record[member])
+
+    @property
+    def persist_until(self) -> int:
+        """When the first of its permanent records ends (dns-persist-01), epoch seconds; 0 without an end."""
+        return int(self.record["persist_until"])
 
     # ---- its files ----
 

@@ -6,54 +6,144 @@ owner adds it, once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from ..acme.authorization import Challenge
 from ..context import Context
-from .solver import ChallengeType
+from ..dns.resolver import LookupFailed
+from ..dns.texts import seen_texts
+from ..errors import DnsError
+from ..text import clean
+from .solver import ChallengeType, SolverOptions
+from .standing import LABEL, Standing, Wanted, find_standing, standing_name
 
-_LABEL = "_validation-persist"
-
-
-def standing_name(domain: str) -> str:
-    """Returns the name of a domain's permanent record; a wildcard's is that of its domain."""
-    return f"{_LABEL}.{domain.removeprefix('*.').removesuffix('.').lower()}"
-
-
-def standing_value(issuer: str, account_url: str, *, wildcard: bool = False, until: int | None = None) -> str:
-    """Returns the TXT value, in the form of a CAA issue value (RFC 8659 section 4.2).
-
-    wildcard: also valid for wildcards and subdomains. until: end of its validity, epoch seconds.
-    """
-    parts = [issuer.removesuffix(".").lower(), f"accounturi={account_url}"]
-    parts += ["policy=wildcard"] if wildcard else []
-    parts += [f"persistUntil={until}"] if until is not None else []
-    return "; ".join(parts)
+_NAME = "dns-persist-01"
+#: Values that an error describes.
+_MOST_DESCRIBED = 4
+#: Domains above a name whose records are looked at.
+_MOST_ABOVE = 5
+#: Seconds that one look at the record may take.
+_LOOK_SECONDS = 10.0
 
 
 class DnsPersist01:
-    """Relies on the permanent record, and reports its name and the accepted values as progress."""
+    """Relies on the permanent record. Looks whether it stands before the CA does, and publishes nothing."""
 
-    challenge_type = "dns-persist-01"
+    challenge_type = _NAME
+
+    def __init__(
+        self, resolvers: Sequence[str] = (), *, looks: bool = True, now: Callable[[], float] = time.time
+    ) -> None:
+        self._resolvers = tuple(resolvers)
+        self._looks = looks
+        self._now = now
+        #: The records that were seen, by name.
+        self._seen: dict[str, Standing] = {}
+
+    @property
+    def ends(self) -> int:
+        """Returns when the first of the records ends that were seen, epoch seconds; 0 if none ends."""
+        return min((seen.until for seen in self._seen.values() if seen.until is not None), default=0)
+
+    def check_standing(self, context: Context, challenge: Challenge) -> None:
+        """Returns if a record stands that may serve. Raises DnsError "record" if none does."""
+        self._look(context, _wanted(challenge, is_challenged=False))
+
+    def present(self, context: Context, challenge: Challenge) -> None:
+        wanted = _wanted(challenge)
+        context.tell("dns_standing", domain=wanted.domain, record=wanted.name, values=wanted.values)
 
     def place_of(self, challenge: Challenge) -> Mapping[str, str]:
         return {}  # nothing is presented
-
-    def present(self, context: Context, challenge: Challenge) -> None:
-        account, wildcard = challenge.account_url, challenge.wildcard
-        values = [standing_value(issuer, account, wildcard=wildcard) for issuer in challenge.issuers]
-        domain = challenge.identifier.value
-        context.tell("dns_standing", domain=domain, record=standing_name(domain), values=values)
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
         """Returns the record's name."""
         return {"record": standing_name(challenge.identifier.value)}
 
     def wait(self, context: Context, challenge: Challenge) -> None:
-        """Returns at once: the record exists, or the CA will report its absence."""
+        """Returns if the record stands. Raises DnsError "record" if it does not: the challenge is not answered then."""
+        wanted = _wanted(challenge)
+        seen = self._seen.get(wanted.name)
+        if seen is None or find_standing([seen.value], wanted, self._now())[0] is None:
+            self._look(context, wanted)
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Removes nothing: the record belongs to the domain's owner."""
 
+    def _look(self, context: Context, wanted: Wanted) -> None:
+        """Looks at the record. A DNS that gives no answer is reported as progress: the CA may see more."""
+        if not self._looks:
+            return
+        try:
+            self._seen[wanted.name] = look(context, wanted, self._resolvers, self._now())
+        except LookupFailed as error:
+            context.check("the permanent record")
+            context.tell("dns_standing_unknown", record=wanted.name, message=clean(error))
 
-TYPE = ChallengeType(DnsPersist01.challenge_type, lambda _options: DnsPersist01(), _LABEL)
+
+def dns_persist01_solver(options: SolverOptions) -> DnsPersist01:
+    """Returns the solver. Raises ArgumentError "resolvers"."""
+    return DnsPersist01(options.resolvers, looks=options.propagation_timeout > 0)
+
+
+def _wanted(challenge: Challenge, *, is_challenged: bool = True) -> Wanted:
+    domain, account = challenge.identifier.value, challenge.account_url
+    return Wanted(domain, account, challenge.issuers, challenge.wildcard, is_challenged)
+
+
+def look(context: Context, wanted: Wanted, resolvers: Sequence[str], at: float) -> Standing:
+    """Returns the record that the DNS shows now, as the CA will see it.
+
+    A CA may also accept the record of a domain above, if that has policy=wildcard (section 6).
+
+    Raises DnsError "record" if no record will serve: the message has the differences and the value to set. Raises
+    LookupFailed if the DNS gives no answer.
+    """
+    part = context.narrowed(_LOOK_SECONDS)
+    standing, differences = find_standing(_seen(part, wanted.name, resolvers), wanted, at)
+    standing = standing or _above(part, wanted, resolvers, at)
+    if standing is not None:
+        return standing
+    more = len(differences) - _MOST_DESCRIBED
+    shown = "; ".join(differences[:_MOST_DESCRIBED]) + (f"; and {more} more" if more > 0 else "")
+    cause = f"no TXT record at {wanted.name} serves: {shown}" if differences else f"{wanted.name} has no TXT record"
+    advice = f"; set {' or '.join(map(repr, wanted.values))}" if wanted.values else ""
+    raise DnsError(_NAME, "record", f"{cause}{advice}")
+
+
+def state_of(context: Context | None, wanted: Wanted, resolvers: Sequence[str]) -> dict[str, object]:
+    """Returns whether a record stands that will serve, for a command's result. Without a context nobody is asked."""
+    if context is None:
+        return {"standing": "", "persist_until": 0, "difference": "not looked at"}
+    try:
+        found = look(context, wanted, resolvers, time.time())
+    except DnsError as error:
+        return {"standing": 0, "persist_until": 0, "difference": error.message}
+    except LookupFailed as error:
+        return {"standing": "", "persist_until": 0, "difference": clean(error)}
+    return {"standing": 1, "persist_until": found.until or 0, "difference": ""}
+
+
+def _seen(context: Context, name: str, resolvers: Sequence[str]) -> tuple[str, ...]:
+    """Returns the values at the name. Raises LookupFailed also if this machine has no resolver."""
+    try:
+        return seen_texts(context, name, resolvers)
+    except DnsError as error:
+        raise LookupFailed(error.message) from None
+
+
+def _above(context: Context, wanted: Wanted, resolvers: Sequence[str], at: float) -> Standing | None:
+    """Returns the nearest record of a domain above that is valid for everything below it."""
+    labels = wanted.domain.removeprefix("*.").split(".")
+    for first in range(1, len(labels) - 1)[:_MOST_ABOVE]:
+        above = replace(wanted, domain=".".join(labels[first:]), wildcard=True)
+        standing, _differences = find_standing(_seen(context, above.name, resolvers), above, at)
+        if standing is not None:
+            context.tell("dns_standing_above", domain=wanted.domain, record=above.name)
+            return standing
+    return None
+
+
+TYPE = ChallengeType(DnsPersist01.challenge_type, dns_persist01_solver, LABEL)

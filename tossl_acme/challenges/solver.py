@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..acme.authorization import Challenge
 from ..context import Context
@@ -35,6 +35,21 @@ class Solver(Protocol):
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Removes exactly the result of present(). Succeeds if that is gone already."""
+
+
+@runtime_checkable
+class StandingSolver(Solver, Protocol):
+    """A solver whose proof stands before there is an order, so that it can be looked at."""
+
+    @property
+    def ends(self) -> int:
+        """Returns when the first of the proofs ends that were seen, epoch seconds; 0 if none ends."""
+
+    def check_standing(self, context: Context, challenge: Challenge) -> None:
+        """Returns if the proof may serve, or that is not known. Raises DnsError "record" if it will not.
+
+        The challenge is made from the order to come: `issuers` are the names in the CA's directory.
+        """
 
 
 @dataclass(frozen=True)

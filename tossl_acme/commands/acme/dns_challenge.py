@@ -98,12 +98,13 @@ def dns_persist01_record(
     *,
     issuer: str = "",
     persist_until: int | None = None,
+    propagation: Propagation,
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Returns the permanent TXT record that lets this account get certificates for the domain (dns-persist-01).
 
-    Publishes nothing: the account's key can use the record while it exists, so the domain's owner must add it.
-    draft-ietf-acme-dns-persist.
+    Publishes nothing: the account's key can use the record while it exists, so the domain's owner must add it. Looks
+    whether it stands, unless -propagation_timeout is 0. draft-ietf-acme-dns-persist.
 
     domain               a DNS name; with "*." the record is also valid for wildcards and subdomains
     -issuer name         the CA's name in CAA records; default: one value for each of caaIdentities in the directory's
@@ -116,6 +117,10 @@ def dns_persist01_record(
     account_url        the account's URL
     dns_record_name    the record's name
     dns_record_values  a list of values; one of them is enough
+    dns_record_lines   the same as lines of a zone file, in strings of at most 255 bytes
+    standing           1 if the DNS shows a record that will serve, 0 if not, empty if that is not known
+    persist_until      the end of that record's validity, epoch seconds; 0 if it has none
+    difference         why none serves, or why that is not known; else empty
 
     Errors:
     TOSSL ACME accountDoesNotExist 400  the CA does not know the key
@@ -123,23 +128,27 @@ def dns_persist01_record(
     TOSSL VALUE persist_until           not a time
     TOSSL VALUE domain                  not a DNS name
     """
-    from ...challenges.dns_persist01 import standing_name, standing_value
+    from ...challenges.dns_persist01 import state_of
+    from ...challenges.standing import Wanted, zone_line
     from ...identifiers import check_provable_by_dns
 
     check_provable_by_dns(identifier)
-    name = identifier.value
     if persist_until is not None and persist_until < 0:
         raise ArgumentError("persist_until", "persist_until must be a time in epoch seconds")
     issuers = [_issuer_name(issuer)] if issuer else client.directory(context).caa_identities
     if not issuers:
         raise ArgumentError("issuer", "the CA's directory lists no caaIdentities; give -issuer")
-    account = client.account_url(context)
-    wildcard = name.startswith("*.")
+    wanted = Wanted(
+        identifier.base.value, client.account_url(context), issuers, identifier.wildcard, until=persist_until
+    )
+    resolvers, limit = propagation
     return {
         "type": "dns-persist-01",
-        "account_url": account,
-        "dns_record_name": standing_name(name),
-        "dns_record_values": [standing_value(one, account, wildcard=wildcard, until=persist_until) for one in issuers],
+        "account_url": wanted.account_url,
+        "dns_record_name": wanted.name,
+        "dns_record_values": wanted.values,
+        "dns_record_lines": [zone_line(wanted.name, value) for value in wanted.values],
+        **state_of(context.narrowed(limit) if limit else None, wanted, resolvers),
     }
 
 

@@ -32,6 +32,10 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
                 empty if it did not fail
     deploy_owed  1 if what is to be called with it has not ended well yet: -deploy_command, or a -deploy that failed
     deploy_error  why not; empty if it was not called yet
+    persist_until  when the first of its permanent records ends (dns-persist-01), epoch seconds, as seen when it was
+                obtained; 0 without an end
+    warnings    a list of dicts warning message: persist_until, if a permanent record ends before the renewal or within
+                30 days
     files       a dict certificate chain fullchain private_key of paths, the last of which is missing where the key is
                 not here
     damaged     the reason why the record cannot be read; then only name is beside it

@@ -167,23 +167,28 @@ def obtain_certificate(
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
 
 
-def get_account_key(server: Server, *, store: Store | None, context: Context = seconds(60)) -> str:
+def get_account_key(
+    server: Server, *, generate: bool = False, store: Store | None, context: Context = seconds(60)
+) -> str:
     """Tells the account key that obtain_certificate keeps in its store for this CA.
 
     Nothing is sent, but where change_account_key has died: the CA is asked which key it has.
 
-    -store folder  the store of obtain_certificate, found as there
+    -generate boolean  generates a key, and keeps it, if none is kept: create_account makes its account
+    -store folder      the store of obtain_certificate, found as there
 
     Returns the private key, PEM text.
 
     Errors:
-    TOSSL VALUE store  no key is kept for this CA
+    TOSSL VALUE store  no key is kept for this CA; or -generate without a store
     """
-    from ...certificates.accounts import account_key, complete_key_change
+    from ...certificates.accounts import account_key, account_key_for, complete_key_change
 
     if store is not None:
         complete_key_change(store, context, server)
     key = account_key(store, server.url) if store else ""
+    if not key and generate and store is not None:
+        key = account_key_for(context, store, server.url, "")
     if not key:
         from ...http.urls import shown_url
 
