@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.servers.dnsapi import DnsApi
+from tests.servers.ovh import Ovh
 from tossl_acme.dns.provider import Provider, ProviderOptions
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.http.options import ConnectionOptions
@@ -14,3 +16,15 @@ def provider_at(
     """The provider of that name, whose service is at `endpoint`."""
     credentials = {"api_key": Secret(api_key)}
     return open_provider(ProviderOptions(name, credentials, zone_id, endpoint, ConnectionOptions(ca_bundle)))
+
+
+def account_provider(
+    name: str, server: DnsApi, *, token: str = "", zone_id: str = "", endpoint: str = "", ca_bundle: str = ""
+) -> Provider:
+    """The provider of a look-alike's account, with its credentials; `token` is instead of the right one."""
+    credentials = {"api_key": Secret(token or server.token)}
+    if isinstance(server, Ovh):
+        keys = {"application_key": server.application_key, "application_secret": server.application_secret}
+        credentials = {field: Secret(value) for field, value in {**keys, "consumer_key": token or server.token}.items()}
+    options = ProviderOptions(name, credentials, zone_id, endpoint or server.url, ConnectionOptions(ca_bundle))
+    return open_provider(options)

@@ -26,11 +26,8 @@ if TYPE_CHECKING:
 
 #: Characters of a path that a message shows.
 _MAX_SHOWN_CHARS = 300
-_HEX_DIGITS = frozenset("0123456789abcdef")
 #: Bytes of the largest file that is read.
 _MAX_FILE_BYTES = 16 * 2**20
-#: Bytes that are read at first: a certificate with its chain.
-_CHUNK_BYTES = 16384
 #: Nanoseconds that the file system's clock may be behind.
 _CLOCK_NANOSECONDS = 10**9
 #: Links in one path, as in Linux.
@@ -74,16 +71,6 @@ class FilePath(str):
 def absolute(path: str | os.PathLike[str]) -> FilePath:
     """Returns the absolute path; a FilePath stays unchanged."""
     return path if isinstance(path, FilePath) else FilePath(os.path.abspath(path))  # noqa: PTH100 - resolves no link
-
-
-def is_temporary(name: str) -> bool:
-    """Returns whether a file with this name was to get another one: its writer is at work, or has died."""
-    stem = name.removesuffix(".tmp")
-    return stem != name and len(stem) == 17 and stem[0] == "." and _HEX_DIGITS.issuperset(stem[1:])
-
-
-def _temporary_name() -> str:
-    return f".{os.urandom(8).hex()}.tmp"
 
 
 class Folder:
@@ -154,12 +141,17 @@ class Folder:
                 handle = _open_file(self._descriptor, name, iter(range(_MAX_LINKS if follow else 0)))
             except FileNotFoundError:
                 return None
-            with _closing(handle):
-                kind = os.fstat(handle).st_mode
+            with os.fdopen(handle, "rb") as file:
+                status = os.fstat(handle)
+                kind = status.st_mode
                 if not stat.S_ISREG(kind):
                     number = errno.EISDIR if stat.S_ISDIR(kind) else errno.EINVAL
                     raise OSError(number, os.strerror(errno.EISDIR) if stat.S_ISDIR(kind) else "Not a plain file")
-                return _read_whole(handle)
+                # A file of the kernel's own says that it is empty.
+                content = file.read(min(status.st_size or _MAX_FILE_BYTES, _MAX_FILE_BYTES) + 1)
+            if len(content) > _MAX_FILE_BYTES:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+            return content
 
     def write_whole(
         self, name: str, content: bytes, mode: int, *, sync: bool = True, sync_folder: bool = True
@@ -169,7 +161,7 @@ class Folder:
         Its content and then its name are on disk when this returns. Without sync_folder the name is on disk after the
         next sync() of the folder; without sync neither is certain.
         """
-        temporary = _temporary_name()
+        temporary = f".{os.urandom(8).hex()}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with _naming(self.path, name):
             handle = _open(temporary, flags, mode, dir_fd=self._descriptor)
@@ -221,7 +213,7 @@ class Folder:
 
     def make_link(self, name: str, target: str) -> None:
         """Makes a link in place of whatever has the name but a folder; on disk after the next sync()."""
-        temporary = _temporary_name()
+        temporary = f".{os.urandom(8).hex()}.tmp"
         with _naming(self.path, name):
             os.symlink(target, temporary, dir_fd=self._descriptor)
             try:
@@ -427,16 +419,6 @@ def _remove_temporary(name: str, parent: int) -> None:
 
     with suppress(OSError):
         os.unlink(name, dir_fd=parent)
-
-
-def _read_whole(handle: int) -> bytes:
-    content = more = os.read(handle, _CHUNK_BYTES)
-    while more:
-        if len(content) > _MAX_FILE_BYTES:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        more = os.read(handle, _CHUNK_BYTES if len(content) < _CHUNK_BYTES else _MAX_FILE_BYTES)
-        content += more
-    return content
 
 
 def _make_missing(path: FilePath, mode: int) -> None:

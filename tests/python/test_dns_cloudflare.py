@@ -14,11 +14,18 @@ from tests.servers.certs import Certificates
 from tests.servers.cloudflare import Cloudflare as Account
 from tests.servers.web import LookAlike, Reply, Request, json_reply
 from tossl_acme.context import Context
+from tossl_acme.dns import hosted
 from tossl_acme.dns.provider import Provider
 from tossl_acme.errors import Cancelled, DnsError, HttpError, TosslError
 
 NAME = "_acme-challenge.example.com"
 ONE, TWO = "1" * 43, "2" * 43
+
+
+@pytest.fixture(autouse=True)
+def _silent_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zones are found in the account alone."""
+    monkeypatch.setattr(hosted, "zone_name", lambda _context, _fqdn: None)
 
 
 @pytest.fixture

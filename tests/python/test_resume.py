@@ -19,7 +19,7 @@ import pytest
 
 from tests.killing import Killer, Static, World, opened
 from tests.servers import actions
-from tests.servers.actions import Exchange, Response
+from tests.servers.actions import Response
 from tests.servers.certs import Certificates
 from tests.servers.faults import Rule
 from tests.servers.pebble import ChallTestSrv, Pebble
@@ -310,47 +310,3 @@ def test_processes_at_once_on_one_name_place_one_order(place: Place, tcl: Tcl, c
         assert sorted(tcl.as_dict(out)["issued"] for (out, _), _ in ended) == ["0"] * (count - 1) + ["1"]
         assert (world.spent("newAccount"), world.spent("newOrder"), world.spent("finalize")) == (1, 1, 1)
         world.check_pair()
-
-
-# ---- two stores with one account ----
-
-
-def twin_of(place: Place, world: World) -> World:
-    """Another store with the account of this one, for the same names."""
-    folder = place.folder / "twin"
-    shutil.copytree(world.store / "accounts", folder / "store" / "accounts", symlinks=True)
-    return replace(world, store=folder / "store", webroot=place.new_webroot())
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["unseen", "placed"])
-def test_another_stores_order_is_not_the_lost_one(place: Place, after: bool) -> None:
-    """Nobody can tell them apart, but none of the two fails, and each gets a certificate for its own key."""
-    with place.open(f"first-{after}", Killer(), webroot=True) as world:
-        killed_when(world, "newOrder", after=after)
-        twin = twin_of(place, world)
-        killed_when(twin, "challenge", after=False)
-        for one in (world, twin):
-            again = one.run()
-            assert again.status == 0, again.err
-            one.check_pair()
-            assert "issued 1" in again.out
-            assert "issued 0" in one.run().out
-            assert not list(one.store.glob("certificates/*/unusable-*"))
-
-
-def test_an_order_that_another_store_takes_meanwhile_is_given_up(place: Place) -> None:
-    """The CA issues for the other's key: this one asks anew, in the same call."""
-    with place.open("meanwhile", Killer(), webroot=True) as world:
-        killed_when(world, "newOrder", after=False)
-        twin = twin_of(place, world)
-        outcomes = []
-
-        def first_the_other(exchange: Exchange) -> None:
-            outcomes.append(world.run())
-            exchange.send(exchange.deliver())
-
-        world.proxy.rules.insert(0, Rule(first_the_other, path="challenge", times=1))
-        outcomes.append(twin.run())
-        for outcome, one in zip(outcomes, (world, twin), strict=True):
-            assert outcome.status == 0, outcome.err
-            one.check_pair()

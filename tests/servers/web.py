@@ -21,13 +21,14 @@ from .process import Server
 
 @dataclass(frozen=True)
 class Request:
-    """One request as a look-alike sees it."""
+    """One request as a look-alike sees it. ``target`` is the path with its query, as they were sent."""
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Message = field(repr=False)
     body: bytes = field(repr=False)
+    target: str = ""
 
     def json(self) -> Any:
         """Parse the body; ValueError if it is not JSON."""
@@ -146,7 +147,7 @@ def _handler_for(answer: Callable[[Request], Reply]) -> type[BaseHTTPRequestHand
             url = urlsplit(self.path)
             query = dict(parse_qsl(url.query, keep_blank_values=True))
             body = self.read_body()
-            reply = answer(Request(self.command, url.path, query, self.headers, body))
+            reply = answer(Request(self.command, url.path, query, self.headers, body, self.path))
             self.send_response_only(reply.status)
             headers = {"Date": self.date_time_string(), **reply.headers, "Content-Length": str(len(reply.body))}
             for name, value in headers.items():

@@ -89,6 +89,7 @@ def open_providers(options: ProviderOptions) -> Providers:
 
 def _zone_id(zone_id: str) -> str:
     text = zone_id.strip()
-    if text and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
+    # Many providers know a zone by its name.
+    if text and not re.fullmatch(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,63})*", text):
         raise ArgumentError("zone_id", "the zone id contains characters that no zone id has")
     return text

@@ -11,14 +11,14 @@ from .response import Response
 #: Seconds; when Retry-After asks for more, the caller gets the peer's answer instead of another attempt.
 MAX_RETRY_AFTER_SECONDS = 300.0
 #: Kinds of HttpError after which the peer may not have seen the request, or may answer the next one.
-_PASSING_KINDS = ("connect", "reset")
+PASSING_KINDS = ("connect", "reset")
 
 
 class Retries:
     """The pauses (seconds) left for one request; the peer's Retry-After makes them longer, never shorter.
 
     is_passing: whether another attempt may bring another answer. what: the name of the wait in a timeout's error.
-    step: the progress step to report for each pause, if any.
+    step: the progress step to report for each pause, if any. kinds: of HttpError, those that may pass.
     """
 
     def __init__(
@@ -28,12 +28,14 @@ class Retries:
         is_passing: Callable[[Response], bool],
         what: str = "request",
         step: str = "",
+        kinds: Sequence[str] = PASSING_KINDS,
     ) -> None:
         self._context = context
         self._pauses = list(pauses)
         self._is_passing = is_passing
         self._what = what
         self._step = step
+        self._kinds = kinds
 
     def pause(self, failure: HttpError | Response) -> bool:
         """Waits before another attempt. Returns False if none makes sense, or no time is left for one.
@@ -41,7 +43,7 @@ class Retries:
         Raises WaitTimeout or Cancelled when the context is over.
         """
         if isinstance(failure, HttpError):
-            is_final, wanted = failure.kind not in _PASSING_KINDS, 0.0
+            is_final, wanted = failure.kind not in self._kinds, 0.0
         else:
             is_final, wanted = not self._is_passing(failure), failure.retry_after or 0.0
         if is_final or not self._pauses or wanted > MAX_RETRY_AFTER_SECONDS:

@@ -16,7 +16,10 @@ from ...errors import ArgumentError, DnsError, HttpError
 from ...http.client import HttpRequest
 from ...http.response import Response
 from ..api import CREATING, DELETING, context_of, endpoint_url, exchange, provider_refusal
-from ..provider import Credential, Habits, ProviderAccess, canonical_name
+from ..hosted import HostedZone, HostedZones, RecordPlace, ascii_name
+from ..provider import Credential, Habits, ProviderAccess
+from ..records import remove_records
+from ..txt import quoted_txt
 
 ENDPOINT = "https://api.cloudflare.com/client/v4"
 #: Seconds; the least that Cloudflare accepts on every plan is 60.
@@ -31,8 +34,6 @@ _UNAUTHORISED = {6003, 6111, 9103, 9106, 9109, 10000}
 #: The largest page that Cloudflare allows for a list of zones.
 _PER_PAGE = 50
 _MOST_PAGES = 20
-#: A quoted string of RFC 1035. Without a closing quote it extends to the end, so no character is read twice.
-_QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)', re.DOTALL)
 _ID = r"[A-Za-z0-9_-]{1,64}"
 
 
@@ -43,58 +44,51 @@ class Cloudflare:
     credentials = (
         Credential("api_key", "an API token, or email:global-key", ("CLOUDFLARE_API_TOKEN", "CF_DNS_API_TOKEN")),
     )
-
     habits = Habits(side_by_side=True)
 
     def __init__(self, access: ProviderAccess) -> None:
         self._access = access
         self.endpoint = endpoint_url(access.endpoint or ENDPOINT)
         self._headers = _authorization(access.values["api_key"])
-        #: Zone ids by record name: they spare clean-up, which has little time, the search.
-        self._zones: dict[str, str] = {}
+        self._zones = HostedZones(self.name, self.endpoint, self._zone, access.zone_id)
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""
-        record = {"type": "TXT", "name": fqdn, "content": f'"{value}"', "ttl": TTL_SECONDS}
-        with context_of(CREATING):
-            path = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
-            self._call(context, "POST", path, json.dumps(record).encode(), well=_ALREADY_THERE)
+        with context_of(CREATING), self._zones.locked(context, fqdn) as place:
+            self.create(context, place, value)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
         """Deletes this TXT value, or with None every TXT value at the name. Returns the deleted values."""
-        with context_of(DELETING):
-            records = f"/zones/{self._zone_id(context, fqdn)}/dns_records"
-            found = [r for r in self._texts(context, records, fqdn) if value is None or r[1] == value]
-            for record_id, _content in found:
-                self._call(context, "DELETE", f"{records}/{record_id}", well=_ALREADY_GONE)
-            return [content for _record_id, content in found]
+        with context_of(DELETING), self._zones.locked(context, fqdn) as place:
+            return remove_records(context, self, place, value)
 
-    def _texts(self, context: Context, records: str, fqdn: str) -> list[tuple[str, str]]:
-        """Returns (id, value) of each TXT record at the name."""
+    def listed(self, context: Context, place: RecordPlace) -> list[tuple[str, str]]:
+        """Returns (id, content) of each TXT record at the place."""
         return [
-            (self._id(record), txt_value(str(record.get("content", ""))))
-            for record in self._listed(context, records, {"type": "TXT", "name.exact": fqdn})
-            if record.get("type") == "TXT" and canonical_name(str(record.get("name"))) == fqdn
+            (self._id(record), str(record.get("content", "")))
+            for record in self._pages(context, _records_path(place), {"type": "TXT", "name.exact": place.fqdn})
+            if record.get("type") == "TXT" and ascii_name(record.get("name")) == place.fqdn
         ]
 
-    def _zone_id(self, context: Context, fqdn: str) -> str:
-        if self._access.zone_id:
-            return self._access.zone_id
-        if fqdn not in self._zones:
-            self._zones[fqdn] = self._found_zone_id(context, fqdn)
-        return self._zones[fqdn]
+    def create(self, context: Context, place: RecordPlace, value: str) -> None:
+        """Creates a TXT record. Succeeds if there is an identical one."""
+        record = {"type": "TXT", "name": place.fqdn, "content": quoted_txt(value), "ttl": TTL_SECONDS}
+        self._call(context, "POST", _records_path(place), json.dumps(record).encode(), well=_ALREADY_THERE)
 
-    def _found_zone_id(self, context: Context, fqdn: str) -> str:
-        """Returns the id of the closest zone above the record, which may be a zone for the record's name alone."""
-        labels = fqdn.split(".")
-        candidates = [".".join(labels[at:]) for at in range(max(1, len(labels) - 1))]
-        for candidate in candidates:
-            zones = [z for z in self._listed(context, "/zones", {"name": candidate}) if z.get("name") == candidate]
-            # A domain may be moving between accounts: the active zone comes first.
-            for zone in sorted(zones, key=lambda z: z.get("status") != "active"):
-                return self._id(zone)
-        asked = ", ".join(candidates)
-        raise DnsError(self.name, "zone", f"the API key sees no zone for {fqdn} (looked for {asked})")
+    def delete(self, context: Context, place: RecordPlace, record_id: str) -> None:
+        """Deletes a record. Succeeds if it is gone already."""
+        self._call(context, "DELETE", f"{_records_path(place)}/{record_id}", well=_ALREADY_GONE)
+
+    def _zone(self, context: Context, name: str) -> HostedZone | None:
+        if self._access.zone_id:
+            return HostedZone("", self._access.zone_id)
+        zones = [
+            zone for zone in self._pages(context, "/zones", {"name": name}) if ascii_name(zone.get("name")) == name
+        ]
+        # A domain may be moving between accounts: the active zone comes first.
+        for zone in sorted(zones, key=lambda z: z.get("status") != "active"):
+            return HostedZone(name, self._id(zone))
+        return None
 
     def _id(self, item: Mapping[str, Any]) -> str:
         """Returns the id of a zone or record, fit to be part of a path."""
@@ -103,7 +97,7 @@ class Cloudflare:
             raise DnsError(self.name, "answer", f"{self.endpoint} answered with an unusable id")
         return found
 
-    def _listed(self, context: Context, path: str, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def _pages(self, context: Context, path: str, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         for page in range(1, _MOST_PAGES + 1):
             query = urlencode({**filters, "page": page, "per_page": _PER_PAGE})
             answer = self._call(context, "GET", f"{path}?{query}")
@@ -164,11 +158,8 @@ def _errors(value: object) -> list[tuple[int, str]]:
     return found
 
 
-def txt_value(content: str) -> str:
-    """Returns a record's TXT value from content that may be in quoted strings (RFC 1035 section 5.1)."""
-    if not content.startswith('"'):
-        return content
-    return "".join(re.sub(r"\\(.)", r"\1", piece) for piece in _QUOTED.findall(content))
+def _records_path(place: RecordPlace) -> str:
+    return f"/zones/{place.zone.id}/dns_records"
 
 
 PROVIDER = Cloudflare
