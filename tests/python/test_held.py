@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.acme import clients, public_cas
 from tossl_acme.acme.public_cas import PublicCa
 from tossl_acme.certificates import due
+from tossl_acme.certificates.held import digests_of
 from tossl_acme.certificates.record import FILES
 from tossl_acme.commands.acme import obtain_certificate
 from tossl_acme.commands.groups import GROUPS
@@ -132,11 +134,12 @@ print(*(set(sys.modules) - before))
 """
 
 
-def test_a_process_that_finds_it_held_loads_nothing_heavy(world: World) -> None:
+def test_a_process_that_finds_it_held_loads_nothing_heavy(world: World, certificates: Certificates) -> None:
     """What takes longer to import than all that it does."""
     world.got()
     world.got()
     words = [NAME, "-directory", world.ca.directory, "-challenge", "dns-persist-01", "-store", str(world.store)]
+    words += ["-ca_bundle", str(certificates.ca_bundle), "-propagation_timeout", "0"]
     argv = [sys.executable, "-S", "-c", _ONE_CALL, str(PAGE.parents[2]), *words]
     loaded = set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
     assert "tossl_acme.certificates.held" in loaded
@@ -227,6 +230,89 @@ def test_renewable_says_whether_its_name_is_enough(world: World) -> None:
     assert world.got("c.example", store="")["renewable"] == "0"
 
 
+def renewed(world: World) -> dict[str, object]:
+    """With what it is renewed: the options in its record."""
+    found = json.loads((world.folder / "certificate.json").read_text())["issuance"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_options_of_the_last_call_are_those_of_its_renewal(world: World, tmp_path: Path) -> None:
+    pem_file, webroot = tmp_path / "site.pem", tmp_path / "www"
+    first = world.got()
+    assert world.got(pem_file=pem_file, deploy_command="true")["issued"] == "0"
+    assert world.got(webroot=webroot, challenge="http-01")["issued"] == "0"
+    asked = renewed(world)
+    assert asked["solvers"]["webroot"]["path"] == str(webroot)  # type: ignore[index]
+    assert asked["deploy_command"] == "true"
+    world.got()
+    assert renewed(world)["solvers"]["webroot"] is None  # type: ignore[index]
+    before = pem_file.read_text()
+    clients.reset()
+    again = world.tcl.dict("renew_certificate", NAME, store=world.store, force=1)
+    assert again["serial"] != first["serial"]
+    assert pem_file.read_text() != before
+    assert again["fullchain"] in pem_file.read_text()
+
+
+def test_a_held_ones_files_are_kept_as_the_last_call_says(world: World) -> None:
+    world.got()
+    assert world.got(layout="files", file_mode="0440")["issued"] == "0"
+    key = world.folder / "privkey.pem"
+    assert not key.is_symlink()
+    assert stat.S_IMODE(key.stat().st_mode) == 0o440
+    for _ in range(2):
+        world.got()
+        assert not key.is_symlink()
+        assert stat.S_IMODE(key.stat().st_mode) == 0o440
+    world.got(layout="links", file_mode="0600")
+    assert key.is_symlink()
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_the_same_call_writes_nothing(world: World, tmp_path: Path) -> None:
+    options = {"pem_file": tmp_path / "site.pem", "account_key": new_key()}
+    world.got(**options)
+    written = world.folder.joinpath("..data").readlink()
+    for _ in range(2):
+        world.got(**options)
+        assert world.folder.joinpath("..data").readlink() == written
+
+
+def test_a_literal_secret_leaves_it_renewable(world: World, tmp_path: Path) -> None:
+    """Who tries something by hand does not stop its renewals."""
+    assert world.got()["renewable"] == "1"
+    again = world.got(account_key=new_key(), pem_file=tmp_path / "site.pem")
+    assert (again["issued"], again["renewable"]) == ("0", "1")
+    asked = renewed(world)
+    assert asked["account_key"] is None
+    assert asked["pem_file"]["path"] == str(tmp_path / "site.pem")  # type: ignore[index]
+
+
+def test_a_call_without_secrets_makes_it_renewable(world: World) -> None:
+    assert world.got(account_key=new_key())["renewable"] == "0"
+    assert world.got()["renewable"] == "1"
+
+
+def test_of_a_secret_no_digest_is_kept() -> None:
+    """Of one of few letters it would tell too much."""
+    names = {option[1:] for option in Command("tossl::acme", obtain_certificate, GROUPS).parameters.options}
+    secrets = {name for name in names if f"{name}_file" in names}
+    assert {"api_key", "private_key"} <= secrets
+    for name in secrets | {"csr", "proxy"}:
+        assert digests_of({name: "one"}) == digests_of({name: "another"})
+        assert digests_of({name: "one"}) != digests_of({})
+
+
+def test_a_key_that_is_elsewhere_is_in_no_pem_file(world: World, tmp_path: Path) -> None:
+    options = {"csr": csr(LEAF_KEY)}
+    world.got(**options)
+    failure = world.obtain(**options, pem_file=tmp_path / "site.pem")
+    assert isinstance(failure, Failure)
+    assert failure.code == ("TOSSL", "VALUE", "pem_file")
+    assert not (tmp_path / "site.pem").exists()
+
+
 def test_no_secret_is_in_the_record(world: World) -> None:
     key = new_key()
     world.got(account_key=key)
@@ -312,7 +398,7 @@ def test_one_that_an_earlier_version_kept_is_held(world: World) -> None:
     members = ("domains", "not_before", "not_after", "issuer", "serial", "directory", "key_type", "has_key")
     path.write_text(json.dumps({name: kept[name] for name in members}))
     held = world.got()
-    assert (held["issued"], held["renewable"]) == ("0", "0")
+    assert (held["issued"], held["renewable"]) == ("0", "1")
 
 
 def test_a_store_that_is_a_file(world: World) -> None:

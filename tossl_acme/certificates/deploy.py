@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..errors import ArgumentError, Cancelled, ForkedError, TosslError, WaitTimeout
 from .due import is_time, now
-from .record import RECORD, folder_name, read_kept, set_name
+from .record import folder_name, read_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,16 +83,10 @@ def deploy(context: Context, store: Store | None, name: str, certificate: Mappin
 
 
 def deploy_obtained(context: Context, store: Store | None, certificate: Mapping[str, object], hooks: Hooks) -> bool:
-    """Deploys what obtain_certificate returns: one that is held with the command that it is kept with, or another one.
-
-    A command that is given here is the one with which it is kept from now on.
-    """
+    """Deploys what obtain_certificate returns: one that is held with the command given, else its own."""
     name = str(certificate["name"])
-    if store is not None and not certificate["issued"]:
-        if hooks.command:
-            keep_command(context, store, name, hooks.command, hooks.limit)
-        else:
-            hooks = Hooks(hooks.script, *kept_command(store, name))
+    if store is not None and not certificate["issued"] and not hooks.command:
+        hooks = Hooks(hooks.script, *kept_command(store, name))
     return deploy(context, store, name, certificate, hooks)
 
 
@@ -178,23 +172,6 @@ def is_command_text(command: str) -> bool:
         return b"\0" not in command.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return False
-
-
-def keep_command(context: Context, store: Store, name: str, command: str, limit: float) -> None:
-    """Keeps another command with a certificate that is held. What the store refuses is a warning."""
-    from json import dumps, loads
-
-    try:
-        if kept_command(store, name) == (command, limit):
-            return
-        with store.locked(context, set_name(name)) as lock:
-            values = store.read(lock.name) or {}
-            record = loads(values[RECORD])
-            if record.get("issuance"):  # else it is not renewed by its name
-                record["issuance"] |= {"deploy_command": command, "deploy_timeout": limit}
-                store.write(lock, {**values, RECORD: dumps(record, indent=1).encode()})
-    except ArgumentError as error:
-        context.warn("warning", warning="deploy", message=f"the command is not kept with {name}: {error.message}")
 
 
 def forget_hooks(context: Context, store: Store, name: str) -> None:

@@ -26,31 +26,48 @@ if TYPE_CHECKING:
 _DECIDING = ("domains", "directory", "key_type", "profile", "preferred_chain")
 #: ... and those with which a key has to be looked at.
 _WITH_KEY = ("private_key", "private_key_file", "private_key_env", "csr")
+#: The words that say nothing of renewals, nor of how the files are kept, ...
+_PASSING = frozenset((
+    "name", "force", "replace_names", "dry_run", "deploy", "store", "timeout", "progress", "command", "not_before",
+    "not_after",
+))  # fmt: skip
+#: ... and those that may be secrets, which are in no digest.
+_SECRET = frozenset(("account_key", "api_key", "credentials", "csr", "eab_hmac_key", "private_key", "proxy"))
 
 
-def digest_of(words: Mapping[str, str]) -> str:
-    """Returns a digest of the words that decide, empty where words alone cannot tell."""
-    return "" if any(name in words for name in _WITH_KEY) else said_digest(words, _DECIDING)
+def digests_of(words: Mapping[str, str]) -> dict[str, str]:
+    """Returns what a record keeps of the words of a call, by its members.
+
+    said: a digest of the words that decide, empty where words alone cannot tell. words: of all that are for renewals.
+    """
+    is_told = not any(name in words for name in _WITH_KEY)
+    lasting = {name: "" if name in _SECRET else word for name, word in words.items() if name not in _PASSING}
+    return {
+        "said": said_digest(words, _DECIDING) if is_told else "",
+        "words": said_digest(lasting, sorted(lasting)),
+    }
 
 
 def held_as_said(
     context: Context,
     store: Store,
     name: str,
-    said: str,
+    said: Mapping[str, str],
     connection: Callable[[], ConnectionOptions],
 ) -> KeptCertificate | None:
-    """Returns the certificate that is held, if it was asked for with the same words.
+    """Returns the certificate that is held, if it was asked for with the same words. said: as digests_of() returns it.
 
     None where more has to be known. Raises ArgumentError "store" for what is damaged.
     """
     try:
-        kept = read_kept(store, name) if said else None
+        kept = read_kept(store, name) if said["said"] else None
     except ArgumentError as error:
         if error.errorcode[2:] == ("name",):  # a domain yet to be read
             return None
         raise
-    if kept is None or kept.said != said or not is_usable(kept) or is_kept_due(context, store, kept, connection):
+    if kept is None or any(kept.asked(member) != said[member] for member in said):
+        return None
+    if not is_usable(kept) or is_kept_due(context, store, kept, connection):
         return None
     return None if has_attempt(store, name) else kept
 

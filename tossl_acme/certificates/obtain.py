@@ -28,6 +28,7 @@ from .issuance import Issuance
 from .issue import Work, issue, take_up
 from .kept import Attempt
 from .key import check_not_account_key, kind_of
+from .options import keep_options, renewed_with
 from .pem_file import check_pem_file, keep_pem_file
 from .persisted import standing_ends, warn_of_end
 from .record import KeptCertificate, read_kept
@@ -90,7 +91,7 @@ def obtain(
     replace_names: bool = False,
     by_itself: bool = False,
     within: float = 0.0,
-    said: str | None = None,
+    said: Mapping[str, str] | None = None,
 ) -> Obtained:
     """Returns the certificate that is held, if it is as asked for and not due; else gets one and keeps it in the store.
 
@@ -103,23 +104,23 @@ def obtain(
 
     name: what it is kept as; else the first name. force: also where it is held, and through all pauses but what the CA
     told. replace_names: also in the place of one with other names. by_itself: as ask_each() has it. within: seconds
-    until the next call; it is due where it is before that. said: a digest of the words that asked for it, None for that
-    of the kept one.
+    until the next call; it is due where it is before that. said: what digests_of() returns of the words that ask for
+    it: a held certificate is renewed with these from now on. None for those of the kept one.
     """
     name = name or issuance.identifiers[0].value
     if store is None:
         return _asked_of_each(context, issuance, name, _Place(), None, by_itself=by_itself, force=force)
     kept = read_kept(store, name)
     if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
-        return _held(context, store, kept, issuance)
+        return _held(context, store, kept, issuance, said)
     check_key_unrevoked(store, issuance.key.public_key, "csr" if issuance.key.csr else "private_key")
     with certificate_folder(store, context, name) as folder:
         # Whoever had it until now may have got one.
         kept = read_kept(store, name)
         if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
-            return _held(context, store, kept, issuance, folder)
-        words = (kept.said if kept is not None else "") if said is None else said
-        about = {"said": words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable}
+            return _held(context, store, kept, issuance, said, folder)
+        words = said or {member: kept.asked(member) for member in ("said", "words") if kept is not None}
+        about = {**words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable}
         place = _Place(store, folder, about)
         with failure_kept(context, store, name) if kept is not None else contextlib.nullcontext():
             return _asked_of_each(context, issuance, name, place, kept, by_itself=by_itself, force=force)
@@ -143,18 +144,31 @@ def _is_held(
 
 
 def _held(
-    context: Context, store: Store, kept: KeptCertificate, issuance: Issuance, folder: CertificateFolder | None = None
+    context: Context,
+    store: Store,
+    kept: KeptCertificate,
+    issuance: Issuance,
+    said: Mapping[str, str] | None,
+    folder: CertificateFolder | None = None,
 ) -> Obtained:
-    """The certificate that is held. What an attempt left beside it is removed; folder: where that is locked already."""
-    if folder is not None:
-        _clear_away(context, folder, issuance)
-    elif has_attempt(store, kept.name):
+    """Returns the certificate that is held, which is renewed with this issuance if it was asked for with words.
+
+    Removes what an attempt left beside it. folder: where that is locked already.
+    """
+    options = renewed_with(kept, issuance, said)
+    if folder is not None or options or has_attempt(store, kept.name):
         try:
-            with certificate_folder(store, context.narrowed(_CLEARING_SECONDS), kept.name) as locked:
+            with contextlib.nullcontext(folder) if folder is not None else certificate_folder(
+                store, context.narrowed(_CLEARING_SECONDS), kept.name
+            ) as locked:
                 _clear_away(context, locked, issuance)
+                kept = keep_options(store, locked, kept, options)
         except (ArgumentError, WaitTimeout) as error:  # one is at work, or the store cannot be written to
             context.check("the certificate")
             context.tell("not_cleared", name=kept.name, message=error.message)
+            if issuance.deploy_command not in ("", kept.deploy_command):
+                cause = f"the command is not kept with {kept.name}: {error.message}"
+                context.warn("warning", warning="deploy", message=cause)
     return Obtained(False, told_of(context, store, kept, issuance.pem_file))
 
 

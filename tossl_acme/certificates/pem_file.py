@@ -14,7 +14,7 @@ _MODE = 0o600
 def check_pem_file(path: FilePath, *, has_key: bool) -> None:
     """Raises ArgumentError "pem_file" where the file could not be written: before anything is ordered."""
     if not has_key:
-        raise ArgumentError("pem_file", "-pem_file holds the key, which -csr keeps elsewhere: give one of them")
+        raise _keyless()
     folder, name = _place(path)
     with refusals("pem_file", path), Folder.open(folder) as opened:
         if not opened.is_writable():
@@ -29,6 +29,8 @@ def keep_pem_file(path: FilePath, private_key: str, fullchain: str) -> bool:
 
     False where it holds this already. Raises ArgumentError "pem_file".
     """
+    if not private_key:
+        raise _keyless()
     content = f"{private_key.rstrip()}\n{fullchain}".encode()
     folder, name = _place(path)
     with refusals("pem_file", path), Folder.open(folder) as opened:
@@ -44,6 +46,10 @@ def keep_pem_file(path: FilePath, private_key: str, fullchain: str) -> bool:
         opened.rename(temporary, opened, name)
         opened.sync()
     return True
+
+
+def _keyless() -> ArgumentError:
+    return ArgumentError("pem_file", "-pem_file holds the key, which -csr keeps elsewhere: give one of them")
 
 
 def _place(path: FilePath) -> tuple[FilePath, str]:

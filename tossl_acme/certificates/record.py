@@ -50,6 +50,7 @@ _MEMBERS: dict[str, tuple[type, object]] = {
     "public_key": (str, ""),
     "cert_id": (str, ""),
     "said": (str, ""),
+    "words": (str, ""),
     "profile": (str, ""),
     "preferred_chain": (str, ""),
     "persist_until": (int, 0),
@@ -169,13 +170,8 @@ class KeptCertificate:
         command = self.record["issuance"].get("deploy_command")
         return command if isinstance(command, str) else ""
 
-    @property
-    def said(self) -> str:
-        """A digest of the words that it was asked with, as far as they decide whether it is as asked for."""
-        return str(self.record["said"])
-
     def asked(self, member: str) -> str:
-        """What it was asked with: "profile", "preferred_chain" or "key_type"."""
+        """What it was asked with: "profile", "preferred_chain" or "key_type"; "said" or "words", digests of words."""
         return str(self.record[member])
 
     @property

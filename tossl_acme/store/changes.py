@@ -72,7 +72,7 @@ class ChangingSets(Sets):
                     self._remove_set(name)
             raise
         self.folder.sync()
-        self._show(name, access)
+        self._show(name, access, anew=True)
         with contextlib.suppress(OSError):  # whoever comes next removes them
             self._remove_sets(keep={name, before} if self._keeps else {name})
 
@@ -196,8 +196,11 @@ class ChangingSets(Sets):
             if self.folder.status(value) is None:
                 self._make_link(value, f"{POINTER}/{value}")
 
-    def _show(self, name: str, access: Access) -> None:
-        """Has every name of the set in force lead to its content, and no other name of ours to anything."""
+    def _show(self, name: str, access: Access, *, anew: bool = False) -> None:
+        """Has every name of the set in force lead to its content, and no other name of ours to anything.
+
+        anew: plain files with the same content get these rights too.
+        """
         values = self._values_of(name)
         shown = False
         if self.layout == LINKS:
@@ -207,8 +210,10 @@ class ChangingSets(Sets):
                     shown = True
         else:
             for value, content in (self.contents(name) or {}).items():
-                if self.folder.status(value) is None or (
-                    self._is_own(value) and self.folder.read(value, follow=False) != content
+                status = self.folder.status(value)
+                if status is None or (
+                    self._is_own(value)
+                    and (self.folder.read(value, follow=False) != content or (anew and not access.is_of(status)))
                 ):
                     self._copy(value, content, access)
                     shown = True

@@ -32,6 +32,10 @@ class Access:
     def folder_mode(self) -> int:
         return 0o750 if self.file_mode & 0o040 else 0o700
 
+    def is_of(self, status: os.stat_result) -> bool:
+        """Returns whether a file has these rights."""
+        return status.st_mode & 0o777 == self.file_mode and self.group in (None, status.st_gid)
+
     def grant(self, folder: Folder, name: str = "") -> None:
         """Gives a file in a folder, or the folder itself, to the group."""
         if self.group is not None:
