@@ -20,6 +20,8 @@ from tests.servers.faults import RESOURCES, FaultProxy
 from tests.servers.httpreq import HttpReq
 from tests.servers.sinks import TxtSink
 from tests.servers.web import Reply, Request
+from tests.tclhost import Failure, Tcl
+from tossl_acme.acme import clients
 from tossl_acme.pki.chain import read_chain
 from tossl_acme.pki.keys import load_private_key, public_der
 
@@ -28,11 +30,14 @@ _TCLSH = os.environ.get("TCLSH", "tclsh")
 _SECONDS = 60
 _NUMBERS = itertools.count(1)
 
+#: The long form: every request and every file operation, each call in a process of its own.
+ALL = os.environ.get("TOSSL_TEST_ALL") == "1"
+
 #: What a child does: one command, whose dict it prints.
 _SCRIPT = """
 lappend auto_path [lindex $argv 0]
 package require tossl
-puts [{*}[lrange $argv 1 end]]
+puts [tossl::acme::[lindex $argv 1] {*}[lrange $argv 2 end]]
 """
 
 
@@ -130,7 +135,7 @@ class World:
             given |= {"-provider": "generic", "-endpoint": self.provider.url, "-propagation_timeout": 0}
             given |= {"-api_key_env": "KILLED_TOKEN"}
         given |= self.options | options
-        return ["tossl::acme::obtain_certificate", self.name, *(str(w) for pair in given.items() for w in pair)]
+        return ["obtain_certificate", self.name, *(str(w) for pair in given.items() for w in pair)]
 
     def start(self, *under: str, words: list[str] | None = None) -> subprocess.Popen[str]:
         script = self.store.parent / "child.tcl"
@@ -146,6 +151,18 @@ class World:
         self.killer.watch(child.pid)
         out, err = child.communicate(timeout=_SECONDS)
         return Outcome(child.returncode, out, err)
+
+    def again(self, words: list[str] | None = None) -> Outcome:
+        """The same call, by somebody who knows nothing yet: in the short form in this process, which is quicker."""
+        if ALL:
+            return self.run(words=words)
+        clients.reset()
+        os.environ["KILLED_TOKEN"] = self.provider.token
+        try:
+            found = Tcl().try_acme(*(words or self.command()))
+        finally:
+            del os.environ["KILLED_TOKEN"]
+        return Outcome(1, "", found.message) if isinstance(found, Failure) else Outcome(0, found, "")
 
     def file(self, name: str) -> str:
         path = self.store / "certificates" / self.name / name
