@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 #: Characters of a path that a message shows.
 _MAX_SHOWN_CHARS = 300
+_HEX_DIGITS = frozenset("0123456789abcdef")
 #: Bytes of the largest file that is read.
 _MAX_FILE_BYTES = 16 * 2**20
 #: Nanoseconds that the file system's clock may be behind.
@@ -71,6 +72,16 @@ class FilePath(str):
 def absolute(path: str | os.PathLike[str]) -> FilePath:
     """Returns the absolute path; a FilePath stays unchanged."""
     return path if isinstance(path, FilePath) else FilePath(os.path.abspath(path))  # noqa: PTH100 - resolves no link
+
+
+def is_temporary(name: str) -> bool:
+    """Returns whether a file with this name was to get another one: its writer is at work, or has died."""
+    stem = name.removesuffix(".tmp")
+    return stem != name and len(stem) == 17 and stem[0] == "." and _HEX_DIGITS.issuperset(stem[1:])
+
+
+def _temporary_name() -> str:
+    return f".{os.urandom(8).hex()}.tmp"
 
 
 class Folder:
@@ -161,7 +172,7 @@ class Folder:
         Its content and then its name are on disk when this returns. Without sync_folder the name is on disk after the
         next sync() of the folder; without sync neither is certain.
         """
-        temporary = f".{os.urandom(8).hex()}.tmp"
+        temporary = _temporary_name()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with _naming(self.path, name):
             handle = _open(temporary, flags, mode, dir_fd=self._descriptor)
@@ -213,7 +224,7 @@ class Folder:
 
     def make_link(self, name: str, target: str) -> None:
         """Makes a link in place of whatever has the name but a folder; on disk after the next sync()."""
-        temporary = f".{os.urandom(8).hex()}.tmp"
+        temporary = _temporary_name()
         with _naming(self.path, name):
             os.symlink(target, temporary, dir_fd=self._descriptor)
             try:

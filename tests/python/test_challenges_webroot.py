@@ -63,6 +63,16 @@ def test_files_come_and_go(tmp_path: Path, context: Context) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_process_left_that_died_while_it_wrote_is_removed(tmp_path: Path, context: Context) -> None:
+    Webroot(tmp_path).present(context, ONE)
+    folder = tmp_path / PREFIX[1:]
+    for number, content in enumerate((ONE.key_authorization, "", "token-", TWO.key_authorization)):
+        (folder / f".{number:016x}.tmp").write_text(content)
+    (folder / "token-one.tmp").write_text(ONE.key_authorization)
+    Webroot(tmp_path).clean_up(context, ONE)
+    assert sorted(path.name for path in folder.iterdir()) == [".0000000000000003.tmp", "token-one.tmp"]
+
+
 def test_a_web_server_can_read_them(tmp_path: Path, context: Context) -> None:
     before = os.umask(0o077)
     try:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from ..acme.authorization import Challenge
 from ..context import Context
 from ..errors import ArgumentError
-from ..files import Folder, absolute, refusals
+from ..files import Folder, absolute, is_temporary, refusals
 
 _WELL_KNOWN, _ACME = ".well-known", "acme-challenge"
 #: The web server's user must be able to read, whatever the umask is.
@@ -72,6 +72,7 @@ class Webroot:
                 with missing, well_known.enter(_ACME) as folder:
                     if _content(folder, challenge.token) == challenge.key_authorization.encode():
                         folder.remove(challenge.token)
+                    _remove_unfinished(folder, challenge.key_authorization.encode())
                 if _ACME in self._made and well_known.remove_folder(_ACME):
                     self._made.remove(_ACME)
             if self._made == {_WELL_KNOWN} and root.remove_folder(_WELL_KNOWN):
@@ -105,6 +106,15 @@ class Webroot:
 
     def _refusals(self) -> contextlib.AbstractContextManager[None]:
         return refusals("webroot", self._root)
+
+
+def _remove_unfinished(folder: Folder, content: bytes) -> None:
+    """Removes what a process left that died while it wrote this. One that is still at it notices, and writes anew."""
+    with contextlib.suppress(PermissionError):  # a folder that this user may write to, and not list
+        for name in filter(is_temporary, folder.names()):
+            found = _content(folder, name)
+            if found is not None and content.startswith(found):
+                folder.remove(name)
 
 
 def _content(folder: Folder, name: str) -> bytes | None:

@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ..errors import ArgumentError
-from ..files import Folder
+from ..files import Folder, is_temporary
 from .options import Access
 from .sets import DELETED, FILES, LINKS, POINTER, Sets, is_set
 
 _POINTER_MODE = 0o600
-_HEX = frozenset("0123456789abcdef")
 #: What a file system answers that has no links.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
@@ -115,7 +114,7 @@ class ChangingSets(Sets):
     def remove_temporary(self, age: float = 0) -> None:
         """Removes what dead writers left in the folder: in one without a lock what is older than `age` seconds."""
         for name in self.folder.names():
-            if _is_temporary(name):
+            if _is_left(name):
                 status = self.folder.status(name)
                 if status is not None and (not age or status.st_mtime < time.time() - age):
                     self._remove(name)
@@ -277,6 +276,7 @@ class ChangingSets(Sets):
             self.folder.remove(name)
 
 
-def _is_temporary(name: str) -> bool:
+def _is_left(name: str) -> bool:
+    """Returns whether this is the name of what is being written or removed."""
     stem = name.removesuffix(".tmp")
-    return stem != name and (is_set(stem) or (len(stem) == 17 and stem[0] == "." and _HEX.issuperset(stem[1:])))
+    return is_temporary(name) or (stem != name and is_set(stem))
