@@ -29,6 +29,8 @@ _MAX_SHOWN_CHARS = 300
 _HEX_DIGITS = frozenset("0123456789abcdef")
 #: Bytes of the largest file that is read.
 _MAX_FILE_BYTES = 16 * 2**20
+#: Bytes that are read at first: a certificate with its chain.
+_CHUNK_BYTES = 16384
 #: Nanoseconds that the file system's clock may be behind.
 _CLOCK_NANOSECONDS = 10**9
 #: Links in one path, as in Linux.
@@ -152,17 +154,12 @@ class Folder:
                 handle = _open_file(self._descriptor, name, iter(range(_MAX_LINKS if follow else 0)))
             except FileNotFoundError:
                 return None
-            with os.fdopen(handle, "rb") as file:
-                status = os.fstat(handle)
-                kind = status.st_mode
+            with _closing(handle):
+                kind = os.fstat(handle).st_mode
                 if not stat.S_ISREG(kind):
                     number = errno.EISDIR if stat.S_ISDIR(kind) else errno.EINVAL
                     raise OSError(number, os.strerror(errno.EISDIR) if stat.S_ISDIR(kind) else "Not a plain file")
-                # A file of the kernel's own says that it is empty.
-                content = file.read(min(status.st_size or _MAX_FILE_BYTES, _MAX_FILE_BYTES) + 1)
-            if len(content) > _MAX_FILE_BYTES:
-                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-            return content
+                return _read_whole(handle)
 
     def write_whole(
         self, name: str, content: bytes, mode: int, *, sync: bool = True, sync_folder: bool = True
@@ -430,6 +427,16 @@ def _remove_temporary(name: str, parent: int) -> None:
 
     with suppress(OSError):
         os.unlink(name, dir_fd=parent)
+
+
+def _read_whole(handle: int) -> bytes:
+    content = more = os.read(handle, _CHUNK_BYTES)
+    while more:
+        if len(content) > _MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        more = os.read(handle, _CHUNK_BYTES if len(content) < _CHUNK_BYTES else _MAX_FILE_BYTES)
+        content += more
+    return content
 
 
 def _make_missing(path: FilePath, mode: int) -> None:

@@ -14,15 +14,20 @@ if {$what eq "obtain"} {
 }
 
 lassign $argv what count folder
-set record [tossl::acme::get_certificate held.example.com]
-set whole [file dirname [dict get $record files fullchain]]
+# What the store has of one: the certificate, and what its CA said last of its renewal.
+set store [file dirname [file dirname [file dirname [dict get [tossl::acme::get_certificate held.example.com] \
+    files fullchain]]]]
 for {set number 0} {$number < $count} {incr number} {
-    set copy [file join $folder certificates n$number.example.com]
-    file mkdir $copy
-    # The form with plain files.
-    foreach name {cert.pem chain.pem fullchain.pem privkey.pem certificate.json} {
-        set from [file join $whole ..data $name]
-        file copy -- $from [file join $copy $name]
+    foreach room {certificates renewal} {
+        set from [file join $store $room held.example.com]
+        set copy [file join $folder $room n$number.example.com]
+        set set [file readlink [file join $from ..data]]
+        file mkdir $copy
+        file copy -- [file join $from $set] [file join $copy $set]
+        file link -symbolic [file join $copy ..data] $set
+        foreach name [glob -tails -directory [file join $from $set] *] {
+            file link -symbolic [file join $copy $name] [file join ..data $name]
+        }
     }
 }
 if {[llength [tossl::acme::list_certificates -store $folder]] != $count} {
