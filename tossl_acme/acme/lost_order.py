@@ -21,9 +21,10 @@ _SAID = ("notBefore", "notAfter", "profile")
 
 
 def find_lost_order(client: Client, context: Context, wanted: NewOrder) -> Order | None:
-    """The last open order of the account for this, not finalized; None where the CA has none, or no list.
+    """The only open order of the account for this, not finalized; None where the CA has none, several, or no list.
 
-    One request at a CA without a list. What the CA refuses is no error.
+    Of several, some are of others with this account, and nobody can tell which. One request at a CA without a list.
+    What the CA refuses is no error.
     """
     within = context.narrowed(_SECONDS)
     try:
@@ -31,10 +32,9 @@ def find_lost_order(client: Client, context: Context, wanted: NewOrder) -> Order
         if not account.orders:
             return None
         listed = read_order_urls(client, within, account.orders, _MOST_LISTED)
-        for url in listed[: -_MOST_LOOKED_AT - 1 : -1]:
-            order = get_order(client, within, url)
-            if order.status in ("pending", "ready") and _is_for(order, wanted):
-                return order
+        orders = [get_order(client, within, url) for url in listed[: -_MOST_LOOKED_AT - 1 : -1]]
+        found = [order for order in orders if order.status in ("pending", "ready") and _is_for(order, wanted)]
+        return found[0] if len(found) == 1 else None
     except AcmeError as error:
         if error.kind == "accountDoesNotExist":
             raise

@@ -156,18 +156,27 @@ def _settled(client: Client, context: Context, what: str, url: str, known: Order
     return order
 
 
-def finish_order(client: Client, context: Context, order: Order, csr: bytes) -> Order:
+@dataclass(frozen=True)
+class FinishedOrder:
+    """A valid order. by_another: it was finalized before this was to be done, perhaps with another CSR."""
+
+    order: Order
+    by_another: bool
+
+
+def finish_order(client: Client, context: Context, order: Order, csr: bytes) -> FinishedOrder:
     """Finalizes an order whose names are proven, waits for its certificate (section 7.4), returns the valid order.
 
     `order` need not be up to date: most CAs are ready as soon as the last name is; after orderNotReady it waits for
     the CA. Finalizes an order again, a few times, if it is still ready afterwards.
     """
+    by_another = order.status in ("processing", "valid")
     for pause in (*_REFINALIZE_PAUSES_SECONDS, None):
         if order.status in ("pending", "ready"):
-            order = _finalized(client, context, order, csr)
+            order, by_another = _finalized(client, context, order, csr)
         order = _settled(client, context, "certificate", order.url, order)
         if order.status == "valid":
-            return _issued(client, order)
+            return FinishedOrder(_issued(client, order), by_another)
         if pause is not None:
             context.sleep(pause, "certificate")
     raise HttpError("malformed", f"the order {shown_url(order.url)} is {clean(order.status)} though finalized")
@@ -190,10 +199,13 @@ def finalize_order(client: Client, context: Context, order: Order, csr: bytes) -
     return finalized
 
 
-def _finalized(client: Client, context: Context, order: Order, csr: bytes) -> Order:
-    """Does finalize_order(); returns the order as the CA has it if the answer was unusable."""
+def _finalized(client: Client, context: Context, order: Order, csr: bytes) -> tuple[Order, bool]:
+    """Does finalize_order(); returns the order as the CA has it if the answer was unusable.
+
+    The second value is whether it was finalized before.
+    """
     try:
-        return finalize_order(client, context, order, csr)
+        return finalize_order(client, context, order, csr), False
     except (AcmeError, HttpError) as error:
         # The CA may have finalized the order all the same: a certificate that it issued must not be lost.
         try:
@@ -202,9 +214,10 @@ def _finalized(client: Client, context: Context, order: Order, csr: bytes) -> Or
             raise error from None
         no_answer = isinstance(error, HttpError) or error.status >= 500
         telling = ("processing", "valid", "invalid") if no_answer else ("processing", "valid")
-        if now.status not in telling and not (isinstance(error, AcmeError) and error.kind == "orderNotReady"):
+        is_refused = isinstance(error, AcmeError) and error.kind == "orderNotReady"
+        if now.status not in telling and not is_refused:
             raise
-        return now
+        return now, is_refused and now.status in ("processing", "valid")
 
 
 def _issued(client: Client, order: Order) -> Order:

@@ -57,8 +57,17 @@ class Work:
 def issue(work: Work, solvers: Solvers) -> CertificateChain:
     """Places the order, proves its names and returns the certificate, checked against the request.
 
-    If a name cannot be proven, deactivates the order's pending authorizations.
+    If a name cannot be proven, deactivates the order's pending authorizations. Places another order, once, if somebody
+    else with this account has finalized the first.
     """
+    chain = _placed(work, solvers, may_be_taken=True) or _placed(work, solvers, may_be_taken=False)
+    assert chain is not None
+    check_leads_up(chain)
+    return _told(work, chain)
+
+
+def _placed(work: Work, solvers: Solvers, *, may_be_taken: bool) -> CertificateChain | None:
+    """What comes of a new order; None, and no order any more, where somebody else has got its certificate."""
     issuance = work.issuance
     check_standing(work.context, work.client, solvers)
     try:
@@ -69,9 +78,7 @@ def issue(work: Work, solvers: Solvers) -> CertificateChain:
     work.attempt.keep_order(order.url)
     if order.status == "pending":
         _prove(work, order, get_authorizations(work.client, work.context, order), solvers)
-    chain = _complete(work, order)
-    check_leads_up(chain)
-    return _told(work, chain)
+    return _complete(work, order, may_be_taken=may_be_taken)
 
 
 def take_up(work: Work, solvers: Solvers) -> CertificateChain | None:
@@ -138,7 +145,7 @@ def _completed(work: Work, solvers: Solvers) -> CertificateChain | None:
         if order is None or not _is_proven(work, order, solvers):
             work.attempt.drop_order()
             return None
-        return _complete(work, order)
+        return _complete(work, order, may_be_taken=True)
     except (AcmeError, HttpError) as error:
         if not work.attempt.may_have_certificate:
             if work.attempt.has_left_over and not _is_final(error):
@@ -172,6 +179,7 @@ def _is_proven(work: Work, order: Order, solvers: Solvers) -> bool:
 
     False where an authorization has ended, or ends by what the earlier attempt had answered.
     """
+    is_lost = work.attempt.may_have_placed
     work.attempt.keep_order(order.url)
     if order.status != "pending":
         return True
@@ -181,6 +189,8 @@ def _is_proven(work: Work, order: Order, solvers: Solvers) -> bool:
     is_answered = any(
         challenge.status == "processing" for authorization in authorizations for challenge in authorization.challenges
     )
+    if is_answered and is_lost:
+        return False  # whoever died before it heard of its order has answered nothing: it is somebody else's
     try:
         _prove(work, order, authorizations, solvers)
     except AcmeError as error:
@@ -208,18 +218,26 @@ def _is_final(error: AcmeError | HttpError) -> bool:
     return error.status < 500 and error.kind not in ("rateLimited", "accountDoesNotExist")
 
 
-def _complete(work: Work, order: Order) -> CertificateChain:
-    """Finalizes an order whose names are proven, and downloads and checks its certificate."""
+def _complete(work: Work, order: Order, *, may_be_taken: bool) -> CertificateChain | None:
+    """Finalizes an order whose names are proven, and downloads and checks its certificate.
+
+    None, and no order any more, where somebody else with this account has finalized it with another key.
+    """
     attempt = work.attempt
+    may_be_taken = may_be_taken and not attempt.may_have_certificate  # else this call's predecessor finalized it
     attempt.keep_finalizing(order.url)
     try:
-        order = finish_order(work.client, work.context, order, work.csr.der)
+        finished = finish_order(work.client, work.context, order, work.csr.der)
     except AcmeError as error:
         if error.kind in _KEY_REFUSALS:
             attempt.refuse_key()
             attempt.drop_order()
         raise
-    download = download_certificate(work.client, work.context, order.certificate)
+    download = download_certificate(work.client, work.context, finished.order.certificate)
+    if may_be_taken and finished.by_another and _has_another_key(download.pem, work.csr):
+        work.context.tell("taken", url=order.url)
+        attempt.drop_order()
+        return None
     attempt.keep_issued(download.pem)
     try:
         chain = read_chain(download.pem, work.csr.public_key)
@@ -229,6 +247,13 @@ def _complete(work: Work, order: Order) -> CertificateChain:
             raise
         raise attempt.unusable(error) from None
     return _preferred(work, download, chain)
+
+
+def _has_another_key(pem: str, csr: Csr) -> bool:
+    try:
+        return read_chain(pem).public_key != csr.public_key
+    except AcmeError:
+        return False
 
 
 def _check(work: Work, chain: CertificateChain) -> None:
