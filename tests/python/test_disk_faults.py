@@ -139,7 +139,8 @@ def disks(
     webroot = tmp_path_factory.mktemp("web")
     server = Static(webroot, calm_pebble.http_port)
     sink = ChallTestSrvSink(challtestsrv)
-    """Two for the long form, with an account and a name each: what is done at once must not meet at the CA."""
+    count = 2 if ALL else 1
+    made = [Disk(calm_pebble, certificates, sink, tmp_path_factory.mktemp("disk"), webroot) for _ in range(count)]
     yield made
     for disk in made:
         disk.stop()
