@@ -96,11 +96,11 @@ class Bind(ServerProgram):
 
     def add(self, name: str, kind: str, value: str) -> None:
         """Add one record by a signed update."""
-        self._update(name, lambda update, at: update.add(at, 1, kind, value))
+        self.update(name, lambda update, at: update.add(at, 1, kind, value))
 
     def remove(self, name: str, kind: str) -> None:
         """Remove all records of a kind by a signed update."""
-        self._update(name, lambda update, at: update.delete(at, kind))
+        self.update(name, lambda update, at: update.delete(at, kind))
 
     def add_txt(self, name: str, value: str) -> None:
         """Add one TXT value by a signed update."""

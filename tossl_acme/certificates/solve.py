@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..acme.authorization import (
@@ -17,13 +17,14 @@ from ..acme.authorization import (
 from ..acme.client import Client
 from ..acme.order import Order
 from ..challenges.responses import unasked_hint
-from ..challenges.solver import Solver
-from ..context import Context
+from ..challenges.solver import Solver, TogetherSolver
+from ..context import CLEANUP_SECONDS, Context
 from ..context.farewell import Debt, fall_due, owe
 from ..errors import AcmeError, HttpError, TosslError, WaitTimeout
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import clean
+from .crew import side_by_side
 from .kept import Attempt
 from .traces import Trace
 
@@ -69,21 +70,30 @@ def solve(
     pending = [authorization for authorization in authorizations if not _is_proven(authorization)]
     _check_ordered(pending, solvers)
     tasks = [_task(authorization, solvers) for authorization in pending]
+    for solver, challenges in _together(tasks):
+        solver.prepare(context, challenges)
     attempt.keep_traces(trace for task in tasks if (trace := task.trace) is not None)
     presented: dict[Debt, _Task] = {}
     try:
+        _present_all(context, tasks, presented)
+        for solver, challenges in _together(tasks):
+            solver.wait_all(context, challenges)
         for task in tasks:
-            presented[owe(task.clean_up)] = task
-            task.solver.present(context, task.challenge)
-            context.tell("presented", domain=task.challenge.identifier.value, type=task.challenge.type)
-        for task in tasks:
-            task.solver.wait(context, task.challenge)
+            if not isinstance(task.solver, TogetherSolver):
+                task.solver.wait(context, task.challenge)
         for task in tasks:
             _answer(client, context, task)
         for task in tasks:
-            _await_validation(client, context, task)
+            wait_authorization(client, context, task.authorization.url, task.authorization)
     finally:
         _clean_up(context, presented, attempt)
+
+
+def _together(tasks: Sequence[_Task]) -> Iterator[tuple[TogetherSolver, list[Challenge]]]:
+    """Yields each solver that does more for several challenges together, with its challenges."""
+    for solver in dict.fromkeys(task.solver for task in tasks):
+        if isinstance(solver, TogetherSolver):
+            yield solver, [task.challenge for task in tasks if task.solver is solver]
 
 
 def _answer(client: Client, context: Context, task: _Task) -> None:
@@ -151,14 +161,61 @@ def _task(authorization: Authorization, solvers: Solvers) -> _Task:
     raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}", "unsupportedChallenge", 0)
 
 
+def _present_all(context: Context, tasks: Sequence[_Task], presented: dict[Debt, _Task]) -> None:
+    """Presents all challenges, side by side where their solvers allow it. `presented` gets those that were begun.
+
+    Raises the first error, after all that was begun has ended.
+    """
+    debts = {owe(task.clean_up): task for task in tasks}
+    begun: set[Debt] = set()
+    failed: list[TosslError] = []
+
+    def present(part: Context, debt: Debt) -> None:
+        if failed:
+            return
+        begun.add(debt)
+        task = debts[debt]
+        try:
+            task.solver.present(part, task.challenge)
+        except TosslError as error:
+            failed.append(error)
+            return
+        part.tell("presented", domain=task.challenge.identifier.value, type=task.challenge.type)
+
+    try:
+        for width, found in _by_width(debts):
+            side_by_side(context, present, found, width)
+    finally:
+        presented.update({debt: task for debt, task in debts.items() if debt in begun})
+        for debt in debts.keys() - begun:
+            debt.drop()
+    if failed:
+        raise failed[0]
+
+
+def _by_width(debts: Mapping[Debt, _Task]) -> list[tuple[int, list[Debt]]]:
+    """Returns the debts by the number of them that may be worked on at the same time."""
+    found: dict[int, list[Debt]] = {}
+    for debt, task in debts.items():
+        width = task.solver.width(task.challenge) if isinstance(task.solver, TogetherSolver) else 1
+        found.setdefault(width, []).append(debt)
+    return sorted(found.items())
+
+
 def _clean_up(context: Context, presented: Mapping[Debt, _Task], attempt: Attempt) -> None:
     """What cannot be cleaned up is a warning: it must hide neither a certificate nor the error before it."""
     fall_due(presented)
-    for debt, task in presented.items():
+    removed: list[Debt] = []
+
+    def settle(part: Context, debt: Debt) -> None:
+        task = presented[debt]
         try:
-            if debt.settle(context.for_cleanup()):
-                context.tell("cleaned_up", domain=task.challenge.identifier.value)
-            if (trace := task.trace) is not None:
-                attempt.drop_traces([trace])
+            if debt.settle(part.for_cleanup()):
+                part.tell("cleaned_up", domain=task.challenge.identifier.value)
+            removed.append(debt)
         except TosslError as error:
-            context.warn("clean_up_failed", **task.place, message=error.message)
+            part.warn("clean_up_failed", **task.place, message=error.message)
+
+    for width, found in _by_width(presented):
+        side_by_side(context.for_cleanup(CLEANUP_SECONDS * len(found)), settle, found, width)
+    attempt.drop_traces(trace for debt in removed if (trace := presented[debt].trace) is not None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from ..acme.authorization import Challenge
@@ -52,13 +52,48 @@ class StandingSolver(Solver, Protocol):
         """
 
 
+@runtime_checkable
+class TogetherSolver(Solver, Protocol):
+    """A solver that does more for several challenges together than for each."""
+
+    def prepare(self, context: Context, challenges: Sequence[Challenge]) -> None:
+        """Looks up what place_of() and present() need for these challenges. Presents nothing."""
+
+    def wait_all(self, context: Context, challenges: Sequence[Challenge]) -> None:
+        """Waits until the CA can be expected to see all of them."""
+
+    def width(self, challenge: Challenge) -> int:
+        """Returns how many challenges may be presented at the same time, by threads, where this one is."""
+
+    def at(self, place: Mapping[str, str]) -> Solver | None:
+        """Returns a solver that cleans up at a place of place_of(); None if this one has no access to it."""
+
+
+@dataclass(frozen=True)
+class Aliases:
+    """How CNAME records at records' names are found. follow: whether they are followed."""
+
+    resolvers: tuple[str, ...] = ()
+    follow: bool = True
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """How a published record is waited for. mode: of PropagationCheck, "none", or "" for the usual one."""
+
+    aliases: Aliases
+    mode: str = ""
+    timeout: float = 0.0
+
+
 @dataclass(frozen=True)
 class SolverOptions:
     """How challenges can be presented, plain data.
 
     challenge: the words of -challenge. port: of the built-in http-01 server, None for no server. tls_port: of the
     built-in tls-alpn-01 server. propagation_timeout: seconds; 0 does not check. http01_response: whether the script's
-    own web server answers http-01.
+    own web server answers http-01. propagation: a mode of PropagationCheck, or "none"; "" for the usual one.
+    follow_cname: whether records are published where CNAME records at their names lead.
     """
 
     challenge: tuple[str, ...] = ()
@@ -69,6 +104,23 @@ class SolverOptions:
     resolvers: tuple[str, ...] = ()
     propagation_timeout: float = 300.0
     http01_response: bool = False
+    propagation: str = ""
+    follow_cname: bool = True
+
+    @classmethod
+    def proving(cls, provider: ProviderOptions, propagation: Propagation) -> SolverOptions:
+        """Returns the options for proving names through the DNS."""
+        return cls(provider=provider).waiting(propagation)
+
+    def waiting(self, propagation: Propagation) -> SolverOptions:
+        """Returns these options with those of the wait."""
+        return replace(
+            self,
+            resolvers=propagation.aliases.resolvers,
+            follow_cname=propagation.aliases.follow,
+            propagation=propagation.mode,
+            propagation_timeout=propagation.timeout,
+        )
 
 
 @dataclass(frozen=True)

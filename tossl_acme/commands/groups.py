@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..certificates.issuance import Authority
     from ..certificates.key import CertificateKey
     from ..certificates.managed import Managed
-    from ..challenges.solver import SolverOptions
+    from ..challenges.solver import Aliases, Propagation, SolverOptions
     from ..context import Context
     from ..dns.provider import ProviderOptions
     from ..files import FilePath
@@ -60,8 +60,6 @@ if TYPE_CHECKING:
     Contacts = tuple[str, ...]
     #: The CAs to ask, in this order, and the order's options.
     Authorities = tuple[list[Authority], OrderOptions]
-    #: DNS servers to ask, and the timeout in seconds.
-    Propagation = tuple[tuple[str, ...], float]
 
 
 def connection(*, ca_bundle: FilePath | None = None, proxy: str = "") -> ConnectionOptions:
@@ -302,24 +300,47 @@ def provider(
     return ProviderOptions("", connection=connection, by_name=by_name)
 
 
-def propagation(
+def aliases(
     *,
     resolvers: list[str] = [],  # noqa: B006 - only read
-    propagation_timeout: float = 300,
-) -> Propagation:
+    follow_cname: bool = True,
+) -> Aliases:
+    """Returns the options for finding CNAME records at a record's name.
+
+    -resolvers list   DNS servers (host or host:port) to ask instead of this machine's; default: TOSSL_RESOLVERS of the
+                      environment
+    -follow_cname boolean
+                      whether to publish the record where CNAME records at its name lead, which may be in another zone
+                      and at another provider; a CNAME that a wildcard makes up does not count
+
+    Errors:
+    TOSSL VALUE resolvers   not hosts, or more than 32
+    """
+    from ..challenges.solver import Aliases
+
+    return Aliases(tuple(resolvers), follow_cname)
+
+
+def propagation(*, aliases: Aliases, propagation: str = "", propagation_timeout: float = 300) -> Propagation:
     """Returns the options for waiting for a DNS record.
 
-    -resolvers list   DNS servers (host or host:port) to ask for the record instead of the zone's authoritative servers;
-                      default: TOSSL_RESOLVERS of the environment
+    -propagation mode
+                      authoritative waits until all servers of the zone show the record, at each IPv4 and IPv6 address
+                      that answers; recursive, until all of -resolvers (else this machine's) do; wait asks nobody, and
+                      goes on after -propagation_timeout; none goes on at once. Default: recursive with -resolvers or
+                      TOSSL_RESOLVERS, else authoritative
     -propagation_timeout seconds
                       limit of the wait until all servers show the record; 0 does not check
 
     Errors:
-    TOSSL VALUE resolvers   not hosts, or more than 32
+    TOSSL VALUE propagation
+                            not one of these modes
     TOSSL VALUE propagation_timeout
                             less than 0
     """
-    return tuple(resolvers), propagation_timeout
+    from ..challenges.solver import Propagation
+
+    return Propagation(aliases, propagation, propagation_timeout)
 
 
 def solvers(
@@ -355,8 +376,8 @@ def solvers(
     """
     from ..challenges.solver import SolverOptions
 
-    resolvers, timeout = propagation
-    return SolverOptions(tuple(challenge), webroot, port, tls_port, provider, resolvers, timeout, http01_response)
+    options = SolverOptions(tuple(challenge), webroot, port, tls_port, provider, http01_response=http01_response)
+    return options.waiting(propagation)
 
 
 def certificate_key(*, key_type: str = "ec", private_key: Secret | None = None, csr: str = "") -> CertificateKey:
@@ -642,6 +663,7 @@ GROUPS: dict[str, Any] = {
         new_account,
         one_provider,
         provider,
+        aliases,
         propagation,
         solvers,
         certificate_key,

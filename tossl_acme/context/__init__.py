@@ -127,6 +127,12 @@ class Context:
             context._listener = lambda step: listener({"step": step["step"], **facts, **step})
         return context
 
+    def aside(self, steps: list[dict[str, object]]) -> Context:
+        """Returns a part of this context for a thread that may not call the listener: its steps go to `steps`."""
+        context = self.narrowed(self.remaining())
+        context._listener = steps.append
+        return context
+
     def for_cleanup(self, limit: float = CLEANUP_SECONDS) -> Context:
         """Returns a separate context for cleaning up, which must happen even if this one is over or cancelled."""
         context = Context(limit).begin(listener=self._listener)

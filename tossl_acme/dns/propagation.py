@@ -11,6 +11,7 @@ import dns.name
 
 from ..context import Backoff, Context
 from ..errors import ArgumentError, WaitTimeout, error_context
+from ..text import quoted
 from .resolver import Resolver, default_resolvers, dns_name, name_text, parse_resolver, resolver_for
 from .texts import Answers, Question, TxtAnswer, look_at_resolvers, look_at_servers
 from .zones import MOST_SERVERS, Zones
@@ -86,6 +87,18 @@ class PropagationCheck:
             watch.take(*look_at_resolvers(context, resolver, watch.open_names, watch.is_answered))
         else:
             watch.take(*look_at_servers(context, zones, watch.open_names, watch.is_answered))
+
+
+def propagation_check(mode: str, resolvers: Sequence[str], timeout: float) -> PropagationCheck | None:
+    """Returns the check of a mode, "" for the usual one; None if nothing is to be checked.
+
+    Raises ArgumentError "propagation", "propagation_timeout" or "resolvers".
+    """
+    if mode not in ("", *MODES):
+        raise ArgumentError("propagation", f"-propagation must be one of {', '.join(MODES)}, not {quoted(mode)}")
+    if timeout < 0:
+        raise ArgumentError("propagation_timeout", "propagation_timeout must be a number of seconds; 0 does not check")
+    return PropagationCheck(resolvers, timeout, mode) if timeout > 0 and mode != NONE else None
 
 
 def _check_resolvers(resolvers: Sequence[str]) -> None:

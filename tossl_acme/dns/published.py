@@ -1,9 +1,14 @@
-"""The TXT values that this process published, so that cleaning up a name removes these and nothing else."""
+"""The TXT values that this process published, so that cleaning up a name removes these and nothing else.
+
+A value is published at its record's name, or where CNAME records lead from there (`at`), and is removed from the same
+place even if they lead elsewhere by then.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 
 from ..context import Context
 from ..errors import DnsError
@@ -12,49 +17,57 @@ from .provider import Provider, canonical_name
 
 
 class PublishedRecords:
-    """Publishes values, removes them, and remembers the published values by endpoint and name.
+    """Publishes values, removes them, and remembers the published values by endpoint, record name and place.
 
     Safe for several threads.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._values: dict[tuple[str, str, str], list[str]] = {}
+        self._values: dict[_Place, list[str]] = {}
 
-    def publish(self, context: Context, provider: Provider, fqdn: str, value: str) -> None:
+    def publish(self, context: Context, provider: Provider, fqdn: str, value: str, at: str = "") -> None:
         """Publishes one value. Remembers it first: a provider may have acted although its answer was lost.
 
         Forgets the value again if the provider plainly refused it. Raises as Provider.publish() does.
         """
-        is_new = self._add(provider, fqdn, value)
+        place = _Place.of(provider, fqdn, at)
+        is_new = self._add(place, value)
         try:
-            provider.publish(context, canonical_name(fqdn), value)
+            provider.publish(context, place.at, value)
         except DnsError as error:
             if is_new and error.errorcode[-1] != "answer":
-                self._discard(provider, fqdn, value)
+                self._discard(place, value)
             raise
 
-    def remove(self, context: Context, provider: Provider, fqdn: str, value: str | None = None) -> list[str]:
+    def remove(
+        self, context: Context, provider: Provider, fqdn: str, value: str | None = None, at: str = ""
+    ) -> list[str]:
         """Removes one value at the name; without `value`, the values published by this process; without any of these,
         every value at the name.
 
         Returns the removed values, an empty list if nothing was removed. Raises as Provider.remove() does, and still
         remembers the values that may be left.
         """
-        name = canonical_name(fqdn)
-        chosen = [value] if value is not None else list(self.values(provider, fqdn))
+        place = _Place.of(provider, fqdn, at)
+        chosen = [value] if value is not None else list(self.values(provider, fqdn, at))
         if not chosen:
-            return provider.remove(context, name, None)
+            return provider.remove(context, place.at, None)
         removed: list[str] = []
         for one in chosen:
-            removed += provider.remove(context, name, one)
-            self._discard(provider, fqdn, one)
+            removed += provider.remove(context, place.at, one)
+            self._discard(place, one)
         return removed
 
-    def values(self, provider: Provider, fqdn: str) -> tuple[str, ...]:
-        """Returns the values at the name that this process published."""
+    def values(self, provider: Provider, fqdn: str, at: str = "") -> tuple[str, ...]:
+        """Returns the values of the record that this process published at the place."""
         with self._lock:
-            return tuple(self._values.get(_place(provider, fqdn), ()))
+            return tuple(self._values.get(_Place.of(provider, fqdn, at), ()))
+
+    def places(self, fqdn: str) -> tuple[str, ...]:
+        """Returns the names at which this process published values of the record, at whichever provider."""
+        with self._lock:
+            return tuple(dict.fromkeys(place.at for place in self._values if place.record == canonical_name(fqdn)))
 
     def reset(self) -> None:
         """Forgets every value. The records stay."""
@@ -65,21 +78,32 @@ class PublishedRecords:
         """Makes a new lock in a forked child, where no thread is left to release the old one."""
         self._lock = threading.Lock()
 
-    def _add(self, provider: Provider, fqdn: str, value: str) -> bool:
+    def _add(self, place: _Place, value: str) -> bool:
         """Remembers a value; returns whether it is new."""
         with self._lock:
-            values = self._values.setdefault(_place(provider, fqdn), [])
+            values = self._values.setdefault(place, [])
             if value in values:
                 return False
             values.append(value)
             return True
 
-    def _discard(self, provider: Provider, fqdn: str, value: str) -> None:
-        key = _place(provider, fqdn)
+    def _discard(self, place: _Place, value: str) -> None:
         with self._lock:
-            left = [v for v in self._values.pop(key, []) if v != value]
+            left = [v for v in self._values.pop(place, []) if v != value]
             if left:
-                self._values[key] = left
+                self._values[place] = left
+
+
+@dataclass(frozen=True)
+class _Place:
+    provider: str
+    endpoint: str
+    record: str
+    at: str
+
+    @classmethod
+    def of(cls, provider: Provider, fqdn: str, at: str) -> _Place:
+        return cls(provider.name, provider.endpoint, canonical_name(fqdn), canonical_name(at or fqdn))
 
 
 #: The records of this process.
@@ -93,7 +117,3 @@ def check_removed(removed: list[str], provider: Provider, fqdn: str, value: str 
     if not removed:
         missing = "no TXT record" if value is None else "no TXT record with that value"
         raise DnsError(provider.name, "record", f"{DELETING}: there is {missing} at {canonical_name(fqdn)}")
-
-
-def _place(provider: Provider, fqdn: str) -> tuple[str, str, str]:
-    return provider.name, provider.endpoint, canonical_name(fqdn)

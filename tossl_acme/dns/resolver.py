@@ -21,7 +21,7 @@ import dns.rdatatype
 import dns.resolver
 
 from ..context import Context
-from ..errors import ArgumentError, DnsError
+from ..errors import ArgumentError, DnsError, error_context
 from ..files import socket_beyond_standard
 from ..identifiers import MAX_NAME_CHARS
 from ..text import clean, quoted
@@ -111,10 +111,11 @@ def resolver_for(resolvers: Sequence[str] = ()) -> Resolver:
 
     Raises ArgumentError "resolvers"; DnsError "zone" if this machine has no usable resolver.
     """
-    named = tuple(resolvers) or default_resolvers()
-    if named:
-        return Resolver([parse_resolver(text) for text in named], is_named=True)
-    return Resolver(_system_servers())
+    if resolvers:
+        return Resolver([parse_resolver(text) for text in resolvers], is_named=True)
+    with error_context("TOSSL_RESOLVERS in the environment", ArgumentError):
+        named = [parse_resolver(text) for text in default_resolvers()]
+    return Resolver(named, is_named=True) if named else Resolver(_system_servers())
 
 
 def default_resolvers() -> tuple[str, ...]:

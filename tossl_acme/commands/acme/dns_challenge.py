@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from ...acme.client import Client
     from ...acme.jws import AccountKey
     from ...challenges.dns01 import Dns01
+    from ...challenges.solver import Aliases, Propagation
     from ...dns.provider import ProviderOptions
     from ...identifiers import Identifier
-    from ..groups import Propagation
 
 
 def dns01_challenge(
@@ -38,6 +38,7 @@ def dns01_challenge(
     key_authorization  the record contains its digest
     dns_record_name    the record's name, for cleanup_dns
     dns_record_value   its value
+    published_name     the name at which the record is published: dns_record_name, or where CNAME records lead
 
     Errors:
     TOSSL DNS provider kind    "Provider not supported: ", "Failed to create DNS record: ": unsupported, credentials,
@@ -50,9 +51,7 @@ def dns01_challenge(
     from ...challenges.solver import SolverOptions
 
     challenge = Challenge.from_words("dns-01", domain, token, account_key)
-    resolvers, timeout = propagation
-    options = SolverOptions(provider=provider, resolvers=resolvers, propagation_timeout=timeout)
-    return _presented(context, dns01_solver(options), challenge)
+    return _presented(context, dns01_solver(SolverOptions.proving(provider, propagation)), challenge)
 
 
 def dns_account01_challenge(
@@ -87,9 +86,7 @@ def dns_account01_challenge(
         raise ArgumentError("account_url", "-account_url is required; give the url that get_account returns")
     url = https_url(account_url, "account_url")
     challenge = Challenge.from_words("dns-account-01", domain, token, account_key, url)
-    resolvers, timeout = propagation
-    options = SolverOptions(provider=provider, resolvers=resolvers, propagation_timeout=timeout)
-    return _presented(context, dns_account01_solver(options), challenge)
+    return _presented(context, dns_account01_solver(SolverOptions.proving(provider, propagation)), challenge)
 
 
 def dns_persist01_record(
@@ -166,11 +163,13 @@ def cleanup_dns(
     provider: ProviderOptions,
     *,
     value: str | None = None,
+    aliases: Aliases,
     context: Context = seconds(120),
 ) -> str:
     """Removes the TXT values that this process published at a name; if it published none, every value there.
 
-    Refuses any name that is not an ACME validation record's.
+    Removes them from where this process published them, even if CNAME records at the name lead elsewhere by now; if it
+    published none, from where they lead now. Refuses any name that is not an ACME validation record's.
 
     domain       the DNS name of the challenge
     record_name  the `dns_record_name` of dns01_challenge
@@ -181,18 +180,16 @@ def cleanup_dns(
     Errors:
     TOSSL DNS provider kind  "Failed to delete DNS record: "; kind record: no such record
     TOSSL VALUE record_name  not the name of a validation record
+    TOSSL VALUE value        missing, and CNAME records lead to a name that may have other records
     TOSSL VALUE domain       not a name
     """
-    from ...challenges.registry import check_validation_name
-    from ...dns.published import PUBLISHED, check_removed
-    from ...dns.registry import open_provider
+    from ...challenges.dns_cleanup import remove_record
+    from ...challenges.solver import Propagation, SolverOptions
     from ...identifiers import parse_identifier
 
     parse_identifier(domain)
-    check_validation_name(record_name)
-    service = open_provider(provider.for_name(record_name, domain))
-    removed = PUBLISHED.remove(context, service, record_name, value)
-    check_removed(removed, service, record_name, value)
+    options = SolverOptions.proving(provider, Propagation(aliases))
+    remove_record(context, options, domain, record_name, value)
     return "DNS record deleted successfully"
 
 
@@ -208,4 +205,5 @@ def _presented(context: Context, solver: Dns01, challenge: Challenge) -> dict[st
         "key_authorization": challenge.key_authorization,
         "dns_record_name": name,
         "dns_record_value": value,
+        "published_name": solver.published_name(challenge),
     }
