@@ -438,6 +438,7 @@ LEAF_KEY, OTHER_KEY = new_key(), new_key()
 EAB = {"eab_kid": "k", "eab_hmac_key": "aG1hYw", "eab_alg": "HS512", "agree_tos": 1}
 DNS = {
     "provider": "cloudflare", "api_key": "abc", "zone_id": "z", "resolvers": "192.0.2.1", "propagation_timeout": 1,
+    "propagation": "wait", "follow_cname": 0,
 }  # fmt: skip
 TRIES: dict[str, Try] = {
     "`domains`: the same in another order or spelling, IP addresses too": Try(
@@ -467,7 +468,8 @@ TRIES: dict[str, Try] = {
             "tls_port": 1,
         }
     ),
-    "`-provider`, `-credentials`, `-api_key`, `-zone_id`, `-endpoint`, `-resolvers`, `-propagation_timeout`": Try(
+    "`-provider`, `-credentials`, `-api_key`, `-zone_id`, `-endpoint`, `-follow_cname`, `-resolvers`, `-propagation`, "
+    "`-propagation_timeout`": Try(
         options=lambda w: {**DNS, "endpoint": "https://127.0.0.1:1/"}
     ),
     "`-ca_bundle`, `-proxy`, `-timeout`, `-progress`, `-command`": Try(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..acme.authorization import Challenge
 from ..challenges.registry import TYPES
-from ..challenges.solver import Solver
+from ..challenges.solver import Solver, TogetherSolver
 from ..context import Context
 from ..errors import ArgumentError, TosslError
 from ..identifiers import Identifier
@@ -86,9 +85,12 @@ def _solver(trace: Trace, solvers: Collection[Solver]) -> Solver:
     for solver in solvers:
         if solver.challenge_type != trace.challenge.type:
             continue
-        with contextlib.suppress(ArgumentError):  # it has no provider for that name
-            if dict(solver.place_of(trace.challenge)) == dict(trace.place):
-                return solver
+        if isinstance(solver, TogetherSolver):
+            found = solver.at(trace.place)
+            if found is not None:
+                return found
+        elif dict(solver.place_of(trace.challenge)) == dict(trace.place):
+            return solver
     kind = TYPES.get(trace.challenge.type)
     if kind is None or kind.at_place is None:
         where = " ".join(trace.place.values())

@@ -14,8 +14,7 @@ from ..dns.propagation import PropagationCheck, propagation_check
 from ..dns.provider import Provider, habits_of
 from ..dns.published import PUBLISHED, PublishedRecords
 from ..dns.registry import Providers, open_providers
-from ..dns.resolver import resolver_for
-from ..dns.zones import Zones
+from ..dns.zones import Zones, zones_through
 from ..errors import ArgumentError, DnsError, HttpError, WaitTimeout
 from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
@@ -197,17 +196,8 @@ def parts_of(
     if options.provider is None:
         raise ArgumentError("provider", f"-provider is required: {name} needs a DNS provider")
     check = propagation_check(options.propagation, options.resolvers, options.propagation_timeout)
-    return open_providers(options.provider), check, PUBLISHED, zones_of(options)
-
-
-def zones_of(options: SolverOptions) -> Zones | None:
-    """Returns the finder of CNAME records; None if they are not to be followed, or this machine has no resolver."""
-    if not options.follow_cname:
-        return None
-    try:
-        return Zones(resolver_for(options.resolvers))
-    except DnsError:
-        return None
+    zones = zones_through(options.resolvers) if options.follow_cname else None
+    return open_providers(options.provider), check, PUBLISHED, zones
 
 
 TYPE = ChallengeType(Dns01.challenge_type, dns01_solver, _LABEL)

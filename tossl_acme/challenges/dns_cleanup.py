@@ -6,9 +6,9 @@ from ..context import Context
 from ..dns.delegation import delegations
 from ..dns.published import PUBLISHED, check_removed
 from ..dns.registry import open_providers
+from ..dns.zones import zones_through
 from ..errors import ArgumentError
 from ..text import quoted
-from .dns01 import zones_of
 from .registry import check_validation_name, is_validation_name
 from .solver import SolverOptions
 
@@ -38,5 +38,5 @@ def remove_record(context: Context, options: SolverOptions, domain: str, name: s
 
 
 def _place_now(context: Context, options: SolverOptions, name: str) -> str:
-    zones = zones_of(options)
+    zones = zones_through(options.resolvers) if options.follow_cname else None
     return name if zones is None else delegations(context, zones, [name])[name].published_name

@@ -85,7 +85,7 @@ class DnsPersist01:
 
 def dns_persist01_solver(options: SolverOptions) -> DnsPersist01:
     """Returns the solver. Raises ArgumentError "resolvers"."""
-    return DnsPersist01(options.resolvers, looks=options.propagation_timeout > 0)
+    return DnsPersist01(options.resolvers, looks=options.propagating.looks)
 
 
 def _wanted(challenge: Challenge, *, is_challenged: bool = True) -> Wanted:

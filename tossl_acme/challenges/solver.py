@@ -85,6 +85,11 @@ class Propagation:
     mode: str = ""
     timeout: float = 0.0
 
+    @property
+    def looks(self) -> bool:
+        """Returns whether the DNS is asked for the record."""
+        return self.timeout > 0 and self.mode != "none"
+
 
 @dataclass(frozen=True)
 class SolverOptions:
@@ -106,6 +111,11 @@ class SolverOptions:
     http01_response: bool = False
     propagation: str = ""
     follow_cname: bool = True
+
+    @property
+    def propagating(self) -> Propagation:
+        """Returns the options of the wait."""
+        return Propagation(Aliases(self.resolvers, self.follow_cname), self.propagation, self.propagation_timeout)
 
     @classmethod
     def proving(cls, provider: ProviderOptions, propagation: Propagation) -> SolverOptions:

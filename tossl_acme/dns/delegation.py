@@ -79,17 +79,27 @@ def _followed_name(context: Context, zones: Zones, at: dns.name.Name, name: str)
 
 def _alias(context: Context, zones: Zones, name: dns.name.Name) -> dns.name.Name | None:
     """Returns the target of the alias at the name, None if there is none but by a wildcard."""
-    server, response = _answer(context, zones, name)
-    target = first_alias(response, name)
-    if target is None:
-        return None
-    # A wildcard makes the same of its own name.
-    wildcard = dns.name.Name((b"*", *name.parent().labels))
-    synthesised = ask(server, wildcard, dns.rdatatype.TXT, min(QUERY_SECONDS, context.remaining()))
-    return None if first_alias(synthesised, wildcard) == target else target
+    # TXT is what CAs ask for: some servers know no CNAME, and say SERVFAIL. Others say that to an alias without end.
+    trouble = LookupFailed(f"nobody answers for {name_text(name)}")
+    for kind in (dns.rdatatype.TXT, dns.rdatatype.CNAME):
+        try:
+            server, response = _answer(context, zones, name, kind)
+        except LookupFailed as error:
+            trouble = error
+            continue
+        target = first_alias(response, name)
+        if target is None:
+            return None
+        # A wildcard makes the same of its own name.
+        wildcard = dns.name.Name((b"*", *name.parent().labels))
+        synthesised = ask(server, wildcard, kind, min(QUERY_SECONDS, context.remaining()))
+        return None if first_alias(synthesised, wildcard) == target else target
+    raise trouble
 
 
-def _answer(context: Context, zones: Zones, name: dns.name.Name) -> tuple[Nameserver, dns.message.Message]:
+def _answer(
+    context: Context, zones: Zones, name: dns.name.Name, kind: dns.rdatatype.RdataType
+) -> tuple[Nameserver, dns.message.Message]:
     """Returns a server that is authoritative for the name, and its answer. Raises LookupFailed."""
     zone = zones.zone_above(context, name)
     servers = zones.servers(context, zone)
@@ -99,8 +109,7 @@ def _answer(context: Context, zones: Zones, name: dns.name.Name) -> tuple[Namese
         for server in servers:
             context.check(_WHAT)
             try:
-                # TXT, which CAs ask for: some servers know no CNAME, and say SERVFAIL.
-                response = ask(server, name, dns.rdatatype.TXT, min(QUERY_SECONDS, context.remaining()))
+                response = ask(server, name, kind, min(QUERY_SECONDS, context.remaining()))
             except LookupFailed as error:
                 trouble = error
                 continue

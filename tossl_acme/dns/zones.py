@@ -146,6 +146,17 @@ class Zones:
         return [str(record.address) for found in answer if found.rdtype == kind for record in found]
 
 
+def zones_through(resolvers: Sequence[str] = ()) -> Zones | None:
+    """Returns a finder that asks `resolvers`, else those of TOSSL_RESOLVERS, else the machine's.
+
+    Returns None if this machine has no usable resolver. Raises ArgumentError "resolvers".
+    """
+    try:
+        return Zones(resolver_for(resolvers))
+    except DnsError:
+        return None
+
+
 @dataclass(frozen=True)
 class Referral:
     """A server's answer that names the servers of a zone below."""

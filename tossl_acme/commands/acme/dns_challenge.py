@@ -101,7 +101,7 @@ def dns_persist01_record(
     """Returns the permanent TXT record that lets this account get certificates for the domain (dns-persist-01).
 
     Publishes nothing: the account's key can use the record while it exists, so the domain's owner must add it. Looks
-    whether it stands, unless -propagation_timeout is 0. draft-ietf-acme-dns-persist.
+    whether it stands, unless -propagation is none or -propagation_timeout is 0. draft-ietf-acme-dns-persist.
 
     domain               a DNS name; with "*." the record is also valid for wildcards and subdomains
     -issuer name         the CA's name in CAA records; default: one value for each of caaIdentities in the directory's
@@ -138,14 +138,14 @@ def dns_persist01_record(
     wanted = Wanted(
         identifier.base.value, client.account_url(context), issuers, identifier.wildcard, until=persist_until
     )
-    resolvers, limit = propagation
+    part = context.narrowed(propagation.timeout) if propagation.looks else None
     return {
         "type": "dns-persist-01",
         "account_url": wanted.account_url,
         "dns_record_name": wanted.name,
         "dns_record_values": wanted.values,
         "dns_record_lines": [zone_line(wanted.name, value) for value in wanted.values],
-        **state_of(context.narrowed(limit) if limit else None, wanted, resolvers),
+        **state_of(part, wanted, propagation.aliases.resolvers),
     }
 
 
