@@ -68,8 +68,7 @@ proc ::cli::add_conf {path options known} {
         } elseif {![dict exists $known $option]} {
             check_known $option $path:$number
         } elseif {[dict get $known $option is_secret]} {
-            misuse "$path:$number: a secret does not stand here: give [string range [long_name $option] 2 end]-file\
-                or [string range [long_name $option] 2 end]-env"
+            refuse_secret $option $path:$number
         } elseif {[secret_of $option] ni $given} {
             dict set options $option $value
         }
@@ -77,17 +76,28 @@ proc ::cli::add_conf {path options known} {
     return $options
 }
 
+proc ::cli::refuse_secret {option where} {
+    set name [string range [long_name $option] 2 end]
+    misuse "$where: a secret does not stand here: give $name-file or $name-env"
+}
+
 # -api_key, for -api_key_file and -api_key_env
 proc ::cli::secret_of {option} {
     return [regsub {_(file|env)$} $option {}]
 }
 
-# Raises an error for an option that no sub-command takes.
+# Raises an error for an option that no sub-command takes, and for a secret.
 proc ::cli::check_known {option where} {
     variable commands
     foreach name $commands {
         source_command $name
-        if {[dict exists [options_of $name] $option]} return
+        set known [options_of $name]
+        if {[dict exists $known $option]} {
+            if {[dict get $known $option is_secret]} {
+                refuse_secret $option $where
+            }
+            return
+        }
     }
     misuse "$where: unknown option [string map {_ -} [string range $option 1 end]]"
 }

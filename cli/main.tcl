@@ -38,7 +38,16 @@ proc ::cli::command {name forms over own parameters body} {
     proc ::cli::run_$name $parameters $body
 }
 
+# Returns the exit status.
 proc ::cli::main {words} {
+    try {
+        return [run $words]
+    } trap POSIX {message details} {
+        return [failed $message $details]
+    }
+}
+
+proc ::cli::run {words} {
     variable commands
     set name [lindex $words 0]
     if {$name in $commands && ("--help" in $words || "-h" in $words)} {

@@ -8,6 +8,11 @@ namespace eval ::cli {
     }
 }
 
+# A line on standard error. Where that is closed or full, there is nobody to tell.
+proc ::cli::say {text} {
+    catch {puts stderr $text}
+}
+
 proc ::cli::is_quiet {} {
     variable settings
     return [dict get $settings quiet]
@@ -60,7 +65,7 @@ proc ::cli::line {what value} {
 # mail is to know of it.
 proc ::cli::show_warnings {result} {
     foreach warning [dict get $result warnings] {
-        puts stderr "tossl: [dict get $warning message]"
+        say "tossl: [dict get $warning message]"
         if {[dict get $warning warning] eq "deploy"} {
             raise_status 1
         }
@@ -93,8 +98,8 @@ proc ::cli::json_string {text} {
 }
 
 proc ::cli::wrong {message} {
-    puts stderr "tossl: $message"
-    puts stderr "tossl --help describes the usage"
+    say "tossl: $message"
+    say "tossl --help describes the usage"
     return 2
 }
 
@@ -102,16 +107,23 @@ proc ::cli::failed {message details} {
     variable settings
     end_line
     set code [dict get $details -errorcode]
+    if {[regexp {^error (?:writing|flushing) "stdout": (.*)} $message - cause]} {
+        # A reader that has gone, as head does, wants to hear no more.
+        if {[lrange $code 0 1] ne "POSIX EPIPE"} {
+            say "tossl: cannot write to standard output: $cause"
+        }
+        return 1
+    }
     if {$code eq "TOSSL CANCELLED"} {
-        puts stderr "tossl: interrupted"
+        say "tossl: interrupted"
         return [expr {128 + [trap_signals]}]
     }
-    puts stderr "tossl: $message"
+    say "tossl: $message"
     if {[dict get $settings json]} {
-        puts [json [dict create error $message errorcode $code] {errorcode list}]
+        catch {puts [json [dict create error $message errorcode $code] {errorcode list}]}
     }
     if {[lindex $code 0] ne "TOSSL"} {
-        puts stderr [dict get $details -errorinfo]
+        say [dict get $details -errorinfo]
     }
     return [exit_status $code]
 }

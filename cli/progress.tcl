@@ -16,18 +16,20 @@ proc ::cli::progress {step} {
         }
     }
     if {[is_terminal stderr]} {
-        puts -nonewline stderr "\r[format %-${width}s $text]"
+        catch {
+            puts -nonewline stderr "\r[format %-${width}s $text]"
+            flush stderr
+        }
         set width [string length $text]
-        flush stderr
     } elseif {[dict get $step step] ne "waiting"} {
-        puts stderr "[clock format [clock seconds] -format %Y-%m-%dT%H:%M:%SZ -gmt 1] $text"
+        say "[clock format [clock seconds] -format %Y-%m-%dT%H:%M:%SZ -gmt 1] $text"
     }
 }
 
 proc ::cli::end_line {} {
     variable width
     if {$width} {
-        puts -nonewline stderr "\r[string repeat " " $width]\r"
+        catch {puts -nonewline stderr "\r[string repeat " " $width]\r"}
         set width 0
     }
 }

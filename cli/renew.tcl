@@ -23,7 +23,7 @@ proc ::cli::renew_by_name {names options} {
         try {
             set certificate [tossl::acme::renew_certificate $name {*}$options -progress ::cli::progress]
         } on error {message details} {
-            if {[lindex [dict get $details -errorcode] 1] ni {ACME HTTP DNS TIMEOUT RETRY VALUE}} {
+            if {[dict get $details -errorcode] eq "TOSSL CANCELLED"} {
                 return -options $details $message
             }
             raise_status [failed "$name: $message" $details]
@@ -31,7 +31,12 @@ proc ::cli::renew_by_name {names options} {
         }
         end_line
         show_warnings $certificate
-        show_kept $certificate
+        if {[catch {show_kept $certificate} message details]} {
+            set unwritten [list -options $details $message]
+        }
+    }
+    if {[info exists unwritten]} {
+        return {*}$unwritten
     }
 }
 
@@ -42,7 +47,7 @@ proc ::cli::renew_all {options} {
     foreach kind {failed waiting} {
         foreach one [dict get $result $kind] {
             if {$kind eq "failed" || ![is_quiet]} {
-                puts stderr "tossl: [dict get $one name]: [dict get $one message]"
+                say "tossl: [dict get $one name]: [dict get $one message]"
             }
             raise_status [exit_status [dict get $one errorcode]]
         }
@@ -56,11 +61,11 @@ proc ::cli::renew_all {options} {
         }
         foreach one [dict get $result skipped] {
             if {![is_quiet]} {
-                puts stderr "tossl: [dict get $one name] is not renewed: [dict get $one message]"
+                say "tossl: [dict get $one name] is not renewed: [dict get $one message]"
             }
         }
         if {![llength [dict get $result renewed]] && [dict get $result next] && ![is_quiet]} {
-            puts stderr "tossl: the next one is due [time_text [dict get $result next]]"
+            say "tossl: the next one is due [time_text [dict get $result next]]"
         }
     }
 }

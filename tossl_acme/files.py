@@ -279,7 +279,13 @@ class Folder:
     def open_lock(self, name: str) -> int:
         """Returns a descriptor for fcntl.flock of a file, which is made if it is missing."""
         with _naming(self.path, name):
-            return _open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=self._descriptor)
+            flags = os.O_RDWR | os.O_NOFOLLOW
+            try:
+                handle = _open(name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._descriptor)
+            except FileExistsError:
+                return _open(name, flags | os.O_CREAT, 0o600, dir_fd=self._descriptor)
+            _set_mode(handle, 0o600)  # whatever the umask is
+            return handle
 
 
 def read_small(path: str, most: int, seconds: float) -> bytes:

@@ -82,6 +82,29 @@ def test_one_that_is_damaged_does_not_hide_the_others(tcl: Tcl, ca: ScriptedCa, 
     assert whole["name"] == "b.example"
 
 
+@pytest.mark.parametrize("damage", ["a folder for ..data", "a link to itself"])
+def test_one_that_cannot_be_opened_does_not_hide_the_others(
+    tcl: Tcl, ca: ScriptedCa, store: Path, damage: str
+) -> None:
+    """Copied with `cp -rL`, perhaps."""
+    obtain(tcl, ca, store)
+    obtain(tcl, ca, store, "b.example")
+    folder = store / "certificates" / NAME
+    if damage == "a link to itself":
+        folder.rename(store / "aside")
+        folder.symlink_to(folder)
+    else:
+        (folder / "..data").unlink()
+        (folder / "..data").mkdir()
+    damaged, whole = listed(tcl, store)
+    assert sorted(damaged) == ["damaged", "name"]
+    assert NAME in damaged["damaged"]
+    assert whole["name"] == "b.example"
+    result = tcl.dict("renew_certificates", store=store, within=4_000_000_000)
+    assert [one["name"] for one in tcl.dicts(result["failed"])] == [NAME]
+    assert [one["name"] for one in tcl.dicts(result["renewed"])] == ["b.example"]
+
+
 def test_one_is_got_by_its_name(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
     first = obtain(tcl, ca, store, NAME, name="web")
     ca.requests.clear()

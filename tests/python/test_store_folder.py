@@ -396,7 +396,7 @@ def modes(folder: Path) -> dict[str, int]:
 
 
 @LAYOUTS
-@pytest.mark.parametrize("umask", [0o000, 0o177])
+@pytest.mark.parametrize("umask", [0o000, 0o177, 0o777])
 def test_modes_whatever_the_umask(place: Path, layout: str, umask: int) -> None:
     before = os.umask(umask)
     try:

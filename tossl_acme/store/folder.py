@@ -130,7 +130,7 @@ def _has_set(above: Folder, prefix: str, name: str) -> bool:
             return bool(sets.in_force()) if sets.has_pointer else bool(_earlier(folder, f"{prefix}/{name}"))
     except (NotADirectoryError, FileNotFoundError):
         return False
-    except ArgumentError:
+    except (ArgumentError, OSError):
         return True  # it is there; reading it tells the damage
 
 
