@@ -24,7 +24,7 @@ from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.acme import clients, public_cas
 from tossl_acme.acme.public_cas import PublicCa
 from tossl_acme.certificates import due
-from tossl_acme.certificates.held import digests_of
+from tossl_acme.certificates.held import words_digests
 from tossl_acme.certificates.record import FILES
 from tossl_acme.commands.acme import obtain_certificate
 from tossl_acme.commands.groups import GROUPS
@@ -300,8 +300,8 @@ def test_of_a_secret_no_digest_is_kept() -> None:
     secrets = {name for name in names if f"{name}_file" in names}
     assert {"api_key", "private_key"} <= secrets
     for name in secrets | {"csr", "proxy"}:
-        assert digests_of({name: "one"}) == digests_of({name: "another"})
-        assert digests_of({name: "one"}) != digests_of({})
+        assert words_digests({name: "one"}) == words_digests({name: "another"})
+        assert words_digests({name: "one"}) != words_digests({})
 
 
 def test_a_key_that_is_elsewhere_is_in_no_pem_file(world: World, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ _PASSING = frozenset((
 _SECRET = frozenset(("account_key", "api_key", "credentials", "csr", "eab_hmac_key", "private_key", "proxy"))
 
 
-def digests_of(words: Mapping[str, str]) -> dict[str, str]:
+def words_digests(words: Mapping[str, str]) -> dict[str, str]:
     """Returns what a record keeps of the words of a call, by its members.
 
     said: a digest of the words that decide, empty where words alone cannot tell. words: of all that are for renewals.
@@ -55,7 +55,7 @@ def held_as_said(
     said: Mapping[str, str],
     connection: Callable[[], ConnectionOptions],
 ) -> KeptCertificate | None:
-    """Returns the certificate that is held, if it was asked for with the same words. said: as digests_of() returns it.
+    """Returns the certificate that is held, if it was asked for with the same words. said: as words_digests() returns it.
 
     None where more has to be known. Raises ArgumentError "store" for what is damaged.
     """

@@ -104,7 +104,7 @@ def obtain(
 
     name: what it is kept as; else the first name. force: also where it is held, and through all pauses but what the CA
     told. replace_names: also in the place of one with other names. by_itself: as ask_each() has it. within: seconds
-    until the next call; it is due where it is before that. said: what digests_of() returns of the words that ask for
+    until the next call; it is due where it is before that. said: what words_digests() returns of the words that ask for
     it: a held certificate is renewed with these from now on. None for those of the kept one.
     """
     name = name or issuance.identifiers[0].value

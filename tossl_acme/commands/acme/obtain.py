@@ -117,11 +117,11 @@ def obtain_certificate(
     TOSSL ACME badCertificate 200
                              the CA issued an unusable certificate
     """
-    from ...certificates.held import digests_of, held_as_said, told_of
+    from ...certificates.held import held_as_said, told_of, words_digests
 
     if hooks is not None and hooks.command and store is None:
         raise ArgumentError("deploy_command", "-deploy_command needs a store: it is told of files")
-    said = digests_of(words)
+    said = words_digests(words)
     kept = None
     if store is not None and not force and not dry_run:
         first_name = name or (domains[0] if domains else "")
