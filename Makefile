@@ -4,6 +4,7 @@
 # make bench      what it costs, side by side with what else there is; `make soak`: many threads, a CA that refuses nonces
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 2 min
 # make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 25 min, needs strace
+# make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own; 1 min
 # make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man
 # make check-memory  the C parts under valgrind and gcc's sanitizers: some minutes
 # make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
@@ -28,7 +29,7 @@ FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check -c constraints.txt
 UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
-.PHONY: all test lint test-tcl test-python kill-table disk-faults test-debian13 check-memory demo docs man bench soak \
+.PHONY: all test lint test-tcl test-python kill-table disk-faults year test-debian13 check-memory demo docs man bench soak \
     install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
@@ -90,6 +91,9 @@ kill-table: all .venv/tests
 
 disk-faults: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_disk_faults.py
+
+year: all .venv/tests
+	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q tests/python/test_certificates_renew.py -k year
 
 check-memory: all .venv/tests
 	sh build-aux/need.sh memory
