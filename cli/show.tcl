@@ -20,6 +20,9 @@
         line "valid until" [time_text [dict get $result not_after]]
         line due [time_text [dict get $result due]]
         line state [state_of $result]
+        if {[dict get $result deploy_command] ne ""} {
+            line "deploy command" [dict get $result deploy_command]
+        }
         dict for {what path} [dict get $result files] {line $what $path}
     }
 }

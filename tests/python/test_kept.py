@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.servers.certs import Certificates
 from tests.servers.scripted_ca import ScriptedCa
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.certificates import record
@@ -60,7 +64,17 @@ def test_the_list_says_what_there_is_to_know(tcl: Tcl, ca: ScriptedCa, store: Pa
     for member in ("not_before", "not_after", "issuer", "serial", "directory", "files"):
         assert plain[member] == got[member]
     assert int(plain["not_before"]) < int(plain["due"]) < int(plain["not_after"])
-    assert plain["last_error"] == ""
+    assert (plain["last_error"], plain["deploy_command"], plain["deploy_owed"]) == ("", "", "0")
+
+
+def test_the_list_says_which_deploy_command_is_kept_and_owed(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
+    obtain(tcl, ca, store, deploy_command="echo no; false")
+    for found in (listed(tcl, store)[0], tcl.dict("get_certificate", NAME, store=store)):
+        assert (found["deploy_command"], found["deploy_owed"]) == ("echo no; false", "1")
+        assert found["deploy_error"] == "the command ended with exit status 1: no"
+    obtain(tcl, ca, store, deploy_command="true")
+    (found,) = listed(tcl, store)
+    assert (found["deploy_command"], found["deploy_owed"], found["deploy_error"]) == ("true", "0", "")
 
 
 def test_no_certificate_is_read_for_the_list(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
@@ -149,15 +163,63 @@ def test_a_store_that_is_a_file(tcl: Tcl, store: Path, command: str, words: tupl
 
 
 def test_one_that_is_forgotten_is_gone(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:
-    first = obtain(tcl, ca, store)
+    first = obtain(tcl, ca, store, deploy_command="false")
+    assert first["warnings"].startswith("{warning deploy")
+    assert (store / "deploy" / NAME).is_dir()
     obtain(tcl, ca, store)  # asks for its renewal information, and keeps it
     obtain(tcl, ca, store, "b.example")
     assert tcl.acme("forget_certificate", NAME, store=store) == "Certificate forgotten"
     assert [found["name"] for found in listed(tcl, store)] == ["b.example"]
     key = first["private_key"].splitlines()[1]
     assert not [path for path in store.rglob("*") if path.is_file() and key in path.read_text()]
-    assert not list(store.glob(f"renewal/{NAME}"))
+    assert not [*store.glob(f"renewal/{NAME}"), *store.glob(f"deploy/{NAME}")]
     assert obtain(tcl, ca, store)["issued"] == "1"
+
+
+#: Mounts the store read-only where nobody else sees it, and goes on.
+_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+_SERVED = """
+lappend auto_path [lindex $argv 0]
+package require tossl
+proc call args {
+    catch {tossl::acme::[lindex $args 0] {*}[lrange $args 1 end] -store [lindex $::argv 1]} result options
+    return [list $result [dict get $options -code]]
+}
+set list [lindex [call list_certificates] 0]
+set got [lindex [call get_certificate a.example] 0]
+set held [lindex [call obtain_certificate a.example -directory [lindex $argv 2] -challenge dns-persist-01 \\
+    -propagation_timeout 0 -ca_bundle [lindex $argv 3]] 0]
+lassign [call forget_certificate a.example] message code
+puts [list [dict get [lindex $list 0] name] [dict get $got serial] [dict get $held issued] [dict get $held serial] \\
+    [dict get $held warnings] $code $message]
+"""
+
+
+def can_mount(folder: Path) -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    folder.mkdir()
+    argv = ["unshare", "-m", "sh", "-c", _READ_ONLY, str(folder), "sh", "-c", f"! touch {folder}/x"]
+    return subprocess.run(argv, capture_output=True).returncode == 0
+
+
+def test_a_store_that_is_mounted_read_only_serves_what_is_held(
+    tcl: Tcl, ca: ScriptedCa, certificates: Certificates, store: Path, tmp_path: Path
+) -> None:
+    if not can_mount(tmp_path / "probe"):
+        pytest.skip("mounting takes root")
+    ca.script.renewal = True
+    serial = obtain(tcl, ca, store)["serial"]
+    script = tmp_path / "served.tcl"
+    script.write_text(_SERVED)
+    words = [os.environ.get("TCLSH", "tclsh"), script, Path(__file__).parents[2], store, ca.directory]
+    argv = ["unshare", "-m", "sh", "-c", _READ_ONLY, store, *words, certificates.ca_bundle]
+    done = subprocess.run([str(word) for word in argv], capture_output=True, text=True)
+    assert done.stderr == ""
+    *found, message = tcl.as_list(done.stdout)
+    assert found == [NAME, serial, "0", serial, "", "1"]
+    assert "Read-only file system" in message
+    assert [found["name"] for found in listed(tcl, store)] == [NAME]
 
 
 def test_what_is_damaged_or_foreign_is_not_forgotten(tcl: Tcl, ca: ScriptedCa, store: Path) -> None:

@@ -56,6 +56,7 @@ def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
         "revoked": kept.is_revoked,
         "self_signed": kept.is_self_signed,
         "last_error": renewal.last_error,
+        "deploy_command": kept.deploy_command,
         **owed(store, kept),
         "persist_until": kept.persist_until,
         "warnings": [{"warning": "persist_until", "message": warning}] if warning else [],

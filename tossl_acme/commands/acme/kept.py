@@ -30,6 +30,7 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
     self_signed  1 if it is the self-signed one of manage -self_signed, which stands in for the first one
     last_error  a dict of why the last renewal failed: message, errorcode, at (epoch seconds), visit (a page to open);
                 empty if it did not fail
+    deploy_command  the -deploy_command that it is kept with, and renewals run; empty without one
     deploy_owed  1 if what is to be called with it has not ended well yet: -deploy_command, or a -deploy that failed
     deploy_error  why not; empty if it was not called yet
     persist_until  when the first of its permanent records ends (dns-persist-01), epoch seconds, as seen when it was
