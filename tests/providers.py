@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.servers.cloudflare import Cloudflare
 from tests.servers.dnsapi import DnsApi
 from tests.servers.ovh import Ovh
+from tests.servers.powerdns import PowerDns
 from tossl_acme.dns.provider import Provider, ProviderOptions
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.http.options import ConnectionOptions
@@ -28,3 +30,16 @@ def account_provider(
         credentials = {field: Secret(value) for field, value in {**keys, "consumer_key": token or server.token}.items()}
     options = ProviderOptions(name, credentials, zone_id, endpoint or server.url, ConnectionOptions(ca_bundle))
     return open_provider(options)
+
+
+def account_words(name: str, server: DnsApi | Cloudflare) -> dict[str, object]:
+    """The options of a command for a look-alike's account."""
+    if isinstance(server, PowerDns):
+        fields = {"auth_token": server.token, "pdns_server": server.origin}
+        return {"provider": name, "credentials": [word for pair in fields.items() for word in pair]}
+    fields = {"api_key": server.token}
+    if isinstance(server, Ovh):
+        keys = {"application_key": server.application_key, "application_secret": server.application_secret}
+        fields = {**keys, "consumer_key": server.token}
+    credentials = [word for pair in fields.items() for word in pair]
+    return {"provider": name, "credentials": credentials, "endpoint": server.url}

@@ -63,6 +63,10 @@ class Tcl:
         code = self.as_list(self._tk.eval("dict get $::options -errorcode"))
         return Failure(result, tuple(code), self.as_dict(tossl), self._tk.eval("dict get $::options -errorinfo"))
 
+    def eval(self, script: str) -> str:
+        """The result of a script."""
+        return str(self._tk.eval(script))
+
     def as_list(self, text: str) -> list[str]:
         """The elements of a Tcl list."""
         return [str(word) for word in self._tk.splitlist(text)]

@@ -35,7 +35,7 @@ options {{
     pid-file none;
     {only_old}
     session-keyfile "{folder}/session.key";
-    recursion no;
+    recursion {recursion};
     dnssec-validation no;
     empty-zones-enable no;
     notify no;
@@ -59,7 +59,10 @@ www IN A   127.0.0.1
 
 
 class Bind(ServerProgram):
-    """An authoritative DNS server. ``key_file`` is what ``nsupdate -k`` reads."""
+    """An authoritative DNS server. ``key_file`` is what ``nsupdate -k`` reads.
+
+    ``recursive``: it follows aliases from one of its zones into another, as the resolver of a CA does.
+    """
 
     def __init__(
         self,
@@ -69,11 +72,14 @@ class Bind(ServerProgram):
         key_name: str = "tossl-test",
         algorithm: str = "hmac-sha256",
         binary: str | Path = "named",
+        recursive: bool = False,
     ) -> None:
         super().__init__(folder)
         self.folder = self.folder.resolve()
         self.port = free_port()
         self.zones = tuple(zones)
+        # Nothing is asked outside this machine.
+        self._recursion = "yes; forward only; forwarders { 127.0.0.1 port 1; }" if recursive else "no"
         self.key_name, self.algorithm = key_name, algorithm
         self.key_secret = base64.b64encode(secrets.token_bytes(32)).decode()
         self.key_file = self.folder / "update.key"
@@ -151,7 +157,8 @@ class Bind(ServerProgram):
         self.key_file.write_text(key)
         # BIND 9.20 has no lock file any more, nor the option to have none.
         only_old = "lock-file none;" if self._version() < (9, 20) else ""
-        config = _CONFIG.format(folder=self.folder, port=self.port, key_file=self.key_file, only_old=only_old)
+        words = {"folder": self.folder, "port": self.port, "key_file": self.key_file}
+        config = _CONFIG.format(**words, only_old=only_old, recursion=self._recursion)
         for zone in self.zones:
             config += _ZONE.format(zone=zone, key=self.key_name)
             (self.folder / f"{zone}.zone").write_text(_RECORDS.format(zone=zone))

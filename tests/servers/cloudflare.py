@@ -89,6 +89,12 @@ class Cloudflare(LookAlike):
             held = [r for r in self._records.values() if r.type == "TXT" and r.name == name]
             return sorted(_unquoted(record.content) for record in held)
 
+    @property
+    def held(self) -> list[_Record]:
+        """All records of the account."""
+        with self.lock:
+            return list(self._records.values())
+
     def misbehave(self, *faults: str) -> None:
         """Answer the next requests wrongly, one fault each: ``429``, ``500``, ``403`` or ``html``."""
         for fault in faults:
