@@ -459,13 +459,14 @@ TRIES: dict[str, Try] = {
     "`-email`, `-account_key`, `-eab_kid`, `-eab_hmac_key`, `-eab_alg`, `-agree_tos`": Try(
         options=lambda w: {"email": "b@example.com", "account_key": OTHER_KEY, **EAB}
     ),
-    "`-challenge`, `-webroot`, `-port`, `-http01_response`, `-tls_port`": Try(
+    "`-challenge`, `-webroot`, `-port`, `-http01_response`, `-tls_port`, `-check_caa`": Try(
         options=lambda w: {
             "challenge": "http-01",
             "webroot": w.store.parent / "nowhere",
             "port": 1,
             "http01_response": True,
             "tls_port": 1,
+            "check_caa": 0,
         }
     ),
     "`-provider`, `-credentials`, `-api_key`, `-zone_id`, `-endpoint`, `-follow_cname`, `-resolvers`, `-propagation`, "

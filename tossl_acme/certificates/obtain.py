@@ -30,6 +30,7 @@ from .kept import Attempt
 from .key import check_not_account_key, kind_of
 from .options import keep_options, renewed_with
 from .pem_file import check_pem_file, keep_pem_file
+from .permission import CaaLook, caa_look
 from .persisted import standing_ends, warn_of_end
 from .record import KeptCertificate, read_kept
 from .revoked import check_key_unrevoked
@@ -291,6 +292,7 @@ def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over:
     may_be_lost = work.client.knows_account
     while True:
         try:
+            look = None if has_left_over else _caa_look(work)
             ensure_account(work.client, work.context, work.issuance.account)
             if store is not None:
                 keep_known(store, work.context, work.client)
@@ -302,6 +304,8 @@ def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over:
                 work = replace(
                     work, csr=work.issuance.key.request(work.issuance.identifiers, work.attempt.left_over_key())
                 )
+            if look is not None:
+                look.check(work.context, work.client, solvers)
             work.attempt.keep_key(work.csr, made_here=work.issuance.key.is_new)
             chain = issue(work, solvers)
             if store is not None:
@@ -317,6 +321,14 @@ def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over:
             elif not (_may_have_moved(error) and work.client.server.drop_kept_directory()):
                 raise
             has_left_over = work.attempt.has_left_over
+
+
+def _caa_look(work: Work) -> CaaLook | None:
+    """Begins a look at the CAA records, beside the account and the first nonce; None if it is not wanted."""
+    issuance = work.issuance
+    if not issuance.solvers.check_caa:
+        return None
+    return caa_look(work.context, work.client, issuance.identifiers, issuance.solvers.resolvers)
 
 
 def _is_lost(error: TosslError) -> bool:

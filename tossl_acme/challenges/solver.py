@@ -98,7 +98,8 @@ class SolverOptions:
     challenge: the words of -challenge. port: of the built-in http-01 server, None for no server. tls_port: of the
     built-in tls-alpn-01 server. propagation_timeout: seconds; 0 does not check. http01_response: whether the script's
     own web server answers http-01. propagation: a mode of PropagationCheck, or "none"; "" for the usual one.
-    follow_cname: whether records are published where CNAME records at their names lead.
+    follow_cname: whether records are published where CNAME records at their names lead. check_caa: whether the CAA
+    records of the names are looked at before an order.
     """
 
     challenge: tuple[str, ...] = ()
@@ -111,6 +112,7 @@ class SolverOptions:
     http01_response: bool = False
     propagation: str = ""
     follow_cname: bool = True
+    check_caa: bool = True
 
     @property
     def propagating(self) -> Propagation:

@@ -352,6 +352,7 @@ def solvers(
     tls_port: int = 443,
     provider: ProviderOptions | None = None,
     propagation: Propagation,
+    check_caa: bool = True,
 ) -> SolverOptions:
     """Returns the options for proving names.
 
@@ -366,8 +367,13 @@ def solvers(
     -provider name    as provider of dns01_challenge; a dict is by domain or zone
     -api_key text     as api_key of dns01_challenge
     -zone_id text     as zone_id of dns01_challenge
+    -check_caa boolean
+                      whether to look at the domains' CAA records before the order (RFC 8659, RFC 8657): it is not
+                      placed if they forbid the CA and the directory has its caaIdentities. No answer in 3 s forbids
+                      nothing
 
     Errors:
+    TOSSL ACME caa 0         a CAA record forbids this CA, account or challenge type; the message has the record to set
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL VALUE challenge    neither types nor a dict of types by domain
     TOSSL VALUE webroot      not a writable folder; none or several of -webroot, -port and -http01_response
@@ -376,7 +382,9 @@ def solvers(
     """
     from ..challenges.solver import SolverOptions
 
-    options = SolverOptions(tuple(challenge), webroot, port, tls_port, provider, http01_response=http01_response)
+    options = SolverOptions(
+        tuple(challenge), webroot, port, tls_port, provider, http01_response=http01_response, check_caa=check_caa
+    )
     return options.waiting(propagation)
 
 
