@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from tossl_acme.context import Context
+from tossl_acme.errors import ArgumentError
 from tossl_acme.files import FilePath
 from tossl_acme.store.protocol import Lock
 
@@ -24,6 +25,12 @@ class MemoryStore:
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         found = self.sets.get(name)
         return None if found is None else {key: found[key] for key in found if only is None or key in only}
+
+    def read_all(
+        self, prefix: str, only: Collection[str] | None = None
+    ) -> Iterator[tuple[str, dict[str, bytes] | ArgumentError]]:
+        for name in self.list(prefix):
+            yield name, self.read(name, only) or {}
 
     def list(self, prefix: str) -> list[str]:
         return sorted(name for name in self.sets if name.rpartition("/")[0] == prefix)

@@ -89,11 +89,18 @@ def _temporary_name() -> str:
 class Folder:
     """An open folder, for `with`. Its methods raise OSError, whose `filename` is a FilePath."""
 
-    __slots__ = ("_descriptor", "path")
+    __slots__ = ("_above", "_descriptor", "_name")
 
-    def __init__(self, descriptor: int, path: FilePath) -> None:
+    def __init__(self, descriptor: int, above: FilePath | Folder, name: str = "") -> None:
+        """above: its own path, or the folder in which it has that name."""
         self._descriptor = descriptor
-        self.path = path
+        self._above = above
+        self._name = name
+
+    @property
+    def path(self) -> FilePath:
+        """Its path; made when asked for, as most of those who read never do."""
+        return self._above.path / self._name if isinstance(self._above, Folder) else self._above
 
     @classmethod
     def open(cls, path: FilePath, *, mode: int | None = None) -> Self:
@@ -120,13 +127,13 @@ class Folder:
 
     def enter(self, name: str) -> Folder:
         """Opens a folder in this one, through links if root or this process's user made each of them."""
-        with _naming(self.path, name):
-            return Folder(_open_folder(self._descriptor, name, iter(range(_MAX_LINKS))), self.path / name)
+        with _naming(self, name):
+            return Folder(_open_folder(self._descriptor, name, iter(range(_MAX_LINKS))), self, name)
 
     def make(self, name: str, mode: int) -> bool:
         """Makes a folder with this mode, whatever the umask is. Returns False if the name exists already."""
         begun = time.time_ns() - _CLOCK_NANOSECONDS
-        with _naming(self.path, name):
+        with _naming(self, name):
             try:
                 os.mkdir(name, mode, dir_fd=self._descriptor)
             except FileExistsError:
@@ -144,12 +151,12 @@ class Folder:
 
     def names(self) -> list[str]:
         """Returns all names in the folder."""
-        with _naming(self.path), _closing(self._open_self()) as handle:
+        with _naming(self), _closing(self._open_self()) as handle:
             return os.listdir(handle)  # noqa: PTH208 - by its descriptor
 
     def read(self, name: str, *, follow: bool = True) -> bytes | None:
         """Returns a plain file's content, None if the file does not exist. follow: whether to follow links."""
-        with _naming(self.path, name):
+        with _naming(self, name):
             try:
                 handle = _open_file(self._descriptor, name, iter(range(_MAX_LINKS if follow else 0)))
             except FileNotFoundError:
@@ -171,7 +178,7 @@ class Folder:
         """
         temporary = _temporary_name()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with _naming(self.path, name):
+        with _naming(self, name):
             handle = _open(temporary, flags, mode, dir_fd=self._descriptor)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -193,7 +200,7 @@ class Folder:
         What fails may leave a part of it.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with _naming(self.path, name):
+        with _naming(self, name):
             handle = _open(name, flags, mode, dir_fd=self._descriptor)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -203,7 +210,7 @@ class Folder:
 
     def status(self, name: str = "") -> os.stat_result | None:
         """What has this name (a link itself), None where nothing has; without a name, this folder."""
-        with _naming(self.path, name):
+        with _naming(self, name):
             try:
                 return os.stat(name or ".", dir_fd=self._descriptor, follow_symlinks=False)
             except FileNotFoundError:
@@ -211,7 +218,7 @@ class Folder:
 
     def link_target(self, name: str) -> str:
         """Where a link leads, by its own words; empty where the name is not that of a link."""
-        with _naming(self.path, name):
+        with _naming(self, name):
             try:
                 return os.readlink(name, dir_fd=self._descriptor)
             except OSError as error:
@@ -222,7 +229,7 @@ class Folder:
     def make_link(self, name: str, target: str) -> None:
         """Makes a link in place of whatever has the name but a folder; on disk after the next sync()."""
         temporary = _temporary_name()
-        with _naming(self.path, name):
+        with _naming(self, name):
             os.symlink(target, temporary, dir_fd=self._descriptor)
             try:
                 os.rename(temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
@@ -232,7 +239,7 @@ class Folder:
 
     def give(self, name: str, group: int, mode: int, owner: int = -1) -> None:
         """Gives a file in this folder, or without a name the folder itself, to a group, with this mode."""
-        with _naming(self.path, name):
+        with _naming(self, name):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
             with _closing(_open(name or ".", flags, dir_fd=self._descriptor)) as handle:
                 status = os.fstat(handle)
@@ -243,12 +250,12 @@ class Folder:
 
     def rename(self, name: str, to: Folder, new_name: str) -> None:
         """Moves a file, in place of an existing file."""
-        with _naming(self.path, name):
+        with _naming(self, name):
             os.rename(name, new_name, src_dir_fd=self._descriptor, dst_dir_fd=to._descriptor)
 
     def remove(self, name: str) -> None:
         """Removes a file, or a link itself, if it exists."""
-        with _naming(self.path, name):
+        with _naming(self, name):
             try:
                 os.unlink(name, dir_fd=self._descriptor)
             except FileNotFoundError:
@@ -266,7 +273,7 @@ class Folder:
 
     def sync(self) -> None:
         """Waits until the names in the folder are on disk."""
-        with _naming(self.path), _closing(self._open_self()) as handle:
+        with _naming(self), _closing(self._open_self()) as handle:
             try:
                 os.fsync(handle)
             except OSError as error:
@@ -278,7 +285,7 @@ class Folder:
 
     def open_lock(self, name: str) -> int:
         """Returns a descriptor for fcntl.flock of a file, which is made if it is missing."""
-        with _naming(self.path, name):
+        with _naming(self, name):
             flags = os.O_RDWR | os.O_NOFOLLOW
             try:
                 handle = _open(name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._descriptor)
@@ -391,10 +398,10 @@ class refusals:
 class _naming:
     """A `with` that adds the whole path to an OSError: the system knows only the name."""
 
-    __slots__ = ("_name", "_path")
+    __slots__ = ("_name", "_where")
 
-    def __init__(self, path: FilePath, name: str = "") -> None:
-        self._path = path
+    def __init__(self, where: FilePath | Folder, name: str = "") -> None:
+        self._where = where
         self._name = name
 
     def __enter__(self) -> None:
@@ -404,7 +411,8 @@ class _naming:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, OSError) and not isinstance(error.filename, FilePath):
-            error.filename, error.filename2 = self._path / self._name if self._name else self._path, None
+            path = self._where.path if isinstance(self._where, Folder) else self._where
+            error.filename, error.filename2 = path / self._name if self._name else path, None
 
 
 class _closing:

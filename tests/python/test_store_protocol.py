@@ -89,6 +89,21 @@ def test_names_are_listed_by_what_they_begin_with(store: Store) -> None:
     assert store.list(NAME) == [f"{NAME}/pending"]
 
 
+def test_all_sets_are_read_at_once(store: Store) -> None:
+    assert list(store.read_all("certificates")) == []
+    for name, values in ((NAME, SET), (OTHER, NEW), ("accounts/ca-1", SET)):
+        with store.locked(context(), name) as lock:
+            store.write(lock, values)
+    with store.locked(context(), "certificates/only.pending") as lock:
+        store.write(lock, NEW, "pending")
+    assert list(store.read_all("certificates")) == [(OTHER, NEW), (NAME, SET)]
+    assert list(store.read_all("certificates", ("privkey.pem", "none"))) == [
+        (OTHER, {"privkey.pem": b"key 2"}),
+        (NAME, {"privkey.pem": b"key 1"}),
+    ]
+    assert refused(lambda: list(store.read_all("../accounts")))
+
+
 def test_a_part_is_a_set_beside(store: Store) -> None:
     with store.locked(context(), NAME) as lock:
         store.write(lock, NEW, "pending")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DEPLOY_SECONDS = 60.0
 #: How long another one at work on the same certificate is waited for, in seconds: it deploys, or it is still owed.
 _LOCK_SECONDS = 5.0
+#: What the names of its sets begin with.
+DEPLOYMENTS = "deploy"
 _KINDS = ("script", "command")
 _FILES = ("certificate", "chain", "fullchain", "private_key", "pem_file")
 
@@ -136,7 +138,12 @@ def owed(store: Store, kept: KeptCertificate) -> dict[str, object]:
 
     The command that it is kept with is owed until it has ended well, a script's prefix where one was called before.
     """
-    marks = _marks(store, kept.name)
+    return owed_of(kept, store.read(_set(kept.name)) or {})
+
+
+def owed_of(kept: KeptCertificate, values: Mapping[str, bytes]) -> dict[str, object]:
+    """Returns what owed() does, of a set of DEPLOYMENTS."""
+    marks = _texts(values)
     kinds = (["command"] if kept.deploy_command else []) + (["script"] if "script" in marks else [])
     left = [kind for kind in kinds if marks.get(kind) != f"{kept.serial} {kept.not_after}"]
     return {"deploy_owed": bool(left), "deploy_error": marks.get("error", "") if left else ""}
@@ -209,8 +216,12 @@ def _identity(certificate: Mapping[str, object]) -> str:
 
 
 def _marks(store: Store, name: str) -> dict[str, str]:
-    return {kind: text.decode("utf-8", "replace") for kind, text in (store.read(_set(name)) or {}).items()}
+    return _texts(store.read(_set(name)) or {})
+
+
+def _texts(values: Mapping[str, bytes]) -> dict[str, str]:
+    return {kind: text.decode("utf-8", "replace") for kind, text in values.items()}
 
 
 def _set(name: str) -> str:
-    return f"deploy/{folder_name(name)}"
+    return f"{DEPLOYMENTS}/{folder_name(name)}"

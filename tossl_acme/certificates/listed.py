@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..errors import ArgumentError
 from . import due
-from .deploy import forget_hooks, owed
-from .record import ABOVE, certificate_name, paths_of, read_kept, set_name
-from .suggested import Renewal, forget_renewal
+from .deploy import DEPLOYMENTS, forget_hooks, owed, owed_of
+from .record import ABOVE, RECORD, certificate_name, kept_of, paths_of, read_kept, set_name
+from .suggested import RENEWALS, Renewal, forget_renewal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,25 @@ def names_of(store: Store) -> list[str]:
 
 def all_told(store: Store) -> list[dict[str, object]]:
     """What list_certificates returns. One whose record cannot be read has its name and the reason."""
-    return [_told_or_reason(store, name) for name in names_of(store)]
+    renewals, deployments = dict(store.read_all(RENEWALS)), dict(store.read_all(DEPLOYMENTS))
+    found = []
+    for where, values in store.read_all(ABOVE, (RECORD,)):
+        folder = where.removeprefix(f"{ABOVE}/")
+        name = certificate_name(folder)
+        try:
+            kept = kept_of(store, name, _read(values))
+            renewal = Renewal.of_values(_read(renewals.get(f"{RENEWALS}/{folder}", {})))
+            marks = _read(deployments.get(f"{DEPLOYMENTS}/{folder}", {}))
+            found.append(_told(store, kept, renewal, owed_of(kept, marks)))
+        except ArgumentError as error:
+            found.append({"name": name, "damaged": error.message})
+    return found
+
+
+def _read(values: dict[str, bytes] | ArgumentError) -> dict[str, bytes]:
+    if isinstance(values, ArgumentError):
+        raise values
+    return values
 
 
 def kept_certificate(store: Store | None, name: str, *, record_alone: bool = False) -> KeptCertificate:
@@ -39,7 +57,10 @@ def kept_certificate(store: Store | None, name: str, *, record_alone: bool = Fal
 
 def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
     """What is known of a certificate beside its files."""
-    renewal = Renewal.read(store, kept.name)
+    return _told(store, kept, Renewal.read(store, kept.name), owed(store, kept))
+
+
+def _told(store: Store, kept: KeptCertificate, renewal: Renewal, debts: dict[str, object]) -> dict[str, object]:
     due_at = due.due_at(kept.not_before, kept.not_after, renewal.of(kept))
     warning = due.record_warning(kept.persist_until, due_at, due.now())
     return {
@@ -57,18 +78,11 @@ def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
         "self_signed": kept.is_self_signed,
         "last_error": renewal.last_error,
         "deploy_command": kept.deploy_command,
-        **owed(store, kept),
+        **debts,
         "persist_until": kept.persist_until,
         "warnings": [{"warning": "persist_until", "message": warning}] if warning else [],
         "files": paths_of(store, kept.name, kept.has_key),
     }
-
-
-def _told_or_reason(store: Store, name: str) -> dict[str, object]:
-    try:
-        return told(store, kept_certificate(store, name, record_alone=True))
-    except ArgumentError as error:
-        return {"name": name, "damaged": error.message}
 
 
 def forget_kept(context: Context, store: Store, name: str) -> None:

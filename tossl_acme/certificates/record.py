@@ -224,10 +224,13 @@ def read_kept(store: Store, name: str, *, record_alone: bool = False) -> KeptCer
     record_alone: reads none of its files. Raises ArgumentError "store" for a record that is damaged, of a later
     version, or none of ours; and "name" for what is no name.
     """
+    values = store.read(set_name(name), (RECORD,) if record_alone else None)
+    return None if values is None else kept_of(store, name, values)
+
+
+def kept_of(store: Store, name: str, values: Mapping[str, bytes]) -> KeptCertificate:
+    """The certificate whose set holds these values. Raises ArgumentError as read_kept()."""
     where = set_name(name)
-    values = store.read(where, (RECORD,) if record_alone else None)
-    if values is None:
-        return None
     texts = {value: _text(content, store, where, value) for value, content in values.items()}
     text = texts.pop(RECORD, None)
     if text is None:

@@ -18,7 +18,7 @@ from .due import Runs
 from .held import is_usable, told_of
 from .issuance import Issuance, connection_of, deployment_of, needs_own_server, pem_file_of
 from .obtain import Obtained, obtain
-from .record import ABOVE, KeptCertificate, certificate_name, read_kept
+from .record import ABOVE, RECORD, KeptCertificate, certificate_name, kept_of, read_kept
 from .suggested import due_time, failure_kept
 
 TYPE_CHECKING = False
@@ -124,7 +124,7 @@ def renew_all(
     within = runs.interval if within is None else within
     result = Renewals()
     unanswered: set[str] = set()
-    found = [kept for name in store.list(ABOVE) if (kept := _read(store, name.removeprefix(f"{ABOVE}/"), result))]
+    found = [kept for name, values in store.read_all(ABOVE, (RECORD,)) if (kept := _read(store, name, values, result))]
     for kept in sorted(found, key=lambda kept: kept.not_after):
         _renew_if_due(context, store, kept, _Run(within, script, unanswered, http01_response), result)
     _keep_runs(context, store, runs)
@@ -189,11 +189,15 @@ def _deploy_owed(context: Context, store: Store, kept: KeptCertificate, run: _Ru
             deploy(context, store, kept.name, whole.as_dict(store), hooks)
 
 
-def _read(store: Store, folder: str, result: Renewals) -> KeptCertificate | None:
+def _read(
+    store: Store, where: str, values: dict[str, bytes] | ArgumentError, result: Renewals
+) -> KeptCertificate | None:
     """What is kept there; None, and a failure in the result, where that cannot be read."""
-    name = certificate_name(folder)
+    name = certificate_name(where.removeprefix(f"{ABOVE}/"))
     try:
-        return read_kept(store, name, record_alone=True)
+        if isinstance(values, ArgumentError):
+            raise values
+        return kept_of(store, name, values)
     except ArgumentError as error:
         result.failed.append(_told(name, error))
         return None

@@ -15,7 +15,7 @@ from .record import folder_name, read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Any, Protocol
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 #: Seconds that the CA has for its answer: nobody waits for a certificate meanwhile.
 ASK_SECONDS = 5.0
 _VALUE = "renewal.json"
+#: What the names of these sets begin with.
+RENEWALS = "renewal"
 #: Seconds that the store has for what can be asked again.
 _STORE_SECONDS = 10.0
 
@@ -64,7 +66,11 @@ class Renewal:
     @classmethod
     def read(cls, store: Store, name: str) -> Renewal:
         """Reads what is kept of the certificate with this name; of what is damaged nothing is known."""
-        values = store.read(_set_name(name)) or {}
+        return cls.of_values(store.read(_set_name(name)) or {})
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, bytes]) -> Renewal:
+        """Returns what a set says of a renewal."""
         try:
             data = read_json(values.get(_VALUE, b"{}").decode())
         except ValueError:
@@ -181,4 +187,4 @@ def _asked(
 
 
 def _set_name(name: str) -> str:
-    return f"renewal/{folder_name(name)}"
+    return f"{RENEWALS}/{folder_name(name)}"

@@ -19,7 +19,7 @@ from .sets import Sets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from ..context import Context
@@ -56,11 +56,20 @@ class FolderStore:
             if folder is None:
                 return None
             with folder:
-                sets = Sets(folder)
-                values = sets.read(only)
-                if values is None and not sets.has_pointer:
-                    values = _earlier(folder, name)
-                return values if values is None or only is None else {k: v for k, v in values.items() if k in only}
+                return _values(folder, name, only)
+
+    def read_all(
+        self, prefix: str, only: Collection[str] | None = None
+    ) -> Iterator[tuple[str, dict[str, bytes] | ArgumentError]]:
+        check_name(prefix)
+        with refusals("store", self.path / prefix):
+            above = self._opened(prefix)
+            if above is not None:
+                with above:
+                    for name in sorted(filter(is_part, above.names())):
+                        found = _found(above, name, f"{prefix}/{name}", only)
+                        if found is not None:
+                            yield f"{prefix}/{name}", found
 
     def list(self, prefix: str) -> list[str]:
         check_name(prefix)
@@ -119,6 +128,31 @@ class FolderStore:
         from .writing import FolderWriting
 
         return FolderWriting(self.path, self.options, self.notice)
+
+
+def _values(folder: Folder, name: str, only: Collection[str] | None) -> dict[str, bytes] | None:
+    """Returns the set with this name from its open folder."""
+    sets = Sets(folder)
+    values = sets.read(only)
+    if values is None and not sets.has_pointer:
+        values = _earlier(folder, name)
+    return values if values is None or only is None else {k: v for k, v in values.items() if k in only}
+
+
+def _found(
+    above: Folder, part: str, name: str, only: Collection[str] | None
+) -> dict[str, bytes] | ArgumentError | None:
+    """Returns one of many sets, or why it cannot be read; None if it is none."""
+    try:
+        with refusals("store", above.path / part):
+            try:
+                folder = above.enter(part)
+            except (NotADirectoryError, FileNotFoundError):
+                return None
+            with folder:
+                return _values(folder, name, only)
+    except ArgumentError as error:
+        return error
 
 
 def _has_set(above: Folder, prefix: str, name: str) -> bool:

@@ -14,7 +14,7 @@ from ..text import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from contextlib import AbstractContextManager
     from typing import Protocol
 
@@ -49,6 +49,11 @@ class Store(Protocol):
 
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         """Returns the set with this name, whole; None if it is missing. `only`: of these values, those it has."""
+
+    def read_all(
+        self, prefix: str, only: Collection[str] | None = None
+    ) -> Iterator[tuple[str, dict[str, bytes] | ArgumentError]]:
+        """Yields each name of list(), and its set as read() returns it, or why it cannot be read; quicker than both."""
 
     def list(self, prefix: str) -> list[str]:
         """Returns the names of the sets right below a prefix, sorted: list("certificates")."""
