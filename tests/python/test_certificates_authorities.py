@@ -176,6 +176,15 @@ def test_without_a_store_the_next_is_asked_at_once(obtain: Any, ca: ScriptedCa, 
     assert obtain([ca.directory, other_ca.directory], store="")["directory"] == other_ca.directory
 
 
+def test_where_all_refuse_each_is_named(obtain: Any, ca: ScriptedCa, other_ca: ScriptedCa) -> None:
+    refuse(ca)
+    refuse(other_ca, "serverInternal")
+    failure = obtain([ca.directory, other_ca.directory], store="")
+    assert failure.code[2] == "serverInternal"
+    for asked in (ca, other_ca):
+        assert f"{asked.directory}: " in failure.message
+
+
 def test_a_ca_that_wants_to_be_left_alone_is_passed_over(obtain: Any, ca: ScriptedCa, other_ca: ScriptedCa) -> None:
     refuse(ca, "rateLimited", 429, retry_after="86400")
     both = [ca.directory, other_ca.directory]

@@ -281,9 +281,22 @@ def test_a_copy_without_its_links_is_taken_up(place: Path) -> None:
         if path.is_symlink():
             path.unlink()
     store = store_at(place)
+    assert store.read(NAME) is None  # it may be on its way
+    age(place / NAME)
+    assert store.read(NAME) == NEW
+    assert store.list("certificates") == [NAME]
+    before = store.version(NAME)
+    assert before
     with store.locked(context(), NAME):
         assert store.read(NAME) == NEW
+    assert store.version(NAME) == before
     assert shown(place / NAME) == NEW
+
+
+def age(folder: Path) -> None:
+    """Has the sets be of an hour ago."""
+    for path in sorted(folder.glob("..1*")):
+        path.rename(folder / f"..{int(path.name[2:]) - 3600 * 10**9}")
 
 
 # ---- the store's version ----

@@ -40,6 +40,7 @@ def ask_each(
     certificate by name. force: passes all pauses but what the CA told. Raises RetryError where no CA is to be asked.
     """
     failure: TosslError | None = None
+    said: list[str] = []
     waits: list[RetryError] = []
     for one in issuance.at_each:
         if failure is not None or waits:
@@ -52,9 +53,12 @@ def ask_each(
             waits.append(error)
         except (AcmeError, HttpError) as error:
             failure = error
+            said.append(f"{shown_url(one.directory)}: {error.message}")
             if store is not None and not read_limits(store, one).is_repeated:
                 break
     if failure is not None:
+        if len(said) > 1:
+            failure.message = "; ".join(reversed(said))
         raise failure
     raise min(waits, key=lambda error: (not error.seconds, error.seconds))
 

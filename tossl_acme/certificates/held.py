@@ -55,9 +55,10 @@ def held_as_said(
     said: Mapping[str, str],
     connection: Callable[[], ConnectionOptions],
 ) -> KeptCertificate | None:
-    """Returns the certificate that is held, if it was asked for with the same words. said: as words_digests() returns it.
+    """Returns the certificate that is held, if it was asked for with the same words.
 
-    None where more has to be known. Raises ArgumentError "store" for what is damaged.
+    said: the words_digests() of the call. None where more has to be known.
+    Raises ArgumentError "store" for what is damaged.
     """
     try:
         kept = read_kept(store, name) if said["said"] else None

@@ -17,7 +17,7 @@ def renewed_with(kept: KeptCertificate, issuance: Issuance, said: Mapping[str, s
     """Returns the members of a kept certificate's record that are others by this call; empty without any.
 
     A literal secret cannot be kept, so a call with one leaves a certificate renewable that is. What the call does not
-    name of -deploy_command and -pem_file stays. said: what words_digests() returns of the call's words; None without any.
+    name of -deploy_command and -pem_file stays. said: the words_digests() of the call; None without words.
     """
     if said is None:
         return {}

@@ -88,7 +88,7 @@ class FolderStore:
                 return ""
             with folder:
                 sets = Sets(folder)
-                return sets.in_force() if sets.has_pointer else _earlier_version(folder, name)
+                return sets.in_force() if sets.has_pointer else _earlier_version(folder, name) or sets.left()
 
     def where(self, name: str, value: str = "") -> str:
         return self.path_of(name, value).shown
@@ -135,7 +135,8 @@ def _values(folder: Folder, name: str, only: Collection[str] | None) -> dict[str
     sets = Sets(folder)
     values = sets.read(only)
     if values is None and not sets.has_pointer:
-        values = _earlier(folder, name)
+        left = "" if (values := _earlier(folder, name)) else sets.left()
+        values = sets.contents(left, only) if left else values
     return values if values is None or only is None else {k: v for k, v in values.items() if k in only}
 
 
@@ -161,7 +162,9 @@ def _has_set(above: Folder, prefix: str, name: str) -> bool:
     try:
         with above.enter(name) as folder:
             sets = Sets(folder)
-            return bool(sets.in_force()) if sets.has_pointer else bool(_earlier(folder, f"{prefix}/{name}"))
+            if sets.has_pointer:
+                return bool(sets.in_force())
+            return bool(_earlier(folder, f"{prefix}/{name}") or sets.left())
     except (NotADirectoryError, FileNotFoundError):
         return False
     except (ArgumentError, OSError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import stat
+import time
 
 from ..errors import ArgumentError
 
@@ -26,6 +27,8 @@ LINKS, FILES = "links", "files"
 POINTER, DELETED = "..data", "deleted"
 #: How often a set may be replaced by others while one reader reads it.
 _MAX_READS = 20
+#: How long a set may be made and not in force yet.
+_ON_ITS_WAY_NANOSECONDS = 60 * 10**9
 
 
 class Sets:
@@ -83,6 +86,14 @@ class Sets:
             if self.in_force() == name:
                 raise self.damaged(POINTER)
         raise ArgumentError("store", f"{self.folder.path.shown} changes faster than it can be read")
+
+    def left(self) -> str:
+        """Returns the newest set where ..data is missing, as in a copy without links; empty without one.
+
+        The next writer puts it in force. One that was made just now may be on its way: it is none yet.
+        """
+        found = max((int(name[2:]) for name in self.folder.names() if is_set(name)), default=0)
+        return f"..{found}" if 0 < found < time.time_ns() - _ON_ITS_WAY_NANOSECONDS else ""
 
     def contents(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         """Returns what a set's folder holds; None if it is gone, or goes just now."""
