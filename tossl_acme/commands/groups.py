@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
         def call(self, context: Context, *values: object) -> str: ...
 
+        def call_list(self, context: Context, *values: object) -> tuple[str, ...]: ...
+
     #: The options of a command that are known only when asked for.
     MoreOptions = dict[str, Secret | str]
     #: A secret word, or secrets by name.
@@ -264,12 +266,12 @@ def provider(
                       names: each value is a provider with its own -api_key, -zone_id, -endpoint and -credentials, as in
                       {example.com {cloudflare -api_key_file F} default rfc2136}
     api_key text      the provider's key, for one that takes a single secret; or a dict as -credentials. Empty takes all
-                      from the environment
+                      from the environment: tossl::dns::providers lists the variables of each provider
     zone_id text      the provider's id of the DNS zone; by default it is found by the zone's name
     -endpoint url     the URL of the provider's service, where it is not the usual one; required for generic:
                       {"fqdn", "value"} is POSTed as JSON to url/present and url/cleanup
     -credentials dict
-                      the provider's secrets and settings by field
+                      the provider's secrets and settings by field: tossl::help NAME lists a provider's fields
     -credentials_file path
                       a file with lines KEY=value, which nobody else can read; KEY is a field or a variable
     -credentials_env variable

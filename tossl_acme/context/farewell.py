@@ -25,6 +25,8 @@ FAREWELL_SECONDS = 60.0
 #: Seconds that the end of the process waits until cancelled calls have returned: a call that is cut off in a TLS
 #: handshake, while OpenSSL is unloaded, may crash.
 _RETURN_SECONDS = 1.0
+#: Seconds between two looks for calls that other threads wait for.
+_SERVE_SECONDS = 0.02
 
 
 class Debt:
@@ -75,6 +77,7 @@ class _Process:
         #: For each thread in a script that was called back, the threads that wait for each of its scripts.
         self.in_script: dict[int, list[frozenset[int]]] = {}
         self.thread_ends: dict[int, list[Callable[[], None]]] = {}
+        self.thread_waits: dict[int, list[Callable[[], None]]] = {}
 
     def tell(self) -> None:
         """Wakes those who wait for a change. They and the caller hold `look`."""
@@ -112,11 +115,16 @@ class _Process:
         this_thread = get_ident()
         begun: set[Debt] = set()
         while True:
+            servants = list(self.thread_waits.get(this_thread, ()))
+            for serve in servants:
+                serve()
             with self.look:
                 left = [debt for debt in self.debts if concerns(debt)]
                 ready = [debt for debt in left if debt not in begun and self._may_settle(debt, this_thread)]
-                if not ready and (not left or not self.wait(context.remaining())):
-                    return
+                if not ready:
+                    if not left or context.remaining() <= 0:
+                        return
+                    self.wait(min(context.remaining(), _SERVE_SECONDS) if servants else context.remaining())
             begun.update(ready)
             for debt in ready:
                 _settle_aside(debt, context)
@@ -236,13 +244,28 @@ def on_thread_end(action: Callable[[], None]) -> None:
 
 def forget_thread_end(action: Callable[[], None]) -> None:
     """Undoes one on_thread_end(), from any thread."""
+    _forget(_process().thread_ends, action)
+
+
+def while_thread_waits(action: Callable[[], None]) -> None:
+    """Calls `action` again and again while this thread waits for the debts of others."""
     process = _process()
     with process.look:
-        for thread, actions in list(process.thread_ends.items()):
+        process.thread_waits.setdefault(get_ident(), []).append(action)
+
+
+def forget_thread_waits(action: Callable[[], None]) -> None:
+    """Undoes one while_thread_waits(), from any thread."""
+    _forget(_process().thread_waits, action)
+
+
+def _forget(by_thread: dict[int, list[Callable[[], None]]], action: Callable[[], None]) -> None:
+    with _process().look:
+        for thread, actions in list(by_thread.items()):
             if action in actions:
                 actions.remove(action)
             if not actions:
-                del process.thread_ends[thread]
+                del by_thread[thread]
 
 
 def cancel_running() -> int:

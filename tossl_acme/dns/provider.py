@@ -87,7 +87,8 @@ DEFAULT_NAME = "default"
 class ProviderAccess:
     """The arguments of a provider's class.
 
-    values: the checked credentials by field, empty if not given. variant: what stands behind the colon of its name.
+    values: the checked credentials by field, empty if not given. connection: for a library with its own HTTP. variant:
+    what stands behind the colon of its name.
     """
 
     values: Mapping[str, str] = field(repr=False)
@@ -95,6 +96,7 @@ class ProviderAccess:
     zone_id: str
     endpoint: str
     http: HttpClient = field(repr=False)
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions, repr=False)
     variant: str = ""
 
     def hidden(self, text: str) -> str:

@@ -1,11 +1,13 @@
-"""The DNS providers by name. Each is a file in providers/, imported on first use."""
+"""The DNS providers by name: each is a file in providers/, imported on first use, or registered by a script."""
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from ..errors import ArgumentError, DnsError
@@ -13,15 +15,20 @@ from ..http.clients import http_client
 from . import providers
 from .credentials import credential_values
 from .provider import Credential, Provider, ProviderAccess, ProviderOptions, ProviderType
+from .registered import RegisteredProvider, register_provider, registered_names, registered_provider
 
 
 def provider_names() -> tuple[str, ...]:
     """Returns the names of all providers, sorted, without importing any."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(providers.__path__)))
+    return tuple(sorted({*_file_names(), *registered_names()}))
+
+
+def _file_names() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(providers.__path__)}
 
 
 def provider_type(name: str) -> ProviderType:
-    """Returns the class of one of provider_names()."""
+    """Returns the class of one of the providers that are files."""
     found: ProviderType = importlib.import_module(f"{providers.__name__}.{name}").PROVIDER
     return found
 
@@ -32,8 +39,35 @@ def has_variants(kind: ProviderType) -> bool:
 
 
 def provider_credentials() -> dict[str, tuple[Credential, ...]]:
-    """Returns the declared credentials of each provider, by its name."""
-    return {name: provider_type(name).credentials for name in provider_names()}
+    """Returns the declared credentials of each provider, by its name; a registered one has none."""
+    files = _file_names()
+    return {name: provider_type(name).credentials if name in files else () for name in provider_names()}
+
+
+def add_provider(provider: RegisteredProvider) -> None:
+    """Makes a script's provider known by its name. Raises ArgumentError "name" for a name that a file has."""
+    if provider.name.replace("-", "") in _file_names():
+        raise ArgumentError("name", f"there is a DNS provider {provider.name} already")
+    register_provider(provider)
+
+
+def describe_provider(name: str) -> ProviderText:
+    """Returns the description of one of provider_names()."""
+    if name not in _file_names():
+        return ProviderText("A DNS provider that a script has registered.", "", "", ())
+    kind = provider_type(name)
+    summary, _, page = (importlib.import_module(f"{providers.__name__}.{name}").__doc__ or "").strip().partition("\n\n")
+    return ProviderText(summary, page.strip(), inspect.cleandoc(kind.__doc__ or ""), kind.credentials)
+
+
+@dataclass(frozen=True)
+class ProviderText:
+    """A provider's description for people. page: the vendor's, and the date when it was read. text: its ways."""
+
+    summary: str
+    page: str
+    text: str
+    credentials: tuple[Credential, ...]
 
 
 def open_provider(options: ProviderOptions) -> Provider:
@@ -45,8 +79,12 @@ def open_provider(options: ProviderOptions) -> Provider:
     """
     named = options.name.strip().lower()
     name, colon, variant = named.partition(":")
+    registered = registered_provider(named)
+    if registered is not None:
+        credential_values(named, (), options)
+        return registered
     name = name.replace("-", "")  # acme-dns
-    kind = provider_type(name) if name in provider_names() else None
+    kind = provider_type(name) if name in _file_names() else None
     if kind is None or bool(colon) != has_variants(kind):
         # An API key given in the provider's place must not be shown.
         shown = named if re.fullmatch(r"[a-z0-9_-]{1,24}(:[a-z0-9_-]{1,24})?", named) else "unknown"
@@ -57,7 +95,8 @@ def open_provider(options: ProviderOptions) -> Provider:
     secrets = tuple(value for field, value in values.items() if field not in public)
     zone_id = _zone_id(values.get("zone_id", options.zone_id))
     endpoint = values.get("endpoint", options.endpoint).strip()
-    return kind(ProviderAccess(values, secrets, zone_id, endpoint, http_client(options.connection), variant))
+    http = http_client(options.connection)
+    return kind(ProviderAccess(values, secrets, zone_id, endpoint, http, options.connection, variant))
 
 
 class Providers:

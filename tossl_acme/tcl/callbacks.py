@@ -70,6 +70,20 @@ class Callback:
         waiting = waiting_threads()
         return run_in_events(context, self.events, lambda: self._invoke(words, waiting))
 
+    def call_list(self, context: Context, *values: object) -> tuple[str, ...]:
+        """Calls the prefix as call() does; its result must be a list. Returns the elements."""
+        text = self.call(context, *values)
+        if get_ident() == self._thread:
+            return self._elements(text)
+        assert self.events is not None
+        return run_in_events(context, self.events, lambda: self._elements(text))
+
+    def _elements(self, text: str) -> tuple[str, ...]:
+        try:
+            return self._host.splitlist(text)
+        except self._host.TclError:
+            raise ScriptError("it returned no list", ("NONE",)) from None
+
     def tell(self, *values: object) -> None:
         """Has the event loop call the prefix with these values added, and does not wait. For any thread."""
         if self.events is not None:
@@ -134,7 +148,7 @@ class _Visit:
         events.at_close.append(self._woken.set)
         context.add_interrupt(self._woken.set)
         try:
-            if not events.put(self._run):
+            if not events.put(self._run, is_call=True):
                 raise Cancelled(_GONE)
             self._wait(context, events)
         finally:

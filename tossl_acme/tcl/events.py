@@ -12,7 +12,7 @@ import weakref
 from collections import deque
 from contextlib import suppress
 
-from ..context.farewell import forget_thread_end, on_thread_end
+from ..context.farewell import forget_thread_end, forget_thread_waits, on_thread_end, while_thread_waits
 from ..errors import ArgumentError, ResourceError
 from ..files import beyond_standard
 
@@ -33,7 +33,9 @@ class Events:
         self._host = host
         self.thread = threading.get_ident()
         self._lock = threading.Lock()
-        self._queue: deque[Callable[[], None]] = deque()
+        #: Each event, and whether a thread waits for it.
+        self._queue: deque[tuple[Callable[[], None], bool]] = deque()
+        self._is_serving = False
         self._pipe: tuple[int, int] | None = None
         self._holders = 0
         #: Called when these events are closed, in any thread.
@@ -42,6 +44,7 @@ class Events:
         self.at_fork: list[Callable[[], None]] = []
         self.is_closed = False
         on_thread_end(self.close)
+        while_thread_waits(self.serve)
         _ALL.add(self)
 
     # ---- in the interpreter's thread ----
@@ -69,11 +72,20 @@ class Events:
     def step(self) -> None:
         """Runs the oldest event, for one byte in the pipe."""
         with self._lock:
-            event = self._queue.popleft() if self._queue else None
+            event, _is_call = self._queue.popleft() if self._queue else (None, False)
             if self._queue:
                 self._write()
         if event is not None:
             event()
+
+    def serve(self) -> None:
+        """Makes the calls that other threads wait for, while this thread waits for theirs at the end of the process."""
+        with self._lock:
+            self._is_serving = True
+            calls = [event for event, is_call in self._queue if is_call]
+            self._queue = deque(each for each in self._queue if not each[1])
+        for call in calls:
+            call()
 
     def _ring(self, descriptor: int, _mask: int) -> None:
         os.read(descriptor, 1)
@@ -102,13 +114,16 @@ class Events:
 
     # ---- in any thread ----
 
-    def put(self, event: Callable[[], None]) -> bool:
-        """Queues `event` for the interpreter's thread. Returns False if the events are closed."""
+    def put(self, event: Callable[[], None], *, is_call: bool = False) -> bool:
+        """Queues `event` for the interpreter's thread. Returns False if nobody would run it.
+
+        is_call: whether a thread waits for it.
+        """
         with self._lock:
-            if self._pipe is None or self.is_closed:
+            if self.is_closed or (self._pipe is None and not (self._is_serving and is_call)):
                 return False
-            self._queue.append(event)
-            if len(self._queue) == 1:
+            self._queue.append((event, is_call))
+            if len(self._queue) == 1 and self._pipe is not None:
                 self._write()
             return True
 
@@ -121,6 +136,7 @@ class Events:
         self.is_closed = True
         self._holders = 0
         forget_thread_end(self.close)
+        forget_thread_waits(self.serve)
         for action in list(self.at_close):
             action()
         if threading.get_ident() == self.thread:

@@ -59,6 +59,15 @@ def command_text(manual: Manual) -> str:
     return "\n".join(lines).replace("\0", " ")
 
 
+def page_text(heading: str, paragraphs: Iterable[str], title: str, terms: Mapping[str, str]) -> str:
+    """Returns the description of something else: paragraphs, then terms below their title."""
+    lines = [heading]
+    for paragraph in paragraphs:
+        for part in filter(None, paragraph.split("\n\n")):
+            lines += ["", *_hung(_INDENT, part)]
+    return "\n".join(lines + _terms(title, terms))
+
+
 def _errors(manual: Manual) -> list[str]:
     said = manual.text.errors.paragraphs or ["Errors:"]
     terms = manual.errors(shared=False) | manual.errors(shared=True)
