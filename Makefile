@@ -16,6 +16,9 @@ TCLSH ?= tclsh
 PYTHON ?= $(shell [ -x /usr/bin/python3 ] || ! command -v python3 >/dev/null && echo /usr/bin/python3 || echo python3)
 # By default TCLLIBDIR is a folder below PREFIX/lib where that tclsh looks for packages.
 PREFIX ?= /usr/local
+# EXTRAS= names what some DNS providers need besides: make EXTRAS="route53". It holds until it is given otherwise.
+EXTRAS ?= $(shell cat build/for-extras 2>/dev/null)
+export EXTRAS
 export TCLSH PYTHON PREFIX DESTDIR TCLLIBDIR CC CFLAGS LDFLAGS
 # The caller's Python settings are for other programs.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONPYCACHEPREFIX PYTHONWARNINGS VIRTUAL_ENV
@@ -27,6 +30,9 @@ SERVERS = $(VENV) -m tests.servers
 # Packages are downloaded as wheels first, with the user's pip settings, and installed only from these.
 FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check -c constraints.txt
 UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
+COMMA = ,
+NOTHING =
+PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(strip $(EXTRAS)))])
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 .PHONY: all test lint test-tcl test-python kill-table disk-faults year test-debian13 check-memory demo docs man bench soak \
@@ -35,8 +41,8 @@ SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 all: libtossl.so .venv/compiled
 
-# These two files change only if the choice does.
-build/for-library build/for-python: build/chosen ;
+# These files change only if the choice does.
+build/for-library build/for-python build/for-extras: build/chosen ;
 build/chosen: FORCE
 	@sh build-aux/choose.sh
 
@@ -48,11 +54,11 @@ libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) build-aux/build
 	"$(PYTHON)" -m venv --clear .venv
 	-$(VENV) -m pip --isolated uninstall -qq -y --disable-pip-version-check setuptools 2>/dev/null
 
-.venv/built: .venv/pyvenv.cfg pyproject.toml constraints.txt
+.venv/built: .venv/pyvenv.cfg pyproject.toml constraints.txt build/for-extras
 	rm -rf build/wheels
-	$(FETCH) -w build/wheels hatchling editables .
+	$(FETCH) -w build/wheels hatchling editables '$(PACKAGE)'
 	rm build/wheels/tossl_acme-*
-	$(UNPACK) -f build/wheels -e .
+	$(UNPACK) -f build/wheels -e '$(PACKAGE)'
 	touch $@
 
 # For users who cannot write here. Code that does not compile is reported, but does not stop make.

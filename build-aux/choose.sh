@@ -1,6 +1,7 @@
 #!/bin/sh
-# choose.sh: writes the Python and folder of the environment to build/for-python, and the tclsh, Python and compiler of
-# the library to build/for-library. Writes each only if it changes, and then checks the system packages too.
+# choose.sh: writes the Python and folder of the environment to build/for-python, its extras to build/for-extras, and the
+# tclsh, Python and compiler of the library to build/for-library. Writes each only if it changes, and then checks the
+# system packages too.
 set -eu
 
 real() {
@@ -19,6 +20,7 @@ noted() {
 }
 
 mkdir -p build
+noted for-extras "${EXTRAS:-}" || printf '%s\n' "${EXTRAS:-}" >build/for-extras
 if choose && noted for-python "$python" && noted for-library "$library"; then
     exit 0
 fi

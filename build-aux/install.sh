@@ -45,13 +45,16 @@ add() {
 
 pip() { .venv/bin/python -m pip --isolated -q --disable-pip-version-check --no-cache-dir "$@"; }
 
+# [route53,...], as make has built it.
+extras=$(tr -s ' ' ',' <build/for-extras 2>/dev/null | sed -n 's/^,*\(..*[^,]\),*$/[\1]/p')
+
 add_environment() {
     "$PYTHON" -m venv --without-pip "$new/.venv"
     wheel=$(mktemp -d)
     trap 'rm -rf "$wheel" "$new" "$made"' EXIT
     pip wheel --no-index --no-deps -f build/wheels -w "$wheel" .
     pip --python "$new/.venv/bin/python" install --no-index --no-compile -f build/wheels -f "$wheel" \
-        "tossl-acme==$version"
+        "tossl-acme$extras==$version"
     # Other packages' commands, shell settings and pip's log contain the path of the staging folder.
     find "$new/.venv/bin" ! -type d ! -name 'python*' -exec rm {} +
     sed -i '/^command/d' "$new/.venv/pyvenv.cfg"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from docs.generator.providers import PAGE, with_table
 from tests.providers import provider_at
+from tests.servers.httpreq import HttpReq
 from tests.tclhost import Tcl, new_key
 from tossl_acme.context import Context
 from tossl_acme.dns import providers
@@ -154,6 +157,37 @@ class TwoSecrets:
 
 PROVIDER = TwoSecrets
 """
+
+
+def test_the_table_of_the_page_is_up_to_date() -> None:
+    text = PAGE.read_text("utf-8")
+    assert text == with_table(text), "run `make docs`, and commit what it changes"
+    assert all(f"\n| `{name}` | " in text for name in provider_names())
+
+
+@pytest.fixture
+def mydns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The provider of the page, which is one file beside the others."""
+    example = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert len(example) == 1
+    (tmp_path / "mydns.py").write_text(example[0])
+    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
+    yield
+    sys.modules.pop(f"{providers.__name__}.mydns", None)
+
+
+@pytest.mark.usefixtures("mydns")
+def test_the_provider_of_the_page(tcl: Tcl, monkeypatch: pytest.MonkeyPatch) -> None:
+    with HttpReq() as service:
+        monkeypatch.setenv("MY_DNS_URL", service.url)
+        monkeypatch.setenv("MY_DNS_TOKEN", service.token)
+        words = ("two.example", "token", new_key(), "mydns", "")
+        shown = tcl.dict("dns01_challenge", *words, propagation_timeout=0)
+        assert tcl.acme("cleanup_dns", "two.example", shown["dns_record_name"], "mydns", "")
+        assert [request.path for request in service.requests] == ["/present", "/cleanup"]
+        refused = tcl.failure("dns01_challenge", *words[:4], "wrong-token", propagation_timeout=0)
+        assert refused.code == ("TOSSL", "DNS", "mydns", "credentials")
+        assert "wrong-token" not in refused.message
 
 
 @pytest.fixture
