@@ -109,12 +109,14 @@ def _shortened(text: str, most: int) -> str:
 class Secret:
     """A value that no message, log or repr() shows, and its reference: a file or an environment variable.
 
-    Both references are empty for a literal value. Two secrets are equal if value and references are.
+    Both references are empty for a literal value. Two secrets are equal if value and references are. pairs: the names
+    and values in a literal value that is a dict, one after the other.
     """
 
-    __slots__ = ("env", "file", "value")
+    __slots__ = ("env", "file", "pairs", "value")
 
-    def __init__(self, value: str, *, file: str = "", env: str = "") -> None:
+    def __init__(self, value: str, *, file: str = "", env: str = "", pairs: tuple[str, ...] = ()) -> None:
+        self.pairs = pairs
         self.value = value
         self.file = file
         self.env = env

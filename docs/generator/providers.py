@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tossl_acme.dns.provider import Credential
-from tossl_acme.dns.registry import describe_provider, provider_names
+from tossl_acme.dns.registry import describe_provider, provider_names, shown_names
 
 from .page import DOCS
 
@@ -23,9 +23,10 @@ def with_table(text: str) -> str:
 
 def _row(name: str) -> str:
     about = describe_provider(name)
+    shown = dict(zip(provider_names(), shown_names(), strict=True))[name]
     fields = "<br>".join(map(_field, about.credentials))
     link = _URL.search(about.page)
-    return f"| `{name}` | {fields} | {f'[vendor]({link[0]})' if link else ''} |\n"
+    return f"| `{shown}` | {fields or ' '.join(about.text.split())} | {f'[vendor]({link[0]})' if link else ''} |\n"
 
 
 def _field(credential: Credential) -> str:

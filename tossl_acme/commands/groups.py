@@ -43,9 +43,10 @@ if TYPE_CHECKING:
 
     #: The options of a command that are known only when asked for.
     MoreOptions = dict[str, Secret | str]
-    #: A secret word, or secrets by name.
+    #: Secrets by name, or a text with some.
     SecretDict = dict[str, Secret] | Secret
-    SecretOrDict = SecretDict
+    #: A secret, perhaps with secrets by name in it.
+    SecretOrDict = Secret
     #: The words of a call, by argument and option.
     Words = Mapping[str, str]
     _Made = TypeVar("_Made")
@@ -236,17 +237,17 @@ def one_provider(
     -credentials dict  as for a single provider
     """
     from ..dns.provider import ProviderOptions
+    from ..dns.registry import takes_fields
     from ..text import Secret
 
-    given: dict[str, Secret] = {}
-    text = None
-    for name, value in {"api_key": api_key, "credentials": credentials, **fields}.items():
-        if isinstance(value, dict):
-            given |= value
-        elif name == "credentials":
-            text = value if isinstance(value, Secret) else None
-        elif value:
-            given[name] = value if isinstance(value, Secret) else Secret(value)
+    given = {name: value if isinstance(value, Secret) else Secret(value) for name, value in fields.items() if value}
+    if api_key is not None and takes_fields(provider, api_key.pairs[::2]):
+        given |= {name: Secret(value) for name, value in zip(api_key.pairs[::2], api_key.pairs[1::2], strict=True)}
+    elif api_key is not None:
+        given["api_key"] = api_key
+    if isinstance(credentials, dict):
+        given |= credentials
+    text = credentials if isinstance(credentials, Secret) else None
     return ProviderOptions(provider, given, zone_id, endpoint, credentials_text=text)
 
 
@@ -627,9 +628,9 @@ managed.alternatives = (  # type: ignore[attr-defined]
 
 
 def _provider_names() -> str:
-    from ..dns.registry import provider_names
+    from ..dns.registry import shown_names
 
-    return ", ".join(provider_names())
+    return ", ".join(shown_names())
 
 
 def _challenge_types() -> str:

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -23,6 +23,13 @@ def provider_names() -> tuple[str, ...]:
     return tuple(sorted({*_file_names(), *registered_names()}))
 
 
+def shown_names() -> tuple[str, ...]:
+    """Returns the names as a script gives them: lexicon:NAME for one with variants."""
+    files = _file_names()
+    variants = {name for name in files if has_variants(provider_type(name))}
+    return tuple(f"{name}:NAME" if name in variants else name for name in provider_names())
+
+
 def _file_names() -> set[str]:
     return {module.name for module in pkgutil.iter_modules(providers.__path__)}
 
@@ -31,6 +38,17 @@ def provider_type(name: str) -> ProviderType:
     """Returns the class of one of the providers that are files."""
     found: ProviderType = importlib.import_module(f"{providers.__name__}.{name}").PROVIDER
     return found
+
+
+def takes_fields(name: str, fields: Collection[str]) -> bool:
+    """Returns whether a value with these names in it is a dict of the provider's credentials, not a single one."""
+    base = name.strip().lower().partition(":")[0].replace("-", "")
+    if not fields or base not in _file_names():
+        return False
+    kind = provider_type(base)
+    declared = {credential.field for credential in kind.credentials}
+    # One of several secrets is no value for the only one.
+    return has_variants(kind) or bool(declared & set(fields)) or "api_key" not in declared
 
 
 def has_variants(kind: ProviderType) -> bool:
@@ -88,7 +106,7 @@ def open_provider(options: ProviderOptions) -> Provider:
     if kind is None or bool(colon) != has_variants(kind):
         # An API key given in the provider's place must not be shown.
         shown = named if re.fullmatch(r"[a-z0-9_-]{1,24}(:[a-z0-9_-]{1,24})?", named) else "unknown"
-        supported = ", ".join(provider_names())
+        supported = ", ".join(shown_names())
         raise DnsError(shown, "unsupported", f"Provider not supported: {shown} (supported: {supported})")
     values = credential_values(kind.name, kind.credentials, options, takes_others=bool(colon))
     public = {credential.field for credential in kind.credentials if not credential.secret} | {"zone_id", "endpoint"}

@@ -209,7 +209,8 @@ class Parameters:
                 words = host.splitlist(word)
             except host.TclError:
                 return word
-            if len(words) < 2:
+            # A word in the wrong place may have spaces.
+            if len(words) < 2 or not any("." in each or each == "default" for each in words[::2]):
                 return word
             if len(words) % 2:
                 raise ArgumentError(name.lstrip("-"), f"{name}: the last name of the dict has no value")

@@ -184,13 +184,15 @@ def _secret_dict(host: TclHost, name: str, word: str) -> dict[str, Secret]:
     return {key: Secret(value) for key, value in _dict(host, name, word).items()}
 
 
-def _secret_or_dict(host: TclHost, name: str, word: str) -> Secret | dict[str, Secret] | None:
-    """Returns a dict for a list of several pairs, else the word as a secret; None for the empty word."""
+def _secret_or_dict(host: TclHost, name: str, word: str) -> Secret | None:
+    """Returns the word as a secret, with the pairs that it has if it is a dict; None for the empty word."""
+    from ..text import Secret
+
     try:
         words = host.splitlist(word)
     except host.TclError:
         words = ()
-    return _secret_dict(host, name, word) if words and len(words) % 2 == 0 else _optional_secret(host, name, word)
+    return Secret(word, pairs=tuple(words) if len(words) % 2 == 0 else ()) if word else None
 
 
 def _file_secret(host: TclHost, name: str, word: str) -> Secret:
