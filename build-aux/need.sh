@@ -22,6 +22,7 @@ look() {
             has openssl || lacks openssl
             has Xvfb || lacks xvfb
             has strace || lacks strace
+            has curl || lacks curl
             ;;
         memory) has valgrind || lacks valgrind ;;
         debian) has debootstrap || lacks debootstrap ;;
@@ -41,6 +42,7 @@ look_for_tcl() {
     if ! echo 'exit [catch {package require Thread}]' | "$TCLSH"; then
         case $version in 8.*) lacks tcl-thread ;; *) lacks "tcl$version-thread" ;; esac
     fi
+    echo 'exit [catch {package require tls}]' | "$TCLSH" || lacks tcl-tls
     # without a screen, Tk can only be asked for
     if echo 'catch {package require no-such-one}; exit [llength [package versions Tk]]' | "$TCLSH"; then
         lacks "tk$version"

@@ -89,6 +89,12 @@ def test_it_works_without_the_tree(package: Path) -> None:
     assert [line for line in maps if str(package / "libtossl.so") in line]
 
 
+def test_commands_written_in_tcl_find_their_files(package: Path) -> None:
+    script = "package require tossl; catch {tossl::tls::socket -server x -domains x -bogus 1 0} message; puts $message"
+    (said,) = run([TCLSH], script=script, path=f"{{{package.parent}}}").splitlines()
+    assert said.startswith('unknown option "-bogus": must be -server')
+
+
 def test_python_can_be_the_host(package: Path) -> None:
     python = package / ".venv/bin/python"
     script = (
@@ -119,7 +125,8 @@ def test_the_python_package_is_whole_and_compiled(package: Path) -> None:
     sources = {str(path.relative_to(TREE / "tossl_acme")) for path in (TREE / "tossl_acme").rglob("*.py")}
     assert {str(path.relative_to(home)) for path in home.rglob("*.py")} == sources
     assert {path.stem.partition(".")[0] for path in (home / "__pycache__").iterdir()} >= {"__init__", "errors"}
-    assert (home / "tcl" / "prelude.tcl").exists()
+    scripts = {str(path.relative_to(TREE / "tossl_acme")) for path in (TREE / "tossl_acme").rglob("*.tcl")}
+    assert {str(path.relative_to(home)) for path in home.rglob("*.tcl")} == scripts
     assert (home / "py.typed").exists()
     assert list(home.parent.glob("tossl_acme-*.dist-info/licenses/LICENSE"))
     assert not list(home.parent.glob("tossl_acme-*.dist-info/direct_url.json")), "not installed from its name"

@@ -45,9 +45,13 @@ if TYPE_CHECKING:
 class Command:
     """One Tcl command: its function, and the conversion of words to the function's arguments."""
 
-    def __init__(self, namespace: str, function: FunctionType, groups: Groups | None = None) -> None:
+    def __init__(
+        self, namespace: str, function: FunctionType, groups: Groups | None = None, script: str = ""
+    ) -> None:
         self.name = f"{namespace}::{function.__name__.rstrip('_')}".removeprefix("::")
         self.function = function
+        #: The path of the Tcl file that does its work; empty where the function does.
+        self.script = script
         self.context: Context | None = (function.__kwdefaults__ or {}).get("context")
         self._groups = groups or {}
         self._parameters: Parameters | None = None
@@ -95,12 +99,16 @@ def _arguments(function: FunctionType, groups: Groups) -> tuple[list[TclValue], 
 def load_commands(modules: Iterable[str], groups: Groups | None = None) -> dict[str, Command]:
     """Returns the commands of these modules, by their names below the package's namespace.
 
-    The module's name is the namespace of its commands, unless it has a NAMESPACE.
+    The module's name is the namespace of its commands, unless it has a NAMESPACE. Of a module with a SCRIPT, the name
+    of a file beside it, the functions only describe the commands, which are written in Tcl there.
     """
     table = {}
     for module in modules:
         loaded: ModuleType = __import__(module, fromlist=("COMMANDS",))
+        script = getattr(loaded, "SCRIPT", "")
+        if script:
+            script = f"{str(loaded.__file__).rpartition('/')[0]}/{script}"
         for function in loaded.COMMANDS:
-            command = Command(getattr(loaded, "NAMESPACE", module.rpartition(".")[2]), function, groups)
+            command = Command(getattr(loaded, "NAMESPACE", module.rpartition(".")[2]), function, groups, script)
             table[command.name] = command
     return table

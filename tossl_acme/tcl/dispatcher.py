@@ -95,7 +95,7 @@ class Interpreter:
         """Adds the commands of a package to the Tcl interpreter."""
         commands = load_commands(self._packages[package], self._groups)
         self.commands |= commands
-        table = tuple((command.name, command.tcl_arguments()) for command in commands.values())
+        table = tuple((command.name, command.tcl_arguments(), command.script) for command in commands.values())
         self.host.call("::tossl::Define", package, __version__, table)
         return ""
 

@@ -156,7 +156,13 @@ class Manual:
 
     @property
     def words(self) -> list[str]:
-        """Returns the command's arguments as Tcl writes them: a ?b? ?-option value ...?"""
+        """Returns the command's arguments as Tcl writes them: a ?b? ?-option value ...?
+
+        Those of a command that is written in Tcl may stand in another order: WORDS of its module says it.
+        """
+        module = sys.modules[self.command.function.__module__]
+        if special := getattr(module, "WORDS", {}).get(self.command.function.__name__):
+            return list(special)
         required = self.command.parameters.required
         words = [argument.name for argument in self.arguments[:required]]
         words += [f"?{argument.name}?" for argument in self.arguments[required:]]

@@ -12,11 +12,15 @@ proc ::tossl::Require {package} {
 
 proc ::tossl::Define {package version table} {
     foreach command $table {
-        lassign $command name arguments
+        lassign $command name arguments script
         set namespace [namespace qualifiers $name]
         if {$namespace ne "" && ![info exists made($namespace)]} {
             set made($namespace) 1
             namespace eval ::tossl::$namespace {namespace export {[a-z]*}; namespace ensemble create}
+        }
+        if {$script ne ""} {
+            DefineScripted $name $script
+            continue
         }
         proc ::tossl::$name $arguments [format {
             lassign [::tossl::call %s {*}[lrange [info level 0] 1 end]] options value
@@ -28,6 +32,23 @@ proc ::tossl::Define {package version table} {
     if {$package eq "tossl"} {
         package provide tossl::acme $version
     }
+}
+
+# A command that is written in Tcl: its file has the proc of the same name with a capital, and is sourced when the command
+# is first called. Its errors show no words of the call either.
+proc ::tossl::DefineScripted {name script} {
+    set inner ::tossl::[namespace qualifiers $name]::[string totitle [namespace tail $name]]
+    proc ::tossl::$name args [format {
+        if {![llength [info commands %1$s]] && [catch {uplevel #0 {source -encoding utf-8 %2$s}} value options]} {
+            return -options $options $value
+        }
+        if {[catch {%1$s {*}$args} value options]} {
+            set trace "$value\n    while executing\n\"%3$s\""
+            tailcall ::return -level 0 {*}[dict filter $options key -code -errorcode -tossl] \
+                -errorinfo $trace -errorstack {} $value
+        }
+        return $value
+    } $inner [list $script] tossl::$name]
 }
 
 # Calls a script back; its error is a background error.
