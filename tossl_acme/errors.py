@@ -124,9 +124,13 @@ class RetryError(TosslError):
 
 
 class ClockError(TosslError):
-    """The machine's clock is wrong by so many seconds, by a CA's: more than 0 if it is ahead. Nothing was ordered."""
+    """The machine's clock is ahead of a CA's by so many seconds; behind it, if they are less than 0."""
 
-    def __init__(self, seconds: float, cause: str) -> None:
+    def __init__(self, seconds: float) -> None:
+        hours = abs(seconds) / 3600
+        span = f"{hours / 24:.0f} days" if hours > 48 else f"{hours:.0f} hours"
+        where = "ahead of" if seconds > 0 else "behind"
+        cause = f"this machine's clock is {span} {where} that of the CA, which counts for its certificates"
         super().__init__(cause, "CLOCK", str(round(seconds)))
 
 

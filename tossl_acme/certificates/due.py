@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 
+from . import clock
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeGuard
@@ -36,7 +38,7 @@ _TIMES = ("start", "end", "chosen", "asked_at", "retry_at")
 
 def now() -> float:
     """Returns the time by which certificates age."""
-    return time.time()
+    return clock.right_time()
 
 
 def is_time(value: object) -> TypeGuard[float]:

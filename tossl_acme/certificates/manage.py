@@ -10,42 +10,33 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..context import Context
 from ..context.workers import Workers
-from ..errors import Cancelled, ClockError, ForkedError, RetryError, TosslError, foreign_error
-from .clock import Clock
-from .deploy import is_owed
+from ..errors import Cancelled, ClockError, ForkedError, TosslError, foreign_error
+from . import clock, due
 from .due import Suggestion
-from .held import difference
-from .limits import pause_seconds
-from .managed import Done, Held, Managed, ask_due_time, check_clock, deploy_managed, facts_of, obtain_managed
-from .record import read_kept, set_name
+from .managed import Done, Managed, ask_due_time, ask_time, deploy_managed, facts_of, obtain_managed
 from .stand_in import put_stand_in
-from .suggested import Renewal
+from .upkeep import LEAST_SECONDS, NEVER, Upkeep
 
 _WHAT = "the certificates"
 _LOOK_SECONDS = 60.0
-_NEVER = float("inf")
-#: Certificates that are issued side by side, by default.
+#: Certificates that are obtained side by side, by default.
 PARALLEL = 8
-#: Renewals that are due at the same time begin within so many seconds of each other, at most ...
-_SPREAD_SECONDS = 300.0
-#: ... a second for each certificate, and no more than this share of the life that is left.
-_SPREAD_SHARE = 0.02
 #: Questions to CAs, and looks at what other processes have done, that are begun within a minute.
 _ASKED_A_MINUTE = 60
 _SEEN_A_MINUTE = 200
-#: Seconds until a CA is asked again what time it is, and until that is tried again which only a person can let go on.
+#: Seconds until the CAs are asked again what time it is.
 _CLOCK_SECONDS = 86400.0
-_VISIT_SECONDS = 3600.0
-_ANY = random.SystemRandom()
+#: A clock that is wrong by more than this is told of, in seconds.
+_MOST_WRONG_SECONDS = 3600.0
+_T = TypeVar("_T")
 
 
 class Source(Protocol):
@@ -70,38 +61,6 @@ class Works(Protocol):
     def close(self) -> None: ...
 
 
-class _Entry:
-    """One certificate. Times are epoch seconds.
-
-    at: when it is looked at next. due: when it is to be obtained; retry_at: not before that, after failures. ask_at:
-    when its CA is asked. deploy_at: when what is owed is deployed. is_stale: what it is to be has changed while it was
-    busy.
-    """
-
-    __slots__ = (
-        "ask_at", "at", "deploy_at", "deploy_failures", "due", "failures", "held", "is_busy", "is_gone", "is_stale",
-        "managed", "name", "raw_due", "retry_at", "version",
-    )  # fmt: skip
-
-    def __init__(self, name: str, managed: Managed) -> None:
-        self.name = name
-        self.managed = managed
-        self.held: Held | None = None
-        self.version = ""
-        self.at = self.due = self.raw_due = self.retry_at = 0.0
-        self.ask_at = self.deploy_at = _NEVER
-        self.failures = self.deploy_failures = 0
-        self.is_busy = self.is_stale = self.is_gone = False
-
-    @property
-    def next(self) -> float:
-        return min(max(self.due, self.retry_at), self.ask_at, self.deploy_at)
-
-    @property
-    def life(self) -> float | None:
-        return None if self.held is None else self.held.not_after - self.held.not_before
-
-
 class Manager:
     """Keeps a declared set. Its methods are for one thread; look() waits for nothing.
 
@@ -118,17 +77,18 @@ class Manager:
         self._reports = reports
         self._issuers = issuers or Workers("tossl manage", parallel)
         self._askers = askers or Workers("tossl asks", 1)
-        self._clock = Clock()
-        self._entries: dict[str, _Entry] = {}
-        self._agenda: list[tuple[float, int, _Entry]] = []
+        self._jumps = clock.JumpWatch()
+        self._entries: dict[str, Upkeep] = {}
+        self._agenda: list[tuple[float, int, Upkeep]] = []
         self._numbers = itertools.count()
         self._done: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
-        self._minute = self._clock_at = 0.0
+        self._minute = self._clock_at = -NEVER
         self._asked = 0
-        self._seen: Iterator[_Entry] = iter(())
+        self._seen: Iterator[Upkeep] = iter(())
         self._silent: set[str] = set()
-        self._told_of_set = self._told_of_clock = ""
+        self._told_of_set = ""
+        self._told_of_clock = False
 
     def serve(self) -> None:
         """Keeps the set until the context is cancelled; waits then for what is at work. Raises Cancelled."""
@@ -151,22 +111,30 @@ class Manager:
         """Begins what is to be done by now; returns the seconds until the next look, a minute at most."""
         self._take_done()
         self._read_set()
-        if self._clock.has_jumped():
+        if self._jumps.has_jumped():
             self._try_again()
-        now = self._clock.now()
-        if not self._minute <= now < self._minute + _LOOK_SECONDS:
-            self._minute, self._asked = now, 0
-            self._silent = set()
+        at = due.now()
+        if not self._minute <= at < self._minute + _LOOK_SECONDS:
+            self._minute, self._asked, self._silent = at, 0, set()
             self._see_others()
-        if not self._clock_at - _CLOCK_SECONDS <= now < self._clock_at:
-            self._clock_at = now + _CLOCK_SECONDS
+            self._tell_clock()
+        if not self._clock_at - _CLOCK_SECONDS <= at < self._clock_at:
+            self._clock_at = at + _CLOCK_SECONDS
             self._ask_clocks()
-        while self._agenda and self._agenda[0][0] <= now:
-            at, _, entry = heapq.heappop(self._agenda)
-            if at == entry.at and not entry.is_gone and not entry.is_busy:
-                self._begin(entry, now)
-            self._take_done()
-        return max(0.0, min(_LOOK_SECONDS, self._agenda[0][0] - self._clock.now() if self._agenda else _LOOK_SECONDS))
+        for entry in self._ready(at):
+            self._begin(entry, at)
+        self._take_done()
+        following = self._agenda[0][0] - due.now() if self._agenda else _LOOK_SECONDS
+        return max(0.0, min(_LOOK_SECONDS, following))
+
+    def _ready(self, at: float) -> list[Upkeep]:
+        """Returns those for which something is to be done by now, each once."""
+        ready: dict[str, Upkeep] = {}
+        while self._agenda and self._agenda[0][0] <= at:
+            planned, _, entry = heapq.heappop(self._agenda)
+            if planned == entry.at and not entry.is_gone and not entry.is_busy:
+                ready[entry.name] = entry
+        return list(ready.values())
 
     # ---- the set ----
 
@@ -188,81 +156,37 @@ class Manager:
 
     def _take_set(self, found: Mapping[str, Managed]) -> None:
         known = self._entries
-        for name in [name for name in self._entries if name not in found]:
-            self._entries.pop(name).is_gone = True
+        for name in [name for name in known if name not in found]:
+            known.pop(name).is_gone = True
             self._context.tell("unmanaged", name=name)
         changed = [name for name in found if name not in known or known[name].managed is not found[name]]
         for name in changed:
-            entry = self._entries.setdefault(name, _Entry(name, found[name]))
+            entry = known.setdefault(name, Upkeep(name, found[name]))
             entry.managed, entry.is_stale = found[name], entry.is_busy
-            entry.failures, entry.retry_at = 0, 0.0
+            entry.begin_anew()
         for name in changed:
             self._context.check(_WHAT)
             self._stand_in(name, found[name])
-            if not self._entries[name].is_busy:
-                self._load(self._entries[name])
+            if not known[name].is_busy:
+                self._load(known[name])
 
     def _stand_in(self, name: str, managed: Managed) -> None:
         if managed.stand_in:
             try:
                 put_stand_in(self._context, name, managed)
+            except (Cancelled, ForkedError):
+                raise
             except TosslError as error:
-                self._context.check(_WHAT)
                 self._reports.failed(_told(name, error))
 
-    def _load(self, entry: _Entry) -> None:
-        """Reads what is kept, and says when it is to be looked at next."""
-        managed, now = entry.managed, self._clock.now()
-        entry.is_stale = False
-        entry.ask_at = entry.deploy_at = _NEVER
-        try:
-            entry.version = managed.store.version(set_name(entry.name))
-            kept = read_kept(managed.store, entry.name, record_alone=True)
-            if kept is None or kept.is_revoked or kept.is_self_signed:
-                entry.held, entry.due = None, now
-            else:
-                entry.held = Held(kept, Renewal.read(managed.store, entry.name).of(kept))
-                if is_owed(managed.store, kept, managed.hooks):
-                    entry.deploy_at = now
-                self._plan(entry, now, is_other=bool(difference(kept, managed.issuance)))
-        except TosslError:  # whoever obtains it meets that again, and tells it
-            entry.held, entry.due = None, now
+    def _load(self, entry: Upkeep) -> None:
+        entry.load(len(self._entries))
         self._aim(entry)
 
-    def _plan(self, entry: _Entry, now: float, *, is_other: bool = False) -> None:
-        """Says when a held certificate is renewed, and when its CA is asked. is_other: it is not as it is to be."""
-        held = entry.held
-        assert held is not None
-        entry.raw_due = held.due
-        left = held.not_after - now
-        if left <= 0:
-            entry.due = now
-        elif is_other or held.due <= now:
-            entry.due = now + _ANY.uniform(0, min(_SPREAD_SECONDS, len(self._entries), _SPREAD_SHARE * left))
-        else:
-            share = _SPREAD_SHARE * (held.not_after - held.due)
-            entry.due = held.due + _ANY.uniform(0, max(0.0, min(_SPREAD_SECONDS, share)))
-        self._plan_question(entry, held.suggestion, now)
-
-    def _plan_question(self, entry: _Entry, known: Suggestion, now: float) -> None:
-        held = entry.held
-        if held is None or not held.cert_id or now >= held.not_after:
-            entry.ask_at = _NEVER
-        else:
-            entry.ask_at = now if known.may_ask(now, held.not_after) else known.retry_at
-
-    def _aim(self, entry: _Entry) -> None:
+    def _aim(self, entry: Upkeep) -> None:
         entry.at = entry.next
-        if entry.at < _NEVER:
+        if entry.at < NEVER:
             heapq.heappush(self._agenda, (entry.at, next(self._numbers), entry))
-
-    def _try_again(self) -> None:
-        """The clock was set: what failed by the old time is tried again, and the CAs are asked what time it is."""
-        self._clock_at = 0.0
-        for entry in self._entries.values():
-            entry.retry_at = 0.0
-            if not entry.is_busy:
-                self._aim(entry)
 
     def _see_others(self) -> None:
         """Looks whether other processes have changed some of the certificates."""
@@ -274,17 +198,18 @@ class Manager:
             if entry.is_gone or entry.is_busy:
                 continue
             try:
-                version = entry.managed.store.version(set_name(entry.name))
+                version = entry.read_version()
             except TosslError:  # whoever renews it meets that again
                 continue
             if version != entry.version:
                 self._take_others(entry)
 
-    def _take_others(self, entry: _Entry) -> None:
+    def _take_others(self, entry: Upkeep) -> None:
         before = entry.held.serial if entry.held else ""
         self._load(entry)
         if entry.held is not None and entry.held.serial != before:
-            entry.failures, entry.retry_at = 0, 0.0
+            entry.begin_anew()
+            self._aim(entry)
             managed, name = entry.managed, entry.name
             self._work(self._askers, None, lambda: facts_of(managed.store, name), self._tell_others)
 
@@ -294,114 +219,97 @@ class Manager:
 
     # ---- one certificate ----
 
-    def _begin(self, entry: _Entry, now: float) -> None:
+    def _begin(self, entry: Upkeep, at: float) -> None:
         """Begins what is to be done for it by now."""
-        managed, name, life = entry.managed, entry.name, entry.life
-        if max(entry.due, entry.retry_at) <= now:
+        managed, name, context = entry.managed, entry.name, self._context
+        if entry.is_due(at):
+            by_itself, entry.is_hurried = not entry.is_hurried, False
             self._work(
-                self._issuers, entry, lambda: obtain_managed(self._context, self._clock, name, managed, life),
+                self._issuers, entry, lambda: obtain_managed(context, name, managed, by_itself=by_itself),
                 lambda done: self._obtained(entry, done),
             )  # fmt: skip
-        elif entry.deploy_at <= now:
+        elif entry.deploy_at <= at:
             self._work(
-                self._issuers, entry, lambda: deploy_managed(self._context, name, managed),
+                self._issuers, entry, lambda: deploy_managed(context, name, managed),
                 lambda failed: self._deployed(entry, failed),
             )  # fmt: skip
+        elif entry.ask_at <= at:
+            self._ask(entry)
         else:
-            self._ask(entry, now)
+            self._aim(entry)
 
-    def _ask(self, entry: _Entry, now: float) -> None:
-        held, managed = entry.held, entry.managed
+    def _ask(self, entry: Upkeep) -> None:
+        held, managed, silent, context = entry.held, entry.managed, self._silent, self._context
         assert held is not None
-        if self._asked >= _ASKED_A_MINUTE or held.directory in self._silent:
-            behind = len(self._entries) / _ASKED_A_MINUTE * _LOOK_SECONDS
-            entry.ask_at = now + _ANY.uniform(_LOOK_SECONDS, 2 * _LOOK_SECONDS + behind)
+        if self._asked >= _ASKED_A_MINUTE or held.directory in silent:
+            entry.ask_later(max(1.0, len(self._entries) / _ASKED_A_MINUTE) * _LOOK_SECONDS)
             self._aim(entry)
             return
         self._asked += 1
-        silent = self._silent
         self._work(
-            self._askers, entry, lambda: ask_due_time(self._context, self._clock, held, managed, silent),
+            self._askers, entry, lambda: ask_due_time(context, held, managed, silent),
             lambda known: self._answered(entry, known),
         )  # fmt: skip
 
-    def _answered(self, entry: _Entry, known: Suggestion) -> None:
-        now = self._clock.now()
-        if entry.held is not None:
-            entry.held.suggestion = known
-            if entry.held.due != entry.raw_due:
-                self._plan(entry, now)
-            self._plan_question(entry, known, now)
-            entry.ask_at = max(entry.ask_at, now + _LOOK_SECONDS)
+    def _answered(self, entry: Upkeep, known: Suggestion) -> None:
+        entry.take(known)
         self._aim(entry)
 
-    def _obtained(self, entry: _Entry, done: Done) -> None:
-        entry.failures, entry.retry_at = 0, 0.0
-        self._told_of_clock = ""
-        self._load(entry)
+    def _obtained(self, entry: Upkeep, done: Done) -> None:
+        entry.begin_anew()
+        entry.load(len(self._entries))
         if done.not_deployed:
             self._deployed(entry, done.not_deployed)
         if done.issued:
             self._reports.renewed(dict(done.facts))
-        elif entry.due <= self._clock.now():  # it is not due for whoever obtains
-            entry.retry_at = self._clock.now() + _LOOK_SECONDS
+        else:  # it was not due for whoever obtains, or another process was faster
+            entry.retry_at = due.now() + LEAST_SECONDS
         self._aim(entry)
 
-    def _deployed(self, entry: _Entry, failed: str) -> None:
+    def _deployed(self, entry: Upkeep, failed: str) -> None:
+        entry.deployed(well=not failed)
         if failed:
-            entry.deploy_failures += 1
-            entry.deploy_at = self._clock.now() + pause_seconds(entry.deploy_failures, None)
-            self._fail(entry, TosslError(failed, "DEPLOY"), entry.deploy_at)
-        else:
-            entry.deploy_failures, entry.deploy_at = 0, _NEVER
+            self._tell_failure(entry, TosslError(failed, "DEPLOY"), entry.deploy_at)
         self._aim(entry)
 
-    def _failed(self, entry: _Entry, error: TosslError) -> None:
-        now = self._clock.now()
-        is_told = True
-        if isinstance(error, RetryError):
-            is_told = not entry.failures and not error.seconds
-            pause = float(error.seconds) or _VISIT_SECONDS
-            entry.failures = max(entry.failures, 1)
-        else:
-            entry.failures += 1
-            left = None if entry.held is None else entry.held.not_after - now
-            after = error.details.get("retry_after")
-            pause = pause_seconds(entry.failures, left)
-            pause = max(pause, float(after)) if isinstance(after, int | float) else pause
-        if isinstance(error, ClockError):
-            is_told, self._told_of_clock = error.message != self._told_of_clock, error.message
-        entry.retry_at = now + pause
-        if entry.due > now:
-            entry.due = now  # a question or a deployment that failed
-        if is_told:
-            self._fail(entry, error, entry.retry_at)
+    def _failed(self, entry: Upkeep, error: TosslError) -> None:
+        if entry.fail(error):
+            self._tell_failure(entry, error, entry.retry_at)
+        entry.due = min(entry.due, due.now())  # whatever failed: whoever obtains it finds out what is to be done
         self._aim(entry)
 
-    def _fail(self, entry: _Entry, error: TosslError, again_at: float) -> None:
+    def _tell_failure(self, entry: Upkeep, error: TosslError, again_at: float) -> None:
         self._reports.failed({**_told(entry.name, error), "next": round(again_at)})
 
-    # ---- the CAs' clocks ----
+    # ---- what time it is ----
+
+    def _try_again(self) -> None:
+        """The clock was set: what failed by the old time is tried again, and the CAs are asked what time it is."""
+        self._clock_at = -NEVER
+        for entry in self._entries.values():
+            entry.hurry()
+            if not entry.is_busy:
+                self._aim(entry)
 
     def _ask_clocks(self) -> None:
         """Asks each CA what time it is."""
-        known: dict[str, Managed] = {}
-        for entry in self._entries.values():
-            known.setdefault(entry.managed.issuance.directory, entry.managed)
-        for directory, managed in known.items():
-            self._work(
-                self._askers, None,
-                lambda directory=directory, managed=managed: check_clock(  # type: ignore[misc]
-                    self._context, self._clock, directory, managed.issuance.connection, managed.store
-                ),
-                lambda _: None,
-            )  # fmt: skip
+        for managed in {entry.managed.issuance.directory: entry.managed for entry in self._entries.values()}.values():
+            self._work(self._askers, None, self._asking(managed), lambda _: self._tell_clock())
+
+    def _asking(self, managed: Managed) -> Callable[[], None]:
+        return lambda: ask_time(self._context, managed)
+
+    def _tell_clock(self) -> None:
+        """Tells once that the machine's clock is wrong."""
+        ahead = clock.error()
+        is_wrong = abs(ahead) > _MOST_WRONG_SECONDS
+        if is_wrong and not self._told_of_clock:
+            self._reports.failed(_told("", ClockError(ahead)))
+        self._told_of_clock = is_wrong
 
     # ---- work in other threads ----
 
-    def _work(
-        self, works: Works, entry: _Entry | None, work: Callable[[], object], then: Callable[..., None]
-    ) -> None:
+    def _work(self, works: Works, entry: Upkeep | None, work: Callable[[], _T], then: Callable[[_T], None]) -> None:
         """Has the work done, and `then` called with its result at the next look; an error is the entry's failure."""
 
         def run() -> None:
@@ -411,7 +319,7 @@ class Manager:
                 return
             except Exception as caught:  # noqa: BLE001 - a defect must not end the worker
                 error = caught if isinstance(caught, TosslError) else foreign_error(caught)
-                self._end(entry, lambda: self._refused(entry, error))
+                self._end(entry, lambda: self._failed(entry, error) if entry is not None else None)
             else:
                 self._end(entry, lambda: then(result))
 
@@ -419,25 +327,17 @@ class Manager:
             entry.is_busy = True
         works.put(run)
 
-    def _end(self, entry: _Entry | None, then: Callable[[], None]) -> None:
+    def _end(self, entry: Upkeep | None, then: Callable[[], None]) -> None:
         def ended() -> None:
             if entry is not None:
                 entry.is_busy = False
-                if entry.is_gone:
-                    return
-            then()
-            if entry is not None and entry.is_stale:
+            if entry is None or not entry.is_gone:
+                then()
+            if entry is not None and entry.is_stale and not entry.is_busy:
                 self._load(entry)
 
         self._done.append(ended)
         self._wake.set()
-
-    def _refused(self, entry: _Entry | None, error: TosslError) -> None:
-        if entry is not None:
-            self._failed(entry, error)
-        elif isinstance(error, ClockError) and error.message != self._told_of_clock:
-            self._told_of_clock = error.message
-            self._reports.failed(_told("", error))
 
     def _take_done(self) -> None:
         while self._done:

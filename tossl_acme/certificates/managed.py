@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from ..acme.clients import server_for
 from ..context import Context
 from ..context.farewell import running
-from ..errors import Cancelled, ClockError, ForkedError, TosslError
-from ..http.options import ConnectionOptions
-from ..http.urls import shown_url
+from ..errors import Cancelled, ForkedError, TosslError
 from ..store.protocol import Store
 from . import due
 from .accounts import take_directory
-from .clock import MOST_WRONG_SECONDS, Clock
+from .clock import take_date
 from .deploy import Hooks, deploy
 from .due import Suggestion
 from .issuance import Issuance
@@ -75,18 +73,13 @@ class Done:
         return bool(self.facts["issued"])
 
 
-def obtain_managed(context: Context, clock: Clock, name: str, managed: Managed, life: float | None) -> Done:
-    """Obtains or renews a certificate, and deploys it. life: seconds that the one held lives, None without one.
-
-    Raises ClockError where the machine's clock is so wrong that it would take no certificate for a valid one.
-    """
+def obtain_managed(context: Context, name: str, managed: Managed, *, by_itself: bool) -> Done:
+    """Obtains or renews a certificate, and deploys it. Its CA says first what time it is. by_itself: as in obtain()."""
     part = context.of_one(managed.limit, name=name)
     with running(part):
-        check_clock(part, clock, managed.issuance.directory, managed.issuance.connection, managed.store, life)
-        # One that is due by the CA's time is due, too, where this machine's clock is behind.
-        within = max(0.0, -clock.error())
+        ask_time(part, managed)
         issuance = managed.issuance.for_renewal
-        found = obtain(part, issuance, managed.store, name=name, replace_names=True, by_itself=True, within=within)
+        found = obtain(part, issuance, managed.store, name=name, replace_names=True, by_itself=by_itself)
         failed = _deployed(context, name, managed, found.facts)
     told = {"clean_up_failed": part.told("clean_up_failed"), "warnings": part.told("warning")}
     if failed:
@@ -117,45 +110,25 @@ def _deployed(context: Context, name: str, managed: Managed, facts: dict[str, ob
     return "; ".join(str(warning["message"]) for warning in part.told("warning")) or f"{name} is not deployed"
 
 
-def ask_due_time(context: Context, clock: Clock, held: Held, managed: Managed, silent: set[str]) -> Suggestion:
+def ask_due_time(context: Context, held: Held, managed: Managed, silent: set[str]) -> Suggestion:
     """Asks the CA when it wants a certificate to be renewed; returns what is known then. silent: as in due_time()."""
     part = context.of_one(_ASK_SECONDS, name=held.name)
     connection = managed.issuance.connection
     with running(part):
         due_time(part, managed.store, held, lambda: connection, silent)
-        date = server_for(held.directory, connection).date
-        if date is not None and held.directory not in silent:
-            clock.take(date)
         return Renewal.read(managed.store, held.name).of(held)
 
 
-def check_clock(
-    context: Context, clock: Clock, directory: str, connection: ConnectionOptions, store: Store,
-    life: float | None = None,
-) -> None:  # fmt: skip
-    """Asks a CA what time it is. Raises ClockError where the machine's clock is too wrong for its certificates.
-
-    A CA that gives no answer is no error. life: seconds that its certificates live, None where that is not known.
-    """
-    server = server_for(directory, connection)
-    take_directory(store, server)
+def ask_time(context: Context, managed: Managed) -> None:
+    """Asks the CA of a certificate what time it is; a CA that gives no answer is no error."""
+    server = server_for(managed.issuance.directory, managed.issuance.connection)
     try:
+        take_directory(managed.store, server)
         date = server.ask_time(context.narrowed(_CLOCK_SECONDS))
     except (Cancelled, ForkedError):
         raise
     except TosslError:
         context.check("the CA's time")
         return
-    if date is None:
-        return
-    clock.take(date)
-    ahead = clock.error()
-    if abs(ahead) > MOST_WRONG_SECONDS or (life is not None and ahead > life / 2):
-        text = f"{_span(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'}"
-        cause = f"this machine's clock is {text} that of {shown_url(directory)}"
-        raise ClockError(ahead, f"{cause}: no certificate is ordered until it is set right")
-
-
-def _span(seconds: float) -> str:
-    days, hours = round(seconds / 86400), round(seconds / 3600)
-    return f"{days} days" if days > 1 else f"{hours} hours"
+    if date is not None:
+        take_date(date)

@@ -1,0 +1,156 @@
+"""When something is to be done for one certificate of a declared set. Nothing here asks a CA, or waits."""
+
+from __future__ import annotations
+
+import random
+
+from ..errors import RetryError, TosslError
+from . import due
+from .deploy import is_owed
+from .due import Suggestion
+from .held import difference
+from .limits import pause_seconds
+from .managed import Held, Managed
+from .record import read_kept, set_name
+from .suggested import Renewal
+
+NEVER = float("inf")
+#: Renewals that are due at the same time begin within so many seconds of each other, at most ...
+_SPREAD_SECONDS = 300.0
+#: ... a second for each certificate, and no more than this share of the life that is left.
+_SPREAD_SHARE = 0.02
+#: Seconds until that is tried again which only a person can let go on: a look into the store, no request.
+_VISIT_SECONDS = 3600.0
+#: Seconds between two questions to the CA, and between two attempts, at least.
+LEAST_SECONDS = 60.0
+_ANY = random.SystemRandom()
+
+
+class Upkeep:
+    """One certificate. Times are epoch seconds.
+
+    at: when it is looked at next. due: when it is obtained; retry_at: not before that, after failures. ask_at: when its
+    CA is asked. deploy_at: when what is owed is deployed. is_stale: what it is to be has changed while it was busy.
+    is_hurried: the next attempt is made in spite of pauses after failures.
+    """
+
+    __slots__ = (
+        "ask_at", "at", "deploy_at", "deploy_failures", "due", "failures", "held", "is_busy", "is_gone", "is_hurried",
+        "is_stale", "managed", "name", "retry_at", "suggested", "version",
+    )  # fmt: skip
+
+    def __init__(self, name: str, managed: Managed) -> None:
+        self.name = name
+        self.managed = managed
+        self.held: Held | None = None
+        self.version = ""
+        #: The due time without what spreads them.
+        self.suggested = 0.0
+        self.at = self.due = self.retry_at = 0.0
+        self.ask_at = self.deploy_at = NEVER
+        self.failures = self.deploy_failures = 0
+        self.is_busy = self.is_stale = self.is_gone = self.is_hurried = False
+
+    @property
+    def next(self) -> float:
+        return min(max(self.due, self.retry_at), self.ask_at, self.deploy_at)
+
+    def is_due(self, at: float) -> bool:
+        """Returns whether it is to be obtained by now."""
+        return max(self.due, self.retry_at) <= at
+
+    # ---- what is kept ----
+
+    def read_version(self) -> str:
+        """Returns what changes when the certificate in the store does. Raises ArgumentError."""
+        return self.managed.store.version(set_name(self.name))
+
+    def load(self, count: int) -> None:
+        """Reads what is kept. count: how many certificates may be due with it."""
+        managed, at = self.managed, due.now()
+        self.is_stale = False
+        self.held, self.due, self.ask_at, self.deploy_at = None, at, NEVER, NEVER
+        try:
+            self.version = self.read_version()
+            kept = read_kept(managed.store, self.name, record_alone=True)
+            if kept is None or kept.is_revoked or kept.is_self_signed:
+                return
+            self.held = Held(kept, Renewal.read(managed.store, self.name).of(kept))
+            if is_owed(managed.store, kept, managed.hooks):
+                self.deploy_at = at
+            self._plan(at, count, is_other=bool(difference(kept, managed.issuance)))
+        except TosslError:  # whoever obtains it meets that again, and tells it
+            self.held = None
+
+    def take(self, known: Suggestion) -> None:
+        """Takes what the CA has answered."""
+        at = due.now()
+        if self.held is not None:
+            self.held.suggestion = known
+            if self.held.due != self.suggested:
+                self._plan(at, 1)
+            self._plan_question(at)
+            self.ask_at = max(self.ask_at, at + LEAST_SECONDS)
+
+    def _plan(self, at: float, count: int, *, is_other: bool = False) -> None:
+        """Says when a held certificate is renewed, and when its CA is asked. is_other: it is not as it is to be."""
+        held = self.held
+        assert held is not None
+        self.suggested = held.due
+        left = held.not_after - at
+        if left <= 0:
+            self.due = at
+        elif is_other or held.due <= at:
+            self.due = at + spread(count, left)
+        else:
+            self.due = held.due + spread(_SPREAD_SECONDS, held.not_after - held.due)
+        self._plan_question(at)
+
+    def _plan_question(self, at: float) -> None:
+        held = self.held
+        if held is None or not held.cert_id or at >= held.not_after:
+            self.ask_at = NEVER
+        else:
+            self.ask_at = at if held.suggestion.may_ask(at, held.not_after) else held.suggestion.retry_at
+
+    def ask_later(self, seconds: float) -> None:
+        """Puts the question to the CA off, for so many seconds or more."""
+        self.ask_at = due.now() + _ANY.uniform(seconds, 2 * seconds)
+
+    # ---- what became of an attempt ----
+
+    def begin_anew(self) -> None:
+        """Forgets that something has failed."""
+        self.failures, self.retry_at = 0, 0.0
+
+    def hurry(self) -> None:
+        """Has it tried again at once, if something has failed: the reason may be gone."""
+        self.is_hurried = bool(self.failures)
+        self.retry_at = 0.0
+
+    def fail(self, error: TosslError) -> bool:
+        """Says when it is tried again; returns whether somebody has to know of this failure."""
+        at = due.now()
+        if isinstance(error, RetryError):
+            is_new = not self.failures
+            self.failures = max(self.failures, 1)
+            self.retry_at = at + (error.seconds or _VISIT_SECONDS)
+            return is_new
+        self.failures += 1
+        pause = pause_seconds(self.failures, None if self.held is None else self.held.not_after - at)
+        after = error.details.get("retry_after")
+        self.retry_at = at + max(pause, float(after) if isinstance(after, int | float) else 0.0)
+        return True
+
+    def deployed(self, *, well: bool) -> None:
+        """Says when its deployment is tried again, if it did not end well."""
+        if well:
+            self.deploy_failures, self.deploy_at = 0, NEVER
+        else:
+            self.deploy_failures += 1
+            self.deploy_at = due.now() + pause_seconds(self.deploy_failures, None)
+
+
+def spread(seconds: float, left: float) -> float:
+    """Returns some seconds, so that not everything begins at the same time. left: what is left of a life."""
+    return _ANY.uniform(0, max(0.0, min(_SPREAD_SECONDS, seconds, _SPREAD_SHARE * left)))
