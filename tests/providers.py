@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.servers.cloudflare import Cloudflare
 from tests.servers.dnsapi import DnsApi
 from tests.servers.ovh import Ovh
 from tests.servers.powerdns import PowerDns
@@ -32,7 +31,7 @@ def account_provider(
     return open_provider(options)
 
 
-def account_words(name: str, server: DnsApi | Cloudflare) -> dict[str, object]:
+def account_words(name: str, server: DnsApi) -> dict[str, object]:
     """The options of a command for a look-alike's account."""
     if isinstance(server, PowerDns):
         fields = {"auth_token": server.token, "pdns_server": server.origin}

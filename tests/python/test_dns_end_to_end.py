@@ -23,7 +23,7 @@ from tests.servers.rrsets import Desec, Gandi
 from tests.tclhost import Tcl
 from tossl_acme.dns.providers import duckdns
 
-KINDS: dict[str, type[DnsApi | Cloudflare]] = {
+KINDS: dict[str, type[DnsApi]] = {
     "cloudflare": Cloudflare,
     "desec": Desec,
     "digitalocean": DigitalOcean,
@@ -41,7 +41,7 @@ COMMON: dict[str, object] = {"store": "", "challenge": "dns-01", "agree_tos": 1,
 class Order:
     """What a certificate is asked with, and where its records are to be."""
 
-    server: DnsApi | Cloudflare
+    server: DnsApi
     names: list[str]
     published: set[str]
     words: dict[str, object]

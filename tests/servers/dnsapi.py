@@ -181,7 +181,10 @@ class DnsApi(LookAlike):
         if fault == "html":
             return Reply(502, _PAGE, {"Content-Type": "text/html; charset=UTF-8"})
         status = int(fault)
-        reply = self.refusal(status, "too_many_requests" if status == 429 else "server_error", "try again later")
+        code, message = "server_error", "Try again later"
+        if status == 429:
+            code, message = "too_many_requests", "Please wait and consider throttling your request speed"
+        reply = self.refusal(status, code, message)
         return Reply(
             status, reply.body, {**reply.headers, **({"Retry-After": self.retry_after} if status == 429 else {})}
         )

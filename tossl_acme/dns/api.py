@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from .provider import ProviderAccess
 CREATING = "Failed to create DNS record"
 DELETING = "Failed to delete DNS record"
 
+#: The statuses of a zone that the account does not have; some APIs refuse a label that begins with "_".
+NO_ZONE = (400, 404, 422)
 #: Characters of a server's text in a message.
 _MOST_WORDS_CHARS = 300
 
@@ -58,13 +61,15 @@ def provider_refusal(
 ) -> DnsError:
     """Returns the error for an answer other than success. It names the server, and quotes the answer.
 
-    Its details contain the HTTP status (`status`).
+    Its details contain the HTTP status (`status`), and the seconds in Retry-After if there are any (`retry_after`).
     """
     denied = is_unauthorised or response.status in (401, 403)
     words = clean(access.hidden(said), _MOST_WORDS_CHARS) or "no reason given"
     cause = f"{who} answered {response.status}: {words}"
     error = DnsError(provider, "credentials" if denied else "refused", cause)
     error.details["status"] = response.status
+    if response.retry_after is not None:
+        error.details["retry_after"] = math.ceil(response.retry_after)
     return error
 
 

@@ -71,9 +71,16 @@ class Cloudflare:
         ]
 
     def create(self, context: Context, place: RecordPlace, value: str) -> None:
-        """Creates a TXT record. Succeeds if there is an identical one."""
+        """Creates a TXT record. Succeeds if there is an identical one.
+
+        Cloudflare takes a name that is not in the zone for one relative to it: such a record is deleted again.
+        """
         record = {"type": "TXT", "name": place.fqdn, "content": quoted_txt(value), "ttl": TTL_SECONDS}
-        self._call(context, "POST", _records_path(place), json.dumps(record).encode(), well=_ALREADY_THERE)
+        answer = self._call(context, "POST", _records_path(place), json.dumps(record).encode(), well=_ALREADY_THERE)
+        made = answer.get("result")
+        if isinstance(made, dict) and ascii_name(made.get("name")) != place.fqdn:
+            self.delete(context, place, self._id(made))
+            raise DnsError(self.name, "zone", f"{place.fqdn} is not in the zone of this zone_id")
 
     def delete(self, context: Context, place: RecordPlace, record_id: str) -> None:
         """Deletes a record. Succeeds if it is gone already."""

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ...context import Context
-from ..api import CREATING, DELETING, ApiStyle, JsonApi, bearer, context_of, words_of
+from ..api import CREATING, DELETING, NO_ZONE, ApiStyle, JsonApi, bearer, context_of, words_of
 from ..hosted import HostedZone, HostedZones, RecordPlace, ascii_name
 from ..provider import Credential, Habits, ProviderAccess
 from ..records import add_record, remove_records
@@ -71,8 +71,8 @@ class DigitalOcean:
         self._api.call(context, "DELETE", f"/domains/{place.zone.id}/records/{record_id}", also=(404,))
 
     def _zone(self, context: Context, name: str) -> HostedZone | None:
-        status, _answer = self._api.call(context, "GET", f"/domains/{name}", also=(404,))
-        return None if status == 404 else HostedZone(name, name)
+        status, _answer = self._api.call(context, "GET", f"/domains/{name}", also=NO_ZONE)
+        return None if status in NO_ZONE else HostedZone(name, name)
 
     def _pages(self, context: Context, place: RecordPlace) -> Iterator[dict[str, Any]]:
         for page in range(1, _MOST_PAGES + 1):

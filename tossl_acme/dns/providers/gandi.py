@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...context import Context
-from ..api import CREATING, DELETING, ApiStyle, JsonApi, bearer, context_of
+from ..api import CREATING, DELETING, NO_ZONE, ApiStyle, JsonApi, bearer, context_of
 from ..hosted import HostedZone, HostedZones, RecordPlace
 from ..provider import Credential, Habits, ProviderAccess
 from ..records import RecordSet, add_to_set, remove_from_set
@@ -65,8 +65,8 @@ class Gandi:
         self._api.call(context, method, _set_path(place), change, also=(409,))
 
     def _zone(self, context: Context, name: str) -> HostedZone | None:
-        status, _answer = self._api.call(context, "GET", f"/domains/{name}", also=(404,))
-        return None if status == 404 else HostedZone(name, name)
+        status, _answer = self._api.call(context, "GET", f"/domains/{name}", also=NO_ZONE)
+        return None if status in NO_ZONE else HostedZone(name, name)
 
 
 def _set_path(place: RecordPlace) -> str:

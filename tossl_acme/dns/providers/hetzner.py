@@ -11,7 +11,7 @@ from typing import Any
 
 from ...context import Backoff, Context
 from ...errors import DnsError
-from ..api import CREATING, DELETING, ApiStyle, JsonApi, bearer, context_of
+from ..api import CREATING, DELETING, NO_ZONE, ApiStyle, JsonApi, bearer, context_of
 from ..hosted import HostedZone, HostedZones, RecordPlace, ascii_name
 from ..provider import Credential, Habits, ProviderAccess
 from ..records import add_record, remove_records
@@ -77,8 +77,8 @@ class Hetzner:
         self._change(context, place, "remove_records", {"records": [{"value": record_id}]}, also=(404,))
 
     def _zone(self, context: Context, name: str) -> HostedZone | None:
-        status, answer = self._api.call(context, "GET", f"/zones/{name}", also=(404,))
-        if status == 404:
+        status, answer = self._api.call(context, "GET", f"/zones/{name}", also=NO_ZONE)
+        if status in NO_ZONE:
             return None
         zone = self._api.object(answer, "zone")
         if zone.get("mode") == "secondary":

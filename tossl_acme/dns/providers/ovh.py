@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ...context import Context
-from ..api import CREATING, DELETING, ApiStyle, JsonApi, context_of, words_of
+from ...errors import DnsError
+from ..api import CREATING, DELETING, NO_ZONE, ApiStyle, JsonApi, context_of, words_of
 from ..hosted import HostedZone, HostedZones, RecordPlace, ascii_name
 from ..provider import Credential, Habits, ProviderAccess
 from ..records import add_record, remove_records
@@ -30,7 +31,14 @@ TTL_SECONDS = 60
 #: TXT records at one name, each read by a request.
 _MOST_RECORDS = 200
 #: Codes of errors about the keys: unknown, revoked, or of another account.
-_DENIALS = ("INVALID_KEY", "INVALID_CREDENTIAL", "INVALID_SIGNATURE", "NOT_CREDENTIAL", "NOT_GRANTED_CALL")
+_DENIALS = (
+    "INVALID_KEY",
+    "INVALID_CREDENTIAL",
+    "INVALID_SIGNATURE",
+    "NOT_CREDENTIAL",
+    "NOT_GRANTED_CALL",
+    "QUERY_TIME_OUT",
+)
 _TIME_PATH = "/auth/time"
 
 
@@ -105,7 +113,12 @@ class Ovh:
         self._call(context, "POST", f"/domain/zone/{place.zone.id}/refresh")
 
     def _zone(self, context: Context, name: str) -> HostedZone | None:
-        answer = self._call(context, "GET", f"/domain/zone/{name}", also=404)
+        try:
+            answer = self._call(context, "GET", f"/domain/zone/{name}", also=404)
+        except DnsError as error:
+            if error.details.get("status") in NO_ZONE and error.errorcode[-1] != "credentials":
+                return None
+            raise
         found = ascii_name(self._api.object(answer).get("name"))
         return HostedZone(name, name) if found == name else None
 
