@@ -11,9 +11,9 @@ import dns.rcode
 import dns.update
 import pytest
 
-from tests.python.test_dns_propagation import ScriptedDns
 from tests.servers.bind import Bind
 from tests.servers.scripted_ca import ScriptedCa
+from tests.servers.scripted_dns import ScriptedDns
 from tests.tclhost import Failure, Tcl
 from tossl_acme.acme import clients
 from tossl_acme.certificates import permission

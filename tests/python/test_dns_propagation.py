@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import socketserver
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -23,81 +21,13 @@ import pytest
 
 from tests.servers.bind import Bind
 from tests.servers.pebble import ChallTestSrv
-from tests.servers.process import free_port
+from tests.servers.scripted_dns import ScriptedDns, of_zone, shows
 from tossl_acme.context import Context
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.dns.resolver import default_resolvers, parse_resolver
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError, WaitTimeout
 
 ONE, TWO = "1" * 43, "2" * 43
-
-Answers = Callable[[dns.message.Message, bool], dns.message.Message | bytes | None]
-
-
-class ScriptedDns:
-    """Answers as told, by UDP and TCP (the second argument of `answers`); None is silence."""
-
-    def __init__(self, answers: Answers) -> None:
-        self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
-        self.asked = threading.Event()
-        script = self
-
-        class Udp(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                response = script.response_of(answers, self.request[0], False)
-                if response is not None:
-                    self.request[1].sendto(response, self.client_address)
-
-        class Tcp(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                (length,) = struct.unpack("!H", self.rfile.read(2))
-                response = script.response_of(answers, self.rfile.read(length), True)
-                if response is not None:
-                    self.wfile.write(struct.pack("!H", len(response)) + response)
-
-        at = ("127.0.0.1", self.port)
-        self._servers = (socketserver.ThreadingUDPServer(at, Udp), socketserver.ThreadingTCPServer(at, Tcp))
-        for server in self._servers:
-            server.daemon_threads = True
-            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def response_of(self, answers: Answers, packet: bytes, by_tcp: bool) -> bytes | None:
-        response = answers(dns.message.from_wire(packet), by_tcp)
-        self.asked.set()
-        return response.to_wire(max_size=65535) if isinstance(response, dns.message.Message) else response
-
-    def __enter__(self) -> ScriptedDns:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
-
-
-def shows(query: dns.message.Message, *values: str, rcode: dns.rcode.Rcode = dns.rcode.NOERROR) -> dns.message.Message:
-    response = dns.message.make_response(query)
-    response.set_rcode(rcode)
-    if values:
-        response.answer.append(dns.rrset.from_text(query.question[0].name, 1, "IN", "TXT", *(f'"{v}"' for v in values)))
-    return response
-
-
-def of_zone(query: dns.message.Message, zone: str = "example.com.") -> dns.message.Message:
-    """The answers that lead to the servers of a zone, which all are this one; nothing else is there."""
-    question, response = query.question[0], dns.message.make_response(query)
-    response.flags |= dns.flags.AA
-    soa = dns.rrset.from_text(zone, 0, "IN", "SOA", "ns. h. 1 2 3 4 5")
-    if (question.name, question.rdtype) == (soa.name, dns.rdatatype.SOA):
-        response.answer.append(soa)
-    elif (question.name, question.rdtype) == (soa.name, dns.rdatatype.NS):
-        response.answer.append(dns.rrset.from_text(zone, 0, "IN", "NS", f"ns.{zone}"))
-    elif question.rdtype == dns.rdatatype.A:
-        response.answer.append(dns.rrset.from_text(question.name, 0, "IN", "A", "127.0.0.1"))
-    else:
-        response.authority.append(soa)
-    return response
 
 
 @pytest.mark.usefixtures("asking_bind")
@@ -401,7 +331,7 @@ def test_aliases_without_end(context: Context, ask_at: Callable[[int], None], na
 
     with ScriptedDns(answer) as server, pytest.raises(WaitTimeout) as caught:
         ask_at(server.port)
-        PropagationCheck(timeout=2).wait(context, [("_acme-challenge.example.com", ONE)])
+        PropagationCheck(timeout=0.7).wait(context, [("_acme-challenge.example.com", ONE)])
     assert said in caught.value.message
 
 

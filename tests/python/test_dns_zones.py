@@ -10,8 +10,8 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from tests.python.test_dns_propagation import ScriptedDns, of_zone
 from tests.servers.bind import Bind
+from tests.servers.scripted_dns import ScriptedDns, of_zone
 from tossl_acme.context import Context
 from tossl_acme.dns import resolver, zones
 from tossl_acme.dns.zones import zone_name

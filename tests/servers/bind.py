@@ -30,8 +30,8 @@ _APPARMOR = (Path("/sys/module/apparmor/parameters/enabled"), Path("/etc/apparmo
 _CONFIG = """\
 options {{
     directory "{folder}";
-    listen-on port {port} {{ 127.0.0.1; }};
-    listen-on-v6 {{ none; }};
+    listen-on port {port} {{ {ipv4}; }};
+    listen-on-v6 port {port} {{ {ipv6}; }};
     pid-file none;
     {only_old}
     session-keyfile "{folder}/session.key";
@@ -40,7 +40,7 @@ options {{
     empty-zones-enable no;
     notify no;
     allow-transfer {{ none; }};
-    allow-query {{ 127.0.0.0/8; }};
+    allow-query {{ 127.0.0.0/8; ::1; }};
     tcp-clients 64;
 }};
 controls {{ }};
@@ -73,10 +73,12 @@ class Bind(ServerProgram):
         algorithm: str = "hmac-sha256",
         binary: str | Path = "named",
         recursive: bool = False,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         super().__init__(folder)
         self.folder = self.folder.resolve()
-        self.port = free_port()
+        self.host, self.port = host, port or free_port()
         self.zones = tuple(zones)
         # Nothing is asked outside this machine.
         self._recursion = "yes; forward only; forwarders { 127.0.0.1 port 1; }" if recursive else "no"
@@ -89,7 +91,12 @@ class Bind(ServerProgram):
     @property
     def address(self) -> str:
         """The server's address as HOST:PORT (UDP and TCP)."""
-        return f"127.0.0.1:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def _listening(self) -> dict[str, str]:
+        is_ipv6 = ":" in self.host
+        return {"ipv4": "none" if is_ipv6 else self.host, "ipv6": self.host if is_ipv6 else "none"}
 
     def launch(self) -> None:
         self._write_files()
@@ -119,7 +126,7 @@ class Bind(ServerProgram):
     def txt(self, name: str) -> list[str]:
         """Return the TXT values at the name, sorted."""
         query = dns.message.make_query(name, "TXT")
-        reply, _by_tcp = dns.query.udp_with_fallback(query, "127.0.0.1", port=self.port, timeout=_TIMEOUT)
+        reply, _by_tcp = dns.query.udp_with_fallback(query, self.host, port=self.port, timeout=_TIMEOUT)
         records = [record for answer in reply.answer if answer.rdtype == dns.rdatatype.TXT for record in answer]
         return sorted(b"".join(record.strings).decode() for record in records)
 
@@ -137,7 +144,7 @@ class Bind(ServerProgram):
         keyring = dns.tsigkeyring.from_text({self.key_name: self.key_secret})
         update = dns.update.UpdateMessage(zone, keyring=keyring, keyalgorithm=self.algorithm)
         change(update, dns.name.from_text(name))
-        reply = dns.query.tcp(update, "127.0.0.1", port=self.port, timeout=_TIMEOUT)
+        reply = dns.query.tcp(update, self.host, port=self.port, timeout=_TIMEOUT)
         if reply.rcode() != dns.rcode.NOERROR:
             raise ServerError(f"update of {name}: {dns.rcode.to_text(reply.rcode())}")
 
@@ -148,7 +155,7 @@ class Bind(ServerProgram):
     def _answers(self) -> bool:
         query = dns.message.make_query(self.zones[-1], "SOA")
         with suppress(dns.exception.DNSException, OSError):
-            return bool(dns.query.udp(query, "127.0.0.1", port=self.port, timeout=0.05).answer)
+            return bool(dns.query.udp(query, self.host, port=self.port, timeout=0.05).answer)
         return False
 
     def _write_files(self) -> None:
@@ -158,7 +165,7 @@ class Bind(ServerProgram):
         # BIND 9.20 has no lock file any more, nor the option to have none.
         only_old = "lock-file none;" if self._version() < (9, 20) else ""
         words = {"folder": self.folder, "port": self.port, "key_file": self.key_file}
-        config = _CONFIG.format(**words, only_old=only_old, recursion=self._recursion)
+        config = _CONFIG.format(**words, **self._listening, only_old=only_old, recursion=self._recursion)
         for zone in self.zones:
             config += _ZONE.format(zone=zone, key=self.key_name)
             (self.folder / f"{zone}.zone").write_text(_RECORDS.format(zone=zone))
