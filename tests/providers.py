@@ -23,12 +23,20 @@ def account_provider(
     name: str, server: DnsApi, *, token: str = "", zone_id: str = "", endpoint: str = "", ca_bundle: str = ""
 ) -> Provider:
     """The provider of a look-alike's account, with its credentials; `token` is instead of the right one."""
+    return open_provider(
+        provider_options(name, server, token=token, zone_id=zone_id, endpoint=endpoint, ca_bundle=ca_bundle)
+    )
+
+
+def provider_options(
+    name: str, server: DnsApi, *, token: str = "", zone_id: str = "", endpoint: str = "", ca_bundle: str = ""
+) -> ProviderOptions:
+    """The options that open account_provider()."""
     credentials = {"api_key": Secret(token or server.token)}
     if isinstance(server, Ovh):
         keys = {"application_key": server.application_key, "application_secret": server.application_secret}
         credentials = {field: Secret(value) for field, value in {**keys, "consumer_key": token or server.token}.items()}
-    options = ProviderOptions(name, credentials, zone_id, endpoint or server.url, ConnectionOptions(ca_bundle))
-    return open_provider(options)
+    return ProviderOptions(name, credentials, zone_id, endpoint or server.url, ConnectionOptions(ca_bundle))
 
 
 def account_words(name: str, server: DnsApi) -> dict[str, object]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.providers import account_provider
+from tests.providers import account_provider, provider_options
 from tests.servers.cloudflare import Cloudflare
 from tests.servers.digitalocean import DigitalOcean
 from tests.servers.dnsapi import DnsApi
@@ -18,11 +18,15 @@ from tests.servers.hetzner import Hetzner
 from tests.servers.ovh import Ovh
 from tests.servers.rrsets import Desec, Gandi, RecordSetApi
 from tests.servers.web import LookAlike, Reply, Request, json_reply
+from tossl_acme.acme.authorization import Challenge
+from tossl_acme.challenges.dns01 import dns01_solver
+from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.dns import hosted, zones
 from tossl_acme.dns.provider import Provider
 from tossl_acme.dns.providers import duckdns
 from tossl_acme.errors import ArgumentError, DnsError, HttpError, TosslError
+from tossl_acme.identifiers import Identifier
 
 ONE, TWO = "1" * 43, "-_" + "2" * 41
 FOREIGN = '"v=spf1 include:_spf.example.net" " ~all"'
@@ -80,7 +84,7 @@ def zones_of(name: str) -> tuple[str, ...]:
 @pytest.fixture(autouse=True)
 def _silent_dns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Zones are found in the account alone."""
-    monkeypatch.setattr(hosted, "zone_name", lambda _context, _fqdn: None)
+    monkeypatch.setattr(hosted, "zone_name", lambda *_: None)
 
 
 @pytest.fixture(params=KINDS)
@@ -150,6 +154,19 @@ def test_the_zone_is_the_one_of_the_dns(
     monkeypatch.setattr(hosted, "zone_name", zones.zone_name)
     account.provider.publish(context, "_acme-challenge.www.sub.example.com", ONE)
     assert [one.zone for one in account.server.held] == ["example.com"]
+
+
+def test_the_zone_is_looked_for_through_the_given_resolvers(
+    account: Account, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(hosted, "zone_name", lambda _context, *rest: asked.append(rest))
+    given = provider_options(account.provider.name, account.server)
+    solver = dns01_solver(SolverOptions(provider=given, resolvers=("192.0.2.1",), follow_cname=False))
+    solver.present(context, Challenge("dns-01", Identifier("dns", "example.com"), "token", "token.thumbprint"))
+    assert asked == [("_acme-challenge.example.com", ("192.0.2.1",))]
+    solver.clean_up(context, Challenge("dns-01", Identifier("dns", "example.com"), "token", "token.thumbprint"))
+    assert account.server.held == []
 
 
 def test_a_given_zone_is_the_only_one(account: Account, context: Context) -> None:

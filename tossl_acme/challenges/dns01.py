@@ -197,7 +197,7 @@ def parts_of(
         raise ArgumentError("provider", f"-provider is required: {name} needs a DNS provider")
     check = propagation_check(options.propagation, options.resolvers, options.propagation_timeout)
     zones = zones_through(options.resolvers) if options.follow_cname else None
-    return open_providers(options.provider), check, PUBLISHED, zones
+    return open_providers(options.provider, options.resolvers), check, PUBLISHED, zones
 
 
 TYPE = ChallengeType(Dns01.challenge_type, dns01_solver, _LABEL)

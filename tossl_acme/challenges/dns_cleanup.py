@@ -21,7 +21,7 @@ def remove_record(context: Context, options: SolverOptions, domain: str, name: s
     """
     check_validation_name(name)
     assert options.provider is not None
-    providers = open_providers(options.provider)
+    providers = open_providers(options.provider, options.resolvers)
     own = [
         (place, provider)
         for place in PUBLISHED.places(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from ..context import Context
 from ..errors import DnsError
 from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
-from .provider import canonical_name
+from .provider import ProviderAccess, canonical_name
 from .zones import zone_name
 
 #: A name that may be part of a path: CNAME records may lead to names with any characters.
@@ -90,8 +90,8 @@ os.register_at_fork(after_in_child=NAME_LOCKS.renew)
 class HostedZones:
     """An account's zones, each looked up once.
 
-    find: returns the account's zone of exactly this name, None if it has none. given: the script's zone_id, if any, is
-    the only one looked up then. forbids: the API answers 403 for a zone of somebody else, not only for a wrong token.
+    find: returns the account's zone of exactly this name, None if it has none. A zone_id that the script gave is the
+    only one looked up. forbids: the API answers 403 for a zone of somebody else, not only for a wrong token.
     """
 
     def __init__(
@@ -99,16 +99,16 @@ class HostedZones:
         provider: str,
         endpoint: str,
         find: Callable[[Context, str], HostedZone | None],
-        given: str = "",
+        access: ProviderAccess,
         *,
         forbids: bool = False,
     ) -> None:
         self._provider = provider
         self._endpoint = endpoint
         self._find = find
-        self._given = given
+        self._given = access.zone_id
         self._forbids = forbids
-        self._candidates = CandidateZones()
+        self._candidates = CandidateZones(access.resolvers)
         self._by_name: dict[str, HostedZone | None] = {}
         self._by_record: dict[str, HostedZone] = {}
 
@@ -164,7 +164,8 @@ class CandidateZones:
     closest first. After a silent resolver the DNS is not asked again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, resolvers: Sequence[str] = ()) -> None:
+        self._resolvers = resolvers
         self._is_silent = False
         self._by_record: dict[str, list[str]] = {}
 
@@ -177,7 +178,7 @@ class CandidateZones:
         if self._is_silent:
             return found
         before = context.remaining()
-        zone = zone_name(context, fqdn)
+        zone = zone_name(context, fqdn, self._resolvers)
         self._is_silent = zone is None and before - context.remaining() > _SILENT_SECONDS
         self._by_record[fqdn] = sorted(found, key=lambda name: name != zone)
         return self._by_record[fqdn]

@@ -88,7 +88,7 @@ class ProviderAccess:
     """The arguments of a provider's class.
 
     values: the checked credentials by field, empty if not given. connection: for a library with its own HTTP. variant:
-    what stands behind the colon of its name.
+    what stands behind the colon of its name. resolvers: the DNS servers that the script named for look-ups.
     """
 
     values: Mapping[str, str] = field(repr=False)
@@ -98,6 +98,7 @@ class ProviderAccess:
     http: HttpClient = field(repr=False)
     connection: ConnectionOptions = field(default_factory=ConnectionOptions, repr=False)
     variant: str = ""
+    resolvers: tuple[str, ...] = ()
 
     def hidden(self, text: str) -> str:
         """Returns the text without the secrets, in case a server quoted one."""

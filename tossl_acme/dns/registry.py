@@ -88,10 +88,11 @@ class ProviderText:
     credentials: tuple[Credential, ...]
 
 
-def open_provider(options: ProviderOptions) -> Provider:
+def open_provider(options: ProviderOptions, resolvers: Sequence[str] = ()) -> Provider:
     """Returns the provider that the options name, in upper or lower case. Sends nothing.
 
-    Takes a missing credential from the options' text, else from the environment variables that the provider declares.
+    It looks for zones through `resolvers`, else through those of TOSSL_RESOLVERS, else through the machine's. Takes a
+    missing credential from the options' text, else from the environment variables that the provider declares.
 
     Raises DnsError "unsupported", and ArgumentError naming the credential, "credentials", "zone_id" or "endpoint".
     """
@@ -114,7 +115,8 @@ def open_provider(options: ProviderOptions) -> Provider:
     zone_id = _zone_id(values.get("zone_id", options.zone_id))
     endpoint = values.get("endpoint", options.endpoint).strip()
     http = http_client(options.connection)
-    return kind(ProviderAccess(values, secrets, zone_id, endpoint, http, options.connection, variant))
+    rest = (options.connection, variant, tuple(resolvers))
+    return kind(ProviderAccess(values, secrets, zone_id, endpoint, http, *rest))
 
 
 class Providers:
@@ -139,9 +141,9 @@ class Providers:
         return (provider for _options, provider in self._opened)
 
 
-def open_providers(options: ProviderOptions) -> Providers:
+def open_providers(options: ProviderOptions, resolvers: Sequence[str] = ()) -> Providers:
     """Returns all providers of the options. Sends nothing. Raises as open_provider() does, for any of them."""
-    return Providers(options, [(one, open_provider(one)) for one in options.by_name.values() or (options,)])
+    return Providers(options, [(one, open_provider(one, resolvers)) for one in options.by_name.values() or (options,)])
 
 
 def _zone_id(zone_id: str) -> str:

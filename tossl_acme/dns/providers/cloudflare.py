@@ -50,7 +50,7 @@ class Cloudflare:
         self._access = access
         self.endpoint = endpoint_url(access.endpoint or ENDPOINT)
         self._headers = _authorization(access.values["api_key"])
-        self._zones = HostedZones(self.name, self.endpoint, self._zone, access.zone_id)
+        self._zones = HostedZones(self.name, self.endpoint, self._zone, access)
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""

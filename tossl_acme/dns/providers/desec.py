@@ -33,7 +33,7 @@ class Desec:
         style = ApiStyle(self.name, "deSEC", bearer(access.values["api_key"], "Token"), _words)
         self._api = JsonApi(access, style, access.endpoint or ENDPOINT)
         self.endpoint = self._api.endpoint
-        self._zones = HostedZones(self.name, self.endpoint, self._zone, access.zone_id)
+        self._zones = HostedZones(self.name, self.endpoint, self._zone, access)
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""

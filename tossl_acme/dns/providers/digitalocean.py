@@ -41,7 +41,7 @@ class DigitalOcean:
         style = ApiStyle(self.name, "DigitalOcean", bearer(access.values["api_key"]), words_of("id", "message"))
         self._api = JsonApi(access, style, access.endpoint or ENDPOINT)
         self.endpoint = self._api.endpoint
-        self._zones = HostedZones(self.name, self.endpoint, self._zone, access.zone_id)
+        self._zones = HostedZones(self.name, self.endpoint, self._zone, access)
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""

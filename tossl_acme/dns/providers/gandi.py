@@ -35,7 +35,7 @@ class Gandi:
         style = ApiStyle(self.name, "Gandi", bearer(access.values["api_key"]), _words)
         self._api = JsonApi(access, style, access.endpoint or ENDPOINT)
         self.endpoint = self._api.endpoint
-        self._zones = HostedZones(self.name, self.endpoint, self._zone, access.zone_id, forbids=True)
+        self._zones = HostedZones(self.name, self.endpoint, self._zone, access, forbids=True)
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""

@@ -2,8 +2,8 @@
 
 https://dns-lexicon.github.io/dns-lexicon/providers_options.html (2026-11-26)
 
-The library waits in sockets of its own, without a limit. It runs in a thread, which is left behind at the deadline of
-the call: what it was doing may still be done then. -ca_bundle, -proxy and -verify_ssl do not reach it.
+The library waits in its own sockets, without a limit. It runs in a thread, which is left behind at the deadline of the
+call: what it began may still be done then. -ca_bundle, -proxy and -verify_ssl do not reach it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn, TypeVar
 
 from ...context import Context
-from ...errors import ArgumentError, DnsError, HttpError, TosslError, WaitTimeout
+from ...errors import ArgumentError, DnsError, HttpError, TosslError
 from ...http.response import retry_after
 from ...text import clean
 from ..api import CREATING, DELETING, context_of, may_pass
 from ..hosted import NAME_LOCKS, CandidateZones, check_record_name
+from ..library import call_library, load_library
 from ..provider import Credential, Habits, ProviderAccess
 from ..txt import txt_value
 
@@ -59,7 +60,7 @@ class Lexicon:
         self._module = _provider_module(self.name, access.variant)
         self._options = _options_of(self._module)
         self._given = self._given_options(access.values)
-        self._candidates = CandidateZones()
+        self._candidates = CandidateZones(access.resolvers)
         self._zones: dict[str, str] = {}
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
@@ -96,10 +97,7 @@ class Lexicon:
         with NAME_LOCKS.held(context, self.name, *fqdn.split(".")[-2:]):
             for pause in (*_PAUSES_SECONDS, 0.0):
                 try:
-                    return context.run(lambda: self._worked(fqdn, candidates, work), _WHAT)
-                except WaitTimeout as error:
-                    error.message += f": {self.name} did not return; its last request may still be answered"
-                    raise
+                    return call_library(context, self.name, lambda: self._worked(fqdn, candidates, work))
                 except (DnsError, HttpError) as error:
                     seconds = max(pause, float(str(error.details.get("retry_after", 0))))
                     if not pause or not may_pass(error) or seconds >= context.remaining():
@@ -213,13 +211,8 @@ class Lexicon:
 
 def _provider_module(name: str, variant: str) -> ModuleType:
     """Returns the library's module of a provider. Raises DnsError "unsupported"."""
-    try:
-        discovery = importlib.import_module("lexicon._private.discovery")
-        available = discovery.find_providers()
-    except ImportError:
-        advice = "pip install 'tossl-acme[lexicon]', or make EXTRAS=lexicon"
-        cause = f"Provider not supported: {name} needs dns-lexicon, which the extra lexicon installs: {advice}"
-        raise DnsError(name, "unsupported", cause) from None
+    discovery = load_library(name, "lexicon._private.discovery", "lexicon")
+    available = discovery.find_providers()
     # The library's `auto` guesses a provider from the DNS.
     names = sorted(set(available) - {"auto"})
     if variant not in names:

@@ -68,7 +68,7 @@ class Ovh:
         endpoint = access.endpoint or "ovh-eu"
         self._api = JsonApi(access, style, ENDPOINTS.get(endpoint.lower(), endpoint))
         self.endpoint = self._api.endpoint
-        self._zones = HostedZones(self.name, self.endpoint, self._zone, access.zone_id, forbids=True)
+        self._zones = HostedZones(self.name, self.endpoint, self._zone, access, forbids=True)
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""

@@ -76,7 +76,7 @@ class Route53:
         self.endpoint = self._given_endpoint or "https://route53.amazonaws.com"
         self._keys = _keys(access.values)
         self._made: _Client = None
-        self._zones = HostedZones(self.name, self.endpoint, self._find, access.zone_id)
+        self._zones = HostedZones(self.name, self.endpoint, self._find, access)
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""
