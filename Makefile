@@ -7,6 +7,7 @@
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own; 1 min
 # make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man
 # make check-memory  the C parts under valgrind and gcc's sanitizers: some minutes
+# make test-servers  the examples in real web servers: NAVISERVER='/usr/local/ns ...' WAPP=FOLDER TCLHTTPD=FOLDER
 # make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
 # make install    a package folder in TCLLIBDIR that works without this tree; `make uninstall` removes it
 #
@@ -36,7 +37,7 @@ PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(str
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 .PHONY: all test lint test-tcl test-python kill-table disk-faults year test-debian13 check-memory demo docs man bench soak \
-    install uninstall clean FORCE
+    test-servers install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: libtossl.so .venv/compiled
@@ -104,6 +105,10 @@ year: all .venv/tests
 check-memory: all .venv/tests
 	sh build-aux/need.sh memory
 	sh tests/memory/check.sh
+
+test-servers: all .venv/tests
+	TOSSL_TEST_REAL=1 TOSSL_NAVISERVER='$(NAVISERVER)' TOSSL_WAPP='$(WAPP)' TOSSL_TCLHTTPD='$(TCLHTTPD)' \
+	    $(SERVERS) --pebble --validity 16 --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl realservers.test
 
 test-debian13:
 	sh tests/debian.sh trixie build/debian13 tclsh9.0

@@ -43,6 +43,7 @@ look_for_tcl() {
         case $version in 8.*) lacks tcl-thread ;; *) lacks "tcl$version-thread" ;; esac
     fi
     echo 'exit [catch {package require tls}]' | "$TCLSH" || lacks tcl-tls
+    echo 'exit [catch {package require httpd}]' | "$TCLSH" || lacks tcllib
     # without a screen, Tk can only be asked for
     if echo 'catch {package require no-such-one}; exit [llength [package versions Tk]]' | "$TCLSH"; then
         lacks "tk$version"

@@ -1,58 +1,71 @@
-# naviserver.tcl: gets a certificate for a NaviServer (or OpenACS) site, configured in the server's configuration file,
-# without blocking a connection thread. Put it into the server's tcl/ library folder; in the configuration file:
+# naviserver.tcl: the configuration of a NaviServer (4.99.22 or later) with two virtual servers that get and keep their
+# certificates themselves:
 #
-#     ns_section ns/server/${server}/tossl
-#     ns_param   directory   letsencrypt
-#     ns_param   names       "example.com www.example.com"
-#     ns_param   email       webmaster@example.com
-#     ns_param   store       /var/lib/tossl
-#     ns_param   days        30
+#     /usr/local/ns/bin/nsd -f -u nsadmin -t naviserver.tcl
 #
-# The server itself answers the CA's challenge, from its page folder.
+# Port 80 of every name must reach http_port. A setting of the environment comes first: ns_http_port=8080 nsd ...
+
+foreach {name value} {
+    home        /usr/local/ns
+    address     0.0.0.0
+    http_port   80
+    https_port  443
+    main_names  {example.com www.example.com}
+    shop_names  {shop.example.com}
+    directory   letsencrypt
+    email       webmaster@example.com
+    options     {}
+} {
+    set $name [expr {[info exists ::env(ns_$name)] ? $::env(ns_$name) : $value}]
+}
+# The user that NaviServer runs as writes here, and nobody else reads.
+set certificates $home/tossl
+file mkdir $certificates
 
 package require tossl
 
-namespace eval ::certificate {}
-
-proc ::certificate::setting {name {default ""}} {
-    return [ns_config ns/server/[ns_info server]/tossl $name $default]
+ns_section ns/parameters {
+    ns_param home $home
+}
+ns_section ns/servers {
+    ns_param main "Main site"
+    ns_param shop "Shop"
+}
+foreach server {main shop} {
+    ns_section ns/server/$server/fastpath {
+        ns_param pagedir $home/pages/$server
+    }
 }
 
-# Returns whether the certificate in use is missing, or ends within that many days.
-proc ::certificate::is_due {} {
-    set file [file join [setting store] not_after]
-    if {![file exists $file]} {
-        return 1
+ns_section ns/modules {
+    ns_param http  nssock
+    ns_param https nsssl
+}
+foreach {driver port} [list http $http_port https $https_port] {
+    ns_section ns/module/$driver {
+        ns_param address       $address
+        ns_param port          $port
+        ns_param defaultserver main
     }
-    set channel [open $file]
-    set not_after [read $channel]
-    close $channel
-    return [expr {$not_after - [clock seconds] < 86400 * [setting days 30]}]
+    ns_section ns/module/$driver/servers {
+        foreach name $main_names {
+            ns_param main $name
+        }
+        foreach name $shop_names {
+            ns_param shop $name
+        }
+    }
+}
+# Each server shows its own certificate.
+ns_section ns/module/https {
+    ns_param certificate $certificates/main.pem
+}
+ns_section ns/server/shop/module/https {
+    ns_param certificate $certificates/shop.pem
 }
 
-proc ::certificate::get {} {
-    if {![is_due]} return
-    set options {}
-    if {[setting ca_bundle] ne ""} {
-        lappend options -ca_bundle [setting ca_bundle]
-    }
-    try {
-        set certificate [tossl::acme::obtain_certificate [setting names] -directory [setting directory] \
-            -email [setting email] -webroot [ns_server pagedir] -store [setting store] {*}$options]
-    } trap {TOSSL} message {
-        ns_log error "certificate: $message"
-        return
-    }
-    set channel [open [file join [setting store] not_after] w]
-    puts -nonewline $channel [dict get $certificate not_after]
-    close $channel
-    ns_log notice "certificate: valid until [clock format [dict get $certificate not_after]]"
-    # The nsssl driver needs key and certificates in one file, and reads it again at SIGHUP.
-    set channel [open [file join [setting store] server.pem] {WRONLY CREAT TRUNC} 0600]
-    puts -nonewline $channel [dict get $certificate private_key][dict get $certificate fullchain]
-    close $channel
-}
-
-# Runs in a separate thread, daily, and once soon after the start.
-ns_schedule_proc -thread 86400 ::certificate::get
-ns_schedule_proc -thread -once 5 ::certificate::get
+# At the end of the configuration: makes these files, answers the CA, and has nsssl take up each renewed certificate.
+tossl::naviserver::init [dict create \
+    main [list domains $main_names -pem_file $certificates/main.pem] \
+    shop [list domains $shop_names -pem_file $certificates/shop.pem] \
+] -directory $directory -email $email -store $certificates/store {*}$options

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 #: The modules of each Tcl package. "tossl::acme" is for those who have another `tossl`.
 PACKAGES: dict[str, tuple[str, ...]] = {
-    "tossl": tuple(f"{__name__}.{module}" for module in ("acme", "http", "job", "key", "dns", "tls", "help")),
+    "tossl": tuple(
+        f"{__name__}.{module}" for module in ("acme", "http", "job", "key", "dns", "tls", "naviserver", "help")
+    ),
     "tossl::acme": tuple(f"{__name__}.{module}" for module in ("acme", "job", "dns")),
 }

@@ -1,0 +1,272 @@
+# naviserver.tcl: certificates that a NaviServer keeps. tossl::naviserver::init sources it when it is first called.
+#
+# The configuration file calls init, before NaviServer loads its drivers: nsssl finds a certificate, perhaps a self-signed
+# one. From there on the configuration holds what init was called with. Each server's start registers the answer page; the
+# first one's schedules Keep, in whose thread tossl::acme::manage has its event loop.
+
+namespace eval ::tossl::naviserver {
+    # This file, which each server sources.
+    variable script [file normalize [info script]]
+    # The section of NaviServer's configuration that every thread reads.
+    variable section ns/tossl
+    # Milliseconds between two looks whether the server shuts down, and before manage is started again.
+    variable look 250
+    variable pause 60000
+}
+
+# Refuses the call.
+proc ::tossl::naviserver::Refuse {what message} {
+    return -level 2 -code error -errorcode [list TOSSL VALUE $what] $message
+}
+
+# In NaviServer's configuration file: gets these certificates and keeps them, as tossl::acme::manage does, and has nsssl
+# take up each. certificates and options are manage's; each certificate has a -pem_file, the file that a driver's
+# parameter `certificate` names.
+proc ::tossl::naviserver::Init {certificates args} {
+    variable section
+    if {![llength [info commands ::ns_section]] || ![llength [info commands ::ns_param]]} {
+        Refuse init "tossl::naviserver::init belongs into NaviServer's configuration file"
+    }
+    if {[llength $args] % 2} {
+        Refuse [lindex $args end] "[lindex $args end]: it has no value"
+    }
+    if {[ns_config $section certificates] ne ""} {
+        Refuse init "tossl::naviserver::init was called already: give all certificates to one call"
+    }
+    set servers [Keys ns/servers]
+    if {![llength $servers]} {
+        Refuse init "tossl::naviserver::init comes at the end of the configuration: there is no server in ns/servers yet"
+    }
+    dict for {name options} [Declared $certificates $args] {
+        if {![dict exists $options domains]} {
+            Refuse certificates "$name has no domains"
+        }
+        if {![dict exists $options -pem_file]} {
+            Refuse pem_file "$name has no -pem_file: the file that nsssl's parameter certificate names"
+        }
+        # nsd -T checks a configuration, often as another user.
+        if {"-T" ni $::argv} {
+            Place $name $options
+        }
+    }
+    ns_section $section
+    ns_param certificates $certificates
+    ns_param options $args
+    foreach server $servers {
+        AddToStart $server
+    }
+}
+
+# The names in a section of the configuration.
+proc ::tossl::naviserver::Keys {section} {
+    set set [ns_configsection $section]
+    if {$set eq ""} {
+        return {}
+    }
+    return [dict keys [ns_set array $set]]
+}
+
+# The options of each certificate, with those of all. certificates: as manage takes them.
+proc ::tossl::naviserver::Declared {certificates options} {
+    if {[llength $certificates] == 1} {
+        set channel [open [lindex $certificates 0]]
+        try {
+            chan configure $channel -encoding utf-8
+            set certificates [regsub -all -line {^\s*#.*$} [read $channel] ""]
+        } finally {
+            close $channel
+        }
+    }
+    return [dict map {- own} $certificates {dict merge $options $own}]
+}
+
+# Writes the file that nsssl is about to read: it does not start without one. That is the certificate in the store, else
+# what is there, else a self-signed one. This has the key's type that the real one will have: a reload in OpenSSL leaves
+# a certificate of another type in use.
+proc ::tossl::naviserver::Place {name options} {
+    set path [dict get $options -pem_file]
+    if {[file exists $path] && ([file attributes $path -permissions] & 0o007)} {
+        file attributes $path -permissions o-rwx
+        ns_log warning "tossl: $path holds a key, and everyone could read it: no more"
+    }
+    if {[set kept [Kept $name $options]] ne ""} {
+        set pem "[string trimright [dict get $kept private_key]]\n[dict get $kept fullchain]"
+        if {![file exists $path] || [ReadPem $path] ne $pem} {
+            WritePem $path $pem
+        }
+    } elseif {![file exists $path]} {
+        set made [::tossl::key::self_signed [dict get $options domains] \
+            -key_type [expr {[dict exists $options -key_type] ? [dict get $options -key_type] : "ec"}]]
+        WritePem $path [dict get $made private_key][dict get $made certificate]
+        ns_log notice "tossl: $name starts with a self-signed certificate, $path"
+    }
+}
+
+# The certificate in the store; empty if there is none with a key.
+proc ::tossl::naviserver::Kept {name options} {
+    set store [expr {[dict exists $options -store] ? [list -store [dict get $options -store]] : ""}]
+    if {[catch {::tossl::acme::get_certificate $name {*}$store} kept] || [dict get $kept private_key] eq ""} {
+        return ""
+    }
+    return $kept
+}
+
+proc ::tossl::naviserver::ReadPem {path} {
+    set channel [open $path]
+    try {
+        return [read $channel]
+    } finally {
+        close $channel
+    }
+}
+
+# Writes a file whole, for nobody else to read.
+proc ::tossl::naviserver::WritePem {path pem} {
+    set new $path.[pid].new
+    file delete $new
+    set channel [open $new {WRONLY CREAT EXCL} 0600]
+    try {
+        puts -nonewline $channel $pem
+        close $channel
+        file rename -force $new $path
+    } on error {message details} {
+        catch {close $channel}
+        file delete $new
+        return -options $details $message
+    }
+}
+
+# Has a server call Serve when it starts, after what the configuration has it do already.
+proc ::tossl::naviserver::AddToStart {server} {
+    variable script
+    set version [package present tossl]
+    set section ns/server/$server/tcl
+    # The server finds the same package, also where only this interpreter's auto_path has it.
+    set start [list apply {{version load script} {
+        try {
+            package ifneeded tossl $version $load
+            package require -exact tossl $version
+            source -encoding utf-8 $script
+            ::tossl::naviserver::Serve
+        } on error message {
+            ns_log error "tossl: $message"
+        }
+    }} $version [package ifneeded tossl $version] $script]
+    set set [ns_configsection $section]
+    if {$set eq "" || [ns_set find $set initcmds] < 0} {
+        ns_section $section
+        ns_param initcmds $start
+    } else {
+        ns_set update $set initcmds [ns_set get $set initcmds]\n$start
+    }
+}
+
+# In each server, when it starts: answers the CA, and has one of them keep the certificates.
+proc ::tossl::naviserver::Serve {} {
+    foreach method {GET HEAD} {
+        ns_register_proc $method /.well-known/acme-challenge/* ::tossl::naviserver::Answer
+    }
+    # Run again a second after it has ended, however it has.
+    ns_runonce -global {ns_schedule_proc -thread 1 ::tossl::naviserver::Keep}
+}
+
+proc ::tossl::naviserver::Answer args {
+    set response [::tossl::acme::http01_response [lindex [split [ns_conn url] /] end]]
+    if {$response eq ""} {
+        return [ns_returnnotfound]
+    }
+    return [ns_return 200 application/octet-stream $response]
+}
+
+# In a scheduled thread: keeps the certificates until the server shuts down. What ends it is logged; it is run again.
+proc ::tossl::naviserver::Keep {} {
+    variable section
+    variable ended
+    variable pause
+    set here [namespace current]
+    unset -nocomplain ended
+    try {
+        set job [::tossl::acme::manage [ns_config $section certificates] {*}[Words [ns_config $section options]]]
+        ns_log notice "tossl: keeps [join [dict keys [Declared [ns_config $section certificates] {}]] {, }]"
+        Look
+        vwait ${here}::ended
+        if {$ended eq "shutdown"} {
+            ::tossl::job::cancel $job
+            ::tossl::job::wait $job
+        } else {
+            ::tossl::job::result $job
+        }
+    } on error message {
+        ns_log error "tossl: $message"
+        Pause
+    } finally {
+        catch {::tossl::job::forget $job}
+    }
+}
+
+# Options of manage for this server: how its certificates are proven and taken up, and what is logged.
+proc ::tossl::naviserver::Words {options} {
+    set here [namespace current]
+    set theirs [expr {[dict exists $options -deploy] ? [dict get $options -deploy] : ""}]
+    if {![dict exists $options -webroot] && ![dict exists $options -port]} {
+        dict set options -http01_response 1
+    }
+    return [dict merge [list -on_renewed ${here}::Renewed -on_error ${here}::Failed -progress ${here}::Step] $options \
+        [list -deploy [list ${here}::Deploy $theirs] -command ${here}::Ended]]
+}
+
+# Looks whether the server shuts down.
+proc ::tossl::naviserver::Look {} {
+    variable look
+    variable ended
+    if {[ns_info shutdownpending]} {
+        set ended shutdown
+    } else {
+        after $look [namespace current]::Look
+    }
+}
+
+proc ::tossl::naviserver::Ended {job} {
+    variable ended
+    set ended job
+}
+
+# Waits until Keep may be run again, or the server shuts down.
+proc ::tossl::naviserver::Pause {} {
+    variable pause
+    variable ended
+    unset -nocomplain ended
+    after $pause [list set [namespace current]::ended paused]
+    Look
+    vwait [namespace current]::ended
+}
+
+# Has the drivers take up a certificate, then calls the script's own prefix.
+proc ::tossl::naviserver::Deploy {theirs certificate} {
+    if {[llength [info commands ::ns_certctl]]} {
+        ns_certctl reload
+    } elseif {[package vsatisfies [ns_info patchlevel] 4.99.22-]} {
+        ns_kill [pid] 1
+    } else {
+        error "this NaviServer takes up no certificate while it runs: restart it"
+    }
+    if {$theirs ne ""} {
+        uplevel #0 $theirs [list $certificate]
+    }
+}
+
+proc ::tossl::naviserver::Renewed {certificate} {
+    ns_log notice "tossl: [dict get $certificate name] is valid until [clock format [dict get $certificate not_after]]"
+}
+
+proc ::tossl::naviserver::Failed {failure} {
+    dict with failure {
+        ns_log error "tossl: [expr {$name eq "" ? "" : "$name: "}]$message"
+    }
+}
+
+proc ::tossl::naviserver::Step {step} {
+    set kind [dict get $step step]
+    set severity [expr {$kind eq "warning" ? "warning" : $kind in {waiting request} ? "debug" : "notice"}]
+    ns_log $severity "tossl: [join [dict values $step]]"
+}
