@@ -1,4 +1,4 @@
-"""The keys of accounts in a store, and what spares a new process its requests.
+"""The keys of accounts in a store, with the URLs that spare a new process its requests.
 
 accounts/<CA>/key.pem           the account's key
 accounts/<CA>/next.pem          the key that the CA is asked to take in its place
@@ -37,7 +37,7 @@ _DIRECTORY_AGE_SECONDS = 86400.0
 
 
 def account_key_for(context: Context, store: Store | None, directory_url: str, given: str) -> str:
-    """The PEM of the account key: the one given, else the store's for this CA, else a new one, which is stored."""
+    """Returns the account key (PEM): the given key, else the store's for this CA, else a new key, which is stored."""
     if given:
         return given
     known = account_key(store, directory_url) if store else ""
@@ -48,7 +48,7 @@ def account_key_for(context: Context, store: Store | None, directory_url: str, g
 
 
 def account_key(store: Store, directory_url: str) -> str:
-    """The PEM of the account key kept for this CA, empty where there is none."""
+    """Returns the account key (PEM) that is kept for this CA; empty without a key."""
     return read_texts(store, _account(directory_url), (_KEY,)).get(_KEY, "")
 
 
@@ -100,7 +100,7 @@ def complete_key_change(store: Store, context: Context, server: Server) -> None:
 
 
 def _account_url(context: Context, server: Server, pem: str) -> str:
-    """The URL of the account that this key has at the CA; empty without one."""
+    """Returns the URL of the account that this key has at the CA; empty without an account."""
     try:
         # Asked anew: what this process knows of the key may be from before.
         return Client(server, account_key_of(pem)).account_url(context)
@@ -113,19 +113,19 @@ def _account_url(context: Context, server: Server, pem: str) -> str:
 
 
 def _changed(kept: Mapping[str, str], pem: str) -> dict[str, str]:
-    """The account's set once the CA has taken that key."""
+    """Returns the account's set once the CA has accepted that key."""
     rest = forget_account_url({name: text for name, text in kept.items() if name not in (_NEXT, _NEXT_ACCOUNT)})
     return rest | {_KEY: pem}
 
 
 def _with_next_aside(kept: Mapping[str, str]) -> dict[str, str]:
-    """The account's set, the next key in it under a name where it is kept but not used."""
+    """Returns the account's set, with the next key under a name by which it is kept but not used."""
     aside = {f"next-{time.time_ns()}.pem": kept[_NEXT]} if _NEXT in kept else {}
     return {name: text for name, text in kept.items() if name not in (_NEXT, _NEXT_ACCOUNT)} | aside
 
 
 def _asked_account(kept: Mapping[str, str]) -> str:
-    """The URL of the account that is to have the next key; empty where that is not known."""
+    """Returns the URL of the account for the next key; empty if it is not known."""
     try:
         return str(json.loads(kept.get(_NEXT_ACCOUNT, "{}"))["url"])
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -223,7 +223,7 @@ def forget_account_url(texts: dict[str, str]) -> dict[str, str]:
 
 
 def is_fresh(kept: Mapping[str, Any] | None, at: float) -> bool:
-    """Whether a directory was read so lately that it need not be read again."""
+    """Returns whether a directory was read so recently that it need not be read again."""
     read_at = kept.get("read_at") if kept else None
     return isinstance(read_at, int | float) and 0 <= at - read_at < _DIRECTORY_AGE_SECONDS
 
@@ -236,7 +236,7 @@ def _take_directory(kept: Mapping[str, Mapping[str, Any]], server: Server) -> No
 
 
 def _known(store: Store, directory_url: str) -> dict[str, dict[str, Any]]:
-    """What is kept of account and directory; of what is damaged nothing is known."""
+    """Returns what is kept of account and directory; ignores damaged values."""
     found = {}
     for name, text in read_texts(store, _account(directory_url), (_ACCOUNT, _DIRECTORY)).items():
         with contextlib.suppress(ValueError, RecursionError):
@@ -247,6 +247,6 @@ def _known(store: Store, directory_url: str) -> dict[str, dict[str, Any]]:
 
 
 def _account(directory_url: str) -> str:
-    """A folder of its own for each URL, with as much of it in its name as a person needs."""
+    """Returns the name of the set for this URL: a readable part of the URL, and a digest of all of it."""
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", directory_url.partition("://")[2])[:80].strip("_").lstrip(".")
     return f"accounts/{readable}-{hashlib.sha256(directory_url.encode()).hexdigest()[:8]}"

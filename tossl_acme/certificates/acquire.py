@@ -105,7 +105,7 @@ def clear_up(attempt: Attempt, dead: Sequence[Trace], solvers: Solvers, context:
 
 
 def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over: bool) -> tuple[Work, CertificateChain]:
-    """The certificate, and the work that it came of.
+    """Returns the certificate, and the work that it came of.
 
     A CA may lose an account that has been known for months; the key can have another, and orders once more. It may
     move what its directory names: that is read anew where it was kept by an earlier process.
@@ -157,7 +157,7 @@ def _is_lost(error: TosslError) -> bool:
 
 
 def _may_have_moved(error: TosslError) -> bool:
-    """Whether the directory may be another by now: what it names is elsewhere, or it offers or demands more."""
+    """Returns whether the directory may have changed: its URLs have moved, or it offers or demands more."""
     if isinstance(error, AcmeError):
         return error.status in (404, 405, 410) or error.kind == "notOffered"
     return isinstance(error, HttpError) or error.errorcode[2:] in (("profile",), ("agree_tos",), ("eab_kid",))
@@ -186,7 +186,7 @@ def _stored(folder: CertificateFolder, certificate: Certificate, about: Mapping[
 
 
 def _of_itself(certificate: Certificate, issuance: Issuance, solvers: Solvers) -> dict[str, object]:
-    """What the record has so that nobody has to read the certificate for it."""
+    """Returns the members of the record that spare reading the certificate."""
     public_key = certificate.chain.public_key
     try:
         name = cert_id(certificate.chain)

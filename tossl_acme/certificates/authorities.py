@@ -67,7 +67,7 @@ def ask_each(
 def attempt(
     context: Context, store: Store | None, issuance: Issuance, not_after: float | None, *, by_itself: bool, force: bool
 ) -> Iterator[None]:
-    """One attempt at one CA: raises RetryError before it where it is not to be asked, and keeps that it failed."""
+    """Surrounds an attempt at one CA: raises RetryError if the CA must not be asked now; keeps its failure."""
     if store is None:
         yield
         return
@@ -84,7 +84,7 @@ def attempt(
 
 
 def read_limits(store: Store, issuance: Issuance) -> Limits:
-    """What these names have met at this CA. Raises ArgumentError store where that is damaged."""
+    """Returns the failures of these names at this CA. Raises ArgumentError store if their record is damaged."""
     name = limits_name(issuance.directory, issuance.identifiers)
     text = (store.read(name) or {}).get(_VALUE)
     try:

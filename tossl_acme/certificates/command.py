@@ -63,7 +63,7 @@ def run_command(context: Context, command: str, environment: Mapping[str, str], 
 
 
 def _spawned(command: str, environment: Mapping[str, str], output: int) -> int:
-    """The process's id: a session of its own, with no signal blocked, whatever this thread blocks."""
+    """Starts the command in a new session, with no signal blocked. Returns its process id."""
     variables = dict(os.environb)
     variables |= {os.fsencode(name): value.encode("utf-8", "surrogateescape") for name, value in environment.items()}
     try:
@@ -85,7 +85,7 @@ def _spawned(command: str, environment: Mapping[str, str], output: int) -> int:
 
 
 def _awaited(context: Context, process: int, said: _Said, ends: float) -> int | None:
-    """The process's exit status, negative for a signal; None where it did not end in time."""
+    """Returns the process's exit status, negative for a signal; None if it did not end in time."""
     with contextlib.ExitStack() as opened:
         poll = select.poll()
         poll.register(said.reader, select.POLLIN)
@@ -133,7 +133,7 @@ def _end(process: int) -> None:
 
 
 class _Said:
-    """The end of what a command says."""
+    """The last part of a command's output."""
 
     def __init__(self, reader: int) -> None:
         self.reader = reader
@@ -153,6 +153,6 @@ class _Said:
 
     @property
     def last_line(self) -> str:
-        """The last line for a message, behind a colon; empty where nothing was said."""
+        """Returns the last line for a message, after a colon; empty without output."""
         lines = [line for line in self._bytes.decode("utf-8", "replace").splitlines() if line.strip()]
         return f": {clean(lines[-1].strip())}" if lines else ""

@@ -1,10 +1,10 @@
-"""What is called once a certificate is there: a script's prefix, a command of the shell. What failed stays owed.
+"""The hooks that are called with a new certificate: a script's prefix and a shell command. A failed hook stays owed.
 
 deploy/NAME    a set with, for each kind of hook (`script`, `command`) that was called, the certificate with which it
                ended well last; `error`, the last failure, and `failed_at`, epoch seconds
 
-A hook is owed until it has ended well for the certificate in force: whoever comes next calls it, also where the process
-died before it, or in it. So one that takes the same certificate twice does well.
+A hook is owed until it has succeeded for the certificate in force. The next call for that certificate calls it again,
+also if the process died before it or in it. So a hook has to accept the same certificate twice.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FILES = ("certificate", "chain", "fullchain", "private_key", "pem_file")
 
 
 class Hooks:
-    """What is to be called. script: a script's prefix. command: for sh. limit: seconds for each."""
+    """The hooks to call. script: a script's prefix. command: for sh. limit: seconds for each."""
 
     __slots__ = ("command", "limit", "script")
 

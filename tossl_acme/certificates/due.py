@@ -47,13 +47,13 @@ def is_time(value: object) -> TypeGuard[float]:
 
 
 def life_due_at(not_before: float, not_after: float) -> float:
-    """Returns when a certificate is due of which its CA says nothing."""
+    """Returns when a certificate is due if its CA suggests no window."""
     life = max(0.0, not_after - not_before)
     return not_before + life * (1 / 2 if life <= _SHORT_LIFE_SECONDS else 2 / 3)
 
 
 class Suggestion:
-    """What the CA answered last about a certificate, and when it is to be asked again.
+    """The CA's last answer about a certificate, and the time of the next question.
 
     start, end: the window; both 0 where no answer was of use. chosen: one random time in it, kept as long as the window
     stays as it is. explanation: a URL that says why.
@@ -97,7 +97,7 @@ class Suggestion:
         return self.start < self.end
 
     def may_ask(self, at: float, not_after: float) -> bool:
-        """Whether the CA is to be asked: its Retry-After is over, and the certificate has not expired (section 4.3)."""
+        """Returns whether to ask the CA: its Retry-After is over, and the certificate has not expired (section 4.3)."""
         if at >= not_after:
             return False
         return at >= self.retry_at or at < self.asked_at - _MOST_SET_BACK_SECONDS
@@ -137,12 +137,12 @@ def record_warning(persist_until: int, due: float, at: float) -> str:
 
 
 def is_due(due: float, at: float, within: float) -> bool:
-    """Whether a certificate that is due at that time is to be renewed now by who comes again in `within` seconds."""
+    """Returns whether to renew now a certificate that is due at that time; the next run comes in `within` seconds."""
     return due <= at or due < at + within
 
 
 class Runs:
-    """When who renews has come so far, the last time at the end: how soon it will come again."""
+    """The times of the last runs, in order: they tell when the next run comes."""
 
     __slots__ = ("at",)
 
@@ -164,9 +164,9 @@ class Runs:
 
     @property
     def interval(self) -> float:
-        """Seconds between two runs: the usual one, whatever a suspend or a run by hand makes of one. 0 at first.
+        """Returns the usual seconds between two runs, also after a suspend or a run by hand. 0 at first.
 
-        One gap alone may be a suspend, or a clock that was wrong before it: not everything is due because of that.
+        A single gap may be a suspend, or a clock that was wrong before it: it makes nothing due.
         """
         gaps = sorted(after - before for before, after in zip(self.at, self.at[1:], strict=False))
         return gaps[(len(gaps) - 1) // 2] if len(gaps) > 1 else 0.0

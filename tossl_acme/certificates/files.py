@@ -26,7 +26,7 @@ def certificate_folder(store: Store, context: Context, name: str) -> Iterator[Ce
 
 
 class CertificateFolder:
-    """One certificate's set in force and its parts, held."""
+    """The set in force of one certificate, and its parts, while their lock is held."""
 
     def __init__(self, store: Store, lock: Lock, name: str) -> None:
         self._store = store

@@ -74,7 +74,7 @@ def held_as_said(
 
 
 def told_of(context: Context, store: Store, kept: KeptCertificate, pem_file: FilePath | None) -> dict[str, object]:
-    """What obtain_certificate returns of a certificate that is held, which is in pem_file as well from now on."""
+    """Returns obtain_certificate's result for a held certificate, and writes it to pem_file."""
     context.tell("held", name=kept.name, not_after=kept.not_after)
     facts = kept.as_dict(store)
     if pem_file is not None:
@@ -86,7 +86,7 @@ def told_of(context: Context, store: Store, kept: KeptCertificate, pem_file: Fil
 
 
 def has_attempt(store: Store, name: str) -> bool:
-    """Whether an attempt has left something that is to be cleared away, or is at work just now."""
+    """Returns whether a dead attempt left files or records, or an attempt is at work."""
     return bool(store.read(f"{set_name(name)}/{PENDING}", (ATTEMPT,)))
 
 
@@ -97,12 +97,12 @@ def is_kept_due(
     connection: Callable[[], ConnectionOptions],
     within: float = 0.0,
 ) -> bool:
-    """Whether a kept certificate is to be renewed before `within` seconds are over; the CA may be asked."""
+    """Returns whether to renew a kept certificate before `within` seconds are over. May ask the CA."""
     return due.is_due(due_time(context, store, kept, connection), due.now(), within)
 
 
 def is_usable(kept: KeptCertificate) -> bool:
-    """Whether a kept certificate can serve as it is. Raises ArgumentError "store" for a file that is not its."""
+    """Returns whether a kept certificate can serve. Raises ArgumentError "store" for a file of another certificate."""
     kept.check_files()
     return kept.is_whole and not kept.is_revoked and not kept.is_self_signed
 

@@ -33,7 +33,7 @@ _SECRET_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Authority:
-    """A CA, and what it alone is asked with.
+    """A CA with the options that are for it alone.
 
     directory: its directory URL. account_key: PEM; None where the store's is used, or a new one. preferred_chain: an
     issuer's common name.
@@ -100,7 +100,7 @@ class Issuance:
 
     @property
     def at_each(self) -> tuple[Issuance, ...]:
-        """What each CA is asked with, the first one first; without fallbacks."""
+        """Returns the request to each CA, in order; without fallbacks."""
         others = (
             replace(
                 self,
@@ -117,7 +117,7 @@ class Issuance:
 
     @property
     def at_staging(self) -> Issuance:
-        """The same at each CA's staging end, for nobody's use. Raises ArgumentError dry_run where a CA has none."""
+        """Returns the same request to each CA's staging end. Raises ArgumentError dry_run for a CA without one."""
         fallbacks = tuple(replace(one, directory=_staging_of(one.directory)) for one in self.fallbacks)
         return replace(
             self, directory=_staging_of(self.directory), fallbacks=fallbacks, pem_file=None, deploy_command=""
@@ -125,7 +125,7 @@ class Issuance:
 
     @property
     def for_renewal(self) -> Issuance:
-        """What the next certificate is asked with: the dates that were wished for were those of this one."""
+        """Returns the request for the next certificate: without the dates, which were for this one."""
         return replace(self, order=replace(self.order, not_before="", not_after=""))
 
     @property

@@ -67,7 +67,7 @@ def issue(work: Work, solvers: Solvers) -> CertificateChain:
 
 
 def _placed(work: Work, solvers: Solvers, *, may_be_taken: bool) -> CertificateChain | None:
-    """What comes of a new order; None, and no order any more, where somebody else has got its certificate."""
+    """Returns the certificate of a new order; None, without the order, if another process has got its certificate."""
     issuance = work.issuance
     check_standing(work.context, work.client, solvers)
     try:
@@ -82,7 +82,7 @@ def _placed(work: Work, solvers: Solvers, *, may_be_taken: bool) -> CertificateC
 
 
 def take_up(work: Work, solvers: Solvers) -> CertificateChain | None:
-    """The certificate of an earlier attempt: the one that it got, or that of the order which it placed.
+    """Returns the certificate of an earlier attempt: downloaded already, or that of the order which it placed.
 
     The order is taken up where it stands: its names are proven, or it is finalized, or waited for. None where none of
     that can serve, or not for long; then what may have a certificate is put aside, and the key with it.
@@ -125,7 +125,7 @@ def _improved(work: Work, kept: CertificateChain) -> CertificateChain:
 
 
 def _is_old(chain: CertificateChain) -> bool:
-    """Whether more than half of its life is over: who asks now wants a new one."""
+    """Returns whether more than half of its life is over: a caller wants a new certificate then."""
     return due.now() > (chain.not_before + chain.not_after) / 2
 
 
@@ -139,7 +139,7 @@ def _servable(work: Work, pem: str) -> CertificateChain | None:
 
 
 def _completed(work: Work, solvers: Solvers) -> CertificateChain | None:
-    """What comes of the order that an earlier attempt placed; None, and no order any more, where nothing will."""
+    """Returns the certificate of an earlier attempt's order; None, and drops the order, if it brings none."""
     try:
         order = _left_over_order(work)
         if order is None or not _is_proven(work, order, solvers):
@@ -164,7 +164,7 @@ def _completed(work: Work, solvers: Solvers) -> CertificateChain | None:
 
 
 def _left_over_order(work: Work) -> Order | None:
-    """The order that an earlier attempt placed, or had no time to hear of, if anything can come of it."""
+    """Returns an earlier attempt's order, also if its answer was lost; None if it cannot bring a certificate."""
     client, context, attempt = work.client, work.context, work.attempt
     if attempt.may_have_placed:
         order = find_lost_order(client, context, NewOrder(work.issuance.identifiers, work.issuance.order))
@@ -175,7 +175,7 @@ def _left_over_order(work: Work) -> Order | None:
 
 
 def _is_proven(work: Work, order: Order, solvers: Solvers) -> bool:
-    """Whether the names of an order that is taken up are proven; what is left of that is done.
+    """Proves the remaining names of an order that is taken up. Returns whether all are proven.
 
     False where an authorization has ended, or ends by what the earlier attempt had answered.
     """

@@ -52,18 +52,18 @@ class Attempt:
 
     @property
     def has_left_over(self) -> bool:
-        """Whether an earlier attempt got a certificate, or placed an order or may have."""
+        """Returns whether an earlier attempt got a certificate, or placed an order or may have."""
         return bool(self._text(_ISSUED) or self._record().get("order") or self.may_have_placed)
 
     @property
     def may_have_placed(self) -> bool:
-        """Whether an earlier attempt was about to place an order when it died, and may have."""
+        """Returns whether an earlier attempt was about to place an order when it died, and may have."""
         record = self._record()
         return bool(record.get("placing")) and not record.get("order")
 
     @property
     def may_have_certificate(self) -> bool:
-        """Whether the CA issued a certificate to an earlier attempt, or may have."""
+        """Returns whether the CA issued a certificate to an earlier attempt, or may have."""
         record = self._record()
         # Before this was told apart, an order was kept only when it was finalized.
         return bool(self._text(_ISSUED) or (record.get("order") and record.get("finalized", True)))
@@ -82,12 +82,12 @@ class Attempt:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the certificate of the earlier attempt is the one in force."""
+        """Returns whether the certificate of the earlier attempt is in force."""
         in_force = "".join(self._in_force(FILES["certificate"]).split())
         return bool(in_force) and in_force in "".join(self._text(_ISSUED).split())
 
     def left_over_order(self, csr: Csr) -> str:
-        """The URL of the order that was placed for what this attempt wants, with this key; empty without it."""
+        """Returns the URL of the order that was placed for the same request, with this key; empty without it."""
         return str(self._record().get("order") or "") if self.is_for(csr) else ""
 
     def take_up_certificate(self, csr: Csr) -> str:
@@ -130,7 +130,7 @@ class Attempt:
 
     @property
     def traces(self) -> tuple[Trace, ...]:
-        """What is or may be presented, also by an attempt that died."""
+        """Returns the challenges that are or may be presented, also by an attempt that died."""
         return tuple(self._traces.values())
 
     def keep_traces(self, traces: Iterable[Trace]) -> None:

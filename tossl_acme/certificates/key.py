@@ -62,7 +62,7 @@ class CertificateKey:
 
     @property
     def kind(self) -> str:
-        """The type of a new key, by one of its names: rsa and rsa2048 are one type."""
+        """Returns the type of a new key, by one of its names: rsa and rsa2048 are one type."""
         return _kind(*_KEY_TYPES[self.type][:2])
 
     @property
@@ -121,7 +121,7 @@ class CertificateKey:
 
 
 def kind_of(public_key: bytes) -> str:
-    """The type of a key (SubjectPublicKeyInfo, DER), as CertificateKey.kind names it; empty for one of another."""
+    """Returns the type of a key (SubjectPublicKeyInfo, DER), as CertificateKey.kind names it; else empty."""
     return _kind(*public_kind(public_key))
 
 

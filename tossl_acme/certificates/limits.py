@@ -1,4 +1,4 @@
-"""How often a CA is asked for the same names: pauses after failures, and what the CA itself told to wait for.
+"""How often a CA is asked for the same names: pauses after failures, and the CA's own Retry-After.
 
 limits/<CA>-<names>/limits.json    the failures of one set of names at one CA, until a certificate comes
 
@@ -48,7 +48,7 @@ def pause_seconds(failures: int, life_left: float | None) -> float:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one set of names has met at one CA since its last certificate.
+    """The failures of one set of names at one CA since its last certificate.
 
     failures: in a row. recent: when the last of them were that count for who asks by name. failed_at: the last one.
     retry_at: what the CA's Retry-After told; kept to the second. paused: whether the CA has paused account or names
@@ -96,7 +96,7 @@ class Limits:
 
     @property
     def is_repeated(self) -> bool:
-        """Whether another CA is to be asked."""
+        """Returns whether to ask another CA."""
         return self.failures >= _REPEATED
 
     def ca_wait(self, at: float) -> float:
@@ -104,7 +104,7 @@ class Limits:
         return 0.0 if self._is_before(at) else max(0.0, self.retry_at - at)
 
     def pause_left(self, at: float, not_after: float | None) -> float:
-        """Returns for how many more seconds nobody asks by himself: the pause, or what the CA told if that is longer.
+        """Returns the remaining seconds of the pause, or of the CA's Retry-After if that is longer.
 
         not_after: the end of the certificate held, None without one.
         """
@@ -115,7 +115,7 @@ class Limits:
         return max(0.0, paused_until - at, self.ca_wait(at))
 
     def hourly_wait(self, at: float) -> float:
-        """Returns for how many more seconds even who asks by name has to wait, for he failed too often."""
+        """Returns for how many more seconds a call by name has to wait, after too many failures."""
         counted = [failed for failed in self.recent if at - _HOUR_SECONDS < failed <= at + _MOST_SET_BACK_SECONDS]
         return max(0.0, counted[-_MOST_FAILURES] + _HOUR_SECONDS - at) if len(counted) >= _MOST_FAILURES else 0.0
 
@@ -140,7 +140,7 @@ class Limits:
 
 
 def check_may_ask(limits: Limits, at: float, not_after: float | None, *, by_itself: bool, force: bool) -> None:
-    """Raises RetryError where the CA is not to be asked now.
+    """Raises RetryError if the CA must not be asked now.
 
     by_itself: nobody asked for this certificate by name. force: passes everything but what the CA told.
     """
@@ -158,7 +158,7 @@ def check_may_ask(limits: Limits, at: float, not_after: float | None, *, by_itse
 
 
 def counts_as_failure(error: TosslError) -> bool:
-    """Whether an attempt that ended so has failed: it was not given up by who made it."""
+    """Returns whether this error is a failure of the attempt: the caller did not cancel it."""
     return not isinstance(error, Cancelled | ForkedError | RetryError)
 
 
@@ -170,7 +170,7 @@ def limits_name(directory: str, identifiers: Iterable[Identifier]) -> str:
 
 
 def _is_pause(error: TosslError) -> bool:
-    """Whether only a person can go on: the CA names a page to open, and no time after which to come back."""
+    """Returns whether a person has to act: the CA names a page to open, and no time after which to come back."""
     if not isinstance(error, AcmeError) or not error.details.get("visit"):
         return False
     return error.kind == "userActionRequired" or (error.kind == "rateLimited" and "retry_after" not in error.details)

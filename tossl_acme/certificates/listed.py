@@ -1,4 +1,4 @@
-"""The certificates in a store: told, found, forgotten. Told from their records; no X.509 is read."""
+"""The certificates in a store: listed, found, forgotten. Lists them from their records, and reads no X.509."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def names_of(store: Store) -> list[str]:
-    """The names of all certificates in a store, sorted."""
+    """Returns the names of all certificates in a store, sorted."""
     return [certificate_name(found.removeprefix(f"{ABOVE}/")) for found in store.list(ABOVE)]
 
 
 def all_told(store: Store) -> list[dict[str, object]]:
-    """What list_certificates returns. One whose record cannot be read has its name and the reason."""
+    """Returns list_certificates' result. A certificate with an unreadable record has its name and the reason."""
     renewals, deployments = dict(store.read_all(RENEWALS)), dict(store.read_all(DEPLOYMENTS))
     found = []
     for where, values in store.read_all(ABOVE, (RECORD,)):
@@ -44,7 +44,7 @@ def _read(values: dict[str, bytes] | ArgumentError) -> dict[str, bytes]:
 
 
 def kept_certificate(store: Store | None, name: str, *, record_alone: bool = False) -> KeptCertificate:
-    """The certificate with this name. Raises ArgumentError "name" where none is kept, and "store" as read_kept()."""
+    """Returns the certificate with this name. Raises ArgumentError "name" if it is missing, "store" as read_kept()."""
     if store is None:
         raise ArgumentError("store", "-store is empty: no certificates are kept")
     kept = read_kept(store, name, record_alone=record_alone)
@@ -56,7 +56,7 @@ def kept_certificate(store: Store | None, name: str, *, record_alone: bool = Fal
 
 
 def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
-    """What is known of a certificate beside its files."""
+    """Returns all that is known of a certificate beside its files' contents."""
     return _told(store, kept, Renewal.read(store, kept.name), owed(store, kept))
 
 

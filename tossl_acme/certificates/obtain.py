@@ -91,7 +91,7 @@ def _is_held(
     kept: KeptCertificate | None, context: Context, store: Store, issuance: Issuance, *,
     force: bool, replace_names: bool, within: float,
 ) -> TypeGuard[KeptCertificate]:  # fmt: skip
-    """Whether the kept certificate is returned as it is. Raises ArgumentError where another may not take its place."""
+    """Returns whether to return the kept certificate. Raises ArgumentError if another must not replace it."""
     if kept is None:
         return False
     kept.check_files()
@@ -165,7 +165,7 @@ def _asked_of_each(
 
 
 def _replacing(issuance: Issuance, kept: KeptCertificate | None) -> Issuance:
-    """What the CA is asked with that issued the kept one too: the order says which one it replaces (RFC 9773)."""
+    """Returns the request, with the certificate that it replaces (RFC 9773) if the same CA issued that."""
     if kept is None or kept.is_revoked or kept.directory != issuance.directory:
         return issuance
     return replace(issuance, order=replace(issuance.order, replaces=kept.cert_id))

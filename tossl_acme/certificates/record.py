@@ -1,4 +1,4 @@
-"""A kept certificate: its files in a store, and the record beside them, which says all that there is to know of it.
+"""A kept certificate: its files in a store, and the record beside them with all facts about it.
 
 certificates/<NAME>   cert.pem, chain.pem, fullchain.pem, privkey.pem, and certificate.json, the record
 
@@ -61,12 +61,12 @@ _MEMBERS: dict[str, tuple[type, object]] = {
 
 
 def set_name(name: str) -> str:
-    """The name of a certificate's set in a store. Raises ArgumentError "name" for what can name none."""
+    """Returns the name of a certificate's set in a store. Raises ArgumentError "name" for an unusable name."""
     return f"{ABOVE}/{folder_name(name)}"
 
 
 def folder_name(name: str) -> str:
-    """A certificate's folder: its name, "*." as "_.". Raises ArgumentError "name" for what is no folder name."""
+    """Returns a certificate's folder: its name, "*." as "_.". Raises ArgumentError "name" for an unusable name."""
     is_wildcard = name.startswith("*.")
     folder = f"_.{name[2:]}" if is_wildcard else name
     # "_.a" is the folder of "*.a", and no other name's.
@@ -81,7 +81,7 @@ def folder_name(name: str) -> str:
 
 
 def certificate_name(folder: str) -> str:
-    """The name of the certificate in this folder."""
+    """Returns the name of the certificate in this folder."""
     return f"*.{folder[2:]}" if folder.startswith("_.") else folder
 
 
@@ -110,7 +110,7 @@ class KeptCertificate:
 
     @property
     def directory(self) -> str:
-        """The directory URL of the CA that issued it."""
+        """Returns the directory URL of the CA that issued it."""
         return str(self.record["directory"])
 
     @property
@@ -127,22 +127,22 @@ class KeptCertificate:
 
     @property
     def serial(self) -> str:
-        """Hexadecimal, lower case."""
+        """Returns its serial number, hexadecimal in lower case."""
         return str(self.record["serial"])
 
     @property
     def cert_id(self) -> str:
-        """Its name in renewal information (RFC 9773 section 4.1); empty for one that has none."""
+        """Returns its name in renewal information (RFC 9773 section 4.1); empty without such a name."""
         return str(self.record["cert_id"])
 
     @property
     def public_key(self) -> str:
-        """SHA-256 of its SubjectPublicKeyInfo, hexadecimal; empty where 0.1 kept it."""
+        """Returns the SHA-256 of its SubjectPublicKeyInfo, hexadecimal; empty if 0.1 kept it."""
         return str(self.record["public_key"])
 
     @property
     def has_key(self) -> bool:
-        """Whether its private key is here; it is not where the request was the user's."""
+        """Returns whether its private key is here; with the user's own request it is not."""
         return bool(self.record["has_key"])
 
     @property
@@ -156,22 +156,22 @@ class KeptCertificate:
 
     @property
     def is_renewable(self) -> bool:
-        """Whether its name alone is enough to renew it."""
+        """Returns whether its name alone is enough to renew it."""
         return bool(self.record["renewable"])
 
     @property
     def issuance(self) -> dict[str, Any]:
-        """What it was asked with, as Issuance.as_json() wrote it; empty where 0.1 kept it."""
+        """Returns the options of its request, as Issuance.as_json() wrote them; empty if 0.1 kept it."""
         return dict(self.record["issuance"])
 
     @property
     def deploy_command(self) -> str:
-        """The shell's command that it is kept with, empty without one."""
+        """Returns its deploy command, empty without one."""
         command = self.record["issuance"].get("deploy_command")
         return command if isinstance(command, str) else ""
 
     def asked(self, member: str) -> str:
-        """What it was asked with: "profile", "preferred_chain" or "key_type"; "said" or "words", digests of words."""
+        """Returns a member: an option ("profile", "preferred_chain", "key_type") or a digest ("said", "words")."""
         return str(self.record[member])
 
     @property
@@ -183,12 +183,12 @@ class KeptCertificate:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of its files are there."""
+        """Returns whether all of its files are there."""
         wanted = [file for kind, file in FILES.items() if self.has_key or kind != "private_key"]
         return all(file in self.texts for file in wanted)
 
     def check_files(self) -> None:
-        """Raises ArgumentError "store" for a file whose content is not what was kept beside this record."""
+        """Raises ArgumentError "store" for a file whose content has changed since it was kept."""
         kept = self.record["digests"]
         for file, digest in kept.items():
             if file in self.texts and sha256(self.texts[file].encode()) != digest:
@@ -196,7 +196,7 @@ class KeptCertificate:
                 raise ArgumentError("store", f"{self._where(file)} {cause}")
 
     def as_dict(self, store: Store) -> dict[str, object]:
-        """What obtain_certificate returns of it."""
+        """Returns the part of obtain_certificate's result that is about it."""
         return {
             "name": self.name,
             "domains": self.domains,
@@ -211,7 +211,7 @@ class KeptCertificate:
 
 
 def paths_of(store: Store, name: str, has_key: bool) -> dict[str, FilePath]:
-    """The paths of a certificate's files; empty in a store that has no files."""
+    """Returns the paths of a certificate's files; empty in a store that has no files."""
     paths = {
         kind: store.path_of(set_name(name), file) for kind, file in FILES.items() if has_key or kind != "private_key"
     }
@@ -219,17 +219,17 @@ def paths_of(store: Store, name: str, has_key: bool) -> dict[str, FilePath]:
 
 
 def read_kept(store: Store, name: str, *, record_alone: bool = False) -> KeptCertificate | None:
-    """The certificate with this name; None where there is none.
+    """Returns the certificate with this name; None if it is missing.
 
-    record_alone: reads none of its files. Raises ArgumentError "store" for a record that is damaged, of a later
-    version, or none of ours; and "name" for what is no name.
+    record_alone: reads none of its files. Raises ArgumentError "store" for a record that is damaged, of a later version
+    or foreign, and "name" for an unusable name.
     """
     values = store.read(set_name(name), (RECORD,) if record_alone else None)
     return None if values is None else kept_of(store, name, values)
 
 
 def kept_of(store: Store, name: str, values: Mapping[str, bytes]) -> KeptCertificate:
-    """The certificate whose set holds these values. Raises ArgumentError as read_kept()."""
+    """Returns the certificate whose set holds these values. Raises ArgumentError as read_kept()."""
     where = set_name(name)
     texts = {value: _text(content, store, where, value) for value, content in values.items()}
     text = texts.pop(RECORD, None)
@@ -241,17 +241,17 @@ def kept_of(store: Store, name: str, values: Mapping[str, bytes]) -> KeptCertifi
 
 
 def digests_of(texts: Mapping[str, str]) -> dict[str, str]:
-    """What the record keeps of a certificate's files, to know them again."""
+    """Returns the digests of a certificate's files, by which the record knows them again."""
     return {file: sha256(text.encode()) for file, text in texts.items()}
 
 
 def said_digest(words: Mapping[str, str], deciding: Iterable[str]) -> str:
-    """A digest of those words of a call that decide; the same words ask for the same."""
+    """Returns a digest of the words of a call that decide: the same words ask for the same."""
     return sha256(repr([(name, words[name]) for name in deciding if name in words]).encode("utf-8", "surrogatepass"))
 
 
 def sha256(content: bytes) -> str:
-    """Hexadecimal, for what is compared within one store."""
+    """Returns the SHA-256, hexadecimal."""
     try:
         digest = __import__(_SHA256).sha256
     except ImportError:  # another Python
@@ -260,7 +260,7 @@ def sha256(content: bytes) -> str:
 
 
 def read_json(text: str) -> Any:
-    """What the text says in JSON. Raises ValueError."""
+    """Returns the value of a JSON text. Raises ValueError."""
     try:
         from _json import make_scanner
 
@@ -280,7 +280,7 @@ def read_json(text: str) -> Any:
 
 
 class _Scanning:
-    """How json itself reads, but that NaN is refused; without its package, which imports re."""
+    """The options of the json package's reader, except that NaN is refused. The package itself imports re."""
 
     strict = True
     object_hook = object_pairs_hook = None
@@ -321,7 +321,7 @@ def _record(text: str, where: Callable[[], str]) -> dict[str, Any]:
 
 
 def _is_sane(value: object) -> bool:
-    """Whether a value of a record's type can be one: a text that can be written, a time that a clock can show."""
+    """Returns whether a value of a record can be true: a text that can be written, a time that a clock can show."""
     if isinstance(value, str):
         return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
     if isinstance(value, list):

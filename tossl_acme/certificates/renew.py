@@ -85,7 +85,7 @@ def _renewed(
 
 @dataclass
 class Renewals:
-    """What became of all certificates. next: when the next one is due, epoch seconds; 0 without any.
+    """The results of a run over all certificates. next: when the next one is due, epoch seconds; 0 without any.
 
     renewed: what obtain_certificate returns of each. failed, waiting, skipped: a name with why each.
     """
@@ -142,7 +142,7 @@ class _Run:
 
 
 def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _Run, result: Renewals) -> None:
-    """Renews one of many, and says in the result what became of it."""
+    """Renews one of many, and adds the outcome to the result."""
     try:
         due_at = due_time(context, store, kept, lambda: connection_of(kept.issuance), run.unanswered)
         if kept.is_revoked or not kept.is_renewable:
@@ -181,7 +181,7 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
 
 
 def _deploy_owed(context: Context, store: Store, kept: KeptCertificate, run: _Run) -> None:
-    """Calls what was to be called for a certificate that is not due, and was not or failed."""
+    """Calls the hooks that are owed for a certificate that is not due."""
     if owed(store, kept)["deploy_owed"]:
         whole = read_kept(store, kept.name)
         if whole is not None:
@@ -192,7 +192,7 @@ def _deploy_owed(context: Context, store: Store, kept: KeptCertificate, run: _Ru
 def _read(
     store: Store, where: str, values: dict[str, bytes] | ArgumentError, result: Renewals
 ) -> KeptCertificate | None:
-    """What is kept there; None, and a failure in the result, where that cannot be read."""
+    """Returns the certificate that is kept there; None, and a failure in the result, if it cannot be read."""
     name = certificate_name(where.removeprefix(f"{ABOVE}/"))
     try:
         if isinstance(values, ArgumentError):
@@ -220,7 +220,7 @@ def _told(name: str, error: TosslError) -> dict[str, object]:
 
 
 def _read_runs(store: Store) -> Runs:
-    """When all were looked at so far; of what is damaged nothing is known."""
+    """Returns the times of the runs so far; ignores a damaged record."""
     try:
         return Runs.from_json(json.loads((store.read(_RUNS) or {}).get(_VALUE, b"[]")))
     except (ValueError, RecursionError, ArgumentError):

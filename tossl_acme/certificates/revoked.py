@@ -1,4 +1,4 @@
-"""What was revoked: a kept certificate is marked and never held again, and its key is never used again.
+"""Revoked certificates: each is marked and never held again, and its key is never used again.
 
 certificates/<NAME>/certificate.json    has when it was revoked
 revoked/<digest of the key>             outlives the certificate: another takes its place, under other names perhaps
@@ -44,17 +44,17 @@ def check_key_unrevoked(store: Store, public_key: bytes, argument: str) -> None:
 
 
 def is_key_revoked(store: Store, public_key: bytes) -> bool:
-    """Whether this key (SubjectPublicKeyInfo, DER) was that of a certificate that was revoked here."""
+    """Returns whether a certificate with this key (SubjectPublicKeyInfo, DER) was revoked here."""
     return store.read(_set_name(public_key)) is not None
 
 
 def _issued_as(store: Store, issuer: str, serial: str) -> list[str]:
-    """The names of the kept certificates with this issuer and serial number."""
+    """Returns the names of the kept certificates with this issuer and serial number."""
     return [name for name in names_of(store) if _is(_readable(store, name), issuer, serial)]
 
 
 def _readable(store: Store, name: str) -> KeptCertificate | None:
-    """The certificate, None where its record cannot be read: then nothing can be marked in it."""
+    """Returns the certificate; None if its record cannot be read, and so cannot be marked."""
     try:
         return read_kept(store, name, record_alone=True)
     except ArgumentError:

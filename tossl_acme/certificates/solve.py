@@ -53,7 +53,7 @@ Solvers = Mapping[Identifier, Sequence[Solver]]
 
 
 def get_authorizations(client: Client, context: Context, order: Order) -> list[Authorization]:
-    """The authorizations of the order as the CA sees them now."""
+    """Returns the authorizations of the order as the CA sees them now."""
     return [get_authorization(client, context, url) for url in order.authorizations]
 
 

@@ -48,7 +48,7 @@ _STORE_SECONDS = 10.0
 
 
 class Renewal:
-    """What is known of a certificate's renewal beside the certificate.
+    """The renewal of a certificate: its CA's suggestion, and the last failure.
 
     cert_id: the certificate of which `suggestion` tells. last_error: of the last attempt, empty after one that did not
     fail: message, errorcode (a list), at (epoch seconds), visit (a URL or empty).
@@ -65,7 +65,7 @@ class Renewal:
 
     @classmethod
     def read(cls, store: Store, name: str) -> Renewal:
-        """Reads what is kept of the certificate with this name; of what is damaged nothing is known."""
+        """Returns what is kept for the certificate with this name; ignores damaged values."""
         return cls.of_values(store.read(_set_name(name)) or {})
 
     @classmethod
@@ -82,7 +82,7 @@ class Renewal:
         return cls(str(data.get("cert_id") or ""), suggestion, error if isinstance(error, dict) else {})
 
     def write(self, store: Store, context: Context, name: str) -> None:
-        """Keeps it. A store that cannot be written to is no reason to fail: the CA is asked once more."""
+        """Keeps it. Nothing fails if the store cannot be written: the CA is asked once more."""
         import json  # for it loads slowly
 
         data = {"cert_id": self.cert_id, "ari": self.suggestion.as_json(), "last_error": self.last_error}
@@ -125,13 +125,13 @@ def due_time(
 
 
 def forget_renewal(context: Context, store: Store, name: str) -> None:
-    """Removes what is known of a certificate that is kept no more."""
+    """Removes what is known about a certificate that is no longer kept."""
     with store.locked(context, _set_name(name)) as lock:
         store.delete(lock)
 
 
 class failure_kept:
-    """A `with` around a renewal: it keeps in the store why that failed, and forgets it once one has not."""
+    """A `with` around a renewal: keeps its failure in the store, and forgets it after a success."""
 
     __slots__ = ("_context", "_name", "_store")
 
@@ -151,7 +151,7 @@ class failure_kept:
 
 
 def _keep_failure(context: Context, store: Store, name: str, error: TosslError | None) -> None:
-    """Keeps why the last renewal failed; None where it did not."""
+    """Keeps the error of the last renewal; None after a success."""
     known = Renewal.read(store, name)
     if error is None and not known.last_error:
         return

@@ -1,4 +1,4 @@
-"""What a challenge leaves behind when its process dies: where, as plain data, and how the next one removes it."""
+"""The files and records that challenges leave when their process dies, as plain data, and their removal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Trace:
 
     @classmethod
     def of(cls, solver: Solver, challenge: Challenge) -> Trace | None:
-        """The trace that presenting it leaves; None where nothing outlives the process."""
+        """Returns the trace that presenting it leaves; None if nothing outlives the process."""
         place = dict(solver.place_of(challenge))
         if not place:
             return None
@@ -37,7 +37,7 @@ class Trace:
         return cls(challenge, place, shown)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data: what the CA and the world see of the challenge, no secret."""
+        """Returns plain data: the public part of the challenge, no secret."""
         challenge = {name: getattr(self.challenge, name) for name in _TEXTS}
         challenge |= {"identifier": self.challenge.identifier.as_json(), "wildcard": self.challenge.wildcard}
         return {"challenge": challenge, "place": dict(self.place), "shown": dict(self.shown)}
@@ -59,14 +59,14 @@ class Trace:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What tells it from every other: a challenge is the same whatever the CA says of its state."""
+        """Returns the values that identify it, whatever state the CA reports of the challenge."""
         challenge = self.challenge
         where = tuple(sorted(self.place.items()))
         return challenge.type, challenge.identifier, challenge.key_authorization, challenge.account_url, where
 
 
 def remove_traces(traces: Iterable[Trace], solvers: Collection[Solver], context: Context) -> list[Trace]:
-    """Removes what a process left that died. Returns what cannot be removed; each of it is a warning."""
+    """Removes the traces of a dead process. Returns those that cannot be removed; each is a warning."""
     left = []
     for trace in traces:
         try:
@@ -81,7 +81,7 @@ def remove_traces(traces: Iterable[Trace], solvers: Collection[Solver], context:
 
 
 def _solver(trace: Trace, solvers: Collection[Solver]) -> Solver:
-    """A solver that can remove it: one of this call that presents there, else one that needs no credentials."""
+    """Returns a solver that can remove it: a solver of this call for that place, else one without credentials."""
     for solver in solvers:
         if solver.challenge_type != trace.challenge.type:
             continue

@@ -437,19 +437,19 @@ def authority(
 
 
 def hooks(*, deploy: Callback | None = None, deploy_command: str = "", deploy_timeout: float = 60) -> Hooks:
-    """What is called with a certificate.
+    """Returns the hooks that are called with a new certificate.
 
-    -deploy prefix        called with the certificate's dict once it is kept: to have a server read it
+    -deploy prefix        a command prefix, called with the certificate's dict once it is kept, to reload a server
     -deploy_command text  run by /bin/sh after that, with TOSSL_NAME, TOSSL_DOMAINS, TOSSL_FULLCHAIN, TOSSL_CERTIFICATE,
                           TOSSL_CHAIN, TOSSL_PRIVATE_KEY, TOSSL_PEM_FILE (paths), TOSSL_ISSUER, TOSSL_SERIAL,
                           TOSSL_NOT_BEFORE and TOSSL_NOT_AFTER in its environment. It is kept with the certificate, for
                           its renewals; -deploy is not
     -deploy_timeout seconds
-                          how long -deploy_command may take, then it is ended, with all that it started; a job waits as
-                          long for -deploy
+                          how long -deploy_command may take; then it is ended, with all processes that it started. A job
+                          waits as long for -deploy
 
     Errors:
-    TOSSL VALUE deploy_command  no command for a shell; or nothing is stored that it could be told of
+    TOSSL VALUE deploy_command  a NUL or half of a character in it; or there is no store
     TOSSL VALUE deploy_timeout  not a positive number of seconds
     """
     from ..certificates.deploy import Hooks, is_command_text
@@ -524,19 +524,19 @@ def kept(
 def kept_for_servers(
     *, store: Store | None, layout: str = "", file_mode: str = "", group: str = ""
 ) -> CertificateStore | None:
-    """Where certificates are kept, and how servers read them.
+    """Returns the store, with the layout and rights of the certificates' files for servers.
 
-    -layout name      how the names of the files are kept: links (to the set in force, so that all of a new certificate
-                      takes the place of the old one at once) or files (plain ones, where no links can be made); without
-                      it as they are, a new one as links, or as files, with a warning, where no links can be made
-    -file_mode mode   the mode of certificate and key, octal: 0600, 0640, 0400 or 0440; without it as they are, a new
-                      one's 0600, or 0640 with -group
-    -group name       a group, by name or number, that may read certificate and key: its servers drop root's rights
-                      before they read them; it may enter their folder and those above it, never the accounts'
+    -layout name      links: the files' names are links to the set in force, so all files change at once. files: plain
+                      files, for file systems without links. Default: unchanged; for a new certificate links, or files,
+                      with a warning, if no links can be made
+    -file_mode mode   the mode of certificate and key, octal: 0600, 0640, 0400 or 0440. Default: unchanged; for a new
+                      certificate 0600, or 0640 with -group
+    -group name       a group, by name or number, that may read certificate and key, for servers that drop root's rights
+                      first. It may enter the certificate's folder and the folders above it, never accounts/
 
     Errors:
-    TOSSL VALUE layout      neither links nor files, or links where none can be made
-    TOSSL VALUE file_mode   not such a mode, or one by which -group cannot read
+    TOSSL VALUE layout      neither links nor files, or links cannot be made
+    TOSSL VALUE file_mode   not such a mode, or -group cannot read with it
     TOSSL VALUE group       there is no such group
     """
     from ..store.folder import FolderStore

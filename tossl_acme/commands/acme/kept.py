@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
-    """Lists the certificates that are kept; nothing is sent, and no certificate is read, only the record beside it.
+    """Lists the kept certificates. Sends nothing; reads only their records.
 
-    -store folder  the store of obtain_certificate, found as there; a folder that is not there, or none, holds nothing
+    -store folder  the store of obtain_certificate, found as there; a missing folder, and an empty word, list nothing
 
     Returns a list of dicts, sorted by name:
 
@@ -20,19 +20,19 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
     domains     a list of its names
     not_before  when it begins, epoch seconds
     not_after   when it ends, epoch seconds
-    issuer      the name of who issued it
+    issuer      its issuer's name
     serial      its serial number, hexadecimal
     directory   the CA's directory URL
     key_type    the type of its key, as -key_type has it
-    due         when it is to be renewed, epoch seconds: as the CA said last, else by its share of life
-    renewable   1 if its name alone is enough to renew it: nothing secret was given as it is when it was obtained
+    due         when it is due, epoch seconds: as the CA said last, else by its share of life
+    renewable   1 if its name alone is enough to renew it: no literal secret was given
     revoked     1 if it was revoked by revoke_certificate
     self_signed  1 if it is the self-signed one of manage -self_signed, which stands in for the first one
-    last_error  a dict of why the last renewal failed: message, errorcode, at (epoch seconds), visit (a page to open);
-                empty if it did not fail
-    deploy_command  the -deploy_command that it is kept with, and renewals run; empty without one
-    deploy_owed  1 if what is to be called with it has not ended well yet: -deploy_command, or a -deploy that failed
-    deploy_error  why not; empty if it was not called yet
+    last_error  a dict of the last renewal's error: message, errorcode, at (epoch seconds), visit (a page to open);
+                empty after a success
+    deploy_command  its -deploy_command, which renewals run; empty without one
+    deploy_owed  1 if a deployment is owed: -deploy_command has not succeeded yet, or -deploy has failed
+    deploy_error  the last deployment's error; empty if it was not called yet
     persist_until  when the first of its permanent records ends (dns-persist-01), epoch seconds, as seen when it was
                 obtained; 0 without an end
     warnings    a list of dicts warning message: persist_until, if a permanent record ends before the renewal or within
@@ -47,20 +47,20 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
 
 
 def get_certificate(name: str, *, store: Store | None) -> dict[str, object]:
-    """Gets a certificate that is kept; nothing is sent.
+    """Returns a kept certificate. Sends nothing.
 
-    name           its name in the store: -name of obtain_certificate, the first domain where that was not given
+    name           its name in the store: -name of obtain_certificate, else the first domain
     -store folder  the store of obtain_certificate, found as there
 
-    Returns a dict with all that list_certificates tells of it, and:
+    Returns a dict with the members of list_certificates, and:
 
     certificate  the certificate alone, PEM text
     chain        the CA's certificates above it, PEM text
-    fullchain    both, as a web server wants them
+    fullchain    both, as web servers need them
     private_key  PEM text; empty if the key is not here
 
     Errors:
-    TOSSL VALUE name   none is kept under this name
+    TOSSL VALUE name   no certificate has this name
     TOSSL VALUE store  the store's content is damaged, foreign, or of a later version
     """
     from ...certificates.listed import kept_certificate, told
@@ -72,9 +72,9 @@ def get_certificate(name: str, *, store: Store | None) -> dict[str, object]:
 
 
 def forget_certificate(name: str, *, store: Store | None, context: Context = seconds(60)) -> str:
-    """Removes a certificate from the store: its files, its private key, and what is known of its renewal.
+    """Removes a certificate from the store, with its private key and all that is kept about its renewal.
 
-    Nothing is sent: the CA is not asked to revoke it.
+    Sends nothing: the certificate is not revoked.
 
     name           its name in the store, as get_certificate takes it
     -store folder  the store of obtain_certificate, found as there
@@ -82,8 +82,8 @@ def forget_certificate(name: str, *, store: Store | None, context: Context = sec
     Returns "Certificate forgotten".
 
     Errors:
-    TOSSL VALUE name   none is kept under this name
-    TOSSL VALUE store  not a folder that can be written to
+    TOSSL VALUE name   no certificate has this name
+    TOSSL VALUE store  the folder cannot be written
     """
     from ...certificates.listed import forget_kept, kept_certificate
 

@@ -94,12 +94,11 @@ def obtain_certificate(
     cannot be written, the error's -tossl dict has certificate, and private_key if tossl made the key. An unusable
     certificate (other names, another key, or expired) is put aside; the message names the folder.
 
-    Where the process is killed, the same call once more goes on with the order where that stands, with the same key. It
-    removes what the dead call left presented: files always, DNS records where it has that provider as well; else
-    clean_up_failed names them. An order whose answer was lost is found in the account's list of orders; a CA that has
-    no such list (Let's Encrypt) is asked for another. A challenge that this package's own server presents (-port,
-    -tls_port) ends with the process: where the CA was about to ask for it, the order becomes invalid, and another is
-    placed.
+    If the process is killed, repeat the call: it takes up the order in its present state, with the same key. It removes
+    the challenge files of the dead call, and its DNS records if it has the same provider; else clean_up_failed names
+    them. It finds an order whose answer was lost in the account's list of orders; without such a list (Let's Encrypt)
+    it places another. A challenge of this package's own server (-port, -tls_port) ends with the process: if the CA was
+    about to ask for it, the order becomes invalid, and the call places another.
 
     Errors: those of the single steps; the CA's errors begin with "Certificate not obtained: ".
     TOSSL RETRY seconds      too many failures just now, or the CA demands a pause; nothing was sent
@@ -170,9 +169,9 @@ def obtain_certificate(
 def get_account_key(
     server: Server, *, generate: bool = False, store: Store | None, context: Context = seconds(60)
 ) -> str:
-    """Tells the account key that obtain_certificate keeps in its store for this CA.
+    """Returns the account key that obtain_certificate keeps in its store for this CA.
 
-    Nothing is sent, but where change_account_key has died: the CA is asked which key it has.
+    Sends nothing, except after a change_account_key that died: then it asks the CA which key is valid.
 
     -generate boolean  generates a key, and keeps it, if none is kept: create_account makes its account
     -store folder      the store of obtain_certificate, found as there

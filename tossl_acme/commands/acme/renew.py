@@ -22,30 +22,29 @@ def renew_certificate(
 ) -> dict[str, object]:
     """Renews a certificate that obtain_certificate has kept, if it is due; else returns it as it is.
 
-    It is due when its CA says so in its renewal information (RFC 9773): at one random time in the window that the CA
-    suggests, kept until the window changes. The CA is asked where its Retry-After is over, for 5 s at most, and that it
-    does not answer is no error. Without a window it is due at two thirds of its life, at half where that is 10 days or
-    less; at 95 % of its life in any case. The new certificate is asked for with all that the old one was obtained with:
-    challenge, provider, key type, profile, CAs.
+    A certificate is due at one random time in the window of its CA's renewal information (RFC 9773), which is kept
+    until the window changes. The CA is asked once its Retry-After is over, for 5 s at most; a missing answer is no
+    error. Without a window a certificate is due at two thirds of its life, or at half of a life of 10 days or less; at
+    95 % of its life in any case. The new certificate is ordered with the options of the last call of
+    obtain_certificate: challenge, provider, key type, profile, CAs.
 
-    After three failures within an hour for the same names at the same CA, TOSSL RETRY seconds is raised and nothing is
-    sent; -force 1 asks all the same. A Retry-After of the CA is kept to the second, also with -force 1.
+    After three failures within an hour for the same names at the same CA, raises TOSSL RETRY seconds and sends nothing;
+    -force 1 asks all the same. A Retry-After of the CA is kept to the second, also with -force 1.
 
     name            its name in the store: the first domain, or what -name of obtain_certificate said
     -force boolean  1 renews it although it is not due, and through pauses after failures
     -http01_response boolean
                     1: this program's own web server answers, with http01_response: needed for a certificate that was
                     obtained with -http01_response 1, for it may be another program that renews it
-    -deploy prefix  as in obtain_certificate; the -deploy_command that it was obtained with is run in any case
+    -deploy prefix  as in obtain_certificate; the -deploy_command that is kept with it is run in any case
 
-    Returns a dict as obtain_certificate does: issued is 1 where it was renewed.
+    Returns a dict as obtain_certificate does: issued is 1 if it was renewed.
 
-    Errors: those of obtain_certificate; what the CA says is led by "Certificate not renewed: ".
-    TOSSL VALUE name     no such certificate is kept; or it is due, and was obtained with a secret that was given as it
-                         is
+    Errors: those of obtain_certificate; the CA's errors begin with "Certificate not renewed: ".
+    TOSSL VALUE name     no such certificate is kept; or it is due, and was obtained with a literal secret
     TOSSL VALUE http01_response
                          it was obtained with -http01_response 1, and that is not given here: nothing was sent
-    TOSSL RETRY seconds  the CA is not to be asked now; -tossl has visit where a person has to open a page first
+    TOSSL RETRY seconds  the CA must not be asked now; -tossl has visit if a person has to open a page first
     """
     from ...certificates.renew import renew
 
@@ -70,29 +69,29 @@ def renew_certificates(
     store: Store | None,
     context: Context = seconds(3600),
 ) -> dict[str, object]:
-    """Renews all certificates that obtain_certificate has kept and that are due, those first that expire first.
+    """Renews all kept certificates that are due, first the one that expires first.
 
     For cron, a timer or an after script: costs nothing if no certificate is due. When each is due: see
-    renew_certificate. One that fails does not stop the rest, and is tried again by a later call: after 1, 10 and 100
-    minutes, then after a day, but no later than after a tenth of the life that is left, at least a minute. A
-    Retry-After of the CA is kept to the second. What the CA has paused until a person opens a page is not tried again
-    by itself; renew_certificate tries it.
+    renew_certificate. A failure does not stop the rest. A later call tries again: after 1, 10 and 100 minutes, then
+    after a day, but never later than after a tenth of the life that is left, or a minute if that is longer. A
+    Retry-After of the CA is kept to the second. If the CA has paused an account or names until a person opens a page,
+    only renew_certificate tries again.
 
-    -within seconds  when this is called next: what is due before that is renewed now. Without it the time that usually
-                     passes between calls, which the store keeps
+    -within seconds  the time until the next call: renews a certificate that becomes due before that. Default: the usual
+                     time between calls, which the store keeps
     -http01_response boolean
                      as in renew_certificate: without it certificates that need it are skipped
-    -deploy prefix   as in obtain_certificate, called for each that was renewed; the -deploy_command that each was
-                     obtained with is run in any case, and what is owed of an earlier call is called again
+    -deploy prefix   as in obtain_certificate, called for each renewed certificate. The -deploy_command that is kept
+                     with each is run in any case. A deployment that is owed is called again
 
     Returns a dict:
 
     renewed  a list of dicts as obtain_certificate returns them
-    failed   a list of dicts name message errorcode, with retry_after and visit where the CA said so
-    waiting  the same, of what is due and is not to be asked for now; retry_after is when, 0 where a person has to open
-             visit first
-    skipped  a list of dicts name message due of what is not renewed by itself: it was revoked, or obtained with a
-             secret that was given as it is; or is due, and another program's web server answers its challenges
+    failed   a list of dicts name message errorcode, with retry_after and visit if the CA named them
+    waiting  the same, of certificates that are due while their CA must not be asked; retry_after is the seconds until
+             then, 0 if a person has to open visit first
+    skipped  a list of dicts name message due, of certificates that this command does not renew: revoked, obtained with
+             a literal secret, or due and answered by another program's web server
     next     when the next one is due, epoch seconds; 0 without any
     warnings  a list of dicts warning message, as obtain_certificate has them
 
