@@ -286,6 +286,16 @@ def test_a_ca_without_a_list_of_orders_is_asked_for_one_more(place: Place) -> No
         assert (world.spent("newOrder"), world.spent("finalize")) == (2, 1)
 
 
+def test_a_list_of_orders_that_does_not_come_leaves_time_for_another(place: Place) -> None:
+    """A third of the call's time is for it, 10 seconds at most."""
+    with place.open("slow", Killer(), webroot=True) as world:
+        killed_when(world, "newOrder", after=True)
+        world.proxy.rules.insert(0, Rule(actions.deliver_then_hang(), path="orders", times=None))
+        again = world.again(world.command(**{"-timeout": 9}))
+        assert again.status == 0, again.err
+        assert (world.spent("newOrder"), world.spent("finalize")) == (2, 1)
+
+
 def test_other_names_take_nothing_up(place: Place) -> None:
     """But what was presented for the first is removed."""
     with place.open("other", Killer(), webroot=True) as world:

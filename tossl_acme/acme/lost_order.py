@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 from ..context import Context
-from ..errors import AcmeError, HttpError
+from ..errors import AcmeError, HttpError, WaitTimeout
 from .account import get_account
 from .client import Client
 from .order import NewOrder, Order, get_order
@@ -14,8 +14,8 @@ from .orders_list import read_order_urls
 #: So many orders are looked at, the last of the list first: the first ones are the oldest at every CA that has a list.
 _MOST_LOOKED_AT = 10
 _MOST_LISTED = 1000
-#: Seconds for all of it: a new order is as good.
-_SECONDS = 30.0
+#: Seconds for all of it, and the share of what the call has left: a new order is as good, and needs some time.
+_SECONDS, _SHARE = 10.0, 1 / 3
 #: What may differ between what was asked for and what the order says of it.
 _SAID = ("notBefore", "notAfter", "profile")
 
@@ -24,9 +24,9 @@ def find_lost_order(client: Client, context: Context, wanted: NewOrder) -> Order
     """The only open order of the account for this, not finalized; None where the CA has none, several, or no list.
 
     Of several, some are of others with this account, and nobody can tell which. One request at a CA without a list.
-    What the CA refuses is no error.
+    What the CA refuses is no error, nor that its list is long or slow.
     """
-    within = context.narrowed(_SECONDS)
+    within = context.narrowed(min(_SECONDS, _SHARE * context.remaining()))
     try:
         account = get_account(client, within)
         if not account.orders:
@@ -38,8 +38,8 @@ def find_lost_order(client: Client, context: Context, wanted: NewOrder) -> Order
     except AcmeError as error:
         if error.kind == "accountDoesNotExist":
             raise
-    except HttpError:
-        pass
+    except (HttpError, WaitTimeout):
+        context.check("the list of orders")
     return None
 
 
