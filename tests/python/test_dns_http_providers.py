@@ -85,6 +85,7 @@ def zones_of(name: str) -> tuple[str, ...]:
 def _silent_dns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Zones are found in the account alone."""
     monkeypatch.setattr(hosted, "zone_name", lambda *_: None)
+    monkeypatch.setattr(duckdns, "seen_texts", lambda *_: ())
 
 
 @pytest.fixture(params=KINDS)
@@ -184,13 +185,25 @@ def test_a_given_zone_is_the_only_one(account: Account, context: Context) -> Non
     assert ("looked for example.net)" if is_asked else "Authentication error") in caught.value.message
 
 
-def test_a_zone_in_another_script(context: Context) -> None:
+@pytest.mark.parametrize("is_shown", [False, True], ids=["ascii", "unicode"])
+@pytest.mark.parametrize("name", USUAL)
+def test_a_zone_in_another_script(name: str, is_shown: bool, context: Context) -> None:
     """APIs may show it as people write it."""
-    for name in USUAL:
-        with KINDS[name](zones=("xn--bcher-kva.example",)) as server:
-            account = account_of(name, server)
-            account.provider.publish(context, account.name, ONE)
-            assert server.txt("_acme-challenge.xn--bcher-kva.example") == [ONE]
+    with KINDS[name](zones=("xn--bcher-kva.example",)) as server:
+        server.shows_unicode = is_shown
+        account = account_of(name, server)
+        account.provider.publish(context, account.name, ONE)
+        assert server.txt("_acme-challenge.xn--bcher-kva.example") == [ONE]
+        assert account.provider.remove(context, account.name, ONE) == [ONE]
+
+
+@pytest.mark.parametrize("name", ["desec", "gandi", "hetzner"])
+def test_a_set_keeps_its_ttl(name: str, context: Context) -> None:
+    with KINDS[name](zones=("example.com",)) as server:
+        account = account_of(name, server)
+        server.add(account.zone, account.name, FOREIGN, ttl=7200)
+        account.provider.publish(context, account.name, ONE)
+        assert [one.ttl for one in server.held] == [7200, 7200]
 
 
 def test_no_zone(each: Account, context: Context) -> None:
@@ -472,7 +485,7 @@ def test_ovhs_endpoints(endpoint: str, url: str, monkeypatch: pytest.MonkeyPatch
         assert account_of("ovh", server).provider.endpoint == url
 
 
-def test_duck_dns_has_one_value(context: Context) -> None:
+def test_duck_dns_has_one_value(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second one would replace the first, which a challenge still needs."""
     duckdns.STANDING.reset()
     with DuckDns(zones=("mine.duckdns.org",)) as server:
@@ -485,6 +498,9 @@ def test_duck_dns_has_one_value(context: Context) -> None:
         assert server.txt(account.name) == [ONE]
         assert account.provider.remove(context, account.name, ONE) == [ONE]
         account.provider.publish(context, f"_acme-challenge.www.{account.zone}", TWO)
+        monkeypatch.setattr(duckdns, "seen_texts", lambda *_: (TWO,))
+        duckdns.STANDING.reset()  # as another process, which learns from the DNS what stands
+        assert account.provider.remove(context, account.name, ONE) == []
         assert server.txt(account.name) == [TWO]
-        assert account.provider.remove(context, account.name, None) == [TWO]
+        assert account.provider.remove(context, account.name, TWO) == [TWO]
         assert server.held == []

@@ -176,7 +176,13 @@ class Cloudflare(DnsApi):
         servers = ["ada.ns.cloudflare.com", "lee.ns.cloudflare.com"]
         account = {"id": zone_id("account"), "name": "tossl tests"}
         state = {"status": "active", "paused": False, "type": "full"}
-        return {"id": zone_id(name), "name": name, **state, "name_servers": servers, "account": account}
+        return {
+            "id": zone_id(name),
+            "name": self.shown_name(name),
+            **state,
+            "name_servers": servers,
+            "account": account,
+        }
 
     def _record_json(self, record: Held) -> dict[str, object]:
         content = record.content
@@ -184,7 +190,7 @@ class Cloudflare(DnsApi):
             content = f'"{unquoted(content)}"'
         return {
             "id": _record_id(record),
-            "name": record.name,
+            "name": self.shown_name(record.name),
             "type": record.type,
             "content": content,
             "proxiable": False,

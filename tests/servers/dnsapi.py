@@ -58,6 +58,8 @@ class DnsApi(LookAlike):
     retry_after = "1"
     #: So many changes are made but answered with an error.
     lose_changes = 0
+    #: Names are shown as people write them.
+    shows_unicode = False
 
     def __init__(
         self,
@@ -118,6 +120,11 @@ class DnsApi(LookAlike):
         with self.lock:
             self.held.remove(record)
             self.retract(record)
+
+    def shown_name(self, name: str) -> str:
+        """A name as the API shows it."""
+        labels = name.encode().split(b".")
+        return ".".join(one.decode("idna") for one in labels) if self.shows_unicode else name
 
     def publish(self, record: Held) -> None:
         """Show a TXT record to the world."""

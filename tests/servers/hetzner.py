@@ -61,7 +61,15 @@ class Hetzner(DnsApi):
     def _shown_zone(self, name: str) -> dict[str, object]:
         mode = "secondary" if name in self.secondary else "primary"
         number = 42 + self.zones.index(name)
-        return {"id": number, "name": name, "mode": mode, "ttl": 3600, "labels": {}, "status": "ok", "record_count": 0}
+        return {
+            "id": number,
+            "name": self.shown_name(name),
+            "mode": mode,
+            "ttl": 3600,
+            "labels": {},
+            "status": "ok",
+            "record_count": 0,
+        }
 
     def _shown_set(self, zone: str, name: str) -> dict[str, object]:
         found = self.found(zone, "TXT", _full(name, zone))

@@ -73,7 +73,7 @@ class Ovh(DnsApi):
             raise self.refuse(403, "NOT_GRANTED_CALL", "This call has not been granted")
         match request.method, parts:
             case "GET", ["domain", "zone", zone] if zone in self.zones:
-                return json_reply({"name": zone, "hasDnsAnycast": False, "dnssecSupported": True})
+                return json_reply({"name": self.shown_name(zone), "hasDnsAnycast": False, "dnssecSupported": True})
             case "POST", ["domain", "zone", zone, "refresh"] if zone in self.zones:
                 return self._refresh(zone)
             case "GET", ["domain", "zone", zone, "record"] if zone in self.zones:

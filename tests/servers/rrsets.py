@@ -115,7 +115,7 @@ class Desec(RecordSetApi):
 
     def _owners(self, name: str) -> Reply:
         owners = sorted((zone for zone in self.zones if name == zone or name.endswith(f".{zone}")), key=len)[-1:]
-        return json_reply([{"name": zone, "minimum_ttl": self.minimum_ttl} for zone in owners])
+        return json_reply([{"name": self.shown_name(zone), "minimum_ttl": self.minimum_ttl} for zone in owners])
 
     def _create(self, zone: str, change: dict[str, Any]) -> Reply:
         self._before_change()

@@ -18,6 +18,8 @@ from ...http.client import HttpRequest
 from ..api import CREATING, DELETING, context_of, endpoint_url, exchange, provider_refusal
 from ..hosted import NAME_LOCKS, check_record_name, is_within
 from ..provider import Credential, Habits, ProviderAccess
+from ..resolver import LookupFailed
+from ..texts import seen_texts
 
 ENDPOINT = "https://www.duckdns.org"
 _ZONE = "duckdns.org"
@@ -85,17 +87,27 @@ class DuckDns:
                 STANDING.set((self.endpoint, domain), value)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
-        """Clears the TXT value of the domain, unless it is known to be another one. Returns the removed values."""
+        """Clears the TXT value of the domain, unless it is another one. Returns the removed values."""
         with context_of(DELETING):
             domain = self._domain(fqdn)
             with NAME_LOCKS.held(context, self.name, self.endpoint, domain):
                 standing = STANDING.get((self.endpoint, domain))
-                if value and standing not in ("", value):
+                if value and self._has_other(context, fqdn, value, standing):
                     return []
                 # Clears the TXT value alone: a request with txt does not touch the addresses.
                 self._update(context, domain, txt="", clear="true")
                 STANDING.set((self.endpoint, domain), "")
                 return [one for one in (value or standing,) if one]
+
+    def _has_other(self, context: Context, fqdn: str, value: str, standing: str) -> bool:
+        """Returns whether another value stands. Asks the DNS where this process has published none."""
+        if standing:
+            return standing != value
+        try:
+            seen = seen_texts(context, fqdn, self._access.resolvers)
+        except (LookupFailed, DnsError):
+            return False
+        return bool(seen) and value not in seen
 
     def _domain(self, fqdn: str) -> str:
         """Returns the label below duckdns.org."""
