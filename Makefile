@@ -5,6 +5,7 @@
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 2 min
 # make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 25 min, needs strace
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own; 1 min
+# make tls-load   200 renewals under 200 TLS connections a second; curl, openssl and a Chromium look: 5 min
 # make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man
 # make check-memory  the C parts under valgrind and gcc's sanitizers: some minutes
 # make test-servers  the examples in real web servers: NAVISERVER='/usr/local/ns ...' WAPP=FOLDER TCLHTTPD=FOLDER
@@ -37,7 +38,7 @@ PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(str
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 .PHONY: all test lint test-tcl test-python kill-table disk-faults year test-debian13 check-memory demo docs man bench soak \
-    test-servers install uninstall clean FORCE
+    tls-load test-servers install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: libtossl.so .venv/compiled
@@ -121,6 +122,10 @@ man: .venv/built
 
 bench: all .venv/tests
 	TCLLIBPATH='$(CURDIR)' $(SERVERS) --pebble --proxy --nonce-reject 0 --authz-reuse 0 -- $(VENV) -m tests.bench
+
+tls-load: all .venv/tests
+	sh build-aux/need.sh browser
+	$(VENV) -m tests.bench.tls_load
 
 soak: all .venv/tests
 	$(VENV) -m tests.bench.soak

@@ -1,5 +1,5 @@
 #!/bin/sh
-# need.sh build|demo|test|memory|debian: checks the required system packages. Quick and silent if nothing is missing;
+# need.sh build|demo|test|memory|browser|debian: checks the required system packages. Quick and silent if nothing is missing;
 # else installs the packages if that is allowed, or names them.
 set -u
 goal=$1
@@ -25,6 +25,10 @@ look() {
             has curl || lacks curl
             ;;
         memory) has valgrind || lacks valgrind ;;
+        browser)
+            has chromium || lacks chromium
+            has certutil || lacks libnss3-tools
+            ;;
         debian) has debootstrap || lacks debootstrap ;;
     esac
     case $goal in build | test) look_for_tcl && look_for_python ;; esac

@@ -1,0 +1,59 @@
+# tls_load.tcl SWAPS: a server by tossl::tls::socket, whose certificate is renewed that often while it serves.
+# Prints `port N` once the CA's certificate is shown, `swap N` for each renewal, and ends with its standard input.
+
+package require tossl
+
+set names {load.example.com www.load.example.com}
+set swaps [lindex $argv 0]
+
+proc serve {channel address port} {
+    chan configure $channel -blocking 0
+    chan event $channel readable [list page $channel]
+}
+
+proc page {channel} {
+    if {[catch {chan gets $channel line} length] || [eof $channel]} {
+        catch {close $channel}
+    } elseif {[string trim $line] eq ""} {
+        catch {puts -nonewline $channel "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<p>hello</p>"}
+        catch {close $channel}
+    }
+}
+
+proc issued {certificate} {
+    if {![info exists ::begun]} {
+        set ::begun 1
+        say port [lindex [chan configure $::listener -sockname] 2]
+        renew
+    }
+}
+
+proc renew {} {
+    tossl::acme::renew_certificate load.example.com -force 1 -http01_response 1 -command renewed
+}
+
+proc renewed {job} {
+    if {[catch {tossl::job::result $job} message]} {
+        say failed $message
+    } else {
+        say swap [incr ::done]
+    }
+    tossl::job::forget $job
+    if {$::done < $::swaps} renew
+}
+
+proc say {args} {
+    puts [join $args]
+    flush stdout
+}
+
+proc bgerror {message} {
+    say error $message
+}
+
+set done 0
+set listener [tossl::tls::socket -server serve -domains $names -directory $env(TOSSL_TEST_DIRECTORY) \
+    -http_port $env(TOSSL_TEST_HTTP_PORT) -ca_bundle $env(TOSSL_TEST_CA_BUNDLE) -deploy issued 0]
+chan configure stdin -blocking 0
+chan event stdin readable {if {[gets stdin line] < 0 && [eof stdin]} exit}
+vwait forever
