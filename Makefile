@@ -2,8 +2,8 @@
 # make demo       a certificate from a local ACME server
 # make test       everything that is checked
 # make bench      what it costs, side by side with what else there is; `make soak`: many threads, a CA that refuses nonces
-# make kill-table  kills an issuance at each request, before and after: prints what was spent; 2 min
-# make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 25 min, needs strace
+# make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min
+# make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 40 min, needs strace
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own; 1 min
 # make tls-load   200 renewals under 200 TLS connections a second; curl, openssl and a Chromium look: 5 min
 # make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man
