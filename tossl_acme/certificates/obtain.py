@@ -16,6 +16,7 @@ from ..store.protocol import Store
 from .accounts import account_key, client_of_issuance, make_accounts
 from .acquire import Place, acquire, clear_up, wanted_of
 from .authorities import ask_each
+from .dns_accounts import DnsAccounts
 from .files import CertificateFolder, certificate_folder
 from .held import check_replaceable, difference, has_attempt, is_kept_due, is_usable, told_of
 from .issuance import Issuance
@@ -147,7 +148,7 @@ def _asked_of_each(
     by_itself: bool, force: bool,
 ) -> Obtained:  # fmt: skip
     """Asks the CA, and its fallbacks where it fails repeatedly. kept: the certificate whose place it takes."""
-    solvers = choose(issuance.solvers, issuance.identifiers)
+    solvers = choose(issuance.solvers, issuance.identifiers, _dns_accounts(place.store, context))
     if issuance.pem_file is not None:
         check_pem_file(issuance.pem_file, has_key=not issuance.key.csr)
     for one in issuance.at_each:
@@ -164,6 +165,10 @@ def _asked_of_each(
     return ask_each(context, place.store, issuance, ask, not_after=not_after, by_itself=by_itself, force=force)
 
 
+def _dns_accounts(store: Store | None, context: Context) -> DnsAccounts | None:
+    return DnsAccounts(store, context) if store is not None else None
+
+
 def _replacing(issuance: Issuance, kept: KeptCertificate | None) -> Issuance:
     """Returns the request, with the certificate that it replaces (RFC 9773) if the same CA issued that."""
     if kept is None or kept.is_revoked or kept.directory != issuance.directory:
@@ -177,7 +182,7 @@ def prove(context: Context, issuance: Issuance, store: Store | None, name: str =
     Returns that of the first. Raises ArgumentError dry_run where a CA has no staging end.
     """
     staged = issuance.at_staging.at_each
-    solvers = choose(issuance.solvers, issuance.identifiers)
+    solvers = choose(issuance.solvers, issuance.identifiers, _dns_accounts(store, context))
     for one in staged:
         _check_keys(store, one)
     nowhere = Place(store)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 
+from ..dns.provider import AccountKeeper
 from ..errors import ArgumentError
 from ..identifiers import Identifier, parse_identifier
 from ..text import quoted
@@ -13,19 +14,26 @@ from .solver import Solver, SolverOptions
 _DEFAULT = "default"
 
 
-def choose(options: SolverOptions, identifiers: Sequence[Identifier]) -> dict[Identifier, tuple[Solver, ...]]:
+def choose(
+    options: SolverOptions, identifiers: Sequence[Identifier], accounts: MutableMapping[str, str] | None = None
+) -> dict[Identifier, tuple[Solver, ...]]:
     """Returns the solvers for each identifier, in order of preference.
 
     options.challenge is a list of types, or a dict of such lists by name, in which "default" stands for all other
     names. It is a list if its first word is a challenge type: no certificate's name looks like a type. Empty means
-    dns-01 if a provider is given, else http-01. Makes the solver of each type once.
+    dns-01 if a provider is given, else http-01. Makes the solver of each type once. accounts: for DNS providers that
+    register accounts.
 
     Raises ArgumentError "challenge", and the errors of each type's from_options().
     """
     words = _words(options.challenge, has_provider=options.provider is not None)
     chosen = dict.fromkeys(identifiers, tuple(words)) if words[0] in TYPES else _types_by_name(words, identifiers)
     opened: dict[str, Solver] = {}
-    return {identifier: _solvers(types, options, opened) for identifier, types in chosen.items()}
+    found = {identifier: _solvers(types, options, opened) for identifier, types in chosen.items()}
+    for solver in opened.values():
+        if accounts is not None and isinstance(solver, AccountKeeper):
+            solver.keep_accounts(accounts)
+    return found
 
 
 def may_be_http01(challenge: Sequence[str], *, has_provider: bool) -> bool:

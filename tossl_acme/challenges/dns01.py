@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from ..acme.authorization import Challenge
 from ..acme.encoding import b64url
@@ -77,6 +77,10 @@ class Dns01:
         self._only_at: str | None = None
         self._presented: set[Challenge] = set()
         self._doubtful: set[Challenge] = set()
+
+    def keep_accounts(self, accounts: MutableMapping[str, str]) -> None:
+        """Gives providers that register accounts a place for them."""
+        self._providers.keep_accounts(accounts)
 
     def prepare(self, context: Context, challenges: Sequence[Challenge]) -> None:
         """Finds out where CNAME records lead from the names. Raises DnsError "record" if they lead nowhere."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..context import Context
 from ..errors import ArgumentError
@@ -132,6 +132,14 @@ class Provider(Protocol):
         Returns the removed values, an empty list if there were none.
         Raises DnsError ("Failed to delete DNS record: ..."), HttpError, WaitTimeout or Cancelled.
         """
+
+
+@runtime_checkable
+class AccountKeeper(Protocol):
+    """A provider or solver that registers accounts by itself, and needs a place for them."""
+
+    def keep_accounts(self, accounts: MutableMapping[str, str]) -> None:
+        """Keeps new accounts there, and looks for them there: texts by name."""
 
 
 class ProviderType(Protocol):

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,7 +14,7 @@ from ..errors import ArgumentError, DnsError
 from ..http.clients import http_client
 from . import providers
 from .credentials import credential_values
-from .provider import Credential, Provider, ProviderAccess, ProviderOptions, ProviderType
+from .provider import AccountKeeper, Credential, Provider, ProviderAccess, ProviderOptions, ProviderType
 from .registered import RegisteredProvider, register_provider, registered_names, registered_provider
 
 
@@ -136,6 +136,12 @@ class Providers:
         """Returns the provider of the first of these names that has one, as ProviderOptions.for_name() does."""
         wanted = self._options.for_name(*names)
         return next(provider for options, provider in self._opened if options is wanted)
+
+    def keep_accounts(self, accounts: MutableMapping[str, str]) -> None:
+        """Gives those that register accounts a place for them."""
+        for provider in self:
+            if isinstance(provider, AccountKeeper):
+                provider.keep_accounts(accounts)
 
     def __iter__(self) -> Iterator[Provider]:
         return (provider for _options, provider in self._opened)
