@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tossl_acme.certificates.limits import Limits, check_may_ask, limits_name, pause_seconds
-from tossl_acme.errors import AcmeError, ArgumentError, HttpError, RetryError, TosslError
+from tossl_acme.errors import AcmeError, ArgumentError, DnsError, HttpError, RetryError, TosslError
 from tossl_acme.identifiers import parse_identifiers
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -160,3 +160,10 @@ def test_a_set_of_names_has_no_order() -> None:
     assert limits_name("https://ca.example", one) == limits_name("https://ca.example", other)
     assert limits_name("https://ca.example", one) != limits_name("https://another.example", one)
     assert limits_name("https://ca.example", one) != limits_name("https://ca.example", one[:1])
+
+
+def test_a_dns_providers_rate_limit_is_not_the_cas() -> None:
+    error = DnsError("desec", "refused", "deSEC answered 429: Request was throttled.")
+    error.details["retry_after"] = 3600
+    assert wait_of(after((error, AT)), AT + 1, force=True) is None
+    assert wait_of(after((refused("rateLimited", retry_after=3600), AT)), AT + 1, force=True) == 3599

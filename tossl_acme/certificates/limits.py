@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, KeyFormatError, RetryError, TosslError
+from ..errors import AcmeError, ArgumentError, Cancelled, DnsError, ForkedError, KeyFormatError, RetryError, TosslError
 from ..identifiers import Identifier
 from .due import is_time
 
@@ -123,7 +123,8 @@ class Limits:
         """Returns what is known after one more failure."""
         counts = not isinstance(error, ArgumentError | KeyFormatError)
         recent = (*self.recent, at)[-_MOST_FAILURES:] if counts else self.recent
-        after = error.details.get("retry_after")
+        # A DNS provider's says nothing about the CA.
+        after = None if isinstance(error, DnsError) else error.details.get("retry_after")
         return replace(
             self,
             failures=self.failures + 1,
