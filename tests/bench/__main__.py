@@ -47,6 +47,7 @@ def main() -> None:
         further()
         holding(folder)
         counting()
+        print(output([sys.executable, "-m", "tests.bench.names"]))
 
 
 def loading(folder: Path) -> None:
