@@ -298,6 +298,38 @@ def test_two_writers_of_one_name(account: Account, context: Context) -> None:
     assert account.server.txt(account.name) == values
 
 
+def test_a_name_that_another_job_changes(account: Account, context: Context) -> None:
+    """It is waited for no longer than the call may take."""
+    with hosted.NAME_LOCKS.held(context, account.provider.name, account.provider.endpoint, account.name):
+        error = account.error(Context(0.1).begin())
+    assert error.errorcode == ("TOSSL", "TIMEOUT", "provider")
+    account.provider.publish(context, account.name, ONE)
+
+
+class Clock(Context):
+    """A context whose time passes only where somebody looks for a zone."""
+
+    left = 60.0
+
+    def remaining(self) -> float:
+        return self.left
+
+
+@pytest.mark.parametrize(("seconds", "looks"), [(0.1, 2), (5.0, 1)], ids=["quick", "silent"])
+def test_a_silent_resolver_is_asked_once(seconds: float, looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, asked = Clock(60), []
+
+    def look(_context: Context, fqdn: str, _resolvers: object) -> None:
+        asked.append(fqdn)
+        clock.left -= seconds
+
+    monkeypatch.setattr(hosted, "zone_name", look)
+    zones = hosted.CandidateZones()
+    assert zones.names(clock, "a.example.com") == ["a.example.com", "example.com"]
+    assert zones.names(clock, "b.example.com") == ["b.example.com", "example.com"]
+    assert len(asked) == looks
+
+
 @pytest.mark.parametrize("kind", [Desec, Gandi], ids=["desec", "gandi"])
 @pytest.mark.parametrize("held", [(), ("3" * 43,)], ids=["new", "held"])
 def test_another_program_writes_the_set_too(kind: type[RecordSetApi], held: tuple[str, ...], context: Context) -> None:

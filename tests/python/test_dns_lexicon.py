@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.servers.powerdns import PowerDns
+from tests.servers.web import Reply, Request
 from tossl_acme.context import Context
 from tossl_acme.dns import hosted
 from tossl_acme.dns.provider import Provider, ProviderOptions
 from tossl_acme.dns.registry import open_provider
-from tossl_acme.errors import ArgumentError, Cancelled, DnsError, TosslError
+from tossl_acme.errors import ArgumentError, Cancelled, DnsError, HttpError, TosslError
 from tossl_acme.text import Secret
 
 NAME = "_acme-challenge.example.com"
@@ -126,6 +127,37 @@ def test_faults_of_the_server(server: PowerDns, capfd: pytest.CaptureFixture[str
     assert error.errorcode == ("TOSSL", "HTTP", "connect")
     assert "pdns-secret" not in error.message
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"rrsets": null}',
+        b'{"rrsets": [{}]}',
+        b'{"rrsets": [7]}',
+        b"<html>",
+        b"\xff",
+        b'{"rrsets": []}',
+    ],
+    ids=str,
+)
+def test_answers_of_all_kinds(answer: bytes, context: Context) -> None:
+    """The library ends by any exception; the error is one of the provider."""
+
+    class Odd(PowerDns):
+        def route(self, request: Request, parts: list[str]) -> Reply:
+            return Reply(200, answer)
+
+    with Odd() as server:
+        provider = powerdns(server, zone_id="example.com")
+        try:
+            assert provider.remove(context, NAME, None) == []
+        except (DnsError, HttpError) as error:
+            assert error.errorcode[-1] in ("refused", "answer", "zone", "connect")
+            assert server.token not in error.message
 
 
 def test_passing_faults_are_outlasted(server: PowerDns) -> None:
