@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tkinter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import tossl_acme
@@ -62,6 +63,10 @@ class Tcl:
         tossl = self._tk.eval("if {[dict exists $::options -tossl]} {dict get $::options -tossl}")
         code = self.as_list(self._tk.eval("dict get $::options -errorcode"))
         return Failure(result, tuple(code), self.as_dict(tossl), self._tk.eval("dict get $::options -errorinfo"))
+
+    def create(self, name: str, command: Callable[..., object]) -> None:
+        """Makes a Tcl command of a Python function."""
+        self._tk.createcommand(name, command)
 
     def eval(self, script: str) -> str:
         """The result of a script."""

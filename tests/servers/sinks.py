@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .pebble import ChallTestSrv
+from .web import LookAlike, Reply, Request, json_reply
 
 
 class TxtSink(Protocol):
@@ -63,3 +64,27 @@ class DelayedSink:
         timer = threading.Timer(self.seconds, change, (name, value))
         timer.daemon = True
         timer.start()
+
+
+class TxtReceiver(LookAlike):
+    """The mock DNS server's two requests for TXT values, for a server that is another process."""
+
+    def __init__(self, sink: TxtSink | None = None) -> None:
+        self.sink = sink
+        self.values: defaultdict[str, set[str]] = defaultdict(set)
+        super().__init__(None)
+        self.url = self.origin
+
+    def answer(self, request: Request) -> Reply:
+        """Answer one request."""
+        record = request.json()
+        name = str(record["host"]).rstrip(".")
+        if request.path == "/set-txt":
+            self.values[name].add(record["value"])
+            if self.sink is not None:
+                self.sink.add_txt(name, record["value"])
+        elif request.path == "/clear-txt":
+            for value in self.values.pop(name, set()):
+                if self.sink is not None:
+                    self.sink.remove_txt(name, value)
+        return json_reply({})

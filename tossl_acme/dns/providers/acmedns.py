@@ -168,7 +168,7 @@ class AcmeDns:
         """Raises DnsError "record" if the DNS says that the name does not lead to the account."""
         target = account.fulldomain or f"the account's name, which begins with {account.subdomain}"
         try:
-            found = delegations(context, Zones(resolver_for(())), [fqdn])[fqdn]
+            found = delegations(context, Zones(resolver_for(self._access.resolvers)), [fqdn])[fqdn]
         except DnsError:
             return  # this machine has no resolver; the CA decides
         if found.trouble or account.is_at(found.published_name):

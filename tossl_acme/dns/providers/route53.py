@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...context import Backoff, Context
-from ...errors import ArgumentError, DnsError
+from ...errors import ArgumentError, DnsError, TosslError
 from ...text import clean
 from ..api import CREATING, DELETING, context_of, endpoint_url
 from ..hosted import HostedZone, HostedZones, RecordPlace, ascii_name
@@ -164,7 +164,9 @@ class Route53:
             return call_library(context, "boto3", work)
         except botocore.exceptions.ClientError as error:
             raise self._refusal(error.response) from None
-        except (botocore.exceptions.BotoCoreError, OSError, ValueError) as error:
+        except TosslError:
+            raise
+        except Exception as error:  # noqa: BLE001 - boto3's errors have no common base
             raise self._failure(error) from None
 
     def _client(self) -> _Client:

@@ -1,0 +1,82 @@
+"""No provider shows a secret: a service that quotes all that it gets is quoted without them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.web import LookAlike, Reply, Request
+from tossl_acme.context import Context
+from tossl_acme.dns import hosted
+from tossl_acme.dns.provider import AccountKeeper, ProviderOptions
+from tossl_acme.dns.registry import open_provider, provider_credentials, provider_type
+from tossl_acme.errors import TosslError
+from tossl_acme.text import Secret
+
+NAME = "_acme-challenge.example.com"
+PROVIDERS = [name for name in provider_credentials() if not getattr(provider_type(name), "has_variants", False)]
+
+
+def marked(field: str) -> str:
+    """A secret that is recognised, in base64 as TSIG wants it."""
+    return base64.b64encode(f"secret of the field {field} .......".ljust(45, ".").encode()).decode()
+
+
+class Echo(LookAlike):
+    """Answers with the request itself."""
+
+    def __init__(self, status: int, kind: str) -> None:
+        self.status = status
+        self._kind = kind
+        super().__init__(None)
+
+    def answer(self, request: Request) -> Reply:
+        """Answer one request."""
+        said = " ".join([request.target, *request.headers.values(), request.body.decode()])
+        body = {
+            "plain": said,
+            "json": json.dumps({"message": said, "error": said, "detail": said, "success": False,
+                                "errors": [{"code": 1, "message": said}]}),
+            "aws": f"<ErrorResponse><Error><Code>Odd</Code><Message>{said}</Message></Error></ErrorResponse>",
+        }[self._kind]  # fmt: skip
+        return Reply(self.status, body.encode(), {"Content-Type": "application/json"})
+
+
+@pytest.fixture(params=[(400, "json"), (401, "plain"), (403, "aws"), (200, "plain")], ids=str)
+def echo(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Echo]:
+    monkeypatch.setattr(hosted, "zone_name", lambda *_words: None)
+    with Echo(*request.param) as server:
+        yield server
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_secrets_are_in_no_message(name: str, echo: Echo, capfd: pytest.CaptureFixture[str]) -> None:
+    fields = {"server": echo.origin.partition("://")[2]}
+    credentials = {}
+    for one in provider_credentials()[name]:
+        if one.secret:
+            credentials[one.field] = Secret(marked(one.field))
+        elif one.field in fields:
+            credentials[one.field] = Secret(fields[one.field])
+        elif one.field in ("key_name", "access_key_id", "subdomain", "application_key"):
+            credentials[one.field] = Secret("public")
+    told: list[object] = []
+    context = Context(1 if name == "rfc2136" else 5).begin(listener=told.append)
+    provider = open_provider(ProviderOptions(name, credentials, endpoint=echo.origin))
+    if isinstance(provider, AccountKeeper):
+        provider.keep_accounts({})
+    for act in (provider.publish, provider.remove):
+        try:
+            act(context, NAME, "v" * 43)
+        except TosslError as error:
+            assert error.errorcode[1] != "INTERNAL"
+            told += [error.message, error.details, repr(error)]
+    assert told or (name, echo.status) == ("generic", 200)
+    told += [repr(provider), *capfd.readouterr()]
+    secrets = [secret.value for field, secret in credentials.items() if field in
+               {one.field for one in provider_credentials()[name] if one.secret}]  # fmt: skip
+    assert secrets
+    assert not [secret for secret in secrets if secret in repr(told)]
