@@ -4,7 +4,8 @@
 # make bench      what it costs, side by side with what else there is; `make soak`: many threads, a CA that refuses nonces
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min
 # make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 40 min, needs strace
-# make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own; 1 min
+# make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own, and has manage keep
+#                 them while the CA is away, the machine sleeps and the clock is set; 5 min
 # make tls-load   200 renewals under 200 TLS connections a second; curl, openssl and a Chromium look: 5 min
 # make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man
 # make check-memory  the C parts under valgrind and gcc's sanitizers: some minutes
@@ -101,7 +102,8 @@ disk-faults: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_disk_faults.py
 
 year: all .venv/tests
-	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q tests/python/test_certificates_renew.py -k year
+	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -n 2 tests/python/test_certificates_renew.py \
+	    tests/python/test_certificates_manage.py -k 'year or 500'
 
 check-memory: all .venv/tests
 	sh build-aux/need.sh memory

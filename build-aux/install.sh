@@ -89,9 +89,11 @@ for page in build/man/*.n; do
 done
 add 644 build/man/tossl.1 "$PREFIX/share/man/man1"
 add 644 share/tossl.conf "$PREFIX/share/tossl"
-# Its own path stands in the service.
-sed "s|^ExecStart=[^ ]*|ExecStart=$PREFIX/bin/tossl|" share/tossl.service >"$made/tossl.service"
-add 644 "$made/tossl.service" "$PREFIX/lib/systemd/system"
+# Its own path stands in the services.
+for unit in tossl tossl-manage; do
+    sed "s|^ExecStart=[^ ]*|ExecStart=$PREFIX/bin/tossl|" "share/$unit.service" >"$made/$unit.service"
+    add 644 "$made/$unit.service" "$PREFIX/lib/systemd/system"
+done
 add 644 share/tossl.timer "$PREFIX/lib/systemd/system"
 # It runs in that tclsh, and finds that package.
 tclsh=$(echo 'puts [info nameofexecutable]' | "$TCLSH")

@@ -22,7 +22,7 @@ proc ::cli::options_of {name} {
     }
     foreach command [dict get $declared $name over] {
         dict for {option about} [described $command] {
-            if {$option ni {-command -progress -deploy -return_details -http01_response} && ![dict exists $found $option]} {
+            if {$option ni {-command -progress -deploy -return_details -http01_response -on_renewed -on_error} && ![dict exists $found $option]} {
                 dict set found $option $about
             }
         }

@@ -133,9 +133,9 @@ def test_the_python_package_is_whole_and_compiled(package: Path) -> None:
     assert not (home.parent / "pip").exists()
 
 
-def service(stage: Path) -> dict[str, list[str]]:
-    """The settings of the service that was installed, by their names."""
-    text = (stage / "usr/local/lib/systemd/system/tossl.service").read_text()
+def service(stage: Path, name: str = "tossl") -> dict[str, list[str]]:
+    """The settings of a service that was installed, by their names."""
+    text = (stage / f"usr/local/lib/systemd/system/{name}.service").read_text()
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, is_setting, value = line.partition("=")
@@ -146,6 +146,7 @@ def service(stage: Path) -> dict[str, list[str]]:
 
 def test_the_units_name_what_is_installed(stage: Path) -> None:
     assert service(stage)["ExecStart"] == ["/usr/local/bin/tossl renew"]
+    assert service(stage, "tossl-manage")["ExecStart"] == ["/usr/local/bin/tossl manage /etc/tossl/certificates"]
     assert (stage / "usr/local/share/man/man1/tossl.1").is_file()
     assert (stage / "usr/local/share/tossl/tossl.conf").is_file()
 
@@ -155,7 +156,8 @@ def test_systemd_takes_the_units(stage: Path, tmp_path: Path) -> None:
     for unit in (stage / "usr/local/lib/systemd/system").iterdir():
         # It looks for the program, too.
         (tmp_path / unit.name).write_text(unit.read_text().replace("/usr/local/bin/tossl", "/bin/true"))
-    words = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "tossl.service"), str(tmp_path / "tossl.timer")]
+    units = [str(tmp_path / name) for name in ("tossl.service", "tossl.timer", "tossl-manage.service")]
+    words = ["systemd-analyze", "verify", "--man=no", *units]
     done = subprocess.run(words, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -86,8 +86,10 @@ class Interpreter:
 
             return to_tcl(Manual(self.commands[words[0]]).as_dict())
         if name == "Trap":
-            from .signals import trap_signals
+            from .signals import on_hangup, trap_signals
 
+            if words:
+                on_hangup(self.jobs.reload)
             return str(trap_signals())
         raise KeyError(name)
 

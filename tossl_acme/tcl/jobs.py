@@ -40,6 +40,7 @@ class Job:
         self.call: Call | Service | None = call
         #: Whether it is at work until it is cancelled.
         self.serves = not hasattr(call, "in_background")
+        self.reload: Callable[[], None] | None = None
         self.progress = call.progress
         self.done = call.done
         self.status = "queued"
@@ -96,15 +97,21 @@ class Jobs:
         return job.token
 
     def serve(
-        self, work: Callable[[Context], object], *, progress: Callback | None = None, done: Callback | None = None
+        self,
+        work: Callable[[Context], object],
+        *,
+        progress: Callback | None = None,
+        done: Callback | None = None,
+        reload: Callable[[], None] | None = None,
     ) -> str:
         """Starts a job that is at work until it is cancelled, beside the others; returns its token.
 
-        Raises ResourceError if it cannot be started.
+        reload: has it look at once whether something has changed. Raises ResourceError if it cannot be started.
         """
         from .call import Service
 
         job = self._added(Service(work, progress, done))
+        job.reload = reload
         try:
             self._begin(job)
             start_thread("tossl service", lambda: self._serve(job))
@@ -112,6 +119,12 @@ class Jobs:
             self._take_back(job)
             raise _no_thread() from None
         return job.token
+
+    def reload(self) -> None:
+        """Has the jobs that serve look at once whether something has changed. For any thread."""
+        for job in list(self._jobs.values()):
+            if job.reload is not None and not job.is_finished:
+                job.reload()
 
     def _added(self, call: Call | Service) -> Job:
         self._events.hold()

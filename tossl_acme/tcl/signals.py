@@ -1,9 +1,13 @@
-"""Signals, for programs that trap them: the first cancels all calls, the second ends the process at once."""
+"""Signals, for programs that trap them: the first cancels all calls, the second ends the process at once.
+
+A program that serves may take SIGHUP for something else.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 from ..context.farewell import cancel_running
 from ..context.threads import start_thread
@@ -14,6 +18,7 @@ _TRAPPED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STATUS = 128
 
 _caught: list[int] = []
+_reloads: list[Callable[[], None]] = []
 _installed: list[bool] = []
 
 
@@ -26,6 +31,11 @@ def trap_signals() -> int:
         _installed.append(True)
         _install()
     return _caught[0] if _caught else 0
+
+
+def on_hangup(action: Callable[[], None]) -> None:
+    """Has SIGHUP call `action`, in another thread, from now on: it cancels nothing any more."""
+    _reloads[:] = [action]
 
 
 def _install() -> None:
@@ -43,6 +53,9 @@ def _watch(reader: int) -> None:
     while True:
         (number,) = os.read(reader, 1)
         if number not in _TRAPPED:
+            continue
+        if number == signal.SIGHUP and _reloads:
+            _reloads[0]()
             continue
         if _caught or not cancel_running():
             os._exit(_STATUS + number)

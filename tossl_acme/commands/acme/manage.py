@@ -93,10 +93,17 @@ def manage(
             put_stand_in(context, name, one)
     reports = Reports(_teller(on_renewed), _teller(on_error))
 
-    def serve(context: Context) -> None:
-        Manager(context, found, reports, source, parallel=parallel).serve()
+    managers: list[Manager] = []
 
-    return jobs.serve(serve, progress=progress, done=command)
+    def serve(context: Context) -> None:
+        managers.append(Manager(context, found, reports, source, parallel=parallel))
+        managers[0].serve()
+
+    def reload() -> None:
+        for manager in managers:
+            manager.look_soon()
+
+    return jobs.serve(serve, progress=progress, done=command, reload=reload)
 
 
 def _teller(prefix: Callback | None) -> Callable[[dict[str, object]], None]:
