@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pytest
 
@@ -34,18 +36,43 @@ from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.keys import generate_private_key, private_pem
 from tossl_acme.text import Secret
 
-NAMES = ("example.com", "*.example.com", "www.example.com")
-ALIAS, END = "_acme-challenge.www.example.com", "www.acme.example.org"
-RECORD, FOREIGN = "_acme-challenge.example.com", "f" * 43
+END, FOREIGN = "www.acme.example.org", "f" * 43
 
 
 @pytest.fixture(scope="module")
 def delegating() -> Iterator[Bind]:
     with Bind(recursive=True) as server:
-        server.add(ALIAS, "CNAME", f"{END}.")
-        for name in (RECORD, END):
-            server.add_txt(name, FOREIGN)
+        server.add_txt(END, FOREIGN)
         yield server
+
+
+@dataclass
+class Domain:
+    """A domain of one test: Pebble may take another's as proven. A name below it is delegated."""
+
+    name: str
+    bind: Bind
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.name, f"*.{self.name}", f"www.{self.name}"
+
+    @property
+    def record(self) -> str:
+        return f"_acme-challenge.{self.name}"
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is there but what somebody else put there."""
+        return self.bind.txt(self.record) == self.bind.txt(END) == [FOREIGN]
+
+
+@pytest.fixture
+def domain(delegating: Bind) -> Domain:
+    found = Domain(f"{secrets.token_hex(4)}.example.com", delegating)
+    delegating.add(f"_acme-challenge.www.{found.name}", "CNAME", f"{END}.")
+    delegating.add_txt(found.record, FOREIGN)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +96,7 @@ def rfc2136(delegating: Bind) -> Provider:
     return open_provider(ProviderOptions("rfc2136", {field: Secret(value) for field, value in given.items()}))
 
 
-def order_with(client: Client, context: Context, solver: Dns01, names: Sequence[str] = NAMES) -> str:
+def order_with(client: Client, context: Context, solver: Dns01, names: Sequence[str]) -> str:
     """The status of an order whose names were proven."""
     identifiers = parse_identifiers(names)
     order = new_order(client, context, NewOrder(identifiers))
@@ -78,29 +105,24 @@ def order_with(client: Client, context: Context, solver: Dns01, names: Sequence[
     return wait_order(client, context, order.url).status
 
 
-def is_clean(bind: Bind) -> bool:
-    """Whether nothing is there but what somebody else put there."""
-    return bind.txt(RECORD) == bind.txt(END) == [FOREIGN]
-
-
 def test_a_domain_its_wildcard_and_a_delegated_name(
-    client: Client, rfc2136: Provider, zones: Zones, delegating: Bind, context: Context
+    client: Client, rfc2136: Provider, zones: Zones, domain: Domain, context: Context
 ) -> None:
-    assert order_with(client, context, Dns01(rfc2136, PropagationCheck(), zones=zones)) == "ready"
-    assert is_clean(delegating)
+    assert order_with(client, context, Dns01(rfc2136, PropagationCheck(), zones=zones), domain.names) == "ready"
+    assert domain.is_clean
 
 
 def test_nothing_is_left_where_publishing_fails(
-    client: Client, rfc2136: Provider, delegating: Bind, context: Context
+    client: Client, rfc2136: Provider, domain: Domain, context: Context
 ) -> None:
     """The CNAME is not followed, and no record can be beside it."""
     with pytest.raises(DnsError):
-        order_with(client, context, Dns01(rfc2136, PropagationCheck()))
-    assert is_clean(delegating)
+        order_with(client, context, Dns01(rfc2136, PropagationCheck()), domain.names)
+    assert domain.is_clean
 
 
 def test_nothing_is_left_where_the_ca_refuses(
-    client: Client, rfc2136: Provider, zones: Zones, delegating: Bind, context: Context
+    client: Client, rfc2136: Provider, zones: Zones, domain: Domain, context: Context
 ) -> None:
     class Losing(Dns01):
         """Loses one record before the CA looks."""
@@ -108,25 +130,25 @@ def test_nothing_is_left_where_the_ca_refuses(
         def wait_all(self, context: Context, challenges: Sequence[Challenge]) -> None:
             super().wait_all(context, challenges)
             lost = next(challenge for challenge in challenges if self.published_name(challenge) == END)
-            delegating.remove_txt(END, self.record(lost)[1])
+            domain.bind.remove_txt(END, self.record(lost)[1])
 
     with pytest.raises(AcmeError):
-        order_with(client, context, Losing(rfc2136, PropagationCheck(), zones=zones))
-    assert is_clean(delegating)
+        order_with(client, context, Losing(rfc2136, PropagationCheck(), zones=zones), domain.names)
+    assert domain.is_clean
 
 
 def test_nothing_is_left_after_a_cancelled_wait(
-    client: Client, rfc2136: Provider, zones: Zones, delegating: Bind
+    client: Client, rfc2136: Provider, zones: Zones, domain: Domain
 ) -> None:
     def listen(step: dict[str, object]) -> None:
         if step["step"] == "dns_wait":
-            assert len(delegating.txt(RECORD)) == 3
+            assert len(domain.bind.txt(domain.record)) == 3
             context.cancel()
 
     context = Context(20).begin(listener=listen)
     with ScriptedDns(lambda _query, _by_tcp: None) as silent, pytest.raises(Cancelled):
-        order_with(client, context, Dns01(rfc2136, PropagationCheck((silent.address,)), zones=zones))
-    assert is_clean(delegating)
+        order_with(client, context, Dns01(rfc2136, PropagationCheck((silent.address,)), zones=zones), domain.names)
+    assert domain.is_clean
 
 
 # ---- side by side ----
@@ -147,7 +169,6 @@ class Meeting:
         self._provider.publish(context, fqdn, value)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
-        self._barrier.wait(10)
         return self._provider.remove(context, fqdn, value)
 
 
@@ -161,7 +182,7 @@ def test_side_by_side_where_the_provider_allows_it(client: Client, rfc2136: Prov
         steps.append(str(step["step"]))
 
     this_thread = threading.current_thread()
-    names = [f"n{number}.example.com" for number in range(10)]
+    names = [f"{secrets.token_hex(4)}.example.com" for _ in range(10)]
     context = Context(20).begin(listener=listen)
     provider = Meeting(rfc2136, width, side_by_side=width > 1)
     assert order_with(client, context, Dns01(provider, PropagationCheck(), zones=zones), names) == "ready"

@@ -158,7 +158,7 @@ class Dns01:
             context.tell("dns_wait", **self.describe(challenge))
         settling = max(habits_of(self._provider_of(challenge)).settle_seconds for challenge in challenges)
         context.sleep(min(settling, self._check.timeout), "propagation")
-        self._check.wait(context, [self.record(challenge) for challenge in challenges])
+        self._check.wait(context, [self.record(challenge) for challenge in challenges], self._zones)
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Removes the value. Tries again after a temporary failure, until the context is over.

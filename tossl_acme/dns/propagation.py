@@ -54,8 +54,8 @@ class PropagationCheck:
         with nullcontext() if given else error_context("TOSSL_RESOLVERS in the environment", ArgumentError):
             _check_resolvers(self.resolvers)
 
-    def wait(self, context: Context, records: Iterable[tuple[str, str]]) -> None:
-        """Returns once every server shows each value at its name.
+    def wait(self, context: Context, records: Iterable[tuple[str, str]], zones: Zones | None = None) -> None:
+        """Returns once every server shows each value at its name. `zones` may know the zones already.
 
         Warns of servers that gave no answer while the others show all. Raises WaitTimeout("propagation") naming the
         servers that do not.
@@ -66,13 +66,13 @@ class PropagationCheck:
             return
         watch = _Watch(records, self.timeout * _NEGATIVE_PART)
         resolver = resolver_for(self.resolvers)
-        zones = Zones(resolver)
+        finder = zones or Zones(resolver)
         patience = float("inf") if self.mode == RECURSIVE else min(_GRACE_SECONDS, self.timeout * _GRACE_PART)
         patient_until = time.monotonic() + patience
         backoff = Backoff(most=_MAX_PAUSE_SECONDS)
         try:
             while True:
-                part.run(lambda: self._look(part, watch, zones, resolver), _WHAT)
+                part.run(lambda: self._look(part, watch, finder, resolver), _WHAT)
                 if watch.is_proven(is_patient=time.monotonic() < patient_until):
                     break
                 part.sleep(backoff.next(), _WHAT)
