@@ -128,6 +128,7 @@ bench: all .venv/tests
 tls-load: all .venv/tests
 	sh build-aux/need.sh browser
 	$(VENV) -m tests.bench.tls_load
+	$(VENV) -m tests.bench.tls_load 200 50 example
 
 soak: all .venv/tests
 	$(VENV) -m tests.bench.soak

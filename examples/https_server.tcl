@@ -93,8 +93,8 @@ proc serve {channel} {
     if {[catch {chan gets $channel line} length] || [eof $channel]} {
         drop $channel
     } elseif {$length == 0} {
-        catch {puts -nonewline $channel "HTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 5\n\nhello"}
-        catch {flush $channel}
+        catch {puts -nonewline $channel "HTTP/1.1 200 OK\nContent-Type: text/plain\nConnection: close\n\nhello"}
+        drop $channel
     }
 }
 

@@ -1,4 +1,5 @@
-# tls_load.tcl SWAPS: a server by tossl::tls::socket, whose certificate is renewed that often while it serves.
+# tls_load.tcl SWAPS ?EXAMPLE?: a server by tossl::tls::socket, or by examples/https_server.tcl, whose certificate is
+# renewed that often while it serves.
 # Prints `port N` once the CA's certificate is shown, `swap N` for each renewal, and ends with its standard input.
 
 package require tossl
@@ -15,7 +16,7 @@ proc page {channel} {
     if {[catch {chan gets $channel line} length] || [eof $channel]} {
         catch {close $channel}
     } elseif {[string trim $line] eq ""} {
-        catch {puts -nonewline $channel "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<p>hello</p>"}
+        catch {puts -nonewline $channel "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\nhello"}
         catch {close $channel}
     }
 }
@@ -29,10 +30,10 @@ proc issued {certificate} {
 }
 
 proc renew {} {
-    tossl::acme::renew_certificate load.example.com -force 1 -http01_response 1 -command renewed
+    tossl::acme::renew_certificate load.example.com -force 1 -http01_response 1 -command swapped
 }
 
-proc renewed {job} {
+proc swapped {job} {
     if {[catch {tossl::job::result $job} message]} {
         say failed $message
     } else {
@@ -52,8 +53,14 @@ proc bgerror {message} {
 }
 
 set done 0
-set listener [tossl::tls::socket -server serve -domains $names -directory $env(TOSSL_TEST_DIRECTORY) \
-    -http_port $env(TOSSL_TEST_HTTP_PORT) -ca_bundle $env(TOSSL_TEST_CA_BUNDLE) -deploy issued 0]
 chan configure stdin -blocking 0
 chan event stdin readable {if {[gets stdin line] < 0 && [eof stdin]} exit}
-vwait forever
+set trust [list -ca_bundle $env(TOSSL_TEST_CA_BUNDLE) -deploy issued]
+if {$argc == 2} {
+    set argv [list $env(TOSSL_TEST_DIRECTORY) $names $env(TOSSL_TEST_HTTP_PORT) 0 {*}$trust]
+    source [file join [file dirname [file normalize [info script]]] .. .. examples https_server.tcl]
+} else {
+    set listener [tossl::tls::socket -server serve -domains $names -directory $env(TOSSL_TEST_DIRECTORY) \
+        -http_port $env(TOSSL_TEST_HTTP_PORT) {*}$trust 0]
+    vwait forever
+}
