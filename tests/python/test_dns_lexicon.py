@@ -185,12 +185,13 @@ def test_it_is_left_behind_when_cancelled(server: PowerDns) -> None:
         powerdns(server).publish(context, NAME, ONE)
 
 
-@pytest.mark.parametrize("name", ["nonesuch", "auto", "base", "__init__"])
+@pytest.mark.parametrize("name", ["nonesuch", "auto", "base", "__init__", "../x", "sn3lZJTBX6kkg7OdcBUAxOO963GEIyGQ"])
 def test_providers_that_it_has_not(name: str) -> None:
     with pytest.raises(DnsError) as caught:
         lexicon(name)
     assert caught.value.errorcode[-1] == "unsupported"
     assert caught.value.message.startswith("Provider not supported: ")
+    assert "zjtbx" not in f"{caught.value} {caught.value.errorcode}".lower()
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,10 +214,17 @@ def test_options_that_it_has_not(field: str, shown: str) -> None:
     assert "secret-word" not in caught.value.message
 
 
-def test_options_that_are_missing(context: Context) -> None:
-    error = failure(lexicon(pdns_server="http://127.0.0.1:1"), context)
-    assert error.errorcode[-1] == "credentials"
-    assert "PowerDNS API key not defined (auth_token)" in error.message
+def test_options_that_are_missing() -> None:
+    """Nothing is sent before."""
+    for given, cause in (
+        ({}, "PowerDNS API key not defined (auth_token)"),
+        ({"auth_token": "secret-word", "ttl": "soon"}, "ttl is not a number of seconds"),
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            lexicon(pdns_server="http://127.0.0.1:1", **given)
+        assert caught.value.errorcode == ("TOSSL", "VALUE", "credentials")
+        assert cause in caught.value.message
+        assert "secret-word" not in caught.value.message
 
 
 def test_public_suffixes_without_the_network(home: Path) -> None:
@@ -228,7 +236,7 @@ def test_public_suffixes_without_the_network(home: Path) -> None:
 
 
 def test_every_provider_of_it_opens() -> None:
-    """Or says which packages it needs."""
+    """Or says which packages or credentials it needs."""
     from lexicon._private.discovery import find_providers
 
     names = sorted(set(find_providers()) - {"auto"})
@@ -236,5 +244,7 @@ def test_every_provider_of_it_opens() -> None:
     for name in names if os.environ.get("TOSSL_TEST_ALL") else names[::15]:
         try:
             assert lexicon(name).name == f"lexicon:{name}"
+        except ArgumentError as error:
+            assert error.message.startswith(f"lexicon:{name} refuses its credentials: ")
         except DnsError as error:
             assert f"pip install 'dns-lexicon[{name}]'" in error.message

@@ -34,6 +34,7 @@ _MOST_WORDS_CHARS = 300
 #: Variables of the library with these in their names are not shown.
 _SECRET = re.compile(r"TOKEN|PASS|SECRET|KEY|AUTH")
 _WHAT = "provider"
+_ANY_ZONE = "example.com"
 #: Seconds before another attempt; the service's Retry-After makes them longer.
 _PAUSES_SECONDS = (0.5, 1.0, 2.0)
 
@@ -60,6 +61,7 @@ class Lexicon:
         self._module = _provider_module(self.name, access.variant)
         self._options = _options_of(self._module)
         self._given = self._given_options(access.values)
+        self._check_options()
         self._candidates = CandidateZones(access.resolvers)
         self._zones: dict[str, str] = {}
 
@@ -145,11 +147,22 @@ class Lexicon:
         asked = ", ".join(candidates)
         raise DnsError(self.name, "zone", f"no zone for {fqdn} (looked for {asked}): {first.message}")
 
+    def _check_options(self) -> None:
+        """Raises ArgumentError "credentials" for options with which the library's provider cannot be made."""
+        cause = ""
+        if not self._given.get("ttl", "1").isdigit():
+            cause = "ttl is not a number of seconds"
+        else:
+            try:
+                self._module.Provider(self._config(_ANY_ZONE))
+            except Exception as error:  # noqa: BLE001 - as above; it sends nothing yet
+                cause = self._words(error)
+        if cause:
+            takes = ", ".join(self._options)
+            raise ArgumentError("credentials", f"{self.name} refuses its credentials: {cause}; it takes {takes}")
+
     def _opened(self, zone: str) -> Any:
-        try:
-            return self._module.Provider(self._config(zone))
-        except Exception as error:  # noqa: BLE001 - as above
-            raise DnsError(self.name, "credentials", f"{self.name}: {self._words(error)}") from None
+        return self._module.Provider(self._config(zone))
 
     def _config(self, zone: str) -> Any:
         config = importlib.import_module("lexicon.config").ConfigResolver()
@@ -213,6 +226,8 @@ def _provider_module(name: str, variant: str) -> ModuleType:
     """Returns the library's module of a provider. Raises DnsError "unsupported"."""
     discovery = load_library(name, "lexicon._private.discovery", "lexicon")
     available = discovery.find_providers()
+    if not re.fullmatch(r"[a-z0-9_-]{1,24}", variant):
+        name = "lexicon:unknown"  # a token in the name's place must not be shown
     # The library's `auto` guesses a provider from the DNS.
     names = sorted(set(available) - {"auto"})
     if variant not in names:
