@@ -62,3 +62,39 @@ proc live_through_a_renewal {port name {path /}} {
     await {expr {[lindex [shown $port $name] 0] ne $serial}}
     return [list $count [ask $client $name $path] [ask [connect $port $name] $name $path]]
 }
+
+# What wapp 1.0's own server answers, of the requests that come in such pieces: its status, or nothing where it closes.
+proc wapp_answers {tclsh words requests} {
+    set port [free_port]
+    set script [makeFile [format {
+        package require wapp
+        proc wapp-default {} {wapp-trim {<h1>Hello</h1>}}
+        wapp-start {-server %s -fromip 127.0.0.1}
+    } $port] page.tcl]
+    set program [open |[list $tclsh {*}$words $script 2>@1] r]
+    await {close [socket 127.0.0.1 $port]; string cat 1}
+    try {
+        return [lmap pieces $requests {
+            set client [socket 127.0.0.1 $port]
+            chan configure $client -translation binary -buffering none
+            foreach piece $pieces {
+                puts -nonewline $client $piece
+                after 200
+            }
+            catch {read $client} answer
+            close $client
+            lindex [regexp -inline {^HTTP/1.1 (\d+)} $answer] 1
+        }]
+    } finally {
+        exec kill [pid $program]
+        catch {close $program}
+    }
+}
+
+# A token's path, one that wapp takes, a first line in two pieces, a method, a line without a value; a header that ends for
+# wapp where its second line is in two pieces.
+set wapp_requests {
+    {"GET /.well-known/acme-challenge/aBc HTTP/1.1\r\nHost: x\r\n\r\n"} {"GET /a/b_c-d.e HTTP/1.1\r\nHost: x\r\n\r\n"}
+    {"GET /" " HTTP/1.1\r\nHost: x\r\n\r\n"} {"PUT / HTTP/1.1\r\nHost: x\r\n\r\n"} {"GET / HTTP/1.1\r\nHost:\r\n\r\n"}
+    {"GET / HTTP/1.1\r\nHost" ": x\r\n\r\n"}
+}

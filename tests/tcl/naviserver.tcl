@@ -1,7 +1,8 @@
 # naviserver.tcl CONFIGURATION ?RELOADS?: as much of NaviServer as a configuration of ours uses, in its order: the
 # configuration in an interpreter of its own, then nsssl, which does not start without a certificate and a key in one
 # file, then for each server an interpreter that runs its initcmds, of which an error ends the server, then scheduled
-# scripts and requests. Prints what is logged, and what nsssl reads at each reload; it shuts down after that many.
+# scripts and requests. Prints what is logged, and what nsssl reads at each reload; it shuts down after that many. With 0 it
+# ends before there are any.
 
 namespace eval ::navi {
     # By section: a list of key and value, for a key may be there twice.
@@ -217,5 +218,6 @@ foreach server [dict keys [dict get $navi::sections ns/servers]] {
     $interpreter alias ns_returnnotfound ::navi::give 404 text/plain "not found"
     $interpreter eval [navi::config ns/server/$server/tcl initcmds]
 }
+if {$most_reloads == 0} exit
 socket -server navi::accept -myaddr [navi::config ns/module/http address] [navi::config ns/module/http port]
 vwait forever

@@ -27,8 +27,8 @@ def init(certificates: str) -> str:
 
     Errors:
     TOSSL VALUE init          not in a configuration file, before ns/servers is there, or called twice
-    TOSSL VALUE certificates  a certificate without domains
-    TOSSL VALUE pem_file      a certificate without -pem_file
+    TOSSL VALUE certificates  not a dict, a file that cannot be read, or a certificate without domains
+    TOSSL VALUE pem_file      a certificate without -pem_file, or a file that cannot be written
     TOSSL VALUE names         a name that no certificate has
     TOSSL VALUE key_type      no such type of key
     """

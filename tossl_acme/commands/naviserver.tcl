@@ -16,7 +16,7 @@ namespace eval ::tossl::naviserver {
 
 # Refuses the call.
 proc ::tossl::naviserver::Refuse {what message} {
-    return -level 2 -code error -errorcode [list TOSSL VALUE $what] $message
+    return -code error -errorcode [list TOSSL VALUE $what] $message
 }
 
 # In NaviServer's configuration file: gets these certificates and keeps them, as tossl::acme::manage does, and has nsssl
@@ -28,7 +28,7 @@ proc ::tossl::naviserver::Init {certificates args} {
         Refuse init "tossl::naviserver::init belongs into NaviServer's configuration file"
     }
     if {[llength $args] % 2} {
-        Refuse [lindex $args end] "[lindex $args end]: it has no value"
+        Refuse [string trimleft [lindex $args end] -] "[lindex $args end]: it has no value"
     }
     if {[ns_config $section certificates] ne ""} {
         Refuse init "tossl::naviserver::init was called already: give all certificates to one call"
@@ -68,16 +68,23 @@ proc ::tossl::naviserver::Keys {section} {
 
 # The options of each certificate, with those of all. certificates: as manage takes them.
 proc ::tossl::naviserver::Declared {certificates options} {
-    if {[llength $certificates] == 1} {
-        set channel [open [lindex $certificates 0]]
-        try {
-            chan configure $channel -encoding utf-8
-            set certificates [regsub -all -line {^\s*#.*$} [read $channel] ""]
-        } finally {
-            close $channel
-        }
+    set where ""
+    if {![catch {llength $certificates} count] && $count == 1} {
+        set path [lindex $certificates 0]
+        set where "$path: "
+        set certificates [regsub -all -line {^\s*#.*$} [ReadFile certificates $path] ""]
     }
-    return [dict map {- own} $certificates {dict merge $options $own}]
+    set declared {}
+    set about ""
+    try {
+        dict for {name own} $certificates {
+            set about "$name: "
+            dict set declared $name [dict merge $options $own]
+        }
+    } on error message {
+        Refuse certificates $where$about$message
+    }
+    return $declared
 }
 
 # Writes the file that nsssl is about to read: it does not start without one. That is the certificate in the store, else
@@ -91,7 +98,7 @@ proc ::tossl::naviserver::Place {name options} {
     }
     if {[set kept [Kept $name $options]] ne ""} {
         set pem "[string trimright [dict get $kept private_key]]\n[dict get $kept fullchain]"
-        if {![file exists $path] || [ReadPem $path] ne $pem} {
+        if {![file exists $path] || [ReadFile pem_file $path] ne $pem} {
             WritePem $path $pem
         }
     } elseif {![file exists $path]} {
@@ -111,28 +118,36 @@ proc ::tossl::naviserver::Kept {name options} {
     return $kept
 }
 
-proc ::tossl::naviserver::ReadPem {path} {
-    set channel [open $path]
+# The text of a file. what: what names it.
+proc ::tossl::naviserver::ReadFile {what path} {
     try {
-        return [read $channel]
-    } finally {
-        close $channel
+        set channel [open $path]
+        try {
+            chan configure $channel -encoding utf-8
+            return [read $channel]
+        } finally {
+            close $channel
+        }
+    } trap POSIX {- details} {
+        Refuse $what "cannot read $path: [lindex [dict get $details -errorcode] 2]"
     }
 }
 
 # Writes a file whole, for nobody else to read.
 proc ::tossl::naviserver::WritePem {path pem} {
     set new $path.[pid].new
-    file delete $new
-    set channel [open $new {WRONLY CREAT EXCL} 0600]
     try {
-        puts -nonewline $channel $pem
-        close $channel
-        file rename -force $new $path
-    } on error {message details} {
-        catch {close $channel}
         file delete $new
-        return -options $details $message
+        set channel [open $new {WRONLY CREAT EXCL} 0600]
+        try {
+            puts -nonewline $channel $pem
+        } finally {
+            close $channel
+        }
+        file rename -force $new $path
+    } trap POSIX {- details} {
+        catch {file delete $new}
+        Refuse pem_file "cannot write $path: [lindex [dict get $details -errorcode] 2]"
     }
 }
 
@@ -181,16 +196,11 @@ proc ::tossl::naviserver::Answer args {
 # In a scheduled thread: keeps the certificates until the server shuts down. What ends it is logged; it is run again.
 proc ::tossl::naviserver::Keep {} {
     variable section
-    variable ended
     variable pause
-    set here [namespace current]
-    unset -nocomplain ended
     try {
         set job [::tossl::acme::manage [ns_config $section certificates] {*}[Words [ns_config $section options]]]
         ns_log notice "tossl: keeps [join [dict keys [Declared [ns_config $section certificates] {}]] {, }]"
-        Look
-        vwait ${here}::ended
-        if {$ended eq "shutdown"} {
+        if {[Wait] eq "shutdown"} {
             ::tossl::job::cancel $job
             ::tossl::job::wait $job
         } else {
@@ -198,10 +208,44 @@ proc ::tossl::naviserver::Keep {} {
         }
     } on error message {
         ns_log error "tossl: $message"
-        Pause
+        Wait $pause
     } finally {
         catch {::tossl::job::forget $job}
     }
+}
+
+# Runs the event loop until the job has ended, the server shuts down, or that time is over; returns which of it:
+# job, shutdown or time.
+proc ::tossl::naviserver::Wait {{milliseconds ""}} {
+    variable ended
+    variable looking
+    unset -nocomplain ended
+    set timer [expr {$milliseconds eq "" ? "" : [after $milliseconds [list set [namespace current]::ended time]]}]
+    Look
+    if {![info exists ended]} {
+        vwait [namespace current]::ended
+    }
+    after cancel $looking
+    after cancel $timer
+    return $ended
+}
+
+# Looks whether the server shuts down.
+proc ::tossl::naviserver::Look {} {
+    variable look
+    variable looking
+    variable ended
+    set looking ""
+    if {[ns_info shutdownpending]} {
+        set ended shutdown
+    } else {
+        set looking [after $look [namespace current]::Look]
+    }
+}
+
+proc ::tossl::naviserver::Ended {job} {
+    variable ended
+    set ended job
 }
 
 # Options of manage for this server: how its certificates are proven and taken up, and what is logged.
@@ -215,34 +259,12 @@ proc ::tossl::naviserver::Words {options} {
         [list -deploy [list ${here}::Deploy $theirs] -command ${here}::Ended]]
 }
 
-# Looks whether the server shuts down.
-proc ::tossl::naviserver::Look {} {
-    variable look
-    variable ended
-    if {[ns_info shutdownpending]} {
-        set ended shutdown
-    } else {
-        after $look [namespace current]::Look
-    }
-}
-
-proc ::tossl::naviserver::Ended {job} {
-    variable ended
-    set ended job
-}
-
-# Waits until Keep may be run again, or the server shuts down.
-proc ::tossl::naviserver::Pause {} {
-    variable pause
-    variable ended
-    unset -nocomplain ended
-    after $pause [list set [namespace current]::ended paused]
-    Look
-    vwait [namespace current]::ended
-}
-
-# Has the drivers take up a certificate, then calls the script's own prefix.
+# Has the drivers take up a certificate, then calls the script's own prefix. A server that shuts down reads it at its next
+# start; before 5.0, SIGHUP would kill it now.
 proc ::tossl::naviserver::Deploy {theirs certificate} {
+    if {[ns_info shutdownpending]} {
+        return
+    }
     if {[llength [info commands ::ns_certctl]]} {
         ns_certctl reload
     } elseif {[package vsatisfies [ns_info patchlevel] 4.99.22-]} {
