@@ -109,10 +109,9 @@ proc ::tossl::tls::CheckConfigured {options} {
     set channel [open /dev/null r+]
     try {
         dict for {option value} $options {
-            if {$option in {-keepalive -nodelay}} { # which only a socket has
-                set option -blocking
-            }
-            if {[catch {chan configure $channel $option $value} message]} {
+            # What only a socket has is a boolean.
+            set like [expr {$option in {-keepalive -nodelay} ? "-blocking" : $option}]
+            if {[catch {chan configure $channel $like $value} message]} {
                 Refuse [list VALUE [string trimleft $option -]] "$option: $message"
             }
         }

@@ -32,16 +32,25 @@ oo::class create ::tossl::tls::Listener {
         set configure [dict merge {-blocking 1} [dict get $options fconfigure]]
         set pending {}
         set fails 0
-        try {
-            my Begin $port [dict get $options socket] [my Asked [dict get $options manage]]
-        } on error {message details} {
-            my Stop
-            return -options $details $message
-        }
+        my Begin $port [dict get $options socket] [my Asked [dict get $options manage]]
     }
 
+    # Ends all but the connections that scripts have; whatever there is after an error of the constructor.
     destructor {
-        my Stop
+        if {[info exists job]} {
+            catch {::tossl::job::cancel $job}
+        }
+        if {[info exists server]} {
+            close $server
+        }
+        foreach part {web certificate} {
+            if {[info exists $part]} {
+                [set $part] destroy
+            }
+        }
+        foreach peer [dict keys $pending] {
+            my Drop $peer
+        }
     }
 
     method channel {} {
@@ -68,24 +77,6 @@ oo::class create ::tossl::tls::Listener {
         set job [::tossl::acme::manage [dict create [my Name] [list domains [dict get $own -domains]]] {*}$options \
             -deploy [list [self] deploy] -command ::tossl::job::forget]
         set channel [chan create read [self]]
-    }
-
-    # Ends all but the connections that scripts have.
-    method Stop {} {
-        if {[info exists job]} {
-            catch {::tossl::job::cancel $job}
-        }
-        if {[info exists server]} {
-            close $server
-        }
-        foreach part {web certificate} {
-            if {[info exists $part]} {
-                [set $part] destroy
-            }
-        }
-        foreach peer [dict keys $pending] {
-            my Drop $peer
-        }
     }
 
     # ---- the certificate ----
