@@ -12,6 +12,7 @@ import dns.update
 import pytest
 
 from tests.servers.bind import Bind
+from tests.servers.certs import Certificates
 from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.scripted_dns import ScriptedDns
 from tests.tclhost import Failure, Tcl
@@ -202,19 +203,50 @@ def test_who_names_no_identity_is_not_judged(tcl: Tcl, ca: ScriptedCa, with_caa:
     assert "no caaIdentities" in unknown["message"]
 
 
-@pytest.mark.parametrize("how", ["silent", "failing"])
+@pytest.mark.parametrize("how", ["silent", "failing", "unusable"])
 def test_a_dns_without_an_answer_forbids_nothing(
-    tcl: Tcl, ca: ScriptedCa, monkeypatch: pytest.MonkeyPatch, ask_at: Callable[[int], None], how: str
-) -> None:
+    tcl: Tcl, ca: ScriptedCa, monkeypatch: pytest.MonkeyPatch, ask_at: Callable[[int], None], how: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     def answer(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message | None:
         response = dns.message.make_response(query)
         response.set_rcode(dns.rcode.SERVFAIL)
         return None if how == "silent" else response
 
     monkeypatch.setattr(permission, "CAA_SECONDS", 0.3)
+    if how == "unusable":
+        monkeypatch.setenv("TOSSL_RESOLVERS", "a:b:c")
     with ScriptedDns(answer) as server:
         ask_at(server.port)
         issued, steps = asked(tcl, ca, ["a.example.com", "b.example.com"])
     assert isinstance(issued, str)
     (unknown,) = [step for step in steps if step["step"] == "caa_unknown"]
     assert unknown["domains"] == "a.example.com b.example.com"
+    assert how != "unusable" or "TOSSL_RESOLVERS in the environment" in unknown["message"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_ca_whose_identity_is_empty_is_not_judged(tcl: Tcl, ca: ScriptedCa, with_caa: Bind) -> None:
+    ca.script.caa_identities = ("", " .")
+    issued, _steps = asked(tcl, ca, ["none.example.com"], resolvers=with_caa.address)
+    assert isinstance(issued, str)
+
+
+def test_cancelled_while_the_dns_is_silent(
+    tcl: Tcl,
+    ca: ScriptedCa,
+    ask_at: Callable[[int], None],
+    capfd: pytest.CaptureFixture[str],
+    certificates: Certificates,
+) -> None:
+    with ScriptedDns(lambda _query, _by_tcp: None) as server:
+        ask_at(server.port)
+        clients.reset()
+        words = f"-directory {ca.directory} -challenge http-01 -port 0 -ca_bundle {certificates.ca_bundle}"
+        tcl.eval(f"set ::job [tossl::acme::obtain_certificate a.example.com {words} -store {{}} -command {{}}]")
+        assert server.asked.wait(10)
+        tcl.eval("tossl::job::cancel $::job")
+        tcl.eval("catch {tossl::job::wait $::job; tossl::job::result $::job} message options")
+        assert tcl.eval("dict get $options -errorcode") == "TOSSL CANCELLED"
+    assert ca.payloads("new-order") == []
+    assert capfd.readouterr() == ("", "")

@@ -10,7 +10,7 @@ from ..context import Context
 from ..context.threads import start_thread
 from ..dns.caa import CaaRequest, CaaSet, caa_refusal, caa_sets
 from ..dns.resolver import resolver_for
-from ..errors import AcmeError, DnsError, WaitTimeout
+from ..errors import AcmeError, TosslError, WaitTimeout
 from ..identifiers import Identifier
 from ..text import clean
 from .solve import Solvers
@@ -38,7 +38,7 @@ class CaaLook:
         def look() -> None:
             try:
                 self._found = _looked_up(part, self._domains, resolvers)
-            except (DnsError, WaitTimeout) as error:
+            except TosslError as error:
                 self._trouble = error.message
             finally:
                 self._ended.set()
@@ -56,7 +56,7 @@ class CaaLook:
         """
         while not self._ended.is_set():
             self._ended.wait(context.poll_seconds(_WHAT))
-        issuers = [name.lower().rstrip(".") for name in client.directory(context).caa_identities]
+        issuers = _issuers(context, client)
         account = client.account_url(context)
         refused: list[str] = []
         unknown: dict[str, str] = {}
@@ -80,10 +80,16 @@ def caa_look(
     context: Context, client: Client, identifiers: tuple[Identifier, ...], resolvers: tuple[str, ...]
 ) -> CaaLook | None:
     """Begins a look at the CAA records; None, told as progress, if the CA names no caaIdentities to look for."""
-    if client.directory(context).caa_identities:
+    if _issuers(context, client):
         return CaaLook(context, identifiers, resolvers)
     context.tell("caa_unknown", domains=[], message="the CA's directory has no caaIdentities")
     return None
+
+
+def _issuers(context: Context, client: Client) -> list[str]:
+    """Returns the CA's names in CAA records."""
+    names = (name.strip().lower().rstrip(".") for name in client.directory(context).caa_identities)
+    return [name for name in names if name]
 
 
 def _looked_up(context: Context, domains: list[str], resolvers: tuple[str, ...]) -> dict[str, CaaSet | str]:
