@@ -12,6 +12,7 @@ import pytest
 from tests.providers import provider_at
 from tests.servers.bind import Bind
 from tests.servers.cloudflare import Cloudflare as Account
+from tests.tclhost import Tcl, new_key
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.certificates.traces import Trace, remove_traces
 from tossl_acme.challenges.dns01 import Dns01, validation_value
@@ -249,3 +250,32 @@ def test_a_script_that_cleans_up(
     assert missing.value.errorcode[-1] == "record"
     remove_record(context, solving, "one.example.com", name, "f" * 43)
     assert account.txt(end) == []
+
+
+@pytest.mark.usefixtures("zones")
+def test_a_script_cleans_up_where_it_published_though_the_alias_leads_elsewhere_now(
+    account: Account, aliased: Bind, context: Context, nothing_published: PublishedRecords
+) -> None:
+    name, before = "_acme-challenge.one.example.com", "before.acme.example.org"
+    nothing_published.publish(context, provider_at(account.url, account.token), name, "o" * 43, before)
+    remove_record(context, SolverOptions(provider=options(account)), "one.example.com", name, None)
+    assert account.txt(before) == []
+
+
+@pytest.mark.usefixtures("zones", "nothing_published")
+def test_the_commands(account: Account, tcl: Tcl) -> None:
+    dns, end = ("cloudflare", account.token), "one.acme.example.org"
+    shown = tcl.dict("dns01_challenge", "one.example.com", "token", new_key(), *dns, endpoint=account.url)
+    assert (shown["dns_record_name"], shown["published_name"]) == ("_acme-challenge.one.example.com", end)
+    assert account.txt(end) == [shown["dns_record_value"]]
+    words = ("cleanup_dns", "one.example.com", shown["dns_record_name"], *dns)
+    assert tcl.acme(*words, endpoint=account.url) == "DNS record deleted successfully"
+    assert account.txt(end) == []
+    own = tcl.dict(
+        "dns01_challenge", "one.example.com", "token", new_key(), *dns,
+        endpoint=account.url, follow_cname=0, propagation="none",
+    )  # fmt: skip
+    assert own["published_name"] == own["dns_record_name"] == "_acme-challenge.one.example.com"
+    assert account.txt(end) == []
+    wrong = tcl.failure("dns01_challenge", "one.example.com", "token", new_key(), *dns, propagation="x")
+    assert wrong.code == ("TOSSL", "VALUE", "propagation")
