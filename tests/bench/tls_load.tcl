@@ -8,7 +8,7 @@ set names {load.example.com www.load.example.com}
 set swaps [lindex $argv 0]
 
 proc serve {channel address port} {
-    chan configure $channel -blocking 0
+    chan configure $channel -blocking 0 -translation crlf
     chan event $channel readable [list page $channel]
 }
 
@@ -16,7 +16,7 @@ proc page {channel} {
     if {[catch {chan gets $channel line} length] || [eof $channel]} {
         catch {close $channel}
     } elseif {[string trim $line] eq ""} {
-        catch {puts -nonewline $channel "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\nhello"}
+        catch {puts -nonewline $channel "HTTP/1.1 200 OK\nContent-Type: text/plain\nConnection: close\n\nhello"}
         catch {close $channel}
     }
 }
