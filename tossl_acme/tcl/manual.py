@@ -228,13 +228,13 @@ class Manual:
         """Returns a parameter's term and text, and whether other commands share them."""
         if parameter.shown in self._own:
             return *self._own[parameter.shown], False
-        if parameter.text:
-            return "", parameter.text, parameter.target == parameter.name or f"-{parameter.target}" not in self._own
         for group in parameter.functions[1:]:
             terms = _terms(_text_of(group))
             found = terms.get(parameter.shown) or terms.get(parameter.name)
             if found:
                 return *found, True
+        if parameter.text:
+            return "", parameter.text, parameter.target == parameter.name or f"-{parameter.target}" not in self._own
         for around in self._around:
             if found := _terms(around).get(parameter.shown):
                 return *found, True
