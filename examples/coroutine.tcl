@@ -9,12 +9,19 @@ set options [lassign $argv directory names]
 
 proc get {directory names options} {
     foreach name $names {
-        tossl::acme::obtain_certificate $name -directory $directory {*}$options -command [info coroutine]
-        set certificate [tossl::job::result [yield]]
-        puts "$name: issued by [dict get $certificate issuer]"
+        try {
+            tossl::acme::obtain_certificate $name -directory $directory {*}$options -command [info coroutine]
+            set certificate [tossl::job::result [yield]]
+            puts "$name: issued by [dict get $certificate issuer]"
+        } trap TOSSL message {
+            puts "$name: $message"
+        }
     }
     set ::done 1
 }
 
 coroutine main get $directory $names $options
-vwait done
+# It is done already where nothing had to be waited for.
+if {![info exists done]} {
+    vwait done
+}

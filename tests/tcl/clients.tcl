@@ -77,9 +77,10 @@ proc wapp_answers {tclsh words requests} {
         return [lmap pieces $requests {
             set client [socket 127.0.0.1 $port]
             chan configure $client -translation binary -buffering none
-            foreach piece $pieces {
-                puts -nonewline $client $piece
+            puts -nonewline $client [lindex $pieces 0]
+            foreach piece [lrange $pieces 1 end] {
                 after 200
+                puts -nonewline $client $piece
             }
             catch {read $client} answer
             close $client
