@@ -163,7 +163,8 @@ def test_no_answer_of_the_dns_is_told(
     steps: list[dict[str, object]] = []
     ask_at(1)
     context = Context(20).begin(listener=steps.append)
-    dns01 = Dns01(provider_at(account.url, account.token), zones=zones_through(["127.0.0.1:1"]))
+    provider = provider_at(account.url, account.token, zone_id=account.zone_id("example.com"))
+    dns01 = Dns01(provider, zones=zones_through(["127.0.0.1:1"]))
     dns01.present(context, challenge_for("one.example.com"))
     assert [step["step"] for step in steps] == ["dns_cname_unknown"]
     assert account.txt("_acme-challenge.one.example.com")

@@ -21,6 +21,7 @@ import pytest
 from tests.servers.bind import Bind
 from tests.servers.scripted_dns import Answers, ScriptedDns, of_zone, shows
 from tossl_acme.context import Context
+from tossl_acme.dns import resolver, texts
 from tossl_acme.dns.propagation import PropagationCheck, propagation_check
 from tossl_acme.dns.texts import seen_texts
 from tossl_acme.errors import ArgumentError, WaitTimeout
@@ -57,6 +58,13 @@ def with_code(query: Query, code: dns.rcode.Rcode) -> Response:
 def showing(query: Query, _by_tcp: bool = False) -> Response:
     """Has the record."""
     return shows(query, ONE) if kind_of(query) == TXT else of_zone(query)
+
+
+@pytest.fixture(autouse=True)
+def _less_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is waited out for half as long as usual."""
+    monkeypatch.setattr(resolver, "LOOKUP_SECONDS", 2.0)
+    monkeypatch.setattr(texts, "QUERY_SECONDS", 1.0)
 
 
 Serve = Callable[..., ScriptedDns]
