@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -19,7 +20,7 @@ import pytest
 import requests
 from cryptography import x509
 
-from tests.servers import actions
+from tests.servers import actions, far
 from tests.servers.bind import Bind
 from tests.servers.certs import Certificates
 from tests.servers.cloudflare import Cloudflare, zone_id
@@ -431,3 +432,35 @@ def test_server_certificate_names(certificates: Certificates) -> None:
     context = ssl.create_default_context(cafile=str(certificates.ca_bundle))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     assert context.cert_store_stats()["x509_ca"] == 1
+
+
+def test_a_relay_delays_connecting_and_each_direction() -> None:
+    """What passes arrives whole and in order, and the client's end too; the first answer takes two round trips."""
+    pieces = [bytes([65 + number]) * (number + 1) for number in range(20)]
+    ended = asyncio.Event()
+
+    async def lower(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(1000):
+            writer.write(piece.lower())
+        ended.set()
+
+    async def ask() -> tuple[bytes, float]:
+        server = await asyncio.start_server(lower, "127.0.0.1", 0)
+        relay = await far.serve(*server.sockets[0].getsockname(), 0.04)
+        began = time.monotonic()
+        reader, writer = await asyncio.open_connection(*relay.sockets[0].getsockname())
+        writer.write(pieces[0])
+        first = await reader.readexactly(1)
+        took = time.monotonic() - began
+        for piece in pieces[1:]:
+            writer.write(piece)
+        rest = await reader.readexactly(sum(map(len, pieces)) - 1)
+        writer.close()
+        await ended.wait()
+        relay.close()
+        server.close()
+        return first + rest, took
+
+    received, took = asyncio.run(ask())
+    assert received == b"".join(pieces).lower()
+    assert took >= 0.08
