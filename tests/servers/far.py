@@ -19,8 +19,9 @@ class _Side(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         #: Pieces on their way to this end; None is its end.
         self._coming: deque[bytes | None] = deque()
-        #: Seconds by which the next piece is late beside its distance: connecting takes a round trip, and no byte.
+        #: Seconds by which the first piece leaves later: connecting takes a round trip.
         self.late = 0.0
+        self._leaves = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -34,8 +35,10 @@ class _Side(asyncio.Protocol):
 
     def _send(self, piece: bytes | None) -> None:
         if self.other is not None:
+            loop = asyncio.get_running_loop()
+            self._leaves = max(self._leaves, loop.time() + self.late)
             self.other._coming.append(piece)
-            asyncio.get_running_loop().call_later(self._delay + self.late, self.other._arrive)
+            loop.call_at(self._leaves + self._delay, self.other._arrive)
             self.late = 0.0
 
     def _arrive(self) -> None:
@@ -59,19 +62,17 @@ class _Near(_Side):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
-        transport.pause_reading()  # the loopback interface has connected already
-        self._connecting = asyncio.get_running_loop().create_task(self._connect(transport))
-
-    async def _connect(self, transport: asyncio.Transport) -> None:
         far = _Side(self._delay)
         self.other, far.other = far, self
+        self.late = 2 * self._delay  # the loopback interface has connected already
+        self._connecting = asyncio.get_running_loop().create_task(self._connect(transport, far))
+
+    async def _connect(self, transport: asyncio.Transport, far: _Side) -> None:
         try:
             await asyncio.get_running_loop().create_connection(lambda: far, *self._far)
         except OSError:
             transport.abort()
             return
-        self.late = 2 * self._delay
-        transport.resume_reading()
 
 
 async def serve(host: str, port: int, round_trip: float = ROUND_TRIP_SECONDS, at: int = 0) -> asyncio.Server:
