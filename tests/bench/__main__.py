@@ -20,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import managed
+
 HERE = Path(__file__).parent
 TCLSH = os.environ.get("TCLSH", "tclsh")
 DIRECTORY = os.environ["TOSSL_TEST_DIRECTORY"]
@@ -46,6 +48,7 @@ def main() -> None:
         issuing(folder)
         further()
         holding(folder)
+        managing(folder)
         counting()
         print(output([sys.executable, "-m", "tests.bench.names"]))
 
@@ -174,8 +177,19 @@ def holding(folder: Path) -> None:
         print(f"  {count:6}  {output([*held, 'many', str(count), str(folder / f'many{count}')], environment)}")
 
 
-def control(method: str, path: str) -> bytes:
-    request = urllib.request.Request(CONTROL + path, method=method, data=b"" if method == "POST" else None)
+def managing(folder: Path) -> None:
+    """10,000 certificates of which none is due; and the event loop while a CA takes 3 seconds for an order."""
+    os.environ["REQUESTS_CA_BUNDLE"] = CA_BUNDLE
+    print("\nmanage")
+    fault = json.dumps({"action": "delay", "path": "newOrder", "nth": 2, "times": 1, "args": {"seconds": 3.0}})
+    control("POST", "/control/clear")
+    control("POST", "/control/fault", fault.encode())
+    print(f"  {managed.gap(folder, TCLSH, os.environ['TOSSL_TEST_PROXY'], HTTP_PORT)}")
+    print(f"  {managed.idle(folder, TCLSH, 10000, 60)}")
+
+
+def control(method: str, path: str, body: bytes = b"") -> bytes:
+    request = urllib.request.Request(CONTROL + path, method=method, data=body if method == "POST" else None)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=10) as reply:
         return bytes(reply.read())

@@ -114,8 +114,8 @@ class Upkeep:
             self.ask_at = at if held.suggestion.may_ask(at, held.not_after) else held.suggestion.retry_at
 
     def ask_later(self, seconds: float) -> None:
-        """Puts the question to the CA off, for so many seconds or more."""
-        self.ask_at = due.now() + _ANY.uniform(seconds, 2 * seconds)
+        """Puts the question to the CA off, for a minute, and some of so many seconds."""
+        self.ask_at = due.now() + _ANY.uniform(LEAST_SECONDS, LEAST_SECONDS + seconds)
 
     # ---- what became of an attempt ----
 

@@ -44,6 +44,15 @@ class Recipe:
         """
         return self._make(values, dict.fromkeys(left_out))
 
+    def make_another(self, values: Mapping[str, object], made: dict[Recipe, object]) -> object:
+        """Returns what make() returns, with the objects of groups in `made`, to which it adds those that are missing.
+
+        For calls that differ in the function's own parameters alone.
+        """
+        found = self._make(values, made)
+        del made[self]
+        return found
+
     def _make(self, values: Mapping[str, object], made: dict[Recipe, object]) -> object:
         if self in made:
             return made[self]

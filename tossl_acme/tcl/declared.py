@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     from .call import Recipe
     from .events import Events
     from .host import TclHost
+    from .values import Converter
+
+    #: Values and groups' objects, by the words of the options.
+    _Same = dict[tuple[str, ...], tuple[dict[str, object], dict[Recipe, object]]]
 
     class _Parameter(Protocol):
         @property
         def name(self) -> str: ...
         @property
         def target(self) -> str: ...
+        @property
+        def convert(self) -> Converter: ...
 
     class _Parameters(Protocol):
         """What an element takes."""
@@ -62,11 +68,13 @@ class Declared:
         if len(words) % 2:
             raise ArgumentError(argument, f"Failed to parse {argument}: missing value to go with key")
         found: dict[str, tuple[str, object]] = {}
+        same: _Same = {}
         for name, element in zip(words[::2], words[1::2], strict=True):
             if name in found:
                 raise ArgumentError(argument, f"{self._shown(name)} is declared twice")
             known = self._known.get(name)
-            found[name] = known if known is not None and known[0] == element else (element, self._made(name, element))
+            is_same = known is not None and known[0] == element
+            found[name] = known if is_same and known else (element, self._made(name, element, same))
         self._known = found
         return {name: made for name, (_, made) in found.items()}
 
@@ -94,18 +102,25 @@ class Declared:
         is_file = exists(path) or len(split(self._host, argument, word)) == 1  # noqa: PTH110
         return path if is_file else None
 
-    def _made(self, name: str, element: str) -> object:
+    def _made(self, name: str, element: str, same: _Same) -> object:
+        """Returns what the group makes of an element. same: what those before it with the same options have."""
+        parameters = self._parameters
         try:
-            values, left_out = self._parameters.read(self._host, self._words(element))
-            call = Call(self._parameters.recipe, values, left_out, None)
-            for callback in call.callbacks():
-                callback.events = self.events
-            return call.make()
+            arguments, options = self._words(element)
+            if options not in same:
+                values, left_out = parameters.read(self._host, [*arguments, *options])
+                for callback in Call(parameters.recipe, values, left_out, None).callbacks():
+                    callback.events = self.events
+                same[options] = values, dict.fromkeys(left_out)
+            values, made = same[options]
+            for parameter, word in zip(parameters.arguments, arguments, strict=True):
+                values[parameter.name] = parameter.convert(self._host, parameter.name, word)
+            return parameters.recipe.make_another(values, made)
         except TosslError as error:
             raise error.within(self._shown(name)) from None
 
-    def _words(self, element: str) -> list[str]:
-        """Returns the words of the group's call: its arguments, then everyone's options and the element's own."""
+    def _words(self, element: str) -> tuple[list[str], tuple[str, ...]]:
+        """Returns the words of the group's call: its arguments; everyone's options and the element's own."""
         words = split(self._host, "", element)
         if len(words) % 2:
             raise ArgumentError("", 'expected "argument value" and "-option value" pairs')
@@ -117,7 +132,7 @@ class Declared:
             arguments.append(given.pop(parameter.name))
         own = {self._group_of(word) for word in given}
         everyones = {word: value for word, value in self._everyones.items() if self._group_of(word) not in own}
-        return [*arguments, *_flat(everyones), *_flat(given)]
+        return arguments, (*_flat(everyones), *_flat(given))
 
     def _group_of(self, word: str) -> str:
         """Returns the name that an option shares with those that it overrides: its other forms and its alternatives."""
