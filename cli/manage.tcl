@@ -45,8 +45,11 @@ proc ::cli::check_declared {text} {
 
 proc ::cli::managed_one {certificate} {
     if {[is_json]} {
-        puts [json [summary $certificate] $::cli::kept_types]
-        flush stdout
+        # A reader that is gone must not end it.
+        catch {
+            puts [json [summary $certificate] $::cli::kept_types]
+            flush stdout
+        }
     }
     if {![is_quiet]} {
         say_managed "[dict get $certificate name]: valid until [time_text [dict get $certificate not_after]]"
@@ -61,5 +64,5 @@ proc ::cli::managed_failure {failure} {
 
 proc ::cli::say_managed {text} {
     end_line
-    puts stderr "[time_text [clock seconds]] $text"
+    say "[time_text [clock seconds]] $text"
 }

@@ -50,6 +50,8 @@ switch [lindex $argv 0] {
             if {[cpu_seconds] - $before < 0.2} break
         }
         set loaded [expr {([clock milliseconds] - $begun) / 1000.0 - 2}]
+        # In the first minute it asks at once; from then on the questions are spread.
+        pause 60
         set before [cpu_seconds]
         pause $seconds
         puts [format "%.1f s until the call returned, %.1f s until all were loaded; idle for %d s: %.2f %% of a core" \
