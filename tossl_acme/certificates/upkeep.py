@@ -98,9 +98,9 @@ class Upkeep:
         assert held is not None
         self.suggested = held.due
         left = held.not_after - at
-        if left <= 0:
+        if left <= 0 or is_other:
             self.due = at
-        elif is_other or held.due <= at:
+        elif held.due <= at:
             self.due = at + spread(count, left)
         else:
             self.due = held.due + spread(_SPREAD_SECONDS, held.not_after - held.due)
