@@ -5,21 +5,26 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.servers.certs import Certificates
+from tests.servers.certs import Certificates, make_certificates
 from tests.servers.process import free_port
 from tests.servers.web import Listener, QuietHandler
 from tossl_acme.commands.http import get
 from tossl_acme.context import Context
-from tossl_acme.errors import ArgumentError, Cancelled
+from tossl_acme.errors import ArgumentError, Cancelled, HttpError
 from tossl_acme.http import get as fetch
+from tossl_acme.http import trust
 from tossl_acme.http.client import HttpClient, HttpRequest
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.http.response import Response
@@ -327,21 +332,131 @@ def test_a_relative_bundle_is_looked_for_once(
     assert client.exchange(Context(10).begin(), HttpRequest("GET", secure.url, {})).status == 200
 
 
+@pytest.mark.parametrize("variable", ["", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"], ids=["option", "ssl", "requests"])
 @pytest.mark.parametrize(
-    "content", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+    ("kind", "cause"),
+    [
+        ("empty", "it is empty"),
+        ("words", "no PEM certificate"),
+        ("not_der", "damaged"),
+        ("cut", "cut off"),
+        ("cut_later", "cut off"),
+        ("der", "openssl x509 -inform DER"),
+        ("utf16", "UTF-16"),
+        ("key", "a private key"),
+        ("folder", "no file of PEM certificates"),
+        ("folder_cut", "of its file \"b.pem\", a certificate in it is cut off"),
+        ("pipe", "neither a file nor a folder"),
+    ],
 )
-def test_a_ca_bundle_that_is_none_is_refused(site: Site, tmp_path: Path, content: bytes) -> None:
-    """Before anything is sent."""
-    bundle = tmp_path / "ca.pem"
-    bundle.write_bytes(content)
+def test_a_broken_ca_bundle_is_named(
+    site: Site, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    kind: str, cause: str, variable: str,
+) -> None:  # fmt: skip
+    """Before anything is sent: the peer is not blamed for it."""
+    bundle = tmp_path / "ca"
+    good = certificates.ca_bundle.read_bytes()
+    contents = {
+        "empty": b" \n",
+        "words": b"no certificate",
+        "not_der": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "cut": good[:300],
+        "cut_later": good + good[:300],
+        "der": ssl.PEM_cert_to_DER_cert(good.decode()),
+        "utf16": good.decode().encode("utf-16"),
+        "key": certificates.key.read_bytes(),
+    }
+    if kind in contents:
+        bundle.write_bytes(contents[kind])
+    elif kind == "pipe":
+        os.mkfifo(bundle)
+    else:
+        bundle.mkdir()
+        (bundle / "README").write_text("no certificate")
+        if kind == "folder_cut":
+            (bundle / "a.pem").write_bytes(good)
+            (bundle / "b.pem").write_bytes(good[:300])
+    options = {} if variable else {"ca_bundle": str(bundle)}
+    if variable:
+        monkeypatch.setenv(variable, str(bundle))
     with pytest.raises(ArgumentError, match="cannot be used") as raised:
-        fetched(site.url, ca_bundle=str(bundle))
+        fetched(site.url, **options)
     assert raised.value.errorcode == ("TOSSL", "VALUE", "ca_bundle")
+    assert cause in raised.value.message
+    assert str(bundle) in raised.value.message
     assert not site.seen
 
 
-def test_a_folder_of_ca_certificates_will_do(site: Site, tmp_path: Path) -> None:
-    assert fetched(site.url, ca_bundle=str(tmp_path))["status_code"] == 200
+@pytest.mark.parametrize("kind", ["plain", "hashed", "bom", "commented", "trusted"])
+def test_ca_certificates_as_they_are_kept(
+    secure: Site, certificates: Certificates, tmp_path: Path, kind: str
+) -> None:
+    """A folder works without openssl rehash; a file whatever stands around its blocks."""
+    good = certificates.ca_bundle.read_bytes()
+    bundle = tmp_path / "ca.pem"
+    if kind in ("plain", "hashed"):
+        bundle = tmp_path / "ca"
+        bundle.mkdir()
+        (bundle / "root.crt").write_bytes(good)
+        (bundle / "README").write_text("the roots of our house")
+        (bundle / "key.pem").write_bytes(certificates.key.read_bytes())
+    if kind == "hashed":
+        subprocess.run(["openssl", "rehash", str(bundle)], check=False, capture_output=True)
+    elif kind == "trusted":
+        made = ["openssl", "x509", "-in", str(certificates.ca_bundle), "-trustout", "-out", str(bundle)]
+        subprocess.run(made, check=True, capture_output=True)
+    elif kind == "bom":
+        bundle.write_bytes(b"\xef\xbb\xbf" + good)
+    elif kind == "commented":
+        bundle.write_bytes("Größte Wurzel\r\n".encode() + good.replace(b"\n", b"\r\n") + good)
+    assert fetched(secure.url, ca_bundle=str(bundle))["status_code"] == 200
+
+
+def test_the_systems_roots_are_trusted(
+    secure: Site, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As curl and Go do; also one that comes while the program runs. The error says where it was looked for."""
+    bundle = tmp_path / "ca-certificates.crt"
+    monkeypatch.setattr(trust, "SYSTEM_BUNDLES", [str(tmp_path / "nothing"), str(bundle)])
+    client = HttpClient(ConnectionOptions())
+
+    def ask() -> int:
+        return client.exchange(Context(10).begin(), HttpRequest("GET", secure.url)).status
+
+    with pytest.raises(HttpError) as raised:
+        ask()
+    assert raised.value.kind == "tls"
+    assert "-ca_bundle" in raised.value.message
+    bundle.write_bytes(certificates.ca_bundle.read_bytes())
+    assert ask() == 200
+    bundle.write_bytes(certificates.cert.read_bytes().replace(b"M", b"N"))
+    client.close()
+    with pytest.raises(HttpError, match="it was looked for in "):
+        ask()
+
+
+def test_certifi_where_the_system_has_no_roots(secure: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "SYSTEM_BUNDLES", [])
+    monkeypatch.setattr(trust, "SYSTEM_FOLDERS", [])
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: SimpleNamespace(openssl_cafile="/no/such/file"))
+    with pytest.raises(HttpError, match=r"looked for in .*cacert\.pem; -ca_bundle"):
+        HttpClient().exchange(Context(10).begin(), HttpRequest("GET", secure.url))
+
+
+@pytest.mark.parametrize("is_hashed", [True, False], ids=["hashed", "plain"])
+def test_folders_of_the_environment_are_trusted(
+    secure: Site, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_hashed: bool
+) -> None:
+    """SSL_CERT_DIR, several of them, also where one is missing; -ca_bundle is for itself."""
+    (tmp_path / "root.pem").write_bytes(certificates.ca_bundle.read_bytes())
+    if is_hashed:
+        subprocess.run(["openssl", "rehash", str(tmp_path)], check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_DIR", f"/no/such/folder:{tmp_path}")
+    assert fetched(secure.url)["status_code"] == 200
+    (tmp_path / "other.crt").write_bytes(make_certificates(tmp_path / "other").ca_bundle.read_bytes())
+    assert fetched(secure.url, ca_bundle=str(tmp_path / "other.crt"))["status_code"] == 0
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.crt"))
+    assert fetched(secure.url)["status_code"] == 200
 
 
 def test_nobody_there() -> None:

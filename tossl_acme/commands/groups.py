@@ -68,13 +68,14 @@ if TYPE_CHECKING:
 def connection(*, ca_bundle: FilePath | None = None, proxy: str = "") -> ConnectionOptions:
     """Returns the options for reaching a server.
 
-    -ca_bundle path   a PEM file or folder of CA certificates to trust instead of the usual ones; default:
-                      REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE of the environment
+    -ca_bundle path   a PEM file, or a folder of PEM files, with the CA certificates to trust; default:
+                      REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE of the environment, else those that the system
+                      trusts, else those of certifi; with the folders of SSL_CERT_DIR
     -proxy url        http://host:port, with user:password@ before the host if needed; default: HTTPS_PROXY, HTTP_PROXY,
                       ALL_PROXY and NO_PROXY of the environment
 
     Errors:
-    TOSSL VALUE ca_bundle  there is no such file or folder
+    TOSSL VALUE ca_bundle  there is no such file or folder, or no sound PEM certificate in it
     TOSSL VALUE proxy      not the URL of a proxy
     """
     from ..http.options import ConnectionOptions

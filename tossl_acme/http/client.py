@@ -98,7 +98,7 @@ class HttpClient:
         self._session.close()
 
     def _begun(self, context: Context, request: HttpRequest) -> Exchange:
-        return Exchange(context, request.url, request.most_bytes, request.silence, self._trusted_from)
+        return Exchange(context, request.url, request.most_bytes, request.silence, self._trusted_from, self._trust)
 
     def _exchange(self, exchange: Exchange, request: HttpRequest) -> Response:
         context = exchange.context
@@ -118,7 +118,7 @@ class HttpClient:
             OSError,
             ValueError,
         ) as error:
-            raise explained(error, context, request.url) from None
+            raise explained(error, context, request.url, self._trust.places if self._trust else ()) from None
         finally:
             current_exchange.reset(token)
             self._bound_cookies()
@@ -133,7 +133,7 @@ class HttpClient:
             stream=True,
             allow_redirects=False,
             timeout=(min(left, CONNECT_SECONDS), left),
-            verify=self._trust,
+            verify=self._trust is not None,
             proxies=self._proxies_for(request.url),
         )
 

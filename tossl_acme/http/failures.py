@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import requests
@@ -22,6 +23,8 @@ _theirs = urllib3.exceptions
 _MAX_REASON_CHARS = 200
 #: Seconds by which a socket's timeout may end before the context that set it.
 _CLOCK_SECONDS = 0.05
+#: OpenSSL's codes of a chain that leads to nobody who is trusted.
+_NO_ROOT = (2, 18, 19, 20, 21)
 _TIMEOUTS = (_ours.Timeout, _theirs.TimeoutError)
 
 
@@ -99,8 +102,13 @@ _ROWS = (
 )
 
 
-def explained(error: Exception, context: Context, url: str) -> HttpError | WaitTimeout | Cancelled:
-    """Returns this package's error for a foreign one; the end of the context comes before any other reason."""
+def explained(
+    error: Exception, context: Context, url: str, roots: Sequence[str] = ()
+) -> HttpError | WaitTimeout | Cancelled:
+    """Returns this package's error for a foreign one; the end of the context comes before any other reason.
+
+    roots: the files and folders that the roots were looked up in.
+    """
     causes = _causes(error)
     if context.is_cancelled or any(isinstance(cause, Cancelled) for cause in causes):
         return Cancelled()
@@ -110,6 +118,8 @@ def explained(error: Exception, context: Context, url: str) -> HttpError | WaitT
     said = row.sentence.format(
         url=shown_url(url), reason=_reason(causes[-1]), connect_seconds=sockets.CONNECT_SECONDS
     )
+    if roots and any(getattr(cause, "verify_code", 0) in _NO_ROOT for cause in causes):
+        said += f"; it was looked for in {', '.join(roots)}; -ca_bundle names the CA certificates of another"
     return HttpError(row.kind, said)
 
 

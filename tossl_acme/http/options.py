@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import ssl
-import stat
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import requests.utils
 
 from ..errors import ArgumentError
-from ..files import FilePath, absolute
-from ..text import quoted
 from ..version import __version__
+from .trust import Trust
 from .urls import UrlError, split_url
 
 USER_AGENT = f"tossl/{__version__}"
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+#: Folders of roots, beside SSL_CERT_FILE or the system's.
+_FOLDERS = "SSL_CERT_DIR"
 _PROXIES = tuple(
     name for kind in ("HTTPS", "HTTP", "ALL", "NO") for name in (f"{kind}_PROXY", f"{kind.lower()}_proxy")
 )
@@ -28,7 +26,7 @@ _PROXIES = tuple(
 class ConnectionOptions:
     """How to reach a peer. The environment decides where ca_bundle or proxy is empty.
 
-    ca_bundle: else REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, else certifi's roots.
+    ca_bundle: else REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, else the system's roots; with SSL_CERT_DIR.
     proxy: http://host:port or host:port, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY with NO_PROXY.
     Raises ArgumentError "proxy" (the message does not show it: it may contain a password) or "ca_bundle".
     """
@@ -43,38 +41,22 @@ class ConnectionOptions:
 
     def in_force(self) -> tuple[object, ...]:
         """Returns the options and the environment's values for them: connections are kept while these are the same."""
-        return (self, *map(os.environ.get, (*_BUNDLES, *_PROXIES)))
+        return (self, *map(os.environ.get, (*_BUNDLES, _FOLDERS, *_PROXIES)))
 
-    def trust(self) -> bool | str:
+    def trust(self) -> Trust | None:
+        """Returns the roots to trust; None where nothing is verified."""
         if not self.verify:
-            return False
-        for bundle in (self.ca_bundle, *map(os.environ.get, _BUNDLES)):
-            if bundle:
-                _check_bundle(bundle)
-                return absolute(bundle)  # read again for each connection, perhaps from another current directory
-        return True
+            return None
+        folders = [folder for folder in os.environ.get(_FOLDERS, "").split(os.pathsep) if folder]
+        if self.ca_bundle:
+            return Trust(self.ca_bundle)
+        named = next(filter(None, map(os.environ.get, _BUNDLES)), "")
+        return Trust(named, folders)
 
     def proxies(self, url: str) -> dict[str, str]:
         if self.proxy:
             return {"http": self.proxy, "https": self.proxy}
         return dict(requests.utils.get_environ_proxies(url))
-
-
-def _check_bundle(bundle: str) -> None:
-    shown = bundle.shown if isinstance(bundle, FilePath) else quoted(bundle)
-    path = Path(bundle)
-    try:
-        kind = path.stat().st_mode
-        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a pipe would be waited for
-            raise ArgumentError("ca_bundle", f"the CA bundle {shown} cannot be used: it is neither a file nor a folder")
-        # OpenSSL reads a folder's certificates when it needs them.
-        places = (None, bundle) if stat.S_ISDIR(kind) else (bundle,)
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(*places)
-    except (FileNotFoundError, NotADirectoryError):
-        raise ArgumentError("ca_bundle", f"there is no CA bundle {shown}") from None
-    except OSError as error:
-        cause = error.strerror if not isinstance(error, ssl.SSLError) else "it contains no PEM certificate"
-        raise ArgumentError("ca_bundle", f"the CA bundle {shown} cannot be used: {cause}") from None
 
 
 def _proxy_url(proxy: str) -> str:

@@ -25,6 +25,7 @@ from ..context import Context
 from ..errors import HttpError
 from ..files import socket_beyond_standard
 from .connect import connected
+from .trust import Trust
 from .urls import shown_url
 
 #: Seconds that one attempt to connect may take, from looking up the name to its last address.
@@ -47,11 +48,20 @@ class Exchange:
     """A request under way: its limits, and its state on the wire.
 
     silence: seconds without a byte after which the connection counts as lost.
-    trusted_from: connections that are older (monotonic seconds) are not used again.
+    trusted_from: connections that are older (monotonic seconds) are not used again. trust: the roots of TLS.
     """
 
-    def __init__(self, context: Context, url: str, most_bytes: int, silence: float, trusted_from: float = 0.0) -> None:
+    def __init__(
+        self,
+        context: Context,
+        url: str,
+        most_bytes: int,
+        silence: float,
+        trusted_from: float = 0.0,
+        trust: Trust | None = None,
+    ) -> None:
         self.context = context
+        self.trust = trust
         self.most_bytes = most_bytes
         self.trusted_from = trusted_from
         self.is_fresh = False
@@ -272,7 +282,12 @@ class _TlsConnection(_Kept, HTTPSConnection):
     _handshake: socket.socket | None = None
 
     def connect(self) -> None:
-        context = current_exchange.get().context
+        exchange = current_exchange.get()
+        context = exchange.context
+        if exchange.trust is not None:
+            self.ssl_context = exchange.trust.context()
+            if self.proxy_config:
+                self.proxy_config = self.proxy_config._replace(ssl_context=self.ssl_context)
         context.add_interrupt(self._shut_down)
         try:
             super().connect()
@@ -307,6 +322,10 @@ class ContextAdapter(requests.adapters.HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leaves the roots to the connection, which has them from its exchange."""
+        conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)

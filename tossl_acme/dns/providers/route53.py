@@ -185,7 +185,9 @@ class Route53:
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
             proxies=connection.proxies(self.endpoint) or None,
         )
-        options = {"config": config, "verify": connection.trust(), "region_name": given["region"] or "us-east-1"}
+        trust = connection.trust()
+        verify = trust.file() if trust else False
+        options = {"config": config, "verify": verify, "region_name": given["region"] or "us-east-1"}
         session = _session(self._keys)
         if given["role_arn"]:
             role = {"RoleArn": given["role_arn"], "RoleSessionName": "tossl"}
