@@ -14,14 +14,14 @@
     }
     set wide [tcl::mathfunc::max 4 {*}[lmap one $found {string length [dict get $one name]}]]
     if {[llength $found]} {
-        puts [format "%-${wide}s  %-20s  %-20s  %s" name "valid until" due state]
+        print [format "%-${wide}s  %-20s  %-20s  %s" name "valid until" due state]
     }
     foreach one $found {
         if {[dict exists $one damaged]} {
-            puts [format "%-${wide}s  %-20s  %-20s  %s" [dict get $one name] - - "damaged: [dict get $one damaged]"]
+            print [format "%-${wide}s  %-20s  %-20s  %s" [dict get $one name] - - "damaged: [dict get $one damaged]"]
             continue
         }
-        puts [format "%-${wide}s  %-20s  %-20s  %s" [dict get $one name] [time_text [dict get $one not_after]] \
+        print [format "%-${wide}s  %-20s  %-20s  %s" [dict get $one name] [time_text [dict get $one not_after]] \
             [time_text [dict get $one due]] [state_of $one]]
     }
 }

@@ -6,11 +6,25 @@ namespace eval ::cli {
         domains list files dict last_error dict not_before number not_after number due number issued number
         renewable number revoked number deploy_owed number persist_until number clean_up_failed dicts warnings dicts
     }
+    # Characters that steer a terminal, or show a text as another one: the controls of ASCII and of C1, those of
+    # direction, and those without width. The end of a line and a tab are not among them.
+    variable unsafe {[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]}
 }
 
-# A line on standard error. Where that is closed or full, there is nobody to tell.
+# Words of a CA, a certificate or a name server, fit for a terminal.
+proc ::cli::printable {text} {
+    variable unsafe
+    return [regsub -all $unsafe $text ?]
+}
+
+# A line on standard output, whatever stands in it.
+proc ::cli::print {text} {
+    puts [string map {\n ? \t ?} [printable $text]]
+}
+
+# Text on standard error. Where that is closed or full, there is nobody to tell.
 proc ::cli::say {text} {
-    catch {puts stderr $text}
+    catch {puts stderr [printable $text]}
 }
 
 proc ::cli::is_quiet {} {
@@ -58,7 +72,7 @@ proc ::cli::show {result types lines} {
 }
 
 proc ::cli::line {what value} {
-    puts [format "%-12s %s" $what $value]
+    print [format "%-12s %s" $what $value]
 }
 
 # What did not fail the call but has to be known. A deployment that is owed makes the exit status 1: a person or cron's
@@ -88,13 +102,12 @@ proc ::cli::json {result types} {
 }
 
 proc ::cli::json_string {text} {
+    variable unsafe
     set escaped [string map {\\ \\\\ \" \\\" \n \\n \r \\r \t \\t} $text]
-    set plain ""
-    foreach char [split $escaped ""] {
-        scan $char %c code
-        append plain [expr {$code < 32 || $code == 127 ? [format \\u%04x $code] : $char}]
+    foreach char [lsort -unique [regexp -all -inline $unsafe $escaped]] {
+        set escaped [string map [list $char [format \\u%04x [scan $char %c]]] $escaped]
     }
-    return "\"$plain\""
+    return "\"$escaped\""
 }
 
 proc ::cli::wrong {message} {

@@ -21,11 +21,16 @@ The message is for people, the errorcode (fixed positions) for programs. `detail
 
 from __future__ import annotations
 
+from .text import clean, safe
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
+
+#: Characters of an element of an errorcode: no problem type of a CA has as many.
+_MAX_CODE_CHARS = 200
 
 
 class TosslError(Exception):
@@ -34,8 +39,17 @@ class TosslError(Exception):
     def __init__(self, message: str, *errorcode: str, details: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.errorcode = ("TOSSL", *errorcode)
+        self.errorcode = ("TOSSL", *(clean(word, _MAX_CODE_CHARS) for word in errorcode))
         self.details: dict[str, object] = dict(details or {})
+
+    @property
+    def message(self) -> str:
+        return self._message
+
+    @message.setter
+    def message(self, message: str) -> None:
+        # The one place: whatever a peer's words are part of ends here.
+        self._message = safe(message)
 
     def __str__(self) -> str:
         return self.message
@@ -173,6 +187,7 @@ class ScriptError(TosslError):
 
     def __init__(self, message: str, errorcode: tuple[str, ...]) -> None:
         super().__init__(message)
+        self._message = message  # the script's own, with its lines
         self.errorcode = errorcode
 
 

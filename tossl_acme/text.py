@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 MAX_CLEAN_CHARS = 1000
 #: Of the URL that a server's text ends with, for a person to open.
 MAX_URL_CHARS = 2000
+#: Of a whole message, and of one fact of a step.
+MAX_SAID_CHARS = 3900
 #: Characters of a rejected value that are shown.
 _MAX_QUOTED_CHARS = 80
 #: A longer value was not typed by a person; it is not examined.
@@ -78,6 +80,21 @@ def clean_with_url(text: str, most: int = MAX_CLEAN_CHARS) -> str:
     if not url or url in shortened:
         return shortened
     return f"{clean(text.rpartition(url)[0], most)} {url}"
+
+
+def safe(text: str, most: int = MAX_SAID_CHARS) -> str:
+    """Returns a whole message made safe for terminals and logs: on one line, without characters that do not print.
+
+    It has `most` characters at most; the https URL at its end stays whole.
+    """
+    url = final_url(text) if len(text) > most else ""
+    shortened = _shortened(text, most) if not url else f"{_shortened(text, most - len(url) - 1)} {url}"
+    # Most messages need nothing.
+    return shortened if shortened.isprintable() else _printable("".join(map(_on_one_line, shortened)))
+
+
+def _on_one_line(char: str) -> str:
+    return " " if char in "\r\n\t" else char
 
 
 def _may_be_secret(text: str) -> bool:

@@ -11,6 +11,7 @@ import gzip
 import itertools
 import json
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -48,6 +49,7 @@ STEPS = (
 KEY = new_key()
 #: Values that no member of an object should have.
 ODD: tuple[Any, ...] = (None, 7, "http://127.0.0.1:1/x", ["x"], {"type": 7})
+TREE = Path(__file__).parents[2]
 #: Makes each directory URL one that this process does not know yet, wherever the ports come from.
 NUMBERS = itertools.count()
 
@@ -553,3 +555,58 @@ def test_half_of_all_nonces_refused_by_pebble(challtestsrv: ChallTestSrv, certif
         for name in ("a.example.com", "b.example.com"):
             options = {"directory": pebble.directory, "port": pebble.http_port, "store": "", "account_key": KEY}
             assert tcl.dict("obtain_certificate", [name, f"www.{name}"], timeout=30, **options)["domains"]
+
+
+# ---- words ----
+
+#: What steers a terminal, or shows a text as another one: C0, C1, directions, no width; and length.
+EVIL = "\x1b[2J\x9b31m\u202e\u2066\u200b\n\r\tx" + "y" * 300_000
+
+
+@pytest.mark.parametrize(
+    ("step", "action"),
+    [
+        ("/new-order", actions.answer(403, "{}", "text/\x9b31m" + "x" * 30_000)),
+        ("/new-order", actions.problem(403, EVIL, EVIL)),
+        ("/new-order", with_member("status", EVIL)),
+        ("/new-order", with_member("identifiers", [{"type": "dns", "value": EVIL}])),
+        ("/authorization/", with_member("status", EVIL)),
+        ("/authorization/", with_member("identifier", {"type": EVIL, "value": EVIL})),
+        ("/authorization/", edited(lambda document: [each.update(type=EVIL) for each in document["challenges"]])),
+        ("/order/", with_member("status", EVIL)),
+        ("/order/", with_member("error", {"type": EVIL, "title": EVIL, "subproblems": [{"detail": EVIL}] * 50})),
+        ("/challenge/", with_member("status", EVIL)),
+        ("/challenge/", with_member("type", EVIL)),
+        (
+            "/directory",
+            with_member("meta", {"profiles": {EVIL: EVIL}, "termsOfService": EVIL, "caaIdentities": [EVIL]}),
+        ),
+        ("/directory", actions.redirect("https://127.0.0.1:1/\x9b" + "x" * 5000)),
+        ("/certificate/", actions.answer(200, EVIL, "text/\x9b" + "x" * 30_000)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_words_of_a_ca_are_made_safe(world: World, step: str, action: Action) -> None:
+    """In the message, the errorcode and each step: on one line, printable, as long as people read."""
+    steps: list[str] = []
+    world.tcl.create("heard", lambda step: steps.append(str(step)))
+    world.proxy.fault(action, path=step, times=None)
+    result = world.obtain(progress="heard", timeout=0.6, profile="none" if step == "/directory" else "")
+    said = [result.message, *result.code] if isinstance(result, Failure) else []
+    for text in (*said, *steps):
+        assert text.isprintable(), ascii(text[:200])
+        assert len(text) < 4500
+    assert all(len(word) <= 200 for word in said[1:])
+
+
+@pytest.mark.parametrize("words", [["--json"], []], ids=["json", "text"])
+def test_words_of_a_ca_are_made_safe_by_the_program(world: World, certificates: Certificates, words: list[str]) -> None:
+    """On standard output too, where a result is."""
+    meta = {"profiles": {EVIL[:40]: EVIL[:40]}, "termsOfService": EVIL[:40]}
+    world.proxy.fault(with_member("meta", meta), path="/directory", times=None)
+    program = ["tclsh", str(TREE / "bin/tossl"), "directory", world.directory, *words]
+    done = subprocess.run([*program, "--ca-bundle", str(certificates.ca_bundle)], capture_output=True, check=False)
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 0, said
+    assert said.replace("\n", "").isprintable(), ascii(said)
+    assert not words or (json.loads(said) and "\\u202e" in said)

@@ -20,9 +20,9 @@ from tossl_acme.challenges.http_server import answer_to
 from tossl_acme.challenges.registry import is_validation_name
 from tossl_acme.dns.api import endpoint_url
 from tossl_acme.dns.provider import ProviderOptions
-from tossl_acme.dns.providers.cloudflare import txt_value
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.dns.resolver import parse_resolver
+from tossl_acme.dns.txt import txt_value
 from tossl_acme.errors import TosslError
 from tossl_acme.http.get import body_value, header_dict, prepare
 from tossl_acme.http.options import ConnectionOptions

@@ -9,10 +9,12 @@ from typing import Any
 from ..errors import AcmeError, HttpError, TosslError
 from ..http.response import Response, retry_after
 from ..http.urls import shown_url
-from ..text import MAX_URL_CHARS, clean, clean_with_url, final_url
+from ..text import MAX_SAID_CHARS, MAX_URL_CHARS, clean, clean_with_url, final_url
 
 _PREFIX = "urn:ietf:params:acme:error:"
 _MAX_SUBPROBLEMS = 100
+#: Characters of a problem's type, with its prefix.
+_MAX_TYPE_CHARS = 200
 
 
 def problem_error(response: Response) -> TosslError:
@@ -40,7 +42,7 @@ def document_error(document: Mapping[str, Any], status: int, headers: Mapping[st
     details |= _when(headers or {})
     instance = document.get("instance")
     if isinstance(instance, str):
-        details["instance"] = instance
+        details["instance"] = clean(instance, MAX_URL_CHARS)
     kind = problem_type(document.get("type"))
     if visit := _visit(document, kind):
         details["visit"] = visit
@@ -49,7 +51,7 @@ def document_error(document: Mapping[str, Any], status: int, headers: Mapping[st
 
 def problem_type(value: object) -> str:
     """Returns a problem type without the ACME prefix; "malformed" if the CA gave no type."""
-    return clean(value).removeprefix(_PREFIX) if isinstance(value, str) and value else "malformed"
+    return clean(value, _MAX_TYPE_CHARS).removeprefix(_PREFIX) if isinstance(value, str) and value else "malformed"
 
 
 def _when(headers: Mapping[str, str]) -> dict[str, object]:
@@ -77,19 +79,34 @@ def _status(document: Mapping[str, Any], status: int) -> int:
 
 def _message(document: Mapping[str, Any], kind: str, details: Mapping[str, object]) -> str:
     """The detail, the subproblems by identifier (section 6.7.1), a page to visit (7.3.3), when to come back (6.6)."""
-    message = clean_with_url(_said(document, kind))
-    parts = []
-    subproblems = document.get("subproblems")
-    for sub in subproblems[:_MAX_SUBPROBLEMS] if isinstance(subproblems, list) else ():
-        if isinstance(sub, dict):
-            identifier = sub.get("identifier")
-            name = identifier.get("value") if isinstance(identifier, dict) else None
-            said = clean_with_url(_said(sub, problem_type(sub.get("type"))))
-            parts.append(f"{clean(name)}: {said}" if name else said)
-    if parts:
-        message += f" ({'; '.join(parts)})"
+    message, end = clean_with_url(_said(document, kind)), ""
     if kind == "userActionRequired" and "instance" in details:
-        message += f"; visit {clean(details['instance'], MAX_URL_CHARS)}"
+        end += f"; visit {clean(details['instance'], MAX_URL_CHARS)}"
     if "retry_after" in details:
-        message += f"; try again in {details['retry_after']} s"
-    return f"{message} [{kind}]"
+        end += f"; try again in {details['retry_after']} s"
+    end += f" [{kind}]"
+    parts = _subproblems(document, MAX_SAID_CHARS - len(message) - len(end))
+    return f"{message}{parts}{end}"
+
+
+def _subproblems(document: Mapping[str, Any], most: int) -> str:
+    """Returns as many of the subproblems as fit into so many characters."""
+    listed = document.get("subproblems")
+    found = [sub for sub in listed[:_MAX_SUBPROBLEMS] if isinstance(sub, dict)] if isinstance(listed, list) else []
+    said: list[str] = []
+    left = most - len(" (; and 100 more)")
+    for sub in found:
+        text = _subproblem(sub)
+        if len(text) + 2 > left:
+            said.append(f"and {len(found) - len(said)} more")
+            break
+        said.append(text)
+        left -= len(text) + 2
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _subproblem(sub: Mapping[str, Any]) -> str:
+    identifier = sub.get("identifier")
+    name = identifier.get("value") if isinstance(identifier, dict) else None
+    said = clean_with_url(_said(sub, problem_type(sub.get("type"))))
+    return f"{clean(name)}: {said}" if name else said

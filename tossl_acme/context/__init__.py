@@ -14,6 +14,7 @@ import time
 from _thread import TIMEOUT_MAX, LockType, allocate_lock
 
 from ..errors import Cancelled, ForkedError, WaitTimeout
+from ..text import safe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ CANCEL_POLL_SECONDS = 0.25
 #: The limit of a call that has none: 95 years, the most that every system can wait.
 LIMITLESS_SECONDS = 3e9
 _FOREVER = float("inf")
+#: Items of a list in a step: no certificate has more names.
+_MOST_ITEMS = 100
 
 
 def _nobody() -> None:
@@ -96,9 +99,7 @@ class Context:
         #: Returns the thread that holds the lock which the call waits for, if it is a thread of this process.
         self.waits_for: Callable[[], int | None] = _nobody
 
-    def begin(
-        self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None
-    ) -> Context:
+    def begin(self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None) -> Context:
         """Returns a running context: its clock starts now. `limit`: seconds; default is this context's limit."""
         seconds = self.limit if limit is None else limit
         deadline = time.monotonic() + seconds
@@ -236,7 +237,7 @@ class Context:
     def tell(self, step: str, **facts: object) -> None:
         """Reports a step to the listener, if there is one."""
         if self._listener is not None:
-            self._listener({"step": step, **facts})
+            self._listener({"step": step, **_safe_facts(facts)})
 
     def told(self, step: str) -> list[dict[str, object]]:
         """Returns the facts of every such step given to warn()."""
@@ -247,8 +248,22 @@ class Context:
 
     def warn(self, step: str, **facts: object) -> None:
         """Reports a step, and keeps it for the result."""
+        facts = _safe_facts(facts)
         self.warnings.append({"step": step, **facts})
         self.tell(step, **facts)
+
+
+def _safe_facts(facts: dict[str, object]) -> dict[str, object]:
+    """Returns the facts of a step made safe for terminals and logs: many are words of a peer."""
+    return {name: _safe_fact(fact) for name, fact in facts.items()}
+
+
+def _safe_fact(fact: object) -> object:
+    if isinstance(fact, str):
+        return safe(fact)
+    if isinstance(fact, (list, tuple)):
+        return [_safe_fact(item) for item in fact[:_MOST_ITEMS]]
+    return fact
 
 
 class Backoff:
