@@ -494,7 +494,8 @@ class _Disguised:
     ("step", "status"), [("/authorization/", "pending"), ("/order/", "processing"), ("/order/", "ready")]
 )
 def test_an_object_that_never_gets_done(world: World, step: str, status: str) -> None:
-    """Polled until the time is over."""
+    """Polled until the time is over; an answered challenge that is not valid at once is polled too."""
+    world.proxy.fault(with_member("status", "processing"), path="/challenge/", times=None)
     world.proxy.fault(with_member("status", status), path=step, times=None)
     assert world.refused(timeout=0.5)[0] == "TIMEOUT"
 

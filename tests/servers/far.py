@@ -18,7 +18,7 @@ class _Side(asyncio.Protocol):
         self._delay = delay
         self._transport: asyncio.Transport | None = None
         #: Pieces on their way to this end; None is its end.
-        self._coming: deque[bytes | None] = deque()
+        self.coming: deque[bytes | None] = deque()
         #: Seconds by which the first piece leaves later: connecting takes a round trip.
         self.late = 0.0
         self._leaves = 0.0
@@ -37,12 +37,12 @@ class _Side(asyncio.Protocol):
         if self.other is not None:
             loop = asyncio.get_running_loop()
             self._leaves = max(self._leaves, loop.time() + self.late)
-            self.other._coming.append(piece)
-            loop.call_at(self._leaves + self._delay, self.other._arrive)
+            self.other.coming.append(piece)
+            loop.call_at(self._leaves + self._delay, self.other.arrive)
             self.late = 0.0
 
-    def _arrive(self) -> None:
-        piece = self._coming.popleft()
+    def arrive(self) -> None:
+        piece = self.coming.popleft()
         if self._transport is None:
             return
         if piece is None:

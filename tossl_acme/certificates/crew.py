@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from ..context import Context
@@ -17,44 +17,70 @@ _NOTICING_SECONDS = 10.0
 
 
 def side_by_side(context: Context, work: Callable[[Context, _T], None], items: Sequence[_T], width: int) -> None:
-    """Calls `work` for each item, in this thread and in up to `width` - 1 others.
+    """Calls `work` for each item, up to `width` at the same time; in this thread where that is one.
 
-    The steps that `work` tells in another thread are reported in this one, when the other has ended. Returns when all
-    threads have ended, also if the context is over. After an error nothing is begun any more, and it is raised.
+    The steps that `work` tells are reported in this thread, as they come. Returns when all threads have ended, also if
+    the context is over. After an error nothing is begun any more, what waits is cancelled, and the error is raised.
     """
-    todo = deque(items)
-    errors: list[Exception] = []
+    crew = _Crew(context, work, items)
+    helpers = crew.start(min(width, len(items)))
+    if helpers:
+        crew.attend(helpers)
+    else:
+        crew.work_off(context)
+    if crew.errors:
+        raise crew.errors[0]
 
-    def work_off(part: Context) -> None:
-        while not errors:
+
+class _Crew:
+    def __init__(self, context: Context, work: Callable[[Context, Any], None], items: Sequence[Any]) -> None:
+        self._context = context
+        self._work = work
+        self._todo = deque(items)
+        self._news: SimpleQueue[Any] = SimpleQueue()
+        self._part = context.apart(self._news.put)
+        self.errors: list[BaseException] = []
+
+    def start(self, count: int) -> int:
+        """Starts so many threads, or fewer if the system has no more; none for one. Returns how many."""
+        for started in range(count if count > 1 else 0):
             try:
-                item = todo.popleft()
+                start_work(self.work_off, self._part, self._news)
+            except ResourceError:
+                return started
+        return count if count > 1 else 0
+
+    def work_off(self, context: Context) -> None:
+        while not self.errors:
+            try:
+                item = self._todo.popleft()
             except IndexError:
                 return
             try:
-                work(part, item)
-            except Exception as error:  # noqa: BLE001 - raised again below
-                errors.append(error)
+                self._work(context, item)
+            except Exception as error:  # noqa: BLE001 - side_by_side() raises it
+                self._fail(error)
 
-    done: SimpleQueue[Any] = SimpleQueue()
-    helpers = _helpers(lambda steps: work_off(context.aside(steps)), min(width, len(items)) - 1, done)
-    try:
-        work_off(context)
-    finally:
-        for _ in range(helpers):
-            thread, steps, _result, _error = done.get(timeout=context.remaining() + _NOTICING_SECONDS)
-            join_thread(thread)
-            for step in steps:
-                context.tell(**step)
-    if errors:
-        raise errors[0]
-
-
-def _helpers(work: Callable[[list[dict[str, object]]], None], count: int, done: SimpleQueue[Any]) -> int:
-    """Starts so many threads, or fewer if the system has no more; returns how many."""
-    for started in range(count):
+    def attend(self, helpers: int) -> None:
+        """Reports the threads' steps until all have ended."""
+        self._context.add_interrupt(self._part.cancel)
         try:
-            start_work(work, [], done)
-        except ResourceError:
-            return started
-    return max(0, count)
+            while helpers:
+                try:
+                    news = self._news.get(timeout=self._context.remaining() + _NOTICING_SECONDS)
+                    if isinstance(news, tuple):
+                        helpers -= 1
+                        join_thread(news[0])
+                    else:
+                        self._context.tell(**news)
+                except Empty as error:
+                    self._fail(error)
+                    return
+                except BaseException as error:  # noqa: BLE001 - the listener's: the threads are awaited before it is raised
+                    self._fail(error)
+        finally:
+            self._context.remove_interrupt(self._part.cancel)
+
+    def _fail(self, error: BaseException) -> None:
+        self.errors.append(error)
+        self._part.cancel()

@@ -33,7 +33,7 @@ class CaaLook:
         self._found: Mapping[str, CaaSet | str] = {}
         self._trouble = ""
         self._ended = threading.Event()
-        part = context.aside([]).narrowed(CAA_SECONDS)
+        part = context.aside().narrowed(CAA_SECONDS)
 
         def look() -> None:
             try:

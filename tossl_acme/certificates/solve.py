@@ -29,7 +29,7 @@ from .kept import Attempt
 from .traces import Trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Task:
     authorization: Authorization
     challenge: Challenge
@@ -52,9 +52,19 @@ class _Task:
 Solvers = Mapping[Identifier, Sequence[Solver]]
 
 
+#: Requests to a CA that are under way at the same time, each on a connection of its own.
+_WIDTH = 8
+
+
 def get_authorizations(client: Client, context: Context, order: Order) -> list[Authorization]:
     """Returns the authorizations of the order as the CA sees them now."""
-    return [get_authorization(client, context, url) for url in order.authorizations]
+    found: dict[str, Authorization] = {}
+
+    def get(part: Context, url: str) -> None:
+        found[url] = get_authorization(client, part, url)
+
+    side_by_side(context, get, list(dict.fromkeys(order.authorizations)), _WIDTH)
+    return [found[url] for url in order.authorizations]
 
 
 def solve(
@@ -65,7 +75,8 @@ def solve(
     One that is for no identifier of `solvers` is refused: no CA decides where a file or a record is put.
     `attempt` keeps what is presented, from before that. A challenge that an earlier attempt answered is presented again
     (the CA may not have looked yet), and not answered again.
-    Two requests per name (answer, one poll or more), none for a name that is valid already.
+    Two requests per name (answer, one poll or more; no poll where the answer says valid), none for a name that is valid
+    already.
     """
     pending = [authorization for authorization in authorizations if not _is_proven(authorization)]
     _check_ordered(pending, solvers)
@@ -81,10 +92,7 @@ def solve(
         for task in tasks:
             if not isinstance(task.solver, TogetherSolver):
                 task.solver.wait(context, task.challenge)
-        for task in tasks:
-            _answer(client, context, task)
-        for task in tasks:
-            wait_authorization(client, context, task.authorization.url, task.authorization)
+        _validate(client, context, tasks)
     finally:
         _clean_up(context, presented, attempt)
 
@@ -96,10 +104,29 @@ def _together(tasks: Sequence[_Task]) -> Iterator[tuple[TogetherSolver, list[Cha
             yield solver, [task.challenge for task in tasks if task.solver is solver]
 
 
-def _answer(client: Client, context: Context, task: _Task) -> None:
+def _validate(client: Client, context: Context, tasks: Sequence[_Task]) -> None:
+    """Answers all challenges, then waits for those that were not valid at once (section 7.1.6): side by side."""
+    proven: set[_Task] = set()
+
+    def answer(part: Context, task: _Task) -> None:
+        if _answer(client, part, task).status == "valid":
+            proven.add(task)
+
+    def wait(part: Context, task: _Task) -> None:
+        if task in proven:
+            part.tell("validated", domain=task.authorization.identifier.value)
+        else:
+            _await_validation(client, part, task)
+
+    side_by_side(context, answer, tasks, _WIDTH)
+    side_by_side(context, wait, tasks, _WIDTH if len(proven) < len(tasks) else 1)
+
+
+def _answer(client: Client, context: Context, task: _Task) -> Challenge:
     """Answers the challenge unless it was answered before: a second answer would disturb its validation."""
-    if task.challenge.status != "processing":
-        answer_challenge(client, context, task.challenge.url, task.authorization.url)
+    if task.challenge.status == "processing":
+        return task.challenge
+    return answer_challenge(client, context, task.challenge.url, task.authorization.url)
 
 
 def _await_validation(client: Client, context: Context, task: _Task) -> None:
@@ -136,11 +163,14 @@ def deactivate_pending(client: Client, context: Context, order: Order) -> bool:
 
     Returns whether it is done. What fails in doing so is told, not raised: it must not hide why the order is given up.
     """
+
+    def deactivate(part: Context, url: str) -> None:
+        if get_authorization(client, part.narrowed(_DEACTIVATE_SECONDS), url).status == "pending":
+            deactivate_authorization(client, part.narrowed(_DEACTIVATE_SECONDS), url)
+            part.tell("deactivated", url=url)
+
     try:
-        for url in order.authorizations:
-            if get_authorization(client, context.narrowed(_DEACTIVATE_SECONDS), url).status == "pending":
-                deactivate_authorization(client, context.narrowed(_DEACTIVATE_SECONDS), url)
-                context.tell("deactivated", url=url)
+        side_by_side(context, deactivate, order.authorizations, _WIDTH)
     except TosslError as error:
         context.tell("deactivate_failed", url=order.url, message=error.message)
         return False

@@ -128,10 +128,10 @@ class Context:
             context._listener = lambda step: listener({"step": step["step"], **facts, **step})
         return context
 
-    def aside(self, steps: list[dict[str, object]]) -> Context:
-        """Returns a part of this context for a thread that may not call the listener: its steps go to `steps`."""
+    def aside(self, listener: Callable[[dict[str, object]], None] | None = None) -> Context:
+        """Returns a part of this context for a thread that may not call its listener: this one gets the steps."""
         context = self.narrowed(self.remaining())
-        context._listener = steps.append
+        context._listener = listener
         return context
 
     def for_cleanup(self, limit: float = CLEANUP_SECONDS) -> Context:
@@ -139,6 +139,13 @@ class Context:
         context = Context(limit).begin(listener=self._listener)
         context.warnings = self.warnings
         context._process = self._process
+        return context
+
+    def apart(self, listener: Callable[[dict[str, object]], None]) -> Context:
+        """Returns a part as aside() does, which can be cancelled by itself; cancel() ends it only by an interrupt."""
+        context = self.aside(listener)
+        context._cancelled = Cancellation()
+        context._interrupts = []
         return context
 
     def cancel(self) -> None:
