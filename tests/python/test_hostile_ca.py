@@ -31,6 +31,7 @@ from tests.servers.faults import FaultProxy
 from tests.servers.issuer import Issuer
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.scripted_ca import ScriptedCa
+from tests.servers.web import json_reply
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.challenges.presented import RESPONDERS
 
@@ -351,6 +352,40 @@ def test_http_urls_of_authorizations_and_challenges(world: World) -> None:
             challenge["url"] = "http://127.0.0.1:1/x"
 
     world.proxy.fault(edited(spoil), path="/authorization/", times=None)
+    assert world.refused()[:2] == ("HTTP", "malformed")
+
+
+def test_no_order_is_placed_in_an_account_at_another_ca(world: World, scripted_ca: ScriptedCa) -> None:
+    """A CA hands out the account, the nonces and the URL for orders of another one, where the key is known too."""
+    world.obtained()
+    (account,) = [url for url in world.ca.objects if url.count("/") == 4 and "/account/" in url][-1:]
+    orders = len(world.ca.payloads("new-order"))
+    urls = {"newNonce": f"{world.proxy.url}/nonce", "newOrder": f"{world.proxy.url}/new-order"}
+    directory = {"newAccount": f"{scripted_ca.tls_origin}/new-account", **urls}
+    scripted_ca.answers["/directory"].append(json_reply(directory))
+    scripted_ca.answers["/new-account"].append(json_reply({"status": "valid"}, 201, location=account))
+    assert world.refused(directory=scripted_ca.directory)[:2] == ("HTTP", "malformed")
+    assert len(world.ca.payloads("new-order")) == orders
+
+
+@pytest.mark.parametrize(("step", "kind"), [("/new-account", "account"), ("/new-order", "order")])
+def test_accounts_and_orders_on_other_hosts(world: World, step: str, kind: str) -> None:
+    """They are another CA's; a port makes another host of one."""
+    for host in ("localhost:1", "ca.example", "127.0.0.1"):
+        world.proxy.clear()
+        world.proxy.fault(actions.header("Location", f"https://{host}/{kind}/1"), path=step, times=None)
+        result = world.obtain()
+        assert isinstance(result, Failure)
+        assert result.code[1:] == ("HTTP", "malformed")
+        assert f"as its {kind}, which is on another host" in result.message
+        assert not world.proxy.seen("/finalize/")
+
+
+@pytest.mark.parametrize("member", ["newAccount", "newOrder", "newNonce", "keyChange"])
+def test_a_directory_with_urls_of_a_public_ca(world: World, member: str) -> None:
+    """Those of Let's Encrypt, by whomever it is not."""
+    url = "https://acme-v02.api.letsencrypt.org/acme/x"
+    world.proxy.fault(with_member(member, url), path="/directory", times=None)
     assert world.refused()[:2] == ("HTTP", "malformed")
 
 

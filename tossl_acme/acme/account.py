@@ -108,7 +108,7 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
         raise ArgumentError("agree_tos", text)
     url = directory.url_of("newAccount")
     response = client.post(context, url, wanted.payload(url, client.key), signer=client.key)
-    account = _read_account(response, client.know_account(response, wanted.contact))
+    account = _read_account(response, client.know_account(directory, response, wanted.contact))
     context.tell("account", url=account.url, status=account.status)
     return _brought_up_to_date(client, context, account, wanted) if response.status == 200 else account
 

@@ -55,14 +55,19 @@ class Client:
 
         Raises AcmeError accountDoesNotExist.
         """
-        url = self.directory(context).url_of("newAccount")
-        response = self.post(context, url, {"onlyReturnExisting": True}, signer=self.key)
-        self.know_account(response)
+        directory = self.directory(context)
+        response = self.post(context, directory.url_of("newAccount"), {"onlyReturnExisting": True}, signer=self.key)
+        self.know_account(directory, response)
         return response
 
-    def know_account(self, response: Response, contact: tuple[str, ...] | None = None) -> str:
-        """Remembers the account URL in newAccount's answer, and the account's contacts."""
-        self._account_url = _account_url(response)
+    def know_account(self, directory: Directory, response: Response, contact: tuple[str, ...] | None = None) -> str:
+        """Remembers the account URL in newAccount's answer, and the account's contacts.
+
+        Raises HttpError malformed for an account of another CA.
+        """
+        url = _account_url(response)
+        directory.check_own(url, "account", "newAccount")
+        self._account_url = url
         self._contact = contact
         self.expect(self._account_url)
         return self._account_url

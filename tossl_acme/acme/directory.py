@@ -12,7 +12,7 @@ from ..http.response import Response
 from ..http.urls import shown_url
 from .answer import Answer
 from .problem import problem_error
-from .public_cas import needs_binding
+from .public_cas import PUBLIC_CAS, needs_binding
 
 _REQUIRED = ("newNonce", "newAccount", "newOrder")
 _KNOWN = (*_REQUIRED, "newAuthz", "revokeCert", "keyChange", "renewalInfo")
@@ -32,6 +32,15 @@ class Directory:
         if resource not in self.urls:
             raise AcmeError(f"{shown_url(self.url)} does not offer {resource}", "notOffered", 0)
         return self.urls[resource]
+
+    def check_own(self, url: str, what: str, resource: str) -> None:
+        """Raises HttpError malformed unless the URL is on the host of the directory or of that resource.
+
+        Another host's account or order is another CA's: a request signed with its URL and a nonce from there is an order to that CA.
+        """
+        if _host(url) not in {_host(self.url), _host(self.urls.get(resource, self.url))}:
+            cause = f"{shown_url(self.url)} names {shown_url(url)} as its {what}, which is on another host"
+            raise HttpError("malformed", f"{cause} than its directory and {resource}")
 
     @property
     def terms_of_service(self) -> str:
@@ -65,6 +74,7 @@ def read_directory(response: Response) -> Directory:
         raise HttpError("malformed", f"{shown_url(response.url)} is no ACME directory: it lacks {', '.join(missing)}")
     meta = answer.raw.get("meta")
     known = {name: answer.url(name) for name in _KNOWN if answer.raw.get(name)}
+    _check_no_other_ca(response.url, known)
     return Directory(
         url=response.url,
         urls=known | _unknown_urls(answer.raw),
@@ -80,6 +90,21 @@ def directory_of(url: str, document: Any) -> Directory | None:
         return read_directory(Response(url, 200, {}, json.dumps(document).encode()))
     except (TosslError, TypeError, ValueError):
         return None
+
+
+def _host(url: str) -> str:
+    """Returns host and port of an https URL, in lower case."""
+    host = url.partition("://")[2].partition("/")[0].partition("?")[0].lower()
+    return host.removesuffix(":443")
+
+
+def _check_no_other_ca(at: str, urls: Mapping[str, str]) -> None:
+    """Raises HttpError malformed where a directory names URLs of a public CA that it is not."""
+    public = {_host(ca.url): ca.name for ca in PUBLIC_CAS}
+    for name, url in urls.items():
+        other = public.get(_host(url))
+        if other and _host(url) != _host(at):
+            raise HttpError("malformed", f"{shown_url(at)} names a URL of another CA ({other}) as its {name}")
 
 
 def _unknown_urls(document: Mapping[str, Any]) -> dict[str, str]:

@@ -124,6 +124,7 @@ def new_order(client: Client, context: Context, wanted: NewOrder) -> Order:
         response = client.post(context, url, wanted.without_replaces().payload())
     answer = Answer.of(response)
     order = _read_order(answer, answer.location("order"))
+    directory.check_own(order.url, "order", "newOrder")
     client.expect(order.url, order.finalize, *order.authorizations)
     context.tell("order", url=order.url, status=order.status)
     return order
