@@ -39,6 +39,7 @@ BAD_KEYS = {
 }
 WITH_A_USER = ["https://operator:Ob5tr1ct@ca.example/1", "https://Ob5tr1ct@ca.example", "http://a:Ob5tr1ct@ca.example"]
 BAD_DIRECTORIES = ["", "nobody", "http://ca.example/directory", "https://", "https:///dir", "https://a b/", "ftp://x/"]
+BAD_TOKENS = ["", "a b", "../../etc/passwd", "a" * 256, "tok\u00e9n", "a.b"]
 BAD_URLS = ["", "x", "/order/1", "http://ca.example/order/1", "https://", "https://ca.example/a b"]
 
 
@@ -105,6 +106,8 @@ def refused(tcl: Tcl, proxy: FaultProxy, name: str, options: dict[str, object] |
 
 #: Commands that need no argument.
 _ALONE = ("list_certificates", "renew_certificates")
+#: The command that a web server calls with what a request says: it takes any text, and no options.
+_ASKED = "http01_response"
 
 
 @pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS if command.__name__ not in _ALONE])
@@ -116,7 +119,7 @@ def test_missing_arguments_are_tcls_own_error(command: str) -> None:
     assert failure.code == ("TCL", "WRONGARGS")
 
 
-@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
+@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS if command.__name__ != _ASKED])
 def test_an_unknown_option_is_named(tcl: Tcl, proxy: FaultProxy, command: str) -> None:
     """And those that there are."""
     failure = refused(tcl, proxy, command, {"nonsense": 1})
@@ -200,11 +203,22 @@ def test_what_is_no_single_name_is_refused(tcl: Tcl, proxy: FaultProxy, command:
     assert failure.code == ("TOSSL", "VALUE", "domain")
 
 
-@pytest.mark.parametrize("command", commands_with("token"))
-@pytest.mark.parametrize("token", ["", "a b", "../../etc/passwd", "a" * 256, "tok\u00e9n", "a.b"])
+@pytest.mark.parametrize("command", [name for name in commands_with("token") if name != _ASKED])
+@pytest.mark.parametrize("token", BAD_TOKENS, ids=range(len(BAD_TOKENS)))
 def test_what_is_no_token_is_refused(tcl: Tcl, proxy: FaultProxy, command: str, token: str) -> None:
     """RFC 8555 section 8: base64url, before it becomes a path or a record."""
     assert refused(tcl, proxy, command, token=token).code == ("TOSSL", "VALUE", "token")
+
+
+@pytest.mark.parametrize("token", BAD_TOKENS, ids=range(len(BAD_TOKENS)))
+def test_a_request_with_no_token_has_an_empty_response(token: str) -> None:
+    """Whatever its path: the web server answers with its 404."""
+    assert Tcl().acme(_ASKED, token) == ""
+
+
+def test_the_response_to_a_token_takes_no_options() -> None:
+    """A request's path is its only word."""
+    assert Tcl().failure(_ASKED, TOKEN, nonsense=1).code == ("TCL", "WRONGARGS")
 
 
 @pytest.mark.parametrize("command", commands_with("email"))
