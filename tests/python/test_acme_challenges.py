@@ -119,6 +119,33 @@ def test_a_name_step_by_step_by_tls_alpn(tcl: Tcl, calm_pebble: Pebble) -> None:
     assert tcl.dict("download_certificate", directory, key, valid["certificate"])["domains"] == "step.example"
 
 
+@pytest.mark.parametrize("kind", ["http-01", "tls-alpn-01"])
+def test_a_challenge_that_failed_ends_the_wait(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path, kind: str) -> None:
+    """Also where the authorization stays pending (step-ca). The next call places another order."""
+    scripted_ca.script.stays_pending, scripted_ca.script.validated = True, "invalid"
+    options = {"directory": scripted_ca.directory, "store": str(tmp_path), "challenge": kind, "timeout": 20}
+    options |= {"port": 0} if kind == "http-01" else {"tls_port": 0}
+    failure = tcl.failure("obtain_certificate", ["step.example"], **options)
+    assert failure.code == ("TOSSL", "ACME", "incorrectResponse", "403")
+    assert "step.example" in failure.message
+    assert kind in failure.message
+    scripted_ca.script.validated = "valid"
+    assert tcl.dict("obtain_certificate", ["step.example"], **options)["domains"] == "step.example"
+    assert len(scripted_ca.payloads("new-order")) == 2
+
+
+def test_a_script_hears_of_a_challenge_that_failed(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """wait_authorization, which is not told which challenge was answered."""
+    scripted_ca.script.stays_pending, scripted_ca.script.validated = True, "invalid"
+    directory, key = scripted_ca.directory, new_key()
+    tcl.acme("create_account", directory, key, "")
+    order = tcl.dict("create_order", directory, key, ["step.example"], return_details=1)
+    authorization = tcl.dicts(order["authorizations"])[0]
+    tcl.acme("answer_challenge", directory, key, tcl.dicts(authorization["challenges"])[1]["url"])
+    failure = tcl.failure("wait_authorization", directory, key, authorization["url"], timeout=20)
+    assert failure.code == ("TOSSL", "ACME", "incorrectResponse", "403")
+
+
 @pytest.mark.parametrize(
     ("domain", "name"), [("Tls.example", "tls.example"), ("192.0.2.1", "1.2.0.192.in-addr.arpa"), ("*.tls.example", "")]
 )

@@ -42,6 +42,8 @@ class Script:
     authorization: str = "pending"
     validated: str = "valid"
     finalized: str = "processing"
+    #: Whether an authorization stays pending though its challenge has failed, as step-ca's does.
+    stays_pending: bool = False
     #: Types of challenges; a mapping is a complete challenge.
     challenges: tuple[str | Mapping[str, object], ...] = ("http-01", "dns-01", "tls-alpn-01")
     page_size: int = 2
@@ -293,7 +295,9 @@ class ScriptedCa(LookAlike):
         authorization = self.objects[f"{self.tls_origin}/authorization/{signed.path.split('/')[2]}"]
         challenge = authorization["challenges"][int(signed.path.rpartition("/")[2])]
         status = self.script.validated
-        authorization["status"] = challenge["status"] = status
+        challenge["status"] = status
+        if not (self.script.stays_pending and status == "invalid"):
+            authorization["status"] = status
         if status == "invalid":
             challenge["error"] = {"type": _PROBLEM + "incorrectResponse", "detail": "nothing there", "status": 403}
         return json_reply(challenge)

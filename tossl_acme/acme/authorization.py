@@ -100,6 +100,17 @@ class Authorization:
         offered = (challenge for challenge in self.challenges if challenge.type == kind and challenge.url)
         return next(offered, None) if is_provable(self.identifier, kind) else None
 
+    def has_ended(self, answered: str = "") -> bool:
+        """Returns whether no validation is under way any more.
+
+        Some CAs (step-ca) leave the authorization pending when its challenge has failed. answered: the challenge's URL;
+        without it, any challenge that failed counts, unless the CA is at work on another one.
+        """
+        if self.status != "pending":
+            return True
+        states = {challenge.status for challenge in self.challenges if answered in ("", challenge.url)}
+        return "invalid" in states and "processing" not in states
+
     def as_dict(self) -> dict[str, object]:
         return {
             **self.raw,
@@ -175,29 +186,38 @@ def _answered_challenge(client: Client, context: Context, url: str, authorizatio
     return offered if offered and offered.status != "pending" else None
 
 
-def wait_authorization(client: Client, context: Context, url: str, known: Authorization | None = None) -> Authorization:
-    """Polls until the authorization is valid. Raises any other final state, with the CA's reason."""
+def wait_authorization(
+    client: Client, context: Context, url: str, known: Authorization | None = None, answered: str = ""
+) -> Authorization:
+    """Polls until the authorization is valid. Raises any other final state, with the CA's reason.
+
+    answered: the URL of the challenge that was answered; the wait ends with its failure too.
+    """
     found = poll(
         context,
         "authorization",
         lambda: get_authorization(client, context, url),
-        lambda authorization: authorization.status != "pending",
+        lambda authorization: authorization.has_ended(answered),
         known,
     )
     if found.status != "valid":
-        raise refusal(found)
+        raise refusal(found, answered)
     context.tell("validated", domain=found.identifier.value)
     return found
 
 
-def refusal(authorization: Authorization) -> AcmeError:
-    """Returns the error of an authorization that is not valid: its challenge's error, after its name."""
+def refusal(authorization: Authorization, answered: str = "") -> AcmeError:
+    """Returns the error of an authorization that is not valid: its challenge's error, after its name.
+
+    answered: the URL of the challenge whose error comes first.
+    """
     name = clean(authorization.identifier.value)
-    for challenge in authorization.challenges:
+    for challenge in sorted(authorization.challenges, key=lambda one: (one.url != answered, one.status != "invalid")):
         problem = challenge.raw.get("error")
         if isinstance(problem, dict):
             return document_error(problem, 0).within(f"{name} ({clean(challenge.type)})")
-    text = f"{name}: the authorization is {clean(authorization.status)}"
+    state = "invalid" if authorization.status == "pending" else authorization.status
+    text = f"{name}: the authorization is {clean(state)}"
     return AcmeError(text, "unauthorized", 0, {"authorization": dict(authorization.raw)})
 
 

@@ -184,7 +184,7 @@ def _is_proven(work: Work, order: Order, solvers: Solvers) -> bool:
     if order.status != "pending":
         return True
     authorizations = get_authorizations(work.client, work.context, order)
-    if any(authorization.status not in ("pending", "valid") for authorization in authorizations):
+    if any(authorization.status != "valid" and authorization.has_ended() for authorization in authorizations):
         return False
     is_answered = any(
         challenge.status == "processing" for authorization in authorizations for challenge in authorization.challenges

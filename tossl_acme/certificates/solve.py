@@ -132,7 +132,7 @@ def _answer(client: Client, context: Context, task: _Task) -> Challenge:
 def _await_validation(client: Client, context: Context, task: _Task) -> None:
     """Waits until the authorization is valid. An error says so where nobody has asked this process for the response."""
     try:
-        wait_authorization(client, context, task.authorization.url, task.authorization)
+        wait_authorization(client, context, task.authorization.url, task.authorization, task.challenge.url)
     except (AcmeError, WaitTimeout) as error:
         if hint := unasked_hint(task.challenge.token):
             error.message += f" ({hint})"
@@ -149,7 +149,7 @@ def _check_ordered(authorizations: Iterable[Authorization], identifiers: Iterabl
 
 
 def _is_proven(authorization: Authorization) -> bool:
-    if authorization.status not in ("pending", "valid"):
+    if authorization.status != "valid" and authorization.has_ended():
         raise refusal(authorization)
     return authorization.status == "valid"
 
