@@ -41,12 +41,14 @@ class Identifier:
 
     @property
     def normal(self) -> Identifier:
-        """Returns the normal form, in which equal names are equal: DNS in lower case, IP as in RFC 8738 section 3.
+        """Returns the normal form, in which equal names are equal.
+
+        DNS as A-labels in lower case without a final dot, IP as in RFC 8738 section 3.
 
         Raises ValueError for another type, and for a text that is no address.
         """
         if self.type == "dns":
-            return Identifier("dns", self.value.lower())
+            return Identifier("dns", _equal_name(self.value))
         if self.type == "ip":
             return Identifier("ip", _address_text(ipaddress.ip_address(self.value)))
         raise ValueError(f"a name of type {self.type}")
@@ -106,6 +108,18 @@ def _identifier(name: str) -> Identifier:
     except ValueError:
         return Identifier("dns", _dns_name(name))
     return Identifier("ip", _address_text(address))
+
+
+def _equal_name(name: str) -> str:
+    """Returns a name that anybody wrote, in the form in which it is ordered; text that is no name stays as it is."""
+    lower = name.lower().removesuffix(".")
+    if lower.isascii() or len(lower) > _MAX_TYPED_CHARS:
+        return lower
+    star = "*." if lower.startswith("*.") else ""
+    try:
+        return star + _ascii(lower.removeprefix(star), lower).lower().removesuffix(".")
+    except ArgumentError:
+        return lower
 
 
 def _address_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:

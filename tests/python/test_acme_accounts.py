@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.servers.faults import FaultProxy
 from tests.servers.pebble import Pebble, new_eab_key
 from tests.servers.scripted_ca import Refused, Script, ScriptedCa
 from tests.tclhost import Failure, Tcl, new_key
+from tossl_acme.acme import clients
 from tossl_acme.acme.encoding import b64url_bytes
 from tossl_acme.acme.jws import AccountKey
 from tossl_acme.certificates.accounts import keep_account_key
@@ -174,6 +176,30 @@ def test_a_deactivated_account_is_the_end(tcl: Tcl, calm_pebble: Pebble) -> None
     assert tcl.acme("deactivate_account", calm_pebble.directory, key) == "Account deactivated successfully"
     failure = tcl.failure("create_order", calm_pebble.directory, key, ["ended.example"])
     assert failure.code == ("TOSSL", "ACME", "unauthorized", "403")
+
+
+@pytest.mark.parametrize("is_pebble", [True, False], ids=["pebble", "shown"])
+def test_an_account_in_the_store_that_has_ended_is_replaced(
+    tcl: Tcl, calm_pebble: Pebble, scripted_ca: ScriptedCa, tmp_path: Path, is_pebble: bool
+) -> None:
+    """Somebody has deactivated it: at CAs that refuse to show it, and at those that show it as what it is."""
+    directory = calm_pebble.directory if is_pebble else scripted_ca.directory
+    port = calm_pebble.http_port if is_pebble else 0
+    options = {"directory": directory, "store": str(tmp_path), "port": port}
+    key = str(tcl.acme("get_account_key", directory, store=str(tmp_path), generate=1))
+    tcl.acme("obtain_certificate", ["first.example"], **options)
+    tcl.acme("deactivate_account", directory, key, store="")
+    clients.reset()
+    got = tcl.dict("obtain_certificate", ["second.example"], **options)
+    assert got["domains"] == "second.example"
+    aside = next(tmp_path.glob("accounts/*/key-*.pem"))
+    assert aside.name in got["warnings"]
+    assert aside.read_text() == key
+    assert tcl.acme("get_account_key", directory, store=str(tmp_path)) not in ("", key)
+    failure = tcl.failure("obtain_certificate", ["third.example"], **options, account_key=key)
+    assert failure.code[:3] == ("TOSSL", "ACME", "unauthorized")
+    assert "-account_key has ended; give another key" in failure.message
+    assert tcl.failure("create_account", directory, key, "").code[:3] == ("TOSSL", "ACME", "unauthorized")
 
 
 def test_a_key_without_an_account_has_none(tcl: Tcl, calm_pebble: Pebble) -> None:
@@ -364,6 +390,76 @@ def test_a_known_account_obtains_without_its_binding(tcl: Tcl, scripted_ca: Scri
     assert failure.code == ("TOSSL", "VALUE", "eab_kid")
     tcl.acme("create_account", scripted_ca.directory, key, "", eab_kid="k", eab_hmac_key="c2VjcmV0")
     assert tcl.dict("obtain_certificate", ["a.example"], **options)["domains"] == "a.example"
+
+
+@pytest.mark.parametrize("command", ["create_order", "get_account", "list_orders"])
+def test_a_binding_for_each_look_up(tcl: Tcl, scripted_ca: ScriptedCa, command: str) -> None:
+    """Some CAs want one with every newAccount: it can be given with every command, and is sent only where they do."""
+    scripted_ca.script = Script(eab_required=True, eab_always=True)
+    directory, key = scripted_ca.directory, new_key()
+    binding = {"eab_kid": "kid-1\n", "eab_hmac_key": "c2VjcmV0\n"}  # as read from files
+    words: list[object] = [["a.example"]] if command == "create_order" else []
+    tcl.acme("create_account", directory, key, "", **binding)
+    bound = [payload["externalAccountBinding"] for payload in scripted_ca.payloads("new-account")[-1:]]
+    assert json.loads(b64url_bytes(bound[0]["protected"]))["kid"] == "kid-1"
+    tcl.acme(command, directory, key, *words)
+    clients.reset()
+    failure = tcl.failure(command, directory, key, *words)
+    assert failure.code == ("TOSSL", "ACME", "externalAccountRequired", "403")
+    assert "-eab_kid" in failure.message
+    tcl.acme(command, directory, key, *words, **binding)
+    assert {*scripted_ca.payloads("new-account")[-1]} == {"onlyReturnExisting", "externalAccountBinding"}
+    scripted_ca.script.eab_always = False
+    clients.reset()
+    tcl.acme(command, directory, key, *words, **binding)
+    assert scripted_ca.payloads("new-account")[-1] == {"onlyReturnExisting": True}
+
+
+def test_a_known_account_is_asked_for_at_its_own_url(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path) -> None:
+    """A renewal in a new process needs no binding, also where its contacts are others."""
+    scripted_ca.script = Script(eab_required=True, eab_always=True)
+    options = {"directory": scripted_ca.directory, "store": str(tmp_path), "port": 0}
+    tcl.acme("obtain_certificate", ["a.example"], **options, eab_kid="k", eab_hmac_key="c2VjcmV0")
+    made = len(scripted_ca.payloads("new-account"))
+    for email in ("", "new@example.com"):
+        clients.reset()
+        tcl.acme("obtain_certificate", ["a.example"], **options, email=email, force=1)
+    assert len(scripted_ca.payloads("new-account")) == made
+
+
+@pytest.mark.parametrize("kid", ["two\nlines", "a\u200bb", "a b"], ids=["lines", "invisible", "space"])
+def test_a_kid_that_is_none_is_refused(tcl: Tcl, scripted_ca: ScriptedCa, kid: str) -> None:
+    failure = tcl.failure("create_account", scripted_ca.directory, new_key(), "", eab_kid=kid, eab_hmac_key="c2Vj")
+    assert failure.code == ("TOSSL", "VALUE", "eab_kid")
+
+
+def test_a_contact_that_the_ca_does_not_take_is_left_out(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path) -> None:
+    """And told; the account is made, and changed, with the rest."""
+    scripted_ca.script.mail_alone = True
+    key, contact = new_key(), ["https://example.com/contact", "b@example.com"]
+    words = (scripted_ca.directory, key, "a@example.com")
+    account = tcl.dict("create_account", *words, contact, return_details=1)
+    assert account["contact"] == "mailto:a@example.com mailto:b@example.com"
+    clients.reset()
+    assert tcl.dict("create_account", *words, contact, return_details=1)["contact"] == account["contact"]
+    assert tcl.dict("update_account", *words, contact[:1])["contact"] == "mailto:a@example.com"
+    scripted_ca.script.mail_alone = False
+    assert "https:" in tcl.dict("update_account", *words, contact[:1])["contact"]
+
+
+@pytest.mark.parametrize("option", ["csr", "private_key", "account_key"])
+@pytest.mark.parametrize("content", ["", "\n"], ids=["empty", "newline"])
+def test_an_empty_file_is_no_value(tcl: Tcl, scripted_ca: ScriptedCa, option: str, content: str) -> None:
+    """Read by the script or by its name: no other key is made in its place."""
+    options = {"directory": scripted_ca.directory, "store": "", "port": 0}
+    failure = tcl.failure("obtain_certificate", ["a.example"], **options, **{option: content})
+    assert failure.code == ("TOSSL", "VALUE", option)
+    assert f"-{option} is empty" in failure.message
+    if option != "account_key":
+        words = (scripted_ca.directory, new_key(), f"{scripted_ca.tls_origin}/order/1")
+        failure = tcl.failure("finalize_order", *words, **{option: content})
+        assert failure.code == ("TOSSL", "VALUE", option)
+    assert not scripted_ca.signed
 
 
 # the list of orders

@@ -123,6 +123,10 @@ def test_what_a_server_sends_is_never_trusted_to_be_a_name(odd: object) -> None:
     ("kind", "value", "normal"),
     [
         ("dns", "*.Example.COM", "*.example.com"),
+        ("dns", "Example.COM.", "example.com"),
+        ("dns", "Bücher.example", "xn--bcher-kva.example"),
+        ("dns", "*.bücher.example.", "*.xn--bcher-kva.example"),
+        ("dns", "faß.example", "xn--fa-hia.example"),
         ("ip", "2001:DB8:0:0::1", "2001:db8::1"),
         ("ip", "::FFFF:192.0.2.1", "::ffff:c000:201"),
     ],

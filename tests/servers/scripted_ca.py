@@ -35,6 +35,10 @@ class Script:
     caa_identities: tuple[str, ...] = ()
     eab_required: bool = False
     eab_once: bool = False
+    #: Whether it wants a binding with each newAccount, look-ups too.
+    eab_always: bool = False
+    #: Whether it takes no contacts but mail addresses.
+    mail_alone: bool = False
     #: Status of a new order, of a new authorization, of an authorization once its challenge was answered, and of an
     #: order after finalize. "processing" orders are valid when they are looked at next; "ready" and "pending" ones have
     #: to be finalized once more, "stuck" ones for ever.
@@ -182,12 +186,17 @@ class ScriptedCa(LookAlike):
             self._check_lag(header["kid"], 400, "accountDoesNotExist")
         if "kid" in header and header["kid"] not in self.objects:
             raise Refused(400, "accountDoesNotExist", "unknown account")
+        if "kid" in header and self.objects[header["kid"]].get("status") in ("deactivated", "revoked"):
+            raise Refused(401, "unauthorized", "no such account here")
         return signed
 
     # accounts
 
     def _post_new_account(self, signed: _Signed) -> Reply:
         url = self._account_url(signed.header["jwk"])
+        if self.script.eab_always and "externalAccountBinding" not in signed.payload:
+            raise Refused(403, "externalAccountRequired", "no binding")
+        self._check_contacts(signed.payload)
         if url in self.objects:
             return self._object(url, 200)
         if signed.payload.get("onlyReturnExisting"):
@@ -202,11 +211,17 @@ class ScriptedCa(LookAlike):
         self.objects[f"{url}/orders"] = {"orders": []}
         return self._object(url, 201)
 
+    def _check_contacts(self, payload: Mapping[str, Any] | None) -> None:
+        odd = [one for one in (payload or {}).get("contact", []) if not one.startswith("mailto:")]
+        if odd and self.script.mail_alone:
+            raise Refused(400, "unsupportedContact", f"not supported: {odd[0]}")
+
     def _post_account(self, signed: _Signed) -> Reply:
         path, _, query = signed.path.partition("?page=")
         url = f"{self.tls_origin}{path}"
         if path.endswith("/orders"):
             return self._page(url, int(query or 0))
+        self._check_contacts(signed.payload)
         self.objects[url].update(signed.payload or {})
         return self._object(url)
 

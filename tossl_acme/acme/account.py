@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..context import Context
@@ -14,6 +14,7 @@ from ..text import Secret, clean, quoted
 from .answer import Answer
 from .client import Client
 from .encoding import b64url_bytes
+from .ended import ENDED, ended_account
 from .jws import AccountKey, hmac_signed
 from .orders_list import read_order_urls
 from .public_cas import needs_binding
@@ -47,12 +48,16 @@ class ExternalAccountBinding:
     @classmethod
     def parse(cls, kid: str, hmac_key: Secret | None, alg: str) -> ExternalAccountBinding:
         """Returns the binding for three words. Raises ArgumentError eab_kid, eab_hmac_key or eab_alg."""
+        kid = kid.strip()  # as read from a file, with the end of its line
         if alg not in ("HS256", "HS384", "HS512"):
             raise ArgumentError("eab_alg", "-eab_alg must be HS256, HS384 or HS512")
         if not kid:
             raise ArgumentError("eab_kid", "-eab_hmac_key needs -eab_kid")
-        if not hmac_key or not hmac_key.value:
+        if not hmac_key or not hmac_key.value.strip():
             raise ArgumentError("eab_hmac_key", "-eab_kid needs -eab_hmac_key")
+        if not kid.isprintable() or any(map(str.isspace, kid)):
+            raise ArgumentError("eab_kid", "-eab_kid contains white space or a control character")
+        hmac_key = Secret(hmac_key.value.strip(), file=hmac_key.file, env=hmac_key.env)
         try:
             b64url_bytes(hmac_key.value)
         except ValueError:
@@ -96,6 +101,7 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
     eab_kid or agree_tos.
     """
     directory = client.directory(context)
+    client.take_binding(wanted.binding)
     terms = "" if wanted.agree_tos else directory.terms_of_service
     if directory.needs_eab or wanted.binding or terms:
         found = _existing_account(client, context)
@@ -107,10 +113,34 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
         text = f"the CA requires agreement to its terms of service; read them, then give -agree_tos 1: {clean(terms)}"
         raise ArgumentError("agree_tos", text)
     url = directory.url_of("newAccount")
-    response = client.post(context, url, wanted.payload(url, client.key), signer=client.key)
+
+    def post(contact: tuple[str, ...]) -> Response:
+        named = replace(wanted, contact=contact)
+        return client.post(context, url, named.payload(url, client.key), signer=client.key)
+
+    response = _with_contacts(context, wanted.contact, post)
     account = _read_account(response, client.know_account(directory, response, wanted.contact))
     context.tell("account", url=account.url, status=account.status)
     return _brought_up_to_date(client, context, account, wanted) if response.status == 200 else account
+
+
+def _with_contacts(
+    context: Context, contact: tuple[str, ...], post: Callable[[tuple[str, ...]], Response]
+) -> Response:
+    """Returns the answer to a request with these contacts; without those that no CA need support (section 7.3).
+
+    Every CA that supports contacts supports mailto.
+    """
+    try:
+        return post(contact)
+    except AcmeError as error:
+        left = tuple(one for one in contact if one.lower().startswith("mailto:"))
+        if error.kind != "unsupportedContact" or left == contact:
+            raise
+        response = post(left)
+        out = " ".join(clean(one) for one in contact if one not in left)
+        context.warn("warning", warning="contact", message=f"left out of the account: {out}: {error.message}")
+        return response
 
 
 def check_binding(directory: str, binding: ExternalAccountBinding | None) -> None:
@@ -128,10 +158,17 @@ def _unbound(directory: str) -> ArgumentError:
 
 
 def _existing_account(client: Client, context: Context) -> Account | None:
-    """Returns the key's account at the CA, else None (section 7.3.1)."""
+    """Returns the key's account at the CA, else None (section 7.3.1).
+
+    Asks at the account's URL where that is known: some CAs want a binding for each newAccount, look-ups too.
+    """
     try:
+        if client.knows_account:
+            return get_account(client, context)
         response = client.find_account(context)
     except AcmeError as error:
+        if error.kind == "externalAccountRequired" and not client.knows_account:
+            return None  # the CA looks for none without a binding, and finds it with newAccount itself
         if error.kind != "accountDoesNotExist":
             raise
         return None
@@ -141,7 +178,13 @@ def _existing_account(client: Client, context: Context) -> Account | None:
 
 
 def _brought_up_to_date(client: Client, context: Context, account: Account, wanted: NewAccount) -> Account:
-    """Returns the account with the wanted contacts. Sends no change to a CA that shows no contacts (Let's Encrypt)."""
+    """Returns the account with the wanted contacts. Sends no change to a CA that shows no contacts (Let's Encrypt).
+
+    Raises AcmeError unauthorized for an account that has ended.
+    """
+    if account.status in ENDED:
+        client.forget_account()
+        raise ended_account(account.url, account.status)
     shows_contacts = isinstance(account.raw.get("contact"), list)
     if wanted.contact and shows_contacts and set(account.contact) != set(wanted.contact):
         return update_account(client, context, wanted.contact)
@@ -158,7 +201,10 @@ def get_account(client: Client, context: Context) -> Account:
 def update_account(client: Client, context: Context, contact: Sequence[str]) -> Account:
     """Replaces the contacts (section 7.3.2)."""
     url = client.account_url(context)
-    account = _read_account(client.post(context, url, {"contact": list(contact)}), url)
+    response = _with_contacts(
+        context, tuple(contact), lambda contact: client.post(context, url, {"contact": list(contact)})
+    )
+    account = _read_account(response, url)
     client.know_contact(tuple(contact))
     return account
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..context import Context
 from ..errors import AcmeError, HttpError, TosslError
@@ -25,6 +25,16 @@ _MAX_BAD_NONCES = 30
 _HEADERS = {"Content-Type": "application/jose+json", **LANGUAGE}
 
 
+#: Before the refusal of a look-up.
+_UNBOUND = "the CA wants an external account binding to look up the account; give -eab_kid and -eab_hmac_key"
+
+
+class Binding(Protocol):
+    """An external account binding (section 7.3.4)."""
+
+    def signed(self, url: str, key: AccountKey) -> dict[str, str]: ...
+
+
 @dataclass(frozen=True)
 class _SignedPost:
     url: str
@@ -41,6 +51,7 @@ class Client:
         self.key = key
         self._account_url = ""
         self._contact: tuple[str, ...] | None = None
+        self._binding: Binding | None = None
         self._named = NamedUrls()
 
     def directory(self, context: Context) -> Directory:
@@ -53,12 +64,27 @@ class Client:
     def find_account(self, context: Context) -> Response:
         """Returns the CA's answer about the key's account, and remembers the account (section 7.3.1).
 
+        Some CAs want a binding for that too (section 7.3.4); it is sent only where they do.
         Raises AcmeError accountDoesNotExist.
         """
         directory = self.directory(context)
-        response = self.post(context, directory.url_of("newAccount"), {"onlyReturnExisting": True}, signer=self.key)
+        url = directory.url_of("newAccount")
+        look: dict[str, object] = {"onlyReturnExisting": True}
+        try:
+            response = self.post(context, url, look, signer=self.key)
+        except AcmeError as error:
+            if error.kind != "externalAccountRequired":
+                raise
+            if self._binding is None:
+                raise error.within(_UNBOUND) from None
+            bound = look | {"externalAccountBinding": self._binding.signed(url, self.key)}
+            response = self.post(context, url, bound, signer=self.key)
         self.know_account(directory, response)
         return response
+
+    def take_binding(self, binding: Binding | None) -> None:
+        """Takes the binding with which the account is looked up where the CA refuses that without one."""
+        self._binding = binding or self._binding
 
     def know_account(self, directory: Directory, response: Response, contact: tuple[str, ...] | None = None) -> str:
         """Remembers the account URL in newAccount's answer, and the account's contacts.

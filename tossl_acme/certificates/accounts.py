@@ -14,13 +14,14 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from ..acme.account import ensure_account
 from ..acme.client import Client
 from ..acme.clients import account_key_of, client_for, server_for
 from ..acme.directory import directory_of
+from ..acme.ended import account_has_ended
 from ..acme.server import Server
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, KeyFormatError, WaitTimeout
@@ -34,6 +35,7 @@ _KEY, _NEXT, _ACCOUNT, _DIRECTORY = "key.pem", "next.pem", "account.json", "dire
 _NEXT_ACCOUNT = "next.json"
 #: After so many seconds the CA is asked for its directory again.
 _DIRECTORY_AGE_SECONDS = 86400.0
+_T = TypeVar("_T")
 
 
 def account_key_for(context: Context, store: Store | None, directory_url: str, given: str) -> str:
@@ -132,15 +134,41 @@ def _asked_account(kept: Mapping[str, str]) -> str:
         return ""
 
 
-def put_key_aside(store: Store, context: Context, directory_url: str, thumbprint: str) -> None:
-    """Keeps the key of an account that has ended under another name, if it is the one that is kept for this CA."""
+def put_key_aside(store: Store, context: Context, directory_url: str, thumbprint: str) -> str:
+    """Keeps the key of an account that has ended under another name, if it is the one that is kept for this CA.
+
+    Returns that name, empty if it is not.
+    """
     if _thumbprint(account_key(store, directory_url)) != thumbprint:
-        return
+        return ""
     with store.locked(context, _account(directory_url)) as lock:
         kept = forget_account_url(read_texts(store, lock.name))
-        if _thumbprint(kept.get(_KEY, "")) == thumbprint:
-            kept[f"key-{time.time_ns()}.pem"] = kept.pop(_KEY)
-            write_texts(store, lock, kept)
+        if _thumbprint(kept.get(_KEY, "")) != thumbprint:
+            return ""
+        aside = f"key-{time.time_ns()}.pem"
+        kept[aside] = kept.pop(_KEY)
+        write_texts(store, lock, kept)
+        return f"{lock.name}/{aside}"
+
+
+def with_account(context: Context, store: Store | None, issuance: Issuance, work: Callable[[Client], _T]) -> _T:
+    """Returns the work's result with the account of this issuance; once more with a new one where that has ended.
+
+    The old key stays in the store, under another name. Raises AcmeError unauthorized for a key that was given.
+    """
+    client = client_of_issuance(store, context, issuance)
+    try:
+        return work(client)
+    except AcmeError as error:
+        if not account_has_ended(client, context, error):
+            raise
+        named = f"the account at {shown_url(issuance.directory)}"
+        if store is None or issuance.account_key:
+            raise error.within(f"{named} of the key given by -account_key has ended; give another key") from None
+        aside = put_key_aside(store, context, issuance.directory, client.key.thumbprint)
+    kept = f"; the key of the old one is kept as {aside}" if aside else ""
+    context.warn("warning", warning="account", message=f"{named} has ended, a new one is made{kept}")
+    return work(client_of_issuance(store, context, issuance))
 
 
 def _thumbprint(pem: str) -> str:
@@ -178,9 +206,13 @@ def make_accounts(context: Context, store: Store | None, issuances: Iterable[Iss
     Nothing is sent for those that are known. Raises ArgumentError where a binding is missing.
     """
     for issuance in issuances:
-        client = client_of_issuance(store, context, issuance)
+
+        def ensure(client: Client, one: Issuance = issuance) -> Client:
+            ensure_account(client, context, one.account)
+            return client
+
         try:
-            ensure_account(client, context, issuance.account)
+            client = with_account(context, store, issuance, ensure)
         except (AcmeError, HttpError) as error:
             cause = f"{shown_url(issuance.directory)}, which is to be asked where others fail, gave no account"
             context.warn("warning", warning="fallback", message=f"{cause}: {error.message}")

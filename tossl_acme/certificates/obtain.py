@@ -13,7 +13,7 @@ from ..challenges.choice import choose
 from ..context import Context
 from ..errors import ArgumentError, WaitTimeout
 from ..store.protocol import Store
-from .accounts import account_key, client_of_issuance, make_accounts
+from .accounts import account_key, make_accounts, with_account
 from .acquire import Place, acquire, clear_up, wanted_of
 from .authorities import ask_each
 from .dns_accounts import DnsAccounts
@@ -156,8 +156,11 @@ def _asked_of_each(
     make_accounts(context, place.store, issuance.at_each[1:])
 
     def ask(one: Issuance) -> Obtained:
-        client = client_of_issuance(place.store, context, one)
-        found = acquire(client, context, _replacing(one, kept), solvers, place, is_replaced=kept is not None)
+        wanted, is_replaced = _replacing(one, kept), kept is not None
+        found = with_account(
+            context, place.store, one,
+            lambda client: acquire(client, context, wanted, solvers, place, is_replaced=is_replaced),
+        )  # fmt: skip
         told = {"renewable": place.store is not None and issuance.is_renewable, "warnings": context.told("warning")}
         return Obtained(True, {"name": name, "issued": True, **found.as_dict(), **told})
 
@@ -187,9 +190,12 @@ def prove(context: Context, issuance: Issuance, store: Store | None, name: str =
         _check_keys(store, one)
     nowhere = Place(store)
     found = [
-        acquire(client_of_issuance(store, context, one), context, one, solvers, nowhere, is_replaced=False)
+        with_account(
+            context, store, one,
+            lambda client, one=one: acquire(client, context, one, solvers, nowhere, is_replaced=False),  # type: ignore[misc]
+        )
         for one in staged
-    ]
+    ]  # fmt: skip
     told = {"renewable": store is not None and issuance.is_renewable, "warnings": context.told("warning")}
     name = name or issuance.identifiers[0].value
     return Obtained(False, {"name": name, "issued": False, **found[0].as_dict(), **told})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol, TypeVar
 
-    from ..acme.account import NewAccount
+    from ..acme.account import ExternalAccountBinding, NewAccount
     from ..acme.client import Client
     from ..acme.jws import AccountKey
     from ..acme.order import OrderOptions
@@ -59,6 +59,11 @@ if TYPE_CHECKING:
     Identifiers = tuple[Identifier, ...]
     #: A store that knows who reads its certificates.
     CertificateStore = Store
+    #: Of an account to one at the CA's website.
+    Binding = ExternalAccountBinding | None
+    #: A secret, and a text, that nobody leaves out by an empty word: an empty file would be none.
+    SecretGiven = Secret
+    TextGiven = str
     #: URLs.
     Contacts = tuple[str, ...]
     #: The CAs to ask, in this order, and the order's options.
@@ -113,11 +118,34 @@ def account_key(account_key: Secret) -> AccountKey:
     return account_key_of(account_key.value)
 
 
-def client(server: Server, account_key: AccountKey) -> Client:
+def binding(*, eab_kid: str = "", eab_hmac_key: Secret | None = None, eab_alg: str = "HS256") -> Binding:
+    """Returns an external account binding, if there is one.
+
+    -eab_kid id        external account binding: the key id from the CA's website. A CA whose directory has
+                       externalAccountRequired requires it for a new account, as do {binding_cas}. Where an account is
+                       only looked up, it is sent if the CA refuses that without it
+    -eab_hmac_key key  the binding's key, base64url, as the CA shows it
+    -eab_alg name      the binding's algorithm: HS256, HS384 or HS512
+
+    Errors:
+    TOSSL VALUE eab_kid     missing, and the CA requires a binding; or -eab_hmac_key without it
+    TOSSL VALUE eab_hmac_key
+                            not base64url; or -eab_kid without it
+    TOSSL VALUE eab_alg     not one of the three
+    """
+    from ..acme.account import ExternalAccountBinding
+
+    is_bound = bool(eab_kid or (eab_hmac_key and eab_hmac_key.value))
+    return ExternalAccountBinding.parse(eab_kid, eab_hmac_key, eab_alg) if is_bound else None
+
+
+def client(server: Server, account_key: AccountKey, *, binding: Binding) -> Client:
     """Returns an account key at a CA."""
     from ..acme.clients import client_of
 
-    return client_of(server, account_key)
+    found = client_of(server, account_key)
+    found.take_binding(binding)
+    return found
 
 
 def contacts(email: str, contact: list[str] = []) -> Contacts:  # noqa: B006 - only read
@@ -181,30 +209,18 @@ def order_options(*, profile: str = "", not_before: str = "", not_after: str = "
     return OrderOptions(begin, end, profile)
 
 
-def new_account(
-    *, eab_kid: str = "", eab_hmac_key: Secret | None = None, eab_alg: str = "HS256", agree_tos: bool = True
-) -> NewAccount:
+def new_account(*, binding: Binding, agree_tos: bool = True) -> NewAccount:
     """Returns the options of a new account.
 
-    -eab_kid id        external account binding: the key id from the CA's website. A CA whose directory has
-                       externalAccountRequired requires it for a new account, as do {binding_cas}
-    -eab_hmac_key key  the binding's key, base64url, as the CA shows it
-    -eab_alg name      the binding's algorithm: HS256, HS384 or HS512
     -agree_tos boolean
                        whether to agree to the CA's terms of service, whose URL is termsOfService in the directory's
                        meta; with 0 no account is created at a CA that has terms
 
     Errors:
-    TOSSL VALUE eab_kid     missing, and the CA requires a binding; or -eab_hmac_key without it
-    TOSSL VALUE eab_hmac_key
-                            not base64url; or -eab_kid without it
-    TOSSL VALUE eab_alg     not one of the three
     TOSSL VALUE agree_tos   0, and the CA has terms of service
     """
-    from ..acme.account import ExternalAccountBinding, NewAccount
+    from ..acme.account import NewAccount
 
-    is_bound = bool(eab_kid or (eab_hmac_key and eab_hmac_key.value))
-    binding = ExternalAccountBinding.parse(eab_kid, eab_hmac_key, eab_alg) if is_bound else None
     return NewAccount(agree_tos=agree_tos, binding=binding)
 
 
@@ -392,7 +408,9 @@ def solvers(
     return options.waiting(propagation)
 
 
-def certificate_key(*, key_type: str = "ec", private_key: Secret | None = None, csr: str = "") -> CertificateKey:
+def certificate_key(
+    *, key_type: str = "ec", private_key: SecretGiven | None = None, csr: TextGiven = ""
+) -> CertificateKey:
     """Returns the source of a certificate's key.
 
     -key_type name    type of a new key for the certificate: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072,
@@ -414,7 +432,7 @@ def authority(
     directory_url: str,
     *,
     email: str = "",
-    account_key: Secret | None = None,
+    account_key: SecretGiven | None = None,
     account: NewAccount,
     profile: str = "",
     preferred_chain: str = "",
@@ -471,7 +489,7 @@ def authorities(
     *,
     directory: list[Authority] = from_environment("TOSSL_DIRECTORY"),  # noqa: B008 - read when it is called
     email: str = from_environment("TOSSL_EMAIL"),
-    account_key: Secret | None = None,
+    account_key: SecretGiven | None = None,
     account: NewAccount,
     order: OrderOptions,
     preferred_chain: str = "",
@@ -667,6 +685,7 @@ GROUPS: dict[str, Any] = {
         connection,
         server,
         account_key,
+        binding,
         client,
         contacts,
         identifiers,

@@ -178,6 +178,19 @@ def _optional_secret(host: TclHost, name: str, word: str) -> Secret | None:
     return Secret(word) if word else None
 
 
+def _text_given(host: TclHost, name: str, word: str) -> str:
+    """Returns the word. Raises ArgumentError for white space alone: the content of an empty file is no value."""
+    if not word.strip():
+        raise ArgumentError(name.lstrip("-"), f"{name} is empty: leave the option out, or look at the file it is from")
+    return word
+
+
+def _secret_given(host: TclHost, name: str, word: str) -> Secret:
+    from ..text import Secret
+
+    return Secret(_text_given(host, name, word))
+
+
 def _secret_dict(host: TclHost, name: str, word: str) -> dict[str, Secret]:
     from ..text import Secret
 
@@ -238,6 +251,8 @@ _CONVERTERS: dict[str, Converter] = {
     "FilePath": _path,
     "Secret": _secret,
     "Secret | None": _optional_secret,
+    "SecretGiven": _secret_given,
+    "TextGiven": _text_given,
     "SecretDict": _secret_dict,
     "SecretOrDict | None": _secret_or_dict,
     "FileSecret": _file_secret,

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from ...acme.client import Client
     from ...acme.server import Server
     from ...store.protocol import Store
-    from ...text import Secret
+    from ..groups import SecretGiven, TextGiven
 
 
 def finalize_order(
     client: Client,
     order_url: str,
     *,
-    private_key: Secret | None = None,
-    csr: str = "",
+    private_key: SecretGiven | None = None,
+    csr: TextGiven = "",
     key: str = "",
     context: Context = seconds(60),
 ) -> dict[str, object]:
