@@ -11,6 +11,7 @@ from tests.servers.scripted_ca import Refused, Script, ScriptedCa
 from tests.servers.web import Reply
 from tests.tclhost import Tcl, new_key
 from tossl_acme.acme.clients import client_for
+from tossl_acme.acme.directory import Directory
 from tossl_acme.acme.retries import REPLICA_PAUSES_SECONDS
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.http.response import Response
@@ -85,7 +86,8 @@ def test_an_account_that_was_found_meanwhile_is_not_forgotten(tcl: Tcl, scripted
     pem = new_key()
     url = tcl.dict("create_account", scripted_ca.directory, pem, "", return_details=1)["url"]
     client = client_for(scripted_ca.directory, pem, ConnectionOptions())
-    client.know_account(Response(scripted_ca.directory, 200, {"Location": url}, b""))
+    answer = Response(scripted_ca.directory, 200, {"Location": url}, b"")
+    client.know_account(Directory(scripted_ca.directory, {}), answer)
     client.forget_account(f"{url}/before")
     assert client.knows_account
     client.forget_account(url)

@@ -456,7 +456,7 @@ TRIES: dict[str, Try] = {
     "`-profile`": Try(options=lambda w: {"profile": "short"}),
     "`-preferred_chain`": Try(options=lambda w: {"preferred_chain": "Scripted Root Two"}),
     "`-not_before`, `-not_after`": Try(options=lambda w: {"not_before": 1, "not_after": 4000000000}),
-    "`-email`, `-account_key`, `-eab_kid`, `-eab_hmac_key`, `-eab_alg`, `-agree_tos`": Try(
+    "`-email`, `-account_key`, `-eab_kid`, `-eab_hmac_key`, `-eab_alg`, `-agree_tos`, `-shared_key`": Try(
         options=lambda w: {"email": "b@example.com", "account_key": OTHER_KEY, **EAB}
     ),
     "`-challenge`, `-webroot`, `-port`, `-http01_response`, `-tls_port`, `-check_caa`": Try(

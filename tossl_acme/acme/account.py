@@ -16,6 +16,7 @@ from .client import Client
 from .encoding import b64url_bytes
 from .ended import ENDED, ended_account
 from .jws import AccountKey, hmac_signed
+from .known_keys import check_account_key
 from .orders_list import read_order_urls
 from .public_cas import needs_binding
 
@@ -71,11 +72,15 @@ class ExternalAccountBinding:
 
 @dataclass(frozen=True)
 class NewAccount:
-    """The payload of newAccount (section 7.3): contacts as URLs, agreement to the CA's terms, an external binding."""
+    """The payload of newAccount (section 7.3): contacts as URLs, agreement to the CA's terms, an external binding.
+
+    shared_key: whether the key may be one that is known at another CA or in a certificate (section 11.1).
+    """
 
     contact: tuple[str, ...] = ()
     agree_tos: bool = True
     binding: ExternalAccountBinding | None = None
+    shared_key: bool = False
 
     def payload(self, url: str, key: AccountKey) -> dict[str, object]:
         payload: dict[str, object] = {"termsOfServiceAgreed": True} if self.agree_tos else {}
@@ -98,15 +103,18 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
     Sends one request. If the CA requires an external binding, or an agreement that is not given, first looks for the
     key's account (section 7.3.1): an existing account needs neither, and a binding often serves only one account.
     Sends one more if an existing account's contacts differ, but not at a CA that shows none. Raises ArgumentError
-    eab_kid or agree_tos.
+    account_key, eab_kid or agree_tos.
     """
     directory = client.directory(context)
     client.take_binding(wanted.binding)
     terms = "" if wanted.agree_tos else directory.terms_of_service
-    if directory.needs_eab or wanted.binding or terms:
+    refused = None if wanted.shared_key else _second_use(client)
+    if directory.needs_eab or wanted.binding or terms or refused:
         found = _existing_account(client, context)
         if found is not None:
             return _brought_up_to_date(client, context, found, wanted)
+    if refused:
+        raise refused
     if directory.needs_eab and wanted.binding is None:
         raise _unbound(directory.url)
     if terms:
@@ -141,6 +149,15 @@ def _with_contacts(
         out = " ".join(clean(one) for one in contact if one not in left)
         context.warn("warning", warning="contact", message=f"left out of the account: {out}: {error.message}")
         return response
+
+
+def _second_use(client: Client) -> ArgumentError | None:
+    """Returns why the key may not have a new account; None if it may."""
+    try:
+        check_account_key(client.key.spki, client.server.url)
+    except ArgumentError as error:
+        return error
+    return None
 
 
 def check_binding(directory: str, binding: ExternalAccountBinding | None) -> None:

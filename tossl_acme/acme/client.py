@@ -14,6 +14,7 @@ from ..http.response import Response
 from .answer import Answer
 from .directory import Directory
 from .jws import AccountKey
+from .known_keys import know_account_key
 from .links import links
 from .polling import NamedUrls
 from .problem import problem_error
@@ -95,6 +96,7 @@ class Client:
         directory.check_own(url, "account", "newAccount")
         self._account_url = url
         self._contact = contact
+        know_account_key(self.key.spki, self.server.url)
         self.expect(self._account_url)
         return self._account_url
 

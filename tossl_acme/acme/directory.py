@@ -36,7 +36,7 @@ class Directory:
     def check_own(self, url: str, what: str, resource: str) -> None:
         """Raises HttpError malformed unless the URL is on the host of the directory or of that resource.
 
-        Another host's account or order is another CA's: a request signed with its URL and a nonce from there is an order to that CA.
+        Another host's account is another CA's: a request signed with its URL and a nonce from there is one to that CA.
         """
         if _host(url) not in {_host(self.url), _host(self.urls.get(resource, self.url))}:
             cause = f"{shown_url(self.url)} names {shown_url(url)} as its {what}, which is on another host"

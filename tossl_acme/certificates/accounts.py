@@ -30,6 +30,7 @@ from ..pki.keys import generate_private_key, private_pem
 from ..store.protocol import Store, read_texts, write_texts
 from . import due
 from .issuance import Issuance
+from .keys_apart import learn_keys
 
 _KEY, _NEXT, _ACCOUNT, _DIRECTORY = "key.pem", "next.pem", "account.json", "directory.json"
 _NEXT_ACCOUNT = "next.json"
@@ -197,6 +198,8 @@ def client_of_issuance(store: Store | None, context: Context, issuance: Issuance
         if account.get("thumbprint") == client.key.thumbprint and isinstance(account.get("url"), str):
             contact = account.get("contact")
             client.take_account(account["url"], tuple(map(str, contact if isinstance(contact, list) else [])))
+    if given and not client.knows_account:
+        learn_keys(store)
     return client
 
 

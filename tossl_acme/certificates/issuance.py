@@ -66,6 +66,7 @@ def beside(
             first.account.contact,
             first.account.agree_tos and account.agree_tos,
             first.account.binding or account.binding,
+            first.account.shared_key or account.shared_key,
         ),
         first.account_key or account_key,
         first.profile or profile,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..acme.authorization import Authorization
 from ..acme.certificate import DownloadedChain, download_certificate
 from ..acme.client import Client
+from ..acme.known_keys import know_certificate_key
 from ..acme.lost_order import find_lost_order, is_open
 from ..acme.order import NewOrder, Order, finish_order, get_order, new_order
 from ..context import Context
@@ -228,6 +229,7 @@ def _complete(work: Work, order: Order, *, may_be_taken: bool) -> CertificateCha
     attempt.keep_finalizing(order.url)
     try:
         finished = finish_order(work.client, work.context, order, work.csr.der)
+        know_certificate_key(work.csr.public_key)
     except AcmeError as error:
         if error.kind in _KEY_REFUSALS:
             attempt.refuse_key()

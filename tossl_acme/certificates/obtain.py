@@ -9,6 +9,7 @@ from typing import TypeGuard
 
 from ..acme.account import check_binding
 from ..acme.clients import account_key_of
+from ..acme.known_keys import check_certificate_key
 from ..challenges.choice import choose
 from ..context import Context
 from ..errors import ArgumentError, WaitTimeout
@@ -22,6 +23,7 @@ from .held import check_replaceable, difference, has_attempt, is_kept_due, is_us
 from .issuance import Issuance
 from .kept import Attempt
 from .key import check_not_account_key
+from .keys_apart import learn_account_keys
 from .options import keep_options, renewed_with
 from .pem_file import check_pem_file
 from .record import KeptCertificate, read_kept
@@ -204,6 +206,9 @@ def prove(context: Context, issuance: Issuance, store: Store | None, name: str =
 def _check_keys(store: Store | None, issuance: Issuance) -> None:
     """Raises ArgumentError where the keys cannot serve: the certificate's is the account's, or a new one is unbound."""
     given = issuance.account_key.value if issuance.account_key else ""
+    if issuance.key.public_key and not issuance.account.shared_key:
+        learn_account_keys(store)
+        check_certificate_key(issuance.key.public_key, "csr" if issuance.key.csr else "private_key")
     known = given or (account_key(store, issuance.directory) if store is not None else "")
     if not known:
         check_binding(issuance.directory, issuance.account.binding)

@@ -209,19 +209,26 @@ def order_options(*, profile: str = "", not_before: str = "", not_after: str = "
     return OrderOptions(begin, end, profile)
 
 
-def new_account(*, binding: Binding, agree_tos: bool = True) -> NewAccount:
+def new_account(*, binding: Binding, agree_tos: bool = True, shared_key: bool = False) -> NewAccount:
     """Returns the options of a new account.
 
     -agree_tos boolean
                        whether to agree to the CA's terms of service, whose URL is termsOfService in the directory's
                        meta; with 0 no account is created at a CA that has terms
+    -shared_key boolean
+                       whether a new account may have a key that is known at another CA or as a certificate's, and a
+                       certificate one that is known as an account's. RFC 8555 section 11.1 warns of it. Known are the
+                       keys that this process has used and those of the store, or of the default store where the command
+                       has none. One CA's staging and production, one host, loopback and private addresses count as one
+                       CA; an account that exists is used whatever its key
 
     Errors:
+    TOSSL VALUE account_key  the key is known at another CA, or as a certificate's
     TOSSL VALUE agree_tos   0, and the CA has terms of service
     """
     from ..acme.account import NewAccount
 
-    return NewAccount(agree_tos=agree_tos, binding=binding)
+    return NewAccount(agree_tos=agree_tos, binding=binding, shared_key=shared_key)
 
 
 def declared_credentials() -> dict[str, tuple[str, str]]:

@@ -143,6 +143,15 @@ def folder_of_environment() -> tuple[str, str]:
     return "the system's place for data", SYSTEM_STORE
 
 
+def present_store() -> str:
+    """Returns the path of the default store if it is there; empty otherwise."""
+    try:
+        path = os.path.expanduser(folder_of_environment()[1])  # noqa: PTH111
+    except ArgumentError:
+        return ""
+    return path if _is_store(path) else ""
+
+
 def notice_of(path: str) -> str:
     """Returns what root has to know of a store that is in its home folder, and was not asked for; else empty."""
     if os.environ.get("TOSSL_STORE") or os.environ.get("TOSSL_HOME") or os.geteuid() != 0 or not _is_in_home(path):

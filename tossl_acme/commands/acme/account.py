@@ -37,7 +37,10 @@ def create_account(
     from dataclasses import replace
 
     from ...acme.account import new_account
+    from ...certificates.keys_apart import learn_keys
 
+    if not client.knows_account:
+        learn_keys(None)
     wanted = replace(account, contact=contacts)
     with error_context("Account creation failed", AcmeError):
         created = new_account(client, context, wanted)
@@ -89,6 +92,7 @@ def change_account_key(
     new_key: Secret,
     *,
     store: Store | None,
+    shared_key: bool = False,
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Changes the account's key to another, of any type; the old key is useless from then on.
@@ -100,16 +104,21 @@ def change_account_key(
 
     new_key        the new private key, PEM text; it must not have an account
     -store folder  the store of obtain_certificate, with the same default; empty changes no store
+    -shared_key boolean
+                   whether new_key may be known at another CA or as a certificate's; create_account says what is known
 
     Returns the account as get_account does, with the new key.
 
     Errors: the CA's errors begin with "Account key change failed: ".
-    TOSSL VALUE new_key  it is the account's present key, or known to have another account
+    TOSSL VALUE new_key  it is the account's present key, or known to have another account, here or at another CA, or as
+                         a certificate's
     TOSSL VALUE store    not a writable folder
     """
     from ...acme import account
     from ...acme.clients import account_key_of, client_of
+    from ...acme.known_keys import check_account_key
     from ...certificates.accounts import account_key, complete_key_change
+    from ...certificates.keys_apart import learn_keys
 
     if store is not None:
         complete_key_change(store, context, client.server)
@@ -120,6 +129,9 @@ def change_account_key(
         return _fresh_account(successor, context)  # an earlier call died when the CA had taken it
     if successor.knows_account:
         raise ArgumentError("new_key", "new_key has another account; give a new key (RFC 8555 section 11.1)")
+    if not shared_key:
+        learn_keys(store)
+        check_account_key(successor.key.spki, client.server.url, "new_key")
     with error_context("Account key change failed", AcmeError):
         with _kept(context, store, client, new_key.value):
             account.change_key(client, context, successor.key)

@@ -20,6 +20,7 @@ def finalize_order(
     private_key: SecretGiven | None = None,
     csr: TextGiven = "",
     key: str = "",
+    shared_key: bool = False,
     context: Context = seconds(60),
 ) -> dict[str, object]:
     """Finalizes a ready order: sends a certificate signing request for a key, or your own.
@@ -29,17 +30,21 @@ def finalize_order(
     -private_key pem  the certificate's private key, different from the account's: makes the request for it
     -csr pem          your own certificate signing request, for exactly the order's names
     -key pem          an older name of -private_key
+    -shared_key boolean
+                      whether the key may be known as that of another account, of this process or the default store
 
     Returns the order as get_order -authorizations 0 does; wait_order brings it to valid.
 
     Errors: the CA's errors are of type orderNotReady, badCSR, ...
-    TOSSL VALUE csr          not a request, not for the order's names, or for the account's key
-    TOSSL VALUE private_key  the account's key; neither or both of -private_key and -csr
+    TOSSL VALUE csr          not a request, not for the order's names, or for the key of an account
+    TOSSL VALUE private_key  the key of an account; neither or both of -private_key and -csr
     TOSSL VALUE key          the same for -key; or -key and -private_key are both given
     """
     from ...acme import order as orders
+    from ...acme.known_keys import check_certificate_key, know_certificate_key
     from ...acme.urls import https_url
     from ...certificates.key import CertificateKey, check_not_account_key
+    from ...certificates.keys_apart import learn_account_keys
     from ...text import Secret
 
     if private_key and key:
@@ -49,8 +54,13 @@ def finalize_order(
         raise ArgumentError(argument, "finalize_order needs either -private_key or -csr")
     own = CertificateKey(private_key=given, csr=csr)
     check_not_account_key(own.public_key, client.key.spki, "csr" if csr else argument)
+    if not shared_key:
+        learn_account_keys(None)
+        check_certificate_key(own.public_key, "csr" if csr else argument)
     order = orders.get_order(client, context, https_url(order_url, "order_url"))
-    return orders.finalize_order(client, context, order, own.request(order.identifiers).der).as_dict()
+    finalized = orders.finalize_order(client, context, order, own.request(order.identifiers).der)
+    know_certificate_key(own.public_key)
+    return finalized.as_dict()
 
 
 def download_certificate(

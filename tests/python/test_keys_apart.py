@@ -1,0 +1,122 @@
+"""Keys have one use (RFC 8555 section 11.1): an account at one CA, or a certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.scripted_ca import ScriptedCa
+from tests.tclhost import Failure, Tcl, new_key
+from tossl_acme.acme import clients, known_keys
+from tossl_acme.acme.clients import account_key_of
+from tossl_acme.acme.known_keys import check_account_key, know_account_key
+from tossl_acme.acme.public_cas import directory_url
+from tossl_acme.errors import ArgumentError
+
+HERE = "https://ca.example/directory"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known() -> Iterator[None]:
+    known_keys.reset()
+    yield
+    known_keys.reset()
+    clients.reset()
+
+
+@pytest.fixture
+def ca(scripted_ca: ScriptedCa, monkeypatch: pytest.MonkeyPatch) -> ScriptedCa:
+    """A CA that counts as one of the internet."""
+    monkeypatch.setattr(known_keys, "is_local", lambda _host: False)
+    scripted_ca.script.order = "ready"
+    scripted_ca.script.authorization = "valid"
+    return scripted_ca
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_refused"),
+    [
+        (HERE, "https://other.example/directory", True),
+        (HERE, "https://ca.example:8443/other", False),
+        (HERE, "https://127.0.0.1:14000/dir", False),
+        ("https://localhost:14000/dir", HERE, False),
+        (HERE, "https://10.1.2.3/dir", False),
+        (HERE, "https://[fd00::1]/dir", False),
+        (HERE, "https://8.8.8.8/dir", True),
+        (directory_url("letsencrypt"), directory_url("letsencrypt-staging"), False),
+        (directory_url("google"), directory_url("google-staging"), False),
+        (directory_url("letsencrypt"), directory_url("zerossl"), True),
+    ],
+)
+def test_what_counts_as_another_ca(one: str, other: str, is_refused: bool) -> None:
+    key = b"key"
+    know_account_key(key, one)
+    if is_refused:
+        with pytest.raises(ArgumentError, match="-shared_key 1"):
+            check_account_key(key, other)
+    else:
+        check_account_key(key, other)
+
+
+def test_a_key_of_another_ca_gets_no_account(tcl: Tcl, ca: ScriptedCa) -> None:
+    """Nothing but a look for an account is sent; -shared_key allows it, and an account that exists is used."""
+    key = new_key()
+    know_account_key(account_key_of(key).spki, HERE)
+    refused = tcl.failure("create_account", ca.directory, key, "a@example.com")
+    assert refused.code == ("TOSSL", "VALUE", "account_key")
+    assert "ca.example" in refused.message
+    assert [payload.get("onlyReturnExisting") for payload in ca.payloads("new-account")] == [True]
+    tcl.acme("create_account", ca.directory, key, "a@example.com", shared_key=1)
+    tcl.acme("create_account", ca.directory, key, "a@example.com")
+    clients.reset()
+    tcl.acme("get_account", ca.directory, key)
+    tcl.acme("create_account", ca.directory, key, "a@example.com")
+
+
+def test_keys_of_the_store_are_known(tcl: Tcl, ca: ScriptedCa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To commands with -store, and those of the default one to commands without: accounts' and certificates'."""
+    store = tmp_path / "store"
+    options = {"directory": ca.directory, "webroot": tmp_path, "store": store}
+    kept = tcl.dict("obtain_certificate", ["a.example.com"], **options)
+    (account_key,) = (store / "accounts").glob("*/key.pem")
+    known_keys.reset()
+    clients.reset()
+    monkeypatch.setenv("TOSSL_STORE", str(store))
+    certified = tcl.failure("create_account", ca.directory, kept["private_key"], "a@example.com")
+    assert certified.code == ("TOSSL", "VALUE", "account_key")
+    assert "certificate's key" in certified.message
+    known_keys.reset()
+    of_account = {"private_key": account_key.read_text(), "account_key": new_key(), "directory": ca.directory}
+    refused = tcl.try_acme("obtain_certificate", ["b.example.com"], **(options | of_account))
+    assert isinstance(refused, Failure)
+    assert refused.code == ("TOSSL", "VALUE", "private_key")
+    assert "key of an account at 127.0.0.1" in refused.message
+    orders = len(ca.payloads("new-order"))
+    assert orders == 1
+    tcl.dict("obtain_certificate", ["b.example.com"], shared_key=1, **(options | of_account))
+
+
+def test_a_rollover_to_a_key_with_another_use(tcl: Tcl, ca: ScriptedCa) -> None:
+    """A certificate's key, and one of an account at another CA."""
+    old, new, certified = new_key(), new_key(), new_key()
+    tcl.acme("create_account", ca.directory, old, "a@example.com")
+    know_account_key(account_key_of(new).spki, HERE)
+    known_keys.know_certificate_key(account_key_of(certified).spki)
+    for key in (new, certified):
+        refused = tcl.failure("change_account_key", ca.directory, old, key, store="")
+        assert refused.code == ("TOSSL", "VALUE", "new_key")
+    assert not ca.payloads("key-change")
+
+
+def test_a_request_with_the_key_of_another_account(tcl: Tcl, ca: ScriptedCa) -> None:
+    """In finalize_order: refused before it is sent."""
+    key, other = new_key(), new_key()
+    tcl.acme("create_account", ca.directory, other, "a@example.com")
+    tcl.acme("create_account", ca.directory, key, "a@example.com")
+    order = tcl.dict("create_order", ca.directory, key, ["a.example.com"], return_details=1)
+    refused = tcl.failure("finalize_order", ca.directory, key, order["url"], private_key=other)
+    assert refused.code == ("TOSSL", "VALUE", "private_key")
+    assert not ca.payloads("finalize")
+    tcl.acme("finalize_order", ca.directory, key, order["url"], private_key=other, shared_key=1)
