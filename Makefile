@@ -1,7 +1,9 @@
 # make            builds in place: .venv (Python packages) and libtossl.so; then: TCLLIBPATH=<this folder> tclsh
 # make demo       a certificate from a local ACME server
 # make test       everything that is checked
-# make bench      what it costs, side by side with what else there is; `make soak`: many threads, a CA that refuses nonces
+# make bench      what it costs, side by side with other clients, near and far: writes docs/BENCHMARKS.md; 25 min
+# make bench-short  prints the ratios that tell of a regression; 2 min
+# make soak       many threads, a CA that refuses nonces
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min
 # make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 40 min, needs strace
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own, and has manage keep
@@ -38,8 +40,8 @@ NOTHING =
 PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(strip $(EXTRAS)))])
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
-.PHONY: all test lint test-tcl test-python kill-table disk-faults year test-debian13 check-memory demo docs man bench soak \
-    tls-load test-servers install uninstall clean FORCE
+.PHONY: all test lint test-tcl test-python kill-table disk-faults year test-debian13 check-memory demo docs man bench \
+    bench-short soak tls-load test-servers install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: libtossl.so .venv/compiled
@@ -74,6 +76,12 @@ libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) build-aux/build
 	$(FETCH) -w build/wheels/tests '.[test]'
 	rm build/wheels/tests/tossl_acme-*
 	$(UNPACK) -f build/wheels -f build/wheels/tests -e '.[test]'
+	touch $@
+
+.venv/bench: .venv/tests
+	$(FETCH) -w build/wheels/bench '.[bench]'
+	rm build/wheels/bench/tossl_acme-*
+	$(UNPACK) -f build/wheels -f build/wheels/bench -e '.[bench]'
 	touch $@
 
 demo: all
@@ -122,8 +130,9 @@ docs: .venv/built
 man: .venv/built
 	$(VENV) -m docs.generator --man build/man
 
-bench: all .venv/tests
-	TCLLIBPATH='$(CURDIR)' $(SERVERS) --pebble --proxy --nonce-reject 0 --authz-reuse 0 -- $(VENV) -m tests.bench
+bench bench-short: all .venv/bench
+	sh build-aux/need.sh bench
+	TCLLIBPATH='$(CURDIR)' $(VENV) -m tests.bench $(if $(filter bench-short,$@),short)
 
 tls-load: all .venv/tests
 	sh build-aux/need.sh browser

@@ -1,5 +1,5 @@
 #!/bin/sh
-# need.sh build|demo|test|memory|browser|debian: checks the required system packages. Quick and silent if nothing is missing;
+# need.sh build|demo|test|bench|memory|browser|debian: checks the required system packages. Quick and silent if nothing is missing;
 # else installs the packages if that is allowed, or names them.
 set -u
 goal=$1
@@ -23,7 +23,9 @@ look() {
             has Xvfb || lacks xvfb
             has strace || lacks strace
             has curl || lacks curl
+            has nginx || lacks nginx
             ;;
+        bench) look_for_clients ;;
         memory) has valgrind || lacks valgrind ;;
         browser)
             has chromium || lacks chromium
@@ -32,6 +34,13 @@ look() {
         debian) has debootstrap || lacks debootstrap ;;
     esac
     case $goal in build | test) look_for_tcl && look_for_python ;; esac
+}
+
+# Without one of these the bench leaves out its rows.
+look_for_clients() {
+    for client in acme-tiny certbot lego uacme dehydrated caddy; do
+        has "$client" || lacks "$client"
+    done
 }
 
 look_for_tcl() {

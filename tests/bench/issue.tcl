@@ -1,10 +1,15 @@
-# issue.tcl COUNT: gets COUNT certificates in one process and prints the milliseconds of each.
+# issue.tcl DIRECTORY CA_BUNDLE WEBROOT STORE NAMES ?NAMES ...?: gets a certificate for each list of names, one after the
+# other in one process. Prints the milliseconds of each, and the peak of the memory in MB.
+
 package require tossl
-set account_key [dict get [tossl::key::generate -type ec] private]
-set options [list -ca_bundle $env(TOSSL_TEST_CA_BUNDLE) -account_key $account_key {*}[lrange $argv 1 end]]
-for {set number 0} {$number < [lindex $argv 0]} {incr number} {
+
+lassign $argv directory ca_bundle webroot store
+foreach names [lrange $argv 4 end] {
     set began [clock microseconds]
-    tossl::acme::obtain_certificate bench$number.example.com -directory $env(TOSSL_TEST_DIRECTORY) \
-        -port $env(TOSSL_TEST_HTTP_PORT) {*}$options
+    tossl::acme::obtain_certificate $names -directory $directory -ca_bundle $ca_bundle -webroot $webroot -store $store \
+        -force [info exists ::env(BENCH_FORCE)]
     puts [format "%.1f ms" [expr {([clock microseconds] - $began) / 1000.0}]]
 }
+set file [open /proc/self/status]
+regexp {VmHWM:\s+(\d+)} [read $file] -> kilobytes
+puts "peak [expr {$kilobytes / 1024.0}]"

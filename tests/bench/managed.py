@@ -62,9 +62,10 @@ def fill(folder: Path, ca: ScriptedCa, bundle: str, count: int) -> None:
         record.write_text(json.dumps(json.loads(record.read_text()) | {"domains": [name]}))
 
 
-def gap(folder: Path, tclsh: str, directory: str, port: str) -> str:
+def gap(folder: Path, tclsh: str, directory: str, port: str, bundle: str) -> str:
     """The largest gap of the event loop, alone and beside a renewal."""
-    return output([tclsh, str(HERE / "managed.tcl"), "gap", directory, port, str(folder / "gap")])
+    words = ["gap", directory, port, str(folder / "gap")]
+    return output([tclsh, str(HERE / "managed.tcl"), *words], {"REQUESTS_CA_BUNDLE": bundle})
 
 
 def output(command: list[str], environment: Mapping[str, str] | None = None) -> str:

@@ -1,6 +1,4 @@
-"""How long one name and forty names of one certificate take until they are published and proven.
-
-python -m tests.bench.names
+"""How long one name and forty names of one certificate take until their records are published and seen.
 
 The DNS provider takes 100 ms for each request, and its servers show a record after a second.
 """
@@ -44,7 +42,8 @@ _COUNTS = (1, 40)
 _RUNS = 3
 
 
-def main() -> None:
+def measure() -> dict[int, float]:
+    """Returns the seconds of each count."""
     with tempfile.TemporaryDirectory() as name, Bind() as bind:
         certificates = make_certificates(Path(name))
         ask_at(bind.port)
@@ -52,10 +51,7 @@ def main() -> None:
         with Pebble(dns=bind.address, certificates=certificates, nonce_reject=0) as pebble, Cloudflare(sink) as account:
             account.slow_down(_REQUEST_SECONDS)
             client = client_at(pebble)
-            took = {count: min(published(client, account, count) for _ in range(_RUNS)) for count in _COUNTS}
-    print("\nnames of one certificate, published through a DNS provider and proven")
-    for count, seconds in took.items():
-        print(f"  {count:4} names {seconds * 1000:9.1f} ms {seconds / took[1]:8.2f} x")
+            return {count: min(published(client, account, count) for _ in range(_RUNS)) for count in _COUNTS}
 
 
 def published(client: Client, account: Cloudflare, count: int) -> float:
@@ -88,7 +84,3 @@ def ask_at(port: int) -> None:
     real = dns.resolver.Resolver.read_resolv_conf
     dns.resolver.Resolver.read_resolv_conf = lambda self, _path: real(self, io.StringIO("nameserver 127.0.0.1\n"))
     resolver.DNS_PORT = port
-
-
-if __name__ == "__main__":
-    main()

@@ -1,28 +1,44 @@
-"""The bare protocol in sixty lines: what one certificate costs at the least with requests and cryptography.
+"""The floor: the bare protocol on one connection, one step after the other, and nothing else.
 
-python -m tests.bench.reference DIRECTORY CA_BUNDLE HTTP_PORT COUNT prints the milliseconds of each certificate.
+reference.py TRANSPORT DIRECTORY CA_BUNDLE WEBROOT ACCOUNT NAMES... prints the milliseconds and the requests of each
+certificate, and the peak of the memory. TRANSPORT: requests or curl (the system's libcurl). ACCOUNT: the file with key
+and URL of the account, made where it is not there. NAMES: the names of one certificate, joined by commas.
 """
 
 import base64
 import hashlib
-import http.server
 import json
 import sys
-import threading
 import time
+from pathlib import Path
 
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-directory_url, ca_bundle, port, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-session = requests.Session()
-session.trust_env = False
-session.verify = ca_bundle
-key = ec.generate_private_key(ec.SECP256R1())
+transport, directory_url, ca_bundle, webroot, account_file, *certificates = sys.argv[1:]
 state = {"nonce": None, "kid": None, "requests": 0}
-proofs = {}
+POLL_SECONDS = 0.005
+
+
+def sender():
+    """Returns send(method, url, data) -> (status, headers with small names, body)."""
+    if transport == "curl":
+        from libcurl import Connection  # beside this script
+
+        return Connection(ca_bundle).send
+    import requests
+
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = ca_bundle
+
+    def send(method, url, data):
+        kind = {"Content-Type": "application/jose+json"} if data else {}
+        reply = session.request(method, url, data=data, headers=kind)
+        return reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.content
+
+    return send
 
 
 def b64(data):
@@ -30,9 +46,11 @@ def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-point = key.public_key().public_numbers()
-jwk = {"crv": "P-256", "kty": "EC", "x": b64(point.x.to_bytes(32, "big")), "y": b64(point.y.to_bytes(32, "big"))}
-thumbprint = b64(hashlib.sha256(json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()).digest())
+def call(method, url, data=None):
+    status, headers, body = send(method, url, data)
+    state["nonce"] = headers.get("replay-nonce", state["nonce"])
+    state["requests"] += 1
+    return status, headers, body
 
 
 def post(url, payload):
@@ -42,59 +60,72 @@ def post(url, payload):
     r, s = utils.decode_dss_signature(key.sign(f"{head}.{body}".encode(), ec.ECDSA(hashes.SHA256())))
     signature = b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
     data = json.dumps({"protected": head, "payload": body, "signature": signature})
-    reply = session.post(url, data=data, headers={"Content-Type": "application/jose+json"})
-    state["nonce"] = reply.headers["Replay-Nonce"]
-    state["requests"] += 1
-    if reply.status_code == 400 and "badNonce" in reply.text:
+    status, headers, answer = call("POST", url, data)
+    if status == 400 and b"badNonce" in answer:
         return post(url, payload)
-    reply.raise_for_status()
-    return reply
+    if status >= 400:
+        raise SystemExit(f"{url}: {status} {answer!r}")
+    return headers, answer
 
 
 def poll(url, waiting):
-    while (found := post(url, None).json())["status"] in waiting:
-        time.sleep(0.005)
+    while (found := json.loads(post(url, None)[1]))["status"] in waiting:
+        time.sleep(POLL_SECONDS)
     return found
 
 
-class Responder(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(proofs[self.path.rpartition("/")[2]].encode())
-
-    def log_message(self, *args):
-        pass
-
-
-def certificate(directory, name):
-    placed = post(directory["newOrder"], {"identifiers": [{"type": "dns", "value": name}]})
-    order, order_url = placed.json(), placed.headers["Location"]
-    authorization = post(order["authorizations"][0], None).json()
+def prove(url):
+    authorization = json.loads(post(url, None)[1])
     challenge = next(c for c in authorization["challenges"] if c["type"] == "http-01")
-    proofs[challenge["token"]] = f"{challenge['token']}.{thumbprint}"
+    answer = Path(webroot, ".well-known/acme-challenge", challenge["token"])
+    answer.write_text(f"{challenge['token']}.{thumbprint}")
     post(challenge["url"], {})
-    poll(order["authorizations"][0], ("pending",))
+    poll(url, ("pending",))
+    answer.unlink()
+
+
+def certificate(directory, names):
+    wanted = {"identifiers": [{"type": "dns", "value": name} for name in names]}
+    headers, answer = post(directory["newOrder"], wanted)
+    order = json.loads(answer)
+    for url in order["authorizations"]:
+        prove(url)
     leaf = ec.generate_private_key(ec.SECP256R1())
-    names = x509.SubjectAlternativeName([x509.DNSName(name)])
-    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(names, False)
+    alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(alternative, False)
     der = csr.sign(leaf, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
     post(order["finalize"], {"csr": b64(der)})
-    return post(poll(order_url, ("ready", "processing"))["certificate"], None).text
+    return post(poll(headers["location"], ("ready", "processing"))["certificate"], None)[1]
 
 
-def main():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Responder)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    directory = session.get(directory_url).json()
-    state["nonce"] = session.head(directory["newNonce"]).headers["Replay-Nonce"]
-    state["requests"] = 2
-    state["kid"] = post(directory["newAccount"], {"termsOfServiceAgreed": True}).headers["Location"]
-    for number in range(count):
-        began = time.perf_counter()
-        assert certificate(directory, f"reference{number}.example.com").startswith("-----BEGIN CERTIFICATE")
-        print(f"{(time.perf_counter() - began) * 1000:.1f} ms, {state['requests']} requests")
-        state["requests"] = 0
+def account(directory):
+    """Returns the account's key; its URL is in the state from then on."""
+    if Path(account_file).exists():
+        kept = json.loads(Path(account_file).read_text())
+        state["kid"] = kept["kid"]
+        return serialization.load_pem_private_key(kept["key"].encode(), None)
+    return ec.generate_private_key(ec.SECP256R1())
 
 
-main()
+def register(directory):
+    state["kid"] = post(directory["newAccount"], {"termsOfServiceAgreed": True})[0]["location"]
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    Path(account_file).write_text(json.dumps({"key": key.private_bytes(*form).decode(), "kid": state["kid"]}))
+
+
+send = sender()
+directory = json.loads(call("GET", directory_url)[2])
+call("HEAD", directory["newNonce"])
+key = account(directory)
+point = key.public_key().public_numbers()
+jwk = {"crv": "P-256", "kty": "EC", "x": b64(point.x.to_bytes(32, "big")), "y": b64(point.y.to_bytes(32, "big"))}
+thumbprint = b64(hashlib.sha256(json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()).digest())
+if not state["kid"]:
+    register(directory)
+for names in certificates:
+    began = time.perf_counter()
+    assert certificate(directory, names.split(",")).startswith(b"-----BEGIN CERTIFICATE")
+    print(f"{(time.perf_counter() - began) * 1000:.1f} ms, {state['requests']} requests")
+    state["requests"] = 0
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print("peak", int(peak.split()[1]) / 1024)

@@ -1,0 +1,137 @@
+"""Certificates of several clients, far away and at hand."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+
+from .clients import (
+    CURL,
+    FLOOR,
+    HERE,
+    LEGO,
+    OTHERS,
+    TCLSH,
+    TOSSL,
+    Client,
+    environment,
+    is_installed,
+    tossl_words,
+)
+from .ground import Ground, Place
+from .table import Table, compared, cpu, ratio_aim
+from .timing import Command, Took, in_turn, run
+
+_NUMBERS = itertools.count()
+_SIDE_BY_SIDE = 8
+
+
+def new_names(count: int) -> list[str]:
+    """Returns names that no client has asked for before."""
+    return [f"n{next(_NUMBERS)}.example.com" for _ in range(count)]
+
+
+class Contest:
+    """One kind of order, for several clients in turn."""
+
+    def __init__(self, ground: Ground, *, far: bool) -> None:
+        self._ground, self._far = ground, far
+
+    def runs(
+        self, commands: Mapping[str, tuple[Client, Callable[[Place], Command]]], runs: int
+    ) -> tuple[dict[str, list[Took]], dict[str, str]]:
+        """Runs each client's command in turn: its seconds, and the clients that were left out with why."""
+        missing = {name: "not installed" for name, (client, _) in commands.items() if not is_installed(client)}
+        contenders = {
+            name: self._runner(client, command) for name, (client, command) in commands.items() if name not in missing
+        }
+        found, failed = in_turn(contenders, runs, self._ground.restart)
+        return found, missing | failed
+
+    def _runner(self, client: Client, command: Callable[[Place], Command]) -> Callable[[], Took]:
+        registered: set[Place] = set()
+
+        def once() -> Took:
+            place = self._ground.place(client.name, far=self._far)
+            if place not in registered:
+                client.register(place)
+                registered.add(place)
+            return run(command(place), environment(place))
+
+        return once
+
+
+def one_certificate(ground: Ground, runs: int, *, names: int, far: bool, others: Sequence[Client] = OTHERS) -> Table:
+    """One certificate of so many names, a whole process each, on a known account."""
+    clients = [TOSSL, FLOOR, CURL, *(client for client in others if names == 1 or client.one_for_all)]
+    commands = {client.name: (client, _one(client, names)) for client in clients}
+    found, left_out = Contest(ground, far=far).runs(commands, runs)
+    where = f"{ground.round_trip * 1000:.0f} ms away" if far else "at hand"
+    named = "one name" if names == 1 else f"{names} names"
+    subject = f"{named}, {where}"
+    if far:
+        aims = ratio_aim(subject, found, LEGO.name, 0.9 if names == 1 else 0.3)
+    else:
+        aims = [*ratio_aim(subject, found, FLOOR.name, 1.2), *ratio_aim(subject, found, "acme-tiny", 1.0)]
+    text = f"One certificate of {named}: a whole process, on an account that it has; median of {runs} rounds."
+    return compared(subject[0].upper() + subject[1:], text, found, aims=aims, left_out=left_out)
+
+
+def _one(client: Client, count: int) -> Callable[[Place], Command]:
+    return lambda place: client.command(place, new_names(count))
+
+
+def at_once(ground: Ground, runs: int, count: int) -> Table:
+    """Many certificates far away: tossl's side by side in one process, the others' one after the other."""
+    commands: dict[str, tuple[Client, Callable[[Place], Command]]] = {
+        TOSSL.name: (TOSSL, lambda place: jobs(place, count, count)),
+        FLOOR.name: (FLOOR, lambda place: FLOOR.many(place, [[name] for name in new_names(count)])),
+        LEGO.name: (LEGO, lambda place: _one_by_one(LEGO, place, count)),
+    }
+    found, left_out = Contest(ground, far=True).runs(commands, runs)
+    text = (
+        f"{count} certificates of one name: jobs of one tclsh; one process of the floor, one after the "
+        f"other; {count} processes of lego in turn. The figures are of one certificate; median of {runs} rounds."
+    )
+    title = f"{count} certificates, {ground.round_trip * 1000:.0f} ms away"
+    return compared(title, text, found, left_out=left_out, each=count)
+
+
+def in_one_process(ground: Ground, runs: int, count: int) -> Table:
+    """Many certificates at hand, in one process each."""
+    commands: dict[str, tuple[Client, Callable[[Place], Command]]] = {
+        "tossl, jobs": (TOSSL, lambda place: jobs(place, _SIDE_BY_SIDE, count)),
+        "tossl, in turn": (TOSSL, lambda place: _in_turn(place, count)),
+        FLOOR.name: (FLOOR, lambda place: FLOOR.many(place, [[name] for name in new_names(count)])),
+    }
+    found, left_out = Contest(ground, far=False).runs(commands, runs)
+    subject = f"{count} in one tclsh, at hand"
+    aims = [*ratio_aim(subject, found, FLOOR.name, 0.7), *ratio_aim(subject, found, FLOOR.name, 2.0, cpu)]
+    text = (
+        f"{count} certificates of one name in one process: {_SIDE_BY_SIDE} jobs at a time, or one after the other. "
+        f"The figures are of one certificate; median of {runs} rounds."
+    )
+    return compared(subject, text, found, aims=aims, left_out=left_out, each=count)
+
+
+def jobs(place: Place, parallel: int, count: int) -> Command:
+    """Returns what gets so many certificates side by side, and says the longest gap of the event loop."""
+    return Command([TCLSH, str(HERE / "jobs.tcl"), *tossl_words(place), str(parallel), *new_names(count)])
+
+
+def _in_turn(place: Place, count: int) -> Command:
+    return Command([TCLSH, str(HERE / "issue.tcl"), *tossl_words(place), *new_names(count)])
+
+
+def _one_by_one(client: Client, place: Place, count: int) -> Command:
+    commands = (client.command(place, [name]).argv for name in new_names(count))
+    return Command(["sh", "-c", " && ".join(shlex.join(argv) for argv in commands)])
+
+
+def settled(ground: Ground) -> Place:
+    """Returns tossl's place at hand, with an account in its store."""
+    place = ground.place(TOSSL.name)
+    if not (place.folder / "store").exists():
+        run(TOSSL.command(place, new_names(1)), environment(place))
+    return place
