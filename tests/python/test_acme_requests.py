@@ -5,7 +5,9 @@ from __future__ import annotations
 import email.utils
 import itertools
 import json
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +16,16 @@ from tests.servers.certs import Certificates
 from tests.servers.faults import RESOURCES, FaultProxy
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.scripted_ca import ScriptedCa
+from tests.servers.web import Reply, Request
 from tests.tclhost import Tcl, new_key
+from tossl_acme.acme import clients
 from tossl_acme.acme.encoding import b64url_bytes
+from tossl_acme.acme.server import Server
+from tossl_acme.context import Context
+from tossl_acme.http import clients as http_clients
 from tossl_acme.http import sockets
+from tossl_acme.http.client import HttpClient
+from tossl_acme.http.options import ConnectionOptions
 
 COLD = ["directory", "newNonce", "newAccount", "newOrder", "authorization", "challenge", "authorization", "finalize"]
 
@@ -45,6 +54,62 @@ def test_an_issuance_costs_what_the_protocol_does(tcl: Tcl, calm_proxy: FaultPro
     obtain(tcl, calm_proxy, calm_pebble, "count-more.example", key)
     assert [kind for kind in kinds(calm_proxy) if kind != "order"] == [*COLD[3:], "certificate"]
     assert calm_proxy.connections == 0
+
+
+def test_a_new_process_knows_directory_and_account(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, tmp_path: Path
+) -> None:
+    """Eight requests for the first certificate, seven for the next; none for one that is held."""
+    with_store = {"directory": calm_proxy.directory, "port": calm_pebble.http_port, "store": tmp_path / "store"}
+    tcl.dict("obtain_certificate", ["process.example"], **with_store)
+    clients.reset()
+    http_clients.reset()
+    calm_proxy.clear()
+    tcl.dict("obtain_certificate", ["process-two.example"], **with_store)
+    assert [kind for kind in kinds(calm_proxy) if kind != "order"] == ["newNonce", *COLD[3:], "certificate"]
+    assert calm_proxy.connections == 1
+    calm_proxy.clear()
+    tcl.dict("obtain_certificate", ["process-three.example"], **with_store)
+    assert [kind for kind in kinds(calm_proxy) if kind != "order"] == [*COLD[3:], "certificate"]
+    calm_proxy.clear()
+    tcl.dict("obtain_certificate", ["process-three.example"], **with_store)
+    assert kinds(calm_proxy) == []
+
+
+def test_names_that_are_valid_cost_four_requests(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path) -> None:
+    with_store = {"directory": scripted_ca.directory, "port": 0, "store": tmp_path / "store"}
+    tcl.dict("obtain_certificate", ["valid.example"], **with_store)
+    scripted_ca.script.order, scripted_ca.script.authorization = "ready", "valid"
+    scripted_ca.requests.clear()
+    tcl.dict("obtain_certificate", ["valid-two.example"], **with_store)
+    asked = [kind for kind, _ in itertools.groupby(request.path.split("/")[1] for request in scripted_ca.requests)]
+    assert asked == ["new-order", "finalize", "order", "certificate"]
+    scripted_ca.script.finalized = "valid"
+    scripted_ca.requests.clear()
+    tcl.dict("obtain_certificate", ["valid-three.example"], **with_store)
+    assert [request.path.split("/")[1] for request in scripted_ca.requests] == ["new-order", "finalize", "certificate"]
+
+
+def test_nonces_of_several_names_are_fetched_side_by_side(certificates: Certificates) -> None:
+    """The CA answers no request for a nonce before three are there; each that was fetched serves once."""
+    meeting = threading.Barrier(3)
+
+    class Waiting(ScriptedCa):
+        def _take(self, request: Request) -> Reply:
+            if request.method == "HEAD":
+                meeting.wait(20)
+            return super()._take(request)
+
+    with Waiting(certificates) as ca:
+        server = Server(ca.directory, HttpClient(ConnectionOptions(ca_bundle=str(certificates.ca_bundle))))
+        context = Context(60).begin()
+        server.fetch_nonces(context, 3)
+        assert ca.requests == []  # where the CA's nonces come from is not known yet
+        server.directory(context)
+        server.fetch_nonces(context, 3)
+        server.fetch_nonces(context, 3)
+        assert len({server.nonce(context) for _ in range(3)}) == 3
+        assert [request.method for request in ca.requests] == ["GET", "HEAD", "HEAD", "HEAD"]
 
 
 def test_an_order_on_a_known_account_costs_one_request(tcl: Tcl, calm_proxy: FaultProxy) -> None:
@@ -166,9 +231,7 @@ def test_what_goes_wrong_once_is_asked_again(
 
 
 @pytest.mark.parametrize("path", ["finalize", "order", "certificate"])
-def test_an_issuance_outlives_a_lost_answer(
-    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, path: str
-) -> None:
+def test_an_issuance_outlives_a_lost_answer(tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, path: str) -> None:
     """Also where the second request finds done what the first one asked for."""
     calm_proxy.fault(actions.deliver_then_reset(), path=path)
     assert obtain(tcl, calm_proxy, calm_pebble, "lost.example", new_key())["domains"] == "lost.example"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import email.utils
 import re
 import time
 
 from ..context import Context
-from ..errors import HttpError
+from ..context.beside import Beside
+from ..errors import HttpError, TosslError
 from ..http.client import HttpClient, HttpRequest, follow
 from ..http.response import Response
 from ..http.retry import with_retries
@@ -21,6 +23,8 @@ _DIRECTORY_AGE_SECONDS = 3600.0
 #: Nonces to keep; a CA would no longer remember older ones.
 _MAX_NONCES = 64
 _MAX_REDIRECTS = 5
+#: Seconds that a nonce may take which is fetched before it is needed.
+_AHEAD_SECONDS = 30.0
 #: RFC 8555 section 6.5.1; anything else is ignored.
 _NONCE = re.compile(r"[A-Za-z0-9_-]{1,1024}")
 #: English, as this package's own messages, with which the CA's are mixed (RFC 8555 section 6.1).
@@ -40,6 +44,8 @@ class Server:
         #: Whether the directory was kept by an earlier process, and the CA was not asked for it.
         self.has_kept_directory = False
         self._nonces: collections.deque[str] = collections.deque(maxlen=_MAX_NONCES)
+        #: Requests for nonces that are under way.
+        self._coming: collections.deque[Beside] = collections.deque()
         #: The time that its last answer said, epoch seconds; None before an answer has.
         self.date: float | None = None
 
@@ -72,10 +78,15 @@ class Server:
 
     def nonce(self, context: Context) -> str:
         """Returns the latest nonce kept, else a new nonce (RFC 8555 section 7.2), which costs one request."""
-        try:
-            return self._nonces.pop()
-        except IndexError:
-            pass
+        while True:
+            try:
+                return self._nonces.pop()
+            except IndexError:
+                pass
+            try:
+                self._coming.popleft().wait(context, "request")
+            except IndexError:
+                break
         response = self.fetch(context, "HEAD", self.directory(context).url_of("newNonce"))
         if response.status // 100 != 2:
             raise problem_error(response)
@@ -83,6 +94,23 @@ class Server:
             return self._nonces.pop()
         except IndexError:
             raise HttpError("malformed", "newNonce answered without a Replay-Nonce") from None
+
+    def fetch_nonces(self, context: Context, count: int) -> None:
+        """Begins to fetch nonces, in threads, each over a connection of its own, until there are `count` of them.
+
+        Does nothing where the directory is not known. An error is left to nonce().
+        """
+        directory = self.known_directory
+        if directory is None:
+            return
+        part = context.aside().narrowed(_AHEAD_SECONDS)
+
+        def fetch() -> None:
+            with contextlib.suppress(TosslError):
+                self.fetch(part, "HEAD", directory.url_of("newNonce"))
+
+        for _ in range(count - len(self._nonces) - len(self._coming)):
+            self._coming.append(Beside("tossl nonce", fetch))
 
     def ask_time(self, context: Context) -> float | None:
         """Returns the CA's time, epoch seconds, None where it says none; costs a request, whose nonce is kept."""

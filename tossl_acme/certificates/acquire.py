@@ -25,7 +25,7 @@ from .key import kind_of
 from .pem_file import keep_pem_file
 from .permission import CaaLook, caa_look
 from .persisted import standing_ends, warn_of_end
-from .solve import Solvers
+from .solve import WIDTH, Solvers
 from .traces import Trace, remove_traces
 
 
@@ -71,6 +71,7 @@ def acquire(
     if is_replaced and attempt.is_in_place:
         attempt.end()
     has_left_over = attempt.has_left_over
+    client.server.fetch_nonces(context, min(WIDTH, len(issuance.identifiers)))
     with attempt.not_lost():
         csr = issuance.key.request(issuance.identifiers, attempt.left_over_key())
         work = Work(client, context, issuance, csr, attempt)

@@ -53,7 +53,7 @@ Solvers = Mapping[Identifier, Sequence[Solver]]
 
 
 #: Requests to a CA that are under way at the same time, each on a connection of its own.
-_WIDTH = 8
+WIDTH = 8
 
 
 def get_authorizations(client: Client, context: Context, order: Order) -> list[Authorization]:
@@ -63,7 +63,7 @@ def get_authorizations(client: Client, context: Context, order: Order) -> list[A
     def get(part: Context, url: str) -> None:
         found[url] = get_authorization(client, part, url)
 
-    side_by_side(context, get, list(dict.fromkeys(order.authorizations)), _WIDTH)
+    side_by_side(context, get, list(dict.fromkeys(order.authorizations)), WIDTH)
     return [found[url] for url in order.authorizations]
 
 
@@ -118,8 +118,8 @@ def _validate(client: Client, context: Context, tasks: Sequence[_Task]) -> None:
         else:
             _await_validation(client, part, task)
 
-    side_by_side(context, answer, tasks, _WIDTH)
-    side_by_side(context, wait, tasks, _WIDTH if len(proven) < len(tasks) else 1)
+    side_by_side(context, answer, tasks, WIDTH)
+    side_by_side(context, wait, tasks, WIDTH if len(proven) < len(tasks) else 1)
 
 
 def _answer(client: Client, context: Context, task: _Task) -> Challenge:
@@ -170,7 +170,7 @@ def deactivate_pending(client: Client, context: Context, order: Order) -> bool:
             part.tell("deactivated", url=url)
 
     try:
-        side_by_side(context, deactivate, order.authorizations, _WIDTH)
+        side_by_side(context, deactivate, order.authorizations, WIDTH)
     except TosslError as error:
         context.tell("deactivate_failed", url=order.url, message=error.message)
         return False

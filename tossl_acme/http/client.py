@@ -17,11 +17,12 @@ import requests
 import urllib3
 
 from ..context import Context
-from ..errors import HttpError, WaitTimeout
+from ..context.beside import Beside
+from ..errors import HttpError, TosslError, WaitTimeout
 from .failures import explained, too_late
 from .options import USER_AGENT, ConnectionOptions
 from .response import Response, whole_body
-from .sockets import CONNECT_SECONDS, ContextAdapter, Exchange, body_pieces, current_exchange
+from .sockets import CONNECT_SECONDS, ContextAdapter, Exchange, Opened, body_pieces, current_exchange
 from .urls import UrlError, shown_url, split_url
 
 #: No answer of a CA or of a DNS provider comes near this size.
@@ -67,6 +68,8 @@ class HttpClient:
         self._trust = self.options.trust()
         self._proxies: dict[str, dict[str, str]] = {}
         self._trusted_from = 0.0
+        #: Connections that are being opened, by peer.
+        self._opening: dict[str, Beside] = {}
         if not self.options.verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session = _Session()
@@ -83,6 +86,9 @@ class HttpClient:
         and WaitTimeout or Cancelled when the context is over.
         """
         exchange = self._begun(context, request)
+        opening = self._opening.pop(_peer(request.url), None) if self._opening else None
+        if opening is not None:
+            opening.wait(context, "request")
         try:
             return self._exchange(exchange, request)
         except HttpError as error:
@@ -93,6 +99,17 @@ class HttpClient:
             if error.kind != "reset" or not is_stale or request.method not in ("GET", "HEAD"):
                 raise
         return self._exchange(self._begun(context, request), request)
+
+    def open_ahead(self, context: Context, url: str) -> None:
+        """Begins to open a connection in a thread, unless one was used before. exchange() waits for it."""
+        peer = _peer(url)
+        if peer not in self._proxies and not self._proxies_for(url):
+            self._opening[peer] = Beside("tossl connection", lambda: self._open(context, url))
+
+    def _open(self, context: Context, url: str) -> None:
+        exchange = Exchange(context, url, MAX_BYTES, SILENCE_SECONDS, trust=self._trust, only_opens=True)
+        with contextlib.suppress(Opened, TosslError):
+            self._exchange(exchange, HttpRequest("HEAD", url))
 
     def close(self) -> None:
         self._session.close()
@@ -145,10 +162,14 @@ class HttpClient:
 
     def _proxies_for(self, url: str) -> dict[str, str]:
         """Returns the proxies for the URL, read once for each peer: reading the environment is slow."""
-        peer = url.partition("://")[2].partition("/")[0]
+        peer = _peer(url)
         if peer not in self._proxies:
             self._proxies[peer] = self.options.proxies(url)
         return self._proxies[peer]
+
+
+def _peer(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0]
 
 
 class _Session(requests.Session):

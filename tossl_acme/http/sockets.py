@@ -49,6 +49,7 @@ class Exchange:
 
     silence: seconds without a byte after which the connection counts as lost.
     trusted_from: connections that are older (monotonic seconds) are not used again. trust: the roots of TLS.
+    only_opens: it ends, by Opened, as soon as there is a connection.
     """
 
     def __init__(
@@ -59,8 +60,11 @@ class Exchange:
         silence: float,
         trusted_from: float = 0.0,
         trust: Trust | None = None,
+        *,
+        only_opens: bool = False,
     ) -> None:
         self.context = context
+        self.only_opens = only_opens
         self.trust = trust
         self.most_bytes = most_bytes
         self.trusted_from = trusted_from
@@ -76,6 +80,10 @@ class Exchange:
 
     def broken(self, kind: str, cause: str) -> HttpError:
         return HttpError(kind, f"{self._peer} {cause}")
+
+
+class Opened(Exception):
+    """A connection has been opened, for an exchange to come."""
 
 
 current_exchange: contextvars.ContextVar[Exchange] = contextvars.ContextVar("current_exchange")
@@ -255,16 +263,24 @@ class _Kept:
 
     _made = 0.0
     _used = 0.0
+    _is_unused = False
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        self._used = time.monotonic()
+        self._is_unused = True
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._used = time.monotonic()
+        self._is_unused = False
         super().request(*args, **kwargs)  # type: ignore[misc]
 
     @property
     def is_connected(self) -> bool:
         is_trusted = self._made >= current_exchange.get().trusted_from
         is_recent = time.monotonic() - self._used <= IDLE_SECONDS
-        return is_trusted and is_recent and super().is_connected  # type: ignore[misc]
+        # What a server sends before the first request are tickets of TLS 1.3, and not its end.
+        return is_trusted and is_recent and (self._is_unused or super().is_connected)  # type: ignore[misc]
 
 
 class _Connection(_Kept, HTTPConnection):
@@ -310,11 +326,28 @@ class _TlsConnection(_Kept, HTTPSConnection):
                 self._handshake.shutdown(socket.SHUT_RDWR)
 
 
-class _Pool(HTTPConnectionPool):
+class _Opening:
+    """A mix-in for pools: opens a connection and keeps it, where the exchange wants no more."""
+
+    def urlopen(self, *args: Any, **kwargs: Any) -> Any:
+        if not current_exchange.get().only_opens:
+            return super().urlopen(*args, **kwargs)  # type: ignore[misc]
+        connection = self._get_conn()  # type: ignore[attr-defined]
+        try:
+            if connection.is_closed:
+                connection.connect()
+        except BaseException:
+            connection.close()
+            raise
+        self._put_conn(connection)  # type: ignore[attr-defined]
+        raise Opened
+
+
+class _Pool(_Opening, HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(_Opening, HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 

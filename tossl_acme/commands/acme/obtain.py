@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ...context import Context, seconds
 from ...errors import AcmeError, ArgumentError, error_context
 
@@ -128,6 +130,7 @@ def obtain_certificate(
     if kept is not None and store is not None:
         certificate = told_of(context, store, kept, pem_file)
     else:
+        _connect_ahead(context, words, connection)
         from dataclasses import replace
 
         from ...certificates.issuance import Issuance
@@ -164,6 +167,18 @@ def obtain_certificate(
 
         deploy_obtained(context, store, certificate, hooks or Hooks())
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
+
+
+def _connect_ahead(context: Context, words: Words, connection: Lazy[ConnectionOptions]) -> None:
+    """Begins to connect to the CA while the modules load that obtaining needs. Sends nothing."""
+    from ...acme.public_cas import directory_url
+    from ...http.ahead import open_ahead
+
+    try:
+        url = directory_url(words.get("directory") or os.environ.get("TOSSL_DIRECTORY", ""))
+        open_ahead(context, url, connection())
+    except ArgumentError:  # a list of CAs, or a mistake, which is told in its place
+        return
 
 
 def get_account_key(

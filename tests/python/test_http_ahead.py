@@ -1,0 +1,128 @@
+"""A connection that is opened before the first request of a process."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from tests.servers.certs import Certificates
+from tossl_acme.context import Context
+from tossl_acme.errors import Cancelled, HttpError
+from tossl_acme.http import clients
+from tossl_acme.http.ahead import open_ahead
+from tossl_acme.http.client import HttpRequest
+from tossl_acme.http.clients import http_client
+from tossl_acme.http.options import ConnectionOptions
+
+
+class Counting:
+    """A TLS server that counts connections and requests. ends: closes connections before the first request."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self.accepted = threading.Semaphore(0)
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.ends = 0
+        self.may_greet = threading.Event()
+        self.may_greet.set()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificates.cert, certificates.key)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}/nonce"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def stop(self) -> None:
+        self.may_greet.set()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                accepted, _address = self._listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._talk, args=(accepted,), daemon=True).start()
+
+    def _talk(self, plain: socket.socket) -> None:
+        self.may_greet.wait(20)
+        with suppress(OSError), self._context.wrap_socket(plain, server_side=True) as sock:
+            self.accepted.release()
+            if self.connections <= self.ends:
+                return
+            while piece := sock.recv(4096):
+                self.requests.append(piece)
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.fixture
+def server(certificates: Certificates) -> Iterator[Counting]:
+    clients.reset()
+    server = Counting(certificates)
+    yield server
+    server.stop()
+    clients.reset()
+
+
+@pytest.fixture
+def options(certificates: Certificates) -> ConnectionOptions:
+    return ConnectionOptions(ca_bundle=str(certificates.ca_bundle))
+
+
+def test_the_first_request_takes_the_connection_that_was_opened(
+    server: Counting, options: ConnectionOptions, context: Context
+) -> None:
+    """Nothing is sent over it before; the server's tickets do not count as its end."""
+    open_ahead(context, server.url, options)
+    assert server.accepted.acquire(timeout=20)
+    assert server.requests == []
+    for _ in range(2):
+        assert http_client(options).exchange(context, HttpRequest("HEAD", server.url)).status == 200
+    open_ahead(context, server.url, options)  # it has been used
+    assert http_client(options).exchange(context, HttpRequest("HEAD", server.url)).status == 200
+    assert (server.connections, len(server.requests)) == (1, 3)
+
+
+def test_the_request_waits_for_a_connection_under_way(
+    server: Counting, options: ConnectionOptions, context: Context
+) -> None:
+    server.may_greet.clear()
+    open_ahead(context, server.url, options)
+    threading.Timer(0.1, server.may_greet.set).start()
+    assert http_client(options).exchange(context, HttpRequest("HEAD", server.url)).status == 200
+    assert server.connections == 1
+
+
+def test_a_connection_that_the_server_has_closed_is_replaced(
+    server: Counting, options: ConnectionOptions, context: Context
+) -> None:
+    server.ends = 1
+    open_ahead(context, server.url, options)
+    assert server.accepted.acquire(timeout=20)
+    assert http_client(options).exchange(context, HttpRequest("HEAD", server.url)).status == 200
+    assert server.connections == 2
+
+
+def test_cancelling_ends_the_wait_for_it(server: Counting, options: ConnectionOptions) -> None:
+    server.may_greet.clear()
+    running = Context(600).begin()
+    open_ahead(running, server.url, options)
+    threading.Timer(0.1, running.cancel).start()
+    with pytest.raises(Cancelled):
+        http_client(options).exchange(running, HttpRequest("HEAD", server.url))
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["no server", "no trust"])
+def test_what_fails_is_left_to_the_request(
+    server: Counting, options: ConnectionOptions, context: Context, *, trusted: bool
+) -> None:
+    """The errors are those that the request alone would have."""
+    url, way = (server.url, ConnectionOptions()) if not trusted else ("https://127.0.0.1:1/x", options)
+    open_ahead(context, url, way)
+    with pytest.raises(HttpError, match=r"127\.0\.0\.1") as caught:
+        http_client(way).exchange(context, HttpRequest("HEAD", url))
+    assert caught.value.kind == ("connect" if trusted else "tls")
+    assert server.requests == []
