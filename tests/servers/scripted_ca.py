@@ -50,6 +50,8 @@ class Script:
     stays_pending: bool = False
     #: Types of challenges; a mapping is a complete challenge.
     challenges: tuple[str | Mapping[str, object], ...] = ("http-01", "dns-01", "tls-alpn-01")
+    #: How many of the next good nonces are refused, by the first part of the request's path.
+    bad_nonces: dict[str, int] = field(default_factory=dict)
     page_size: int = 2
     #: How often a replica does not know yet what was made; the account too.
     lag: int = 0
@@ -180,6 +182,9 @@ class ScriptedCa(LookAlike):
         if header.get("nonce") not in self._nonces:
             raise Refused(400, "badNonce", "unknown nonce")
         self._nonces.discard(header["nonce"])
+        if self.script.bad_nonces.get(kind, 0) > 0:
+            self.script.bad_nonces[kind] -= 1
+            raise Refused(400, "badNonce", "a good nonce, refused")
         payload = _unpacked(body["payload"]) if body["payload"] else None
         signed = _Signed(kind, _with_query(request), header, payload, dict(request.headers.items()))
         if "kid" in header:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..context import Context
+from ..context import Backoff, Context
 from ..errors import AcmeError, HttpError, TosslError
 from ..http.client import HttpRequest
 from ..http.response import Response
@@ -21,8 +21,8 @@ from .problem import problem_error
 from .retries import ca_retries, replica_retries
 from .server import LANGUAGE, Server
 
-#: Attempts with a new nonce; enough even if the CA refuses every second nonce.
-_MAX_BAD_NONCES = 30
+#: Refusals of a nonce after which each further one is waited for, a second at most: time bounds them, no number.
+_BAD_NONCES_AT_ONCE = 40
 _HEADERS = {"Content-Type": "application/jose+json", **LANGUAGE}
 
 
@@ -170,7 +170,7 @@ class Client:
         return self.post(context, url, None, media_type=media_type)
 
     def _exchange(self, context: Context, request: _SignedPost, is_done: Callable[[], bool]) -> Response | None:
-        retries, early_retries, bad_nonces = ca_retries(context), replica_retries(context), 0
+        retries, early_retries, nonces = ca_retries(context), replica_retries(context), _NonceRetries(context)
         while True:
             # Signing may send requests too (a nonce, the account's URL), with their own retries.
             kid, body = self._signed(context, request)
@@ -183,8 +183,7 @@ class Client:
                 if response.status // 100 == 2:
                     return response
                 refused = _refusal(response)
-                if _is(refused, "badNonce") and bad_nonces < _MAX_BAD_NONCES:
-                    bad_nonces += 1
+                if _is(refused, "badNonce") and nonces.pause():
                     continue
                 if self._is_early(response, refused, request.url, kid) and early_retries.pause(response):
                     continue
@@ -215,6 +214,26 @@ class Client:
         # Exactly as the CA gave it: the CA compares it with the request's URL (section 6.4).
         protected = {"alg": signer.alg, **who, "nonce": self.server.nonce(context), "url": request.url}
         return kid, json.dumps(signer.sign(protected, request.payload)).encode("ascii")
+
+
+class _NonceRetries:
+    """Repeats a request whose nonce was refused, which the CA has not looked at (RFC 8555 section 6.5)."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._left = _BAD_NONCES_AT_ONCE
+        self._backoff = Backoff(0.02, 1.0)
+
+    def pause(self) -> bool:
+        """Returns whether to send it again; False where no time is left, so that the CA's refusal is told."""
+        if self._left:
+            self._left -= 1
+            return True
+        seconds = self._backoff.next()
+        if seconds >= self._context.remaining():
+            return False
+        self._context.sleep(seconds, "request")
+        return True
 
 
 def _account_url(response: Response) -> str:
