@@ -30,10 +30,12 @@ class Identifier:
 
     @classmethod
     def from_json(cls, value: Any) -> Identifier:
-        """Reads a server's identifier; anything odd becomes text to show and compare, never to trust."""
+        """Reads a server's identifier, also in Unicode; anything odd is text to show and compare, never to trust."""
         if not isinstance(value, Mapping):
             return cls("", "")
         read = cls(str(value.get("type", "")), str(value.get("value", "")))
+        if read.type == "dns":
+            return cls("dns", _as_ordered(read.value))
         try:
             return read.normal
         except ValueError:
@@ -43,12 +45,12 @@ class Identifier:
     def normal(self) -> Identifier:
         """Returns the normal form, in which equal names are equal.
 
-        DNS as A-labels in lower case without a final dot, IP as in RFC 8738 section 3.
+        DNS in lower case without a final dot, IP as in RFC 8738 section 3.
 
         Raises ValueError for another type, and for a text that is no address.
         """
         if self.type == "dns":
-            return Identifier("dns", _equal_name(self.value))
+            return Identifier("dns", self.value.lower().removesuffix("."))
         if self.type == "ip":
             return Identifier("ip", _address_text(ipaddress.ip_address(self.value)))
         raise ValueError(f"a name of type {self.type}")
@@ -110,8 +112,8 @@ def _identifier(name: str) -> Identifier:
     return Identifier("ip", _address_text(address))
 
 
-def _equal_name(name: str) -> str:
-    """Returns a name that anybody wrote, in the form in which it is ordered; text that is no name stays as it is."""
+def _as_ordered(name: str) -> str:
+    """Returns a server's name in the form in which names are ordered; text that is no name stays as it is."""
     lower = name.lower().removesuffix(".")
     if lower.isascii() or len(lower) > _MAX_TYPED_CHARS:
         return lower

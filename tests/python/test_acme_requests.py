@@ -188,7 +188,7 @@ def test_a_nonce_that_is_never_taken_is_the_cas_error(tcl: Tcl, calm_proxy: Faul
 
 def test_nine_tenths_of_the_nonces_refused_are_bearable(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
     """Whatever the POST, finalize and revocation too: no number of refusals ends it."""
-    scripted_ca.script.bad_nonces = {kind: 45 for kind in ("new-account", "finalize", "revoke")}
+    scripted_ca.script.bad_nonces = dict.fromkeys(("new-account", "finalize", "revoke"), 45)
     options = {"directory": scripted_ca.directory, "account_key": (key := new_key()), "store": "", "port": 0}
     got = tcl.dict("obtain_certificate", ["nonce.example"], **options)
     tcl.acme("revoke_certificate", scripted_ca.directory, key, got["certificate"])

@@ -283,6 +283,141 @@ def test_requests_with_odd_attributes() -> None:
     assert [name.value for name in read_csr(pem).identifiers] == ["a.example"]
 
 
+# ---- structures that other programs write ----
+
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+SHA256, SHA1 = bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d0401")
+NAMES = {
+    "email": encoded(0x81, b"a@example.com"),
+    "uri": encoded(0x86, b"https://example.com/"),
+    "oid": encoded(0x88, b"\x2a\x03"),
+    "other": encoded(0xA0, encoded(OID, b"\x2a\x03") + encoded(CONTEXT_0, encoded(12, b"x"))),
+    "x400": encoded(0xA3, encoded(SEQUENCE, b"")),
+    "directory": encoded(0xA4, encoded(SEQUENCE, b"")),
+    "edi": encoded(0xA5, encoded(CONTEXT_1, encoded(12, b"party"))),
+}
+DOMAIN = encoded(0x82, b"a.example")
+
+
+def extension(names: bytes) -> bytes:
+    """Extensions with a subjectAltName alone."""
+    value = encoded(OCTET_STRING, encoded(SEQUENCE, names))
+    return encoded(SEQUENCE, encoded(SEQUENCE, encoded(OID, b"\x55\x1d\x11") + value))
+
+
+def attribute(kind: str, value: bytes) -> bytes:
+    return encoded(SEQUENCE, encoded(OID, bytes.fromhex(kind)) + encoded(0x31, value))
+
+
+def own_request(
+    names: bytes = DOMAIN, algorithm: bytes = encoded(OID, SHA256), more: bytes = b"", before: bytes = b""
+) -> str:
+    attributes = before + attribute("2a864886f70d01090e", extension(names)) + more
+    public = EC_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    info = encoded(
+        SEQUENCE, encoded_number(0) + encoded(SEQUENCE, b"") + public + encoded(CONTEXT_0, attributes)
+    )
+    signature = EC_KEY.sign(info, ec.ECDSA(hashes.SHA1() if SHA1 in algorithm else hashes.SHA256()))
+    outer = encoded(SEQUENCE, info + encoded(SEQUENCE, algorithm) + encoded(3, b"\0" + signature))
+    return write_block("CERTIFICATE REQUEST", outer)
+
+
+def own_certificate(names: bytes, version: int = 2, public: bytes = b"") -> str:
+    public = public or EC_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    life = encoded(SEQUENCE, encoded(0x17, b"260101000000Z") + encoded(0x17, b"270101000000Z"))
+    name, algorithm = encoded(SEQUENCE, b""), encoded(SEQUENCE, encoded(OID, SHA256))
+    info = encoded(
+        SEQUENCE,
+        encoded(CONTEXT_0, encoded_number(version)) + encoded_number(1) + algorithm + name + life + name + public
+        + encoded(0xA3, extension(names)),
+    )  # fmt: skip
+    signature = EC_KEY.sign(info, ec.ECDSA(hashes.SHA256()))
+    return write_block("CERTIFICATE", encoded(SEQUENCE, info + algorithm + encoded(3, b"\0" + signature)))
+
+
+PASSWORD = attribute("2a864886f70d010907", encoded(12, b"x"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        own_request(algorithm=encoded(OID, SHA256) + b"\x05\0"),
+        own_request(more=PASSWORD),
+        own_request(before=PASSWORD),
+        own_request(before=PASSWORD, more=attribute("2a864886f70d010902", encoded(12, b"y"))),
+    ],
+    ids=["null", "more", "before", "around"],
+)
+def test_requests_of_mbed_tls_and_tpms(text: str) -> None:
+    """NULL beside ecdsa-with-SHA256; attributes in any order."""
+    assert [name.value for name in read_csr(text).identifiers] == ["a.example"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (own_request(algorithm=encoded(OID, SHA1)), "signed with SHA-1, which CAs refuse; make it with SHA-256"),
+        (own_request(encoded(0x82, b"192.0.2.1")), "must be IP:192.0.2.1"),
+        (own_request(encoded(0x82, "bücher.example".encode())), "A-labels"),
+        (own_request(NAMES["email"]), "of the type email"),
+        (own_request(DOMAIN + NAMES["edi"]), "of the type edi"),
+        (own_request(more=attribute("2a864886f70d01090e", extension(DOMAIN)) + b"\x30\x80"), "not DER"),
+        (own_request().replace("\n", "\\n"), "string map"),
+        ("0\x82\x01\x00\x02\x01\x030\x82", "openssl pkcs12"),
+        ("0\x82\x01\x00damaged", "not DER"),
+    ],
+    ids=["sha1", "address", "unicode", "email", "edi", "damaged", "env", "p12", "der"],
+)
+def test_a_request_that_cannot_serve_is_told_why(text: str, cause: str) -> None:
+    with pytest.raises(TosslError) as raised:
+        read_csr(text)
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "csr")
+    assert cause in raised.value.message
+    assert "{" not in raised.value.message.replace("{\\\\n \\n}", "")
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_of_certificates_are_read_as_what_they_are(kind: str) -> None:
+    """They matter to nobody who revokes, renews or downloads it."""
+    chain = read_certificate(own_certificate(DOMAIN + NAMES[kind]))
+    assert [name.type for name in chain.identifiers] == ["dns", kind]
+    assert chain.as_dict()["domains"] == ["a.example"]
+    assert read_certificate(own_certificate(NAMES[kind])).as_dict()["domains"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (own_certificate(DOMAIN, 3), "it has a version that does not exist"),
+        (own_certificate(DOMAIN, 200), "it has a version that does not exist"),
+        (write_block("CERTIFICATE", b"\x30\x03\x02\x01\x00"), "it is damaged"),
+        (own_certificate(DOMAIN).replace("\n", "\\n"), "string map"),
+        ("0\x82\x01\x00\x02\x01\x030\x82", "openssl pkcs12"),
+        ("0\x82\x01\x000\x82\x01\x00", "openssl x509 -inform DER"),
+        ("\xff\xfe" + "\0".join(own_certificate(DOMAIN)), "UTF-16"),
+    ],
+    ids=["version 4", "version 201", "damaged", "env", "p12", "der", "utf16"],
+)
+def test_what_is_no_certificate_is_told_in_our_words(text: str, cause: str) -> None:
+    with pytest.raises(TosslError) as raised:
+        read_certificate(text)
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "certificate")
+    assert cause in raised.value.message
+    assert "ParseError" not in raised.value.message
+
+
+@pytest.mark.parametrize("size", [0, 1, 31, 33, 64])
+def test_a_raw_key_of_the_wrong_length(size: int) -> None:
+    """In a certificate it is a key that nobody uses; a private one is refused by name."""
+    public = encoded(
+        SEQUENCE, encoded(SEQUENCE, encoded(OID, b"\x2b\x65\x70")) + encoded(3, b"\0" + b"\1" * size)
+    )
+    assert read_certificate(own_certificate(DOMAIN, public=public)).public_key == b""
+    private = pkcs8(encoded(OID, b"\x2b\x65\x70"), encoded(OCTET_STRING, b"\1" * size))
+    with pytest.raises(KeyFormatError):
+        load_private_key(private)
+
+
 # ---- whatever else ----
 
 

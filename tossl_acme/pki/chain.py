@@ -13,14 +13,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ..errors import AcmeError, ArgumentError
 from ..identifiers import Identifier
 from ..text import clean
-from .der import UNREADABLE
+from .der import BOOLEAN, EMPTY_SEQUENCE, UNREADABLE, sequence
 from .names import alternative_names, common_names
 from .pem import PemError, certificate_blocks, read_blocks
+from .structure import ALTERNATIVE_NAMES, AUTHORITY_KEY_ID, BASIC_CONSTRAINTS, cause_of, certificate_extensions
 
 #: Of one chain; the longest in use have four. What came beside them is dropped.
 MOST_CERTIFICATES = 10
 #: Seconds by which a certificate may begin in the future.
 _MOST_SKEW_SECONDS = 86400.0
+#: The tag of keyIdentifier (RFC 5280 section 4.2.1.1).
+_KEY_IDENTIFIER = 0x80
 
 
 @dataclass(frozen=True)
@@ -164,13 +167,13 @@ def _read(pem: str, public_key: bytes) -> CertificateChain:
             not_after=int(leaf.not_valid_after_utc.timestamp()),
             issuer=_issuer(leaf),
             serial=leaf.serial_number,
-            identifiers=alternative_names(leaf.extensions),
+            identifiers=alternative_names(_extensions(leaf).get(ALTERNATIVE_NAMES, b"")),
             public_key=_public_key(leaf),
             authority_key_id=_authority_key_id(leaf),
             parsed=path,
         )
     except UNREADABLE as error:
-        raise PemError(str(error)) from None
+        raise PemError(cause_of(error)) from None
 
 
 def _certificates(pem: str) -> tuple[list[x509.Certificate], int]:
@@ -182,7 +185,7 @@ def _certificates(pem: str) -> tuple[list[x509.Certificate], int]:
         try:
             readable.append(x509.load_der_x509_certificate(der))
         except UNREADABLE as error:
-            trouble = str(error)
+            trouble = cause_of(error)
     if not readable:
         raise PemError(trouble)
     return readable, len(ders)
@@ -231,9 +234,14 @@ def _issued_by(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, *UNREADABLE):
+        constraints = _extensions(certificate).get(BASIC_CONSTRAINTS, b"")
+        return bool(constraints) and any(one.tag == BOOLEAN and any(one.content) for one in sequence(constraints))
+    except UNREADABLE:
         return False
+
+
+def _extensions(certificate: x509.Certificate) -> dict[bytes, bytes]:
+    return certificate_extensions(certificate.public_bytes(Encoding.DER))
 
 
 def _issuer(certificate: x509.Certificate) -> str:
@@ -242,9 +250,10 @@ def _issuer(certificate: x509.Certificate) -> str:
 
 def _authority_key_id(certificate: x509.Certificate) -> bytes | None:
     try:
-        return certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    except x509.ExtensionNotFound:
+        parts = sequence(_extensions(certificate).get(AUTHORITY_KEY_ID, EMPTY_SEQUENCE))
+    except UNREADABLE:
         return None
+    return next((part.content for part in parts if part.tag == _KEY_IDENTIFIER), None)
 
 
 def _difference(missing: set[Identifier], chain: CertificateChain) -> str:

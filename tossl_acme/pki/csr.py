@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import ArgumentError
 from ..identifiers import Identifier
-from ..text import clean
-from .der import UNREADABLE, signed_part, with_version_0
+from ..text import clean, quoted
+from .der import UNREADABLE, signed_part
 from .keys import PrivateKey, check_public_key, private_pem, public_der
-from .names import alternative_names, common_name_identifier, common_names, general_names
-from .pem import PemError, read_blocks
+from .names import alternative_names, common_name_identifier, common_names, general_names, is_address, is_host_name
+from .pem import PemError, is_pkcs12, read_blocks
+from .structure import ALTERNATIVE_NAMES, cause_of, normal_request, requested_extensions, weak_hash
 
 _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
@@ -73,12 +74,15 @@ def read_csr(text: str) -> Csr:
     """
     der = _der(text)
     try:
-        request = x509.load_der_x509_csr(with_version_0(der))
+        if weak := weak_hash(der):
+            cause = f"the certificate request is signed with {weak}, which CAs refuse; make it with SHA-256"
+            raise ArgumentError("csr", f"{cause} (openssl req -sha256; HashAlgorithm = sha256 for certreq)")
+        request = x509.load_der_x509_csr(normal_request(der))
         public = request.public_key()
-        identifiers = _requested_names(request)
+        identifiers = _requested_names(request, der)
         signed = _is_signed(request, public, der)
     except UNREADABLE as error:
-        raise ArgumentError("csr", f"not a usable certificate request: {error}") from None
+        raise ArgumentError("csr", f"not a usable certificate request: {cause_of(error)}") from None
     if not signed:
         raise ArgumentError("csr", "the certificate request is not signed by the key in it")
     if not identifiers:
@@ -116,7 +120,7 @@ def hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 |
 
 
 def _der(text: str) -> bytes:
-    if text.startswith("0") and "-----BEGIN" not in text:
+    if text.startswith("0") and "-----BEGIN" not in text and not is_pkcs12(text):
         try:
             return text.encode("latin-1")
         except UnicodeEncodeError:
@@ -131,9 +135,28 @@ def _der(text: str) -> bytes:
     raise ArgumentError("csr", f"a certificate request is needed, this is a {blocks[0].label.lower()}")
 
 
-def _requested_names(request: x509.CertificateSigningRequest) -> tuple[Identifier, ...]:
-    from_subject = map(common_name_identifier, common_names(request.subject))
-    found = tuple(dict.fromkeys([*alternative_names(request.extensions), *from_subject]))
-    for name in found:
-        _ = name.normal  # ValueError for a name of another type, which no ACME order has
-    return found
+def _requested_names(request: x509.CertificateSigningRequest, der: bytes) -> tuple[Identifier, ...]:
+    """Returns the names that the request is for (RFC 8555 section 7.4). Raises ArgumentError csr for impossible ones.
+
+    A common name counts if it can be a host's; beside other names, only with a dot in it.
+    """
+    alternatives = alternative_names(requested_extensions(der).get(ALTERNATIVE_NAMES, b""))
+    for name in alternatives:
+        _check_name(name)
+    common = [text for text in common_names(request.subject) if is_host_name(text)]
+    if alternatives:
+        common = [text for text in common if "." in text.strip(".") or ":" in text]
+    return tuple(dict.fromkeys([*alternatives, *map(common_name_identifier, common)]))
+
+
+def _check_name(name: Identifier) -> None:
+    shown = quoted(name.value)
+    if name.type not in ("dns", "ip"):
+        cause = f"has a name of the type {name.type} ({shown}): ACME is for domains and addresses alone"
+    elif name.type == "dns" and is_address(name.value):
+        cause = f"has the address {name.value} as a domain name; it must be IP:{name.value} in the subjectAltName"
+    elif name.type == "dns" and not name.value.isascii():
+        cause = f"has the domain name {shown} in Unicode; it must be there as A-labels (xn--...)"
+    else:
+        return
+    raise ArgumentError("csr", f"the certificate request {cause}")

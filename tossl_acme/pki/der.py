@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 
 #: Every exception that `cryptography` raises for a structure that it cannot read.
 UNREADABLE = (
@@ -14,12 +14,15 @@ UNREADABLE = (
     TypeError,
     LookupError,
     UnsupportedAlgorithm,
+    InternalError,
     x509.DuplicateExtension,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
 
-INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
+INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE, SET = 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
+BOOLEAN = 0x01
+EMPTY_SEQUENCE = b"\x30\x00"
 CONTEXT_0, CONTEXT_1 = 0xA0, 0xA1
 #: The public key of RFC 5958, which is tagged implicitly.
 PUBLIC_KEY = 0x81
@@ -250,20 +253,6 @@ def _explicit_numbers(parameters: Element) -> tuple[int, int, int, int, int] | N
 
 
 # ---- certificate requests ----
-
-
-def with_version_0(der: bytes) -> bytes:
-    """Returns a CertificationRequest (RFC 2986) with the version that `cryptography` reads; its signature is invalid.
-
-    There is only one version, but some programs write 1 or 2 for it. Raises DerError.
-    """
-    children = sequence(der)
-    info = children[0].children() if children and children[0].tag == SEQUENCE else []
-    if not info or info[0].tag != INTEGER or info[0].number > 2:
-        raise DerError(_SHAPE)
-    rest = b"".join(encoded(child.tag, child.content) for child in info[1:])
-    body = encoded(SEQUENCE, encoded_number(0) + rest)
-    return encoded(SEQUENCE, body + b"".join(encoded(child.tag, child.content) for child in children[1:]))
 
 
 def signed_part(der: bytes) -> bytes:

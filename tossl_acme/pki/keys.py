@@ -121,7 +121,7 @@ def public_kind(der: bytes) -> tuple[str, int]:
     """Type and size of a key (SubjectPublicKeyInfo, DER), as key_type() and key_bits() say them; ("", 0) of others."""
     try:
         key = load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return "", 0
     found = next((name for name, kind in _PUBLIC_TYPES.items() if isinstance(key, kind)), "")
     return found, 256 if found == "ed25519" else getattr(key, "key_size", 0)

@@ -49,8 +49,25 @@ def read_blocks(text: str) -> list[Block]:
         blocks.append(_block(label, text[begin.end() : end]))
         at = end + len(ending)
     if not blocks:
-        raise PemError("it is not PEM text")
+        raise PemError(_without_pem(text))
     return blocks
+
+
+def is_pkcs12(text: str) -> bool:
+    """Returns whether a text is the bytes of a PKCS #12 file (RFC 7292): a SEQUENCE that begins with version 3."""
+    return text.startswith("0") and "\x02\x01\x03" in text[2:9]
+
+
+def _without_pem(text: str) -> str:
+    """Returns why a text has no block, and what to do."""
+    if is_pkcs12(text):
+        return "it is PKCS #12 (.p12, .pfx), no PEM; openssl pkcs12 -in FILE -nodes -out FILE.pem converts it"
+    if text[0] == "0" and not text[:12].isprintable():
+        how = "openssl x509 -inform DER -in FILE -out FILE.pem converts a certificate, openssl pkey likewise a key"
+        return f"it is DER, no PEM; {how}"
+    if "B\0E\0G\0I\0N" in text:
+        return "it is text in UTF-16; save it as UTF-8"
+    return "it is not PEM text"
 
 
 def certificate_blocks(text: str) -> str:
@@ -73,6 +90,9 @@ def _block(label: str, body: str) -> Block:
     try:
         der = base64.b64decode("".join(body.split()), validate=True)
     except (binascii.Error, ValueError):
+        if "\\n" in body:
+            cause = f"its {label} block has \\n in letters in the place of its line ends, as in an .env file"
+            raise PemError(f"{cause}; [string map {{\\\\n \\n}} $text] converts it") from None
         raise PemError(f"its {label} block is not base64") from None
     if not der:
         raise PemError(f"its {label} block is empty")
