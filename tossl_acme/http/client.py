@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, urljoin
 
 import requests
 import urllib3
+from requests.cookies import extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
 
 from ..context import Context
 from ..context.beside import Beside
@@ -72,7 +74,7 @@ class HttpClient:
         self._opening: dict[str, Beside] = {}
         if not self.options.verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._session = _Session()
+        self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.headers["Accept-Encoding"] = "gzip, deflate"
@@ -142,22 +144,36 @@ class HttpClient:
 
     def _answer(self, context: Context, request: HttpRequest) -> requests.Response:
         left = max(context.remaining(), 0.001)
-        return self._session.request(
-            request.method,
-            request.url,
-            headers=request.headers,
-            data=request.data,
+        prepared = self._prepared(request)
+        answer = self._session.get_adapter(prepared.url or "").send(
+            prepared,
             stream=True,
-            allow_redirects=False,
             timeout=(min(left, CONNECT_SECONDS), left),
             verify=self._trust is not None,
             proxies=self._proxies_for(request.url),
         )
+        if "Set-Cookie" in answer.headers:
+            extract_cookies_to_jar(self._session.cookies, prepared, answer.raw)  # type: ignore[no-untyped-call]
+        return answer
+
+    def _prepared(self, request: HttpRequest) -> requests.PreparedRequest:
+        """Returns the request as the session would send it; Session.request() merges all of its settings each time."""
+        headers = CaseInsensitiveDict(self._session.headers)
+        headers.update(request.headers)
+        prepared = requests.PreparedRequest()
+        prepared.method = request.method.upper()
+        prepared.prepare_url(request.url, None)
+        prepared.prepare_headers(headers)
+        if self._session.cookies:
+            prepared.prepare_cookies(self._session.cookies)
+        prepared.prepare_body(request.data, None)
+        prepared.prepare_auth(None, request.url)
+        return prepared
 
     def _bound_cookies(self) -> None:
         """Forgets all cookies once they are too long: they go back to the peer with each request."""
         cookies = self._session.cookies
-        if sum(len(cookie.name) + len(cookie.value or "") for cookie in cookies) > _MAX_COOKIE_CHARS:
+        if cookies and sum(len(cookie.name) + len(cookie.value or "") for cookie in cookies) > _MAX_COOKIE_CHARS:
             cookies.clear()
 
     def _proxies_for(self, url: str) -> dict[str, str]:
@@ -170,11 +186,6 @@ class HttpClient:
 
 def _peer(url: str) -> str:
     return url.partition("://")[2].partition("/")[0]
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Returns None: requests would read every redirect to its end, however long, and fail on a bad Location."""
 
 
 def follow(
