@@ -36,6 +36,9 @@ _MAX_CODE_CHARS = 200
 class TosslError(Exception):
     """The base of all errors that this package raises; any other exception is a defect in it."""
 
+    #: Whether the failed action had changed nothing yet, so that nothing is to be undone. See before_change.
+    has_changed_nothing = False
+
     def __init__(self, message: str, *errorcode: str, details: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -189,6 +192,19 @@ class ScriptError(TosslError):
         super().__init__(message)
         self._message = message  # the script's own, with its lines
         self.errorcode = errorcode
+
+
+class before_change:
+    """A `with` around the part of an action that changes nothing yet: marks its errors (has_changed_nothing)."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, TosslError):
+            error.has_changed_nothing = True
 
 
 class error_context:

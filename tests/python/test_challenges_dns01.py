@@ -14,8 +14,11 @@ from tossl_acme.challenges import dns01 as dns01_module
 from tossl_acme.challenges.dns01 import Dns01, validation_name, validation_value
 from tossl_acme.challenges.dns_account01 import account_validation_name
 from tossl_acme.context import Context
+from tossl_acme.dns import hosted
 from tossl_acme.dns.propagation import PropagationCheck
 from tossl_acme.dns.published import PublishedRecords
+from tossl_acme.dns.resolver import Resolver
+from tossl_acme.dns.zones import Zones
 from tossl_acme.errors import ArgumentError, DnsError, HttpError, TosslError, WaitTimeout
 from tossl_acme.identifiers import Identifier
 
@@ -179,6 +182,27 @@ def test_a_record_that_was_not_published_is_removed_once() -> None:
         dns01.clean_up(Context(20).begin(), APEX)
     dns01.clean_up(Context(20).begin(), APEX)
     assert provider.removed == [validation_value(APEX.key_authorization)]
+
+
+def test_nothing_is_undone_where_nothing_was_changed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that ends while the zone is looked for does not look for it again, for a minute, to clean up."""
+
+    def endless(context: Context, *_words: object) -> str:
+        raise WaitTimeout("the DNS zone", "silent")
+
+    monkeypatch.setattr(hosted, "zone_name", endless)
+    dns01 = solver(account)
+    with pytest.raises(WaitTimeout):
+        dns01.present(Context(20).begin(), APEX)
+    dns01.clean_up(Context(20).begin(), APEX)
+
+
+def test_nothing_is_undone_where_the_look_for_aliases_ends(account: Account) -> None:
+    dns01 = Dns01(provider_at(account.url, account.token), zones=Zones(Resolver([])))
+    over = Context(0).begin()
+    with pytest.raises(WaitTimeout):
+        dns01.present(over, APEX)
+    dns01.clean_up(over, APEX)
 
 
 def test_no_trying_again_beyond_the_context(monkeypatch: pytest.MonkeyPatch) -> None:

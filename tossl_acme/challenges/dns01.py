@@ -136,9 +136,9 @@ class Dns01:
         return {"record": name} if at == name else {"record": name, "published_name": at}
 
     def present(self, context: Context, challenge: Challenge) -> None:
+        self._presented.add(challenge)
         self.prepare(context, [challenge])
         name, value = self.record(challenge)
-        self._presented.add(challenge)
         self._doubtful.discard(challenge)
         try:
             at = self.published_name(challenge)

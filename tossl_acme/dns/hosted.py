@@ -6,13 +6,13 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import idna
 
 from ..context import Context
-from ..errors import DnsError
+from ..errors import DnsError, before_change
 from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
 from .provider import ProviderAccess, canonical_name
@@ -118,11 +118,13 @@ class HostedZones:
 
         Raises DnsError "zone" if the account has no zone for the name, "record" if no zone can contain it.
         """
-        check_record_name(self._provider, fqdn)
-        zone = self._zone(context, fqdn)
-        if zone.name and not is_within(fqdn, zone.name):
-            raise DnsError(self._provider, "zone", f"{fqdn} is not in the zone {quoted(zone.name)}")
-        with NAME_LOCKS.held(context, self._provider, self._endpoint, fqdn):
+        with ExitStack() as held:
+            with before_change():
+                check_record_name(self._provider, fqdn)
+                zone = self._zone(context, fqdn)
+                if zone.name and not is_within(fqdn, zone.name):
+                    raise DnsError(self._provider, "zone", f"{fqdn} is not in the zone {quoted(zone.name)}")
+                held.enter_context(NAME_LOCKS.held(context, self._provider, self._endpoint, fqdn))
             yield RecordPlace(fqdn, zone)
 
     def _zone(self, context: Context, fqdn: str) -> HostedZone:

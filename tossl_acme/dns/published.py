@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 
 from ..context import Context
-from ..errors import DnsError
+from ..errors import DnsError, TosslError
 from .api import DELETING
 from .provider import Provider, canonical_name
 
@@ -29,14 +29,16 @@ class PublishedRecords:
     def publish(self, context: Context, provider: Provider, fqdn: str, value: str, at: str = "") -> None:
         """Publishes one value. Remembers it first: a provider may have acted although its answer was lost.
 
-        Forgets the value again if the provider plainly refused it. Raises as Provider.publish() does.
+        Forgets the value again if the provider plainly refused it, or had changed nothing yet. Raises as
+        Provider.publish() does.
         """
         place = _Place.of(provider, fqdn, at)
         is_new = self._add(place, value)
         try:
             provider.publish(context, place.at, value)
-        except DnsError as error:
-            if is_new and error.errorcode[-1] != "answer":
+        except TosslError as error:
+            is_refused = isinstance(error, DnsError) and error.errorcode[-1] != "answer"
+            if is_new and (is_refused or error.has_changed_nothing):
                 self._discard(place, value)
             raise
 

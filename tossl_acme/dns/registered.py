@@ -8,7 +8,7 @@ import threading
 from typing import Protocol
 
 from ..context import Context
-from ..errors import ArgumentError, Cancelled, DnsError, ScriptError
+from ..errors import ArgumentError, Cancelled, DnsError, ScriptError, before_change
 from ..text import clean
 from .api import CREATING, DELETING, context_of
 from .provider import Habits
@@ -46,7 +46,9 @@ class RegisteredProvider:
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Has the script add one TXT value beside the existing ones, unless it lists the value already."""
         with context_of(CREATING), _Errors(self.name, context):
-            if self._listing is None or value not in self._listing.call_list(context, fqdn):
+            with before_change():
+                is_there = self._listing is not None and value in self._listing.call_list(context, fqdn)
+            if not is_there:
                 self._present.call(context, fqdn, value)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:

@@ -18,7 +18,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn, TypeVar
 
 from ...context import Context
-from ...errors import ArgumentError, DnsError, HttpError, TosslError
+from ...errors import ArgumentError, DnsError, HttpError, TosslError, before_change
 from ...http.response import retry_after
 from ...text import clean
 from ..api import CREATING, DELETING, context_of, may_pass
@@ -94,8 +94,9 @@ class Lexicon:
 
     def _run(self, context: Context, fqdn: str, work: Callable[[Any], _T]) -> _T:
         """Returns the outcome of work on the service of the name's zone, in a thread of its own."""
-        check_record_name(self.name, fqdn)
-        candidates = self._candidate_zones(context, fqdn)
+        with before_change():
+            check_record_name(self.name, fqdn)
+            candidates = self._candidate_zones(context, fqdn)
         with NAME_LOCKS.held(context, self.name, *fqdn.split(".")[-2:]):
             for pause in (*_PAUSES_SECONDS, 0.0):
                 try:

@@ -27,7 +27,7 @@ import dns.update
 from dns.rdtypes.ANY.TXT import TXT
 
 from ...context import Backoff, Context
-from ...errors import ArgumentError, DnsError
+from ...errors import ArgumentError, DnsError, before_change
 from ...files import absolute, read_secret
 from ..api import CREATING, DELETING, context_of
 from ..provider import Credential, Habits, ProviderAccess
@@ -92,7 +92,9 @@ class Rfc2136:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""
         with context_of(CREATING):
             name = dns.name.from_text(fqdn)
-            there = self._texts(context, name)
+            with before_change():
+                there = self._texts(context, name)
+                self._zone(context, name)
             ttl = there.ttl if there else TTL_SECONDS
             self._update(context, name, lambda update: update.add(name, ttl, _text_of(value)))
 
