@@ -13,10 +13,16 @@
     set email [take options -email [expr {[info exists ::env(TOSSL_EMAIL)] ? $::env(TOSSL_EMAIL) : ""}]]
     set key [take_account_key options $directory -generate 1]
     set own [described acme::create_account]
-    tossl::acme::create_account $directory $key $email {*}[dict filter $options script {option value} {
-        dict exists $own $option
-    }]
-    set record [tossl::acme::dns_persist01_record $directory $key [lindex $names 0] {*}$options -progress ::cli::progress]
+    set asked [list tossl::acme::dns_persist01_record $directory $key [lindex $names 0] {*}$options -progress ::cli::progress]
+    # A wrong name is refused before an account is made for it.
+    try {
+        set record [{*}$asked]
+    } trap {TOSSL ACME accountDoesNotExist} {} {
+        tossl::acme::create_account $directory $key $email {*}[dict filter $options script {option value} {
+            dict exists $own $option
+        }]
+        set record [{*}$asked]
+    }
     end_line
     show $record {dns_record_values list dns_record_lines list persist_until number} {
         foreach value [dict get $result dns_record_lines] {

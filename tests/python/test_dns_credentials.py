@@ -16,7 +16,13 @@ from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.dns import providers
 from tossl_acme.dns.credentials import credential_values, read_lines
 from tossl_acme.dns.provider import Habits, ProviderOptions, habits_of
-from tossl_acme.dns.registry import open_provider, open_providers, provider_credentials, provider_type
+from tossl_acme.dns.registry import (
+    open_provider,
+    open_providers,
+    provider_credentials,
+    provider_type,
+    providers_by_name,
+)
 from tossl_acme.errors import ArgumentError, DnsError
 from tossl_acme.files import FilePath
 from tossl_acme.identifiers import Identifier
@@ -41,6 +47,7 @@ def key_of(options: ProviderOptions) -> str:
 
 def test_lines() -> None:
     assert read_lines(LINES) == {"OTHER": "of somebody else", "CF_DNS_API_TOKEN": KEY}
+    assert read_lines(f"\ufeffa={KEY}\r\nb=c\r\n") == {"a": KEY, "b": "c"}
     assert read_lines("a=b=c \nq=\"'\"\nempty=\nhalf=\"x") == {"a": "b=c", "q": "'", "empty": "", "half": '"x'}
 
 
@@ -65,15 +72,18 @@ def test_the_text_stands_before_the_environment_and_behind_the_options(monkeypat
     assert open_provider(given).endpoint == "https://given.example"
 
 
-def test_a_text_for_others_alone_is_refused() -> None:
+@pytest.mark.parametrize("text", [f"HETZNER_TOKEN={KEY}", "# nothing yet\n", "\n"])
+def test_a_text_for_others_alone_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever names a file does not mean another account, which the environment has."""
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "of-the-environment")
     with pytest.raises(ArgumentError) as caught:
-        open_provider(text_of(f"HETZNER_TOKEN={KEY}"))
+        open_provider(text_of(text))
     assert caught.value.errorcode == ("TOSSL", "VALUE", "credentials")
     assert "have nothing for cloudflare, which takes api_key, CLOUDFLARE_API_TOKEN" in caught.value.message
     assert KEY not in caught.value.message
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o620, 0o602])
 def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "dns.conf"
     path.write_text(LINES)
@@ -200,6 +210,7 @@ def test_a_dict_of_providers(tcl: Tcl, receiver: HttpReq, tmp_path: Path) -> Non
     assert outcome(tcl, ["a.example", generic]) == "published"
     assert outcome(tcl, ["A.example.", generic, "default", ["cloudflare", "-api_key", KEY]]) == "published"
     assert outcome(tcl, ["default", ["generic", "-endpoint", receiver.url, "-api_key", KEY]]) == "published"
+    assert outcome(tcl, ["*.a.example", generic]) == "published"
     named = ["generic", "-credentials", ["api_key", KEY, "endpoint", receiver.url]]
     assert outcome(tcl, ["default", named]) == "published"
     sent = len(receiver.requests)
@@ -210,6 +221,10 @@ def test_a_dict_of_providers(tcl: Tcl, receiver: HttpReq, tmp_path: Path) -> Non
     assert outcome(tcl, ["default", "nonesuch"]) == "unsupported"
     assert outcome(tcl, ["default", ""]) == "provider"
     assert outcome(tcl, ["default", generic, "a.example"]) == "provider"
+    assert outcome(tcl, ["a.example", generic, "A.example.", generic]) == "provider"
+    assert outcome(tcl, ["*.a.example", generic, "a.example", generic]) == "provider"
+    assert outcome(tcl, ["a.example", ["generic", "and", "words"]]) == "provider"
+    assert outcome(tcl, ["a..example", generic, "default", generic]) == "provider"
     assert len(receiver.requests) == sent
 
 
@@ -219,6 +234,13 @@ def test_cleaning_up_takes_the_names_provider(tcl: Tcl, receiver: HttpReq) -> No
     shown = tcl.dict("dns01_challenge", "a.example", "token", new_key(), providers, "", propagation_timeout=0)
     assert tcl.acme("cleanup_dns", "a.example", shown["dns_record_name"], providers, "")
     assert [request.path for request in receiver.requests] == ["/present", "/cleanup"]
+
+
+@pytest.mark.parametrize("name", ["m\xfcller.example", "*.M\xdcLLER.example.", "xn--mller-kva.example"])
+def test_the_name_of_a_dict_in_its_own_script(name: str) -> None:
+    chosen = providers_by_name({name: ProviderOptions("generic")})
+    assert list(chosen) == ["xn--mller-kva.example"]
+    assert ProviderOptions("", by_name=chosen).for_name("_acme-challenge.www.xn--mller-kva.example").name == "generic"
 
 
 # ---- what each provider says of itself ----

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
@@ -14,6 +16,7 @@ from tests.servers.bind import Bind
 from tests.servers.scripted_dns import ScriptedDns, of_zone
 from tossl_acme.context import Context
 from tossl_acme.dns import resolver, zones
+from tossl_acme.dns.resolver import LookupFailed, Nameserver
 from tossl_acme.dns.zones import zone_name
 from tossl_acme.errors import ArgumentError, Cancelled
 
@@ -108,6 +111,34 @@ def test_a_record_to_come_is_not_asked_for_at_the_resolver(
         zone_name(context, "_acme-challenge.example.com", (server.address,))
     assert "example.com." in asked
     assert "_acme-challenge.example.com." not in asked
+
+
+def test_a_silent_resolver_gets_less_time_from_then_on(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where outgoing DNS is blocked, each look-up of an order would take the whole time again."""
+    given: list[float] = []
+
+    def slow(_server: Nameserver, name: dns.name.Name, _kind: object, seconds: float) -> dns.message.Message:
+        given.append(seconds)
+        clock[0] += seconds
+        if clock[0] < 100:
+            raise LookupFailed("did not answer")
+        return of_zone(dns.message.make_query(name, "SOA"))
+
+    clock = [0.0]
+    silences = resolver.Silences()
+    monkeypatch.setattr(resolver, "SILENCES", silences)
+    monkeypatch.setattr(resolver, "ask", slow)
+    monkeypatch.setattr(resolver, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    asked = resolver.Resolver([Nameserver("127.0.0.1", 53, "127.0.0.1")])
+    name = dns.name.from_text("example.com")
+    for _ in range(4):
+        with pytest.raises(LookupFailed):
+            asked.query(context, name, dns.rdatatype.SOA)
+    assert [round(seconds, 2) for seconds in given] == [4, 1, 0.25, 0.25]
+    clock[0] = 200  # forgotten, and answered from now on
+    asked.query(context, name, dns.rdatatype.SOA)
+    asked.query(context, name, dns.rdatatype.SOA)
+    assert [round(seconds) for seconds in given[4:]] == [4, 4]
 
 
 def test_no_answer_at_all(ask_at: Callable[[int], None], context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -386,7 +386,7 @@ def test_a_list_of_them_may_come_from_the_environment(monkeypatch: pytest.Monkey
         ("{one -retries x}", "retries", "-at: -retries: expected integer"),
         ("{one -retries}", "retries", '-at: value for "-retries" missing'),
         ("{one -colour red}", "colour", '-at: unknown option "-colour"'),
-        ("{one two}", "", "-at: expected an option"),
+        ("{one two}", "at", "-at: expected an option"),
         ("{one", "at", "Failed to parse at: unmatched open brace"),
         ("one {two {a}b}", "at", "Failed to parse at: list element in braces"),
     ],

@@ -298,7 +298,7 @@ def provider(
     -credentials dict
                       the provider's secrets and settings by field: tossl::help NAME lists a provider's fields
     -credentials_file path
-                      a file with lines KEY=value, which nobody else can read; KEY is a field or a variable
+                      a file with lines KEY=value, which nobody else can read or change; KEY is a field or a variable
     -credentials_env variable
                       an environment variable with such lines
 
@@ -310,10 +310,12 @@ def provider(
     TOSSL VALUE endpoint    missing for a provider that needs it, or not an https URL (http on loopback)
     TOSSL VALUE credentials
                             not a dict of the provider's fields, not lines KEY=value, or a file that others can read
+                            or change
     """
     from dataclasses import replace
 
-    from ..dns.provider import ProviderOptions, canonical_name
+    from ..dns.provider import ProviderOptions
+    from ..dns.registry import providers_by_name
 
     if isinstance(provider, str):
         return replace(one_provider(
@@ -323,8 +325,8 @@ def provider(
     for name, value in beside.items():
         if value:
             raise ArgumentError(name, f"{name}: give it with the provider that it is for, in the dict of providers")
-    by_name = {canonical_name(name): replace(one, connection=connection) for name, one in provider.items()}
-    return ProviderOptions("", connection=connection, by_name=by_name)
+    by_name = {name: replace(one, connection=connection) for name, one in provider.items()}
+    return ProviderOptions("", connection=connection, by_name=providers_by_name(by_name))
 
 
 def aliases(

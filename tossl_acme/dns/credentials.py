@@ -13,8 +13,10 @@ from ..text import Secret
 from .provider import Credential, ProviderOptions
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-#: Bits of a file's mode that let others read it.
-_OTHERS = stat.S_IRGRP | stat.S_IROTH
+#: Bits of a file's mode that let others read it, or change what is read.
+_OTHERS = stat.S_IRGRP | stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH
+#: Windows' editors put it before the first line.
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def credential_values(
@@ -32,7 +34,7 @@ def credential_values(
     lines = _lines_of(options.credentials_text)
     if not takes_others:
         _check_declared(name, credentials, given)
-        _check_some(name, credentials, lines)
+        _check_some(name, credentials, options.credentials_text, lines)
     values = {credential.field: _value(name, credential, given, lines) for credential in credentials}
     return lines | given | values if takes_others else values
 
@@ -43,7 +45,7 @@ def read_lines(text: str) -> dict[str, str]:
     Raises ArgumentError "credentials" with the number of the first other line.
     """
     found = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removeprefix(_BYTE_ORDER_MARK).splitlines(), 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
@@ -76,22 +78,24 @@ def _lines_of(text: Secret | None) -> dict[str, str]:
     return read_lines(text.value)
 
 
-def _check_some(name: str, credentials: tuple[Credential, ...], lines: Mapping[str, str]) -> None:
+def _check_some(
+    name: str, credentials: tuple[Credential, ...], text: Secret | None, lines: Mapping[str, str]
+) -> None:
     """Raises ArgumentError "credentials" if a text has nothing for the provider; it may have more for others."""
     wanted = [key for credential in credentials for key in (credential.field, *credential.environment)]
-    if lines and not set(wanted) & set(lines):
+    if text is not None and not set(wanted) & set(lines):
         raise ArgumentError("credentials", f"the credentials have nothing for {name}, which takes {', '.join(wanted)}")
 
 
 def _check_private(path: str) -> None:
-    """Raises ArgumentError "credentials" if others can read the file."""
+    """Raises ArgumentError "credentials" if others can read or change the file."""
     try:
         mode = stat.S_IMODE(Path(path).stat().st_mode)
     except OSError:
         return  # systemd keeps it elsewhere, for this service alone
     if mode & _OTHERS:
         shown = getattr(path, "shown", path)
-        cause = f"others can read {shown} (mode {mode:04o}); chmod 600 makes it yours alone"
+        cause = f"others can read or change {shown} (mode {mode:04o}); chmod 600 makes it yours alone"
         raise ArgumentError("credentials", f"-credentials_file: {cause}")
 
 

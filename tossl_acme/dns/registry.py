@@ -6,15 +6,26 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from ..errors import ArgumentError, DnsError
 from ..http.clients import http_client
+from ..text import quoted
 from . import providers
 from .credentials import credential_values
-from .provider import AccountKeeper, Credential, Provider, ProviderAccess, ProviderOptions, ProviderType
+from .hosted import ascii_name
+from .provider import (
+    DEFAULT_NAME,
+    AccountKeeper,
+    Credential,
+    Provider,
+    ProviderAccess,
+    ProviderOptions,
+    ProviderType,
+    canonical_name,
+)
 from .registered import RegisteredProvider, register_provider, registered_names, registered_provider
 
 
@@ -150,6 +161,23 @@ class Providers:
 def open_providers(options: ProviderOptions, resolvers: Sequence[str] = ()) -> Providers:
     """Returns all providers of the options. Sends nothing. Raises as open_provider() does, for any of them."""
     return Providers(options, [(one, open_provider(one, resolvers)) for one in options.by_name.values() or (options,)])
+
+
+def providers_by_name(given: Mapping[str, ProviderOptions]) -> dict[str, ProviderOptions]:
+    """Returns ProviderOptions.by_name for the names of a script: A-labels or U-labels, with or without "*.".
+
+    Raises ArgumentError "provider" for a name that is no DNS name, or that is there twice.
+    """
+    found: dict[str, ProviderOptions] = {}
+    for name, options in given.items():
+        zone = ascii_name(canonical_name(name).removeprefix("*."))
+        if not re.fullmatch(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", zone):
+            cause = f"{quoted(name)} is neither a DNS name nor {DEFAULT_NAME}"
+            raise ArgumentError("provider", f"the dict of providers: {cause}")
+        if zone in found:
+            raise ArgumentError("provider", f"the dict of providers has {quoted(zone)} twice")
+        found[zone] = options
+    return found
 
 
 def _zone_id(zone_id: str) -> str:

@@ -41,6 +41,11 @@ _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.E
 _NO_EDNS = {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}
 _ANSWERED = {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
 _WHAT = "an answer of the DNS"
+#: A server that gave no answer gets a part of that time for the next one, at least this; the seconds for which that is
+#: remembered. Where outgoing DNS is blocked, each look-up of an order would take the whole time again.
+_SILENT_PART, _LEAST_SILENT_SECONDS, _SILENT_FOR_SECONDS = 0.25, 0.25, 60.0
+#: Seconds without an answer that count as a silence, where the server might have taken longer.
+_SILENCE_SECONDS = 2.0
 
 
 def _new_socket(family: int, kind: int, protocol: int = 0) -> socket.socket:
@@ -56,6 +61,42 @@ class LookupFailed(Exception):
     def __init__(self, cause: str, *, no_route: bool = False) -> None:
         super().__init__(cause)
         self.no_route = no_route
+
+
+class Silences:
+    """The recursive servers of this process that gave no answer lately. Safe for several threads."""
+
+    def __init__(self) -> None:
+        #: The last silence's monotonic time, and the silences in a row, by address and port.
+        self._last: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def seconds(self, server: Nameserver) -> float:
+        """Returns the seconds that the server may take for its next answer."""
+        at, count = self._last.get((server.address, server.port), (0.0, 0))
+        if not count or time.monotonic() - at > _SILENT_FOR_SECONDS:
+            return LOOKUP_SECONDS
+        return max(_LEAST_SILENT_SECONDS, LOOKUP_SECONDS * _SILENT_PART**count)
+
+    def note_answer(self, server: Nameserver) -> None:
+        """Remembers that it answers."""
+        self._last.pop((server.address, server.port), None)
+
+    def note_failure(self, server: Nameserver, asked_at: float) -> None:
+        """Remembers that it gave no answer to what it was asked at this monotonic time, if that was long enough."""
+        place, now = (server.address, server.port), time.monotonic()
+        if now - asked_at < 0.95 * min(_SILENCE_SECONDS, self.seconds(server)):
+            return
+        at, count = self._last.get(place, (0.0, 0))
+        # What was asked side by side counts once.
+        self._last[place] = now, count + 1 if asked_at >= at else count
+
+    def reset(self) -> None:
+        """Forgets them."""
+        self._last.clear()
+
+
+#: Those of this process.
+SILENCES = Silences()
 
 
 @dataclass(frozen=True)
@@ -96,7 +137,7 @@ class Resolver:
             try:
                 for located in server.located():
                     context.check(_WHAT)
-                    response = ask(located, name, kind, min(LOOKUP_SECONDS, context.remaining()))
+                    response = _asked(context, located, name, kind)
                     if response.rcode() in _ANSWERED:
                         return response
                     trouble = f"{located} answered {dns.rcode.to_text(response.rcode())}"
@@ -104,6 +145,20 @@ class Resolver:
                 trouble = f"{server.host} {error}"
                 self.servers = [one for one in self.servers if one is not server] + [server]
         raise LookupFailed(f"{name.to_text(omit_final_dot=True)} {dns.rdatatype.to_text(kind)}: {trouble}")
+
+
+def _asked(
+    context: Context, server: Nameserver, name: dns.name.Name, kind: dns.rdatatype.RdataType
+) -> dns.message.Message:
+    """Asks a recursive server, which gets less time after a silence. Raises LookupFailed."""
+    asked_at = time.monotonic()
+    try:
+        response = ask(server, name, kind, min(SILENCES.seconds(server), context.remaining()))
+    except LookupFailed:
+        SILENCES.note_failure(server, asked_at)
+        raise
+    SILENCES.note_answer(server)
+    return response
 
 
 def resolver_for(resolvers: Sequence[str] = ()) -> Resolver:

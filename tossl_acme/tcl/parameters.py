@@ -199,7 +199,12 @@ class Parameters:
             taken = Parameters(group, self._groups, waits=False)
             with error_context(name, ArgumentError):
                 for words in found:
-                    yield Call(taken.recipe, *taken.read(host, words), None)
+                    try:
+                        yield Call(taken.recipe, *taken.read(host, words), None)
+                    except ArgumentError as error:
+                        if not error.errorcode[-1]:  # it is in no option's place
+                            raise ArgumentError(name.lstrip("-"), error.message) from None
+                        raise
 
         def several(host: TclHost, name: str, word: str) -> Calls:
             return Calls(calls(host, name, split(host, name.lstrip("-"), word)))
