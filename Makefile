@@ -27,6 +27,7 @@ export EXTRAS
 export TCLSH PYTHON PREFIX DESTDIR TCLLIBDIR CC CFLAGS LDFLAGS
 # The caller's Python settings are for other programs.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONPYCACHEPREFIX PYTHONWARNINGS VIRTUAL_ENV
+unexport PYTHONDONTWRITEBYTECODE
 # So is pip's target folder; pip's other settings (indexes, proxies, certificates, ...) count here too.
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER
 
@@ -35,6 +36,11 @@ SERVERS = $(VENV) -m tests.servers
 # Packages are downloaded as wheels first, with the user's pip settings, and installed only from these.
 FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check -c constraints.txt
 UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
+# The packages alone: building tossl-acme for them would take as long again.
+export define LIST_FOR_TESTS
+import pathlib, tomllib
+print(*tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]["optional-dependencies"]["test"], sep="\n")
+endef
 COMMA = ,
 NOTHING =
 PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(strip $(EXTRAS)))])
@@ -73,9 +79,9 @@ libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) build-aux/build
 
 .venv/tests: .venv/built
 	sh build-aux/need.sh test
-	$(FETCH) -w build/wheels/tests '.[test]'
-	rm build/wheels/tests/tossl_acme-*
-	$(UNPACK) -f build/wheels -f build/wheels/tests -e '.[test]'
+	$(VENV) -c "$$LIST_FOR_TESTS" >build/for-tests
+	$(FETCH) -f build/wheels -w build/wheels/tests -r build/for-tests
+	$(UNPACK) --no-compile -f build/wheels -f build/wheels/tests -r build/for-tests
 	touch $@
 
 .venv/bench: .venv/tests
@@ -88,9 +94,9 @@ demo: all
 	sh build-aux/need.sh demo
 	TOSSL_HOME=build/demo TCLLIBPATH="{$(CURDIR)}" $(SERVERS) --pebble -- "$(TCLSH)" examples/quickstart.tcl
 
-# Both spend their time waiting for servers: in parallel they take little longer than one.
-test: lint
-	$(MAKE) --no-print-directory -j2 --output-sync=target test-tcl test-python
+# They spend much of their time waiting for servers: in parallel they take little longer than one.
+test: all .venv/tests
+	$(MAKE) --no-print-directory -j3 --output-sync=target lint test-tcl test-python
 
 lint: all .venv/tests
 	$(VENV) -m ruff check .

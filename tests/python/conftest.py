@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,13 +46,20 @@ _FROM_OUTSIDE = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the machine's proxies, CA bundles and certificate store out of every test."""
+@pytest.fixture(scope="session", autouse=True)
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Keep the machine's proxies and CA bundles out of all tests; names folders for their certificate stores."""
     for name in _FROM_OUTSIDE:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setenv("TOSSL_HOME", str(tmp_path / "tossl-home"))
+        os.environ.pop(name, None)
+        os.environ.pop(name.lower(), None)
+    folder = tmp_path_factory.mktemp("homes")
+    return (f"{folder}/{number}" for number in itertools.count())
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[str]) -> None:
+    """Keep the machine's certificate store, and the one of another test, out of every test."""
+    monkeypatch.setenv("TOSSL_HOME", next(_homes))
 
 
 @pytest.fixture

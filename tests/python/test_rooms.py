@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -50,16 +50,24 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def imports(path: Path) -> tuple[tuple[int, str], ...]:
     """(line, absolute dotted name) of every import, also those inside functions and for type checkers only."""
     parts = ("tossl_acme", *path.relative_to(PACKAGE).with_suffix("").parts)
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(parts[: -node.level]) + "." if node.level else ""
             stem = base + (node.module or "")
-            yield from ((node.lineno, f"{stem.rstrip('.')}.{alias.name}") for alias in node.names)
+            found += [(node.lineno, f"{stem.rstrip('.')}.{alias.name}") for alias in node.names]
+    return tuple(found)
 
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -68,6 +76,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 
 
+@cache
 def module_of(name: str) -> Path | None:
     """The file that a dotted name of this package leads to; None where the name is of another package."""
     top, *parts = name.split(".")
@@ -127,7 +136,7 @@ def names_in(folder: str) -> set[str]:
     """The names of the functions that COMMANDS of the modules in this folder hold."""
     found = set()
     for path in (PACKAGE / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Assign) and any(getattr(to, "id", "") == "COMMANDS" for to in node.targets):
                 found |= {name.id for name in ast.walk(node.value) if isinstance(name, ast.Name)}
     return found
@@ -144,7 +153,7 @@ def test_the_tcl_room_knows_no_command_by_name() -> None:
 
 def assigned(path: Path) -> set[str]:
     """The names that a module gives values to."""
-    targets = (node.targets for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.Assign))
+    targets = (node.targets for node in tree(path).body if isinstance(node, ast.Assign))
     return {getattr(target, "id", "") for each in targets for target in each}
 
 
@@ -173,7 +182,7 @@ def test_a_challenge_type_is_named_in_its_own_file(path: Path) -> None:
     relative = str(path.relative_to(PACKAGE))
     if room_of(path) == "commands" or relative in ("challenges/choice.py", "challenges/webroot.py"):
         return
-    strings = {node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)}
+    strings = {node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant)}
     named = {name for name in strings if isinstance(name, str)} & set(registry.TYPES)
     assert not named or path in TYPES, f"{relative} names {named}"
 
@@ -196,14 +205,14 @@ def test_nobody_imports_a_provider(path: Path) -> None:
 def test_every_public_function_of_a_command_module_is_a_command(path: Path) -> None:
     if path.name == "groups.py":
         return
-    public = {node.name for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)}
+    public = {node.name for node in tree(path).body if isinstance(node, ast.FunctionDef)}
     assert {name for name in public if not name.startswith("_")} <= names_in("commands")
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.parent.joinpath("tests").rglob("*.py")), ids=lambda path: path.name)
 def test_tests_reach_no_private_name(path: Path) -> None:
     """Of this package, or of each other; a method may call its own object's."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("tossl_acme", "tests")):
             assert not [alias.name for alias in node.names if alias.name.startswith("_")], path
         if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
