@@ -6,7 +6,6 @@ import io
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import dns.resolver
 import pytest
