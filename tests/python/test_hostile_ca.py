@@ -445,9 +445,13 @@ GARBAGE = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
         lambda chain: chain[:200],
         lambda chain: b"-----BEGIN CERTIFICATE-----\n" * 10000,
         lambda chain: b"\x30\x82\x00\x00",
+        lambda chain: chain + b"-----BEGIN private key-----\nAAAA\n-----END private key-----\n",
+        lambda chain: b"-----BEGINX\n" + chain,
+        lambda chain: chain + b"# -----BEGIN CERTIFICATE REQUEST",
+        lambda chain: chain.replace(b"CERTIFICATE-----", b"CERTIFICATE -----"),
     ],
     ids=["key", "names", "key-after", "key-before", "headless", "leafless", "garbage", "base64", "cut", "begins",
-         "der"],
+         "der", "lower-case", "begin-alone", "in-a-comment", "spaced"],
 )  # fmt: skip
 def test_a_wrong_certificate_is_not_given_out(world: World, edit: Callable[[bytes], bytes], tmp_path: Path) -> None:
     """Nor kept: what stood there stays."""

@@ -10,6 +10,7 @@ import errno
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -420,6 +421,28 @@ def test_a_certificate_in_an_odd_text_is_not_lost(world: World, text: str, store
         assert outcome.details.get("certificate", world.issued[0]).startswith(world.issued[0])
         assert store or outcome.details["certificate"]
     check_kept(world, outcome, "new", store=store)
+
+
+def test_a_certificate_that_is_not_valid_yet_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept and not put in use; the clock is asked about, nothing is ordered anew, and it is taken up in time."""
+    before = world.obtain()
+    assert isinstance(before, dict)
+    start = time.time() + 7200
+    monkeypatch.setattr(world.ca.script, "life", lambda: (start, start + 864000))
+    orders = world.orders
+    for _ in range(2):
+        outcome = world.obtain(force=1)
+        assert isinstance(outcome, Failure)
+        assert outcome.code == ("TOSSL", "ACME", "badCertificate", "200")
+        assert re.search(
+            "begins at .*Z, and this machine's clock says .*Z; is the clock right.*pending", outcome.message
+        )
+        assert (world.store / "certificates" / NAME / "cert.pem").read_text() == before["certificate"]
+    assert world.orders == orders + 1
+    monkeypatch.setattr(due, "now", lambda: start + 1)
+    taken = world.obtain(force=1)
+    assert isinstance(taken, dict)
+    assert (taken["not_before"], world.orders) == (str(int(start)), orders + 1)
 
 
 @pytest.mark.parametrize("fault", ["names", "key", "expired"])

@@ -15,6 +15,7 @@ from ..context import Context
 from ..errors import AcmeError, Cancelled, HttpError, TosslError
 from ..pki.chain import (
     CertificateChain,
+    NotBegun,
     check_begun,
     check_leads_up,
     check_leaf,
@@ -34,6 +35,8 @@ from .solve import Solvers, deactivate_pending, get_authorizations, solve
 _GIVING_UP_SECONDS = 10.0
 #: Seconds that one alternate chain may take: one chain is there already.
 _ALTERNATE_SECONDS = 30.0
+#: A certificate that begins later is not waited for.
+_WAITING_SECONDS = 86400.0
 #: Refusals of a request that may be due to its key.
 _KEY_REFUSALS = ("badPublicKey", "badCSR")
 #: Statuses of those that a later request may not meet: a proxy's login, a time limit, too early, too many requests.
@@ -131,9 +134,14 @@ def _is_old(chain: CertificateChain) -> bool:
 
 
 def _servable(work: Work, pem: str) -> CertificateChain | None:
+    """Returns the chain; None if it cannot serve. Raises NotBegun where it can once it begins, soon."""
     try:
         chain = read_chain(pem, work.csr.public_key)
         _check(work, chain)
+    except NotBegun as error:
+        if chain.not_before < due.now() + _WAITING_SECONDS:
+            raise work.attempt.waiting(error) from None
+        return None
     except AcmeError:
         return None
     return chain
@@ -244,6 +252,8 @@ def _complete(work: Work, order: Order, *, may_be_taken: bool) -> CertificateCha
     try:
         chain = read_chain(download.pem, work.csr.public_key)
         _check(work, chain)
+    except NotBegun as error:
+        raise attempt.waiting(error) from None
     except AcmeError as error:
         if _servable(work, attempt.issued):  # only other blocks, which are not stored, are bad
             raise
@@ -263,7 +273,7 @@ def _check(work: Work, chain: CertificateChain) -> None:
     now = due.now()
     check_leaf(chain, work.issuance.identifiers, work.csr.public_key, now)
     if not work.issuance.order.not_before:
-        check_begun(chain, now)
+        check_begun(chain, now, work.client.server.date)
 
 
 def _preferred(work: Work, download: DownloadedChain, first: CertificateChain) -> CertificateChain:

@@ -171,6 +171,12 @@ class Attempt:
                 error.message += f"; it was put aside in {aside}"
         return error
 
+    def waiting(self, error: AcmeError) -> AcmeError:
+        """Returns the error of a certificate that is not valid yet, with the place where it is kept."""
+        if self._folder is not None and self.is_kept:
+            error.message += f"; it is kept in {self._folder.where(PENDING)}, and the next call puts it in use then"
+        return error
+
     def put_aside(self) -> str:
         """Moves all files of the attempt to a folder that no later attempt uses.
 

@@ -20,7 +20,9 @@ from .structure import ALTERNATIVE_NAMES, AUTHORITY_KEY_ID, BASIC_CONSTRAINTS, c
 
 #: Of one chain; the longest in use have four. What came beside them is dropped.
 MOST_CERTIFICATES = 10
-#: Seconds by which a certificate may begin in the future.
+#: Seconds by which a certificate may begin after the CA's time, which its last answer said.
+_MOST_LAG_SECONDS = 60.0
+#: Seconds by which it may begin in the future where the CA's time is not known.
 _MOST_SKEW_SECONDS = 86400.0
 #: The tag of keyIdentifier (RFC 5280 section 4.2.1.1).
 _KEY_IDENTIFIER = 0x80
@@ -95,7 +97,9 @@ def read_chain(pem: str, public_key: bytes = b"") -> CertificateChain:
     error's details contain the certificates of the answer as `certificate`.
     """
     try:
-        return _read(pem, public_key)
+        chain = _read(pem, public_key)
+        _check_labels(pem)
+        return chain
     except ValueError as error:
         breach = _breach(f"the CA's answer is not a certificate chain: {error}")
         breach.details["certificate"] = certificate_blocks(pem)
@@ -129,11 +133,20 @@ def check_leaf(chain: CertificateChain, identifiers: Iterable[Identifier], publi
         )
 
 
-def check_begun(chain: CertificateChain, now: float) -> None:
-    """Raises AcmeError "badCertificate" for a leaf that begins more than a day from now: clocks may differ."""
-    if chain.not_before > now + _MOST_SKEW_SECONDS:
-        cause = "the certificate from the CA is not valid yet, or this machine's clock is wrong"
-        raise _breach(f"{cause}{_dates(chain)}")
+class NotBegun(AcmeError):
+    """A certificate that is not valid yet, and may be used once it is."""
+
+
+def check_begun(chain: CertificateChain, now: float, ca_time: float | None = None) -> None:
+    """Raises NotBegun (AcmeError "badCertificate") for a leaf that is not valid yet by the CA's own time.
+
+    Where that is not known, by this machine's clock, which may be a day behind.
+    """
+    known = max(now, ca_time) + _MOST_LAG_SECONDS if ca_time is not None else now + _MOST_SKEW_SECONDS
+    if chain.not_before > known:
+        begin, clock = _moment(chain.not_before), _moment(now)
+        cause = f"the certificate from the CA is not valid yet: it begins at {begin}, and this machine's clock says"
+        raise NotBegun(f"{cause} {clock}; is the clock right?", "badCertificate", 200)
 
 
 def check_leads_up(chain: CertificateChain) -> None:
@@ -189,6 +202,13 @@ def _certificates(pem: str) -> tuple[list[x509.Certificate], int]:
     if not readable:
         raise PemError(trouble)
     return readable, len(ders)
+
+
+def _check_labels(pem: str) -> None:
+    """Raises PemError for "-----BEGIN" before anything but " CERTIFICATE-----" (RFC 8555 section 11.4)."""
+    for what in pem.split("-----BEGIN")[1:]:
+        if not what.startswith(" CERTIFICATE-----"):
+            raise PemError("it contains the beginning of a block that is no certificate")
 
 
 def _ders(pem: str) -> list[bytes]:
@@ -262,11 +282,11 @@ def _difference(missing: set[Identifier], chain: CertificateChain) -> str:
 
 
 def _dates(chain: CertificateChain) -> str:
-    begin, end = (
-        datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for moment in (chain.not_before, chain.not_after)
-    )
-    return f": it is valid from {begin} to {end}"
+    return f": it is valid from {_moment(chain.not_before)} to {_moment(chain.not_after)}"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _breach(message: str) -> AcmeError:
