@@ -20,7 +20,8 @@ from tossl_acme.acme.order import NewOrder, new_order
 from tossl_acme.acme.server import Server
 from tossl_acme.certificates.kept import Attempt
 from tossl_acme.certificates.solve import deactivate_pending, get_authorizations, solve
-from tossl_acme.context import Context
+from tossl_acme.context import Context, farewell
+from tossl_acme.context.farewell import end_process, in_script, owe
 from tossl_acme.errors import AcmeError, Cancelled
 from tossl_acme.http.client import HttpClient
 from tossl_acme.http.options import ConnectionOptions
@@ -192,3 +193,62 @@ def test_what_is_given_up_is_deactivated_side_by_side(ca: SlowCa, client: Client
     ca.meeting = threading.Barrier(WIDTH)
     assert deactivate_pending(client, context, order)
     assert {ca.objects[url]["status"] for url in order.authorizations} == {"deactivated"}
+
+
+class InOrder(Presented):
+    """Presents one challenge after the other, and notes them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.presented: list[str] = []
+
+    def present(self, context: Context, challenge: Challenge) -> None:
+        self.presented.append(challenge.identifier.value)
+
+
+def test_nothing_is_presented_once_the_end_of_the_process_has_settled_it(client: Client) -> None:
+    """The script that a step calls lets the process end elsewhere, and returns to its call meanwhile."""
+    solver = InOrder()
+
+    def listener(step: dict[str, object]) -> None:
+        if step["step"] == "presented":
+            with in_script():
+                ending = threading.Thread(target=end_process)
+                ending.start()
+                ending.join(20)
+
+    try:
+        with pytest.raises(Cancelled):
+            prove(client, Context(60).begin(listener=listener), *names(3), solver=solver)
+    finally:
+        farewell.reset()
+    assert len(solver.presented) == 1
+    assert set(solver.presented) <= set(solver.cleaned_up)
+
+
+def test_the_end_of_the_process_waits_for_what_a_thread_is_about_to_present() -> None:
+    """Else it would be removed before it is there."""
+    may_present, presenting, log = threading.Event(), threading.Event(), list[str]()
+    debt = owe(lambda _context: log.append("removed"))
+
+    def present() -> None:
+        debt.begin()
+        presenting.set()
+        assert may_present.wait(20)
+        log.append("presented")
+        debt.end()
+
+    thread = threading.Thread(target=present)
+    thread.start()
+    assert presenting.wait(20)
+    ending = threading.Thread(target=end_process)
+    try:
+        with in_script():
+            ending.start()
+            ending.join(0.1)
+            may_present.set()
+            ending.join(20)
+    finally:
+        farewell.reset()
+    thread.join(20)
+    assert log == ["presented", "removed"]

@@ -203,10 +203,14 @@ def _present_all(context: Context, tasks: Sequence[_Task], presented: dict[Debt,
     def present(part: Context, debt: Debt) -> None:
         if failed:
             return
-        begun.add(debt)
         task = debts[debt]
         try:
-            task.solver.present(part, task.challenge)
+            debt.begin()
+            begun.add(debt)
+            try:
+                task.solver.present(part, task.challenge)
+            finally:
+                debt.end()
         except TosslError as error:
             failed.append(error)
             return

@@ -34,12 +34,32 @@ class Debt:
 
     def __init__(self, undo: Callable[[Context], None], *, at_exit: bool) -> None:
         self.thread = get_ident()
+        #: The thread that does what is to be undone; 0: none at the moment.
+        self.worker = 0
         self._process = os.getpid()
         self.at_exit = at_exit
         #: Whether anybody may settle it: its call has begun to clean up.
         self.is_due = False
         self._undo = undo
         self._taken = allocate_lock()
+
+    def begin(self) -> None:
+        """Keeps the debt for this thread until end(): it does what is to be undone.
+
+        Raises Cancelled if the process ends, or if the debt is settled: nobody would undo it.
+        """
+        process = _process()
+        with process.look:
+            if process.is_ending or not self.is_open:
+                raise Cancelled
+            self.worker = get_ident()
+
+    def end(self) -> None:
+        """Undoes begin()."""
+        process = _process()
+        with process.look:
+            self.worker = 0
+            process.tell()
 
     def settle(self, context: Context) -> bool:
         """Undoes the action, and raises its errors. Returns False if another thread, or the parent, settles it."""
@@ -130,7 +150,8 @@ class _Process:
                 _settle_aside(debt, context)
 
     def _may_settle(self, debt: Debt, this_thread: int) -> bool:
-        return debt.is_open and (debt.is_due or debt.thread == this_thread or debt.thread in self.in_script)
+        at_work = debt.worker or debt.thread
+        return debt.is_open and (debt.is_due or at_work == this_thread or at_work in self.in_script)
 
 
 _making = allocate_lock()

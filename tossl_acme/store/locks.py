@@ -76,6 +76,7 @@ def locked(
 ) -> Iterator[FolderLock]:
     """Holds the lock of the folder at `path`, which `opened` makes and opens, until the block ends."""
     backoff = Backoff(most=0.5)
+    vanished = Backoff(0.001, 0.01)
     for tries in itertools.count():
         with contextlib.ExitStack() as entered:
             try:
@@ -83,7 +84,7 @@ def locked(
                 handle = entered.enter_context(_lock_file(context, folder))
             except OSError as error:
                 if isinstance(error, FileNotFoundError) and tries < _MAX_TRIES:
-                    context.sleep(backoff.next(), _AWAITED)  # whoever released it removed the folder just now
+                    context.sleep(vanished.next(), _AWAITED)  # whoever released it removed the folder just now
                     continue
                 with refusals("store", path):
                     raise
