@@ -61,6 +61,14 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[str]) -> None:
     monkeypatch.setenv("TOSSL_HOME", next(_homes))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_slow_disk() -> Iterator[None]:
+    """No test here outlives the power of this machine: fsync only checks its file. In other processes it is real."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", os.fstat)
+        yield
+
+
 @pytest.fixture
 def context() -> Context:
     """A running context of 20 seconds."""
