@@ -397,6 +397,32 @@ def test_an_authorization_for_another_name_is_not_proven(world: World, name: str
     assert not world.proxy.seen("/challenge/")
 
 
+def test_more_authorizations_than_names(world: World) -> None:
+    """Not even asked for: each would cost requests, files and records."""
+    many = [f"{world.proxy.url}/authorization/{number}" for number in range(900)]
+    world.proxy.fault(with_member("authorizations", many), path="/new-order", times=None)
+    assert world.refused()[:2] == ("HTTP", "malformed")
+    assert not world.proxy.seen("/authorization/")
+
+
+@pytest.mark.parametrize("spelled", ["example.com", "EXAMPLE.com"])
+def test_two_authorizations_for_one_name(world: World, spelled: str) -> None:
+    """Nothing is presented for either."""
+
+    def double(document: dict[str, Any]) -> None:
+        (url,) = document["authorizations"]
+        named = {"type": "dns", "value": spelled}
+        world.ca.objects[f"{url}0"] = {**world.ca.objects[url], "identifier": named}
+        document["authorizations"] = [url, f"{url}0"]
+
+    steps: list[str] = []
+    world.tcl.create("heard", lambda step: steps.append(str(step)))
+    world.proxy.fault(edited(double), path="/new-order", times=None)
+    assert world.refused(progress="heard")[:2] == ("HTTP", "malformed")
+    assert not [step for step in steps if "presented" in step]
+    assert not world.proxy.seen("/challenge/")
+
+
 def test_redirects(world: World) -> None:
     """Of the directory alone, and to https alone."""
     for step in STEPS[2:]:

@@ -187,13 +187,21 @@ def test_a_head_has_no_body(raw: Raw) -> None:
 
 def test_cookies_are_bounded(raw: Raw) -> None:
     """Ten are sent back with the next request; a hundred long ones with none."""
-    http, kept = HttpClient(), []
+    http, kept = HttpClient(keeps_cookies=True), []
     for count in (10, 40):
         cookies = b"".join(b"Set-Cookie: c%d=%b\r\n" % (number, b"x" * 300) for number in range(count))
         http.exchange(Context(30).begin(), HttpRequest("GET", raw.serve([OK + cookies + b"Content-Length: 0\r\n\r\n"])))
         http.exchange(Context(30).begin(), HttpRequest("GET", raw.serve([OK + b"Content-Length: 0\r\n\r\n"])))
         kept.append(raw.heads[-1].count(b"=xxx"))
     assert kept == [10, 0]
+
+
+def test_cookies_are_neither_kept_nor_sent(raw: Raw) -> None:
+    """By the clients of CAs and DNS APIs."""
+    http = HttpClient()
+    for cookie in (b"Set-Cookie: a=1; Path=/\r\n", b"Set-Cookie: b=%b\r\n" % (b"x" * 30_000), b""):
+        http.exchange(Context(30).begin(), HttpRequest("GET", raw.serve([OK + cookie + b"Content-Length: 0\r\n\r\n"])))
+    assert b"cookie" not in b"".join(raw.heads).lower()
 
 
 def coded(body: bytes, coding: bytes = b"gzip") -> bytes:

@@ -19,6 +19,8 @@ from .encoding import b64url
 from .polling import poll
 from .problem import document_error
 
+#: Authorizations of an order for each of its names: those needed, and those of earlier orders (section 7.1.3).
+_AUTHORIZATIONS_EACH = 2
 #: Pauses for a CA that accepted the CSR but left the order ready; the CSR is sent again after each.
 _REFINALIZE_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0)
 
@@ -125,9 +127,17 @@ def new_order(client: Client, context: Context, wanted: NewOrder) -> Order:
     answer = Answer.of(response)
     order = _read_order(answer, answer.location("order"))
     directory.check_own(order.url, "order", "newOrder")
+    check_authorizations(order, len(wanted.identifiers))
     client.expect(order.url, order.finalize, *order.authorizations)
     context.tell("order", url=order.url, status=order.status)
     return order
+
+
+def check_authorizations(order: Order, names: int) -> None:
+    """Raises HttpError malformed for an order with more authorizations than one for so many names has."""
+    if len(order.authorizations) > _AUTHORIZATIONS_EACH * names:
+        cause = f"the order {shown_url(order.url)} has {len(order.authorizations)} authorizations for {names} names"
+        raise HttpError("malformed", cause)
 
 
 def get_order(client: Client, context: Context, url: str) -> Order:

@@ -10,7 +10,7 @@ from ..acme.certificate import DownloadedChain, download_certificate
 from ..acme.client import Client
 from ..acme.known_keys import know_certificate_key
 from ..acme.lost_order import find_lost_order, is_open
-from ..acme.order import NewOrder, Order, finish_order, get_order, new_order
+from ..acme.order import NewOrder, Order, check_authorizations, finish_order, get_order, new_order
 from ..context import Context
 from ..errors import AcmeError, Cancelled, HttpError, TosslError
 from ..pki.chain import (
@@ -192,6 +192,7 @@ def _is_proven(work: Work, order: Order, solvers: Solvers) -> bool:
     work.attempt.keep_order(order.url)
     if order.status != "pending":
         return True
+    check_authorizations(order, len(work.issuance.identifiers))
     authorizations = get_authorizations(work.client, work.context, order)
     if any(authorization.status != "valid" and authorization.has_ended() for authorization in authorizations):
         return False

@@ -80,6 +80,7 @@ def solve(
     """
     pending = [authorization for authorization in authorizations if not _is_proven(authorization)]
     _check_ordered(pending, solvers)
+    _check_different(pending)
     tasks = [_task(authorization, solvers) for authorization in pending]
     for solver, challenges in _together(tasks):
         solver.prepare(context, challenges)
@@ -146,6 +147,17 @@ def _check_ordered(authorizations: Iterable[Authorization], identifiers: Iterabl
         if named.base not in ordered:
             cause = f"the authorization {shown_url(authorization.url)} is for {clean(named.value)}, not ordered"
             raise HttpError("malformed", cause)
+
+
+def _check_different(authorizations: Iterable[Authorization]) -> None:
+    """Raises HttpError malformed where two authorizations want one name proven twice: each costs files or records."""
+    seen: set[tuple[Identifier, bool]] = set()
+    for authorization in authorizations:
+        named = authorization.identifier.normal.base, authorization.wildcard
+        if named in seen:
+            cause = f"a second authorization for {clean(authorization.identifier.value)} in one order"
+            raise HttpError("malformed", f"{cause}: {shown_url(authorization.url)}")
+        seen.add(named)
 
 
 def _is_proven(authorization: Authorization) -> bool:

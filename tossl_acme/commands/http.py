@@ -79,7 +79,7 @@ def get(
     from ..http.get import prepare
 
     request = prepare(url, headers or {}, user_agent, auth, cookies)
-    http = HttpClient(replace(connection, verify=verify_ssl))
+    http = HttpClient(replace(connection, verify=verify_ssl), keeps_cookies=True)
     began = time.monotonic()
     result, details = _fetched(context, http, request, follow_redirects)
     details["request_time"] = round((time.monotonic() - began) * 1000)

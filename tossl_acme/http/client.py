@@ -63,9 +63,14 @@ class Followed:
 
 
 class HttpClient:
-    """Connections to peers reached in one way, kept open between exchanges; safe for use by several threads."""
+    """Connections to peers reached in one way, kept open between exchanges; safe for use by several threads.
 
-    def __init__(self, options: ConnectionOptions | None = None) -> None:
+    keeps_cookies: whether a peer's cookies go back to it. No CA and no DNS API needs them, and
+    they would tell it which accounts one process has.
+    """
+
+    def __init__(self, options: ConnectionOptions | None = None, *, keeps_cookies: bool = False) -> None:
+        self._keeps_cookies = keeps_cookies
         self.options = options or ConnectionOptions()
         self._trust = self.options.trust()
         self._proxies: dict[str, dict[str, str]] = {}
@@ -152,7 +157,7 @@ class HttpClient:
             verify=self._trust is not None,
             proxies=self._proxies_for(request.url),
         )
-        if "Set-Cookie" in answer.headers:
+        if self._keeps_cookies and "Set-Cookie" in answer.headers:
             extract_cookies_to_jar(self._session.cookies, prepared, answer.raw)  # type: ignore[no-untyped-call]
         return answer
 
