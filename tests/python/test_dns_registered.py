@@ -156,6 +156,32 @@ def test_a_later_registration_takes_the_place(tk: Any, context: Context) -> None
     assert tk.eval("set ::other") == "a 1"
 
 
+def test_each_thread_uses_its_own(tk: Any, context: Context) -> None:
+    """The threads of a server all source one file, which registers the provider."""
+    tk.eval(REGISTER.format("mine"))
+    done, goes_on = threading.Event(), threading.Event()
+
+    def other_thread() -> None:
+        other = tkinter.Tcl().tk
+        tossl_acme.register(other)
+        other.eval("tossl::dns::register mine -present list -cleanup list")
+        done.set()
+        goes_on.wait(20)
+
+    thread = threading.Thread(target=other_thread)
+    thread.start()
+    assert done.wait(20)
+    try:
+        assert challenge(tk, "mine")[0] == 0
+        assert challenge(tk, "mine", "-command", "")[0] == 0
+        tk.eval("tossl::job::wait $::result; tossl::job::result $::result")
+    finally:
+        goes_on.set()
+        thread.join(20)
+    assert tk.eval("llength $zone::threads") == "2"
+    assert challenge(tk, "mine")[0] == 0
+
+
 def test_the_interpreter_is_gone(context: Context) -> None:
     parent = Tcl()
     tk = tkinter.Tcl().tk

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 def register(name: str, *, present: Callback, cleanup: Callback, list: Callback | None = None) -> None:
     """Registers a DNS provider that is written in Tcl, usable wherever the name of a provider is.
 
-    Replaces an earlier one of that name. It is known in the whole process. Its prefixes are called one at a time, in
-    this interpreter's own thread, also for an issuance in the background, whose calls the event loop makes. An error of
-    theirs becomes that of the provider: its message, and the kind of its errorcode if that is {TOSSL DNS name kind},
-    else refused. The kind answer means that the same call may succeed in a moment: a record is then removed again
-    later.
+    Replaces an earlier one of that name and interpreter. It is known in the whole process; where several interpreters
+    register one name, each thread uses its own. Its prefixes are called one at a time, in this interpreter's own
+    thread, also for an issuance in the background, whose calls the event loop makes. An error of theirs becomes that
+    of the provider: its message, and the kind of its errorcode if that is {TOSSL DNS name kind}, else refused. The kind
+    answer means that the same call may succeed in a moment: a record is then removed again later.
 
     name             up to 24 lower-case letters, digits, hyphens and underscores
     -present prefix  called with the name of a TXT record, without a final dot, and a value: adds the value beside the

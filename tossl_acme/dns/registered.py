@@ -21,6 +21,16 @@ _KINDS = ("unsupported", "credentials", "zone", "record", "refused", "answer")
 class Script(Protocol):
     """A script's command prefix."""
 
+    @property
+    def interpreter(self) -> object: ...
+
+    @property
+    def is_gone(self) -> bool: ...
+
+    @property
+    def takes_calls(self) -> bool:
+        """Returns whether this thread can have it called now."""
+
     def call(self, context: Context, *values: object) -> str: ...
 
     def call_list(self, context: Context, *values: object) -> tuple[str, ...]: ...
@@ -42,6 +52,15 @@ class RegisteredProvider:
         self._present = present
         self._cleanup = cleanup
         self._listing = listing
+
+    @property
+    def takes_calls(self) -> bool:
+        """Returns whether this thread can have its prefixes called now."""
+        return self._present.takes_calls
+
+    def gives_way_to(self, other: RegisteredProvider) -> bool:
+        """Returns whether another one of its name takes its place: of the same interpreter, or its own is gone."""
+        return self._present.interpreter is other._present.interpreter or self._present.is_gone
 
     def publish(self, context: Context, fqdn: str, value: str) -> None:
         """Has the script add one TXT value beside the existing ones, unless it lists the value already."""
@@ -93,28 +112,36 @@ def _kind(errorcode: tuple[str, ...]) -> str:
 
 
 class _Registered:
-    """The registered providers of this process."""
+    """The registered providers of this process: by name, for each interpreter one, the latest first."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.by_name: dict[str, RegisteredProvider] = {}
+        self.by_name: dict[str, tuple[RegisteredProvider, ...]] = {}
 
 
 _registered = _Registered()
 
 
 def register_provider(provider: RegisteredProvider) -> None:
-    """Makes a provider known by its name, in the place of an earlier one of that name. Raises ArgumentError "name"."""
+    """Makes a provider known by its name, in the place of an earlier one of its interpreter.
+
+    Raises ArgumentError "name".
+    """
     if not _NAME.fullmatch(provider.name):
         raise ArgumentError("name", "a provider's name is up to 24 lower-case letters, digits, hyphens, underscores")
     with _registered.lock:
-        _registered.by_name[provider.name] = provider
+        others = [one for one in _registered.by_name.get(provider.name, ()) if not one.gives_way_to(provider)]
+        _registered.by_name[provider.name] = (provider, *others)
 
 
 def registered_provider(name: str) -> RegisteredProvider | None:
-    """Returns the provider of that name, None if there is none."""
+    """Returns the provider of that name, None if there is none.
+
+    Of several interpreters' it is the latest that this thread can call: each thread of a server may register its own.
+    """
     with _registered.lock:
-        return _registered.by_name.get(name)
+        found = _registered.by_name.get(name, ())
+    return next((one for one in found if one.takes_calls), found[0] if found else None)
 
 
 def registered_names() -> tuple[str, ...]:

@@ -52,6 +52,21 @@ class Callback:
                 raise
         return not self._is_gone()
 
+    @property
+    def interpreter(self) -> object:
+        """Returns the interpreter in which the prefix runs, to be compared."""
+        return self._host
+
+    @property
+    def is_gone(self) -> bool:
+        """Returns whether its interpreter is known to be deleted. For any thread."""
+        return self.events is not None and self.events.is_closed
+
+    @property
+    def takes_calls(self) -> bool:
+        """Returns whether call() would be made: this is the interpreter's thread, or its events are held."""
+        return get_ident() == self._thread or (self.events is not None and self.events.takes_calls)
+
     def call(self, context: Context, *values: object) -> str:
         """Calls the prefix with these values added; returns its result. For any thread.
 

@@ -127,6 +127,11 @@ class Events:
                 self._write()
             return True
 
+    @property
+    def takes_calls(self) -> bool:
+        """Returns whether calls of other threads are made now."""
+        return not self.is_closed and (self._pipe is not None or self._is_serving)
+
     def _write(self) -> None:
         assert self._pipe is not None
         os.write(self._pipe[1], b"!")
