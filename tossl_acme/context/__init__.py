@@ -266,7 +266,7 @@ def _safe_facts(facts: dict[str, object]) -> dict[str, object]:
 
 
 def _safe_fact(fact: object) -> object:
-    if isinstance(fact, str):
+    if type(fact) is str:  # a FilePath is no peer's word, and would name no file any more
         return safe(fact)
     if isinstance(fact, (list, tuple)):
         return [_safe_fact(item) for item in fact[:_MOST_ITEMS]]
