@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.pem import write_block
@@ -40,6 +42,46 @@ def test_a_certificate_has_a_key_of_the_kind_asked_for(tcl: Tcl, calm_pebble: Pe
     """-key_type; the certificate holds the key that is returned."""
     got = obtain(tcl, calm_pebble, new_key(), "kind.example", key_type=kind)
     assert read_chain(got["fullchain"]).public_key == public_der(load_private_key(got["private_key"]))
+
+
+def test_a_common_name_for_cas_that_want_one(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """One of the names; nothing else, and not beside a request of one's own."""
+    names = ["A.example", "*.b.example"]
+    options = {"directory": scripted_ca.directory, "store": "", "port": 0, "challenge": "http-01"}
+    tcl.acme("obtain_certificate", names, **options, common_name="*.B.example.")
+    csr = base64.urlsafe_b64decode(scripted_ca.payloads("finalize")[-1]["csr"] + "==")
+    subject = x509.load_der_x509_csr(csr).subject
+    assert subject.rfc4514_string() == "CN=*.b.example"
+    long = ".".join(["a" * 60] * 2)
+    for bad in ("c.example", "My server", long):
+        failure = tcl.failure("obtain_certificate", [*names, long], **options, common_name=bad)
+        assert failure.code == ("TOSSL", "VALUE", "common_name")
+    own = csr_pem(new_key(), "a.example")
+    failure = tcl.failure("obtain_certificate", [], **options, csr=own, common_name="a.example")
+    assert failure.code == ("TOSSL", "VALUE", "common_name")
+
+
+@pytest.mark.parametrize(("named", "ancestors"), [("x.example", True), ("1", "always"), ("X.example y.example", True)])
+def test_a_domain_above_a_name_is_proven_where_that_is_allowed(
+    tcl: Tcl, scripted_ca: ScriptedCa, named: str, ancestors: bool | str
+) -> None:
+    """RFC 9444: asked for in the order where the directory has it."""
+    scripted_ca.script.ancestors = ancestors
+    options = {"directory": scripted_ca.directory, "store": "", "port": 0}
+    got = tcl.dict("obtain_certificate", ["a.x.example"], **options, subdomain_auth=named)
+    assert got["domains"] == "a.x.example"
+    said = scripted_ca.payloads("new-order")[-1]["identifiers"][0]
+    assert said.get("ancestorDomain") == ("x.example" if named != "1" else None)
+
+
+@pytest.mark.parametrize("named", ["", "0", "other.example", "example"])
+def test_a_domain_above_a_name_is_not_proven_otherwise(tcl: Tcl, scripted_ca: ScriptedCa, named: str) -> None:
+    scripted_ca.script.ancestors = "always"
+    options = {"directory": scripted_ca.directory, "store": "", "port": 0}
+    failure = tcl.failure("obtain_certificate", ["a.x.example"], **options, subdomain_auth=named)
+    wrong = ("TOSSL", "VALUE", "subdomain_auth") if named == "example" else ("TOSSL", "HTTP", "malformed")
+    assert failure.code == wrong
+    assert not scripted_ca.payloads("challenge")
 
 
 def test_an_ed25519_certificate_where_the_ca_takes_it(tcl: Tcl, scripted_ca: ScriptedCa) -> None:

@@ -453,9 +453,11 @@ TRIES: dict[str, Try] = {
     "`-key_type`": Try(options=lambda w: {"key_type": "rsa"}),
     "`-private_key`": Try(options=lambda w: {"private_key": LEAF_KEY}),
     "`-csr`": Try(options=lambda w: {"csr": csr(LEAF_KEY)}),
+    "`-common_name`": Try(options=lambda w: {"common_name": NAME}),
     "`-profile`": Try(options=lambda w: {"profile": "short"}),
     "`-preferred_chain`": Try(options=lambda w: {"preferred_chain": "Scripted Root Two"}),
     "`-not_before`, `-not_after`": Try(options=lambda w: {"not_before": 1, "not_after": 4000000000}),
+    "`-subdomain_auth`": Try(options=lambda w: {"subdomain_auth": "a.example"}),
     "`-email`, `-account_key`, `-eab_kid`, `-eab_hmac_key`, `-eab_alg`, `-agree_tos`, `-shared_key`": Try(
         options=lambda w: {"email": "b@example.com", "account_key": OTHER_KEY, **EAB}
     ),

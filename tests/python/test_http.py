@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import os
 import socket
+import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -294,6 +297,93 @@ def test_proxy(site: Site) -> None:
     sent = seen(fetched("http://example.invalid/x", proxy=proxy))
     assert sent["path"] == "http://example.invalid/x"
     assert sent["proxy-authorization"].startswith("Basic ")
+
+
+class SocksProxy(socketserver.ThreadingTCPServer):
+    """SOCKS 5 (RFC 1928): no login, CONNECT alone; the names that it was to look up are in `asked`."""
+
+    daemon_threads = allow_reuse_address = True
+
+    def __init__(self) -> None:
+        proxy = self
+        self.asked: list[str] = []
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.rfile.read(self.rfile.read(2)[1])
+                self.wfile.write(b"\x05\x00")
+                kind = self.rfile.read(4)[3]
+                size = self.rfile.read(1)[0] if kind == 3 else 4
+                name = self.rfile.read(size)
+                host = name.decode() if kind == 3 else socket.inet_ntoa(name)
+                port = int.from_bytes(self.rfile.read(2), "big")
+                proxy.asked.append(host)
+                if host.endswith(".invalid"):
+                    self.wfile.write(b"\x05\x04\x00\x01" + bytes(6))
+                    return
+                with socket.create_connection(("127.0.0.1", port)) as far:
+                    self.wfile.write(b"\x05\x00\x00\x01" + bytes(6))
+                    there = threading.Thread(target=self._copy, args=(self.connection, far), daemon=True)
+                    there.start()
+                    self._copy(far, self.connection)
+
+            @staticmethod
+            def _copy(source: socket.socket, target: socket.socket) -> None:
+                with contextlib.suppress(OSError):
+                    while piece := source.recv(65536):
+                        target.sendall(piece)
+                    target.shutdown(socket.SHUT_WR)
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        self.url = f"socks5h://127.0.0.1:{self.server_address[1]}"
+
+
+@pytest.fixture
+def socks() -> Iterator[SocksProxy]:
+    pytest.importorskip("socks", reason="the extra socks is not installed")
+    with SocksProxy() as made:
+        yield made
+        made.shutdown()
+
+
+@pytest.mark.parametrize("by_environment", [True, False], ids=["environment", "option"])
+def test_a_proxy_that_speaks_socks(
+    site: Site, secure: Site, certificates: Certificates, socks: SocksProxy, monkeypatch: pytest.MonkeyPatch,
+    by_environment: bool,
+) -> None:  # fmt: skip
+    """It looks up the name itself; TLS goes through it."""
+    options = {} if by_environment else {"proxy": socks.url}
+    if by_environment:
+        monkeypatch.setenv("ALL_PROXY", socks.url)
+        monkeypatch.setenv("no_proxy", "")
+    url = site.url.replace("127.0.0.1", "far.example")
+    assert seen(fetched(f"{url}/x", **options))["host"].startswith("far.example")
+    bundle = str(certificates.ca_bundle)
+    assert fetched(secure.url.replace("127.0.0.1", "localhost"), **options, ca_bundle=bundle)["status_code"] == 200
+    assert socks.asked == ["far.example", "localhost"]
+    refused = fetched("https://ca.invalid/", **options, return_details=True)
+    assert refused["error_kind"] == "connect"
+    assert "the proxy did not connect" in refused["error_message"]
+
+
+def test_socks_without_its_library_names_the_extra(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing goes past the proxy."""
+    monkeypatch.setitem(sys.modules, "socks", None)
+    for way in ({"proxy": "socks5h://127.0.0.1:1"}, {}):
+        if not way:
+            monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
+        with pytest.raises(ArgumentError, match=r"tossl-acme\[socks\]") as raised:
+            fetched(site.url, **way)
+        assert raised.value.errorcode == ("TOSSL", "VALUE", "proxy")
+    assert not site.seen
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_nobody_knows_is_not_the_servers_fault(scheme: str) -> None:
+    result = fetched(f"{scheme}://127.0.0.1:1/", proxy="http://proxy.invalid:3128", return_details=True)
+    assert result["error_kind"] == "dns"
+    assert "cannot find the address of the proxy for" in result["error_message"]
 
 
 def test_proxy_of_the_environment(site: Site, other: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,8 @@ class Script:
     finalized: str = "processing"
     #: Whether an authorization stays pending though its challenge has failed, as step-ca's does.
     stays_pending: bool = False
+    #: Whether it has a domain above a name proven, where the order names it (RFC 9444); "always": or does not name it.
+    ancestors: bool | str = False
     #: Types of challenges; a mapping is a complete challenge.
     challenges: tuple[str | Mapping[str, object], ...] = ("http-01", "dns-01", "tls-alpn-01")
     #: How many of the next good nonces are refused, by the first part of the request's path.
@@ -165,6 +167,7 @@ class ScriptedCa(LookAlike):
         meta: dict[str, object] = {"termsOfService": script.terms} if script.terms else {}
         meta |= {"profiles": dict(script.profiles)} if script.profiles is not None else {}
         meta |= {"caaIdentities": list(script.caa_identities)} if script.caa_identities else {}
+        meta |= {"subdomainAuthAllowed": True} if script.ancestors is True else {}
         meta |= {"externalAccountRequired": True} if script.eab_required else {}
         urls: dict[str, object] = {name: f"{self.tls_origin}/{path}" for name, path in names.items()}
         urls |= {"newThing": f"{self.tls_origin}/thing", "odd": 7} if script.unknown else {}
@@ -323,6 +326,10 @@ class ScriptedCa(LookAlike):
         return json_reply(challenge)
 
     def _new_authorization(self, name: Mapping[str, str]) -> str:
+        if self.script.ancestors == "always":
+            name = {"type": "dns", "value": name["value"].removeprefix("*.").partition(".")[2]}
+        elif self.script.ancestors and "ancestorDomain" in name:
+            name = {"type": "dns", "value": name["ancestorDomain"]}
         url = self._new("authorization")
         number = url.rpartition("/")[2]
         wildcard = name["value"].startswith("*.")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError
 from ..http.urls import shown_url
-from ..identifiers import Identifier
+from ..identifiers import Identifier, parse_identifier
 from ..text import clean, quoted
 from .answer import Answer
 from .client import Client
@@ -23,6 +23,10 @@ from .problem import document_error
 _AUTHORIZATIONS_EACH = 2
 #: Pauses for a CA that accepted the CSR but left the order ready; the CSR is sent again after each.
 _REFINALIZE_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0)
+
+#: In the place of a domain: any domain above a name.
+ANY_ANCESTOR = "*"
+_YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,36 @@ class OrderOptions:
     """The options of an order. Times are RFC 3339 texts; empty options are not sent.
 
     profile: draft-ietf-acme-profiles; replaces: the certID of the certificate to renew (RFC 9773 section 5).
+    subdomain_auth: domains above the names, one of which may be proven in a name's place (RFC 9444); "*" is any.
     """
 
     not_before: str = ""
     not_after: str = ""
     profile: str = ""
     replaces: str = ""
+    subdomain_auth: tuple[str, ...] = ()
+
+    def ancestor_of(self, name: str) -> str:
+        """Returns the closest allowed domain above a name; empty without one."""
+        above = [domain for domain in self.subdomain_auth if name.endswith(f".{domain}")]
+        return max(above, key=len, default="")
+
+    def allows(self, ancestor: str, name: str) -> bool:
+        """Returns whether this domain may be proven in the place of a name below it. A top-level domain never may."""
+        is_above = "." in ancestor and name.endswith(f".{ancestor}")
+        return is_above and (ancestor in self.subdomain_auth or ANY_ANCESTOR in self.subdomain_auth)
+
+
+def ancestors(words: Sequence[str]) -> tuple[str, ...]:
+    """Returns -subdomain_auth: domains, or a boolean for any. Raises ArgumentError subdomain_auth."""
+    if len(words) <= 1 and (not words or words[0].lower() in _NO):
+        return ()
+    if len(words) == 1 and words[0].lower() in _YES:
+        return (ANY_ANCESTOR,)
+    found = [parse_identifier(word, "subdomain_auth") for word in words]
+    if not all(named.type == "dns" and "." in named.value and not named.wildcard for named in found):
+        raise ArgumentError("subdomain_auth", "-subdomain_auth: a boolean, or domains above the names")
+    return tuple(named.value for named in found)
 
 
 @dataclass(frozen=True)
@@ -70,8 +98,16 @@ class NewOrder:
             "profile": options.profile,
             "replaces": options.replaces,
         }
-        identifiers = [identifier.as_json() for identifier in self.identifiers]
+        identifiers = [self._named(identifier) for identifier in self.identifiers]
         return {"identifiers": identifiers, **{name: value for name, value in said.items() if value}}
+
+    def _named(self, identifier: Identifier) -> dict[str, str]:
+        above = self.options.ancestor_of(identifier.base.value) if identifier.type == "dns" else ""
+        return identifier.as_json() | ({"ancestorDomain": above} if above else {})
+
+    def without_ancestors(self) -> NewOrder:
+        """Returns the same order for a CA that has no authorizations for domains above the names."""
+        return replace(self, options=replace(self.options, subdomain_auth=()))
 
     def without_replaces(self) -> NewOrder:
         """Returns the same order without `replaces`."""
@@ -117,6 +153,8 @@ def new_order(client: Client, context: Context, wanted: NewOrder) -> Order:
         raise ArgumentError("profile", f"the CA does not offer the profile {quoted(profile)} (it offers {offered})")
     if "renewalInfo" not in directory.urls:
         wanted = wanted.without_replaces()
+    if directory.meta.get("subdomainAuthAllowed") is not True:
+        wanted = wanted.without_ancestors()
     url = directory.url_of("newOrder")
     try:
         response = client.post(context, url, wanted.payload())

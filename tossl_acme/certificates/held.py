@@ -135,9 +135,17 @@ def difference(kept: KeptCertificate, issuance: Issuance) -> str:
         return "directory"
     if other := _other_key(kept, issuance):
         return other
+    if not issuance.key.csr and kept_common_name(kept.issuance) != issuance.key.common_name:
+        return "common_name"
     if kept.asked("profile") != asked.order.profile:
         return "profile"
     return "preferred_chain" if kept.asked("preferred_chain") != asked.preferred_chain else ""
+
+
+def kept_common_name(asked: Mapping[str, object]) -> str:
+    """Returns the common name that a kept certificate was asked for with; empty for none."""
+    key = asked.get("key")
+    return str(key.get("common_name") or "") if isinstance(key, dict) else ""
 
 
 def _other_key(kept: KeptCertificate, issuance: Issuance) -> str:

@@ -26,6 +26,7 @@ from ..pki.chain import (
 from ..pki.csr import Csr
 from ..text import clean
 from . import due
+from .ancestors import with_ancestors
 from .issuance import Issuance
 from .kept import Attempt
 from .persisted import check_standing
@@ -213,7 +214,8 @@ def _is_proven(work: Work, order: Order, solvers: Solvers) -> bool:
 def _prove(work: Work, order: Order, authorizations: Sequence[Authorization], solvers: Solvers) -> None:
     """Makes every authorization of the order valid. Where that fails, what is still pending is deactivated."""
     try:
-        solve(work.client, work.context, authorizations, solvers, work.attempt)
+        allowed = with_ancestors(solvers, authorizations, work.issuance.order)
+        solve(work.client, work.context, authorizations, allowed, work.attempt)
     except TosslError:
         if deactivate_pending(work.client, work.context.for_cleanup(_GIVING_UP_SECONDS), order):
             work.attempt.drop_order()

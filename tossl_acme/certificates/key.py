@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import ArgumentError, KeyFormatError
-from ..identifiers import Identifier, parse_identifiers
+from ..identifiers import Identifier, parse_identifier, parse_identifiers
 from ..pki.csr import Csr, check_csr, csr_for, read_csr
 from ..pki.keys import (
     PrivateKey,
@@ -20,6 +20,8 @@ from ..pki.keys import (
 )
 from ..text import Secret, quoted
 
+#: RFC 5280 appendix A.1, ub-common-name.
+_MOST_COMMON_NAME = 64
 #: The kinds of leaf key, as arguments of generate_private_key.
 _KEY_TYPES: dict[str, tuple[str, int | None, str | None]] = {
     "ec": ("ec", None, None),
@@ -41,13 +43,14 @@ class CertificateKey:
 
     type: of a new key: ec (P-256), ec384, ec521, rsa (2048 bits), rsa3072, rsa4096, rsa8192, ed25519; upper or lower
     case.
-    private_key: PEM text. csr: PEM text.
-    Raises ArgumentError key_type or csr, and KeyFormatError for a key that cannot be used.
+    private_key: PEM text. csr: PEM text. common_name: one of the names, for the request's subject; empty for none.
+    Raises ArgumentError key_type, csr or common_name, and KeyFormatError for a key that cannot be used.
     """
 
     type: str = "ec"
     private_key: Secret | None = None
     csr: str = ""
+    common_name: str = ""
 
     def __post_init__(self) -> None:
         if self.type.lower() not in _KEY_TYPES:
@@ -55,6 +58,13 @@ class CertificateKey:
         object.__setattr__(self, "type", self.type.lower())
         if self.private_key and self.csr:
             raise ArgumentError("csr", "give either -csr or -private_key: the request has its own key")
+        if self.common_name and self.csr:
+            raise ArgumentError("common_name", "-common_name: a request given by -csr has its own subject")
+        if self.common_name:
+            object.__setattr__(self, "common_name", parse_identifier(self.common_name, "common_name").value)
+        if len(self.common_name) > _MOST_COMMON_NAME:
+            cause = f"a common name has {_MOST_COMMON_NAME} characters at most"
+            raise ArgumentError("common_name", f"-common_name {quoted(self.common_name)}: {cause}")
         if self.private_key:
             load_private_key(self.private_key.value)
         if self.csr:
@@ -73,10 +83,12 @@ class CertificateKey:
     def identifiers(self, domains: Sequence[str]) -> tuple[Identifier, ...]:
         """Returns the identifiers for these names; without names, those of the CSR.
 
-        Raises ArgumentError domains, and csr if the CSR is for other names.
+        Raises ArgumentError domains, csr if the CSR is for other names, and common_name if it is none of them.
         """
         if not self.csr:
-            return parse_identifiers(domains)
+            found = parse_identifiers(domains)
+            self._check_common_name(found)
+            return found
         csr = read_csr(self.csr)
         found = parse_identifiers(domains or [identifier.value for identifier in csr.identifiers])
         check_csr(csr, found)
@@ -97,10 +109,16 @@ class CertificateKey:
         Raises ArgumentError csr if the user's CSR is not for these identifiers.
         """
         if not self.csr:
-            return csr_for(self._key(left_over), identifiers)
+            self._check_common_name(identifiers)
+            return csr_for(self._key(left_over), identifiers, self.common_name)
         csr = read_csr(self.csr)
         check_csr(csr, identifiers)
         return csr
+
+    def _check_common_name(self, identifiers: Sequence[Identifier]) -> None:
+        if self.common_name and self.common_name not in {identifier.value for identifier in identifiers}:
+            cause = "is not one of the names of the certificate"
+            raise ArgumentError("common_name", f"-common_name {quoted(self.common_name)} {cause}")
 
     def new_key(self) -> PrivateKey:
         """Returns a new key of its type."""

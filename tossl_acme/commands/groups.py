@@ -85,12 +85,13 @@ def connection(*, ca_bundle: FilePath | None = None, proxy: str = "") -> Connect
     -ca_bundle path   a PEM file, or a folder of PEM files, with the CA certificates to trust; default:
                       REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE of the environment, else those that the system
                       trusts, else those of certifi; with the folders of SSL_CERT_DIR
-    -proxy url        http://host:port, with user:password@ before the host if needed; default: HTTPS_PROXY, HTTP_PROXY,
-                      ALL_PROXY and NO_PROXY of the environment
+    -proxy url        http://host:port, with user:password@ before the host if needed, or socks5h://host:port with the
+                      extra tossl-acme[socks]; default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the
+                      environment
 
     Errors:
     TOSSL VALUE ca_bundle  there is no such file or folder, or no sound PEM certificate in it
-    TOSSL VALUE proxy      not the URL of a proxy
+    TOSSL VALUE proxy      not the URL of a proxy, or one that speaks SOCKS, and the extra for it is not installed
     """
     from ..http.options import ConnectionOptions
 
@@ -198,24 +199,36 @@ def identifier(domain: str) -> Identifier:
     return parse_identifier(domain)
 
 
-def order_options(*, profile: str = "", not_before: str = "", not_after: str = "") -> OrderOptions:
+def order_options(
+    *,
+    profile: str = "",
+    not_before: str = "",
+    not_after: str = "",
+    subdomain_auth: list[str] = [],  # noqa: B006 - only read
+) -> OrderOptions:
     """Returns the options of an order.
 
     -profile name     a profile listed in the directory's meta; any other is refused before the order
     -not_before time  begin of the certificate, epoch seconds or RFC 3339; few CAs accept it
     -not_after time   end of the certificate, likewise
+    -subdomain_auth list
+                      domains above the names: the CA may have one of them proven in the place of a name below it (RFC
+                      9444). The order names the closest, if the directory's meta has subdomainAuthAllowed; 1 instead of
+                      a list allows each domain above a name, but names none
 
     Errors:
     TOSSL VALUE profile     not offered by the CA
     TOSSL VALUE not_before  not a time
     TOSSL VALUE not_after   not a time, or not later than -not_before
+    TOSSL VALUE subdomain_auth
+                            neither a boolean nor domains
     """
-    from ..acme.order import OrderOptions, rfc3339_time
+    from ..acme.order import OrderOptions, ancestors, rfc3339_time
 
     begin, end = rfc3339_time(not_before, "not_before"), rfc3339_time(not_after, "not_after")
     if begin and end and begin >= end:
         raise ArgumentError("not_after", "not_after must be later than not_before")
-    return OrderOptions(begin, end, profile)
+    return OrderOptions(begin, end, profile, subdomain_auth=ancestors(subdomain_auth))
 
 
 def new_account(*, binding: Binding, agree_tos: bool = True, shared_key: bool = False) -> NewAccount:
@@ -427,7 +440,7 @@ def solvers(
 
 
 def certificate_key(
-    *, key_type: str = "ec", private_key: SecretGiven | None = None, csr: TextGiven = ""
+    *, key_type: str = "ec", private_key: SecretGiven | None = None, csr: TextGiven = "", common_name: str = ""
 ) -> CertificateKey:
     """Returns the source of a certificate's key.
 
@@ -435,15 +448,17 @@ def certificate_key(
                       rsa4096, rsa8192, ed25519
     -private_key pem  the certificate's private key, instead of a new one
     -csr pem          your own certificate signing request, for exactly these names, instead of a key
+    -common_name name  one of the names, as the common name in the request's subject, which some CAs want; default: none
 
     Errors:
     TOSSL KEY kind          a key that cannot be used: format, public, encrypted, weak, size, type or curve
     TOSSL VALUE key_type    no such type of key
     TOSSL VALUE csr         not a request, not for these names, or given together with -private_key
+    TOSSL VALUE common_name  none of the names, longer than 64 characters, or given together with -csr
     """
     from ..certificates.key import CertificateKey
 
-    return CertificateKey(key_type, private_key, csr)
+    return CertificateKey(key_type, private_key, csr, common_name)
 
 
 def authority(

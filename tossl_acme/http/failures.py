@@ -36,10 +36,13 @@ class _Row(NamedTuple):
     sentence: str
 
 
+_PROXY_ERRORS = (_ours.ProxyError, _theirs.ProxyError)
+#: The name that nobody knows is the proxy's.
+_NO_PROXY = _Row(_PROXY_ERRORS, "dns", "cannot find the address of the proxy for {url}: {reason}")
 #: The first row with the error or one of its causes counts.
 _ROWS = (
     _Row((socket.gaierror, _theirs.NameResolutionError), "dns", "cannot find the address of {url}: {reason}"),
-    _Row((_ours.ProxyError, _theirs.ProxyError), "connect", "the proxy did not connect to {url}: {reason}"),
+    _Row(_PROXY_ERRORS, "connect", "the proxy did not connect to {url}: {reason}"),
     _Row((_theirs.NewConnectionError,), "connect", "cannot connect to {url}: {reason}"),
     # The peer closed the connection: the next attempt may meet another peer.
     _Row((ssl.SSLEOFError, ssl.SSLZeroReturnError), "reset", "the connection to {url} broke: {reason}"),
@@ -113,6 +116,8 @@ def explained(
     if context.is_cancelled or any(isinstance(cause, Cancelled) for cause in causes):
         return Cancelled()
     row = next(row for row in _ROWS if any(isinstance(cause, row.exceptions) for cause in causes))
+    if row is _ROWS[0] and any(isinstance(cause, _PROXY_ERRORS) for cause in causes):
+        row = _NO_PROXY
     if context.remaining() <= (_CLOCK_SECONDS if row.exceptions is _TIMEOUTS else 0):
         return too_late(url, context)
     said = row.sentence.format(

@@ -9,6 +9,7 @@ import requests.utils
 
 from ..errors import ArgumentError
 from ..version import __version__
+from .socks import SOCKS, check_socks
 from .trust import Trust
 from .urls import UrlError, split_url
 
@@ -27,7 +28,7 @@ class ConnectionOptions:
     """How to reach a peer. The environment decides where ca_bundle or proxy is empty.
 
     ca_bundle: else REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, else the system's roots; with SSL_CERT_DIR.
-    proxy: http://host:port or host:port, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY with NO_PROXY.
+    proxy: http://host:port, host:port or socks5h://host:port, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY with NO_PROXY.
     Raises ArgumentError "proxy" (the message does not show it: it may contain a password) or "ca_bundle".
     """
 
@@ -54,15 +55,18 @@ class ConnectionOptions:
         return Trust(named, folders)
 
     def proxies(self, url: str) -> dict[str, str]:
-        if self.proxy:
-            return {"http": self.proxy, "https": self.proxy}
-        return dict(requests.utils.get_environ_proxies(url))
+        """Returns the proxies for a URL. Raises ArgumentError "proxy" for one that needs what is not installed."""
+        given = {"http": self.proxy, "https": self.proxy} if self.proxy else None
+        found = given or dict(requests.utils.get_environ_proxies(url))
+        check_socks(requests.utils.select_proxy(url, found) or "")
+        return found
 
 
 def _proxy_url(proxy: str) -> str:
     url = proxy if "://" in proxy else f"http://{proxy}"
     try:
-        split_url(url)
+        split_url(url, ("https", "http", *SOCKS))
     except UrlError as error:
-        raise ArgumentError("proxy", f"-proxy must be http://host:port, but it {error}") from None
+        shape = "http://host:port or socks5h://host:port"
+        raise ArgumentError("proxy", f"-proxy must be {shape}, but it {error}") from None
     return url

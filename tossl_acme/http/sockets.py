@@ -25,6 +25,7 @@ from ..context import Context
 from ..errors import HttpError
 from ..files import socket_beyond_standard
 from .connect import connected
+from .socks import connected_through
 from .trust import Trust
 from .urls import shown_url
 
@@ -245,9 +246,13 @@ def _connected(connection: HTTPConnection) -> socket.socket:
     context = exchange.context
     host = connection._dns_host.strip("[]")
     left = max(0.001, min(CONNECT_SECONDS, context.remaining()))
+    options = getattr(connection, "socks_options", None)
     try:
         host.encode("idna")
-        sock = connected(context, host, connection.port, left, connection.socket_options or ())
+        if options:
+            sock = connected_through(context, options, host, connection.port, left)
+        else:
+            sock = connected(context, host, connection.port, left, connection.socket_options or ())
     except UnicodeError:
         raise urllib3.exceptions.LocationParseError(f"'{host}', label empty or too long") from None
     except TimeoutError as error:
@@ -264,6 +269,10 @@ class _Kept:
     _made = 0.0
     _used = 0.0
     _is_unused = False
+
+    def __init__(self, *args: Any, _socks_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.socks_options = _socks_options
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]

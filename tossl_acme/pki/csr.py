@@ -37,8 +37,10 @@ class Csr:
     private_key: str = field(default="", repr=False)
 
 
-def csr_for(key: PrivateKey, identifiers: Sequence[Identifier]) -> Csr:
+def csr_for(key: PrivateKey, identifiers: Sequence[Identifier], common_name: str = "") -> Csr:
     """Returns a request for exactly these identifiers, all in the subjectAltName, with an empty subject.
+
+    common_name: one of them, for the subject, which some CAs want.
 
     Raises ArgumentError "domains" for no name, or for a name that no certificate can contain.
     """
@@ -49,7 +51,8 @@ def csr_for(key: PrivateKey, identifiers: Sequence[Identifier]) -> Csr:
         alternatives = x509.SubjectAlternativeName(general_names(normal))
     except ValueError as error:
         raise ArgumentError("domains", f"a certificate cannot contain the name: {error}") from None
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    subject = [x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)] if common_name else []
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject))
     request = builder.add_extension(alternatives, critical=False).sign(key, hash_for(key))
     return Csr(request.public_bytes(Encoding.DER), normal, public_der(key), private_pem(key))
 

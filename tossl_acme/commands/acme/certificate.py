@@ -19,6 +19,7 @@ def finalize_order(
     *,
     private_key: SecretGiven | None = None,
     csr: TextGiven = "",
+    common_name: str = "",
     key: str = "",
     shared_key: bool = False,
     context: Context = seconds(60),
@@ -29,6 +30,8 @@ def finalize_order(
 
     -private_key pem  the certificate's private key, different from the account's: makes the request for it
     -csr pem          your own certificate signing request, for exactly the order's names
+    -common_name name
+                      one of the order's names, as the common name in the request's subject
     -key pem          an older name of -private_key
     -shared_key boolean
                       whether the key may be known as that of another account, of this process or the default store
@@ -38,6 +41,7 @@ def finalize_order(
     Errors: the CA's errors are of type orderNotReady, badCSR, ...
     TOSSL VALUE csr          not a request, not for the order's names, or for the key of an account
     TOSSL VALUE private_key  the key of an account; neither or both of -private_key and -csr
+    TOSSL VALUE common_name  none of the order's names, longer than 64 characters, or given together with -csr
     TOSSL VALUE key          the same for -key; or -key and -private_key are both given
     """
     from ...acme import order as orders
@@ -52,7 +56,7 @@ def finalize_order(
     given, argument = (Secret(key), "key") if key else (private_key, "private_key")
     if bool(given) == bool(csr):
         raise ArgumentError(argument, "finalize_order needs either -private_key or -csr")
-    own = CertificateKey(private_key=given, csr=csr)
+    own = CertificateKey(private_key=given, csr=csr, common_name=common_name)
     check_not_account_key(own.public_key, client.key.spki, "csr" if csr else argument)
     if not shared_key:
         learn_account_keys(None)
