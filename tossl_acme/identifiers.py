@@ -71,6 +71,13 @@ class Identifier:
         return self.type == "dns"
 
 
+def check_record_length(name: str, domain: str) -> None:
+    """Raises ArgumentError "domain" if a record's name is longer than a DNS name can be."""
+    if len(name) > MAX_NAME_CHARS:
+        cause = f"its record's name has more than {MAX_NAME_CHARS} characters"
+        raise ArgumentError("domain", f"{quoted(domain)} cannot be proven through the DNS: {cause}")
+
+
 def check_provable_by_dns(identifier: Identifier, argument: str = "domain") -> None:
     """Raises ArgumentError `argument` for an IP address, which no DNS record proves (RFC 8738 section 7)."""
     if not identifier.is_provable_by_dns:

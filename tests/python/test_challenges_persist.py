@@ -11,9 +11,16 @@ import pytest
 
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.scripted_ca import Script, ScriptedCa
+from tests.servers.scripted_dns import ScriptedDns
 from tests.tclhost import Failure, Tcl
+from tossl_acme.acme.authorization import Challenge
 from tossl_acme.certificates import due
+from tossl_acme.challenges import dns_persist01
+from tossl_acme.challenges.dns_persist01 import DnsPersist01
 from tossl_acme.challenges.standing import Wanted, find_standing, standing_name, zone_line
+from tossl_acme.context import Context
+from tossl_acme.errors import ArgumentError
+from tossl_acme.identifiers import Identifier
 
 ACCOUNT = "https://ca.example/acct/123"
 AT = 1_800_000_000.0
@@ -231,6 +238,25 @@ def test_a_dns_that_gives_no_answer_decides_nothing(
         assert isinstance(me.obtain("silent.example"), dict)
     finally:
         challtestsrv.clear_servfail(standing_name("silent.example"))
+
+
+def test_silent_name_servers_end_the_look_and_not_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns_persist01, "LOOK_SECONDS", 0.2)
+    steps: list[dict[str, object]] = []
+    with ScriptedDns(lambda _query, _by_tcp: None) as server:
+        solver = DnsPersist01([server.address])
+        name = Identifier("dns", "a.example")
+        challenge = Challenge("dns-persist-01", name, account_url=ACCOUNT, issuers=("ca.example",))
+        solver.check_standing(Context(20).begin(listener=steps.append), challenge)
+    assert [step["step"] for step in steps] == ["dns_standing_unknown"]
+
+
+def test_a_domain_that_leaves_no_room_for_the_record() -> None:
+    label = f"{'a' * 61}."
+    assert len(standing_name(label * 3 + "a" * 30 + ".example")) <= 253
+    with pytest.raises(ArgumentError) as caught:
+        standing_name(label * 3 + "a" * 50 + ".example")
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "domain")
 
 
 def test_another_challenge_may_serve_where_no_record_stands(

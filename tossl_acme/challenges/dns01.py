@@ -16,8 +16,7 @@ from ..dns.published import PUBLISHED, PublishedRecords
 from ..dns.registry import Providers, open_providers
 from ..dns.zones import Zones, zones_through
 from ..errors import ArgumentError, DnsError, HttpError, WaitTimeout
-from ..identifiers import MAX_NAME_CHARS
-from ..text import quoted
+from ..identifiers import check_record_length
 from .solver import ChallengeType, SolverOptions
 
 _LABEL = "_acme-challenge"
@@ -33,7 +32,7 @@ def validation_name(domain: str) -> str:
     Raises ArgumentError "domain" if it is longer than a DNS name can be.
     """
     name = f"{_LABEL}.{domain.removeprefix('*.').removesuffix('.').lower()}"
-    check_length(name, domain)
+    check_record_length(name, domain)
     return name
 
 
@@ -41,13 +40,6 @@ def validation_value(key_authorization: str) -> str:
     """Returns the TXT value: the SHA-256 digest of the key authorization, base64url."""
     digest = hashlib.sha256(key_authorization.encode()).digest()
     return b64url(digest)
-
-
-def check_length(name: str, domain: str) -> None:
-    """Raises ArgumentError "domain" if a record's name is longer than a DNS name can be."""
-    if len(name) > MAX_NAME_CHARS:
-        cause = f"its record's name has more than {MAX_NAME_CHARS} characters"
-        raise ArgumentError("domain", f"{quoted(domain)} cannot be proven through the DNS: {cause}")
 
 
 class Dns01:

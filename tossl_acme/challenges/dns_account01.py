@@ -9,8 +9,9 @@ import base64
 import hashlib
 
 from ..acme.authorization import Challenge
+from ..identifiers import check_record_length
 from . import dns01
-from .dns01 import Dns01, check_length, parts_of, validation_name
+from .dns01 import Dns01, parts_of, validation_name
 from .solver import ChallengeType, SolverOptions
 
 
@@ -23,7 +24,7 @@ def account_label(account_url: str) -> str:
 def account_validation_name(domain: str, account_url: str) -> str:
     """Returns the name of a domain's TXT record for this account. Raises ArgumentError as validation_name() does."""
     name = f"{account_label(account_url)}.{validation_name(domain)}"
-    check_length(name, domain)
+    check_record_length(name, domain)
     return name
 
 

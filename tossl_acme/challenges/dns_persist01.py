@@ -14,7 +14,7 @@ from ..acme.authorization import Challenge
 from ..context import Context
 from ..dns.resolver import LookupFailed
 from ..dns.texts import seen_texts
-from ..errors import DnsError
+from ..errors import DnsError, WaitTimeout
 from ..text import clean
 from .solver import ChallengeType, SolverOptions
 from .standing import LABEL, Standing, Wanted, find_standing, standing_name
@@ -25,7 +25,8 @@ _MOST_DESCRIBED = 4
 #: Domains above a name whose records are looked at.
 _MOST_ABOVE = 5
 #: Seconds that one look at the record may take.
-_LOOK_SECONDS = 10.0
+LOOK_SECONDS = 10.0
+_WHAT = "the permanent record"
 
 
 class DnsPersist01:
@@ -79,7 +80,7 @@ class DnsPersist01:
         try:
             self._seen[wanted.name] = look(context, wanted, self._resolvers, self._now())
         except LookupFailed as error:
-            context.check("the permanent record")
+            context.check(_WHAT)
             context.tell("dns_standing_unknown", record=wanted.name, message=clean(error))
 
 
@@ -101,9 +102,13 @@ def look(context: Context, wanted: Wanted, resolvers: Sequence[str], at: float) 
     Raises DnsError "record" if no record will serve: the message has the differences and the value to set. Raises
     LookupFailed if the DNS gives no answer.
     """
-    part = context.narrowed(_LOOK_SECONDS)
-    standing, differences = find_standing(_seen(part, wanted.name, resolvers), wanted, at)
-    standing = standing or _above(part, wanted, resolvers, at)
+    part = context.narrowed(LOOK_SECONDS)
+    try:
+        standing, differences = find_standing(_seen(part, wanted.name, resolvers), wanted, at)
+        standing = standing or _above(part, wanted, resolvers, at)
+    except WaitTimeout:
+        context.check(_WHAT)
+        raise LookupFailed(f"the DNS servers of {wanted.name} did not answer in {part.limit:.3g} s") from None
     if standing is not None:
         return standing
     more = len(differences) - _MOST_DESCRIBED

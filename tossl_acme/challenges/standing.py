@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ..dns.issue_value import parse_issue_value
+from ..identifiers import check_record_length
 from ..text import clean
 
 LABEL = "_validation-persist"
@@ -14,8 +15,13 @@ _MOST_STRING_BYTES = 255
 
 
 def standing_name(domain: str) -> str:
-    """Returns the name of a domain's permanent record; a wildcard's is that of its domain."""
-    return f"{LABEL}.{domain.removeprefix('*.').removesuffix('.').lower()}"
+    """Returns the name of a domain's permanent record; a wildcard's is that of its domain.
+
+    Raises ArgumentError "domain" if it is longer than a DNS name can be.
+    """
+    name = f"{LABEL}.{domain.removeprefix('*.').removesuffix('.').lower()}"
+    check_record_length(name, domain)
+    return name
 
 
 def standing_value(issuer: str, account_url: str, *, wildcard: bool = False, until: int | None = None) -> str:
