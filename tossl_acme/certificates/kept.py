@@ -257,7 +257,7 @@ class Attempt:
             "placing": placing,
             "presented": self._presented(),
         }
-        self._folder.write(self._texts() | {ATTEMPT: json.dumps(record, indent=1)}, PENDING)
+        self._folder.write(self._texts() | {ATTEMPT: json.dumps(record)}, PENDING)
 
     def _presented(self) -> list[dict[str, Any]]:
         return [trace.as_json() for trace in self._traces.values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..acme.authorization import Challenge
 from ..acme.client import Client
-from ..challenges.solver import StandingSolver
+from ..challenges.solver import is_standing
 from ..context import Context
 from ..identifiers import Identifier
 from . import due
@@ -17,7 +17,7 @@ def check_standing(context: Context, client: Client, solvers: Solvers) -> None:
     So no order is placed that the CA will refuse. Raises DnsError "record": what differs, and the value to set.
     """
     only = {identifier: chosen[0] for identifier, chosen in solvers.items() if len(chosen) == 1}
-    standing = {identifier: solver for identifier, solver in only.items() if isinstance(solver, StandingSolver)}
+    standing = {identifier: solver for identifier, solver in only.items() if is_standing(solver)}
     if not standing:
         return
     issuers, account = tuple(client.directory(context).caa_identities), client.account_url(context)
@@ -34,7 +34,7 @@ def check_standing(context: Context, client: Client, solvers: Solvers) -> None:
 
 def standing_ends(solvers: Solvers) -> int:
     """Returns when the first of the proofs ends that were seen, epoch seconds; 0 if none ends."""
-    used = [solver for chosen in solvers.values() for solver in chosen if isinstance(solver, StandingSolver)]
+    used = [solver for chosen in solvers.values() for solver in chosen if is_standing(solver)]
     return min((solver.ends for solver in used if solver.ends), default=0)
 
 

@@ -17,7 +17,7 @@ from ..acme.authorization import (
 from ..acme.client import Client
 from ..acme.order import Order
 from ..challenges.responses import unasked_hint
-from ..challenges.solver import Solver, TogetherSolver
+from ..challenges.solver import Solver, TogetherSolver, is_together
 from ..context import CLEANUP_SECONDS, Context
 from ..context.farewell import Debt, fall_due, owe
 from ..errors import AcmeError, HttpError, TosslError, WaitTimeout
@@ -91,7 +91,7 @@ def solve(
         for solver, challenges in _together(tasks):
             solver.wait_all(context, challenges)
         for task in tasks:
-            if not isinstance(task.solver, TogetherSolver):
+            if not is_together(task.solver):
                 task.solver.wait(context, task.challenge)
         _validate(client, context, tasks)
     finally:
@@ -101,7 +101,7 @@ def solve(
 def _together(tasks: Sequence[_Task]) -> Iterator[tuple[TogetherSolver, list[Challenge]]]:
     """Yields each solver that does more for several challenges together, with its challenges."""
     for solver in dict.fromkeys(task.solver for task in tasks):
-        if isinstance(solver, TogetherSolver):
+        if is_together(solver):
             yield solver, [task.challenge for task in tasks if task.solver is solver]
 
 
@@ -243,7 +243,7 @@ def _by_width(debts: Mapping[Debt, _Task]) -> list[tuple[int, list[Debt]]]:
     """Returns the debts by the number of them that may be worked on at the same time."""
     found: dict[int, list[Debt]] = {}
     for debt, task in debts.items():
-        width = task.solver.width(task.challenge) if isinstance(task.solver, TogetherSolver) else 1
+        width = task.solver.width(task.challenge) if is_together(task.solver) else 1
         found.setdefault(width, []).append(debt)
     return sorted(found.items())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..acme.authorization import Challenge
 from ..challenges.registry import TYPES
-from ..challenges.solver import Solver, TogetherSolver
+from ..challenges.solver import Solver, is_together
 from ..context import Context
 from ..errors import ArgumentError, TosslError
 from ..identifiers import Identifier
@@ -85,7 +85,7 @@ def _solver(trace: Trace, solvers: Collection[Solver]) -> Solver:
     for solver in solvers:
         if solver.challenge_type != trace.challenge.type:
             continue
-        if isinstance(solver, TogetherSolver):
+        if is_together(solver):
             found = solver.at(trace.place)
             if found is not None:
                 return found

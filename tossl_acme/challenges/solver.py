@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from ..acme.authorization import Challenge
 from ..context import Context
@@ -37,7 +37,6 @@ class Solver(Protocol):
         """Removes exactly the result of present(). Succeeds if that is gone already."""
 
 
-@runtime_checkable
 class StandingSolver(Solver, Protocol):
     """A solver whose proof stands before there is an order, so that it can be looked at."""
 
@@ -52,7 +51,6 @@ class StandingSolver(Solver, Protocol):
         """
 
 
-@runtime_checkable
 class TogetherSolver(Solver, Protocol):
     """A solver that does more for several challenges together than for each."""
 
@@ -67,6 +65,16 @@ class TogetherSolver(Solver, Protocol):
 
     def at(self, place: Mapping[str, str]) -> Solver | None:
         """Returns a solver that cleans up at a place of place_of(); None if this one has no access to it."""
+
+
+def is_standing(solver: Solver) -> TypeGuard[StandingSolver]:
+    """Returns whether it is a StandingSolver; isinstance() of a Protocol takes 300 microseconds."""
+    return hasattr(solver, "check_standing")
+
+
+def is_together(solver: Solver) -> TypeGuard[TogetherSolver]:
+    """Returns whether it is a TogetherSolver."""
+    return hasattr(solver, "wait_all")
 
 
 @dataclass(frozen=True)
