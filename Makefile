@@ -113,7 +113,7 @@ kill-table: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_resume.py
 
 disk-faults: all .venv/tests
-	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_disk_faults.py
+	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_disk_faults.py tests/python/test_never_lost.py
 
 year: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -n 2 tests/python/test_certificates_renew.py \

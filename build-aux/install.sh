@@ -89,9 +89,11 @@ for page in build/man/*.n; do
 done
 add 644 build/man/tossl.1 "$PREFIX/share/man/man1"
 add 644 share/tossl.conf "$PREFIX/share/tossl"
-# Its own path stands in the services.
+# Its own path stands in the services; with a space in it, in quotes.
+program=$PREFIX/bin/tossl
+case $program in *" "*) program="\"$program\"" ;; esac
 for unit in tossl tossl-manage; do
-    sed "s|^ExecStart=[^ ]*|ExecStart=$PREFIX/bin/tossl|" "share/$unit.service" >"$made/$unit.service"
+    sed "s|^ExecStart=[^ ]*|ExecStart=$program|" "share/$unit.service" >"$made/$unit.service"
     add 644 "$made/$unit.service" "$PREFIX/lib/systemd/system"
 done
 add 644 share/tossl.timer "$PREFIX/lib/systemd/system"

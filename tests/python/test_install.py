@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -68,6 +69,18 @@ def package(stage: Path) -> Path:
     """The package folder on the stage."""
     (index,) = stage.rglob("pkgIndex.tcl")
     return index.parent
+
+
+@pytest.fixture(scope="module")
+def prefix() -> Iterator[Path]:
+    """A PREFIX where every user can look, with a space in its name."""
+    place = Path(tempfile.mkdtemp(prefix="tossl-prefix-", dir="/var/tmp"))
+    try:
+        place.chmod(0o755)
+        make("install", PREFIX=str(place / "my prefix"))
+        yield place / "my prefix"
+    finally:
+        shutil.rmtree(place)
 
 
 def test_it_lies_where_the_tclsh_looks(stage: Path, package: Path) -> None:
@@ -164,16 +177,16 @@ def test_systemd_takes_the_units(stage: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv")
 def test_the_service_runs_as_an_unprivileged_user_with_its_environment_alone(
-    pebble: Pebble, certificates: Certificates
+    prefix: Path, pebble: Pebble, certificates: Certificates
 ) -> None:
     """It renews the certificate that the same user obtained with a secret of root's, by the credential."""
     place = Path(tempfile.mkdtemp(prefix="tossl-service-", dir="/var/tmp"))
     try:
         place.chmod(0o755)
-        make("install", PREFIX=str(place / "prefix"))
-        settings = (place / "prefix/lib/systemd/system/tossl.service").read_text()
+        settings = (prefix / "lib/systemd/system/tossl.service").read_text()
         (start,) = re.findall(r"^ExecStart=(.*)$", settings, re.MULTILINE)
-        assert start.split()[1:] == ["renew"]
+        program, *goal = shlex.split(start)
+        assert goal == ["renew"]
         for name in ("store", "credentials"):
             (place / name).mkdir()
         (place / "account.pem").write_text(new_key())
@@ -192,7 +205,6 @@ def test_the_service_runs_as_an_unprivileged_user_with_its_environment_alone(
         user += [f"{name}={value}" for name, value in environment.items()]
         obtain = ["obtain", "unit.example.com", "--directory", pebble.directory, "--ca-bundle", str(place / "ca.pem")]
         obtain += ["--port", str(pebble.http_port), "--account-key-file", str(place / "account.pem")]
-        program = start.split()[0]
         for words in (obtain, ["renew"], ["renew", "unit.example.com", "--force"]):
             done = subprocess.run([*user, program, *words], cwd="/", capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
@@ -200,9 +212,7 @@ def test_the_service_runs_as_an_unprivileged_user_with_its_environment_alone(
         shutil.rmtree(place)
 
 
-def test_a_prefix_of_ones_own(tmp_path: Path) -> None:
-    prefix = tmp_path / "my prefix"
-    make("install", PREFIX=str(prefix))
+def test_a_prefix_of_ones_own(prefix: Path) -> None:
     make("install", PREFIX=str(prefix))  # over itself
     assert (prefix / "lib" / NAME / "libtossl.so").exists()
     version = run([TCLSH, prefix / "bin" / "tossl", "--version"])
