@@ -18,7 +18,7 @@ from ..acme.client import Client
 from ..acme.order import Order
 from ..challenges.responses import unasked_hint
 from ..challenges.solver import Solver, TogetherSolver, is_together
-from ..context import CLEANUP_SECONDS, Context
+from ..context import QUICK_CLEANUP_SECONDS, Context, cleanup_seconds
 from ..context.farewell import Debt, fall_due, owe
 from ..errors import AcmeError, HttpError, TosslError, WaitTimeout
 from ..http.urls import shown_url
@@ -249,19 +249,28 @@ def _by_width(debts: Mapping[Debt, _Task]) -> list[tuple[int, list[Debt]]]:
 
 
 def _clean_up(context: Context, presented: Mapping[Debt, _Task], attempt: Attempt) -> None:
-    """What cannot be cleaned up is a warning: it must hide neither a certificate nor the error before it."""
+    """What cannot be cleaned up is a warning: it must hide neither a certificate nor the error before it.
+
+    Each has time for itself: as much as the call had, within bounds. Where a provider lets one use all of that up, it
+    is not waited for as long with the next ones.
+    """
     fall_due(presented)
     removed: list[Debt] = []
+    silent: set[Solver] = set()
+    most = cleanup_seconds(context.limit)
 
     def settle(part: Context, debt: Debt) -> None:
         task = presented[debt]
+        own = part.for_cleanup(QUICK_CLEANUP_SECONDS if task.solver in silent else most)
         try:
-            if debt.settle(part.for_cleanup()):
+            if debt.settle(own):
                 part.tell("cleaned_up", domain=task.challenge.identifier.value)
             removed.append(debt)
         except TosslError as error:
+            if isinstance(error, WaitTimeout) or own.remaining() < most / 2:
+                silent.add(task.solver)
             part.warn("clean_up_failed", **task.place, message=error.message)
 
     for width, found in _by_width(presented):
-        side_by_side(context.for_cleanup(CLEANUP_SECONDS * len(found)), settle, found, width)
+        side_by_side(context.for_cleanup(most * len(found)), settle, found, width)
     attempt.drop_traces(trace for debt in removed if (trace := presented[debt].trace) is not None)

@@ -9,7 +9,7 @@ from typing import Any
 from ..acme.authorization import Challenge
 from ..challenges.registry import TYPES
 from ..challenges.solver import Solver, is_together
-from ..context import Context
+from ..context import Context, cleanup_seconds
 from ..errors import ArgumentError, TosslError
 from ..identifiers import Identifier
 
@@ -70,7 +70,8 @@ def remove_traces(traces: Iterable[Trace], solvers: Collection[Solver], context:
     left = []
     for trace in traces:
         try:
-            _solver(trace, solvers).clean_up(context.for_cleanup(), trace.challenge)
+            most = cleanup_seconds(context.limit)
+            _solver(trace, solvers).clean_up(context.for_cleanup(most), trace.challenge)
         except TosslError as error:
             left.append(trace)
             facts = {"domain": trace.challenge.identifier.value, **trace.shown}

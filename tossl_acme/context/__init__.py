@@ -13,7 +13,7 @@ import os
 import time
 from _thread import TIMEOUT_MAX, LockType, allocate_lock
 
-from ..errors import Cancelled, ForkedError, WaitTimeout
+from ..errors import Cancelled, ForkedError, TosslError, WaitTimeout
 from ..text import safe
 
 TYPE_CHECKING = False
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 #: Seconds that cleaning up one thing may take by default: several requests to an API that takes ten seconds for each.
 CLEANUP_SECONDS = 60.0
+#: The least that it may take, however short its call was.
+LEAST_CLEANUP_SECONDS = 10.0
+#: What it may take where the same provider has let another removal use up its time.
+QUICK_CLEANUP_SECONDS = 1.0
 #: Seconds until a wait that cannot be woken (a socket read) notices that it was cancelled.
 CANCEL_POLL_SECONDS = 0.25
 #: The limit of a call that has none: 95 years, the most that every system can wait.
@@ -253,11 +257,30 @@ class Context:
             del facts["step"]
         return kept
 
+    def naming(self, step: str) -> _Naming:
+        """Returns a `with` that adds the facts of every such step given to warn() to the details of an error."""
+        return _Naming(self, step)
+
     def warn(self, step: str, **facts: object) -> None:
         """Reports a step, and keeps it for the result."""
         facts = _safe_facts(facts)
         self.warnings.append({"step": step, **facts})
         self.tell(step, **facts)
+
+
+class _Naming:
+    __slots__ = ("_context", "_step")
+
+    def __init__(self, context: Context, step: str) -> None:
+        self._context = context
+        self._step = step
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, TosslError) and (told := self._context.told(self._step)):
+            error.details[self._step] = told
 
 
 def _safe_facts(facts: dict[str, object]) -> dict[str, object]:
@@ -284,6 +307,11 @@ class Backoff:
         """Returns the seconds to sleep before the next look."""
         pause, self._next = self._next, min(self._next * 2, self._most)
         return pause
+
+
+def cleanup_seconds(limit: float) -> float:
+    """Returns the seconds that cleaning up one thing may take after a call with this limit."""
+    return min(CLEANUP_SECONDS, max(LEAST_CLEANUP_SECONDS, limit))
 
 
 def seconds(limit: float) -> Context:

@@ -96,6 +96,9 @@ def obtain_certificate(
     cannot be written, the error's -tossl dict has certificate, and private_key if tossl made the key. An unusable
     certificate (other names, another key, or expired) is put aside; the message names the folder.
 
+    The call may outlast its -timeout: removing challenge files and DNS records again has a time for each, as much as the
+    limit, but 10 to 60 seconds. Where one uses up its time, the next ones with that provider have a second each.
+
     If the process is killed, repeat the call: it takes up the order in its present state, with the same key. It removes
     the challenge files of the dead call, and its DNS records if it has the same provider; else clean_up_failed names
     them. It finds an order whose answer was lost in the account's list of orders; without such a list (Let's Encrypt)
@@ -152,7 +155,7 @@ def obtain_certificate(
             pem_file,
             *((hooks.command, hooks.limit) if hooks is not None else ()),
         )
-        with error_context("Certificate not obtained", AcmeError):
+        with context.naming("clean_up_failed"), error_context("Certificate not obtained", AcmeError):
             if dry_run:
                 found = prove(context, issuance, store, name)
             else:

@@ -1,0 +1,57 @@
+"""Cleaning up: time for each record, and what is left is named."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.certs import Certificates
+from tests.servers.scripted_ca import ScriptedCa
+from tests.servers.web import LookAlike, Reply, Request
+from tests.tclhost import Tcl, new_key
+from tossl_acme import context
+
+NAMES = [f"n{number}.example.com" for number in range(3)]
+
+
+class SilentApi(LookAlike):
+    """Takes records at once, and answers nothing when they are to be removed."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self.removals = 0
+        self.over = threading.Event()
+        super().__init__(certificates)
+
+    def answer(self, request: Request) -> Reply:
+        """Answer one request."""
+        if request.path.endswith("/cleanup"):
+            self.removals += 1
+            self.over.wait(20)
+        return Reply(200)
+
+
+@pytest.fixture
+def api(certificates: Certificates) -> Iterator[SilentApi]:
+    with SilentApi(certificates) as server:
+        yield server
+        server.over.set()
+
+
+@pytest.mark.parametrize("validated", ["valid", "invalid"])
+def test_what_is_left_is_named(
+    tcl: Tcl, scripted_ca: ScriptedCa, api: SilentApi, monkeypatch: pytest.MonkeyPatch, validated: str
+) -> None:
+    """In the result or in the error; a provider that is silent costs its whole time for one record alone."""
+    monkeypatch.setattr(context, "CLEANUP_SECONDS", 0.6)
+    monkeypatch.setattr("tossl_acme.certificates.solve.QUICK_CLEANUP_SECONDS", 0.3)
+    scripted_ca.script.validated = validated
+    options = {"provider": "generic", "endpoint": api.tls_origin, "api_key": "user:secret", "propagation": "none"}
+    options |= {"directory": scripted_ca.directory, "account_key": new_key(), "store": "", "timeout": 20}
+    outcome = tcl.try_acme("obtain_certificate", NAMES, **options)
+    facts = tcl.as_dict(outcome) if isinstance(outcome, str) else outcome.details
+    assert isinstance(outcome, str) == (validated == "valid"), outcome
+    left = tcl.dicts(facts["clean_up_failed"])
+    assert sorted(each["record"] for each in left) == [f"_acme-challenge.{name}" for name in NAMES]
+    assert api.removals
