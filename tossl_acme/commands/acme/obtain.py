@@ -96,7 +96,7 @@ def obtain_certificate(
     cannot be written, the error's -tossl dict has certificate, and private_key if tossl made the key. An unusable
     certificate (other names, another key, or expired) is put aside; the message names the folder.
 
-    The call may outlast its -timeout: removing challenge files and DNS records again has a time for each, as much as the
+    The call may outlast its -timeout: removing challenge files and DNS records has a time for each, as much as the
     limit, but 10 to 60 seconds. Where one uses up its time, the next ones with that provider have a second each.
 
     If the process is killed, repeat the call: it takes up the order in its present state, with the same key. It removes
