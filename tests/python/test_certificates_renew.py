@@ -138,8 +138,8 @@ def other_ca(certificates: Certificates) -> Iterator[ScriptedCa]:
 
 
 def days_of(life: float) -> float:
-    """A year; of certificates of hours, which are renewed so often, a month in the short form."""
-    return 365 if life > DAY or ALL else 30
+    """A year; of certificates of days and hours, which are renewed so often, 20 lives in the short form."""
+    return 365 if ALL else min(365, 20 * life / DAY)
 
 
 @pytest.mark.parametrize(
