@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.pem import write_block
@@ -82,6 +85,22 @@ def test_a_domain_above_a_name_is_not_proven_otherwise(tcl: Tcl, scripted_ca: Sc
     wrong = ("TOSSL", "VALUE", "subdomain_auth") if named == "example" else ("TOSSL", "HTTP", "malformed")
     assert failure.code == wrong
     assert not scripted_ca.payloads("challenge")
+
+
+def test_a_certificate_with_names_of_other_types_is_revoked(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """They matter to nobody there."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([]), datetime.datetime.now(datetime.UTC)
+    names: list[x509.GeneralName] = [
+        x509.DNSName("a.example"), x509.RFC822Name("a@example.com"), x509.DirectoryName(name),
+        x509.UniformResourceIdentifier("https://a.example/"), x509.OtherName(x509.ObjectIdentifier("1.2.3"), b"\5\0"),
+    ]  # fmt: skip
+    made = x509.CertificateBuilder(name, name, key.public_key(), 5, now, now + datetime.timedelta(days=9))
+    signed = made.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(key, hashes.SHA256())
+    account = new_key()
+    tcl.acme("create_account", scripted_ca.directory, account, "")
+    tcl.acme("revoke_certificate", scripted_ca.directory, account, signed.public_bytes(Encoding.PEM).decode())
+    assert len(scripted_ca.payloads("revoke")) == 1
 
 
 def test_an_ed25519_certificate_where_the_ca_takes_it(tcl: Tcl, scripted_ca: ScriptedCa) -> None:

@@ -359,6 +359,8 @@ def test_requests_of_mbed_tls_and_tpms(text: str) -> None:
         (own_request(algorithm=encoded(OID, SHA1)), "signed with SHA-1, which CAs refuse; make it with SHA-256"),
         (own_request(encoded(0x82, b"192.0.2.1")), "must be IP:192.0.2.1"),
         (own_request(encoded(0x82, "bücher.example".encode())), "A-labels"),
+        (own_request(encoded(0x82, b"a.exa\0mple")), "neither a domain name nor an address"),
+        (own_request(encoded(0x87, b"\1" * 8)), "neither a domain name nor an address"),
         (own_request(NAMES["email"]), "of the type email"),
         (own_request(DOMAIN + NAMES["edi"]), "of the type edi"),
         (own_request(more=attribute("2a864886f70d01090e", extension(DOMAIN)) + b"\x30\x80"), "not DER"),
@@ -366,7 +368,7 @@ def test_requests_of_mbed_tls_and_tpms(text: str) -> None:
         ("0\x82\x01\x00\x02\x01\x030\x82", "openssl pkcs12"),
         ("0\x82\x01\x00damaged", "not DER"),
     ],
-    ids=["sha1", "address", "unicode", "email", "edi", "damaged", "env", "p12", "der"],
+    ids=["sha1", "address", "unicode", "nul", "network", "email", "edi", "damaged", "env", "p12", "der"],
 )
 def test_a_request_that_cannot_serve_is_told_why(text: str, cause: str) -> None:
     with pytest.raises(TosslError) as raised:
@@ -374,6 +376,11 @@ def test_a_request_that_cannot_serve_is_told_why(text: str, cause: str) -> None:
     assert raised.value.errorcode == ("TOSSL", "VALUE", "csr")
     assert cause in raised.value.message
     assert "{" not in raised.value.message.replace("{\\\\n \\n}", "")
+
+
+def test_a_certificate_of_two_thousand_names() -> None:
+    names = b"".join(encoded(0x82, f"n{number}.example".encode()) for number in range(2000))
+    assert len(read_certificate(own_certificate(names)).identifiers) == 2000
 
 
 @pytest.mark.parametrize("kind", NAMES)

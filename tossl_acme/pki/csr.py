@@ -160,6 +160,8 @@ def _check_name(name: Identifier) -> None:
         cause = f"has the address {name.value} as a domain name; it must be IP:{name.value} in the subjectAltName"
     elif name.type == "dns" and not name.value.isascii():
         cause = f"has the domain name {shown} in Unicode; it must be there as A-labels (xn--...)"
+    elif not is_host_name(name.value):
+        cause = f"has the name {shown}, which is neither a domain name nor an address"
     else:
         return
     raise ArgumentError("csr", f"the certificate request {cause}")

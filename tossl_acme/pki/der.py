@@ -29,7 +29,7 @@ PUBLIC_KEY = 0x81
 
 #: An 8192-bit RSA key has 4.7 KB, the largest CSR of a hundred names 30 KB.
 MOST_BYTES = 1 << 19
-_MOST_ELEMENTS = 1000
+_MOST_ELEMENTS = 10_000
 
 RSA = bytes.fromhex("2a864886f70d010101")
 EC = bytes.fromhex("2a8648ce3d0201")

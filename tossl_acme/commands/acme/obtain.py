@@ -88,8 +88,9 @@ def obtain_certificate(
                  warning is names (it has names that were not asked for), preferred_chain (no chain leads to that
                  issuer), alternate_chain (another chain of the CA cannot be used), chain (it came without its issuer's
                  certificate), deploy (a deployment is owed), put_aside (a certificate of an earlier call cannot serve),
-                 fallback (another CA of -directory is asked, or has given no account), layout (no links can be made
-                 in the store) or store (root's is in its home folder still). -progress tells each as the step warning
+                 fallback (another CA of -directory is asked, or has given no account), account (that of the store has
+                 ended; a new one was made), contact (the CA takes no such contact), layout (no links can be made in
+                 the store) or store (root's is in its home folder still). -progress tells each as the step warning
 
     Once the CA has issued a certificate, no error loses it: it stays in the store, in the folder pending beside the
     certificate in force. Repeat the call: it goes on from there and orders nothing. Without a store, or if the store
