@@ -1,12 +1,15 @@
-"""The server name in a TLS client's first message (RFC 8446 section 4.1.2, RFC 6066 section 3), read before TLS begins.
+"""The server name and the protocols in a TLS client's first message (RFC 8446 section 4.1.2, RFC 6066 section 3,
+RFC 7301 section 3.1), read before TLS begins.
 
 Python's ssl writes a traceback to stderr for a name that is not ASCII, and any client can send one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
-_SERVER_NAME, _HOST_NAME = 0, 0
+_SERVER_NAME, _HOST_NAME, _PROTOCOLS = 0, 0, 16
 _RECORD_HEADER_BYTES = 5
 #: Bytes; a browser sends about two thousand, with post-quantum keys.
 _MOST_BYTES = 1 << 14
@@ -19,6 +22,8 @@ class ClientHello:
         self.received = bytearray()
         self._at = 0
         self._message = bytearray()
+        #: Those that the client speaks, once name_after() has returned a name.
+        self.protocols: list[bytes] = []
 
     def name_after(self, piece: bytes) -> str | None:
         """Returns the requested name in lower case, "" if there is no name, None until the message is complete.
@@ -33,7 +38,9 @@ class ClientHello:
                 raise ValueError("another message")
             end = 4 + int.from_bytes(self._message[1:4], "big")
             if len(self._message) >= 4 and len(self._message) >= end:
-                return _name(_Reader(bytes(self._message[4:end])))
+                extensions = _extensions(_Reader(bytes(self._message[4:end])))
+                self.protocols = [protocol for content in extensions.get(_PROTOCOLS, ()) for protocol in _list(content)]
+                return _name(extensions.get(_SERVER_NAME, ()))
         return None
 
     def _take_record(self) -> bool:
@@ -71,17 +78,31 @@ class _Reader:
         return _Reader(self.take(self.number(length_bytes)))
 
 
-def _name(hello: _Reader) -> str:
+def _extensions(hello: _Reader) -> dict[int, list[_Reader]]:
+    """Returns the contents of each kind of extension."""
     hello.take(2 + 32)  # version and random
     for length_bytes in (1, 2, 1):  # session id, cipher suites, compression methods
         hello.vector(length_bytes)
     extensions = hello.vector(2) if hello.data else hello
+    found: dict[int, list[_Reader]] = {}
     while extensions.data:
-        kind, content = extensions.number(2), extensions.vector(2)
-        if kind == _SERVER_NAME:
-            names = content.vector(2)
-            while names.data:
-                kind, name = names.number(1), names.vector(2)
-                if kind == _HOST_NAME:
-                    return name.data.decode("ascii").lower()
+        kind = extensions.number(2)
+        found.setdefault(kind, []).append(extensions.vector(2))
+    return found
+
+
+def _list(content: _Reader) -> list[bytes]:
+    protocols, found = content.vector(2), []
+    while protocols.data:
+        found.append(protocols.vector(1).data)
+    return found
+
+
+def _name(contents: Iterable[_Reader]) -> str:
+    for content in contents:
+        names = content.vector(2)
+        while names.data:
+            kind, name = names.number(1), names.vector(2)
+            if kind == _HOST_NAME:
+                return name.data.decode("ascii").lower()
     return ""

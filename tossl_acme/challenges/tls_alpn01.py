@@ -24,8 +24,9 @@ PROTOCOL = "acme-tls/1"
 
 #: Bytes from a client; a handshake has a few thousand.
 _MOST_BYTES = 1 << 16
-#: A fatal alert (RFC 8446 section 6), as the first record of an answer.
+#: Fatal alerts (RFC 8446 section 6), as the first record of an answer.
 _UNRECOGNIZED_NAME = bytes((21, 3, 3, 0, 2, 2, ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME))
+_NO_APPLICATION_PROTOCOL = bytes((21, 3, 3, 0, 2, 2, 120))
 
 
 def server_name(domain: str) -> str:
@@ -125,6 +126,10 @@ class _Handshake:
                 self._is_over = True
                 return
             if name is None:
+                return
+            if PROTOCOL.encode() not in self._hello.protocols:
+                # OpenSSL would go on without a protocol, and show the certificate to any browser.
+                self._to_send, self._is_over = _NO_APPLICATION_PROTOCOL, True
                 return
             context = self._context_of(name)
             if context is None:
