@@ -16,7 +16,8 @@ from tests.servers.bind import Bind
 from tests.servers.scripted_dns import ScriptedDns, of_zone
 from tossl_acme.context import Context
 from tossl_acme.dns import resolver, zones
-from tossl_acme.dns.resolver import LookupFailed, Nameserver
+from tossl_acme.dns.failure import LookupFailed
+from tossl_acme.dns.resolver import Nameserver
 from tossl_acme.dns.zones import zone_name
 from tossl_acme.errors import ArgumentError, Cancelled
 

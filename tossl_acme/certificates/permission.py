@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from ..acme.client import Client
 from ..context import Context
 from ..context.threads import start_thread
-from ..dns.caa import CaaRequest, CaaSet, caa_refusal, caa_sets
-from ..dns.resolver import resolver_for
 from ..errors import AcmeError, TosslError, WaitTimeout
 from ..identifiers import Identifier
 from ..text import clean
 from .solve import Solvers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..dns.caa import CaaSet
 
 #: Seconds for all names of an order.
 CAA_SECONDS = 3.0
@@ -54,6 +56,8 @@ class CaaLook:
 
         Raises AcmeError "caa", as the CA would.
         """
+        from ..dns.caa import CaaRequest, caa_refusal
+
         while not self._ended.is_set():
             self._ended.wait(context.poll_seconds(_WHAT))
         issuers = _issuers(context, client)
@@ -94,6 +98,9 @@ def _issuers(context: Context, client: Client) -> list[str]:
 
 def _looked_up(context: Context, domains: list[str], resolvers: tuple[str, ...]) -> dict[str, CaaSet | str]:
     """Looks at the names side by side. Returns what is found in time."""
+    from ..dns.caa import caa_sets
+    from ..dns.resolver import resolver_for
+
     resolver = resolver_for(resolvers)
     known: dict[str, CaaSet] = {}
     batches = [tuple(domains[at : at + _NAMES_PER_THREAD]) for at in range(0, len(domains), _NAMES_PER_THREAD)]

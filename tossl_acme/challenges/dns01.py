@@ -9,15 +9,18 @@ from ..acme.authorization import Challenge
 from ..acme.encoding import b64url
 from ..context import Backoff, Context
 from ..dns.api import CREATING, may_pass
-from ..dns.delegation import delegations
-from ..dns.propagation import PropagationCheck, propagation_check
 from ..dns.provider import Provider, habits_of
 from ..dns.published import PUBLISHED, PublishedRecords
-from ..dns.registry import Providers, open_providers
-from ..dns.zones import Zones, zones_through
 from ..errors import ArgumentError, DnsError, HttpError, WaitTimeout
 from ..identifiers import check_record_length
 from .solver import ChallengeType, SolverOptions
+
+# A DNS library comes with these: they are imported where a record is wanted.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..dns.propagation import PropagationCheck
+    from ..dns.registry import Providers
+    from ..dns.zones import Zones
 
 _LABEL = "_acme-challenge"
 #: Records that are published at the same time, at a provider that allows it.
@@ -59,6 +62,8 @@ class Dns01:
         published: PublishedRecords | None = None,
         zones: Zones | None = None,
     ) -> None:
+        from ..dns.registry import Providers
+
         self._providers = providers if isinstance(providers, Providers) else Providers.of(providers)
         self._check = check
         self._published = published or PublishedRecords()
@@ -80,6 +85,8 @@ class Dns01:
         wanted = [name for name in domains if name not in self._places]
         if self._zones is None or not wanted:
             return
+        from ..dns.delegation import delegations
+
         for name, found in delegations(context, self._zones, wanted).items():
             if found.is_endless:
                 provider = self._providers.for_name(name, domains[name]).name
@@ -191,6 +198,10 @@ def parts_of(
     """Returns the arguments of a DNS solver. `name` is its challenge type, for the error."""
     if options.provider is None:
         raise ArgumentError("provider", f"-provider is required: {name} needs a DNS provider")
+    from ..dns.propagation import propagation_check
+    from ..dns.registry import open_providers
+    from ..dns.zones import zones_through
+
     check = propagation_check(options.propagation, options.resolvers, options.propagation_timeout)
     zones = zones_through(options.resolvers) if options.follow_cname else None
     return open_providers(options.provider, options.resolvers), check, PUBLISHED, zones

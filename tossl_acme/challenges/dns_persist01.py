@@ -12,8 +12,7 @@ from dataclasses import replace
 
 from ..acme.authorization import Challenge
 from ..context import Context
-from ..dns.resolver import LookupFailed
-from ..dns.texts import seen_texts
+from ..dns.failure import LookupFailed
 from ..errors import DnsError, WaitTimeout
 from ..text import clean
 from .solver import ChallengeType, SolverOptions
@@ -133,6 +132,8 @@ def state_of(context: Context | None, wanted: Wanted, resolvers: Sequence[str]) 
 
 def _seen(context: Context, name: str, resolvers: Sequence[str]) -> tuple[str, ...]:
     """Returns the values at the name. Raises LookupFailed also if this machine has no resolver."""
+    from ..dns.texts import seen_texts
+
     try:
         return seen_texts(context, name, resolvers)
     except DnsError as error:

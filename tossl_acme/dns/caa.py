@@ -12,8 +12,9 @@ import dns.rdatatype
 from ..context import Context
 from ..errors import WaitTimeout
 from ..text import clean
+from .failure import LookupFailed
 from .issue_value import IssueValue, parse_issue_value
-from .resolver import LookupFailed, Resolver, dns_name, name_text
+from .resolver import Resolver, dns_name, name_text
 from .texts import last_name
 
 _CRITICAL = 128

@@ -13,7 +13,8 @@ import dns.rdatatype
 
 from ..context import Context
 from ..errors import WaitTimeout
-from .resolver import QUERY_SECONDS, LookupFailed, Nameserver, ask, dns_name, name_text
+from .failure import LookupFailed
+from .resolver import QUERY_SECONDS, Nameserver, ask, dns_name, name_text
 from .zones import Zones, referral_in
 
 #: Seconds for all names of an order.

@@ -25,6 +25,7 @@ from ..errors import ArgumentError, DnsError, error_context
 from ..files import socket_beyond_standard
 from ..identifiers import MAX_NAME_CHARS
 from ..text import clean, quoted
+from .failure import LookupFailed
 
 DNS_PORT = 53
 #: Seconds that a server may take for one answer from its own data, and from others'.
@@ -53,14 +54,6 @@ def _new_socket(family: int, kind: int, protocol: int = 0) -> socket.socket:
 
 
 dns.query.socket_factory = _new_socket
-
-
-class LookupFailed(Exception):
-    """The DNS gives no usable answer now; it may later. no_route: this machine has no route to the server."""
-
-    def __init__(self, cause: str, *, no_route: bool = False) -> None:
-        super().__init__(cause)
-        self.no_route = no_route
 
 
 class Silences:

@@ -14,10 +14,10 @@ import dns.rdatatype
 from ..context import Context
 from ..errors import WaitTimeout
 from ..text import clean
+from .failure import LookupFailed
 from .resolver import (
     LOOKUP_SECONDS,
     QUERY_SECONDS,
-    LookupFailed,
     Nameserver,
     Resolver,
     ask,

@@ -15,9 +15,9 @@ import dns.rdatatype
 
 from ..context import Context
 from ..errors import DnsError, WaitTimeout
+from .failure import LookupFailed
 from .resolver import (
     QUERY_SECONDS,
-    LookupFailed,
     Nameserver,
     Resolver,
     ask,

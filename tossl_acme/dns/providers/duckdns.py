@@ -16,9 +16,9 @@ from ...context import Context
 from ...errors import DnsError
 from ...http.client import HttpRequest
 from ..api import CREATING, DELETING, context_of, endpoint_url, exchange, provider_refusal
+from ..failure import LookupFailed
 from ..hosted import NAME_LOCKS, check_record_name, is_within
 from ..provider import Credential, Habits, ProviderAccess
-from ..resolver import LookupFailed
 from ..texts import seen_texts
 
 ENDPOINT = "https://www.duckdns.org"

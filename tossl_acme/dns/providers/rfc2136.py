@@ -30,8 +30,9 @@ from ...context import Backoff, Context
 from ...errors import ArgumentError, DnsError, before_change
 from ...files import absolute, read_secret
 from ..api import CREATING, DELETING, context_of
+from ..failure import LookupFailed
 from ..provider import Credential, Habits, ProviderAccess
-from ..resolver import LookupFailed, error_words, parse_resolver
+from ..resolver import error_words, parse_resolver
 
 #: Seconds; for a record beside others theirs.
 TTL_SECONDS = 60
