@@ -54,7 +54,8 @@ def _downloaded(package: str, release: str, home: Path) -> Path:
         "APT::Sandbox::User": "root",
     }
     named = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    _run(["apt-get", *named, "-qq", "update"], home)
+    # Its cache is built once, for the download.
+    _run(["apt-get", *named, "-o", "pkgCacheFile::Generate=false", "-qq", "update"], home)
     _run(["apt-get", *named, "-qq", "download", package], home / "debs")
     return max((home / "debs").glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
 
