@@ -142,6 +142,17 @@ def test_passing_failures_are_outlasted_and_others_are_told(service: AcmeDns, co
         acmedns(service, {}, allow_from="300.1.2.3").publish(context, "_acme-challenge.cidr.example.com", ONE)
 
 
+def test_a_server_that_wants_to_be_left_alone(service: AcmeDns) -> None:
+    """No attempt comes before its Retry-After, and none that the call has no time for."""
+    made = service.register()
+    mine = acmedns(service, {}, username=made.username, password=made.password, subdomain=made.subdomain)
+    service.failures, service.retry_after = [429], "30"
+    with pytest.raises(DnsError, match="answered 429") as caught:
+        mine.publish(Context(20).begin(), made.fulldomain, ONE)
+    assert caught.value.details["retry_after"] == 30
+    assert len(service.requests) == 1
+
+
 def test_of_two_at_the_same_time_the_first_account_counts(tmp_path: Path, context: Context) -> None:
     accounts = DnsAccounts(FolderStore(absolute(tmp_path)), context)
     assert accounts.setdefault("a.json", "first") == "first"

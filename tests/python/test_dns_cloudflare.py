@@ -14,7 +14,7 @@ from tests.servers.certs import Certificates
 from tests.servers.cloudflare import Cloudflare as Account
 from tests.servers.web import LookAlike, Reply, Request, json_reply
 from tossl_acme.context import Context
-from tossl_acme.dns import hosted
+from tossl_acme.dns import api, hosted
 from tossl_acme.dns.provider import Provider
 from tossl_acme.errors import Cancelled, DnsError, HttpError, TosslError
 
@@ -234,6 +234,13 @@ def test_odd_answers(response: Reply) -> None:
     assert scripted_error(response).errorcode == ("TOSSL", "DNS", "cloudflare", "answer")
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_page_that_denies_access(status: int) -> None:
+    error = scripted_error(Reply(status, b"<html>", {"Content-Type": "text/html"}))
+    assert error.errorcode == ("TOSSL", "DNS", "cloudflare", "credentials")
+    assert error.message.endswith(f"Cloudflare answered {status}: text/html")
+
+
 @pytest.mark.parametrize("errors", [None, {}, [1], [{}], [{"code": "x"}], [{"code": 1, "error_chain": [None]}]])
 def test_odd_errors(errors: object) -> None:
     error = scripted_error(json_reply({"success": False, "errors": errors}, 400))
@@ -256,11 +263,12 @@ def test_zones_without_end() -> None:
     assert "more than 20 pages" in error.message
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "PAUSES_SECONDS", (0.001,))
     with Account() as account:
         gone = provider(account)
     with pytest.raises(HttpError) as caught:
-        gone.publish(Context(2).begin(), NAME, ONE)
+        gone.publish(Context(20).begin(), NAME, ONE)
     assert caught.value.errorcode == ("TOSSL", "HTTP", "connect")
     assert caught.value.message.startswith("Failed to create DNS record: ")
 

@@ -15,6 +15,7 @@ from tests.servers.web import Reply, Request
 from tossl_acme.context import Context
 from tossl_acme.dns import hosted
 from tossl_acme.dns.provider import Provider, ProviderOptions
+from tossl_acme.dns.providers import lexicon as lexicon_provider
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError, HttpError, TosslError
 from tossl_acme.text import Secret
@@ -144,8 +145,9 @@ def test_faults_of_the_server(server: PowerDns, capfd: pytest.CaptureFixture[str
     ],
     ids=str,
 )
-def test_answers_of_all_kinds(answer: bytes, context: Context) -> None:
+def test_answers_of_all_kinds(answer: bytes, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """The library ends by any exception; the error is one of the provider."""
+    monkeypatch.setattr(lexicon_provider, "PAUSES_SECONDS", (0.001,))
 
     class Odd(PowerDns):
         def route(self, request: Request, parts: list[str]) -> Reply:

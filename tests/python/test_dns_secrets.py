@@ -64,7 +64,7 @@ def test_secrets_are_in_no_message(name: str, echo: Echo, capfd: pytest.CaptureF
         elif one.field in ("key_name", "access_key_id", "subdomain", "application_key"):
             credentials[one.field] = Secret("public")
     told: list[object] = []
-    context = Context(1 if name == "rfc2136" else 5).begin(listener=told.append)
+    context = Context(0.2 if name == "rfc2136" else 5).begin(listener=told.append)
     provider = open_provider(ProviderOptions(name, credentials, endpoint=echo.origin))
     if isinstance(provider, AccountKeeper):
         provider.keep_accounts({})

@@ -28,7 +28,7 @@ class AcmeDnsAccount:
 class AcmeDns(LookAlike):
     """``url`` is the URL for clients. Accounts are at names below ``zone``; their values are published in ``sink``.
 
-    ``failures`` are statuses to answer the next requests with.
+    ``failures`` are statuses to answer the next requests with, ``retry_after`` what a server before it adds to them.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class AcmeDns(LookAlike):
         self.zone = zone
         self.accounts: list[AcmeDnsAccount] = []
         self.failures: list[int] = []
+        self.retry_after = ""
         super().__init__(certificates)
         self.url = self.origin
 
@@ -53,7 +54,8 @@ class AcmeDns(LookAlike):
     def answer(self, request: Request) -> Reply:
         """Answer one request."""
         if self.failures:
-            return json_reply({"error": "db_error"}, self.failures.pop(0))
+            headers = {"Retry-After": self.retry_after} if self.retry_after else {}
+            return Reply(self.failures.pop(0), b'{"error": "db_error"}', headers)
         if request.method != "POST":
             return json_reply({}, 200 if request.path == "/health" else 405)
         try:

@@ -26,7 +26,7 @@ NO_ZONE = (400, 404, 422)
 #: Characters of a server's text in a message.
 _MOST_WORDS_CHARS = 300
 
-_PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
+PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
 #: The name of the wait, and of its progress step.
 _RETRY_WORDS = ("provider", "dns_retry")
 #: Too many requests; the zone is locked by another change.
@@ -39,14 +39,14 @@ def exchange(http: HttpClient, context: Context, request: HttpRequest) -> Respon
     Tries again up to four times after 429, 5xx and a lost connection: after 0.25 s doubling to 2 s, or after
     Retry-After if that is longer. Returns or raises the outcome of the last attempt.
     """
-    retries = Retries(context, _PAUSES_SECONDS, _is_passing, *_RETRY_WORDS)
+    retries = Retries(context, PAUSES_SECONDS, _is_passing, *_RETRY_WORDS)
     return with_retries(retries, lambda: http.exchange(context, request))
 
 
 def _exchanged_once(http: HttpClient, context: Context, request: HttpRequest) -> Response:
     """As exchange(), for a request that must not be done twice: tries again only if it was certainly not done."""
     retries = Retries(
-        context, _PAUSES_SECONDS, lambda response: response.status in _NOT_DONE, *_RETRY_WORDS, kinds=("connect",)
+        context, PAUSES_SECONDS, lambda response: response.status in _NOT_DONE, *_RETRY_WORDS, kinds=("connect",)
     )
     return with_retries(retries, lambda: http.exchange(context, request))
 

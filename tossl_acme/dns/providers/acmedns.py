@@ -21,6 +21,7 @@ from ...errors import ArgumentError, DnsError, HttpError
 from ...files import absolute, read_secret
 from ...http.client import HttpRequest
 from ...http.response import Response
+from ...http.retry import MAX_RETRY_AFTER_SECONDS
 from ...text import clean
 from ..api import CREATING, DELETING, context_of, endpoint_url, may_pass, provider_refusal
 from ..delegation import delegations
@@ -198,10 +199,11 @@ class AcmeDns:
             if 200 <= response.status < 300:
                 return self._object(response)
             error = self._refusal(response, account)
-            if not left or not may_pass(error):
+            pause = max(backoff.next(), response.retry_after or 0.0)
+            if not left or not may_pass(error) or pause >= min(context.remaining(), MAX_RETRY_AFTER_SECONDS):
                 raise error
             context.tell("dns_retry", message=error.message)
-            context.sleep(backoff.next(), "provider")
+            context.sleep(pause, "provider")
         raise AssertionError
 
     def _object(self, response: Response) -> dict[str, Any]:

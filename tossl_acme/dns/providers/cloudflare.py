@@ -129,7 +129,11 @@ class Cloudflare:
         try:
             envelope = response.json_object()
         except HttpError as error:
-            raise DnsError(self.name, "answer", error.cause) from None
+            if response.status in (401, 403):  # a page of what stands before the API
+                raise provider_refusal(self._access, self.name, "Cloudflare", response, response.media_type) from None
+            unusable = DnsError(self.name, "answer", error.cause)
+            unusable.details["status"] = response.status
+            raise unusable from None
         if 200 <= response.status < 300 and envelope.get("success") is True:
             return envelope
         errors = _errors(envelope.get("errors"))

@@ -36,7 +36,7 @@ _SECRET = re.compile(r"TOKEN|PASS|SECRET|KEY|AUTH")
 _WHAT = "provider"
 _ANY_ZONE = "example.com"
 #: Seconds before another attempt; the service's Retry-After makes them longer.
-_PAUSES_SECONDS = (0.5, 1.0, 2.0)
+PAUSES_SECONDS = (0.5, 1.0, 2.0)
 
 
 class Lexicon:
@@ -98,7 +98,7 @@ class Lexicon:
             check_record_name(self.name, fqdn)
             candidates = self._candidate_zones(context, fqdn)
         with NAME_LOCKS.held(context, self.name, *fqdn.split(".")[-2:]):
-            for pause in (*_PAUSES_SECONDS, 0.0):
+            for pause in (*PAUSES_SECONDS, 0.0):
                 try:
                     return call_library(context, self.name, lambda: self._worked(fqdn, candidates, work))
                 except (DnsError, HttpError) as error:
