@@ -415,6 +415,14 @@ def test_a_binding_for_each_look_up(tcl: Tcl, scripted_ca: ScriptedCa, command: 
     assert scripted_ca.payloads("new-account")[-1] == {"onlyReturnExisting": True}
 
 
+def test_a_ca_that_wants_a_binding_and_does_not_say_so(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """Its directory has no externalAccountRequired: the error names the options."""
+    scripted_ca.script.eab_always = True
+    failure = tcl.failure("create_account", scripted_ca.directory, new_key(), "")
+    assert failure.code == ("TOSSL", "ACME", "externalAccountRequired", "403")
+    assert "-eab_kid" in failure.message
+
+
 def test_a_known_account_is_asked_for_at_its_own_url(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path) -> None:
     """A renewal in a new process needs no binding, also where its contacts are others."""
     scripted_ca.script = Script(eab_required=True, eab_always=True)

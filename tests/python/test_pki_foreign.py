@@ -270,6 +270,15 @@ def test_a_request_signed_with_pss() -> None:
     assert [name.value for name in read_csr(pem).identifiers] == ["a.example"]
 
 
+def test_a_request_signed_with_pss_and_sha1() -> None:
+    """It is PSS's default hash."""
+    key = openssl("genpkey", "-algorithm", "rsa")
+    pem = openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=a.example", "-sigopt", "rsa_padding_mode:pss",
+                  "-sha1", text=key)  # fmt: skip
+    with pytest.raises(TosslError, match="signed with SHA-1"):
+        read_csr(pem)
+
+
 def test_requests_with_odd_attributes() -> None:
     """A challenge password, an unstructured name, a long subject: all of it is the CA's to judge."""
     key = ec.generate_private_key(ec.SECP256R1())

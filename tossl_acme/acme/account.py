@@ -126,7 +126,12 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
         named = replace(wanted, contact=contact)
         return client.post(context, url, named.payload(url, client.key), signer=client.key)
 
-    response = _with_contacts(context, wanted.contact, post)
+    try:
+        response = _with_contacts(context, wanted.contact, post)
+    except AcmeError as error:
+        if error.kind == "externalAccountRequired" and wanted.binding is None:
+            raise error.within("the CA wants an external account binding; give -eab_kid and -eab_hmac_key") from None
+        raise
     account = _read_account(response, client.know_account(directory, response, wanted.contact))
     context.tell("account", url=account.url, status=account.status)
     return _brought_up_to_date(client, context, account, wanted) if response.status == 200 else account

@@ -77,12 +77,12 @@ def read_csr(text: str) -> Csr:
     """
     der = _der(text)
     try:
-        if weak := weak_hash(der):
-            cause = f"the certificate request is signed with {weak}, which CAs refuse; make it with SHA-256"
-            raise ArgumentError("csr", f"{cause} (openssl req -sha256; HashAlgorithm = sha256 for certreq)")
+        _check_hash(weak_hash(der))
         request = x509.load_der_x509_csr(normal_request(der))
         public = request.public_key()
         identifiers = _requested_names(request, der)
+        if isinstance(request.signature_hash_algorithm, hashes.SHA1):  # the default of PSS
+            _check_hash("SHA-1")
         signed = _is_signed(request, public, der)
     except UNREADABLE as error:
         raise ArgumentError("csr", f"not a usable certificate request: {cause_of(error)}") from None
@@ -92,6 +92,13 @@ def read_csr(text: str) -> Csr:
         raise ArgumentError("csr", "the certificate request contains no name")
     check_public_key(public)
     return Csr(der, identifiers, public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+def _check_hash(weak: str) -> None:
+    """Raises ArgumentError csr if there is the name of a broken hash."""
+    if weak:
+        cause = f"the certificate request is signed with {weak}, which CAs refuse; make it with SHA-256"
+        raise ArgumentError("csr", f"{cause} (openssl req -sha256; HashAlgorithm = sha256 for certreq)")
 
 
 def _is_signed(request: x509.CertificateSigningRequest, public: object, der: bytes) -> bool:
