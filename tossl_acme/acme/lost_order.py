@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
-
 from ..context import Context
 from ..errors import AcmeError, HttpError, WaitTimeout
 from .account import get_account
 from .client import Client
 from .order import NewOrder, Order, get_order
 from .orders_list import read_order_urls
+from .times import epoch_seconds
 
 #: So many orders are looked at, the last of the list first: the first ones are the oldest at every CA that has a list.
 _MOST_LOOKED_AT = 10
@@ -52,7 +51,7 @@ def is_open(order: Order, now: float) -> bool:
 
 def _has_expired(order: Order, now: float) -> bool:
     try:
-        return datetime.datetime.fromisoformat(str(order.raw.get("expires"))).timestamp() < now
+        return epoch_seconds(str(order.raw.get("expires"))) < now
     except (ValueError, OverflowError):
         return False
 

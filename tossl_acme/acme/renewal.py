@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from .answer import Answer
 from .encoding import b64url
 from .problem import problem_error
 from .server import Server
+from .times import epoch_seconds
 
 _MIN_WAIT_SECONDS = 60.0
 _MAX_WAIT_SECONDS = 86400.0
@@ -83,8 +83,7 @@ def renewal_info(server: Server, context: Context, name: str) -> RenewalInfo:
 
 def _epoch(window: Answer, name: str) -> int:
     try:
-        moment = datetime.datetime.fromisoformat(window.text(name))
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp())
+        return int(epoch_seconds(window.text(name)))
     except (ValueError, OverflowError):
         at = shown_url(window.response.url)
         raise HttpError("malformed", f"{at} answered without a valid time for suggestedWindow {name}") from None

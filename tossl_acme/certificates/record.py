@@ -66,9 +66,12 @@ def set_name(name: str) -> str:
 
 
 def folder_name(name: str) -> str:
-    """Returns a certificate's folder: its name, "*." as "_.". Raises ArgumentError "name" for an unusable name."""
+    """Returns a certificate's folder: its name, "*." as "_." and "::1" as "0::1".
+
+    Raises ArgumentError "name" for an unusable name.
+    """
     is_wildcard = name.startswith("*.")
-    folder = f"_.{name[2:]}" if is_wildcard else name
+    folder = f"_.{name[2:]}" if is_wildcard else f"0{name}" if name.startswith("::") else name
     # "_.a" is the folder of "*.a", and no other name's.
     first = folder[2:3] if is_wildcard else folder[:1]
     if not first or first in ".:-" or not _NAME_CHARS.issuperset(folder) or name.startswith("_."):
@@ -82,6 +85,8 @@ def folder_name(name: str) -> str:
 
 def certificate_name(folder: str) -> str:
     """Returns the name of the certificate in this folder."""
+    if folder.startswith("0::"):
+        return folder[1:]
     return f"*.{folder[2:]}" if folder.startswith("_.") else folder
 
 
