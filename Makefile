@@ -6,6 +6,7 @@
 # make soak       many threads, a CA that refuses nonces
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min
 # make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 40 min, needs strace
+# make test-tcl-often  forks of busy processes, ten times as often as in `make test`
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own, and has manage keep
 #                 them while the CA is away, the machine sleeps and the clock is set; 5 min
 # make tls-load   200 renewals under 200 TLS connections a second; curl, openssl and a Chromium look: 5 min
@@ -46,8 +47,8 @@ NOTHING =
 PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(strip $(EXTRAS)))])
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
-.PHONY: all test lint test-tcl test-python kill-table disk-faults year test-debian13 check-memory demo docs man bench \
-    bench-short soak tls-load test-servers install uninstall clean FORCE
+.PHONY: all test lint test-tcl test-tcl-often test-python kill-table disk-faults year test-debian13 check-memory demo \
+    docs man bench bench-short soak tls-load test-servers install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: libtossl.so .venv/compiled
@@ -105,6 +106,10 @@ lint: all .venv/tests
 
 test-tcl: all .venv/tests
 	$(SERVERS) --pebble --cloudflare --httpreq --impersonate --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl
+
+# What may go wrong by chance, ten times as often as in `make test`.
+test-tcl-often: all .venv/tests
+	TOSSL_TEST_ALL=1 $(SERVERS) --pebble --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl fork.test
 
 test-python: all .venv/tests
 	$(VENV) -m pytest -q -n 3 --dist worksteal
