@@ -33,7 +33,7 @@ def test_rfc3339(text: str, after: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "2030-06-30", "2030-W01-1", "2030-06-31T00:00:00Z", "2030-06-30T25:00:00Z"])
 def test_other_texts(text: str) -> None:
-    with pytest.raises(ValueError, match="time|range|day|hour"):
+    with pytest.raises(ValueError, match=r"time|range|day|hour"):
         epoch_seconds(text)
 
 
