@@ -41,6 +41,8 @@ ALIASES = {
     "_acme-challenge.b.loop.example.com": "_acme-challenge.a.loop.example.com.",
     "_acme-challenge.itself.example.com": "_acme-challenge.itself.example.com.",
     "_acme-challenge.to-wild.example.com": "x.wild.example.com.",
+    "_acme-challenge.to-dead.example.com": "middle-to-dead.example.com.",
+    "middle-to-dead.example.com": "x.auth.dead.example.",
     **{f"_acme-challenge.{n}.deep.example.com": f"_acme-challenge.{n + 1}.deep.example.com." for n in range(15)},
 }
 
@@ -97,6 +99,15 @@ def test_where_they_lead(zones: Zones, context: Context, domain: str, end: str) 
     name = f"_acme-challenge.{domain}"
     found = delegations(context, zones, [name])[name]
     assert (found.published_name, found.trouble) == (end, "")
+
+
+def test_where_they_lead_if_the_servers_at_the_end_do_not_answer(zones: Zones, context: Context) -> None:
+    """No record can be beside the alias, which is known; the other zone is perhaps not seen from here."""
+    name = "_acme-challenge.to-dead.example.com"
+    found = delegations(context, zones, [name])[name]
+    assert found.published_name == "x.auth.dead.example"
+    assert found.trouble
+    assert not found.is_endless
 
 
 @pytest.mark.parametrize("domain", ["a.loop.example.com", "itself.example.com", "0.deep.example.com"])

@@ -24,6 +24,7 @@ _MOST_REFERRALS = 5
 #: Names that one thread follows.
 _NAMES_PER_THREAD = 4
 _WHAT = "the CNAME records"
+_SILENT = f"the DNS servers did not answer in {DELEGATION_SECONDS:g} s"
 
 
 @dataclass(frozen=True)
@@ -41,41 +42,41 @@ class Delegation:
 def delegations(context: Context, zones: Zones, names: Collection[str]) -> dict[str, Delegation]:
     """Returns the end of the aliases at each name, looked up side by side in five seconds at most.
 
-    An alias that a wildcard makes up is none: a record at the name takes its place. A name for which the DNS gives no
-    answer is its own end. Raises as Context.check() does.
+    An alias that a wildcard makes up is none: a record at the name takes its place. Where the DNS gives no answer, the
+    end is the last name to which an alias is known to lead, else the name itself. Raises as Context.check() does.
     """
     part = context.narrowed(DELEGATION_SECONDS)
     wanted = list(dict.fromkeys(names))
     batches = [tuple(wanted[at : at + _NAMES_PER_THREAD]) for at in range(0, len(wanted), _NAMES_PER_THREAD)]
-    silent = f"the DNS servers did not answer in {DELEGATION_SECONDS:g} s"
-    found = {name: Delegation(name, silent) for name in wanted}
+    found = {name: Delegation(name, _SILENT) for name in wanted}
     with suppress(WaitTimeout):
-        for _batch, part_found in part.run_each(lambda batch: _followed(part, zones, batch), batches, _WHAT):
-            found |= part_found
+        for _done in part.run_each(lambda batch: _follow(part, zones, batch, found), batches, _WHAT):
+            pass
     context.check(_WHAT)
-    return found
+    return dict(found)  # a thread that is late changes the other
 
 
-def _followed(context: Context, zones: Zones, names: Collection[str]) -> dict[str, Delegation]:
-    found = {}
+def _follow(context: Context, zones: Zones, names: Collection[str], found: dict[str, Delegation]) -> None:
+    """Follows the aliases of each name. `found` has at each time what is known."""
     for name in names:
         try:
-            found[name] = _followed_name(context, zones, dns_name(name), name)
+            _follow_name(context, zones, name, found)
         except LookupFailed as error:
-            found[name] = Delegation(name, f"{error}")
+            found[name] = Delegation(found[name].published_name, f"{error}")
         except WaitTimeout:
             break
-    return found
 
 
-def _followed_name(context: Context, zones: Zones, at: dns.name.Name, name: str) -> Delegation:
-    path = [at]
+def _follow_name(context: Context, zones: Zones, name: str, found: dict[str, Delegation]) -> None:
+    path = [dns_name(name)]
     while (target := _alias(context, zones, path[-1])) is not None:
         if target in path or len(path) > _MOST_ALIASES:
             way = " -> ".join(name_text(each) for each in [*path, target])
-            return Delegation(name, f"its CNAME records lead to no end: {way}", is_endless=True)
+            found[name] = Delegation(name, f"its CNAME records lead to no end: {way}", is_endless=True)
+            return
         path.append(target)
-    return Delegation(name_text(path[-1]) if len(path) > 1 else name)
+        found[name] = Delegation(name_text(target), _SILENT)
+    found[name] = Delegation(found[name].published_name)
 
 
 def _alias(context: Context, zones: Zones, name: dns.name.Name) -> dns.name.Name | None:
