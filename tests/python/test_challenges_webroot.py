@@ -361,3 +361,21 @@ def test_no_descriptor_is_left_open(tmp_path: Path, context: Context) -> None:
     (tmp_path / "other").symlink_to(".well-known")
     refused(lambda: Webroot(tmp_path))
     assert descriptors() == before
+
+
+def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path, context: Context) -> None:
+    """The CA chooses the token, and so the file's name."""
+    folder = tmp_path / ".well-known/acme-challenge"
+    folder.mkdir(parents=True)
+    challenge = Challenge("http-01", Identifier("dns", "a.example"), "token", "token.mine")
+    (folder / "token").write_text("token.another's")
+    solver = Webroot(tmp_path)
+    with pytest.raises(ArgumentError, match="holds another response") as refused:
+        solver.present(context, challenge)
+    assert refused.value.errorcode == ("TOSSL", "VALUE", "webroot")
+    solver.clean_up(context, challenge)
+    assert (folder / "token").read_text() == "token.another's"
+    (folder / "token").write_text("token.mine")
+    solver.present(context, challenge)
+    solver.clean_up(context, challenge)
+    assert not folder.joinpath("token").exists()

@@ -45,12 +45,16 @@ class Webroot:
         return cls(place.get("webroot", "/"), check=False)
 
     def present(self, context: Context, challenge: Challenge) -> None:
-        """Writes the file in one step; replaces a link of that name and does not follow it."""
+        """Writes the file in one step; replaces a link of that name and does not follow it.
+
+        Raises ArgumentError "webroot" where the response of another account has that name: the CA chooses it.
+        """
         content = challenge.key_authorization.encode()
         with self._lock, self._refusals():
             for attempts_left in reversed(range(_ATTEMPTS)):
                 try:
                     with self._made_folder() as folder:
+                        _check_free(folder, challenge.token, content)
                         folder.write_whole(challenge.token, content, _FILE_MODE, sync=False)
                     return
                 except FileNotFoundError:
@@ -106,6 +110,14 @@ class Webroot:
 
     def _refusals(self) -> contextlib.AbstractContextManager[None]:
         return refusals("webroot", self._root)
+
+
+def _check_free(folder: Folder, token: str, content: bytes) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        found = _content(folder, token)
+        if found is not None and found != content and found.startswith(f"{token}.".encode()):
+            cause = "holds another response, of another account; move it away if nobody needs it"
+            raise ArgumentError("webroot", f"{(folder.path / token).shown} {cause}")
 
 
 def _remove_unfinished(folder: Folder, content: bytes) -> None:
