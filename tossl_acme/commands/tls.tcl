@@ -1,6 +1,6 @@
 # tls.tcl: tossl::tls::socket, over the package's own commands and tcltls. Sourced when the command is first called.
 
-foreach file {tls_listener.tcl tls_certificate.tcl http_port.tcl} {
+foreach file {tls_listener.tcl tls_wire.tcl tls_certificate.tcl http_port.tcl} {
     source -encoding utf-8 [file join [file dirname [file normalize [info script]]] $file]
 }
 

@@ -29,7 +29,7 @@ oo::class create ::tossl::tls::Listener {
     constructor {port options} {
         set own [dict get $options own]
         set tls [dict merge {-request 0 -require 0 -command ::tossl::tls::Judge} [dict get $options tls]]
-        set configure [dict merge {-blocking 1} [dict get $options fconfigure]]
+        set configure [dict merge {-blocking 1 -translation {auto crlf}} [dict get $options fconfigure]]
         set pending {}
         set fails 0
         my Begin $port [dict get $options socket] [my Asked [dict get $options manage]]
@@ -141,7 +141,8 @@ oo::class create ::tossl::tls::Listener {
 
     # ---- connections ----
 
-    method accept {peer address port} {
+    method accept {socket address port} {
+        set peer [[::tossl::tls::Wire new $socket] channel]
         if {[catch {my Secure $peer} message details]} {
             close $peer
             if {[incr fails] == 1} { # once, until it goes well again: the fault is here, not the peer's
