@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ from ..acme.ended import account_has_ended
 from ..acme.server import Server
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, KeyFormatError, WaitTimeout
+from ..files import FilePath, absolute
 from ..http.urls import shown_url
 from ..pki.keys import generate_private_key, private_pem
 from ..store.protocol import Store, read_texts, write_texts
@@ -34,6 +36,8 @@ from .keys_apart import learn_keys
 
 _KEY, _NEXT, _ACCOUNT, _DIRECTORY = "key.pem", "next.pem", "account.json", "directory.json"
 _NEXT_ACCOUNT = "next.json"
+#: Mode bits by which others than a folder's owner can write to it.
+_OTHERS_WRITE = 0o022
 #: After so many seconds the CA is asked for its directory again.
 _DIRECTORY_AGE_SECONDS = 86400.0
 _T = TypeVar("_T")
@@ -51,8 +55,31 @@ def account_key_for(context: Context, store: Store | None, directory_url: str, g
 
 
 def account_key(store: Store, directory_url: str) -> str:
-    """Returns the account key (PEM) that is kept for this CA; empty without a key."""
-    return read_texts(store, _account(directory_url), (_KEY,)).get(_KEY, "")
+    """Returns the account key (PEM) that is kept for this CA; empty without a key.
+
+    Raises ArgumentError "store" for a key file of another user: whoever made it can act in the account.
+    """
+    pem = read_texts(store, _account(directory_url), (_KEY,)).get(_KEY, "")
+    if pem:
+        _check_owner(store.path_of(_account(directory_url), _KEY))
+    return pem
+
+
+def _warn_of_writers(store: Store, context: Context) -> None:
+    """Warns where others than its owner can put files into the store."""
+    accounts = store.path_of("accounts")
+    for folder in (accounts, absolute(os.path.dirname(accounts))) if accounts is not None else ():  # noqa: PTH120
+        with contextlib.suppress(OSError):
+            if os.stat(folder).st_mode & _OTHERS_WRITE:  # noqa: PTH116
+                cause = "so they can put keys of theirs there; take the right from them (chmod go-w)"
+                context.warn("warning", warning="store", message=f"others can write to {folder.shown}, {cause}")
+
+
+def _check_owner(path: FilePath | None) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if path is not None and (owner := os.stat(path).st_uid) not in (0, os.geteuid()):  # noqa: PTH116
+            cause = f"belongs to user {owner}, who is neither root nor the user of this process ({os.geteuid()})"
+            raise ArgumentError("store", f"the account's key {path.shown} {cause}")
 
 
 def keep_account_key(store: Store, context: Context, directory_url: str, pem: str) -> str:
@@ -184,6 +211,8 @@ def client_of_issuance(store: Store | None, context: Context, issuance: Issuance
 
     What an earlier process has kept of account and directory is taken; the CA's answers check it.
     """
+    if store is not None:
+        _warn_of_writers(store, context)
     given = issuance.account_key.value if issuance.account_key else ""
     if store is not None and not given:
         complete_key_change(store, context, server_for(issuance.directory, issuance.connection))

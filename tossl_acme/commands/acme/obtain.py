@@ -90,7 +90,8 @@ def obtain_certificate(
                  certificate), deploy (a deployment is owed), put_aside (a certificate of an earlier call cannot serve),
                  fallback (another CA of -directory is asked, or has given no account), account (that of the store has
                  ended; a new one was made), contact (the CA takes no such contact), layout (no links can be made in
-                 the store) or store (root's is in its home folder still). -progress tells each as the step warning
+                 the store) or store (root's is in its home folder still, or others can write to it).
+                 -progress tells each as the step warning
 
     Once the CA has issued a certificate, no error loses it: it stays in the store, in the folder pending beside the
     certificate in force. Repeat the call: it goes on from there and orders nothing. Without a store, or if the store
