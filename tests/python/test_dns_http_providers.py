@@ -22,7 +22,7 @@ from tossl_acme.acme.authorization import Challenge
 from tossl_acme.challenges.dns01 import dns01_solver
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
-from tossl_acme.dns import hosted, zones
+from tossl_acme.dns import api, hosted, zones
 from tossl_acme.dns.provider import Provider
 from tossl_acme.dns.providers import duckdns
 from tossl_acme.errors import ArgumentError, DnsError, HttpError, TosslError
@@ -276,11 +276,12 @@ def test_an_endpoint_that_is_not_there(each: Account, context: Context) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_nobody_there(name: str) -> None:
+def test_nobody_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "PAUSES_SECONDS", (0.001,))
     duckdns.STANDING.reset()
     with KINDS[name](zones=zones_of(name)) as server:
         account = account_of(name, server)
-    assert account.error(Context(0.2).begin()).errorcode == ("TOSSL", "HTTP", "connect")
+    assert account.error(Context(20).begin()).errorcode == ("TOSSL", "HTTP", "connect")
 
 
 def test_two_writers_of_one_name(account: Account, context: Context) -> None:
