@@ -66,14 +66,24 @@ class CertificateFolder:
 
     def keep_key(self, pem: str) -> None:
         """Stores the private key before its CSR leaves. Puts another one that is there already aside."""
-        pending = self.read(PENDING)
-        if pending.get(FILES["private_key"]) != pem:
-            self.write(with_key_aside(pending) | {FILES["private_key"]: pem}, PENDING)
+        texts = self.pending_with(pem)
+        if texts != self.read(PENDING):
+            self.write(texts, PENDING)
 
-    def keep(self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True) -> dict[str, FilePath]:
+    def pending_with(self, pem: str) -> dict[str, str]:
+        """Returns what is being obtained with this key, another one aside."""
+        pending = self.read(PENDING)
+        if pending.get(FILES["private_key"]) == pem:
+            return pending
+        return with_key_aside(pending) | {FILES["private_key"]: pem}
+
+    def keep(
+        self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True, ends: bool = True
+    ) -> dict[str, FilePath]:
         """Stores certificate, chain and fullchain beside the key from keep_key(); returns the paths of all four.
 
-        Without has_key only the user has the key: stores none, and removes an older one.
+        Without has_key only the user has the key: stores none, and removes an older one. ends: whether to remove the
+        key from what is being obtained; else the attempt's end does.
         """
         key = FILES["private_key"]
         pending = self.read(PENDING)
@@ -81,7 +91,7 @@ class CertificateFolder:
         if has_key:
             values[key] = pending.get(key) or self.read().get(key, "")
         self.write_record(values, {"format": FORMAT, **record, "has_key": has_key, "digests": digests_of(values)})
-        if has_key and key in pending:
+        if ends and has_key and key in pending:
             self.write({name: text for name, text in pending.items() if name != key}, PENDING)
         return paths_of(self._store, self.name, has_key)
 

@@ -110,10 +110,11 @@ class Attempt:
         self._csr, self._made_here = csr, made_here
         if self._folder is None:
             return
-        if csr.private_key:
-            self._folder.keep_key(csr.private_key)
+        texts = self._folder.pending_with(csr.private_key) if csr.private_key else self._texts()
         if not self.is_for(csr) or not self.may_have_placed:
-            self._write_record(placing=True)
+            self._write_record(texts, placing=True)
+        elif texts != self._texts():
+            self._folder.write(texts, PENDING)
 
     def keep_order(self, url: str) -> None:
         """Keeps the URL of the order that was placed. Raises ArgumentError store."""
@@ -196,7 +197,9 @@ class Attempt:
         if self._folder is not None:
             with contextlib.suppress(ArgumentError):
                 texts = self._texts()
-                self._folder.write({name: texts[name] for name in texts if name not in (ATTEMPT, _ISSUED)}, PENDING)
+                is_in_force = texts.get(_KEY, "") == self._in_force(_KEY)
+                ended = (ATTEMPT, _ISSUED, _KEY) if is_in_force else (ATTEMPT, _ISSUED)
+                self._folder.write({name: texts[name] for name in texts if name not in ended}, PENDING)
         self.is_kept = True
 
     @contextlib.contextmanager
@@ -245,7 +248,8 @@ class Attempt:
             return {}
         return record if isinstance(record, dict) else {}
 
-    def _write_record(self, *, placing: bool = False) -> None:
+    def _write_record(self, texts: Mapping[str, str] | None = None, *, placing: bool = False) -> None:
+        """Writes the record, with the other files of the attempt as they are unless `texts` are to take their place."""
         if self._folder is None or self._csr is None:
             return
         record = {
@@ -257,7 +261,8 @@ class Attempt:
             "placing": placing,
             "presented": self._presented(),
         }
-        self._folder.write(self._texts() | {ATTEMPT: json.dumps(record)}, PENDING)
+        others = self._texts() if texts is None else texts
+        self._folder.write({**others, ATTEMPT: json.dumps(record)}, PENDING)
 
     def _presented(self) -> list[dict[str, Any]]:
         return [trace.as_json() for trace in self._traces.values()]
