@@ -47,8 +47,8 @@ NOTHING =
 PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(strip $(EXTRAS)))])
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
-.PHONY: all test lint test-tcl test-tcl-often test-python kill-table disk-faults year test-debian13 check-memory demo \
-    docs man bench bench-short soak tls-load test-servers install uninstall clean FORCE
+.PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python kill-table disk-faults year \
+    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: libtossl.so .venv/compiled
@@ -97,15 +97,18 @@ demo: all
 
 # They spend much of their time waiting for servers: in parallel they take little longer than one.
 test: all .venv/tests
-	$(MAKE) --no-print-directory -j3 --output-sync=target lint test-tcl test-python
+	$(MAKE) --no-print-directory -j4 --output-sync=target lint test-tcl-1 test-tcl-2 test-python
 
 lint: all .venv/tests
 	$(VENV) -m ruff check .
 	$(VENV) -m mypy
 	CFLAGS="$(CFLAGS) -Werror" sh build-aux/build.sh build/strict.so
 
-test-tcl: all .venv/tests
-	$(SERVERS) --pebble --cloudflare --httpreq --impersonate --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl
+test-tcl: test-tcl-1 test-tcl-2
+
+# The halves of it.
+test-tcl-1 test-tcl-2: test-tcl-%: all .venv/tests
+	$(SERVERS) --pebble --cloudflare --httpreq --impersonate --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl -half $*
 
 # What may go wrong by chance, ten times as often as in `make test`.
 test-tcl-often: all .venv/tests
