@@ -1,4 +1,4 @@
-# all.tcl STORE list|renew ?TIMES?: lists or renews all certificates of a store, so many times; prints the seconds of the
+# all.tcl STORE list|renew TIMES: lists or renews all certificates of a store, so many times; prints the seconds of the
 # best, by the clock and of the processor, how many were renewed at first, and the peak of the memory in MB.
 
 package require tossl
@@ -22,7 +22,7 @@ proc spent {} {
 
 set walls {}
 set processor {}
-for {set run 0} {$run < max(1, int("0$times"))} {incr run} {
+for {set run 0} {$run < $times} {incr run} {
     set before [spent]
     lappend walls [expr {[lindex [time {set result [eval $call]}] 0] / 1e6}]
     lappend processor [expr {[spent] - $before}]

@@ -62,6 +62,7 @@ class Ground:
         self.folder, self.round_trip = folder, round_trip
         self._exits = ExitStack()
         self._generation = 0
+        self._registered: set[Path] = set()
         self._dns = ChallTestSrv(folder=folder / "dns")
         self.pebble = Pebble(
             dns=self._dns.dns,
@@ -101,6 +102,12 @@ class Ground:
         port = self._far.port if far else self.pebble.port
         directory = f"https://127.0.0.1:{port}/dir"
         return Place(directory, self.pebble.ca_bundle, self._nginx.webroot, self._nginx.behind, folder)
+
+    def is_new(self, place: Place) -> bool:
+        """Returns whether this is asked of a place for the first time: its client has to make an account there."""
+        known = place.folder in self._registered
+        self._registered.add(place.folder)
+        return not known
 
     def requests(self) -> int:
         """Returns how many requests the CA has had, by its log."""

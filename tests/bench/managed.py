@@ -25,6 +25,8 @@ from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.store.folder import FolderStore
 
+from .timing import RunFailed
+
 HERE = Path(__file__).parent
 NAME = "n0.example.com"
 
@@ -71,7 +73,7 @@ def gap(folder: Path, tclsh: str, directory: str, port: str, bundle: str) -> str
 def output(command: list[str], environment: Mapping[str, str] | None = None) -> str:
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
     if done.returncode or done.stderr:
-        sys.exit(f"{command[0]} failed: {done.stdout}{done.stderr}")
+        raise RunFailed(f"{command[0]} failed: {done.stdout}{done.stderr}")
     return done.stdout.strip()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
 
+from . import plot
 from .clients import FLOOR, OTHERS, TCLSH, is_installed, version
 from .ground import TREE
 from .table import Aim, Table
@@ -23,9 +25,10 @@ _INTRODUCTION = """\
 
 `make bench` wrote this page; `make bench-short` prints the ratios in two minutes.
 
-All clients run on one machine, with one CA (Pebble), in one run: each in turn, round by round. A ratio is the median of
-the ratios of two that ran in the same round, so that it says more than the milliseconds. What a client does before its
-first order (an account, a first start that does not count) is done before. nginx serves the challenges to all of them.
+All clients run on one machine, with one CA (Pebble), in one run: each in turn, round by round. "tossl : it" is the
+median of the ratios of two that ran in the same round, so that it says more than the milliseconds; below 1 tossl is
+ahead. What a client does before its first order (an account, a first start) is done before. nginx serves the challenges
+of all.
 
 A CA is 30 to 150 ms away from most of its clients. "{distance}" means a relay in front of Pebble: connecting takes one
 round trip, and each direction half of one.
@@ -36,9 +39,16 @@ that the CA answers, and polls after 5 ms. Its second form sends the same reques
 """
 
 
-def write(tables: Sequence[Table], distance: str, plotted: bool, load: float) -> None:
-    """Writes the page. load: how many processes wanted a processor before the bench began."""
-    PAGE.write_text("\n".join(_lines(tables, distance, plotted, load)) + "\n")
+def write(tables: Sequence[Table], distance: str, load: float, failed: Sequence[str] = ()) -> None:
+    """Writes the page and, if matplotlib is there, its plot.
+
+    load: how many processes wanted a processor before the bench began. failed: what could not be measured.
+    """
+    compared = [table for table in tables if table.bars]
+    if compared and importlib.util.find_spec("matplotlib"):
+        plot.draw(compared, PLOT)
+    lines = [*_lines(tables, distance, load), *(f"\nNot measured: {_first_line(why)}" for why in failed)]
+    PAGE.write_text("\n".join(lines) + "\n")
 
 
 def as_text(tables: Sequence[Table]) -> Iterator[str]:
@@ -54,10 +64,10 @@ def as_text(tables: Sequence[Table]) -> Iterator[str]:
             yield f"  {_verdict(aim)}: {aim.subject}: {_number(aim.measured)} {aim.unit}, at most {_number(aim.most)}"
 
 
-def _lines(tables: Sequence[Table], distance: str, plotted: bool, load: float) -> Iterator[str]:
+def _lines(tables: Sequence[Table], distance: str, load: float) -> Iterator[str]:
     yield _INTRODUCTION.format(distance=distance)
     yield from _circumstances(load)
-    if plotted:
+    if PLOT.exists():
         yield f"\n![wall time of each client]({PLOT.name})"
     yield "\n## Aims\n"
     yield from _markdown(("", "aim: at most", "measured", "unit", "met"), list(map(_aim_row, _aims(tables))))
@@ -65,13 +75,14 @@ def _lines(tables: Sequence[Table], distance: str, plotted: bool, load: float) -
         yield f"\n## {table.title}\n"
         yield f"{table.text}\n"
         yield from _markdown(table.head, table.rows)
-        yield from (f"\nLeft out: {name}: {why.splitlines()[0]}" for name, why in table.left_out.items())
+        yield from (f"\nLeft out: {name}: {_first_line(why)}" for name, why in table.left_out.items())
 
 
 def _circumstances(load: float) -> Iterator[str]:
     yield "## Where and when\n"
     yield f"- {time.strftime('%Y-%m-%d', time.gmtime())}, {_processor()}, {os.cpu_count()} processors, {_memory()}"
-    yield f"- {_system()}, Linux {platform.release()}, Python {platform.python_version()}, Tcl {_tcl()}"
+    kernel = platform.release().partition("-")[0]
+    yield f"- {_system()}, Linux {kernel}, Python {platform.python_version()}, Tcl {_tcl()}"
     if load > 1:
         yield (
             f"- **The machine was busy with other work**: its load was {load:.1f} when this began. "
@@ -80,7 +91,7 @@ def _circumstances(load: float) -> Iterator[str]:
     yield f"- {', '.join(f'{name} {package_version(name)}' for name in _LIBRARIES)}"
     yield f"- {', '.join(f'{name} {_debian(name)}' for name in _SERVERS)}"
     installed = [f"{client.name} {version(client)}" for client in OTHERS if is_installed(client)]
-    yield f"- {', '.join(installed)}; {FLOOR.name}: {Path(sys.executable).name}, libcurl {_debian('libcurl4')}"
+    yield f"- {', '.join(installed)}; {FLOOR.name}: {Path(sys.executable).name}, libcurl {_debian('curl')}"
 
 
 def _aims(tables: Sequence[Table]) -> Iterator[Aim]:
@@ -104,6 +115,10 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
     yield f"| {' | '.join(head)} |"
     yield f"|{' --- |' * len(head)}"
     yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _processor() -> str:

@@ -44,7 +44,7 @@ def compared(
     left_out: Mapping[str, str] | None = None,
     each: int = 1,
 ) -> Table:
-    """Returns the table of runs in turn; the first is the one that the others are compared with.
+    """Returns the table of runs in turn; the first, which is tossl, is compared with the others.
 
     each: how many certificates one run gets; the figures are of one of them.
     """
@@ -59,8 +59,7 @@ def compared(
         )
         for name, took in found.items()
     ]
-    name = next(iter(found))
-    head = ("client", "wall, ms", "CPU, ms", f"{name}'s wall beside it", f"{name}'s CPU beside it")
+    head = ("client", "wall, ms", "CPU, ms", "wall, tossl : it", "CPU, tossl : it")
     bars = {name: median_wall(took) / each for name, took in found.items()}
     return Table(title, text, head, rows, aims, bars, left_out or {})
 

@@ -87,16 +87,21 @@ def _until(command: Command) -> float:
 
 
 def in_turn(
-    contenders: Mapping[str, Callable[[], Took]], runs: int, restart: Callable[[], None], *, least: int = 1
+    contenders: Mapping[str, Callable[[], Took]],
+    runs: int,
+    restart: Callable[[], None],
+    *,
+    least: int = 1,
+    first_counts: bool = False,
 ) -> tuple[dict[str, list[Took]], dict[str, str]]:
-    """Runs all in turn, round by round, after one round that does not count.
+    """Runs all in turn, round by round, after one round that does not count, unless `first_counts`.
 
     restart: called when one was stuck, before it is tried again. Returns what each took, and why others were left out;
     the first `least` contenders are never left out.
     """
     found: dict[str, list[Took]] = {name: [] for name in contenders}
     left_out: dict[str, str] = {}
-    for round_ in range(runs + 1):
+    for round_ in range(first_counts, runs + 1):
         for number, (name, once) in enumerate(contenders.items()):
             if name in left_out:
                 continue

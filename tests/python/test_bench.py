@@ -67,7 +67,7 @@ def test_a_command_over_its_time_is_ended(tmp_path: Path) -> None:
 def test_a_page_says_aims_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
     aims = [Aim("the one", 1.5, 1.2, "x"), Aim("the other", 7, 7, "requests")]
-    page.write([Table("A table", "A text.", ("a", "b"), [("1", "2")], aims)], "60 ms away", False, 9.0)
+    page.write([Table("A table", "A text.", ("a", "b"), [("1", "2")], aims)], "60 ms away", 9.0)
     text = (tmp_path / "page.md").read_text()
     assert "| the one | 1.20 | 1.50 | x | not met |" in text
     assert "| the other | 7 | 7 | requests | met |" in text
