@@ -18,7 +18,7 @@ from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.web import Reply, Request
 from tossl_acme.acme import clients
 from tossl_acme.certificates import clock
-from tossl_acme.certificates.declaration import DeclaredFile
+from tossl_acme.certificates.declaration import DeclaredFile, without_comments
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.listed import forget_kept
@@ -503,6 +503,25 @@ def test_a_file_that_became_wrong_leaves_the_last_good_set(earth: Earth, tmp_pat
     earth.run(manager, 2 * MINUTE)
     assert earth.renewed[-1]["name"] == "b.example"
     assert len(earth.failed) == 1
+
+
+def test_a_pipe_is_refused_and_not_waited_for(earth: Earth, tmp_path: Path) -> None:
+    path = tmp_path / "set"
+    os.mkfifo(path)
+    closing = os.open(path, os.O_RDWR)
+    os.write(closing, b"a.example\n")
+    os.set_blocking(closing, False)
+    try:
+        with pytest.raises(ArgumentError, match="is not a regular file"):
+            DeclaredFile(FilePath(str(path)), parse_names(earth)).read(earth.context)
+        assert os.read(closing, 10) == b"a.example\n"
+    finally:
+        os.close(closing)
+
+
+def test_only_line_feeds_end_a_comment() -> None:
+    text = "# a\u2028b {\r\nweb {domains a -api_key x\x0c#y\u2028#z}\r\n"
+    assert without_comments(text) == "\nweb {domains a -api_key x\x0c#y\u2028#z}\r\n"
 
 
 # ---- idle ----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 
 from ..context import Context
@@ -54,6 +55,9 @@ class DeclaredFile:
 
     def _text(self) -> str:
         try:
+            mode = os.stat(self._path).st_mode  # noqa: PTH116
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would be waited for
+                raise ArgumentError(_ARGUMENT, "is not a regular file")
             with open(self._path, "rb") as file:  # noqa: PTH123
                 content = file.read(_MOST_BYTES + 1)
             if len(content) > _MOST_BYTES:
@@ -67,4 +71,4 @@ class DeclaredFile:
 
 def without_comments(text: str) -> str:
     """Returns the text without the lines whose first character is "#"."""
-    return "\n".join("" if line.lstrip().startswith("#") else line for line in text.splitlines())
+    return "\n".join("" if line.lstrip().startswith("#") else line for line in text.split("\n"))
