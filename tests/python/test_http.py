@@ -680,7 +680,7 @@ def test_bad_arguments(site: Site, argument: str, value: Any) -> None:
         {"headers": {f"{SECRET} ": "x"}},
         {"cookies": f"{SECRET}\n"},
         {"auth": SECRET},
-        {"proxy": f"socks5://me:{SECRET}@127.0.0.1"},
+        {"proxy": f"ftp://me:{SECRET}@127.0.0.1"},
         {"user_agent": f"{SECRET}\n"},
     ],
 )
