@@ -296,6 +296,7 @@ def test_what_is_pending_is_given_up_when_an_issuance_fails(tcl: Tcl, scripted_c
     failure = tcl.failure(
         "obtain_certificate", names, directory=scripted_ca.directory, account_key=key, store="",
         challenge=["a.example", "tls-alpn-01", "b.example", "dns-persist-01", "default", "tls-alpn-01"], tls_port=0,
+        propagation_timeout=0,
     )  # fmt: skip
     assert failure.code[2] == "unsupportedChallenge"
     assert "b.example: the CA offers the challenges http-01, dns-01, tls-alpn-01, not dns-persist-01" in failure.message

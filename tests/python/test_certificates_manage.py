@@ -108,7 +108,7 @@ class Earth:
 
     def managed(self, *names: str, hooks: Hooks | None = None, **options: Any) -> Managed:
         identifiers = tuple(parse_identifiers(list(names or (NAME,))))
-        solvers = SolverOptions(("dns-persist-01",))
+        solvers = SolverOptions(("dns-persist-01",), propagation_timeout=0)
         issuance = Issuance(identifiers, self.ca.directory, solvers=solvers, connection=self.connection, **options)
         return Managed(issuance, self.store, hooks or Hooks())
 
@@ -454,6 +454,21 @@ def test_a_clock_that_was_wrong_and_is_set_right_ends_the_pauses(earth: Earth) -
 
 
 # ---- a file ----
+
+
+def test_the_end_of_a_permanent_record_is_told_once_a_day(earth: Earth) -> None:
+    declared = obtained(earth, 2)
+    store = earth.store
+    assert isinstance(store, MemoryStore)
+    values = store.sets["certificates/n1.example"]
+    record = json.loads(values["certificate.json"]) | {"persist_until": int(earth.at + 40 * DAY)}
+    store.sets["certificates/n1.example"] = {**values, "certificate.json": json.dumps(record).encode()}
+    manager = earth.manager(declared)
+    earth.run(manager, 2.5 * DAY, HOUR)
+    assert [(told["name"], told["errorcode"]) for told in earth.failed] == [
+        ("n1.example", ["TOSSL", "WARNING", "persist_until"])
+    ] * 3
+    assert "set a later persistUntil" in earth.failed[0]["message"]
 
 
 def parse_names(earth: Earth) -> Callable[[Context, str], Mapping[str, Managed]]:

@@ -32,7 +32,7 @@ PARALLEL = 8
 #: Questions to CAs, and looks at what other processes have done, that are begun within a minute.
 _ASKED_A_MINUTE = 60
 _SEEN_A_MINUTE = 200
-#: Seconds until the CAs are asked again what time it is.
+#: Seconds until the CAs are asked again what time it is, and ends of permanent records are told again.
 _CLOCK_SECONDS = 86400.0
 #: A clock that is wrong by more than this is told of, in seconds.
 _MOST_WRONG_SECONDS = 3600.0
@@ -121,6 +121,7 @@ class Manager:
         if not self._clock_at - _CLOCK_SECONDS <= at < self._clock_at:
             self._clock_at = at + _CLOCK_SECONDS
             self._ask_clocks()
+            self._tell_ends(at)
         for entry in self._ready(at):
             self._begin(entry, at)
         self._take_done()
@@ -306,6 +307,14 @@ class Manager:
         if is_wrong and not self._told_of_clock:
             self._reports.failed(_told("", ClockError(ahead)))
         self._told_of_clock = is_wrong
+
+    def _tell_ends(self, at: float) -> None:
+        """Tells of permanent records in the DNS that end before the next renewal, or soon."""
+        for name, entry in self._entries.items():
+            if entry.held is not None:
+                said = due.record_warning(entry.held.persist_until, entry.held.due, at)
+                if said:
+                    self._reports.failed(_told(name, TosslError(said, "WARNING", "persist_until")))
 
     # ---- work in other threads ----
 

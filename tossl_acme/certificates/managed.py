@@ -44,7 +44,7 @@ class Managed:
 class Held:
     """What is known of a certificate in force: some of its record, without the rest. See suggested.Held."""
 
-    __slots__ = ("cert_id", "directory", "name", "not_after", "not_before", "serial", "suggestion")
+    __slots__ = ("cert_id", "directory", "name", "not_after", "not_before", "persist_until", "serial", "suggestion")
 
     def __init__(self, kept: KeptCertificate, suggestion: Suggestion) -> None:
         self.name = kept.name
@@ -53,6 +53,7 @@ class Held:
         self.not_after = kept.not_after
         self.cert_id = kept.cert_id
         self.serial = kept.serial
+        self.persist_until = kept.persist_until
         self.suggestion = suggestion
 
     @property
