@@ -136,12 +136,17 @@ OTHER = "c2VjcmV0IHRoYXQgaXMgd3Jvbmcgc2VjcmV0IHRoYXQgaXMgd3Jvbmc="
     ids=["secret", "name", "algorithm"],
 )
 def test_wrong_keys(server: Bind | Knot, context: Context, given: dict[str, str], words: str) -> None:
-    for act in ("publish", "remove"):
-        with pytest.raises(DnsError) as caught:
-            getattr(provider(server, **given), act)(context, "_acme-challenge.example.com", VALUE)
-        assert caught.value.errorcode == ("TOSSL", "DNS", "rfc2136", "credentials")
-        assert OTHER not in caught.value.message
-        assert server.key_secret not in caught.value.message
+    name, well = "_acme-challenge.example.com", provider(server)
+    well.publish(context, name, VALUE)
+    try:
+        for act, value in (("publish", f"{VALUE}2"), ("remove", VALUE)):
+            with pytest.raises(DnsError) as caught:
+                getattr(provider(server, **given), act)(context, name, value)
+            assert caught.value.errorcode == ("TOSSL", "DNS", "rfc2136", "credentials")
+            assert OTHER not in caught.value.message
+            assert server.key_secret not in caught.value.message
+    finally:
+        well.remove(context, name, VALUE)
     # Knot does not tell all of these apart.
     assert words in caught.value.message or isinstance(server, Knot)
 

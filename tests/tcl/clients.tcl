@@ -87,7 +87,7 @@ proc wapp_answers {tclsh words requests} {
             lindex [regexp -inline {^HTTP/1.1 (\d+)} $answer] 1
         }]
     } finally {
-        exec kill [pid $program]
+        exec sh -c "kill [pid $program]"
         catch {close $program}
     }
 }

@@ -167,6 +167,9 @@ class Rfc2136:
                 # Knot does not sign that it has no such zone.
                 asked = message.question[0]
                 return self._answer(context, dns.message.make_query(asked.name, asked.rdtype, flags=0))
+            if message.keyring and "TSIG" in str(error):
+                cause = "answers without a signature: it does not know the TSIG key, or not with this algorithm"
+                raise DnsError(self.name, "credentials", f"{self.endpoint} {cause}") from None
             raise self._unanswered(error) from None
         except _KEY_ERRORS as error:
             raise DnsError(self.name, "credentials", _key_words(error, self.endpoint)) from None
