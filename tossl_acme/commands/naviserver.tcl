@@ -138,7 +138,7 @@ proc ::tossl::naviserver::WritePem {path pem} {
     set new $path.[pid].new
     try {
         file delete $new
-        set channel [open $new {WRONLY CREAT EXCL} 0600]
+        set channel [open $new {WRONLY CREAT EXCL} 0o600]
         try {
             puts -nonewline $channel $pem
         } finally {
