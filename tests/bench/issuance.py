@@ -72,7 +72,8 @@ def one_certificate(ground: Ground, runs: int, *, names: int, far: bool, others:
         aims = ratio_aim(subject, found, LEGO.name, 0.9 if names == 1 else 0.3)
     else:
         aims = [*ratio_aim(subject, found, FLOOR.name, 1.2), *ratio_aim(subject, found, "acme-tiny", 1.0)]
-    text = f"One certificate of {named}: a whole process, on an account that it has; median of {runs} rounds."
+    text = f"One certificate of {named}. "
+    text += f"Each client runs as a whole process, with a known account; median of {runs} rounds."
     if not far:
         text += " A client that asks before the CA is done waits, some for seconds, before it asks again."
     return compared(subject[0].upper() + subject[1:], text, found, aims=aims, left_out=left_out)

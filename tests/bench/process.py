@@ -51,7 +51,8 @@ def loading(ground: Ground, runs: int) -> Table:
     path.write_text(_CALLS)
     each = _number(_CALL, run(Command([TCLSH, str(path)]), environment(place)).output)
     text = (
-        f"Whole processes, in turn; median of {runs} rounds. The first command asks the CA for its directory. "
+        f"Each script runs as a whole process, in turn; median of {runs} rounds. "
+        "The first command asks the CA for its directory. "
         f"A call that needs no network takes {each:.1f} µs."
     )
     rows = [(name, milliseconds(median_wall(took)), milliseconds(median_cpu(took))) for name, took in found.items()]
