@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 from tests.servers import actions
 from tests.servers.certs import Certificates
@@ -26,6 +27,7 @@ from tossl_acme.http import clients as http_clients
 from tossl_acme.http import sockets
 from tossl_acme.http.client import HttpClient
 from tossl_acme.http.options import ConnectionOptions
+from tossl_acme.http.response import Response
 
 COLD = ["directory", "newNonce", "newAccount", "newOrder", "authorization", "challenge", "authorization", "finalize"]
 
@@ -204,6 +206,32 @@ def test_a_stale_nonce_costs_one_request(tcl: Tcl, calm_proxy: FaultProxy) -> No
     tcl.acme("create_order", calm_proxy.directory, key, ["stale.example"])
     assert [seen.status for seen in calm_proxy.seen("newOrder")] == [400, 201]
     assert len(calm_proxy.seen("newNonce")) == 1
+
+
+def test_a_retry_uses_the_nonce_of_the_refusal(
+    tcl: Tcl, scripted_ca: ScriptedCa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 8555 section 6.5: also where other threads have brought later nonces, and would take this one."""
+    sent: list[str] = []
+    refused: list[str] = []
+    real = Server.nonce_of
+
+    def nonce_of(server: Server, response: Response) -> str:
+        """The nonce; another thread has brought one meanwhile."""
+        if response.status == 400:
+            server.keep_nonce(Response(server.url, 200, CaseInsensitiveDict({"Replay-Nonce": "anothers"}), b""))
+            refused.append(response.headers["Replay-Nonce"])
+        return real(server, response)
+
+    tcl.acme("create_account", scripted_ca.directory, (key := new_key()), "")
+    scripted_ca.script.bad_nonces = {"new-order": 3}
+    monkeypatch.setattr(Server, "nonce_of", nonce_of)
+    tcl.acme("create_order", scripted_ca.directory, key, ["nonce.example"])
+    for request in scripted_ca.requests:
+        if request.path == "/new-order":
+            sent.append(json.loads(b64url_bytes(request.json()["protected"]))["nonce"])
+    assert sent[1:] == refused
+    assert len(refused) == 3
 
 
 def test_an_answer_without_a_nonce_costs_one_request(tcl: Tcl, calm_proxy: FaultProxy) -> None:

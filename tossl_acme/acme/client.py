@@ -173,7 +173,7 @@ class Client:
         retries, early_retries, nonces = ca_retries(context), replica_retries(context), _NonceRetries(context)
         while True:
             # Signing may send requests too (a nonce, the account's URL), with their own retries.
-            kid, body = self._signed(context, request)
+            kid, body = self._signed(context, request, nonces.take())
             try:
                 response = self._send(context, request, body)
             except HttpError as error:
@@ -181,10 +181,12 @@ class Client:
                     raise
             else:
                 if response.status // 100 == 2:
+                    self.server.keep_nonce(response)
                     return response
                 refused = _refusal(response)
-                if _is(refused, "badNonce") and nonces.pause():
+                if _is(refused, "badNonce") and nonces.pause(self.server.nonce_of(response)):
                     continue
+                self.server.keep_nonce(response)
                 if self._is_early(response, refused, request.url, kid) and early_retries.pause(response):
                     continue
                 if not retries.pause(response):
@@ -202,30 +204,41 @@ class Client:
 
     def _send(self, context: Context, request: _SignedPost, body: bytes) -> Response:
         headers = _HEADERS | ({"Accept": request.media_type} if request.media_type else {})
-        response = self.server.http.exchange(context, HttpRequest("POST", request.url, headers, body))
-        self.server.keep_nonce(response)
-        return response
+        return self.server.http.exchange(context, HttpRequest("POST", request.url, headers, body))
 
-    def _signed(self, context: Context, request: _SignedPost) -> tuple[str, bytes]:
-        """Returns the account URL in the signature, empty for another signer, and the signed request (section 6.2)."""
+    def _signed(self, context: Context, request: _SignedPost, nonce: str) -> tuple[str, bytes]:
+        """Returns the account URL in the signature, empty for another signer, and the signed request (section 6.2).
+
+        nonce: empty for one of those kept, or a new one.
+        """
         signer = request.signer or self.key
         kid = "" if request.signer else self.account_url(context)
         who: dict[str, Any] = {"kid": kid} if kid else {"jwk": signer.jwk}
         # Exactly as the CA gave it: the CA compares it with the request's URL (section 6.4).
-        protected = {"alg": signer.alg, **who, "nonce": self.server.nonce(context), "url": request.url}
+        protected = {"alg": signer.alg, **who, "nonce": nonce or self.server.nonce(context), "url": request.url}
         return kid, json.dumps(signer.sign(protected, request.payload)).encode("ascii")
 
 
 class _NonceRetries:
-    """Repeats a request whose nonce was refused, which the CA has not looked at (RFC 8555 section 6.5)."""
+    """Repeats a request whose nonce was refused, which the CA has not looked at (RFC 8555 section 6.5).
+
+    It must be repeated with the nonce in the refusal, which is kept here: another thread would take it from the server.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._left = _BAD_NONCES_AT_ONCE
         self._backoff = Backoff(0.02, 1.0)
+        self._nonce = ""
 
-    def pause(self) -> bool:
-        """Returns whether to send it again; False where no time is left, so that the CA's refusal is told."""
+    def take(self) -> str:
+        """Returns the nonce in the last refusal, once; else empty."""
+        nonce, self._nonce = self._nonce, ""
+        return nonce
+
+    def pause(self, nonce: str) -> bool:
+        """Returns whether to send it again, with this nonce; False without time, so that the CA's refusal is told."""
+        self._nonce = nonce
         if self._left:
             self._left -= 1
             return True

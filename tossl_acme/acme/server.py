@@ -130,10 +130,15 @@ class Server:
 
     def keep_nonce(self, response: Response) -> None:
         """Keeps an answer's nonce, also an error's (RFC 8555 section 6.5), and its time."""
+        nonce = self.nonce_of(response)
+        if nonce:
+            self._nonces.append(nonce)
+
+    def nonce_of(self, response: Response) -> str:
+        """Returns an answer's nonce, empty without a valid one (section 6.5.1), and keeps its time."""
         self.date = _date_of(response) or self.date
         nonce = response.headers.get("Replay-Nonce", "")
-        if _NONCE.fullmatch(nonce):
-            self._nonces.append(nonce)
+        return nonce if _NONCE.fullmatch(nonce) else ""
 
 
 def _date_of(response: Response) -> float | None:
