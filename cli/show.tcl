@@ -19,6 +19,9 @@
         line "valid from" [time_text [dict get $result not_before]]
         line "valid until" [time_text [dict get $result not_after]]
         line due [time_text [dict get $result due]]
+        if {[dict exists $result explanation_url] && [dict get $result explanation_url] ne ""} {
+            line "due then because" [dict get $result explanation_url]
+        }
         line state [state_of $result]
         if {[dict get $result deploy_command] ne ""} {
             line "deploy command" [dict get $result deploy_command]

@@ -373,7 +373,17 @@ def test_a_standing_record_proves_a_name(tcl: Tcl, scripted_ca: ScriptedCa, issu
     assert scripted_ca.payloads("challenge") == [{}]
 
 
-@pytest.mark.parametrize("issuers", [{}, {"issuer-domain-names": []}, {"issuer-domain-names": ["ca.example"] * 11}])
+@pytest.mark.parametrize(
+    "issuers",
+    [
+        {},
+        {"issuer-domain-names": []},
+        {"issuer-domain-names": ["ca.example"] * 11},
+        {"issuer-domain-names": ["ca.example"] * 10 + [7]},
+        {"issuer-domain-names": [], "issuer-domain-name": "ca.example"},
+    ],
+    ids=["none", "empty", "eleven", "one of them no text", "empty beside the earlier form"],
+)
 def test_a_standing_record_needs_the_cas_name(tcl: Tcl, scripted_ca: ScriptedCa, issuers: dict[str, object]) -> None:
     """A challenge that names none, or more than ten, is not answered; a directory that names none needs -issuer."""
     scripted_ca.script = Script(challenges=({"type": "dns-persist-01", **issuers},))

@@ -23,6 +23,7 @@ from tossl_acme.acme.certificate import revoke_certificate
 from tossl_acme.certificates import due
 from tossl_acme.certificates.accounts import client_of_issuance
 from tossl_acme.certificates.issuance import Authority, Issuance
+from tossl_acme.certificates.listed import all_told
 from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import KeptCertificate, read_kept
 from tossl_acme.certificates.renew import Renewals, renew, renew_all
@@ -253,6 +254,18 @@ def test_the_ca_is_asked_once_its_retry_after_is_over(world: World) -> None:
         world.at = BEGAN + hour * HOUR
         world.renew_all()
         assert world.asked == asked
+
+
+def test_the_page_that_explains_the_window_is_told(world: World) -> None:
+    """RFC 9773 section 4.2: in the step of each renewal that asks, and in list_certificates."""
+    world.suggest(0.6, 0.7)
+    world.obtain()
+    world.suggest(0.6, 0.7)
+    world.renew()
+    (step,) = [step for step in world.told if step["step"] == "renewal_info"]
+    assert step["explanation_url"] == "https://ca.example/why"
+    [listed] = all_told(world.store)
+    assert listed["explanation_url"] == "https://ca.example/why"
 
 
 def test_a_held_certificate_costs_one_request_at_most(world: World) -> None:

@@ -275,6 +275,7 @@ def _issuers(document: Mapping[str, Any]) -> tuple[str, ...]:
 
     Empty for a malformed challenge: one with no name or with more than ten (draft-ietf-acme-dns-persist section 3.1).
     """
-    named = document.get("issuer-domain-names") or [document.get("issuer-domain-name")]
-    names = tuple(name for name in named if isinstance(name, str) and name) if isinstance(named, list) else ()
-    return names if len(names) <= _MOST_ISSUERS else ()
+    named = document.get("issuer-domain-names", [document.get("issuer-domain-name")])
+    if not isinstance(named, list) or len(named) > _MOST_ISSUERS:
+        return ()
+    return tuple(name for name in named if isinstance(name, str) and name)

@@ -11,6 +11,7 @@ from ..context import Context
 from ..errors import ArgumentError, HttpError
 from ..http.urls import shown_url
 from ..pki.chain import CertificateChain
+from ..text import safe
 from .answer import Answer
 from .encoding import b64url
 from .problem import problem_error
@@ -75,7 +76,7 @@ def renewal_info(server: Server, context: Context, name: str) -> RenewalInfo:
         start=start,
         end=end,
         chosen=random.SystemRandom().randrange(start, end),
-        explanation_url=explanation if isinstance(explanation, str) else "",
+        explanation_url=safe(explanation) if isinstance(explanation, str) else "",
         retry_after=round(min(max(wait, _MIN_WAIT_SECONDS), _MAX_WAIT_SECONDS)),
         raw=answer.raw,
     )

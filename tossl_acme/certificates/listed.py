@@ -61,7 +61,8 @@ def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
 
 
 def _told(store: Store, kept: KeptCertificate, renewal: Renewal, debts: dict[str, object]) -> dict[str, object]:
-    due_at = due.due_at(kept.not_before, kept.not_after, renewal.of(kept))
+    suggestion = renewal.of(kept)
+    due_at = due.due_at(kept.not_before, kept.not_after, suggestion)
     warning = due.record_warning(kept.persist_until, due_at, due.now())
     return {
         "name": kept.name,
@@ -73,6 +74,7 @@ def _told(store: Store, kept: KeptCertificate, renewal: Renewal, debts: dict[str
         "directory": kept.directory,
         "key_type": kept.asked("key_type"),
         "due": int(due_at),
+        "explanation_url": suggestion.explanation,
         "renewable": kept.is_renewable,
         "revoked": kept.is_revoked,
         "self_signed": kept.is_self_signed,

@@ -182,7 +182,8 @@ def _asked(
         context.tell("renewal_info_failed", name=held.name, message=error.message)
         return known.failed(due.now(), held.not_before, held.not_after)
     found = known.answered(info, due.now())
-    context.tell("renewal_info", name=held.name, start=found.start, end=found.end, chosen=round(found.chosen))
+    said = {"start": found.start, "end": found.end, "chosen": round(found.chosen)}
+    context.tell("renewal_info", name=held.name, **said, explanation_url=found.explanation)
     return found
 
 

@@ -25,6 +25,7 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
     directory   the CA's directory URL
     key_type    the type of its key, as -key_type has it
     due         when it is due, epoch seconds: as the CA said last, else by its share of life
+    explanation_url  the CA's page that says why it is due then (RFC 9773 section 4.2); empty without one
     renewable   1 if its name alone is enough to renew it: no literal secret was given
     revoked     1 if it was revoked by revoke_certificate
     self_signed  1 if it is the self-signed one of manage -self_signed, which stands in for the first one
