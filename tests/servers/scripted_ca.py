@@ -106,6 +106,8 @@ class ScriptedCa(LookAlike):
         self.objects: dict[str, dict[str, Any]] = {}
         self._unknown: dict[str, int] = {}
         self._nonces: set[str] = set()
+        #: All nonces that it has given.
+        self.nonces: set[str] = set()
         self._numbers = iter(range(1, 1 << 30))
         #: The https://HOST:PORT of a proxy in front of it, whose URLs it names.
         self.front = ""
@@ -134,6 +136,7 @@ class ScriptedCa(LookAlike):
             return Reply(reply.status, reply.body, {**self.script.headers, **reply.headers})
         nonce = secrets.token_urlsafe(12)
         self._nonces.add(nonce)
+        self.nonces.add(nonce)
         return Reply(reply.status, reply.body, {"Replay-Nonce": nonce, **self.script.headers, **reply.headers})
 
     def _answer(self, request: Request) -> Reply:
