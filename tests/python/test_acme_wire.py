@@ -17,10 +17,10 @@ from tests.servers.certs import Certificates
 from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.web import Request, json_reply
 from tests.tclhost import Tcl, new_key
+from tossl_acme import version
 from tossl_acme.acme import clients
 from tossl_acme.acme.encoding import b64url_bytes
 from tossl_acme.acme.jws import AccountKey
-from tossl_acme.version import __version__
 
 #: What the protected header of a request has (section 6.2), beside who signed it.
 FIELDS = {"alg", "nonce", "url"}
@@ -94,7 +94,7 @@ def is_by_a_key(request: Request, life: Life) -> bool:
 
 def test_every_request_says_who_asks(life: Life) -> None:
     """Section 6.1: User-Agent, with the name and the version of the software."""
-    assert {request.headers["User-Agent"] for request in life.requests} == {f"tossl/{__version__}"}
+    assert {request.headers["User-Agent"] for request in life.requests} == {f"tossl/{version.__version__}"}
 
 
 def test_every_request_has_a_language(life: Life) -> None:
