@@ -26,13 +26,14 @@ from ..acme.ended import account_has_ended
 from ..acme.server import Server
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, KeyFormatError, WaitTimeout
-from ..files import FilePath, absolute
+from ..files import absolute
 from ..http.urls import shown_url
 from ..pki.keys import generate_private_key, private_pem
-from ..store.protocol import Store, read_texts, write_texts
+from ..store.protocol import Lock, Store, read_texts, write_texts
 from . import due
 from .issuance import Issuance
 from .keys_apart import learn_keys
+from .owners import check_owner
 
 _KEY, _NEXT, _ACCOUNT, _DIRECTORY = "key.pem", "next.pem", "account.json", "directory.json"
 _NEXT_ACCOUNT = "next.json"
@@ -57,12 +58,26 @@ def account_key_for(context: Context, store: Store | None, directory_url: str, g
 def account_key(store: Store, directory_url: str) -> str:
     """Returns the account key (PEM) that is kept for this CA; empty without a key.
 
-    Raises ArgumentError "store" for a key file of another user: whoever made it can act in the account.
+    Raises ArgumentError "store" for a key file of another user.
     """
     pem = read_texts(store, _account(directory_url), (_KEY,)).get(_KEY, "")
     if pem:
-        _check_owner(store.path_of(_account(directory_url), _KEY))
+        _check_keys(store, directory_url)
     return pem
+
+
+@contextlib.contextmanager
+def _locked(store: Store, context: Context, directory_url: str) -> Iterator[Lock]:
+    """Locks the set of an account; what is written to it becomes this user's, so no key in it is another's."""
+    with store.locked(context, _account(directory_url)) as lock:
+        _check_keys(store, directory_url)
+        yield lock
+
+
+def _check_keys(store: Store, directory_url: str) -> None:
+    """Raises ArgumentError "store" for a key file of another user: whoever made it can act in the account."""
+    for name in (_KEY, _NEXT):
+        check_owner(store.path_of(_account(directory_url), name), "the account's key")
 
 
 def _warn_of_writers(store: Store, context: Context) -> None:
@@ -75,16 +90,9 @@ def _warn_of_writers(store: Store, context: Context) -> None:
                 context.warn("warning", warning="store", message=f"others can write to {folder.shown}, {cause}")
 
 
-def _check_owner(path: FilePath | None) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if path is not None and (owner := os.stat(path).st_uid) not in (0, os.geteuid()):  # noqa: PTH116
-            cause = f"belongs to user {owner}, who is neither root nor the user of this process ({os.geteuid()})"
-            raise ArgumentError("store", f"the account's key {path.shown} {cause}")
-
-
 def keep_account_key(store: Store, context: Context, directory_url: str, pem: str) -> str:
     """Keeps an account key unless there is one by now; the key that holds from here on."""
-    with store.locked(context, _account(directory_url)) as lock:
+    with _locked(store, context, directory_url) as lock:
         kept = read_texts(store, lock.name)
         if known := kept.get(_KEY):
             return known
@@ -100,7 +108,7 @@ def changing_account_key(
 
     An error leaves next.pem: the CA may have accepted that key. complete_key_change() asks it.
     """
-    with store.locked(context, _account(directory_url)) as lock:
+    with _locked(store, context, directory_url) as lock:
         kept = read_texts(store, lock.name)
         if kept.get(_NEXT) != pem:
             kept = _with_next_aside(kept)
@@ -118,7 +126,7 @@ def complete_key_change(store: Store, context: Context, server: Server) -> None:
     name = _account(server.url)
     if not read_texts(store, name, (_NEXT,)):
         return
-    with store.locked(context, name) as lock:
+    with _locked(store, context, server.url) as lock:
         kept = read_texts(store, name)
         pem = kept.get(_NEXT)
         if pem is None:
@@ -169,7 +177,7 @@ def put_key_aside(store: Store, context: Context, directory_url: str, thumbprint
     """
     if _thumbprint(account_key(store, directory_url)) != thumbprint:
         return ""
-    with store.locked(context, _account(directory_url)) as lock:
+    with _locked(store, context, directory_url) as lock:
         kept = forget_account_url(read_texts(store, lock.name))
         if _thumbprint(kept.get(_KEY, "")) != thumbprint:
             return ""
@@ -274,7 +282,7 @@ def keep_known(store: Store, context: Context, client: Client) -> None:
     if all(kept.get(name) == value for name, value in known.items()):
         return
     try:
-        with store.locked(context, _account(client.server.url)) as lock:
+        with _locked(store, context, client.server.url) as lock:
             texts = {name: json.dumps(value, indent=1) for name, value in known.items()}
             write_texts(store, lock, read_texts(store, lock.name) | texts)
     except (ArgumentError, WaitTimeout) as error:

@@ -15,13 +15,15 @@ from typing import Any
 from ..context import Context
 from ..files import FilePath
 from ..store.protocol import Lock, Store, read_texts, write_texts
+from .owners import check_certificate_owner
 from .record import FILES, FORMAT, PENDING, RECORD, digests_of, paths_of, set_name
 
 
 @contextlib.contextmanager
 def certificate_folder(store: Store, context: Context, name: str) -> Iterator[CertificateFolder]:
-    """Locks the sets of one certificate until the block ends."""
+    """Locks the sets of one certificate until the block ends. Raises ArgumentError "store" for a stranger's key."""
     with store.locked(context, set_name(name)) as lock:
+        check_certificate_owner(store, name)
         yield CertificateFolder(store, lock, name)
 
 

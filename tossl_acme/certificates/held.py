@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import ArgumentError
 from . import due
+from .owners import check_certificate_owner
 from .record import ATTEMPT, PENDING, paths_of, read_kept, said_digest, set_name, sha256
 from .suggested import due_time
 
@@ -68,6 +69,7 @@ def held_as_said(
         raise
     if kept is None or any(kept.asked(member) != said[member] for member in said):
         return None
+    check_certificate_owner(store, name)
     if not is_usable(kept) or is_kept_due(context, store, kept, connection):
         return None
     return None if has_attempt(store, name) else kept

@@ -25,6 +25,7 @@ from .kept import Attempt
 from .key import check_not_account_key
 from .keys_apart import learn_account_keys
 from .options import keep_options, renewed_with
+from .owners import check_certificate_owner
 from .pem_file import check_pem_file
 from .record import KeptCertificate, read_kept
 from .revoked import check_key_unrevoked
@@ -75,6 +76,7 @@ def obtain(
     if store is None:
         return _asked_of_each(context, issuance, name, Place(), None, by_itself=by_itself, force=force)
     kept = read_kept(store, name)
+    check_certificate_owner(store, name)
     if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
         return _held(context, store, kept, issuance, said)
     check_key_unrevoked(store, issuance.key.public_key, "csr" if issuance.key.csr else "private_key")
