@@ -26,9 +26,9 @@ def get(
     return_details: bool = False,
     context: Context = seconds(30),
 ) -> dict[str, object]:
-    """Gets an http or https URL. Returns status_code 0 and the reason after a network failure.
+    """Gets an http or https URL. Returns status_code 0 and the reason after a network failure, and for an unusable URL.
 
-    A body of over 64 MB is a failure too.
+    A body of over 64 MB is a failure too. Interim answers (status 100 to 199, as 103 Early Hints) are passed over.
 
     url                  an http or https URL; a user and password in it count as -auth
     -headers dict        header names and values; Content-Length, Transfer-Encoding and similar ones cannot be set
@@ -55,8 +55,8 @@ def get(
                     lines of a header; a newline joins those of Set-Cookie
     error_message   the reason of a failure; present after a failure, and with -return_details
     error_kind      with -return_details, as all keys below: empty, or connect, dns, tls, reset, timeout, redirect,
-                    too_large, malformed, scheme. All of these keys are present after a failure too: url is the
-                    requested URL, request_time is the time taken, and the others are 0 or empty
+                    too_large, malformed, scheme (an unusable URL). All of these keys are present after a failure
+                    too: url is the requested URL, request_time is the time taken, and the others are 0 or empty
     url             the URL of the answer, after redirects, without user and password
     redirect_count  the number of redirects followed
     redirects       the URLs before url
@@ -67,7 +67,6 @@ def get(
     ssl_info        verified, not verified, or empty for http
 
     Errors: for wrong arguments only. No message shows a password, a cookie, a header's value or the query of a URL.
-    TOSSL VALUE url         not an http or https URL, or it contains white space
     TOSSL VALUE headers     not a dict, an invalid header name, or a line break in a value
     TOSSL VALUE user_agent  it contains a line break
     TOSSL VALUE auth        it contains no colon
@@ -77,11 +76,17 @@ def get(
 
     from ..http.client import HttpClient
     from ..http.get import prepare
+    from ..http.urls import shown_url
 
-    request = prepare(url, headers or {}, user_agent, auth, cookies)
-    http = HttpClient(replace(connection, verify=verify_ssl), keeps_cookies=True)
     began = time.monotonic()
-    result, details = _fetched(context, http, request, follow_redirects)
+    http = HttpClient(replace(connection, verify=verify_ssl), keeps_cookies=True)
+    try:
+        request = prepare(url, headers or {}, user_agent, auth, cookies)
+        result, details = _fetched(context, http, request, follow_redirects)
+    except HttpError as error:  # a URL of no use
+        result, details = _failed(shown_url(url), error.message, error.kind)
+    finally:
+        http.close()
     details["request_time"] = round((time.monotonic() - began) * 1000)
     return result | details if return_details else result
 
@@ -92,16 +97,13 @@ def _fetched(
     """Returns the result and its details, of an answer or of a failure."""
     from ..http.get import fetch
 
-    details: dict[str, object] = {"url": request.url, **_NO_DETAILS}
     try:
         fetched = fetch(context, http, request, follow)
-        return _answer(fetched), details | _details(fetched, http.options.verify)
     except HttpError as error:
-        return _failure(error.message), details | {"error_message": error.message, "error_kind": error.kind}
+        return _failed(request.url, error.message, error.kind)
     except WaitTimeout as error:
-        return _failure(error.message), details | {"error_message": error.message, "error_kind": "timeout"}
-    finally:
-        http.close()
+        return _failed(request.url, error.message, "timeout")
+    return _answer(fetched), {**_NO_DETAILS, **_details(fetched, http.options.verify)}
 
 
 def _answer(fetched: Followed) -> dict[str, object]:
@@ -111,8 +113,9 @@ def _answer(fetched: Followed) -> dict[str, object]:
     return {"status_code": response.status, "body": body_value(response), "headers": header_dict(response)}
 
 
-def _failure(message: str) -> dict[str, object]:
-    return {"status_code": 0, "body": "", "headers": {}, "error_message": message}
+def _failed(url: str, message: str, kind: str) -> tuple[dict[str, object], dict[str, object]]:
+    result = {"status_code": 0, "body": "", "headers": {}, "error_message": message}
+    return result, {"url": url, **_NO_DETAILS, "error_message": message, "error_kind": kind}
 
 
 #: The details of a failure: a script finds the same keys in every result.

@@ -99,7 +99,7 @@ proc ::tossl::tls::KindOf {option kinds} {
 }
 
 proc ::tossl::tls::CheckLimit {seconds} {
-    if {![string is double -strict $seconds] || $seconds <= 0 || $seconds > 86400} {
+    if {![string is double -strict $seconds] || !($seconds > 0 && $seconds <= 86400)} {
         Refuse {VALUE handshake_timeout} "-handshake_timeout: must be a number of seconds, more than 0, a day at most"
     }
 }

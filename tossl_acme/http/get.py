@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from ..context import Context
-from ..errors import ArgumentError
+from ..errors import ArgumentError, HttpError
 from .client import Followed, HttpClient, HttpRequest, follow, without_user
 from .response import Response
 from .urls import UrlError, shown_url, split_url
@@ -37,23 +37,24 @@ def prepare(
 ) -> HttpRequest:
     """Returns a request that is safe to send; credentials in the URL move into the headers.
 
-    Raises ArgumentError: url, headers, user_agent, auth, cookies. No message shows a credential.
+    Raises ArgumentError: headers, user_agent, auth, cookies; then HttpError "scheme" for a URL that is of no use. No
+    message shows a credential.
     """
-    try:
-        parts = split_url(url)
-    except UrlError as error:
-        raise ArgumentError("url", f"the URL {error}") from None
     lines = _header_lines(headers)
     if user_agent:
         lines["User-Agent"] = _header_value("user_agent", user_agent)
     if auth and ":" not in auth:
         raise ArgumentError("auth", "-auth must be user:password")
+    if cookies:
+        lines["Cookie"] = "; ".join(filter(None, [lines.get("Cookie", ""), _header_value("cookies", cookies)]))
+    try:
+        parts = split_url(url)
+    except UrlError as error:
+        raise HttpError("scheme", f"the URL {error}") from None
     if not auth and parts.username is not None:
         auth = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     if auth:
         lines["Authorization"] = f"Basic {base64.b64encode(auth.encode('utf-8', 'surrogatepass')).decode()}"
-    if cookies:
-        lines["Cookie"] = "; ".join(filter(None, [lines.get("Cookie", ""), _header_value("cookies", cookies)]))
     # Only the caller's -timeout limits how long an answer may take.
     return HttpRequest("GET", without_user(parts), lines, most_bytes=MAX_BODY_BYTES, silence=math.inf)
 

@@ -25,7 +25,7 @@ def split_url(url: str, schemes: tuple[str, ...] = ("https", "http")) -> SplitRe
         raise UrlError("contains white space or control characters")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host = parts.hostname or ""
     except ValueError:
         raise UrlError("is malformed") from None
     if parts.scheme not in schemes:
@@ -37,8 +37,12 @@ def split_url(url: str, schemes: tuple[str, ...] = ("https", "http")) -> SplitRe
     # urllib3 would connect to another host: to the part before the backslash, or to the decoded name.
     if "\\" in parts.netloc or "%" in parts.netloc.rpartition("@")[2].rpartition("]")[2]:
         raise UrlError("has an invalid character in its host")
-    if port == 0:
-        raise UrlError("has port 0; the port must be 1 to 65535")
+    try:
+        is_port = parts.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise UrlError("has no port of 1 to 65535 behind its host")
     return parts
 
 

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     #: (host, name, word) to the value; `name`: of the argument or option, as errors show it.
     Converter = Callable[[TclHost, str, str], object]
 
-_TRUE = ("1", "true", "yes", "on")
-_FALSE = ("0", "false", "no", "off")
-#: Digits of an integer; no command needs more, and Python refuses some thousands.
-_MOST_DIGITS = 40
+_TRUE = ("true", "yes", "on")
+_FALSE = ("false", "no", "off")
+#: Characters that Tcl lets stand around a number.
+_WHITE = " \t\n\v\f\r"
+#: Characters of a number; no command needs more, a float holds no longer integer, and Python refuses some thousands.
+_MOST_NUMBER_CHARS = 300
 #: Characters. Operating systems accept some 4,000 bytes, but "a/../b" becomes shorter when normalised.
 _MAX_PATH_CHARS = 16384
 #: Bytes of a secret in a file, and seconds to wait for a secret from a pipe.
@@ -82,31 +84,44 @@ def _text(host: TclHost, name: str, word: str) -> str:
     return word
 
 
-def _integer(host: TclHost, name: str, word: str) -> int:
-    digits = word.strip()[: _MOST_DIGITS + 1]
-    unsigned = digits.lstrip("+-")
+def _number_of(word: str) -> int | float | None:
+    """Returns the number that Tcl's expr takes the word for; None for NaN, for infinity, and for what is no number.
+
+    Digits after a leading 0 are decimal, as since Tcl 9: expr of 8.6 takes them for octal ones, and refuses 08.
+    """
+    text = word.strip(_WHITE)
+    if len(text) > _MOST_NUMBER_CHARS or not text.isascii() or not text.isprintable() or "_" in text or " " in text:
+        return None
     try:
-        if not digits.isascii() or "_" in digits or len(digits) > _MOST_DIGITS:
-            raise ValueError
-        return int(digits, 0 if unsigned[:2].lower() in ("0x", "0o", "0b") else 10)
+        if text.isdigit():
+            return int(text)
+        if text.lstrip("+-")[:2].lower() in ("0x", "0o", "0b"):
+            return int(text, 0)
+        number = float(text)
     except ValueError:
-        raise _rejected(name, "integer", word) from None
+        return None
+    return number if number - number == 0 else None
+
+
+def _integer(host: TclHost, name: str, word: str) -> int:
+    number = _number_of(word)
+    if number is None or number != int(number):
+        raise _rejected(name, "integer", word)
+    return int(number)
 
 
 def _number(host: TclHost, name: str, word: str) -> float:
-    try:
-        if not word.isascii() or "_" in word:
-            raise ValueError
-        number = float(word)
-        if number - number != 0:  # infinite, or not a number
-            raise ValueError
-    except ValueError:
-        raise _rejected(name, "floating-point number", word) from None
-    return number
+    number = _number_of(word)
+    if number is None:
+        raise _rejected(name, "floating-point number", word)
+    return float(number)
 
 
 def _boolean(host: TclHost, name: str, word: str) -> bool:
-    given = word.strip().lower()
+    number = _number_of(word)
+    if number is not None:
+        return number != 0
+    given = word.strip(_WHITE).lower()
     if given and given != "o":
         if any(name_.startswith(given) for name_ in _TRUE):
             return True
