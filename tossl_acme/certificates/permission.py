@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ..acme.client import Client
 from ..context import Context
 from ..context.threads import start_thread
-from ..errors import AcmeError, TosslError, WaitTimeout
+from ..errors import AcmeError, TosslError, WaitTimeout, foreign_error
 from ..identifiers import Identifier
 from ..text import clean
 from .solve import Solvers
@@ -40,8 +40,8 @@ class CaaLook:
         def look() -> None:
             try:
                 self._found = _looked_up(part, self._domains, resolvers)
-            except TosslError as error:
-                self._trouble = error.message
+            except Exception as error:  # noqa: BLE001 - check() tells it
+                self._trouble = (error if isinstance(error, TosslError) else foreign_error(error)).message
             finally:
                 self._ended.set()
 

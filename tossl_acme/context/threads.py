@@ -24,11 +24,20 @@ _FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _sig
 def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
     """Starts a daemon thread. It receives none of the process's signals: they are for the program's own threads.
 
+    What `work` raises ends the thread, and is shown in Python's development mode alone: standard error is the
+    program's, and so is threading.excepthook.
     Raises RuntimeError if the system has no thread left.
     """
     bridge = sys.modules.get("_tossl")
 
     def run() -> None:
+        try:
+            enter_and_work()
+        except BaseException:
+            if sys.flags.dev_mode:
+                raise
+
+    def enter_and_work() -> None:
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - _FAULTS)
         if bridge is None:
             work()
@@ -69,6 +78,10 @@ def start_work(
             done.put((thread, item, work(item), None))
         except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
             done.put((thread, item, None, error))
+        except BaseException as error:
+            # A library that ends the program (SystemExit) does not end the host.
+            done.put((thread, item, None, RuntimeError(type(error).__name__)))
+            raise
 
     try:
         return start_thread("tossl work", run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from .threads import join_thread, start_thread
 
 
 class Workers:
-    """Runs work in order, `most` pieces at the same time. Work must not raise."""
+    """Runs work in order, `most` pieces at the same time. Whoever puts it sees to its errors; none ends a worker."""
 
     def __init__(self, name: str, most: int) -> None:
         self._name = name
@@ -45,4 +46,5 @@ class Workers:
                     self._threads.discard(threading.current_thread())
                     return
                 work = self._queue.popleft()
-            work()
+            with contextlib.suppress(Exception):
+                work()

@@ -32,7 +32,10 @@ class Dispatcher:
         return self._interpreter.answer(name, words)
 
     def __del__(self) -> None:
-        self._interpreter.close()
+        try:  # noqa: SIM105 - contextlib loads slowly
+            self._interpreter.close()
+        except Exception:  # noqa: BLE001, S110 - Python would write it to the host's standard error
+            pass
 
 
 class Interpreter:

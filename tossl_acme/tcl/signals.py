@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..context.farewell import cancel_running
 from ..context.threads import start_thread
@@ -55,7 +56,8 @@ def _watch(reader: int) -> None:
         if number not in _TRAPPED:
             continue
         if number == signal.SIGHUP and _reloads:
-            _reloads[0]()
+            with suppress(Exception):  # what it wakes may just have ended
+                _reloads[0]()
             continue
         if _caught or not cancel_running():
             os._exit(_STATUS + number)
