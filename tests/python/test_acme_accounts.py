@@ -211,6 +211,12 @@ def test_a_key_without_an_account_has_none(tcl: Tcl, calm_pebble: Pebble) -> Non
         assert failure.details["problem"].startswith("type urn:ietf:params:acme:error:accountDoesNotExist")
 
 
+def test_an_account_is_looked_for_by_only_return_existing(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """RFC 8555 section 7.3.1."""
+    assert tcl.failure("get_account", scripted_ca.directory, new_key()).code[2] == "accountDoesNotExist"
+    assert scripted_ca.payloads("new-account") == [{"onlyReturnExisting": True}]
+
+
 # terms of service
 
 

@@ -339,6 +339,15 @@ def test_how_often_is_asked_is_bounded(tcl: Tcl, scripted_ca: ScriptedCa, said: 
     assert scripted_ca.requests[-1].method == "GET"
 
 
+def test_a_time_in_the_window_is_chosen_at_random(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """RFC 9773 section 4.2: a uniform one."""
+    scripted_ca.script = Script(order="ready")
+    got = tcl.dict("obtain_certificate", ["ari.example"], directory=scripted_ca.directory, store="", port=0)
+    found = [tcl.dict("renewal_info", scripted_ca.directory, got["certificate"]) for _ in range(60)]
+    quarters = [(int(info["chosen"]) - 1893456000) // 21600 for info in found]
+    assert set(quarters) == {0, 1, 2, 3}
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -347,6 +356,7 @@ def test_how_often_is_asked_is_bounded(tcl: Tcl, scripted_ca: ScriptedCa, said: 
         b'{"suggestedWindow":{"start":"2030-01-01T00:00:00Z"}}',
         b'{"suggestedWindow":{"start":"x","end":"y"}}',
         b'{"suggestedWindow":{"start":"2030-01-02T00:00:00Z","end":"2030-01-01T00:00:00Z"}}',
+        b'{"suggestedWindow":{"start":"2030-01-02T00:00:00Z","end":"2030-01-02T00:00:00Z"}}',
     ],
 )
 def test_a_window_that_is_none_is_refused(tcl: Tcl, scripted_ca: ScriptedCa, body: bytes) -> None:

@@ -14,7 +14,7 @@ from tests.servers.faults import RESOURCES, FaultProxy
 from tests.servers.httpreq import HttpReq
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.process import free_port
-from tests.servers.scripted_ca import Script, ScriptedCa
+from tests.servers.scripted_ca import Refused, Script, ScriptedCa
 from tests.servers.sinks import ChallTestSrvSink
 from tests.servers.web import Reply, Request
 from tests.tclhost import Tcl, new_key
@@ -24,6 +24,11 @@ from tossl_acme.challenges.standing import standing_value
 from tossl_acme.dns.published import PUBLISHED
 
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+
+
+def records_at(httpreq: HttpReq) -> dict[str, object]:
+    """The options with which records are published there."""
+    return {"provider": "generic", "endpoint": httpreq.url, "api_key": httpreq.token, "propagation_timeout": 0}
 
 
 def answered(proxy: FaultProxy, tcl: Tcl, key: str) -> dict[str, str]:
@@ -117,6 +122,40 @@ def test_a_name_step_by_step_by_tls_alpn(tcl: Tcl, calm_pebble: Pebble) -> None:
     tcl.acme("finalize_order", directory, key, order["url"], key=leaf)
     valid = tcl.dict("wait_order", directory, key, order["url"])
     assert tcl.dict("download_certificate", directory, key, valid["certificate"])["domains"] == "step.example"
+
+
+@pytest.mark.parametrize("how", ["valid", "invalid", "refused"])
+@pytest.mark.parametrize("kind", ["http-01", "dns-01", "dns-account-01"])
+def test_what_was_presented_is_removed_at_the_end(
+    tcl: Tcl, scripted_ca: ScriptedCa, httpreq: HttpReq, tmp_path: Path, kind: str, how: str
+) -> None:
+    """RFC 8555 sections 8.3 and 8.4, dns-account-01 section 3.3: valid or not; section 7.5.1: an answer is refused."""
+    scripted_ca.script = Script(challenges=(kind,), validated="invalid" if how == "invalid" else "valid")
+    if how == "refused":
+        # The authorization has the number 2, after the order.
+        scripted_ca.answers["/challenge/2/0"].append(Refused(400, "malformed", "not so").reply)
+    options: dict[str, object] = {"webroot": tmp_path} if kind == "http-01" else records_at(httpreq)
+    options |= {"directory": scripted_ca.directory, "challenge": kind, "account_key": new_key(), "store": ""}
+    result = tcl.try_acme("obtain_certificate", ["end.example"], **options)
+    assert isinstance(result, str) is (how == "valid")
+    assert list(tmp_path.iterdir()) == []
+    asked = [request.path for request in httpreq.requests]
+    assert asked == ([] if kind == "http-01" else ["/present", "/cleanup"])
+    assert len(scripted_ca.payloads("challenge")) == (0 if how == "refused" else 1)
+
+
+def test_the_name_of_an_accounts_record_is_from_its_own_url(
+    tcl: Tcl, scripted_ca: ScriptedCa, httpreq: HttpReq
+) -> None:
+    """draft-ietf-acme-dns-account-label section 3.4: not from what the CA says beside the challenge."""
+    said = {"type": "dns-account-01", "token": TOKEN, "accounturi": "https://ca.example/another"}
+    scripted_ca.script = Script(challenges=(said,))
+    key = new_key()
+    account = tcl.dict("create_account", scripted_ca.directory, key, "", return_details=1)
+    options = {"directory": scripted_ca.directory, "challenge": "dns-account-01", "account_key": key, "store": ""}
+    tcl.acme("obtain_certificate", ["acct.example"], **options, **records_at(httpreq))
+    name = dns_account01.account_validation_name("acct.example", account["url"])
+    assert httpreq.requests[0].json()["fqdn"].rstrip(".") == name
 
 
 @pytest.mark.parametrize("kind", ["http-01", "tls-alpn-01"])

@@ -66,6 +66,13 @@ def test_coordinates_keep_their_leading_zeros() -> None:
         assert (len(b64url_bytes(jwk["x"])), len(b64url_bytes(jwk["y"]))) == (size, size)
 
 
+def test_numbers_of_a_key_have_no_leading_zeros() -> None:
+    """RFC 8555 section 8.1: of RSA keys, whose encoding in DER has one."""
+    jwk = AccountKey(rsa.generate_private_key(65537, 2048)).jwk
+    assert jwk["e"] == "AQAB"
+    assert (len(b64url_bytes(jwk["n"])), b64url_bytes(jwk["n"])[0] >= 0x80) == (256, True)
+
+
 @pytest.mark.parametrize(
     ("curve", "alg", "digest", "size"),
     [

@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+from cryptography import x509
 
 from tests.servers.faults import FaultProxy
 from tests.servers.issuer import ROOTS
@@ -97,6 +98,34 @@ def test_an_order_that_replaces_is_placed_once_more_without(tcl: Tcl, scripted_c
     scripted_ca.script.refuse_replaces = "alreadyReplaced"
     tcl.acme("create_order", scripted_ca.directory, key, ["a.example"], replaces=CERT_ID)
     assert [payload.get("replaces") for payload in scripted_ca.payloads("new-order")] == [CERT_ID, None]
+
+
+def test_what_is_replaced_is_not_said_to_a_ca_without_renewal_information(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """RFC 9773 section 5."""
+    scripted_ca.script.renewal = False
+    tcl.acme("create_account", scripted_ca.directory, key := new_key(), "")
+    tcl.acme("create_order", scripted_ca.directory, key, ["a.example"], replaces=CERT_ID)
+    assert scripted_ca.payloads("new-order") == [{"identifiers": [{"type": "dns", "value": "a.example"}]}]
+
+
+def test_the_request_has_the_names_of_the_order(tcl: Tcl, scripted_ca: ScriptedCa, key: str) -> None:
+    """RFC 8555 section 7.4: exactly these, in its subjectAltName."""
+    scripted_ca.script = Script(order="ready")
+    obtain(tcl, scripted_ca, key, "b\u00fccher.example", "*.A.example", "2001:DB8::1")
+    (sent,) = scripted_ca.payloads("finalize")
+    csr = x509.load_der_x509_csr(b64url_bytes(sent["csr"]))
+    names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    found = [("ip" if isinstance(name, x509.IPAddress) else "dns", str(name.value)) for name in names]
+    ordered = scripted_ca.payloads("new-order")[-1]["identifiers"]
+    assert found == [(named["type"], named["value"]) for named in ordered]
+    assert len(found) == 3
+
+
+def test_profiles_are_shown_with_their_descriptions(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
+    """draft-ietf-acme-profiles section 3."""
+    scripted_ca.script.profiles = {"classic": "the usual", "short": "6 days"}
+    meta = tcl.as_dict(tcl.dict("directory", scripted_ca.directory)["meta"])
+    assert tcl.as_dict(meta["profiles"]) == {"classic": "the usual", "short": "6 days"}
 
 
 def test_what_is_replaced_is_not_said_where_nobody_asks(

@@ -307,12 +307,11 @@ def test_where_it_is_replaced_already_it_is_ordered_once_more_without(world: Wor
 @pytest.mark.parametrize(
     "answer",
     [
-        Reply(500),
         Reply(404),
         Reply(200, b"<html>"),
         Reply(200, b'{"suggestedWindow": {"start": "2030-01-02T00:00:00Z", "end": "2030-01-01T00:00:00Z"}}'),
     ],
-    ids=["500", "404", "no JSON", "ends before it starts"],
+    ids=["404", "no JSON", "ends before it starts"],
 )
 def test_an_answer_of_no_use_is_no_error(world: World, answer: Reply) -> None:
     """The share of life holds, and the CA is asked again after six hours."""
@@ -331,6 +330,40 @@ def test_an_answer_of_no_use_is_no_error(world: World, answer: Reply) -> None:
     world.renew()
     assert world.asked == asked + 1
     assert Renewal.read(world.store, NAME).suggestion.has_window
+
+
+def test_one_that_was_replaced_is_not_asked_about_again(world: World) -> None:
+    """RFC 9773 section 4.3."""
+    world.suggest(0.6, 0.7)
+    world.obtain()
+    old = world.held.cert_id
+    world.at += 65 * DAY
+    assert len(world.renew_all().renewed) == 1
+    world.suggest(0.6, 0.7)
+    world.ca.requests.clear()
+    for _ in range(3):
+        world.at += DAY
+        world.renew_all()
+    asked = {request.path for request in world.ca.requests}
+    assert f"/renewal/{old}" not in asked
+    assert f"/renewal/{world.held.cert_id}" in asked
+
+
+def test_a_ca_that_is_out_of_order_is_asked_five_times_and_not_for_six_hours(world: World) -> None:
+    """RFC 9773 section 4.3.3: a backoff with a capped number of tries, then an error that lasts."""
+    world.suggest(0.6, 0.7)
+    world.obtain()
+    world.suggest(0.6, 0.7)
+    world.ca.answers[f"/renewal/{world.held.cert_id}"] += [Reply(503)] * 9
+    world.renew()
+    assert world.asked == 5
+    world.ca.answers.clear()
+    world.at += 6 * HOUR - 1
+    world.renew()
+    assert world.asked == 5
+    world.at += 1
+    world.renew()
+    assert world.asked == 6
 
 
 def test_a_ca_that_does_not_answer_is_asked_once_in_a_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from tossl_acme.challenges import dns_persist01
 from tossl_acme.challenges.dns_persist01 import DnsPersist01
 from tossl_acme.challenges.standing import Wanted, find_standing, standing_name, zone_line
 from tossl_acme.context import Context
+from tossl_acme.dns.issue_value import parse_issue_value
 from tossl_acme.errors import ArgumentError
 from tossl_acme.identifiers import Identifier
 
@@ -42,6 +43,7 @@ def wanted(**members: Any) -> Wanted:
         (f"ca.example; accounturi={ACCOUNT}; policy=specific; unknown=1", None),
         (f"ca.example; AccountURI={ACCOUNT}; PersistUntil={SOON}", SOON),
     ],
+    ids=range(6),
 )
 def test_a_record_that_serves(value: str, until: int | None) -> None:
     found, differences = find_standing([value], wanted(), AT)
@@ -77,6 +79,23 @@ def test_a_record_that_does_not_serve_says_how_it_differs(value: str, is_wildcar
     assert difference in differences[0]
 
 
+@pytest.mark.parametrize("policy", ["policy=wildcard", "Policy=Wildcard", "POLICY=WILDCARD"])
+def test_the_policy_is_in_any_case(policy: str) -> None:
+    """Section 4: its tag and its values."""
+    found, _ = find_standing([f"ca.example; accounturi={ACCOUNT}; {policy}"], wanted(wildcard=True), AT)
+    assert found is not None
+
+
+@pytest.mark.parametrize("how", [{}, {"wildcard": True}, {"until": SOON}, {"wildcard": True, "until": SOON}], ids=str)
+def test_what_is_to_be_set_is_an_issue_value(how: dict[str, Any]) -> None:
+    """Section 4: read as RFC 8659 section 4.2 has it, it names the CA and the account."""
+    (value,) = wanted(issuers=("CA.example.",), **how).values
+    read = parse_issue_value(value)
+    assert (read.issuer, read.parameters["accounturi"]) == ("ca.example", ACCOUNT)
+    assert read.parameters.get("policy") == ("wildcard" if "wildcard" in how else None)
+    assert read.parameters.get("persistuntil") == (str(SOON) if "until" in how else None)
+
+
 def test_the_record_that_serves_longest_counts() -> None:
     """Several records may stand at one name (section 4.1)."""
     values = [f"ca.example; accounturi={ACCOUNT}; persistUntil={until}" for until in (SOON, LATER, 1)]
@@ -90,7 +109,7 @@ def test_the_record_that_serves_longest_counts() -> None:
 
 
 def test_a_long_value_is_split_for_a_zone() -> None:
-    """Section 8.1: strings of at most 255 bytes."""
+    """Section 9.1: strings of at most 255 bytes."""
     line = zone_line("_validation-persist.example.com", "a" * 255 + 'b"\\')
     assert line == '_validation-persist.example.com. IN TXT "' + "a" * 255 + '" "b\\"\\\\"'
 

@@ -159,6 +159,13 @@ def test_what_they_forbid_and_what_to_set(properties: list[str], how: dict[str, 
     assert wanted in judged(*properties, **how)
 
 
+@pytest.mark.parametrize("flags", [1, 2, 64, 127])
+def test_reserved_flags_are_ignored(flags: int) -> None:
+    """RFC 8659 section 4.1: only the first bit makes a property critical."""
+    assert judged(f"{flags} tbs x", f"{128 + flags} issue letsencrypt.org") == ""
+    assert "is critical" in judged(f"{128 + flags} tbs x", "0 issue letsencrypt.org")
+
+
 # ---- before an order ----
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pem import write_block
+from tests.servers.certs import Certificates
 from tests.servers.scripted_ca import ScriptedCa
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.acme import clients, known_keys
@@ -14,6 +16,9 @@ from tossl_acme.acme.clients import account_key_of
 from tossl_acme.acme.known_keys import check_account_key, know_account_key
 from tossl_acme.acme.public_cas import directory_url
 from tossl_acme.errors import ArgumentError
+from tossl_acme.identifiers import parse_identifiers
+from tossl_acme.pki.csr import csr_for
+from tossl_acme.pki.keys import load_private_key
 
 HERE = "https://ca.example/directory"
 
@@ -120,3 +125,27 @@ def test_a_request_with_the_key_of_another_account(tcl: Tcl, ca: ScriptedCa) -> 
     assert refused.code == ("TOSSL", "VALUE", "private_key")
     assert not ca.payloads("finalize")
     tcl.acme("finalize_order", ca.directory, key, order["url"], private_key=other, shared_key=1)
+
+
+def test_a_request_of_the_users_with_the_key_of_another_account(tcl: Tcl, ca: ScriptedCa) -> None:
+    """-csr: the key in it is looked at before an order is placed."""
+    other = new_key()
+    know_account_key(account_key_of(other).spki, HERE)
+    csr = write_block(
+        "CERTIFICATE REQUEST", csr_for(load_private_key(other), parse_identifiers(["a.example.com"])).der
+    )
+    refused = tcl.failure("obtain_certificate", ["a.example.com"], directory=ca.directory, csr=csr, store="", port=0)
+    assert refused.code == ("TOSSL", "VALUE", "csr")
+    assert not ca.payloads("new-order")
+
+
+def test_each_account_has_a_fresh_key(tcl: Tcl, ca: ScriptedCa, certificates: Certificates, tmp_path: Path) -> None:
+    """Where no key is given: at each CA another one, in one store, and none of a certificate."""
+    with ScriptedCa(certificates) as second:
+        second.script.order = "ready"
+        for number, directory in enumerate((ca.directory, second.directory)):
+            options = {"directory": directory, "store": tmp_path, "port": 0, "name": f"n{number}"}
+            tcl.acme("obtain_certificate", [f"n{number}.example.com"], **options)
+    keys = [path.read_text() for path in tmp_path.glob("accounts/*/key.pem")]
+    keys += [path.read_text() for path in tmp_path.glob("certificates/n?/privkey.pem")]
+    assert len(keys) == len(set(keys)) == 4

@@ -181,6 +181,20 @@ def test_what_is_no_chain(text: str) -> None:
     assert private_pem(KEY).splitlines()[1] not in str(breach.value) + str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["-----BEGIN PRIVATE KEY-----", "-----BEGIN X509 CRL-----", "-----BEGIN CERTIFICATE REQUEST-----", "-----BEGIN",
+     "-----BEGINCERTIFICATE-----", "-----BEGIN certificate-----"],
+)  # fmt: skip
+@pytest.mark.parametrize("where", ["before", "behind", "in a comment"])
+def test_a_begin_of_anything_else_is_refused(text: str, where: str) -> None:
+    """RFC 8555 section 11.4: whether or not a whole block follows."""
+    sent = {"before": f"{text}\n{FULL}", "behind": f"{FULL}{text}\n", "in a comment": f"{LEAF}# {text} x\n{MIDDLE.pem}"}
+    with pytest.raises(AcmeError) as breach:
+        read_chain(sent[where])
+    assert breach.value.errorcode == ("TOSSL", "ACME", "badCertificate", "200")
+
+
 #: When the certificates here are in force.
 NOW = BEGIN.timestamp() + 3600
 

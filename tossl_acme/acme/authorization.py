@@ -256,14 +256,16 @@ def _read_challenge(answer: Answer, around: _Around | None = None) -> Challenge:
     """
     token = answer.raw.get("token")
     usable = token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
+    issuers, account_url = _issuers(answer.raw), around.account_url if around else ""
     return Challenge(
         type=answer.text("type", ""),
         identifier=around.identifier if around else Identifier("", ""),
         token=usable,
         key_authorization=f"{usable}.{around.thumbprint}" if usable and around else "",
         wildcard=bool(around and around.wildcard),
-        account_url=answer.text("accounturi", around.account_url if around else ""),
-        issuers=_issuers(answer.raw),
+        # dns-account-01 goes by the account's own URL, whatever the CA says in the challenge.
+        account_url=answer.text("accounturi", account_url) if issuers else account_url,
+        issuers=issuers,
         url=answer.optional_url("url"),
         status=answer.text("status", "pending"),
         raw=answer.raw,
