@@ -298,7 +298,8 @@ class Folder:
 def read_small(path: str, most: int, seconds: float) -> bytes:
     """Returns the file's content; a pipe is read to its end.
 
-    Raises OSError, and ValueError with the cause: more than `most` bytes, or nothing to read within `seconds`.
+    Raises OSError, Cancelled, and ValueError with the cause: more than `most` bytes, or nothing to read within
+    `seconds`, or before the calls of this thread are over.
     """
     deadline = time.monotonic() + seconds
     descriptor = _open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -339,10 +340,15 @@ def _await_readable(descriptor: int, deadline: float) -> None:
     """Raises ValueError if nothing can be read before the deadline."""
     import select
 
+    from .context.farewell import poll_seconds_here
+
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        raise ValueError("nothing could be read from it in time")
+    while not poll.poll(0):
+        pause = poll_seconds_here(deadline - time.monotonic())
+        if pause <= 0:
+            raise ValueError("nothing could be read from it in time")
+        poll.poll(max(1.0, pause * 1000))
 
 
 #: Descriptors 0 to 2 belong to the host, even if it closed them: code that writes to its standard error, or opens its

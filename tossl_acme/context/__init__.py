@@ -103,10 +103,16 @@ class Context:
         #: Returns the thread that holds the lock which the call waits for, if it is a thread of this process.
         self.waits_for: Callable[[], int | None] = _nobody
 
-    def begin(self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None) -> Context:
-        """Returns a running context: its clock starts now. `limit`: seconds; default is this context's limit."""
+    def begin(
+        self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None,
+        spent: float = 0.0,
+    ) -> Context:  # fmt: skip
+        """Returns a running context: its clock starts now. `limit`: seconds; default is this context's limit.
+
+        spent: seconds of it that are over already.
+        """
         seconds = self.limit if limit is None else limit
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds - spent
         return Context(seconds, deadline=deadline, cancelled=Cancellation(), listener=listener)
 
     def narrowed(self, limit: float) -> Context:

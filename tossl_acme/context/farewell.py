@@ -13,7 +13,7 @@ import time
 from _thread import RLock, allocate_lock, get_ident
 
 from ..errors import Cancelled
-from . import Context
+from . import CANCEL_POLL_SECONDS, Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -228,6 +228,19 @@ class running:
             process.tell()
         if process.is_ending:
             process.stay()
+
+
+def poll_seconds_here(limit: float) -> float:
+    """Returns the seconds, `limit` at most, until a wait of this thread looks again; 0 when one of its calls is over.
+
+    For waits below what hands a context down. Raises Cancelled.
+    """
+    process = _process()
+    with process.look:
+        contexts = [context for thread, context in process.running if thread == get_ident()]
+    if any(context.is_cancelled for context in contexts):
+        raise Cancelled
+    return min([limit, CANCEL_POLL_SECONDS, *(context.remaining() for context in contexts)])
 
 
 class in_script:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from ..context import LIMITLESS_SECONDS, seconds
 from ..context.farewell import running
 from ..errors import ArgumentError, TosslError, foreign_error
 from .callbacks import Callback
@@ -81,6 +84,44 @@ class NamedCalls(dict[str, "Call"]):
     __slots__ = ()
 
 
+class Reading:
+    """A `with` in which words are converted: what their files have to be waited for counts for the call's -timeout.
+
+    seconds: how long it took; 0 where no file was read.
+    """
+
+    __slots__ = ("_begun", "_running", "seconds")
+
+    def __init__(self, words: Collection[str]) -> None:
+        self.seconds = self._begun = 0.0
+        self._running: running | None = None
+        limit = _limit_in(list(words)) if any("_file" in word for word in words) else None
+        if limit is not None:
+            self._running = running(seconds(limit).begin())
+
+    def __enter__(self) -> Reading:
+        if self._running is not None:
+            self._running.__enter__()
+            self._begun = time.monotonic()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._running is not None:
+            self.seconds = time.monotonic() - self._begun
+            self._running.__exit__(*error)
+
+
+def _limit_in(words: list[str]) -> float | None:
+    """Returns the -timeout among these words, in seconds; None where it says none."""
+    for at in range(len(words) - 2, -1, -1):
+        if words[at] == "-timeout":
+            try:
+                return min(LIMITLESS_SECONDS, max(0.0, float(words[at + 1])))
+            except ValueError:
+                return None  # whoever converts it tells
+    return None
+
+
 def _finished(value: object) -> object:
     if isinstance(value, NamedCalls):
         return {name: call.make() for name, call in value.items()}
@@ -94,11 +135,14 @@ class Call:
     call becomes a job.
     """
 
-    __slots__ = ("_limit", "context", "done", "in_background", "left_out", "progress", "recipe", "values")
+    __slots__ = ("_limit", "_spent", "context", "done", "in_background", "left_out", "progress", "recipe", "values")
 
     def __init__(
-        self, recipe: Recipe, values: dict[str, object], left_out: Collection[Recipe], context: Context | None
-    ) -> None:
+        self, recipe: Recipe, values: dict[str, object], left_out: Collection[Recipe], context: Context | None,
+        spent: float = 0.0,
+    ) -> None:  # fmt: skip
+        """spent: seconds that it took to read what its words name."""
+        self._spent = spent
         self.recipe = recipe
         self.left_out = left_out
         self.values = values
@@ -124,7 +168,7 @@ class Call:
     def begin(self, listener: Listener | None) -> Context:
         """Returns the command's context, running, with the call's timeout."""
         assert self.context is not None
-        return self.context.begin(self._limit, listener)
+        return self.context.begin(self._limit, listener, self._spent)
 
     def callbacks(self) -> Iterator[Callback]:
         """Yields the script's callbacks among the arguments and options."""
@@ -176,8 +220,6 @@ class Service:
         self.done = done
 
     def begin(self, listener: Listener | None) -> Context:
-        from ..context import LIMITLESS_SECONDS, seconds
-
         return seconds(LIMITLESS_SECONDS).begin(listener=listener)
 
     def outcome(self, context: Context) -> TclValue | TosslError:

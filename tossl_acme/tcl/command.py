@@ -72,10 +72,11 @@ class Command:
 
     def bind(self, host: TclHost, words: Sequence[str]) -> Call:
         """Returns the call with these words. Raises ArgumentError unless all of them are right."""
-        from .call import Call  # not at the top: `package require` does not need it
+        from .call import Call, Reading  # not at the top: `package require` does not need it
 
-        values, left_out = self.parameters.read(host, words)
-        return Call(self.parameters.recipe, values, left_out, self.context)
+        with Reading(words) as reading:
+            values, left_out = self.parameters.read(host, words)
+        return Call(self.parameters.recipe, values, left_out, self.context, reading.seconds)
 
 
 def _arguments(function: FunctionType, groups: Groups) -> tuple[list[TclValue], bool]:
