@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -84,6 +86,38 @@ def test_the_first_request_takes_the_connection_that_was_opened(
     open_ahead(context, server.url, options)  # it has been used
     assert http_client(options).exchange(context, HttpRequest("HEAD", server.url)).status == 200
     assert (server.connections, len(server.requests)) == (1, 3)
+
+
+def test_several_connections_are_opened_at_once(server: Counting, options: ConnectionOptions, context: Context) -> None:
+    server.may_greet.clear()
+    open_ahead(context, server.url, options, 3)
+    asked = [
+        threading.Thread(target=http_client(options).exchange, args=(context, HttpRequest("HEAD", server.url)))
+        for _ in range(3)
+    ]
+    for thread in asked:
+        thread.start()
+    server.may_greet.set()
+    for thread in asked:
+        thread.join()
+    assert (server.connections, len(server.requests)) == (3, 3)
+
+
+def test_nothing_is_opened_ahead_of_a_proxy(
+    server: Counting, certificates: Certificates, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", server.url)
+    bundle = str(certificates.ca_bundle)
+    assert not open_ahead(context, "https://ca.example/dir", ConnectionOptions(bundle))
+    assert not open_ahead(context, server.url, ConnectionOptions(bundle, "http://127.0.0.1:1"))
+    assert not open_ahead(context, "http://127.0.0.1:1/dir", ConnectionOptions(bundle))
+
+
+def test_opening_ahead_loads_no_slow_library() -> None:
+    """They load while the connection is on its way."""
+    code = "import tossl_acme.http.ahead, sys; print(sorted({'requests', 'urllib3', 'certifi'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_the_request_waits_for_a_connection_under_way(

@@ -12,7 +12,7 @@ import pytest
 from tests.servers.certs import Certificates
 from tossl_acme.context import Context
 from tossl_acme.errors import HttpError
-from tossl_acme.http import sockets
+from tossl_acme.http import failures, sockets
 from tossl_acme.http.client import HttpClient, HttpRequest
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.http.response import Response
@@ -216,7 +216,8 @@ def test_what_is_no_tls_is_a_fault_of_it(server: Scripted) -> None:
 
 def test_a_silent_handshake_is_no_connection(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which may be tried again, while the caller has time."""
-    monkeypatch.setattr(sockets, "CONNECT_SECONDS", 0.1)
+    for module in (sockets, failures):
+        monkeypatch.setattr(module, "CONNECT_SECONDS", 0.1)
     server.run(lambda connection: server.ended.wait(30) and None)
     with pytest.raises(HttpError, match=r"no connection to .* within 0.1 s") as raised:
         ask(HttpClient(), server.url.replace("http:", "https:"))

@@ -1,4 +1,4 @@
-"""The process's servers, account keys and clients, kept between commands.
+"""The process's account keys and clients, kept between commands.
 
 A client is found by directory, account key and connection options: an order on a known account costs one request.
 """
@@ -9,26 +9,16 @@ import hashlib
 import os
 import threading
 
-from ..http.client import HttpClient
-from ..http.clients import http_client
 from ..http.options import ConnectionOptions
+from . import servers
 from .client import Client
 from .jws import AccountKey
-from .public_cas import directory_url
 from .server import Server
+from .servers import server_for
 
 _lock = threading.Lock()
-_servers: dict[tuple[str, HttpClient], Server] = {}
 _keys: dict[bytes, AccountKey] = {}
 _clients: dict[tuple[Server, str], Client] = {}
-
-
-def server_for(directory: str, options: ConnectionOptions) -> Server:
-    """Returns the CA for a directory URL or a CA's short name."""
-    url = directory_url(directory)
-    http = http_client(options)
-    with _lock:
-        return _servers.setdefault((url, http), Server(url, http))
 
 
 def client_for(directory: str, account_key: str, options: ConnectionOptions) -> Client:
@@ -54,7 +44,7 @@ def reset() -> None:
     """Forgets servers, keys and clients. A forked child calls it too."""
     global _lock
     _lock = threading.Lock()
-    _servers.clear()
+    servers.reset()
     _keys.clear()
     _clients.clear()
 

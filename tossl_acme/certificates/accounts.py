@@ -10,20 +10,18 @@ accounts/<CA>/directory.json    the CA's directory, and when it was read
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ..acme.account import ensure_account
 from ..acme.client import Client
-from ..acme.clients import account_key_of, client_for, server_for
-from ..acme.directory import directory_of
+from ..acme.clients import account_key_of, client_for
 from ..acme.ended import account_has_ended
 from ..acme.server import Server
+from ..acme.servers import server_for
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, KeyFormatError, WaitTimeout
 from ..files import absolute
@@ -33,14 +31,13 @@ from ..store.protocol import Lock, Store, read_texts, write_texts
 from . import due
 from .issuance import Issuance
 from .keys_apart import learn_keys
+from .known import ACCOUNT, DIRECTORY, account_set, is_fresh, read_known, take_kept_directory
 from .owners import check_owner
 
-_KEY, _NEXT, _ACCOUNT, _DIRECTORY = "key.pem", "next.pem", "account.json", "directory.json"
+_KEY, _NEXT = "key.pem", "next.pem"
 _NEXT_ACCOUNT = "next.json"
 #: Mode bits by which others than a folder's owner can write to it.
 _OTHERS_WRITE = 0o022
-#: After so many seconds the CA is asked for its directory again.
-_DIRECTORY_AGE_SECONDS = 86400.0
 _T = TypeVar("_T")
 
 
@@ -60,7 +57,7 @@ def account_key(store: Store, directory_url: str) -> str:
 
     Raises ArgumentError "store" for a key file of another user.
     """
-    pem = read_texts(store, _account(directory_url), (_KEY,)).get(_KEY, "")
+    pem = read_texts(store, account_set(directory_url), (_KEY,)).get(_KEY, "")
     if pem:
         _check_keys(store, directory_url)
     return pem
@@ -69,7 +66,7 @@ def account_key(store: Store, directory_url: str) -> str:
 @contextlib.contextmanager
 def _locked(store: Store, context: Context, directory_url: str) -> Iterator[Lock]:
     """Locks the set of an account; what is written to it becomes this user's, so no key in it is another's."""
-    with store.locked(context, _account(directory_url)) as lock:
+    with store.locked(context, account_set(directory_url)) as lock:
         _check_keys(store, directory_url)
         yield lock
 
@@ -77,7 +74,7 @@ def _locked(store: Store, context: Context, directory_url: str) -> Iterator[Lock
 def _check_keys(store: Store, directory_url: str) -> None:
     """Raises ArgumentError "store" for a key file of another user: whoever made it can act in the account."""
     for name in (_KEY, _NEXT):
-        check_owner(store.path_of(_account(directory_url), name), "the account's key")
+        check_owner(store.path_of(account_set(directory_url), name), "the account's key")
 
 
 def _warn_of_writers(store: Store, context: Context) -> None:
@@ -123,7 +120,7 @@ def complete_key_change(store: Store, context: Context, server: Server) -> None:
     One request, and only where such a change is open; a key that the CA does not know is put aside. Raises what the
     request does.
     """
-    name = _account(server.url)
+    name = account_set(server.url)
     if not read_texts(store, name, (_NEXT,)):
         return
     with _locked(store, context, server.url) as lock:
@@ -228,10 +225,10 @@ def client_of_issuance(store: Store | None, context: Context, issuance: Issuance
         issuance.directory, account_key_for(context, store, issuance.directory, given), issuance.connection
     )
     if store is not None:
-        kept = _known(store, issuance.directory)
-        if is_fresh(kept.get(_DIRECTORY), due.now()):
-            _take_directory(kept, client.server)
-        account = kept.get(_ACCOUNT, {})
+        kept = read_known(store, issuance.directory)
+        if is_fresh(kept.get(DIRECTORY), due.now()):
+            take_kept_directory(kept, client.server)
+        account = kept.get(ACCOUNT, {})
         if account.get("thumbprint") == client.key.thumbprint and isinstance(account.get("url"), str):
             contact = account.get("contact")
             client.take_account(account["url"], tuple(map(str, contact if isinstance(contact, list) else [])))
@@ -261,24 +258,18 @@ def make_accounts(context: Context, store: Store | None, issuances: Iterable[Iss
             keep_known(store, context, client)
 
 
-def take_directory(store: Store, server: Server) -> None:
-    """Has the server take the directory that an earlier process has read, however long ago."""
-    if server.known_directory is None:
-        _take_directory(_known(store, server.url), server)
-
-
 def keep_known(store: Store, context: Context, client: Client) -> None:
     """Keeps the account's URL and the directory, where the CA told them anew. Nothing fails where that cannot be."""
     url, contact = client.known_account
     directory = client.server.known_directory
-    kept = _known(store, client.server.url)
+    kept = read_known(store, client.server.url)
     known: dict[str, dict[str, Any]] = {}
     if url and contact is not None:
-        known[_ACCOUNT] = {"url": url, "thumbprint": client.key.thumbprint, "contact": list(contact)}
+        known[ACCOUNT] = {"url": url, "thumbprint": client.key.thumbprint, "contact": list(contact)}
     if directory is not None and not client.server.has_kept_directory:
-        is_new = kept.get(_DIRECTORY, {}).get("directory") != directory.as_dict()
-        if is_new or not is_fresh(kept.get(_DIRECTORY), due.now()):
-            known[_DIRECTORY] = {"read_at": due.now(), "directory": directory.as_dict()}
+        is_new = kept.get(DIRECTORY, {}).get("directory") != directory.as_dict()
+        if is_new or not is_fresh(kept.get(DIRECTORY), due.now()):
+            known[DIRECTORY] = {"read_at": due.now(), "directory": directory.as_dict()}
     if all(kept.get(name) == value for name, value in known.items()):
         return
     try:
@@ -286,39 +277,9 @@ def keep_known(store: Store, context: Context, client: Client) -> None:
             texts = {name: json.dumps(value, indent=1) for name, value in known.items()}
             write_texts(store, lock, read_texts(store, lock.name) | texts)
     except (ArgumentError, WaitTimeout) as error:
-        context.tell("not_kept", name=_account(client.server.url), message=error.message)
+        context.tell("not_kept", name=account_set(client.server.url), message=error.message)
 
 
 def forget_account_url(texts: dict[str, str]) -> dict[str, str]:
     """Returns an account's set without what is known of the account: its key is another, or it has ended."""
-    return {name: text for name, text in texts.items() if name != _ACCOUNT}
-
-
-def is_fresh(kept: Mapping[str, Any] | None, at: float) -> bool:
-    """Returns whether a directory was read so recently that it need not be read again."""
-    read_at = kept.get("read_at") if kept else None
-    return isinstance(read_at, int | float) and 0 <= at - read_at < _DIRECTORY_AGE_SECONDS
-
-
-def _take_directory(kept: Mapping[str, Mapping[str, Any]], server: Server) -> None:
-    document = kept.get(_DIRECTORY, {}).get("directory")
-    directory = directory_of(server.url, document) if document else None
-    if directory is not None:
-        server.take_directory(directory)
-
-
-def _known(store: Store, directory_url: str) -> dict[str, dict[str, Any]]:
-    """Returns what is kept of account and directory; ignores damaged values."""
-    found = {}
-    for name, text in read_texts(store, _account(directory_url), (_ACCOUNT, _DIRECTORY)).items():
-        with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(text)
-            if isinstance(value, dict):
-                found[name] = value
-    return found
-
-
-def _account(directory_url: str) -> str:
-    """Returns the name of the set for this URL: a readable part of the URL, and a digest of all of it."""
-    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", directory_url.partition("://")[2])[:80].strip("_").lstrip(".")
-    return f"accounts/{readable}-{hashlib.sha256(directory_url.encode()).hexdigest()[:8]}"
+    return {name: text for name, text in texts.items() if name != ACCOUNT}

@@ -12,6 +12,7 @@ from ..acme.renewal import cert_id
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError
 from ..files import FilePath
+from ..http.ahead import WIDTH
 from ..identifiers import Identifier
 from ..pki.chain import CertificateChain
 from ..store.protocol import Store
@@ -25,7 +26,7 @@ from .key import kind_of
 from .pem_file import keep_pem_file
 from .permission import CaaLook, caa_look
 from .persisted import standing_ends, warn_of_end
-from .solve import WIDTH, Solvers
+from .solve import Solvers
 from .traces import Trace, remove_traces
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..acme.clients import server_for
+from ..acme.servers import server_for
 from ..context import Context
 from ..context.farewell import running
 from ..errors import Cancelled, ForkedError, TosslError
 from ..store.protocol import Store
 from . import due
-from .accounts import take_directory
 from .clock import take_date
 from .deploy import Hooks, deploy
 from .due import Suggestion
 from .issuance import Issuance
+from .known import take_directory
 from .obtain import obtain
 from .record import KeptCertificate, read_kept
 from .suggested import Renewal, due_time

@@ -21,6 +21,7 @@ from ..challenges.solver import Solver, TogetherSolver, is_together
 from ..context import QUICK_CLEANUP_SECONDS, Context, cleanup_seconds
 from ..context.farewell import Debt, fall_due, owe
 from ..errors import AcmeError, HttpError, TosslError, WaitTimeout
+from ..http.ahead import WIDTH
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import clean
@@ -50,10 +51,6 @@ class _Task:
 
 #: The solvers for each identifier ordered, in order of preference.
 Solvers = Mapping[Identifier, Sequence[Solver]]
-
-
-#: Requests to a CA that are under way at the same time, each on a connection of its own.
-WIDTH = 8
 
 
 def get_authorizations(client: Client, context: Context, order: Order) -> list[Authorization]:

@@ -165,9 +165,9 @@ def _keep_failure(context: Context, store: Store, name: str, error: TosslError |
 def _asked(
     context: Context, store: Store, held: Held, connection: ConnectionOptions, known: Suggestion, silent: set[str]
 ) -> Suggestion:
-    from ..acme.clients import server_for
     from ..acme.renewal import renewal_info
-    from .accounts import take_directory
+    from ..acme.servers import server_for
+    from .known import take_directory
 
     try:
         server = server_for(held.directory, connection)

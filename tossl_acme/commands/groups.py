@@ -110,7 +110,7 @@ def server(directory_url: str, *, connection: ConnectionOptions) -> Server:
     TOSSL VALUE directory_url
                             neither an https URL nor a CA's short name
     """
-    from ..acme.clients import server_for
+    from ..acme.servers import server_for
 
     return server_for(directory_url, connection)
 

@@ -19,12 +19,12 @@ from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 
 from ..context import Context
-from ..context.beside import Beside
-from ..errors import HttpError, TosslError, WaitTimeout
+from ..errors import HttpError, WaitTimeout
+from .ahead import CONNECT_SECONDS, WIDTH
 from .failures import explained, too_late
 from .options import USER_AGENT, ConnectionOptions
 from .response import Response, whole_body
-from .sockets import CONNECT_SECONDS, ContextAdapter, Exchange, Opened, body_pieces, current_exchange
+from .sockets import ContextAdapter, Exchange, body_pieces, current_exchange
 from .urls import UrlError, shown_url, split_url
 
 #: No answer of a CA or of a DNS provider comes near this size.
@@ -75,8 +75,7 @@ class HttpClient:
         self._trust = self.options.trust()
         self._proxies: dict[str, dict[str, str]] = {}
         self._trusted_from = 0.0
-        #: Connections that are being opened, by peer.
-        self._opening: dict[str, Beside] = {}
+        self._way = self.options.in_force()
         if not self.options.verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session = requests.Session()
@@ -84,7 +83,7 @@ class HttpClient:
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.headers["Accept-Encoding"] = "gzip, deflate"
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, ContextAdapter(pool_connections=8, pool_maxsize=8))
+            self._session.mount(scheme, ContextAdapter(pool_connections=8, pool_maxsize=WIDTH))
 
     def exchange(self, context: Context, request: HttpRequest) -> Response:
         """Sends one request and reads its whole answer, whatever its status, a redirect too.
@@ -93,9 +92,6 @@ class HttpClient:
         and WaitTimeout or Cancelled when the context is over.
         """
         exchange = self._begun(context, request)
-        opening = self._opening.pop(_peer(request.url), None) if self._opening else None
-        if opening is not None:
-            opening.wait(context, "request")
         try:
             return self._exchange(exchange, request)
         except HttpError as error:
@@ -107,22 +103,13 @@ class HttpClient:
                 raise
         return self._exchange(self._begun(context, request), request)
 
-    def open_ahead(self, context: Context, url: str) -> None:
-        """Begins to open a connection in a thread, unless one was used before. exchange() waits for it."""
-        peer = _peer(url)
-        if peer not in self._proxies and not self._proxies_for(url):
-            self._opening[peer] = Beside("tossl connection", lambda: self._open(context, url))
-
-    def _open(self, context: Context, url: str) -> None:
-        exchange = Exchange(context, url, MAX_BYTES, SILENCE_SECONDS, trust=self._trust, only_opens=True)
-        with contextlib.suppress(Opened, TosslError):
-            self._exchange(exchange, HttpRequest("HEAD", url))
-
     def close(self) -> None:
         self._session.close()
 
     def _begun(self, context: Context, request: HttpRequest) -> Exchange:
-        return Exchange(context, request.url, request.most_bytes, request.silence, self._trusted_from, self._trust)
+        return Exchange(
+            context, request.url, request.most_bytes, request.silence, self._trusted_from, self._trust, self._way
+        )
 
     def _exchange(self, exchange: Exchange, request: HttpRequest) -> Response:
         context = exchange.context

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
+from . import ahead
 from .client import HttpClient
 from .options import ConnectionOptions
 
@@ -29,6 +30,7 @@ def reset() -> None:
     global _lock
     _lock = threading.Lock()
     _clients.clear()
+    ahead.reset()
 
 
 os.register_at_fork(after_in_child=reset)

@@ -14,7 +14,7 @@ import urllib3
 from ..context import Context
 from ..errors import Cancelled, HttpError, WaitTimeout
 from ..text import clean
-from . import sockets
+from .ahead import CONNECT_SECONDS
 from .urls import shown_url
 
 _ours = requests.exceptions
@@ -121,7 +121,7 @@ def explained(
     if context.remaining() <= (_CLOCK_SECONDS if row.exceptions is _TIMEOUTS else 0):
         return too_late(url, context)
     said = row.sentence.format(
-        url=shown_url(url), reason=_reason(causes[-1]), connect_seconds=sockets.CONNECT_SECONDS
+        url=shown_url(url), reason=_reason(causes[-1]), connect_seconds=CONNECT_SECONDS
     )
     if roots and any(getattr(cause, "verify_code", 0) in _NO_ROOT for cause in causes):
         said += f"; it was looked for in {', '.join(roots)}; -ca_bundle names the CA certificates of another"

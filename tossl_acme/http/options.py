@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
-
-import requests.utils
 
 from ..errors import ArgumentError
 from ..version import __version__
@@ -56,10 +55,19 @@ class ConnectionOptions:
 
     def proxies(self, url: str) -> dict[str, str]:
         """Returns the proxies for a URL. Raises ArgumentError "proxy" for one that needs what is not installed."""
+        if not self.proxy and not _may_have_proxy():
+            return {}
+        import requests.utils  # it loads slowly
+
         given = {"http": self.proxy, "https": self.proxy} if self.proxy else None
         found = given or dict(requests.utils.get_environ_proxies(url))
         check_socks(requests.utils.select_proxy(url, found) or "")
         return found
+
+
+def _may_have_proxy() -> bool:
+    """Returns whether a proxy may be set: by the environment, or by the settings of macOS and Windows."""
+    return sys.platform in ("darwin", "win32") or any(name.lower().endswith("_proxy") for name in os.environ)
 
 
 def _proxy_url(proxy: str) -> str:

@@ -24,15 +24,12 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from ..context import Context
 from ..errors import HttpError
 from ..files import socket_beyond_standard
+from .ahead import CONNECT_SECONDS, IDLE_SECONDS, take_opened
 from .connect import connected
 from .socks import connected_through
 from .trust import Trust
 from .urls import shown_url
 
-#: Seconds that one attempt to connect may take, from looking up the name to its last address.
-CONNECT_SECONDS = 15.0
-#: Seconds after which an idle connection is not used again: a NAT on the way may have forgotten it.
-IDLE_SECONDS = 30.0
 #: Seconds to the first byte of an answer on a reused connection; then the connection counts as lost.
 REUSED_SECONDS = 30.0
 #: Bytes of a status line with its headers, and of all interim answers before them.
@@ -50,7 +47,7 @@ class Exchange:
 
     silence: seconds without a byte after which the connection counts as lost.
     trusted_from: connections that are older (monotonic seconds) are not used again. trust: the roots of TLS.
-    only_opens: it ends, by Opened, as soon as there is a connection.
+    way: how the peer is reached, to find a connection that was opened ahead.
     """
 
     def __init__(
@@ -61,11 +58,10 @@ class Exchange:
         silence: float,
         trusted_from: float = 0.0,
         trust: Trust | None = None,
-        *,
-        only_opens: bool = False,
+        way: tuple[object, ...] = (),
     ) -> None:
         self.context = context
-        self.only_opens = only_opens
+        self.way = way
         self.trust = trust
         self.most_bytes = most_bytes
         self.trusted_from = trusted_from
@@ -81,10 +77,6 @@ class Exchange:
 
     def broken(self, kind: str, cause: str) -> HttpError:
         return HttpError(kind, f"{self._peer} {cause}")
-
-
-class Opened(Exception):
-    """A connection has been opened, for an exchange to come."""
 
 
 current_exchange: contextvars.ContextVar[Exchange] = contextvars.ContextVar("current_exchange")
@@ -313,6 +305,8 @@ class _TlsConnection(_Kept, HTTPSConnection):
             self.ssl_context = exchange.trust.context()
             if self.proxy_config:
                 self.proxy_config = self.proxy_config._replace(ssl_context=self.ssl_context)
+            elif self._take_opened(exchange):
+                return
         context.add_interrupt(self._shut_down)
         try:
             super().connect()
@@ -320,6 +314,15 @@ class _TlsConnection(_Kept, HTTPSConnection):
             context.remove_interrupt(self._shut_down)
             if self._handshake is not None:
                 self._handshake.close()
+
+    def _take_opened(self, exchange: Exchange) -> bool:
+        """Takes a connection that was opened ahead, whose server was verified then. Returns whether there was one."""
+        found = take_opened(exchange.context, exchange.way, self.host, self.port, exchange.trusted_from)
+        if found is None:
+            return False
+        self.sock, self._made = found
+        self._used, self._is_unused, self.is_verified = self._made, True, True
+        return True
 
     def _new_conn(self) -> socket.socket:
         self._made = time.monotonic()
@@ -335,28 +338,11 @@ class _TlsConnection(_Kept, HTTPSConnection):
                 self._handshake.shutdown(socket.SHUT_RDWR)
 
 
-class _Opening:
-    """A mix-in for pools: opens a connection and keeps it, where the exchange wants no more."""
-
-    def urlopen(self, *args: Any, **kwargs: Any) -> Any:
-        if not current_exchange.get().only_opens:
-            return super().urlopen(*args, **kwargs)  # type: ignore[misc]
-        connection = self._get_conn()  # type: ignore[attr-defined]
-        try:
-            if connection.is_closed:
-                connection.connect()
-        except BaseException:
-            connection.close()
-            raise
-        self._put_conn(connection)  # type: ignore[attr-defined]
-        raise Opened
-
-
-class _Pool(_Opening, HTTPConnectionPool):
+class _Pool(HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-class _TlsPool(_Opening, HTTPSConnectionPool):
+class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 

@@ -7,8 +7,6 @@ import socket
 from types import ModuleType
 from typing import Any
 
-import urllib3
-
 from ..context import Context
 from ..errors import ArgumentError
 
@@ -46,6 +44,8 @@ def connected_through(context: Context, options: dict[str, Any], host: str, port
         # The library's own waits cannot be woken.
         return context.run(connect, "answer", seconds)
     except socks.ProxyError as error:
+        import urllib3  # it loads slowly, and check_socks() needs none of it
+
         raise urllib3.exceptions.ProxyError(f"The proxy did not connect to {host}", error) from None
 
 

@@ -6,14 +6,13 @@ They are read once and again when they change, not for each connection: the usua
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import ssl
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-import certifi
-from urllib3.util.ssl_ import create_urllib3_context
 
 from ..errors import ArgumentError
 from ..files import FilePath, absolute
@@ -30,6 +29,8 @@ SYSTEM_BUNDLES = [
 #: Folders of roots by hash, into which OpenSSL looks by itself.
 SYSTEM_FOLDERS = ["/etc/ssl/certs", "/etc/pki/tls/certs"]
 
+#: Python checks more of RFC 5280 from this version on, unless it is asked not to.
+_IS_STRICT = sys.version_info >= (3, 13)
 _MOST_BYTES = 1 << 25
 _BEGIN = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 _BLOCK = re.compile(
@@ -65,9 +66,7 @@ class Trust:
         state = tuple(_state(path) for path in self._sources())
         made = self._made
         if made is None or made[0] != state:
-            context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-            # As for curl and Go, each certificate there is trusted, also one that is no root.
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            context = _new_context()
             made = self._made = (state, context, tuple(self._fill(context)))
         return made[1]
 
@@ -75,7 +74,7 @@ class Trust:
         """Returns the file or folder for a library that takes one alone."""
         self.context()
         assert self._made is not None
-        return self._path or (self._made[2] or (certifi.where(),))[0]
+        return self._path or (self._made[2] or (_of_certifi(),))[0]
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -102,8 +101,8 @@ class Trust:
             context.load_verify_locations(capath=place)
             yield place
         if not context.cert_store_stats()["x509"] and not any(map(_has_hashed, SYSTEM_FOLDERS)):
-            context.load_verify_locations(certifi.where())
-            yield certifi.where()
+            context.load_verify_locations(_of_certifi())
+            yield _of_certifi()
 
     def _load_named(self, context: ssl.SSLContext) -> None:
         cause = ""
@@ -123,6 +122,27 @@ class Trust:
             cause = getattr(error, "strerror", "") or "its path is no usable one"
         if cause:
             raise ArgumentError("ca_bundle", f"the CA bundle {self._shown} cannot be used: {cause}")
+
+
+def _new_context() -> ssl.SSLContext:
+    """Returns a context without roots, set as urllib3 sets its own, without loading it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET
+    # As for curl and Go, each certificate there is trusted, also one that is no root.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | (ssl.VERIFY_X509_STRICT if _IS_STRICT else 0)
+    context.post_handshake_auth = True
+    context.hostname_checks_common_name = False
+    context.set_alpn_protocols(["http/1.1"])
+    if keys := os.path.expandvars(os.environ.get("SSLKEYLOGFILE", "")):
+        context.keylog_filename = keys
+    return context
+
+
+def _of_certifi() -> str:
+    import certifi  # it loads slowly, and few systems need it
+
+    return certifi.where()
 
 
 def _own_file() -> list[str]:

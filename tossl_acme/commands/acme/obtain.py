@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ...certificates.deploy import Hooks
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
+    from ...context.beside import Beside
     from ...files import FilePath
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
@@ -135,7 +136,7 @@ def obtain_certificate(
     if kept is not None and store is not None:
         certificate = told_of(context, store, kept, pem_file)
     else:
-        _connect_ahead(context, words, connection)
+        ahead = _begin_ahead(context, words, connection, store, len(domains))
         from dataclasses import replace
 
         from ...certificates.issuance import Issuance
@@ -157,6 +158,8 @@ def obtain_certificate(
             pem_file,
             *((hooks.command, hooks.limit) if hooks is not None else ()),
         )
+        if ahead is not None:
+            ahead.wait(context, "request")
         with context.naming("clean_up_failed"), error_context("Certificate not obtained", AcmeError):
             if dry_run:
                 found = prove(context, issuance, store, name)
@@ -174,16 +177,33 @@ def obtain_certificate(
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
 
 
-def _connect_ahead(context: Context, words: Words, connection: Lazy[ConnectionOptions]) -> None:
-    """Begins to connect to the CA while the modules load that obtaining needs. Sends nothing."""
+def _begin_ahead(
+    context: Context, words: Words, connection: Lazy[ConnectionOptions], store: Store | None, count: int
+) -> Beside | None:
+    """Begins to connect to the CA, and to fetch its nonces, while the modules load that obtaining needs.
+
+    Returns what has to be waited for then.
+    """
     from ...acme.public_cas import directory_url
-    from ...http.ahead import open_ahead
+    from ...context.beside import Beside
+    from ...http.ahead import WIDTH, open_ahead
 
     try:
-        url = directory_url(words.get("directory") or os.environ.get("TOSSL_DIRECTORY", ""))
-        open_ahead(context, url, connection())
+        url, options = directory_url(words.get("directory") or os.environ.get("TOSSL_DIRECTORY", "")), connection()
     except ArgumentError:  # a list of CAs, or a mistake, which is told in its place
-        return
+        return None
+    width = max(1, min(count, WIDTH))
+    if not open_ahead(context, url, options, width) or store is None:
+        return None
+    part = context.aside()
+
+    def fetch() -> None:
+        from ...acme.servers import server_for
+        from ...certificates.known import fetch_nonces_ahead
+
+        fetch_nonces_ahead(part, store, server_for(url, options), width)
+
+    return Beside("tossl ahead", fetch)
 
 
 def get_account_key(
