@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from ..frozen import dataclass, field
 
 _WSP = "[ \t]*"
 _LABEL = "[A-Za-z0-9](?:-*[A-Za-z0-9])*"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 import dns.flags
 import dns.message
@@ -13,6 +12,7 @@ import dns.rdatatype
 
 from ..context import Context
 from ..errors import WaitTimeout
+from ..frozen import dataclass
 from ..text import clean
 from .failure import LookupFailed
 from .resolver import (

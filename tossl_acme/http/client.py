@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, urljoin
 
 import requests
@@ -20,6 +19,7 @@ from requests.structures import CaseInsensitiveDict
 
 from ..context import Context
 from ..errors import HttpError, WaitTimeout
+from ..frozen import dataclass, field, replace
 from .ahead import CONNECT_SECONDS, WIDTH
 from .failures import explained, too_late
 from .options import USER_AGENT, ConnectionOptions
