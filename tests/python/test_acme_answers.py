@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from requests.structures import CaseInsensitiveDict
 
+from tossl_acme.acme import polling
 from tossl_acme.acme.answer import Answer
 from tossl_acme.acme.certificate import REASONS, reason_code
 from tossl_acme.acme.directory import read_directory
@@ -113,9 +114,11 @@ class Unhurried(Context):
     def __init__(self) -> None:
         super().__init__(60)
         self.slept: list[float] = []
+        self.now = 1000.0
 
     def sleep(self, seconds: float, what: str) -> None:
         self.slept.append(seconds)
+        self.now += seconds
 
 
 @pytest.mark.parametrize(
@@ -128,12 +131,35 @@ class Unhurried(Context):
         (1e9, [60.0] * 4),
     ],
 )
-def test_polling_takes_the_time_that_the_ca_asks_for(after: float | None, pauses: list[float]) -> None:
+def test_polling_takes_the_time_that_the_ca_asks_for(
+    after: float | None, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that says 0, or a date that is past, asks for none, and is not looked at without end."""
     order = SimpleNamespace(retry_after=after, status="processing")
     context = Unhurried()
+    monkeypatch.setattr(polling.time, "monotonic", lambda: context.now)
     poll(context, "order", lambda: order, lambda _: len(context.slept) == 4)
-    assert context.slept == pauses
+    assert context.slept == pytest.approx(pauses)
+
+
+@pytest.mark.parametrize(
+    ("after", "pauses"), [(None, [0.0, 0.0, 0.02, 0.1]), (3.0, [3.0] * 4)], ids=["its own pauses", "Retry-After"]
+)
+def test_the_time_that_an_answer_takes_is_part_of_a_pause(
+    after: float | None, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20 ms doubling pass from one request to the next; Retry-After counts from the answer."""
+    context = Unhurried()
+    monkeypatch.setattr(polling.time, "monotonic", lambda: context.now)
+
+    def look() -> Any:
+        context.now += 0.06
+        return SimpleNamespace(retry_after=after, status="processing")
+
+    asked_at = context.now
+    known = look()
+    poll(context, "order", look, lambda _: len(context.slept) == 4, known, asked_at)
+    assert context.slept == pytest.approx(pauses)
 
 
 def test_a_huge_retry_after_is_a_number() -> None:

@@ -187,11 +187,17 @@ def _answered_challenge(client: Client, context: Context, url: str, authorizatio
 
 
 def wait_authorization(
-    client: Client, context: Context, url: str, known: Authorization | None = None, answered: str = ""
+    client: Client,
+    context: Context,
+    url: str,
+    known: Authorization | None = None,
+    answered: str = "",
+    answered_at: float | None = None,
 ) -> Authorization:
     """Polls until the authorization is valid. Raises any other final state, with the CA's reason.
 
-    answered: the URL of the challenge that was answered; the wait ends with its failure too.
+    answered: the URL of the challenge that was answered; the wait ends with its failure too. answered_at: when that was
+    sent, monotonic seconds.
     """
     found = poll(
         context,
@@ -199,6 +205,7 @@ def wait_authorization(
         lambda: get_authorization(client, context, url),
         lambda authorization: authorization.has_ended(answered),
         known,
+        answered_at,
     )
     if found.status != "valid":
         raise refusal(found, answered)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -191,7 +192,9 @@ def wait_order(client: Client, context: Context, url: str, known: Order | None =
     return _settled(client, context, "order", url, known)
 
 
-def _settled(client: Client, context: Context, what: str, url: str, known: Order | None) -> Order:
+def _settled(
+    client: Client, context: Context, what: str, url: str, known: Order | None, asked_at: float | None = None
+) -> Order:
     """Returns the order once it is neither pending nor processing. Raises an invalid order as an error."""
     order = poll(
         context,
@@ -199,6 +202,7 @@ def _settled(client: Client, context: Context, what: str, url: str, known: Order
         lambda: get_order(client, context, url),
         lambda order: order.status not in ("pending", "processing"),
         known,
+        asked_at,
     )
     if order.status == "invalid":
         raise _invalid(order)
@@ -221,9 +225,10 @@ def finish_order(client: Client, context: Context, order: Order, csr: bytes) -> 
     """
     by_another = order.status in ("processing", "valid")
     for pause in (*_REFINALIZE_PAUSES_SECONDS, None):
+        asked_at = time.monotonic()
         if order.status in ("pending", "ready"):
             order, by_another = _finalized(client, context, order, csr)
-        order = _settled(client, context, "certificate", order.url, order)
+        order = _settled(client, context, "certificate", order.url, order, asked_at)
         if order.status == "valid":
             return FinishedOrder(_issued(client, order), by_another)
         if pause is not None:

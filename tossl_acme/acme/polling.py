@@ -25,21 +25,32 @@ class _Polled(Protocol):
 T = TypeVar("T", bound=_Polled)
 
 
-def poll(context: Context, what: str, look: Callable[[], T], is_done: Callable[[T], bool], known: T | None = None) -> T:
+def poll(
+    context: Context,
+    what: str,
+    look: Callable[[], T],
+    is_done: Callable[[T], bool],
+    known: T | None = None,
+    asked_at: float | None = None,
+) -> T:
     """Calls `look` until is_done(result), and returns that result; `known` replaces the first look (RFC 8555
     section 7.5.1).
 
-    Pauses for the CA's Retry-After if it sends one, else 20 ms doubling to 5 s.
+    Pauses for the CA's Retry-After, from its answer on, if it sends one. Else 20 ms doubling to 5 s pass from one
+    request to the next: what the answer itself took on its way is part of that. asked_at: when the request before the
+    first look was sent, monotonic seconds.
     Raises WaitTimeout(what) if the context ends first.
     """
+    begun = time.monotonic() if asked_at is None else asked_at
     state = known or look()
     backoff = Backoff()
     while not is_done(state):
-        pause = backoff.next()
+        pause = backoff.next() - (time.monotonic() - begun)
         # None, 0 and a past date give no time.
-        wanted = min(max(state.retry_after, 0.02), _MAX_PAUSE_SECONDS) if state.retry_after else pause
+        wanted = min(max(state.retry_after, 0.02), _MAX_PAUSE_SECONDS) if state.retry_after else max(0.0, pause)
         context.tell("waiting", what=what, status=state.status, seconds=round(wanted, 3))
         context.sleep(wanted, what)
+        begun = time.monotonic()
         state = look()
     return state
 

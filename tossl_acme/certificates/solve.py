@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..acme.authorization import (
@@ -105,8 +106,10 @@ def _together(tasks: Sequence[_Task]) -> Iterator[tuple[TogetherSolver, list[Cha
 def _validate(client: Client, context: Context, tasks: Sequence[_Task]) -> None:
     """Answers all challenges, then waits for those that were not valid at once (section 7.1.6): side by side."""
     proven: set[_Task] = set()
+    answered_at: dict[_Task, float] = {}
 
     def answer(part: Context, task: _Task) -> None:
+        answered_at[task] = time.monotonic()
         if _answer(client, part, task).status == "valid":
             proven.add(task)
 
@@ -114,7 +117,7 @@ def _validate(client: Client, context: Context, tasks: Sequence[_Task]) -> None:
         if task in proven:
             part.tell("validated", domain=task.authorization.identifier.value)
         else:
-            _await_validation(client, part, task)
+            _await_validation(client, part, task, answered_at[task])
 
     side_by_side(context, answer, tasks, WIDTH)
     side_by_side(context, wait, tasks, WIDTH if len(proven) < len(tasks) else 1)
@@ -127,10 +130,11 @@ def _answer(client: Client, context: Context, task: _Task) -> Challenge:
     return answer_challenge(client, context, task.challenge.url, task.authorization.url)
 
 
-def _await_validation(client: Client, context: Context, task: _Task) -> None:
+def _await_validation(client: Client, context: Context, task: _Task, answered_at: float) -> None:
     """Waits until the authorization is valid. An error says so where nobody has asked this process for the response."""
     try:
-        wait_authorization(client, context, task.authorization.url, task.authorization, task.challenge.url)
+        found = task.authorization
+        wait_authorization(client, context, found.url, found, task.challenge.url, answered_at)
     except (AcmeError, WaitTimeout) as error:
         if hint := unasked_hint(task.challenge.token):
             error.message += f" ({hint})"
