@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .errors import ArgumentError
-from .frozen import dataclass
 from .text import quoted
 
 #: Characters of a DNS name (RFC 1035 section 3.1).

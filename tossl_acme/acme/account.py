@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, TosslError
-from ..frozen import dataclass, field, replace
 from ..http.response import Response
 from ..http.urls import shown_url
 from ..text import Secret, clean, quoted

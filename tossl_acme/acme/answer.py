@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import HttpError
-from ..frozen import dataclass, field
 from ..http.response import Response
 from ..http.urls import shown_url
 from .links import links

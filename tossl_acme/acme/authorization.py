@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError
-from ..frozen import dataclass, field
 from ..identifiers import Identifier, check_provable_by_dns, parse_identifier
 from ..text import clean
 from .answer import Answer

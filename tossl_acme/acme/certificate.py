@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..context import Context
 from ..errors import ArgumentError, HttpError
-from ..frozen import dataclass
 from ..http.urls import shown_url
 from ..pki.pem import certificate_blocks
 from .answer import Answer

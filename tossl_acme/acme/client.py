@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..context import Backoff, Context
 from ..errors import AcmeError, HttpError, TosslError
-from ..frozen import dataclass
 from ..http.client import HttpRequest
 from ..http.response import Response
 from .answer import Answer

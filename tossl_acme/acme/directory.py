@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import AcmeError, HttpError, TosslError
-from ..frozen import dataclass, field
 from ..http.response import Response
 from ..http.urls import shown_url
 from .answer import Answer

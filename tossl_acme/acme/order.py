@@ -6,11 +6,11 @@ import datetime
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError
-from ..frozen import dataclass, field, replace
 from ..http.urls import shown_url
 from ..identifiers import Identifier, parse_identifier
 from ..text import clean, quoted

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..errors import ArgumentError
-from ..frozen import dataclass
 from ..text import quoted
 from .urls import https_url
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..context import Context
 from ..errors import ArgumentError, HttpError
-from ..frozen import dataclass, field
 from ..http.urls import shown_url
 from ..pki.chain import CertificateChain
 from ..text import safe

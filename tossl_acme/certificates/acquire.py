@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..acme.account import ensure_account
 from ..acme.client import Client
@@ -11,7 +12,6 @@ from ..acme.renewal import cert_id
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError
 from ..files import FilePath
-from ..frozen import dataclass, field, replace
 from ..http.ahead import WIDTH
 from ..identifiers import Identifier
 from ..pki.chain import CertificateChain

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..acme.account import NewAccount
@@ -15,7 +17,6 @@ from ..challenges.choice import may_be_http01
 from ..challenges.solver import SolverOptions
 from ..errors import ArgumentError
 from ..files import FilePath, absolute, read_secret
-from ..frozen import dataclass, field, field_names, is_frozen, replace
 from ..http.options import ConnectionOptions
 from ..http.urls import shown_url
 from ..identifiers import Identifier
@@ -206,8 +207,8 @@ def _has_literal(value: object) -> bool:
     if isinstance(value, str):
         # A proxy's user and password.
         return "@" in value.partition("://")[2].partition("/")[0]
-    if is_frozen(value):
-        return any(_has_literal(getattr(value, name)) for name in field_names(value))
+    if dataclasses.is_dataclass(value):
+        return any(_has_literal(getattr(value, member.name)) for member in dataclasses.fields(value))
     if isinstance(value, tuple):
         return any(map(_has_literal, value))
     return isinstance(value, Mapping) and any(map(_has_literal, value.values()))
@@ -220,8 +221,8 @@ def _plain(value: object, option: str = "") -> Any:
         return {"file": str(value.file)} if value.file else {"env": value.env} if value.env else {"literal": False}
     if isinstance(value, FilePath):
         return {"path": str(value), "word": value.word}
-    if is_frozen(value):
-        return {name: _plain(getattr(value, name), name) for name in field_names(value)}
+    if dataclasses.is_dataclass(value):
+        return {member.name: _plain(getattr(value, member.name), member.name) for member in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {_text(name, option): _plain(member, option) for name, member in value.items()}
     if isinstance(value, tuple | list):
@@ -254,7 +255,7 @@ def _read(kind: Any, data: Any) -> Any:
         return _read_secret(data)
     if kind is FilePath or (kind is str and isinstance(data, dict) and set(data) == {"path", "word"}):
         return FilePath(str(data["path"]), str(data["word"]))
-    if is_frozen(kind):
+    if dataclasses.is_dataclass(kind):
         assert isinstance(kind, type)
         if not isinstance(data, dict):
             raise TypeError(str(kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..acme.authorization import Authorization
 from ..acme.certificate import DownloadedChain, download_certificate
@@ -12,7 +13,6 @@ from ..acme.lost_order import find_lost_order, is_open
 from ..acme.order import NewOrder, Order, check_authorizations, finish_order, get_order, new_order
 from ..context import Context
 from ..errors import AcmeError, Cancelled, HttpError, TosslError
-from ..frozen import dataclass
 from ..pki.chain import (
     CertificateChain,
     NotBegun,

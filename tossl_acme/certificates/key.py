@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..errors import ArgumentError, KeyFormatError
-from ..frozen import dataclass
 from ..identifiers import Identifier, parse_identifier, parse_identifiers
 from ..pki.csr import Csr, check_csr, csr_for, read_csr
 from ..pki.keys import (

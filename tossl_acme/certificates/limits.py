@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import AcmeError, ArgumentError, Cancelled, DnsError, ForkedError, KeyFormatError, RetryError, TosslError
-from ..frozen import dataclass, replace
 from ..identifiers import Identifier
 from .due import is_time
 

@@ -13,12 +13,12 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ..context import Context
 from ..context.workers import Workers
 from ..errors import Cancelled, ClockError, ForkedError, TosslError, foreign_error
-from ..frozen import dataclass
 from . import clock, due
 from .due import Suggestion
 from .managed import Done, Managed, ask_due_time, ask_time, deploy_managed, facts_of, obtain_managed

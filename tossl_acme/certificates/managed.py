@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..acme.servers import server_for
 from ..context import Context
 from ..context.farewell import running
 from ..errors import Cancelled, ForkedError, TosslError
-from ..frozen import dataclass
 from ..store.protocol import Store
 from . import due
 from .clock import take_date

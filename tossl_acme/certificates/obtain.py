@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
 from ..acme.account import check_binding
@@ -12,7 +13,6 @@ from ..acme.known_keys import check_certificate_key
 from ..challenges.choice import choose
 from ..context import Context
 from ..errors import ArgumentError, WaitTimeout
-from ..frozen import dataclass, field, replace
 from ..store.protocol import Store
 from .accounts import account_key, make_accounts, with_account
 from .acquire import Place, acquire, clear_up, wanted_of

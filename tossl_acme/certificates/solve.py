@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..acme.authorization import (
     Authorization,
@@ -21,7 +22,6 @@ from ..challenges.solver import Solver, TogetherSolver, is_together
 from ..context import QUICK_CLEANUP_SECONDS, Context, cleanup_seconds
 from ..context.farewell import Debt, fall_due, owe
 from ..errors import AcmeError, HttpError, TosslError, WaitTimeout
-from ..frozen import dataclass
 from ..http.ahead import WIDTH
 from ..http.urls import shown_url
 from ..identifiers import Identifier

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..acme.authorization import Challenge
@@ -10,7 +11,6 @@ from ..challenges.registry import TYPES
 from ..challenges.solver import Solver, is_together
 from ..context import Context, cleanup_seconds
 from ..errors import ArgumentError, TosslError
-from ..frozen import dataclass, field
 from ..identifiers import Identifier
 
 _TEXTS = ("type", "token", "key_authorization", "account_url")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from ..acme.authorization import Challenge
 from ..context import Context
 from ..dns.failure import LookupFailed
 from ..errors import DnsError, WaitTimeout
-from ..frozen import replace
 from ..text import clean
 from .solver import ChallengeType, SolverOptions
 from .standing import LABEL, Standing, Wanted, find_standing, standing_name

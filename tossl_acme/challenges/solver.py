@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeGuard
 
 from ..acme.authorization import Challenge
 from ..context import Context
 from ..dns.provider import ProviderOptions
 from ..files import FilePath
-from ..frozen import dataclass, replace
 
 
 class Solver(Protocol):

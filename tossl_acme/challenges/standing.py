@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from ..dns.issue_value import parse_issue_value
-from ..frozen import dataclass
 from ..identifiers import check_record_length
 from ..text import clean
 

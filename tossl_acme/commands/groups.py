@@ -334,9 +334,10 @@ def provider(
                             not a dict of the provider's fields, not lines KEY=value, or a file that others can read
                             or change
     """
+    from dataclasses import replace
+
     from ..dns.provider import ProviderOptions
     from ..dns.registry import providers_by_name
-    from ..frozen import replace
 
     if isinstance(provider, str):
         return replace(one_provider(
@@ -477,10 +478,11 @@ def authority(
     -profile name          one of its profiles
     -preferred_chain name  an issuer's common name
     """
+    from dataclasses import replace
+
     from ..acme.account import contact_urls
     from ..acme.public_cas import directory_url as url_for
     from ..certificates.issuance import Authority
-    from ..frozen import replace
 
     account = replace(account, contact=contact_urls(email))
     return Authority(url_for(directory_url), account, account_key, profile, preferred_chain)
@@ -633,11 +635,12 @@ def managed(
     TOSSL VALUE not_before
                          given; like -not_after, it is for one certificate, and this one is renewed
     """
+    from dataclasses import replace
+
     from ..certificates.issuance import Issuance
     from ..certificates.managed import Managed
     from ..certificates.stand_in import check_stand_in
     from ..challenges.choice import choose
-    from ..frozen import replace
 
     if timeout <= 0:
         raise ArgumentError("timeout", "-timeout: must be a positive number of seconds")

@@ -72,7 +72,8 @@ def get(
     TOSSL VALUE auth        it contains no colon
     TOSSL VALUE cookies     it contains a line break
     """
-    from ..frozen import replace
+    from dataclasses import replace
+
     from ..http.client import HttpClient
     from ..http.get import prepare
     from ..http.urls import shown_url

@@ -6,11 +6,11 @@ import ipaddress
 import json
 import math
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..context import Context
 from ..errors import ArgumentError, DnsError, HttpError, TosslError, WaitTimeout, error_context
-from ..frozen import dataclass
 from ..http.client import HttpClient, HttpRequest
 from ..http.response import Response
 from ..http.retry import Retries, with_retries

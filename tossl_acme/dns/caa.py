@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import dns.message
 import dns.name
@@ -10,7 +11,6 @@ import dns.rdatatype
 
 from ..context import Context
 from ..errors import WaitTimeout
-from ..frozen import dataclass
 from ..text import clean
 from .failure import LookupFailed
 from .issue_value import IssueValue, parse_issue_value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 
 import dns.message
 import dns.name
@@ -12,7 +13,6 @@ import dns.rdatatype
 
 from ..context import Context
 from ..errors import WaitTimeout
-from ..frozen import dataclass
 from .failure import LookupFailed
 from .resolver import QUERY_SECONDS, Nameserver, ask, dns_name, name_text
 from .zones import Zones, referral_in

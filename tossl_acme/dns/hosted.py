@@ -7,12 +7,12 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import idna
 
 from ..context import Context
 from ..errors import DnsError, before_change
-from ..frozen import dataclass
 from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
 from .provider import ProviderAccess, canonical_name

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-
-from ..frozen import dataclass, field
+from dataclasses import dataclass, field
 
 _WSP = "[ \t]*"
 _LABEL = "[A-Za-z0-9](?:-*[A-Za-z0-9])*"

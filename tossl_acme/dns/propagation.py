@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import dns.name
 
 from ..context import Backoff, Context
 from ..errors import ArgumentError, WaitTimeout, error_context
-from ..frozen import dataclass
 from ..text import quoted
 from .resolver import Resolver, default_resolvers, dns_name, name_text, parse_resolver, resolver_for
 from .texts import Answers, Question, TxtAnswer, look_at_resolvers, look_at_servers

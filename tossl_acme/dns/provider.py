@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ..context import Context
 from ..errors import ArgumentError
-from ..frozen import dataclass, field
 from ..http.client import HttpClient
 from ..http.options import ConnectionOptions
 from ..text import Secret, quoted

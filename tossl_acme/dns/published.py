@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 
 from ..context import Context
 from ..errors import DnsError, TosslError
-from ..frozen import dataclass
 from .api import DELETING
 from .provider import Provider, canonical_name
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..context import Backoff, Context
 from ..errors import DnsError, HttpError, TosslError, before_change
-from ..frozen import dataclass
 from .api import may_pass
 from .hosted import RecordPlace
 from .txt import quoted_txt, txt_value

@@ -7,10 +7,10 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from ..errors import ArgumentError, DnsError
-from ..frozen import dataclass
 from ..http.clients import http_client
 from ..text import quoted
 from . import providers

@@ -9,6 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import dns.exception
 import dns.flags
@@ -22,7 +23,6 @@ import dns.resolver
 from ..context import Context
 from ..errors import ArgumentError, DnsError, error_context
 from ..files import socket_beyond_standard
-from ..frozen import dataclass, replace
 from ..identifiers import MAX_NAME_CHARS
 from ..text import clean, quoted
 from .failure import LookupFailed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import dns.flags
 import dns.message
@@ -12,7 +13,6 @@ import dns.rdatatype
 
 from ..context import Context
 from ..errors import WaitTimeout
-from ..frozen import dataclass
 from ..text import clean
 from .failure import LookupFailed
 from .resolver import (

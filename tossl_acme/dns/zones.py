@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import dns.flags
 import dns.message
@@ -14,7 +15,6 @@ import dns.rdatatype
 
 from ..context import Context
 from ..errors import DnsError, WaitTimeout
-from ..frozen import dataclass
 from .failure import LookupFailed
 from .resolver import (
     QUERY_SECONDS,

@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, urljoin
 
 import requests
@@ -19,7 +20,6 @@ from requests.structures import CaseInsensitiveDict
 
 from ..context import Context
 from ..errors import HttpError, WaitTimeout
-from ..frozen import dataclass, field, replace
 from .ahead import CONNECT_SECONDS, WIDTH
 from .failures import explained, too_late
 from .options import USER_AGENT, ConnectionOptions

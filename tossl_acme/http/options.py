@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass, field
 
 from ..errors import ArgumentError
-from ..frozen import dataclass, field
 from ..version import __version__
 from .socks import SOCKS, check_socks
 from .trust import Trust

@@ -7,10 +7,10 @@ import json
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import HttpError
-from ..frozen import dataclass
 from ..text import clean
 from .urls import shown_url
 

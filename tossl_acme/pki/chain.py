@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import AcmeError, ArgumentError
-from ..frozen import dataclass, field
 from ..identifiers import Identifier
 from ..text import clean
 from .der import BOOLEAN, EMPTY_SEQUENCE, UNREADABLE, sequence

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
-
-from ..frozen import dataclass
 
 #: Every exception that `cryptography` raises for a structure that it cannot read.
 UNREADABLE = (

@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-
-from ..frozen import dataclass
+from dataclasses import dataclass
 
 #: A key with its whole chain and the explanatory text of `openssl x509 -text` stays far below this many characters.
 MAX_TEXT_CHARS = 1 << 19

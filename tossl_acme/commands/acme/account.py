@@ -34,9 +34,10 @@ def create_account(
 
     Errors: the CA's errors begin with "Account creation failed: ".
     """
+    from dataclasses import replace
+
     from ...acme.account import new_account
     from ...certificates.keys_apart import learn_keys
-    from ...frozen import replace
 
     if not client.knows_account:
         learn_keys(None)

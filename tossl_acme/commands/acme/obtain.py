@@ -137,9 +137,10 @@ def obtain_certificate(
         certificate = told_of(context, store, kept, pem_file)
     else:
         ahead = _begin_ahead(context, words, connection, store, len(domains))
+        from dataclasses import replace
+
         from ...certificates.issuance import Issuance
         from ...certificates.obtain import obtain, prove
-        from ...frozen import replace
 
         identifiers = key().identifiers(domains)
         (first, *others), wishes = authorities()

@@ -45,9 +45,10 @@ def create_order(
     Errors: the CA's errors begin with "Order creation failed: ".
     TOSSL VALUE replaces  neither a certificate nor a certID
     """
+    from dataclasses import replace
+
     from ...acme.order import NewOrder, new_order, replaced_id
     from ...acme.renewal import cert_id
-    from ...frozen import replace
     from ...pki.chain import read_certificate
 
     replaced = replaced_id(cert_id(read_certificate(replaces)) if "-----BEGIN" in replaces else replaces)

@@ -13,13 +13,12 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterator, MutableMapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...context import Backoff, Context
 from ...errors import ArgumentError, DnsError, HttpError
 from ...files import absolute, read_secret
-from ...frozen import dataclass
 from ...http.client import HttpRequest
 from ...http.response import Response
 from ...http.retry import MAX_RETRY_AFTER_SECONDS
