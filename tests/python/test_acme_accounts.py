@@ -441,8 +441,11 @@ def test_a_known_account_is_asked_for_at_its_own_url(tcl: Tcl, scripted_ca: Scri
     assert len(scripted_ca.payloads("new-account")) == made
 
 
-@pytest.mark.parametrize("kid", ["two\nlines", "a\u200bb", "a b"], ids=["lines", "invisible", "space"])
+@pytest.mark.parametrize(
+    "kid", ["two\nlines", "a\u200bb", "a b", "k\u00fc"], ids=["lines", "invisible", "space", "not ASCII"]
+)
 def test_a_kid_that_is_none_is_refused(tcl: Tcl, scripted_ca: ScriptedCa, kid: str) -> None:
+    """RFC 8555 section 7.3.4."""
     failure = tcl.failure("create_account", scripted_ca.directory, new_key(), "", eab_kid=kid, eab_hmac_key="c2Vj")
     assert failure.code == ("TOSSL", "VALUE", "eab_kid")
 

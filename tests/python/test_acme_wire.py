@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -180,6 +180,15 @@ def test_all_else_has_the_accounts_url_as_kid(life: Life) -> None:
 def test_every_jws_has_its_content_type(life: Life) -> None:
     """Section 6.2: application/jose+json."""
     assert {request.headers["Content-Type"] for request in life.posts} == {"application/jose+json"}
+
+
+def test_the_inner_jws_of_a_key_change_is_the_new_keys(life: Life) -> None:
+    """Section 7.3.5: as every other one, but for its nonce, and signed by the key that comes."""
+    (outer,) = life.to("key-change")
+    inner = replace(outer, body=b64url_bytes(outer.json()["payload"]))
+    verify(inner, life.keys["second"])
+    assert set(inner.json()) == {"protected", "payload", "signature"}
+    assert set(header(inner)) == {"alg", "jwk", "url"}
 
 
 # section 6.3

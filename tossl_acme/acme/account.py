@@ -56,8 +56,9 @@ class ExternalAccountBinding:
             raise ArgumentError("eab_kid", "-eab_hmac_key needs -eab_kid")
         if not hmac_key or not hmac_key.value.strip():
             raise ArgumentError("eab_hmac_key", "-eab_kid needs -eab_hmac_key")
-        if not kid.isprintable() or any(map(str.isspace, kid)):
-            raise ArgumentError("eab_kid", "-eab_kid contains white space or a control character")
+        if not (kid.isascii() and kid.isprintable()) or " " in kid:
+            cause = "white space, a control character or one that is not ASCII"
+            raise ArgumentError("eab_kid", f"-eab_kid contains {cause} (RFC 8555 section 7.3.4)")
         hmac_key = Secret(hmac_key.value.strip(), file=hmac_key.file, env=hmac_key.env)
         try:
             b64url_bytes(hmac_key.value)
