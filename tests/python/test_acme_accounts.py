@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -419,6 +420,38 @@ def test_a_binding_for_each_look_up(tcl: Tcl, scripted_ca: ScriptedCa, command: 
     clients.reset()
     tcl.acme(command, directory, key, *words, **binding)
     assert scripted_ca.payloads("new-account")[-1] == {"onlyReturnExisting": True}
+
+
+@pytest.mark.parametrize("command", ["create_order", "get_account", "list_orders", "create_account"])
+def test_an_account_in_the_default_store_is_not_looked_up(tcl: Tcl, scripted_ca: ScriptedCa, command: str) -> None:
+    """A CA that wants a binding with every newAccount is not asked: the store keeps the URL of its key's account."""
+    scripted_ca.script = Script(eab_required=True, eab_always=True)
+    directory = scripted_ca.directory
+    key = tcl.acme("get_account_key", directory, generate=1)
+    words: list[object] = {"create_order": [["a.example"]], "create_account": [""]}.get(command, [])
+    tcl.acme("create_account", directory, key, "", eab_kid="k", eab_hmac_key="c2VjcmV0")
+    asked = len(scripted_ca.payloads("new-account"))
+    clients.reset()
+    tcl.acme(command, directory, key, *words)
+    assert len(scripted_ca.payloads("new-account")) == asked
+    other = tcl.failure(command, directory, new_key(), *words)
+    assert other.code[1:] in (("ACME", "externalAccountRequired", "403"), ("VALUE", "eab_kid"))
+
+
+@pytest.mark.parametrize("command", ["create_order", "get_account", "create_account"])
+def test_an_account_in_the_store_that_the_ca_has_lost_is_looked_up(
+    tcl: Tcl, scripted_ca: ScriptedCa, command: str
+) -> None:
+    """The key may have another one."""
+    directory = scripted_ca.directory
+    key = tcl.acme("get_account_key", directory, generate=1)
+    words: list[object] = {"create_order": [["a.example"]], "create_account": [""]}.get(command, [])
+    tcl.acme("create_account", directory, key, "")
+    store = Path(os.environ["TOSSL_HOME"])
+    (kept,) = (path.resolve() for path in store.glob("accounts/*/account.json"))
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"url": f"{scripted_ca.directory}/lost"}))
+    clients.reset()
+    tcl.acme(command, directory, key, *words)
 
 
 def test_a_ca_that_wants_a_binding_and_does_not_say_so(tcl: Tcl, scripted_ca: ScriptedCa) -> None:

@@ -217,6 +217,14 @@ def _brought_up_to_date(client: Client, context: Context, account: Account, want
 
 def get_account(client: Client, context: Context) -> Account:
     """Returns the account of this key (section 7.3.1). Raises AcmeError accountDoesNotExist."""
+    was_known = client.knows_account
+    url = client.account_url(context)
+    try:
+        return _read_account(client.post_as_get(context, url), url)
+    except AcmeError as error:
+        if error.kind != "accountDoesNotExist" or not was_known:
+            raise
+    # What was known is gone; the key may have another account.
     url = client.account_url(context)
     return _read_account(client.post_as_get(context, url), url)
 

@@ -43,6 +43,10 @@ class _SignedPost:
     signer: AccountKey | None
     media_type: str
 
+    def names(self, account: str) -> bool:
+        """Returns whether the request is about this account, beside being from it."""
+        return self.url == account or (isinstance(self.payload, dict) and "protected" in self.payload)
+
 
 class Client:
     """One account key at one CA. It remembers the account URL: an order on a known account costs one request."""
@@ -52,6 +56,8 @@ class Client:
         self.key = key
         self._account_url = ""
         self._contact: tuple[str, ...] | None = None
+        #: Whether an earlier process has seen the account, and the CA has not confirmed it yet.
+        self._is_taken = False
         self._binding: Binding | None = None
         self._named = NamedUrls()
 
@@ -96,6 +102,7 @@ class Client:
         directory.check_own(url, "account", "newAccount")
         self._account_url = url
         self._contact = contact
+        self._is_taken = False
         know_account_key(self.key.spki, self.server.url)
         self.expect(self._account_url)
         return self._account_url
@@ -103,7 +110,7 @@ class Client:
     def take_account(self, url: str, contact: tuple[str, ...]) -> None:
         """Takes the account that an earlier process has seen, unless one is known by now. The CA's answers check it."""
         if not self._account_url:
-            self._account_url, self._contact = url, contact
+            self._account_url, self._contact, self._is_taken = url, contact, True
 
     @property
     def known_account(self) -> tuple[str, tuple[str, ...] | None]:
@@ -189,9 +196,13 @@ class Client:
                 self.server.keep_nonce(response)
                 if self._is_early(response, refused, request.url, kid) and early_retries.pause(response):
                     continue
+                if _is(refused, "accountDoesNotExist"):
+                    was_taken = self._is_taken and kid == self._account_url
+                    self.forget_account(kid)
+                    if was_taken and not request.names(kid):
+                        continue  # what an earlier process has seen is gone; the key may have another account
+                    raise refused
                 if not retries.pause(response):
-                    if _is(refused, "accountDoesNotExist"):
-                        self.forget_account(kid)
                     raise refused
             if is_done():
                 return None

@@ -31,7 +31,7 @@ from ..store.protocol import Lock, Store, read_texts, write_texts
 from . import due
 from .issuance import Issuance
 from .keys_apart import learn_keys
-from .known import ACCOUNT, DIRECTORY, account_set, is_fresh, read_known, take_kept_directory
+from .known import ACCOUNT, DIRECTORY, account_set, is_fresh, read_known, take_kept_account, take_kept_directory
 from .owners import check_owner
 
 _KEY, _NEXT = "key.pem", "next.pem"
@@ -228,10 +228,7 @@ def client_of_issuance(store: Store | None, context: Context, issuance: Issuance
         kept = read_known(store, issuance.directory)
         if is_fresh(kept.get(DIRECTORY), due.now()):
             take_kept_directory(kept, client.server)
-        account = kept.get(ACCOUNT, {})
-        if account.get("thumbprint") == client.key.thumbprint and isinstance(account.get("url"), str):
-            contact = account.get("contact")
-            client.take_account(account["url"], tuple(map(str, contact if isinstance(contact, list) else [])))
+        take_kept_account(kept, client)
     if given and not client.knows_account:
         learn_keys(store)
     return client
@@ -278,6 +275,14 @@ def keep_known(store: Store, context: Context, client: Client) -> None:
             write_texts(store, lock, read_texts(store, lock.name) | texts)
     except (ArgumentError, WaitTimeout) as error:
         context.tell("not_kept", name=account_set(client.server.url), message=error.message)
+
+
+def keep_own_account(context: Context, store: Store | None, client: Client) -> None:
+    """Keeps what is known of the account, if the client's key is the one that the store keeps for this CA."""
+    if store is not None:
+        with contextlib.suppress(ArgumentError):
+            if _thumbprint(account_key(store, client.server.url)) == client.key.thumbprint:
+                keep_known(store, context, client)
 
 
 def forget_account_url(texts: dict[str, str]) -> dict[str, str]:

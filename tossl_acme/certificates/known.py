@@ -16,9 +16,16 @@ from ..acme.directory import directory_of
 from ..acme.server import Server
 from ..context import Context
 from ..errors import ArgumentError
+from ..files import absolute
+from ..store.folder import FolderStore
+from ..store.options import present_store
 from ..store.protocol import Store, read_texts
 from . import due
 from .owners import check_owner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..acme.client import Client
 
 ACCOUNT, DIRECTORY = "account.json", "directory.json"
 #: After so many seconds the CA is asked for its directory again.
@@ -47,6 +54,27 @@ def take_kept_directory(kept: Mapping[str, Mapping[str, Any]], server: Server) -
     directory = directory_of(server.url, document) if document else None
     if directory is not None:
         server.take_directory(directory)
+
+
+def default_store() -> Store | None:
+    """Returns the default store; None where there is none yet."""
+    path = present_store()
+    return FolderStore(absolute(path)) if path else None
+
+
+def take_account_of_store(client: Client, store: Store | None) -> None:
+    """Takes the account that the store knows for the client's key, unless this process knows one."""
+    if store is not None and not client.knows_account:
+        with contextlib.suppress(ArgumentError):  # whoever writes to it tells
+            take_kept_account(read_known(store, client.server.url), client)
+
+
+def take_kept_account(kept: Mapping[str, Mapping[str, Any]], client: Client) -> None:
+    """Has the client take the account among what is known, if it is that of its key."""
+    account = kept.get(ACCOUNT, {})
+    if account.get("thumbprint") == client.key.thumbprint and isinstance(account.get("url"), str):
+        contact = account.get("contact")
+        client.take_account(account["url"], tuple(map(str, contact if isinstance(contact, list) else [])))
 
 
 def is_fresh(kept: Mapping[str, Any] | None, at: float) -> bool:

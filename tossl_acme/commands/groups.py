@@ -150,11 +150,16 @@ def binding(*, eab_kid: str = "", eab_hmac_key: Secret | None = None, eab_alg: s
 
 
 def client(server: Server, account_key: AccountKey, *, binding: Binding) -> Client:
-    """Returns an account key at a CA."""
+    """Returns an account key at a CA, with its account's URL where the default store knows it."""
     from ..acme.clients import client_of
+    from ..store.options import present_store
 
     found = client_of(server, account_key)
     found.take_binding(binding)
+    if not found.knows_account and present_store():
+        from ..certificates.known import default_store, take_account_of_store
+
+        take_account_of_store(found, default_store())
     return found
 
 

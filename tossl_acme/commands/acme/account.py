@@ -37,13 +37,16 @@ def create_account(
     from dataclasses import replace
 
     from ...acme.account import new_account
+    from ...certificates.accounts import keep_own_account
     from ...certificates.keys_apart import learn_keys
+    from ...certificates.known import default_store
 
     if not client.knows_account:
         learn_keys(None)
     wanted = replace(account, contact=contacts)
     with error_context("Account creation failed", AcmeError):
         created = new_account(client, context, wanted)
+    keep_own_account(context, default_store(), client)
     return created.as_dict() if return_details else "Account created successfully"
 
 
