@@ -3,15 +3,13 @@
 ::cli::command account {
     "account show | create | deactivate --directory CA ?--email ADDRESS?"
     "the account of the store's key (or of --account-key-file) at that CA"
-} acme::create_account [dict merge $::cli::account_options {
-    -email {ADDRESS "a mail address for the account; by default TOSSL_EMAIL of the environment"}
-}] {arguments options} {
+} acme::create_account $::cli::new_account_options {arguments options} {
     set action [lindex $arguments 0]
     if {[llength $arguments] != 1 || $action ni {show create deactivate}} {
         misuse "account needs one of show, create, deactivate"
     }
     set directory [take_directory options]
-    set email [take options -email [expr {[info exists ::env(TOSSL_EMAIL)] ? $::env(TOSSL_EMAIL) : ""}]]
+    set email [take_email options]
     set key [take_account_key options $directory -generate [expr {$action eq "create"}]]
     set account [switch $action {
         show {tossl::acme::get_account $directory $key {*}$options}

@@ -45,8 +45,8 @@ proc ::cli::read_conf {path} {
         set name [string map {- _} $name]
         if {![dict exists $settings $name]} {
             set name -$name
-        } elseif {![string is boolean -strict $value]} {
-            misuse "$path:$number: expected boolean value for $name but got \"$value\""
+        } else {
+            set value [truth $name $value "$path:$number: "]
         }
         if {[dict exists $found $name]} {
             misuse "$path:$number: [string trimleft $name -] stands in line [lindex [dict get $found $name] 1] already"

@@ -1,13 +1,16 @@
 # tossl directory
 
 ::cli::command directory {
-    "directory CA"
+    "directory ?CA?"
     "a CA's directory"
-} acme::directory {} {arguments options} {
-    if {[llength $arguments] != 1} {
-        misuse "directory needs a directory URL or a CA's short name"
+} acme::directory {
+    -directory {URL "the CA, where it is not the argument; by default TOSSL_DIRECTORY of the environment"}
+} {arguments options} {
+    if {[llength $arguments] > 1} {
+        misuse "directory takes one directory URL or short name of a CA"
     }
-    show [tossl::acme::directory [lindex $arguments 0] {*}$options] {meta dict} {
+    set directory [expr {[llength $arguments] ? [lindex $arguments 0] : [take_directory options]}]
+    show [tossl::acme::directory $directory {*}[dict remove $options -directory]] {meta dict} {
         dict for {what value} $result {line $what $value}
     }
 }

@@ -42,7 +42,7 @@ proc ::cli::command {name forms over own parameters body} {
 proc ::cli::main {words} {
     try {
         return [run $words]
-    } trap POSIX {message details} {
+    } on error {message details} {
         return [failed $message $details]
     }
 }
@@ -67,6 +67,9 @@ proc ::cli::run {words} {
         load_package
         puts "tossl [package present tossl]"
         return 0
+    }
+    if {[string match -* $name]} {
+        return [wrong "options stand behind a command: tossl COMMAND $name"]
     }
     if {$name ni $commands} {
         return [wrong "unknown command \"$name\": must be [join [lrange $commands 0 end-1] ", "] or [lindex $commands end]"]

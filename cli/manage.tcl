@@ -9,7 +9,7 @@
         misuse "manage needs one file, which declares the certificates"
     }
     set path [lindex $files 0]
-    check_declared [read_file $path]
+    check_declared $path
     # A path, also if it has spaces.
     if {[file pathtype $path] eq "relative"} {
         set path [file join [pwd] $path]
@@ -30,8 +30,10 @@
     }
 }
 
-# Refuses what a script alone can do. What is no dict is the package's to refuse.
-proc ::cli::check_declared {text} {
+# Refuses what a script alone can do. What is no dict, and no file of a usual size, is the package's to refuse.
+proc ::cli::check_declared {path} {
+    variable most_chars
+    set text [read_file $path [expr {64 * $most_chars}]]
     set lines [lsearch -all -inline -not -regexp [split $text \n] {^\s*#}]
     if {![string is list [join $lines \n]]} return
     foreach {name declared} [join $lines \n] {

@@ -3,7 +3,16 @@
 ::cli::command obtain {
     "obtain NAME ?NAME ...? --directory CA --webroot DIR | --port N | --provider P"
     "a certificate for these names, unless it is held; its files are kept in the store"
-} acme::obtain_certificate {} {names options} {
+} acme::obtain_certificate {
+    -csr_file {FILE "a file with the certificate request, instead of its text in -csr"}
+} {names options} {
+    set file [take options -csr_file ""]
+    if {$file ne ""} {
+        if {[dict exists $options -csr]} {
+            misuse "give only one of --csr and --csr-file"
+        }
+        dict set options -csr [read_file $file]
+    }
     if {![llength $names] && ![dict exists $options -csr]} {
         misuse "obtain needs a name"
     }

@@ -135,9 +135,6 @@ proc ::cli::failed {message details} {
     if {[dict get $settings json]} {
         catch {puts [json [dict create error $message errorcode $code] {errorcode list}]}
     }
-    if {[lindex $code 0] ne "TOSSL"} {
-        say [dict get $details -errorinfo]
-    }
     return [exit_status $code]
 }
 

@@ -3,14 +3,12 @@
 ::cli::command persist {
     "persist NAME --directory CA"
     "the permanent DNS record that lets this account get certificates for the name (dns-persist-01), and whether it stands"
-} acme::dns_persist01_record [dict merge $::cli::account_options {
-    -email {ADDRESS "a mail address for a new account; by default TOSSL_EMAIL of the environment"}
-}] {names options} {
+} acme::dns_persist01_record $::cli::new_account_options {names options} {
     if {[llength $names] != 1} {
         misuse "persist needs one name"
     }
     set directory [take_directory options]
-    set email [take options -email [expr {[info exists ::env(TOSSL_EMAIL)] ? $::env(TOSSL_EMAIL) : ""}]]
+    set email [take_email options]
     set key [take_account_key options $directory -generate 1]
     set own [described acme::create_account]
     set asked [list tossl::acme::dns_persist01_record $directory $key [lindex $names 0] {*}$options -progress ::cli::progress]

@@ -10,6 +10,12 @@ namespace eval ::cli {
         -account_key_file {FILE "a file with the account's private key, instead of the store's"}
         -account_key_env {VARIABLE "an environment variable with the account's private key"}
     }
+    # For those that may make one.
+    variable new_account_options [dict merge $account_options {
+        -email {ADDRESS "a mail address for a new account; by default TOSSL_EMAIL of the environment"}
+    }]
+    # Characters of a file that is read as text.
+    variable most_chars 1048576
 }
 
 # Returns the options of a sub-command: dicts of word, text, default and is_secret, by name.
@@ -41,7 +47,8 @@ proc ::cli::long_name {option} {
 }
 
 # {arguments options}: --ca-bundle F becomes -ca_bundle F, and so does --ca-bundle=F. One that says yes or no, and is no
-# without it, takes no value: --force. What the configuration file gives besides is among the options.
+# without it, takes no value: --force. Behind "--" no word is an option. What the configuration file gives besides is among
+# the options.
 proc ::cli::read_words {words known} {
     variable settings
     set arguments {}
@@ -49,14 +56,18 @@ proc ::cli::read_words {words known} {
     set own {}
     while {[llength $words]} {
         set words [lassign $words word]
+        if {$word eq "--"} {
+            lappend arguments {*}$words
+            break
+        }
         if {![string match --?* $word]} {
             lappend arguments $word
             continue
         }
         set has_value [regexp {^(--[^=]+)=(.*)$} $word - word value]
         set name [string map {- _} [string range $word 2 end]]
-        if {[dict exists $settings $name] && !$has_value} {
-            dict set settings $name 1
+        if {[dict exists $settings $name]} {
+            dict set settings $name [expr {$has_value ? [truth $word $value] : 1}]
             continue
         }
         if {$name ne "config"} {
@@ -80,7 +91,19 @@ proc ::cli::read_words {words known} {
     if {$path ne ""} {
         set options [add_conf $path $options $known]
     }
+    if {[dict exists $options -store] && [dict get $options -store] eq ""} {
+        misuse "--store is empty, and nothing would be kept: give a folder, or leave --store out"
+    }
     return [list $arguments $options]
+}
+
+# The value of one that says yes or no.
+proc ::cli::truth {word value {where ""}} {
+    try {
+        return [tcl::mathfunc::bool $value]
+    } on error {} {
+        misuse "${where}expected boolean value for $word but got \"$value\""
+    }
 }
 
 # Whether an option says yes or no, and is no where it is not given.
@@ -120,6 +143,11 @@ proc ::cli::take_directory {variable} {
     return [take options -directory]
 }
 
+proc ::cli::take_email {variable} {
+    upvar 1 $variable options
+    return [take options -email [expr {[info exists ::env(TOSSL_EMAIL)] ? $::env(TOSSL_EMAIL) : ""}]]
+}
+
 # Returns the account key: from its file or the environment, else from the store. args: options of get_account_key.
 proc ::cli::take_account_key {variable directory args} {
     upvar 1 $variable options
@@ -141,18 +169,25 @@ proc ::cli::take_account_key {variable directory args} {
     return [tossl::acme::get_account_key $directory {*}$store {*}$args]
 }
 
-proc ::cli::read_file {path} {
+# Returns a file's text. A pipe that nobody writes to is empty: it is not waited for.
+proc ::cli::read_file {path {most 0}} {
+    variable most_chars
+    set most [expr {$most ? $most : $most_chars}]
     try {
-        set channel [open $path]
-        chan configure $channel -encoding utf-8
-        return [read $channel]
-    } trap POSIX message {
-        misuse $message
+        set channel [open $path {RDONLY NONBLOCK}]
+        chan configure $channel -blocking 1 -encoding utf-8
+        set text [read $channel [expr {$most + 1}]]
+    } trap POSIX {- details} {
+        misuse "cannot read \"$path\": [lindex [dict get $details -errorcode] 2]"
     } finally {
         if {[info exists channel]} {
             close $channel
         }
     }
+    if {[string length $text] > $most} {
+        misuse "cannot read \"$path\": it is longer than $most characters"
+    }
+    return $text
 }
 
 proc ::cli::misuse {message} {
