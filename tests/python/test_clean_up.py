@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.web import LookAlike, Reply, Request
 from tests.tclhost import Tcl, new_key
 from tossl_acme import context
+from tossl_acme.acme import clients
 
 NAMES = [f"n{number}.example.com" for number in range(3)]
 
@@ -55,3 +57,39 @@ def test_what_is_left_is_named(
     left = tcl.dicts(facts["clean_up_failed"])
     assert sorted(each["record"] for each in left) == [f"_acme-challenge.{name}" for name in NAMES]
     assert api.removals
+
+
+def test_one_record_that_is_left_is_named(tcl: Tcl, api: SilentApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the error of the command that published it, within as much time as the call had."""
+    monkeypatch.setattr(context, "CLEANUP_SECONDS", 0.4)
+    options = {"endpoint": api.tls_origin, "resolvers": "127.0.0.1:1", "follow_cname": 0, "propagation_timeout": 0.3}
+    words = ["a.example.com", "token", new_key(), "generic", "user:secret"]
+    failure = tcl.failure("dns01_challenge", *words, **options)
+    assert failure.code[:2] == ("TOSSL", "TIMEOUT")
+    (left,) = tcl.dicts(failure.details["clean_up_failed"])
+    assert (left["domain"], left["record"]) == ("a.example.com", "_acme-challenge.a.example.com")
+
+
+@pytest.mark.parametrize("command", ["renew_certificate", "renew_certificates"])
+def test_what_a_renewal_leaves_is_named(
+    tcl: Tcl, scripted_ca: ScriptedCa, api: SilentApi, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, command: str
+) -> None:  # fmt: skip
+    """Where the CA refuses it; of many in the result."""
+    monkeypatch.setattr(context, "CLEANUP_SECONDS", 0.4)
+    options = {"provider": "generic", "endpoint": api.tls_origin, "propagation": "none", "api_key_env": "API_KEY"}
+    monkeypatch.setenv("API_KEY", "user:secret")
+    options |= {"directory": scripted_ca.directory, "store": str(tmp_path)}
+    api.over.set()
+    tcl.acme("obtain_certificate", NAMES[:1], **options)
+    api.over.clear()
+    scripted_ca.script.validated = "invalid"
+    scripted_ca.script.window = lambda: (1.0, 2.0)
+    clients.reset()
+    if command == "renew_certificate":
+        facts = tcl.failure(command, NAMES[0], store=str(tmp_path), force=1).details
+    else:
+        facts = tcl.dict(command, store=str(tmp_path), within=90 * 86400)
+        assert facts["failed"]
+    (left,) = tcl.dicts(facts["clean_up_failed"])
+    assert left["record"] == f"_acme-challenge.{NAMES[0]}"

@@ -355,4 +355,5 @@ class Manager:
 
 def _told(name: str, error: TosslError) -> dict[str, object]:
     told: dict[str, object] = {"name": name, "message": error.message, "errorcode": list(error.errorcode)}
-    return told | {fact: error.details[fact] for fact in ("retry_after", "visit") if fact in error.details}
+    facts = ("retry_after", "visit", "clean_up_failed")
+    return told | {fact: error.details[fact] for fact in facts if fact in error.details}

@@ -80,7 +80,8 @@ def obtain_managed(context: Context, name: str, managed: Managed, *, by_itself: 
     with running(part):
         ask_time(part, managed)
         issuance = managed.issuance.for_renewal
-        found = obtain(part, issuance, managed.store, name=name, replace_names=True, by_itself=by_itself)
+        with part.naming("clean_up_failed"):
+            found = obtain(part, issuance, managed.store, name=name, replace_names=True, by_itself=by_itself)
         failed = _deployed(context, name, managed, found.facts)
     told = {"clean_up_failed": part.told("clean_up_failed"), "warnings": part.told("warning")}
     if failed:

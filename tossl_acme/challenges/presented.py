@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 
 from ..acme.authorization import Challenge
-from ..context import Context
+from ..context import Context, cleanup_seconds
 from ..context.farewell import fall_due, owe
 from ..errors import TosslError
 from . import responses
@@ -34,7 +33,7 @@ def present(solver: Solver, challenge: Challenge) -> None:
 def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> None:
     """Presents a challenge and waits until the CA can be expected to see it. Leaves it presented.
 
-    Removes it again after an error.
+    Removes it again after an error, whose details have `clean_up_failed` where that fails.
     """
     debt = owe(lambda cleanup: solver.clean_up(cleanup, challenge))
     try:
@@ -42,9 +41,13 @@ def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> 
         solver.wait(context, challenge)
     except TosslError:
         fall_due([debt])
-        with contextlib.suppress(TosslError):
-            debt.settle(context.for_cleanup())
-        raise
+        with context.naming("clean_up_failed"):
+            try:
+                debt.settle(context.for_cleanup(cleanup_seconds(context.limit)))
+            except TosslError as error:
+                place = {"domain": challenge.identifier.value, **solver.describe(challenge)}
+                context.warn("clean_up_failed", **place, message=error.message)
+            raise
     debt.drop()
 
 

@@ -630,7 +630,7 @@ def managed(
                          1 keeps a self-signed certificate under this name at once, if none is kept, so that a server
                          can start. list_certificates marks it with self_signed 1. The first certificate of the CA
                          replaces it
-    -timeout seconds     limit of one issuance
+    -timeout seconds     limit of one issuance, which may outlast it to clean up, as obtain_certificate may
 
     Errors:
     TOSSL VALUE timeout  not a positive number of seconds

@@ -40,6 +40,9 @@ def dns01_challenge(
     dns_record_value   its value
     published_name     the name at which the record is published: dns_record_name, or where CNAME records lead
 
+    After an error the record is removed again. The call may outlast its -timeout for that, by as much as the limit, but
+    10 to 60 seconds. Where that fails, the error's -tossl dict has clean_up_failed, as obtain_certificate has it.
+
     Errors:
     TOSSL DNS provider kind    "Provider not supported: ", "Failed to create DNS record: ": unsupported, credentials,
                                zone, record, refused or answer

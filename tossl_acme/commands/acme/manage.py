@@ -57,8 +57,9 @@ def manage(
     -on_renewed prefix  called with the certificate's dict, as obtain_certificate returns it, for each new certificate:
                         issued here (issued 1), or by another process with the same store (issued 0)
     -on_error prefix    called with a dict for each failure: name (empty if it concerns all), message, errorcode, next
-                        (when it is tried again, epoch seconds), and retry_after and visit where the CA said so; and
-                        once a day for a permanent DNS record that is about to end (TOSSL WARNING persist_until)
+                        (when it is tried again, epoch seconds), retry_after and visit where the CA said so, and
+                        clean_up_failed where a challenge could not be removed again; and once a day for
+                        a permanent DNS record that is about to end (TOSSL WARNING persist_until)
     -parallel count     number of certificates that are obtained at the same time
     -progress prefix    called with a dict for each step, whose keys step and name say what is done for which
                         certificate; step unmanaged: a certificate has left the set

@@ -38,7 +38,8 @@ def renew_certificate(
                     obtained with -http01_response 1, for it may be another program that renews it
     -deploy prefix  as in obtain_certificate; the -deploy_command that is kept with it is run in any case
 
-    Returns a dict as obtain_certificate does: issued is 1 if it was renewed.
+    Returns a dict as obtain_certificate does: issued is 1 if it was renewed. The call may outlast its -timeout to clean
+    up, as obtain_certificate may.
 
     Errors: those of obtain_certificate; the CA's errors begin with "Certificate not renewed: ".
     TOSSL VALUE name     no such certificate is kept; or it is due, and was obtained with a literal secret
@@ -48,7 +49,7 @@ def renew_certificate(
     """
     from ...certificates.renew import renew
 
-    with error_context("Certificate not renewed", AcmeError):
+    with context.naming("clean_up_failed"), error_context("Certificate not renewed", AcmeError):
         done = renew(
             context,
             _required(store),
@@ -93,7 +94,10 @@ def renew_certificates(
     skipped  a list of dicts name message due, of certificates that this command does not renew: revoked, obtained with
              a literal secret, or due and answered by another program's web server
     next     when the next one is due, epoch seconds; 0 without any
+    clean_up_failed  a list of dicts of challenges that could not be removed again, as obtain_certificate has them
     warnings  a list of dicts warning message, as obtain_certificate has them
+
+    The call may outlast its -timeout to clean up, as obtain_certificate may.
 
     Errors:
     TOSSL VALUE within  less than 0
@@ -105,7 +109,8 @@ def renew_certificates(
         raise ArgumentError("within", "-within: must be a number of seconds, 0 or more")
     script = deploy.call if deploy else None
     found = renew_all(context, _required(store), within, script, http01_response=http01_response)
-    return found.as_dict() | {"warnings": context.told("warning")}
+    told = {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
+    return found.as_dict() | told
 
 
 def _required(store: Store | None) -> Store:
