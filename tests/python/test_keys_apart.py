@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.pem import write_block
 from tests.servers.certs import Certificates
 from tests.servers.scripted_ca import ScriptedCa
+from tests.servers.web import LookAlike, Reply, Request
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.acme import clients, known_keys
 from tossl_acme.acme.clients import account_key_of
@@ -38,6 +40,44 @@ def ca(scripted_ca: ScriptedCa, monkeypatch: pytest.MonkeyPatch) -> ScriptedCa:
     scripted_ca.script.order = "ready"
     scripted_ca.script.authorization = "valid"
     return scripted_ca
+
+
+class Mirror(LookAlike):
+    """Has the directory of another CA as its own."""
+
+    def __init__(self, certificates: Certificates, ca: ScriptedCa) -> None:
+        self._ca = ca
+        super().__init__(certificates)
+
+    def answer(self, request: Request) -> Reply:
+        """Answer one request."""
+        resources = {"newNonce": "nonce", "newAccount": "new-account", "newOrder": "new-order"}
+        urls = {name: f"{self._ca.tls_origin}/{path}" for name, path in resources.items()}
+        return Reply(200, json.dumps(urls).encode())
+
+
+@pytest.mark.parametrize("command", ["create_order", "create_account", "get_account", "obtain_certificate"])
+def test_a_directory_that_mirrors_another_cas(
+    tcl: Tcl, ca: ScriptedCa, certificates: Certificates, command: str
+) -> None:
+    """Nothing is ordered in the account that the key has at the other one."""
+    words: dict[str, list[object]] = {"create_order": [["a.example"]], "create_account": [""]}
+    key = tcl.acme("get_account_key", ca.directory, generate=1)
+    tcl.acme("create_account", ca.directory, key, "")
+    for is_new in (False, True):
+        if is_new:  # the default store knows it
+            known_keys.reset()
+            clients.reset()
+        with Mirror(certificates, ca) as mirror:
+            url = mirror.tls_origin.replace("127.0.0.1", "localhost")
+            if command == "obtain_certificate":
+                options = {"directory": url, "account_key": key, "port": 0, "shared_key": 1}
+                failure = tcl.failure(command, ["a.example"], **options)
+            else:
+                failure = tcl.failure(command, url, key, *words.get(command, []))
+        assert failure.code == ("TOSSL", "HTTP", "malformed")
+        assert "leads to the account that this key has at another CA" in failure.message
+    assert not ca.payloads("new-order")
 
 
 @pytest.mark.parametrize(

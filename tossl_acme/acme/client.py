@@ -11,10 +11,12 @@ from ..context import Backoff, Context
 from ..errors import AcmeError, HttpError, TosslError
 from ..http.client import HttpRequest
 from ..http.response import Response
+from ..http.urls import shown_url
+from ..text import clean
 from .answer import Answer
 from .directory import Directory
 from .jws import AccountKey
-from .known_keys import know_account_key
+from .known_keys import know_account_key, other_ca_of
 from .links import links
 from .polling import NamedUrls
 from .problem import problem_error
@@ -100,6 +102,9 @@ class Client:
         """
         url = _account_url(response)
         directory.check_own(url, "account", "newAccount")
+        if other := other_ca_of(self.key.spki, self.server.url, url):
+            cause = f"{shown_url(self.server.url)} leads to the account that this key has at another CA, {clean(other)}"
+            raise HttpError("malformed", cause)
         self._account_url = url
         self._contact = contact
         self._is_taken = False

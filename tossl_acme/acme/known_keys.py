@@ -46,6 +46,18 @@ def check_account_key(public_key: bytes, directory: str, argument: str = "accoun
             raise _shared(argument, f"has an account at another CA, {clean(other)}")
 
 
+def other_ca_of(public_key: bytes, directory: str, account: str) -> str:
+    """Returns the host of an account's URL where that is another CA than the directory's, known to have the key's
+    account; empty otherwise.
+
+    A directory may name URLs on any host (RFC 8555 section 7.1.1): one that names those of another CA leads to accounts
+    there.
+    """
+    host = _host(account)
+    is_known = host in _accounts.get(_digest(public_key), ())
+    return host if is_known and not _is_one_ca(_host(directory), host) else ""
+
+
 def check_certificate_key(public_key: bytes, argument: str) -> None:
     """Raises ArgumentError where a key that is to be certified is known as an account's."""
     if public_key and (hosts := _accounts.get(_digest(public_key))):

@@ -157,8 +157,10 @@ def client(server: Server, account_key: AccountKey, *, binding: Binding) -> Clie
     found = client_of(server, account_key)
     found.take_binding(binding)
     if not found.knows_account and present_store():
+        from ..certificates.keys_apart import learn_account_keys
         from ..certificates.known import default_store, take_account_of_store
 
+        learn_account_keys(None)
         take_account_of_store(found, default_store())
     return found
 
@@ -247,7 +249,9 @@ def new_account(*, binding: Binding, agree_tos: bool = True, shared_key: bool = 
                        certificate one that is known as an account's. RFC 8555 section 11.1 warns of it. Known are the
                        keys that this process has used and those of the store, or of the default store where the command
                        has none. One CA's staging and production, one host, loopback and private addresses count as one
-                       CA; an account that exists is used whatever its key
+                       CA; an account that exists is used whatever its key. A directory may name URLs on any host, so
+                       one that mirrors another CA's is told by its account alone: where that is known to be the key's
+                       at the other CA, nothing is ordered there
 
     Errors:
     TOSSL VALUE account_key  the key is known at another CA, or as a certificate's
