@@ -20,7 +20,7 @@ from .text import clean, quoted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -37,6 +37,8 @@ _CLOCK_NANOSECONDS = 10**9
 _MAX_LINKS = 40
 #: Flags of a descriptor that identifies a file without opening it: it needs no permissions and no pipe's other end.
 _HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
+#: Flags for reading a plain file of this name, never a pipe or where a link leads.
+_READ_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 #: Errors of a mount without modes.
 _NO_MODES = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 #: Errors of a mount that cannot sync a folder.
@@ -168,9 +170,7 @@ class Folder:
                     raise OSError(number, os.strerror(errno.EISDIR) if stat.S_ISDIR(kind) else "Not a plain file")
                 return _read_whole(handle)
 
-    def write_whole(
-        self, name: str, content: bytes, mode: int, *, sync: bool = True, sync_folder: bool = True
-    ) -> None:
+    def write_whole(self, name: str, content: bytes, mode: int, *, sync: bool = True, sync_folder: bool = True) -> None:
         """Writes a file, whole or not at all, in place of whatever has the name but a folder.
 
         Its content and then its name are on disk when this returns. Without sync_folder the name is on disk after the
@@ -181,9 +181,8 @@ class Folder:
         with _naming(self, name):
             handle = _open(temporary, flags, mode, dir_fd=self._descriptor)
             try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
+                with _closing(handle):
+                    _write_all(handle, content)
                     _set_mode(handle, mode)
                     if sync:
                         os.fsync(handle)
@@ -200,13 +199,32 @@ class Folder:
         What fails may leave a part of it.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with _naming(self, name):
-            handle = _open(name, flags, mode, dir_fd=self._descriptor)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                _set_mode(handle, mode)
-                os.fsync(handle)
+        with _naming(self, name), _closing(_open(name, flags, mode, dir_fd=self._descriptor)) as handle:
+            _write_all(handle, content)
+            _set_mode(handle, mode)
+            os.fsync(handle)
+
+    def link_same(self, name: str, content: bytes | None, to: Folder, fits: Callable[[os.stat_result], bool]) -> bool:
+        """Gives this user's plain file, if it has this content and `fits`, the same name in another folder, too.
+
+        Returns whether it did: not every file system can.
+        """
+        if content is None:
+            return False
+        with _naming(self, name), _closing(_open(name, _READ_PLAIN, dir_fd=self._descriptor)) as handle:
+            status = os.fstat(handle)
+            is_own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+            if not is_own or status.st_size != len(content) or not fits(status) or _read_whole(handle) != content:
+                return False
+            try:
+                os.link(name, name, src_dir_fd=self._descriptor, dst_dir_fd=to._descriptor, follow_symlinks=False)
+            except (OSError, NotImplementedError):
+                return False
+            # By now the name may be another file's.
+            if os.stat(name, dir_fd=to._descriptor, follow_symlinks=False).st_ino == status.st_ino:
+                return True
+            to.remove(name)
+            return False
 
     def status(self, name: str = "") -> os.stat_result | None:
         """What has this name (a link itself), None where nothing has; without a name, this folder."""
@@ -239,14 +257,12 @@ class Folder:
 
     def give(self, name: str, group: int, mode: int, owner: int = -1) -> None:
         """Gives a file in this folder, or without a name the folder itself, to a group, with this mode."""
-        with _naming(self, name):
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-            with _closing(_open(name or ".", flags, dir_fd=self._descriptor)) as handle:
-                status = os.fstat(handle)
-                if status.st_gid != group or owner not in (-1, status.st_uid):
-                    os.fchown(handle, owner, group)
-                if stat.S_IMODE(status.st_mode) & 0o777 != mode:
-                    os.fchmod(handle, mode)
+        with _naming(self, name), _closing(_open(name or ".", _READ_PLAIN, dir_fd=self._descriptor)) as handle:
+            status = os.fstat(handle)
+            if status.st_gid != group or owner not in (-1, status.st_uid):
+                os.fchown(handle, owner, group)
+            if stat.S_IMODE(status.st_mode) & 0o777 != mode:
+                os.fchmod(handle, mode)
 
     def rename(self, name: str, to: Folder, new_name: str) -> None:
         """Moves a file, in place of an existing file."""
@@ -449,6 +465,12 @@ def _remove_temporary(name: str, parent: int) -> None:
         os.unlink(name, dir_fd=parent)
 
 
+def _write_all(handle: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(handle, left) :]
+
+
 def _read_whole(handle: int) -> bytes:
     content = more = os.read(handle, _CHUNK_BYTES)
     while more:
@@ -489,9 +511,8 @@ def _open_folder(parent: int, name: str, links: Iterator[int]) -> int:
 
 def _open_file(parent: int, name: str, links: Iterator[int]) -> int:
     """Returns a descriptor for reading; never waits for a pipe or a device."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
-        return _open(name, flags, dir_fd=parent)
+        return _open(name, _READ_PLAIN, dir_fd=parent)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise

@@ -27,8 +27,8 @@ from tossl_acme.store.options import FolderOptions, folder_of_environment, notic
 
 ROOT = Path(__file__).parents[2]
 NAME = "certificates/example.com"
-OLD = {"cert.pem": b"certificate 1", "privkey.pem": b"key 1", "certificate.json": b"{}"}
-NEW = {"cert.pem": b"certificate 2", "chain.pem": b"chain 2", "certificate.json": b"{2}"}
+OLD = {"cert.pem": b"certificate 1", "privkey.pem": b"key 1", "certificate.json": b"{}", "same.pem": b"same"}
+NEW = {"cert.pem": b"certificate 2", "chain.pem": b"chain 2", "certificate.json": b"{2}", "same.pem": b"same"}
 LAYOUTS = pytest.mark.parametrize("layout", ["links", "files"])
 
 
@@ -57,6 +57,12 @@ def shown(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in names if path.is_file()}
 
 
+def statuses(place: Path) -> list[tuple[object, ...]]:
+    """All that only a change of a file changes: not when it was read."""
+    found = ((path, path.lstat()) for path in sorted(place.rglob("*")))
+    return [(path, one.st_ino, one.st_mode, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for path, one in found]
+
+
 def own_names(folder: Path) -> list[str]:
     """What stands in it beside what servers see."""
     return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
@@ -81,6 +87,31 @@ def test_names_are_links_through_the_set_in_force(place: Path) -> None:
     assert {path.name: path.read_bytes() for path in data.iterdir()} == OLD
     assert not any(path.is_symlink() for path in data.iterdir())
     assert (place / "format").read_text() == "2\n"
+
+
+def test_a_file_that_does_not_change_stays_the_same_on_disk(place: Path) -> None:
+    """It is on disk already: only what changes is written. In a set of other rights it is written anew."""
+    store = store_at(place)
+    key = place / NAME / "privkey.pem"
+    write(store, OLD)
+    before = key.stat().st_ino
+    write(store, {**OLD, "cert.pem": b"certificate 2"})
+    assert key.stat().st_ino == before
+    assert store.read(NAME) == {**OLD, "cert.pem": b"certificate 2"}
+    write(store, OLD | {"privkey.pem": b"key 2"})
+    other = key.stat().st_ino
+    assert (key.read_bytes(), key.stat().st_nlink) == (b"key 2", 1)
+    write(store_at(place, file_mode="0640"), OLD | {"privkey.pem": b"key 2"})
+    assert (key.stat().st_mode & 0o777, key.stat().st_ino == other) == (0o640, False)
+
+
+def test_a_file_system_without_second_names(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    write(store_at(place), OLD, OLD)
+    assert store_at(place).read(NAME) == OLD
 
 
 def test_no_link_leaves_the_folder_wherever_it_is_moved(place: Path, tmp_path: Path) -> None:
@@ -529,7 +560,7 @@ print(store.read("certificates/x"))
 
 def test_a_store_that_can_only_be_read_is_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(store_at(place), OLD)
-    before = sorted(path.lstat() for path in place.rglob("*"))
+    before = statuses(place)
 
     def refuse(*_arguments: object, **_options: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -548,7 +579,7 @@ def test_a_store_that_can_only_be_read_is_read(place: Path, monkeypatch: pytest.
     assert (store.read(NAME), store.list("certificates")) == (OLD, [NAME])
     assert store.version(NAME)
     assert "Read-only file system" in refused(lambda: write(store, NEW))
-    assert sorted(path.lstat() for path in place.rglob("*")) == before
+    assert statuses(place) == before
 
 
 # ---- a reader beside a writer ----
@@ -625,7 +656,7 @@ class Killed(BaseException):
     """What no handler in the store does anything about."""
 
 
-_CHANGES = ("mkdir", "rename", "symlink", "unlink", "rmdir", "fsync", "fchmod", "fchown", "ftruncate", "write")
+_CHANGES = ("mkdir", "rename", "symlink", "link", "unlink", "rmdir", "fsync", "fchmod", "fchown", "ftruncate", "write")
 
 
 class Mortal:

@@ -10,7 +10,7 @@ import contextlib
 import errno
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from ..errors import ArgumentError
 from ..files import Folder, is_temporary
@@ -53,15 +53,18 @@ class ChangingSets(Sets):
         Raises NoLinksError where the layout is links, and none can be made; nothing has changed then.
         """
         before = self.in_force()
-        self._check_names(values)
+        linked, missing = self._check_names(values)
         if before and self.layout != layout:
             self._convert(before, layout)
+            linked, missing = self._check_names(values)
         name = f"..{max(time.time_ns(), int(before[2:] or 0) + 1)}"
         try:
-            self._make_set(name, values, access)
+            self._make_set(name, values, access, before)
             access.grant(self.folder)
             if layout == LINKS:
-                self._link_missing(values)
+                # They lead nowhere until the set is in force: all its names appear at once.
+                for value in missing:
+                    self._make_link(value, f"{POINTER}/{value}")
             self.folder.sync()
             check()
             self._point_to(name, layout)
@@ -71,7 +74,10 @@ class ChangingSets(Sets):
                     self._remove_set(name)
             raise
         self.folder.sync()
-        self._show(name, access, anew=True)
+        if layout != LINKS or len(linked) + len(missing) < len(values):
+            self._show(name, access, anew=True)
+        elif self._hide(values):
+            self.folder.sync()
         with contextlib.suppress(OSError):  # whoever comes next removes them
             self._remove_sets(keep={name, before} if self._keeps else {name})
 
@@ -119,15 +125,20 @@ class ChangingSets(Sets):
                 if status is not None and (not age or status.st_mtime < time.time() - age):
                     self._remove(name)
 
-    def _make_set(self, name: str, values: Mapping[str, bytes], access: Access) -> None:
-        """Makes a complete set, which is not in force yet; its name is on disk after the folder's next sync()."""
+    def _make_set(self, name: str, values: Mapping[str, bytes], access: Access, before: str) -> None:
+        """Makes a complete set, which is not in force yet; its name is on disk after the folder's next sync().
+
+        Files of the set before it that do not change, and are on disk, get a second name.
+        """
         temporary = f"{name}.tmp"
         self.folder.make(temporary, access.folder_mode)
         try:
             with self.folder.enter(temporary) as made:
+                same = self._shared(before, values, access, made)
                 for value, content in values.items():
-                    made.write_new(value, content, access.file_mode)
-                    access.grant(made, value)
+                    if value not in same:
+                        made.write_new(value, content, access.file_mode)
+                        access.grant(made, value)
                 access.grant(made)
                 made.sync()
             self.folder.rename(temporary, self.folder, name)
@@ -135,6 +146,15 @@ class ChangingSets(Sets):
             with contextlib.suppress(OSError):
                 self._remove(temporary)
             raise
+
+    def _shared(self, before: str, values: Mapping[str, bytes], access: Access, made: Folder) -> Collection[str]:
+        """Gives unchanged files of another set a second name in a new one; returns their names."""
+        found: set[str] = set()
+        if before:
+            with contextlib.suppress(OSError), self.folder.enter(before) as opened:
+                kept = opened.names()
+                found |= {value for value in kept if opened.link_same(value, values.get(value), made, access.is_of)}
+        return found
 
     def _point_to(self, name: str, layout: str) -> None:
         if layout == LINKS:
@@ -164,14 +184,20 @@ class ChangingSets(Sets):
 
     # ---- the names that servers read ----
 
-    def _check_names(self, values: Mapping[str, bytes]) -> None:
-        """Raises for a name that is somebody else's."""
+    def _check_names(self, values: Mapping[str, bytes]) -> tuple[list[str], list[str]]:
+        """Returns the names that are our links already, and those that are free. Raises for one of somebody else."""
+        linked, missing = [], []
         for name, content in values.items():
-            if not self._is_own(name, content):
-                status = self.folder.status(name)
+            status = self.folder.status(name)
+            if status is None:
+                missing.append(name)
+            elif stat.S_ISLNK(status.st_mode) and self._is_own_link(name):
+                linked.append(name)
+            elif not self._is_own(name, content):
                 is_folder = status is not None and stat.S_ISDIR(status.st_mode)
                 cause = "Is a directory" if is_folder else "it is not of this store's making; move it away to go on"
                 raise ArgumentError("store", f"cannot use {(self.folder.path / name).shown}: {cause}")
+        return linked, missing
 
     def _is_own(self, name: str, content: bytes = b"") -> bool:
         """Returns whether a name is free, our link, or a file with this content or with that of a set here."""
@@ -188,12 +214,6 @@ class ChangingSets(Sets):
 
     def _is_own_link(self, name: str) -> bool:
         return self.folder.link_target(name) == f"{POINTER}/{name}"
-
-    def _link_missing(self, values: Iterable[str]) -> None:
-        """Makes links that lead nowhere until the set is in force: all its names appear at once."""
-        for value in values:
-            if self.folder.status(value) is None:
-                self._make_link(value, f"{POINTER}/{value}")
 
     def _show(self, name: str, access: Access, *, anew: bool = False) -> None:
         """Has every name of the set in force lead to its content, and no other name of ours to anything.
@@ -225,9 +245,13 @@ class ChangingSets(Sets):
 
     def _hide(self, values: Collection[str]) -> bool:
         """Removes the names of ours that are not among these; whether there are any."""
-        shown = {value for name in self._set_names() for value in self._values_of(name)}
-        links = {name for name in self.folder.names() if self._is_own_link(name)}
-        hidden = [value for value in (shown | links) - set(values) if self._is_own(value)]
+        names = self.folder.names()
+        # No value's name begins with a dot.
+        others = [name for name in names if not name.startswith(".") and name not in values]
+        if not others:
+            return False
+        shown = {value for name in names if is_set(name) for value in self._values_of(name)}
+        hidden = [name for name in others if (name in shown or self._is_own_link(name)) and self._is_own(name)]
         for value in hidden:
             self.folder.remove(value)
         return bool(hidden)
@@ -260,20 +284,23 @@ class ChangingSets(Sets):
 
     def _remove_set(self, name: str) -> None:
         """Removes a set. It loses its name first: whoever reads it just now notices."""
-        if self.folder.status(name) is not None:
+        with contextlib.suppress(FileNotFoundError):
             self.folder.rename(name, self.folder, f"{name}.tmp")
-            self._remove(f"{name}.tmp")
+            self._remove_folder(f"{name}.tmp")
 
     def _remove(self, name: str) -> None:
         """Removes a file, or a folder of files."""
         status = self.folder.status(name)
         if status is not None and stat.S_ISDIR(status.st_mode):
-            with self.folder.enter(name) as opened:
-                for value in opened.names():
-                    opened.remove(value)
-            self.folder.remove_folder(name)
+            self._remove_folder(name)
         else:
             self.folder.remove(name)
+
+    def _remove_folder(self, name: str) -> None:
+        with self.folder.enter(name) as opened:
+            for value in opened.names():
+                opened.remove(value)
+        self.folder.remove_folder(name)
 
 
 def _is_left(name: str) -> bool:

@@ -28,12 +28,14 @@ _FOR_SERVERS = "certificates"
 class HeldLock(Lock):
     """The lock of a set in this process."""
 
-    __slots__ = ("context", "folder_lock")
+    __slots__ = ("context", "folder_lock", "has_moved")
 
     def __init__(self, name: str, folder_lock: locks.FolderLock, context: Context) -> None:
         super().__init__(name, folder_lock.holder, folder_lock.epoch)
         self.folder_lock = folder_lock
         self.context = context
+        #: Whether nothing of the form before is left.
+        self.has_moved = False
 
 
 class FolderWriting:
@@ -116,7 +118,7 @@ class FolderWriting:
     def _move_over(self, held: HeldLock) -> None:
         """Gives a set of the earlier form, and its parts, the form of today; servers see no difference meanwhile."""
         folder = held.folder_lock.folder
-        if ChangingSets(folder).has_pointer:
+        if held.has_moved or ChangingSets(folder).has_pointer:
             return
         earlier.recover(folder)
         values = earlier.read_earlier(folder, held.name)
@@ -127,6 +129,7 @@ class FolderWriting:
                     self._write(held, pending, left, Access())
         if values:
             self._write(held, folder, values, Access())
+        held.has_moved = True
 
     # ---- who may read what ----
 
