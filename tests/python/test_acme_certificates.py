@@ -77,6 +77,15 @@ def test_a_domain_above_a_name_is_proven_where_that_is_allowed(
     assert said.get("ancestorDomain") == ("x.example" if named != "1" else None)
 
 
+@pytest.mark.parametrize("named", ["", "0", "1", "other.example", "b.x.example"])
+def test_no_other_domain_is_told_to_be_above_a_name(tcl: Tcl, scripted_ca: ScriptedCa, named: str) -> None:
+    """RFC 9444 section 4.3: none that the user has not named, or that is not above."""
+    scripted_ca.script.ancestors = True
+    options = {"directory": scripted_ca.directory, "store": "", "port": 0}
+    tcl.dict("obtain_certificate", ["a.x.example"], **options, subdomain_auth=named)
+    assert scripted_ca.payloads("new-order")[-1]["identifiers"] == [{"type": "dns", "value": "a.x.example"}]
+
+
 @pytest.mark.parametrize("named", ["", "0", "other.example", "example"])
 def test_a_domain_above_a_name_is_not_proven_otherwise(tcl: Tcl, scripted_ca: ScriptedCa, named: str) -> None:
     scripted_ca.script.ancestors = "always"

@@ -226,7 +226,7 @@ def test_a_retry_uses_the_nonce_of_the_refusal(
     tcl.acme("create_account", scripted_ca.directory, (key := new_key()), "")
     scripted_ca.script.bad_nonces = {"new-order": 3}
     monkeypatch.setattr(Server, "nonce_of", nonce_of)
-    tcl.acme("create_order", scripted_ca.directory, key, ["nonce.example"])
+    tcl.acme("create_order", scripted_ca.directory, key, ["nonce.example"], timeout=20)
     for request in scripted_ca.requests:
         if request.path == "/new-order":
             sent.append(json.loads(b64url_bytes(request.json()["protected"]))["nonce"])

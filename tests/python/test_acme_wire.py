@@ -147,6 +147,7 @@ def test_every_protected_header_has_its_fields(life: Life) -> None:
     """Section 6.2: alg, nonce, url and one of jwk and kid; nothing else."""
     for request in life.posts:
         assert set(header(request)) in (FIELDS | {"jwk"}, FIELDS | {"kid"})
+        assert header(request)["alg"] == "ES256"
 
 
 @pytest.mark.parametrize(
