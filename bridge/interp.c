@@ -160,8 +160,11 @@ static int runCommand(void *client, Tcl_Interp *interp, int objc, Tcl_Obj *const
     Tcl_Preserve(interp);
     code = callFunction(function, interp, objc, objv);
     Py_DECREF(function);
-    Tcl_Release(interp);
     TosslLeave(gil);
+    if (Tcl_LimitExceeded(interp)) { /* Tcl has given its message to a script that Python called, and has no other */
+        code = Tcl_LimitCheck(interp) == TCL_OK ? code : TCL_ERROR;
+    }
+    Tcl_Release(interp);
     return code;
 }
 
@@ -443,6 +446,40 @@ static PyObject *deleteFileHandler(Interp *self, PyObject *number)
     Py_RETURN_NONE;
 }
 
+/* ---- timers that `after` knows nothing of: no script cancels them ---- */
+
+static void callTimer(void *client)
+{
+    PyGILState_STATE gil;
+    PyObject *result;
+
+    if (TosslEnter(&gil)) {
+        result = PyObject_CallNoArgs((PyObject *)client);
+        if (result == NULL) {
+            PyErr_Clear();
+        }
+        Py_XDECREF(result);
+        Py_DECREF((PyObject *)client);
+        TosslLeave(gil);
+    }
+}
+
+/* Calls the function once, from the event loop of this thread. */
+static PyObject *createTimerHandler(Interp *self, PyObject *args)
+{
+    int milliseconds;
+    PyObject *function;
+
+    if (!PyArg_ParseTuple(args, "iO:createtimerhandler", &milliseconds, &function) || !usable(self)) {
+        return NULL;
+    }
+    Py_INCREF(function);
+    Py_BEGIN_ALLOW_THREADS
+    (void)Tcl_CreateTimerHandler(milliseconds, callTimer, function);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 static void deallocate(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
@@ -458,6 +495,7 @@ static PyMethodDef methods[] = {
     {"environment", environment, METH_NOARGS, "environment() -> the process's, each NAME=VALUE with a NUL behind it"},
     {"splitlist", (PyCFunction)splitList, METH_O, "splitlist(text) -> its elements"},
     {"createfilehandler", (PyCFunction)createFileHandler, METH_VARARGS, "createfilehandler(descriptor, mask, function)"},
+    {"createtimerhandler", (PyCFunction)createTimerHandler, METH_VARARGS, "createtimerhandler(milliseconds, function)"},
     {"deletefilehandler", (PyCFunction)deleteFileHandler, METH_O, "deletefilehandler(descriptor)"},
     {NULL, NULL, 0, NULL},
 };

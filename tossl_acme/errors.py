@@ -186,12 +186,13 @@ def foreign_error(error: Exception) -> TosslError:
 
 
 class ScriptError(TosslError):
-    """The error of a script's callback, with its errorcode."""
+    """The error of a callback, or of its interpreter, with the errorcode of the script, and its errorinfo if known."""
 
-    def __init__(self, message: str, errorcode: tuple[str, ...]) -> None:
+    def __init__(self, message: str, errorcode: tuple[str, ...], trace: str = "") -> None:
         super().__init__(message)
         self._message = message  # the script's own, with its lines
         self.errorcode = errorcode
+        self.trace = trace
 
 
 class before_change:

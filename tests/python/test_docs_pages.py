@@ -54,7 +54,8 @@ def test_every_text_is_of_something(manual: Manual) -> None:
 @each_command
 def test_errors_are_errorcodes(manual: Manual) -> None:
     codes = manual.errors(shared=False) | manual.errors(shared=True)
-    form = re.compile(r"TOSSL (ACME|HTTP|KEY|DNS|VALUE|TIMEOUT|CANCELLED|RESOURCE|RETRY|PACKAGE)( [\w]+)*")
+    kinds = "ACME|HTTP|KEY|DNS|VALUE|TIMEOUT|CANCELLED|RESOURCE|RETRY|PACKAGE"
+    form = re.compile(rf"TOSSL ({kinds})( [\w]+)*|TCL (CANCEL|LIMIT)")
     assert all(form.fullmatch(code) for code in codes)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from ..context import Context
+from ..context import ATTEND_SECONDS, Context
 from ..context.threads import join_thread, start_work
 from ..errors import ResourceError
 
@@ -67,7 +68,7 @@ class _Crew:
         try:
             while helpers:
                 try:
-                    news = self._news.get(timeout=self._context.remaining() + _NOTICING_SECONDS)
+                    news = self._next_news()
                     if isinstance(news, tuple):
                         helpers -= 1
                         join_thread(news[0])
@@ -80,6 +81,16 @@ class _Crew:
                     self._fail(error)
         finally:
             self._context.remove_interrupt(self._part.cancel)
+
+    def _next_news(self) -> Any:
+        ends = time.monotonic() + self._context.remaining() + _NOTICING_SECONDS
+        while True:
+            self._context.attend()
+            try:
+                return self._news.get(timeout=max(0.0, min(ATTEND_SECONDS, ends - time.monotonic())))
+            except Empty:
+                if time.monotonic() >= ends:
+                    raise
 
     def _fail(self, error: BaseException) -> None:
         self.errors.append(error)

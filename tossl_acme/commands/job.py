@@ -40,16 +40,18 @@ def status(job: str, *, jobs: Jobs) -> str:
 def wait_(job: str, *, timeout: float | None = None, jobs: Jobs) -> str:
     """Runs the event loop until the job is finished.
 
-    -timeout seconds  limit of the wait; default: no limit
+    -timeout seconds  limit of the wait, from 0; default: no limit
 
     Returns the state, as the command status does.
 
     Errors:
     TOSSL VALUE job      the job waits for a call that is calling back: neither could end
     TOSSL TIMEOUT job    the time was over; the job goes on
-    TOSSL VALUE timeout  not a number of seconds, or more than ten years
+    TOSSL VALUE timeout  not a number of seconds, less than 0, or more than ten years
+    TCL CANCEL           the interpreter was cancelled; the job goes on
+    TCL LIMIT            the interpreter has reached a limit; the job goes on
     """
-    return jobs.wait(job, timeout).status
+    return jobs.wait(job, timeout)
 
 
 def cancel(job: str, *, jobs: Jobs) -> None:

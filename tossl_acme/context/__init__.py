@@ -34,6 +34,8 @@ LEAST_CLEANUP_SECONDS = 10.0
 QUICK_CLEANUP_SECONDS = 1.0
 #: Seconds until a wait that cannot be woken (a socket read) notices that it was cancelled.
 CANCEL_POLL_SECONDS = 0.25
+#: Seconds between two looks of a thread that waits whether its program interrupts it.
+ATTEND_SECONDS = 0.1
 #: The limit of a call that has none: 95 years, the most that every system can wait.
 LIMITLESS_SECONDS = 3e9
 _FOREVER = float("inf")
@@ -90,6 +92,7 @@ class Context:
         interrupts: list[Callable[[], None]] | None = None,
         listener: Callable[[dict[str, object]], None] | None = None,
         warnings: list[dict[str, object]] | None = None,
+        attend: Callable[[], None] | None = None,
     ) -> None:
         self.limit = limit
         #: The process that it runs in; 0 before its clock runs.
@@ -98,22 +101,31 @@ class Context:
         self._cancelled = cancelled
         self._interrupts = [] if interrupts is None else interrupts
         self._listener = listener
+        self._attend = attend
+        #: The context of the whole call, of which this is a part.
+        self._whole: Context | None = None
+        #: The first error given to interrupt().
+        self.reason: TosslError | None = None
         #: The steps given to warn(), here and in parts of this context: the result includes them.
         self.warnings: list[dict[str, object]] = [] if warnings is None else warnings
         #: Returns the thread that holds the lock which the call waits for, if it is a thread of this process.
         self.waits_for: Callable[[], int | None] = _nobody
 
     def begin(
-        self, limit: float | None = None, listener: Callable[[dict[str, object]], None] | None = None,
+        self,
+        limit: float | None = None,
+        listener: Callable[[dict[str, object]], None] | None = None,
         spent: float = 0.0,
-    ) -> Context:  # fmt: skip
+        attend: Callable[[], None] | None = None,
+    ) -> Context:
         """Returns a running context: its clock starts now. `limit`: seconds; default is this context's limit.
 
-        spent: seconds of it that are over already.
+        spent: seconds of it that are over already. attend: called at every look at the context and in every wait, in
+        whatever thread; it may call interrupt(), and must not raise.
         """
         seconds = self.limit if limit is None else limit
         deadline = time.monotonic() + seconds - spent
-        return Context(seconds, deadline=deadline, cancelled=Cancellation(), listener=listener)
+        return Context(seconds, deadline=deadline, cancelled=Cancellation(), listener=listener, attend=attend)
 
     def narrowed(self, limit: float) -> Context:
         """Returns a part of this context that may take `limit` seconds at most and never outlives it."""
@@ -125,8 +137,10 @@ class Context:
             interrupts=self._interrupts,
             listener=self._listener,
             warnings=self.warnings,
+            attend=self._attend,
         )
         context._process = self._process
+        context._whole = self._whole or self
         return context
 
     def of_one(self, limit: float, **facts: object) -> Context:
@@ -142,13 +156,15 @@ class Context:
         """Returns a part of this context for a thread that may not call its listener: this one gets the steps."""
         context = self.narrowed(self.remaining())
         context._listener = listener
+        context._attend = None
         return context
 
     def for_cleanup(self, limit: float = CLEANUP_SECONDS) -> Context:
         """Returns a separate context for cleaning up, which must happen even if this one is over or cancelled."""
-        context = Context(limit).begin(listener=self._listener)
+        context = Context(limit).begin(listener=self._listener, attend=self._attend)
         context.warnings = self.warnings
         context._process = self._process
+        context._whole = self._whole or self
         return context
 
     def apart(self, listener: Callable[[dict[str, object]], None]) -> Context:
@@ -164,6 +180,18 @@ class Context:
             self._cancelled.set()
             for action in list(self._interrupts):
                 action()
+
+    def interrupt(self, error: TosslError) -> None:
+        """Cancels the whole call, which then raises this error: for what its program does to it."""
+        whole = self._whole or self
+        if whole.reason is None:
+            whole.reason = error
+        whole.cancel()
+
+    def attend(self) -> None:
+        """Lets the program that waits for the call interrupt it. For waits that do not look at the context."""
+        if self._attend is not None:
+            self._attend()
 
     def add_interrupt(self, action: Callable[[], None]) -> None:
         """Calls `action`, in any thread, when this context is cancelled: ends a wait that does not check the context.
@@ -192,6 +220,7 @@ class Context:
         """Raises Cancelled or WaitTimeout(what) if this context is over, ForkedError if it belongs to the parent."""
         if self._process not in (0, os.getpid()):
             raise ForkedError
+        self.attend()
         if self.is_cancelled:
             raise Cancelled
         if self.remaining() <= 0:
@@ -202,14 +231,20 @@ class Context:
         pause = min(seconds, self.remaining())
         if self._cancelled is None:
             time.sleep(pause)
-        else:
+        elif self._attend is None:
             self._cancelled.wait(pause)
+        else:
+            ends = time.monotonic() + pause
+            while not self.is_cancelled and (left := ends - time.monotonic()) > 0:
+                self._cancelled.wait(min(left, ATTEND_SECONDS))
+                self.attend()
         self.check(what)
 
     def poll_seconds(self, what: str, limit: float = _FOREVER) -> float:
         """Returns the seconds to wait before the next check, at most `limit`. Raises as check() does."""
         self.check(what)
-        return max(0.001, min(CANCEL_POLL_SECONDS, self.remaining(), limit))
+        longest = CANCEL_POLL_SECONDS if self._attend is None else ATTEND_SECONDS
+        return max(0.001, min(longest, self.remaining(), limit))
 
     def run(self, work: Callable[[], _T], what: str, limit: float = _FOREVER) -> _T:
         """Runs `work` in a new thread, for waits that cannot be woken; returns or raises its outcome.

@@ -11,6 +11,7 @@ import http.client
 import io
 import re
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -292,6 +293,27 @@ class _Connection(_Kept, HTTPConnection):
         return _connected(self)
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Shakes hands in short waits, and checks the context between them."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        exchange = current_exchange.get(None)
+        if exchange is None:  # it is opened ahead
+            super().do_handshake(block)
+            return
+        limit = self.gettimeout() or CONNECT_SECONDS
+        lost = time.monotonic() + limit
+        try:
+            while (left := lost - time.monotonic()) > 0:
+                self.settimeout(exchange.context.poll_seconds("answer", left))
+                with contextlib.suppress(TimeoutError):
+                    super().do_handshake(block)
+                    return
+            raise TimeoutError("timed out")
+        finally:
+            self.settimeout(limit)
+
+
 class _TlsConnection(_Kept, HTTPSConnection):
     """Cancelling the context ends the TLS handshake too, by shutting its connection down."""
 
@@ -303,6 +325,7 @@ class _TlsConnection(_Kept, HTTPSConnection):
         context = exchange.context
         if exchange.trust is not None:
             self.ssl_context = exchange.trust.context()
+            self.ssl_context.sslsocket_class = _TlsSocket
             if self.proxy_config:
                 self.proxy_config = self.proxy_config._replace(ssl_context=self.ssl_context)
             elif self._take_opened(exchange):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from ..context import Context
-    from .host import TclValue
+    from .host import TclHost, TclValue
 
     Listener = Callable[[dict[str, object]], None]
 
@@ -165,10 +165,10 @@ class Call:
         self.in_background = "command" in callbacks
         self.done = callbacks.get("command")
 
-    def begin(self, listener: Listener | None) -> Context:
+    def begin(self, listener: Listener | None, attend: Callable[[], None] | None = None) -> Context:
         """Returns the command's context, running, with the call's timeout."""
         assert self.context is not None
-        return self.context.begin(self._limit, listener, self._spent)
+        return self.context.begin(self._limit, listener, self._spent, attend)
 
     def callbacks(self) -> Iterator[Callback]:
         """Yields the script's callbacks among the arguments and options."""
@@ -187,17 +187,30 @@ class Call:
         with running(context):
             return to_tcl(self.recipe.make({**self.values, "context": context}, self.left_out))
 
-    def run_here(self) -> TclValue:
-        """Runs a command that waits, in the interpreter's thread; deleting the interpreter cancels it."""
-        progress = self.progress
-        context: Context
+    def run_here(self, host: TclHost) -> TclValue:
+        """Runs a command that waits, in the interpreter's thread. Deleting the interpreter cancels it.
 
-        def tell(step: dict[str, object]) -> None:
-            if progress is not None and not progress(step):
-                context.cancel()
+        What interrupts scripts interrupts it, and so does an error of the script's callback for progress: the command
+        ends as if cancelled, and raises that error. Where it was done already, the error's details have the result.
+        """
+        from .interruptions import Interruptions
 
-        context = self.begin(tell if progress is not None else None)
-        return self.run(context)
+        program = Interruptions(host, self.progress)
+        context = program.context = self.begin(program.tell if self.progress is not None else None, program.look)
+        result: TclValue = ""
+        found: dict[str, object] = {}
+        try:
+            result = self.run(context)
+            found["result"] = result
+        except TosslError as error:
+            if context.reason is None:
+                raise
+            found = error.details
+        program.look_now()
+        if context.reason is not None:
+            context.reason.details = {**found, **context.reason.details}
+            raise context.reason from None
+        return result
 
     def outcome(self, context: Context) -> TclValue | TosslError:
         """Returns the command's result, or its error."""
@@ -248,10 +261,14 @@ def waiting(*, timeout: float | None = None, progress: Callback | None = None, c
     -timeout seconds  limit of the whole call; may have a fraction
     -command prefix   returns a job token at once; the event loop later calls the prefix with the token added, and
                       tossl::job::result returns the result or raises the error
-    -progress prefix  called with a dict for each step, whose key step names the step; its errors are background errors
+    -progress prefix  called with a dict for each step, whose key step names the step; its error ends the command,
+                      which cleans up and raises it; with -command it is a background error, and the job goes on
 
     Errors:
     TOSSL VALUE timeout    not a positive number of seconds
+    TCL CANCEL             without -command: the interpreter was cancelled (interp cancel, thread::cancel); what was
+                           presented is removed first
+    TCL LIMIT              without -command: the interpreter has reached a limit (interp limit); as TCL CANCEL
 
     Errors with -command:
     TOSSL CANCELLED        the job was cancelled

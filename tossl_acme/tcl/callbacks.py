@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 _WHAT = "callback"
+#: The errorcodes of an interpreter that is interrupted begin so.
+_INTERRUPTIONS = (("TCL", "CANCEL"), ("TCL", "LIMIT"))
 
 
 class Callback:
@@ -47,10 +49,20 @@ class Callback:
         try:
             with in_script():
                 self._host.call("::tossl::Tell", *words)
-        except Exception:
-            if not self._is_gone():
-                raise
+        except Exception as error:
+            if self._is_gone():
+                return False
+            if isinstance(error, self._host.TclError):  # an interruption, which no catch takes
+                raise script_error(self._host, error) from None
+            raise
         return not self._is_gone()
+
+    def run(self, *values: object) -> None:
+        """Calls the prefix with these values added. For the interpreter's own thread.
+
+        Raises ScriptError with the script's own trace, and Cancelled if the interpreter was deleted.
+        """
+        self._invoke(self._words(values), frozenset())
 
     @property
     def interpreter(self) -> object:
@@ -77,7 +89,12 @@ class Callback:
         context.check(_WHAT)
         words = self._words(values)
         if get_ident() == self._thread:
-            return self._invoke(words, frozenset())
+            try:
+                return self._invoke(words, frozenset())
+            except ScriptError as error:
+                if error.errorcode[:2] in _INTERRUPTIONS:
+                    context.interrupt(error)
+                raise
         if self.events is None:
             raise Cancelled(_GONE)
         from ..context.farewell import waiting_threads
@@ -115,14 +132,16 @@ class Callback:
 
         try:
             with in_script(waiting):
-                code, value, errorcode = self._host.splitlist(self._host.call("::tossl::Invoke", *words))
-        except Exception:
+                code, value, errorcode, trace = self._host.splitlist(self._host.call("::tossl::Invoke", *words))
+        except Exception as error:
             if self._is_gone():
                 raise Cancelled(_GONE) from None
+            if isinstance(error, self._host.TclError):  # an interruption, which no catch takes
+                raise script_error(self._host, error) from None
             raise
         if code == "0":
             return value
-        raise ScriptError(value, self._host.splitlist(errorcode))
+        raise ScriptError(value, self._host.splitlist(errorcode), trace)
 
     def _is_gone(self) -> bool:
         try:
@@ -133,6 +152,16 @@ class Callback:
 
 
 _GONE = "the interpreter of the callback was deleted"
+
+
+def script_error(host: TclHost, error: Exception) -> ScriptError:
+    """Returns the error for one that the interpreter raised itself, or that its script did."""
+    options: dict[str, str] = getattr(error, "options", {})
+    try:
+        errorcode = host.splitlist(options["-errorcode"] if options else host.eval("set ::errorCode"))
+    except Exception:  # noqa: BLE001 - each host has its own; in an interrupted interpreter nothing runs
+        errorcode = ("NONE",)
+    return ScriptError(str(error), errorcode)
 
 
 def run_in_events(context: Context, events: Events, work: Callable[[], _T]) -> _T:

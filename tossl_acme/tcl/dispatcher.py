@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import TosslError, foreign_error
+from ..errors import ScriptError, TosslError, foreign_error
 from ..version import __version__
 from .command import load_commands
+from .host import Wait
 from .values import to_tcl
 
 TYPE_CHECKING = False
@@ -53,7 +54,8 @@ class Interpreter:
         """Returns (return options, value) for one call. Never raises: Tcl raises the error in the options."""
         try:
             command = self.commands.get(name)
-            return (), self._run(command, words) if command is not None else self._serve(name, words)
+            value = self._run(command, words) if command is not None else self._serve(name, words)
+            return ("wait" if isinstance(value, Wait) else ()), value
         except TosslError as error:
             error.__traceback__ = None  # a job's error is kept, without these frames
             return _refused(name, error), error.message
@@ -75,7 +77,7 @@ class Interpreter:
             call.values[parameter].events = self.events  # type: ignore[attr-defined]  # a Declared
         if call.in_background:
             return self.jobs.start(call)
-        return call.run_here() if call.context is not None else call.run()
+        return call.run_here(self.host) if call.context is not None else call.run()
 
     def _serve(self, name: str, words: Sequence[str]) -> TclValue:
         """Answers the internal calls of the prelude and bin/tossl, which are not commands."""
@@ -84,6 +86,8 @@ class Interpreter:
         if name == "Step":
             self.events.step()
             return ""
+        if name == "Awaited":
+            return self.jobs.awaited(*words)
         if name == "Describe":
             from .manual import Manual
 
@@ -128,9 +132,8 @@ class Interpreter:
             self._events.close()
 
 
-def _raised(name: str, message: str, errorcode: tuple[str, ...], *more: TclValue) -> TclValue:
+def _raised(name: str, trace: str, errorcode: tuple[str, ...], *more: TclValue) -> TclValue:
     """Returns the return options of an error, with a complete trace: Tcl would add the call's words (keys, tokens)."""
-    trace = f'{message}\n    while executing\n"tossl::{name}"'
     return ("-code", "error", "-errorcode", errorcode, *more, "-errorinfo", trace, "-errorstack", ())
 
 
@@ -139,7 +142,11 @@ def _refused(name: str, error: TosslError) -> TclValue:
         details = to_tcl({**error.details, "message": error.message})
     except TosslError:  # a problem document nested too deeply
         details = to_tcl({"message": error.message})
-    return _raised(name, error.message, error.errorcode, "-tossl", details)
+    if isinstance(error, ScriptError) and error.trace:
+        trace = f'{error.trace}\n    invoked from within\n"tossl::{name}"'
+    else:
+        trace = f'{error.message}\n    while executing\n"tossl::{name}"'
+    return _raised(name, trace, error.errorcode, "-tossl", details)
 
 
 def install(host: TclHost, packages: Packages, groups: Groups, package: str) -> None:

@@ -114,14 +114,16 @@ class Events:
 
     # ---- in any thread ----
 
-    def put(self, event: Callable[[], None], *, is_call: bool = False) -> bool:
+    def put(self, event: Callable[[], None], *, is_call: bool = False, is_once: bool = False) -> bool:
         """Queues `event` for the interpreter's thread. Returns False if nobody would run it.
 
-        is_call: whether a thread waits for it.
+        is_call: whether a thread waits for it. is_once: whether one of its kind in the queue is enough.
         """
         with self._lock:
             if self.is_closed or (self._pipe is None and not (self._is_serving and is_call)):
                 return False
+            if is_once and (event, is_call) in self._queue:
+                return True
             self._queue.append((event, is_call))
             if len(self._queue) == 1 and self._pipe is not None:
                 self._write()

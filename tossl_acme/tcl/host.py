@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+
+class Wait(str):
+    """The result of a command that is not over: the number of a wait. The event loop runs in Tcl until it is."""
+
+    __slots__ = ()
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,8 +20,8 @@ if TYPE_CHECKING:
     class TclHost(Protocol):
         """A Tcl interpreter, for its own thread: the bridge's for a tclsh, tkinter's through TkHost.
 
-        A host may lack the last three methods. Without environment(), os.environ stays unchanged; without
-        createfilehandler() and deletefilehandler() no job can be started.
+        A host may lack the last four methods. Without environment(), os.environ stays unchanged; without the others no
+        job can be started.
         """
 
         TclError: type[Exception]
@@ -29,3 +36,6 @@ if TYPE_CHECKING:
 
         def createfilehandler(self, descriptor: int, mask: int, function: Callable[[int, int], None], /) -> None: ...
         def deletefilehandler(self, descriptor: int, /) -> None: ...
+
+        def createtimerhandler(self, milliseconds: int, function: Callable[[], None], /) -> object:
+            """Calls the function once, from the event loop; `after` knows nothing of it."""

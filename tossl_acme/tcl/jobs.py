@@ -1,6 +1,7 @@
 """Background jobs: they work in worker threads; scripts see them only in their interpreter's thread.
 
-A worker never touches Tcl: it sends everything for the script through the interpreter's events.
+A worker never touches Tcl: it sends everything for the script through the interpreter's events. What became of a
+job can be asked for at once, also where no event loop runs.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
+from contextlib import suppress
+from itertools import count
 
 from ..context.farewell import waiting_threads
 from ..context.threads import join_thread, start_thread
 from ..errors import ArgumentError, Cancelled, ResourceError, TosslError, WaitTimeout
+from .host import Wait
 from .values import check_limit
 
 TYPE_CHECKING = False
@@ -30,6 +34,10 @@ PARALLEL = 8
 KEPT = 1000
 #: Seconds between two checks whether a wait for a job can end at all.
 LOOK_SECONDS = 0.25
+#: Waits of one interpreter, more than can be inside one another.
+MOST_WAITS = 2000
+#: Of the jobs of all interpreters: a token of one is none of another's.
+_numbers = count(1)
 
 
 class Job:
@@ -47,13 +55,20 @@ class Job:
         self.context: Context | None = None
         self.value: TclValue = ""
         self.error: TosslError | None = None
+        #: Whether its interpreter's thread has dealt with its end: the script's callback is called, or about to be.
+        self.is_over = False
 
     @property
     def is_finished(self) -> bool:
         return self.status not in ("queued", "running")
 
+    @property
+    def is_silent(self) -> bool:
+        """Returns whether it calls no script back."""
+        return self.progress is None and self.done is None
+
     def finish(self, outcome: TclValue | TosslError) -> None:
-        """Stores the outcome."""
+        """Stores the outcome, in whatever thread."""
         self.call = self.context = None
         if isinstance(outcome, TosslError):
             self.error = outcome
@@ -76,7 +91,10 @@ class Jobs:
         self._queue: deque[Job] = deque()
         self._workers: set[threading.Thread] = set()
         self._leaving: set[threading.Thread] = set()
-        self._count = 0
+        #: Silent jobs that are finished and not over.
+        self._ended: deque[Job] = deque()
+        #: The waits in the event loop, by number: a job, the end of the time, and its seconds.
+        self._waits: dict[str, tuple[Job, float | None, float]] = {}
         events.at_close.append(self.close)
         events.at_fork.append(self._leave_to_parent)
 
@@ -127,9 +145,9 @@ class Jobs:
                 job.reload()
 
     def _added(self, call: Call | Service) -> Job:
+        self._end_silent()
         self._events.hold()
-        self._count += 1
-        job = Job(f"::tossl::job{self._count}", call)
+        job = Job(f"::tossl::job{next(_numbers)}", call)
         with self._lock:
             self._jobs[job.token] = job
         return job
@@ -144,6 +162,9 @@ class Jobs:
         job = self._jobs.get(token)
         if job is None:
             raise ArgumentError("job", "unknown job")
+        if job.is_finished:
+            self._end_silent()
+            self._part()
         return job
 
     def tokens(self) -> list[str]:
@@ -156,7 +177,7 @@ class Jobs:
         with self._lock:
             if job in self._queue:
                 self._queue.remove(job)
-                self._events.put(lambda: self._finish(job, Cancelled()))
+                self._finish(job, Cancelled())
             elif job.context is not None:
                 job.context.cancel()
 
@@ -167,25 +188,41 @@ class Jobs:
         del self._jobs[token]
         self._finished.pop(token, None)
 
-    def wait(self, token: str, limit: float | None) -> Job:
-        """Runs the event loop until a job is finished. Raises WaitTimeout after `limit` seconds.
+    def wait(self, token: str, limit: float | None) -> str:
+        """Returns the status of a job that is over, else a wait until it is, for `limit` seconds at most.
 
         Raises ArgumentError if the job waits for a lock of a call below this one: neither could ever end.
         """
         job = self.get(token)
         if limit is not None:
+            if limit < 0:
+                raise ArgumentError("timeout", "-timeout: must be at least 0 seconds")
             check_limit(limit)
         deadline = None if limit is None else time.monotonic() + limit
-        while not job.is_finished:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise WaitTimeout("job", f"timed out after {limit:g} s waiting for the job")
-            context = job.context
-            if context is not None and context.waits_for() in waiting_threads():
-                raise ArgumentError("job", "the job waits for a call of this thread, which must return first")
-            pause = LOOK_SECONDS if left is None else min(left, LOOK_SECONDS)
-            self._host.call("::tossl::Await", str(int(pause * 1000) + 1))
-        return job
+        if len(self._waits) > MOST_WAITS:  # Tcl has ended some without a word
+            self._waits = {number: wait for number, wait in self._waits.items() if not wait[0].is_over}
+        number = str(next(_numbers))
+        self._waits[number] = (job, deadline, limit or 0.0)
+        return self.awaited(number)
+
+    def awaited(self, number: str) -> str:
+        """Returns the same wait if it goes on, else the status of its job. Raises WaitTimeout if its time is over."""
+        job, deadline, limit = self._waits.pop(number)
+        left = LOOK_SECONDS if deadline is None else deadline - time.monotonic()
+        if job.is_over or (job.is_finished and left <= 0):
+            return job.status
+        if left <= 0:
+            raise WaitTimeout("job", f"timed out after {limit:g} s waiting for the job")
+        context = job.context
+        if context is not None and context.waits_for() in waiting_threads():
+            raise ArgumentError("job", "the job waits for a call of this thread, which must return first")
+        self._host.createtimerhandler(int(min(left, LOOK_SECONDS) * 1000) + 1, self._wake)
+        self._waits[number] = (job, deadline, limit)
+        return Wait(number)
+
+    def _wake(self) -> None:
+        with suppress(Exception):  # the interpreter is deleted
+            self._host.call("::tossl::Wake")
 
     def set_parallel(self, parallel: int) -> None:
         """Sets how many jobs work at the same time."""
@@ -229,11 +266,12 @@ class Jobs:
         outcome = self._outcome(job)
         with self._lock:
             self._leaving.add(threading.current_thread())
-        self._events.put(lambda: self._finish(job, outcome))
+            self._finish(job, outcome)
 
     def _run(self, job: Job) -> None:
         outcome = self._outcome(job)
-        self._events.put(lambda: self._finish(job, outcome))
+        with self._lock:
+            self._finish(job, outcome)
 
     def _outcome(self, job: Job) -> TclValue | TosslError:
         assert job.call is not None
@@ -246,7 +284,7 @@ class Jobs:
             return None
 
         def tell(step: dict[str, object]) -> None:
-            if not job.is_finished:
+            if not job.is_over:
                 progress(step)
 
         def listen(step: dict[str, object]) -> None:
@@ -257,15 +295,32 @@ class Jobs:
     # ---- the end ----
 
     def _finish(self, job: Job, outcome: TclValue | TosslError) -> None:
-        """Marks a job finished and calls the script back."""
+        """Marks a job finished, and has the interpreter's thread end it. The caller holds the lock."""
+        if job.is_finished:  # in a forked child
+            return
         job.finish(outcome)
+        if not job.is_silent:
+            self._events.put(lambda: self._end(job))
+            return
+        self._ended.append(job)
+        self._events.put(self._end_silent, is_once=True)
+
+    def _end_silent(self) -> None:
+        """Ends the silent jobs that are finished. Nothing waits for the event loop: it may never run."""
+        while self._ended:
+            self._end(self._ended.popleft())
+
+    def _end(self, job: Job) -> None:
+        """Ends a finished job, and calls the script back."""
+        job.is_over = True
         self._events.release()
         self._part()
-        self._finished[job.token] = None
+        if job.token in self._jobs:  # it was not forgotten
+            self._finished[job.token] = None
         if len(self._finished) > KEPT:
             del self._jobs[self._finished.popitem(last=False)[0]]
-        self._host.call("set", "::tossl::finished", job.token)
-        if job.done is not None:
+        self._host.call("::tossl::Wake")
+        if job.done is not None and job.token in self._jobs:
             job.done(job.token)
 
     def _part(self) -> None:
@@ -286,6 +341,7 @@ class Jobs:
         for job in self._jobs.values():
             if not job.is_finished:
                 job.finish(Cancelled())
+                job.is_over = True
                 self._finished[job.token] = None
 
     def close(self) -> None:

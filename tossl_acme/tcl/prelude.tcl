@@ -25,6 +25,7 @@ proc ::tossl::Define {package version table} {
         proc ::tossl::$name $arguments [format {
             lassign [::tossl::call %s {*}[lrange [info level 0] 1 end]] options value
             if {$options eq ""} {return $value}
+            if {$options eq "wait"} {tailcall ::tossl::Await $value}
             tailcall ::return -level 0 {*}$options $value
         } $name]
     }
@@ -58,19 +59,23 @@ proc ::tossl::Tell args {
     }
 }
 
-# Calls a script back and returns {code result errorcode}; its `return` is a result too. The space makes it a string:
-# tkinter would make a tuple of a list.
+# Calls a script back and returns {code result errorcode errorinfo}; its `return` is a result too. The space makes it a
+# string: tkinter would make a tuple of a list.
 proc ::tossl::Invoke args {
     set code [catch {uplevel #0 $args} message options]
     switch $code {
-        0 - 2 {return "[list 0 $message {}] "}
-        1 {return "[list 1 $message [dict get $options -errorcode]] "}
+        0 - 2 {return "[list 0 $message {} {}] "}
+        1 {return "[list 1 $message [dict get $options -errorcode] [dict get $options -errorinfo]] "}
         3 {set message "invoked \"break\" outside of a loop"}
         4 {set message "invoked \"continue\" outside of a loop"}
         default {set message "command returned bad code: $code"}
     }
-    return "[list 1 $message NONE] "
+    return "[list 1 $message NONE {}] "
 }
+
+# Does nothing. Like any command it runs what is to run at once, such as the scripts of signals, and raises the error of an
+# interpreter that is cancelled or has reached its limit.
+proc ::tossl::Look {} {}
 
 # Runs one event of another thread; its error is a background error.
 proc ::tossl::Ring {} {
@@ -80,11 +85,21 @@ proc ::tossl::Ring {} {
     }
 }
 
-# Runs the event loop until a job is finished, or for that time.
-proc ::tossl::Await {milliseconds} {
-    set timer [after $milliseconds {set ::tossl::finished {}}]
-    vwait ::tossl::finished
-    after cancel $timer
+# Has all that wait look again.
+proc ::tossl::Wake {} {
+    set ::tossl::finished {}
+}
+
+# Runs the event loop until the wait with this number is over; returns or raises its outcome. The loop is here, where a
+# vwait that yields (tcllib's coroutine::auto) has no C call below it.
+proc ::tossl::Await {number} {
+    while 1 {
+        ::vwait ::tossl::finished
+        lassign [::tossl::call Awaited $number] options value
+        if {$options ne "wait"} {
+            tailcall ::return -level 0 {*}$options $value
+        }
+    }
 }
 
 # Returns the bytes of this Tcl's name for a file in hexadecimal digits, a space, and the file's absolute path. Tcl 8

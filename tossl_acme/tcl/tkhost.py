@@ -121,3 +121,13 @@ class TkHost:
 
     def deletefilehandler(self, descriptor: int, /) -> None:
         self._tk.deletefilehandler(descriptor)
+
+    def createtimerhandler(self, milliseconds: int, function: Callable[[], None], /) -> object:
+        parent = os.getpid()
+
+        def ring() -> None:
+            _come_in()
+            if os.getpid() == parent:
+                function()
+
+        return self._tk.createtimerhandler(milliseconds, ring)
