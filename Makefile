@@ -1,7 +1,7 @@
 # make            builds in place: .venv (Python packages) and libtossl.so; then: TCLLIBPATH=<this folder> tclsh
 # make demo       a certificate from a local ACME server
 # make test       everything that is checked
-# make bench      what it costs, side by side with other clients, near and far: writes docs/BENCHMARKS.md; 25 min
+# make bench      what it costs, side by side with other clients, near and far: writes docs/BENCHMARKS.md; 12 min
 # make bench-short  prints the ratios that tell of a regression; 2 min
 # make soak       many threads, a CA that refuses nonces
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min

@@ -25,11 +25,10 @@ _ANSWERS = ".well-known/acme-challenge"
 
 
 class Client(Protocol):
-    """A program that gets certificates. one_for_all: it gets one certificate for many names."""
+    """A program that gets certificates."""
 
     name: str
     program: str
-    one_for_all: bool
 
     def register(self, place: Place) -> None:
         """Makes an account, if that takes a call."""
@@ -39,7 +38,7 @@ class Client(Protocol):
 
 
 class Tossl:
-    name, program, one_for_all = "tossl", TCLSH, True
+    name, program = "tossl", TCLSH
 
     def register(self, place: Place) -> None:
         pass
@@ -51,7 +50,7 @@ class Tossl:
 class Floor:
     """The protocol and nothing else; `transport` is what sends the requests."""
 
-    program, one_for_all = sys.executable, True
+    program = sys.executable
 
     def __init__(self, name: str, transport: str) -> None:
         self.name, self._transport = name, transport
@@ -70,7 +69,7 @@ class Floor:
 
 
 class Lego:
-    name, program, one_for_all = "lego", "lego", True
+    name, program = "lego", "lego"
 
     def register(self, place: Place) -> None:
         pass
@@ -84,7 +83,7 @@ class Lego:
 class AcmeTiny:
     """Takes a request that openssl made before."""
 
-    name, program, one_for_all = "acme-tiny", "acme-tiny", True
+    name, program = "acme-tiny", "acme-tiny"
 
     def register(self, place: Place) -> None:
         quietly(["openssl", "genrsa", "-out", str(place.folder / "account.key"), "2048"])
@@ -101,7 +100,7 @@ class AcmeTiny:
 
 
 class Certbot:
-    name, program, one_for_all = "certbot", "certbot", True
+    name, program = "certbot", "certbot"
 
     def register(self, place: Place) -> None:
         agreed = ["--agree-tos", "--register-unsafely-without-email"]
@@ -119,7 +118,7 @@ class Certbot:
 class Uacme:
     """Trusts what the system trusts, so the bundle is mounted in that place, for it alone: that needs root."""
 
-    name, program, one_for_all = "uacme", "uacme", True
+    name, program = "uacme", "uacme"
 
     def register(self, place: Place) -> None:
         hook = place.folder / "hook.sh"
@@ -142,7 +141,7 @@ class Uacme:
 
 
 class Dehydrated:
-    name, program, one_for_all = "dehydrated", "dehydrated", True
+    name, program = "dehydrated", "dehydrated"
 
     def register(self, place: Place) -> None:
         settings = {
@@ -166,7 +165,7 @@ class Dehydrated:
 class Caddy:
     """A web server that gets a certificate for each name; done once they are in its folder."""
 
-    name, program, one_for_all = "caddy", "caddy", False
+    name, program = "caddy", "caddy"
 
     def register(self, place: Place) -> None:
         pass

@@ -93,17 +93,20 @@ def in_turn(
     *,
     least: int = 1,
     first_counts: bool = False,
+    few: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, list[Took]], dict[str, str]]:
     """Runs all in turn, round by round, after one round that does not count, unless `first_counts`.
 
-    restart: called when one was stuck, before it is tried again. Returns what each took, and why others were left out;
-    the first `least` contenders are never left out.
+    restart: called when one was stuck, before it is tried again. few: contenders that take part in the first rounds
+    alone, and in how many that count. Returns what each took, and why others were left out; the first `least`
+    contenders are never left out.
     """
+    few = few or {}
     found: dict[str, list[Took]] = {name: [] for name in contenders}
     left_out: dict[str, str] = {}
     for round_ in range(first_counts, runs + 1):
         for number, (name, once) in enumerate(contenders.items()):
-            if name in left_out:
+            if name in left_out or round_ > few.get(name, runs):
                 continue
             try:
                 took = _patiently(once, restart)
@@ -137,5 +140,5 @@ def median_cpu(took: Sequence[Took]) -> float:
 
 
 def paired_ratio(mine: Sequence[Took], other: Sequence[Took], of: Callable[[Took], float]) -> float:
-    """Returns the median of the ratios, each of two that ran in the same round."""
-    return statistics.median(of(one) / of(two) for one, two in zip(mine, other, strict=True))
+    """Returns the median of the ratios, each of two that ran in the same round: the other may have run in fewer."""
+    return statistics.median(of(one) / of(two) for one, two in zip(mine, other, strict=False))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.bench import clients, issuance, page, process, stores, timing
 from tests.bench.ground import Ground
-from tests.bench.table import Aim, Table
+from tests.bench.table import Aim, Table, wall
 
 
 class Missing(clients.Lego):
@@ -57,6 +58,27 @@ def test_a_command_that_is_stuck_is_run_again_at_a_new_ca() -> None:
 
     found, left_out = timing.in_turn({"one": once}, 1, lambda: restarts.append(1))
     assert (found["one"], left_out, len(restarts)) == ([timing.Took(2.0, 1.0, "")], {}, 1)
+
+
+def test_a_slow_client_takes_part_in_fewer_rounds() -> None:
+    """Ratios are of the rounds in which both took part."""
+    order, runs = [], iter(range(1, 99))
+
+    def taking(name: str) -> timing.Took:
+        order.append(name)
+        return timing.Took(float(next(runs)), 1.0, "")
+
+    contenders = {name: partial(taking, name) for name in ("quick", "slow")}
+    found, _ = timing.in_turn(contenders, 3, lambda: None, few={"slow": 1})
+    assert order == ["quick", "slow"] * 2 + ["quick"] * 2
+    assert [len(took) for took in found.values()] == [3, 1]
+    assert timing.paired_ratio(found["quick"], found["slow"], wall) == 3 / 4
+
+
+def test_clients_that_are_not_for_many_names_are_named(ground: Ground) -> None:
+    others = [client for client in clients.OTHERS if client.name in ("dehydrated", "caddy")]
+    table = issuance.one_certificate(ground, 1, names=2, far=True, others=others)
+    assert set(table.left_out) == {"dehydrated", "caddy"}
 
 
 def test_a_command_over_its_time_is_ended(tmp_path: Path) -> None:
