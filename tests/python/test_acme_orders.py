@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
 from cryptography import x509
 
-from tests.servers.faults import FaultProxy
 from tests.servers.issuer import ROOTS
 from tests.servers.pebble import Pebble
 from tests.servers.scripted_ca import Refused, Script, ScriptedCa
@@ -126,19 +124,6 @@ def test_profiles_are_shown_with_their_descriptions(tcl: Tcl, scripted_ca: Scrip
     scripted_ca.script.profiles = {"classic": "the usual", "short": "6 days"}
     meta = tcl.as_dict(tcl.dict("directory", scripted_ca.directory)["meta"])
     assert tcl.as_dict(meta["profiles"]) == {"classic": "the usual", "short": "6 days"}
-
-
-def test_what_is_replaced_is_not_said_where_nobody_asks(
-    tcl: Tcl, calm_pebble: Pebble, calm_proxy: FaultProxy
-) -> None:
-    """RFC 9773 section 5: to a CA without renewal information."""
-    if calm_pebble.is_new():
-        pytest.skip("this Pebble offers it")
-    key = new_key()
-    tcl.acme("create_account", calm_proxy.directory, key, "")
-    tcl.acme("create_order", calm_proxy.directory, key, ["a.example"], replaces=CERT_ID)
-    body = json.loads(calm_proxy.seen("newOrder")[0].body)
-    assert set(json.loads(b64url_bytes(body["payload"]))) == {"identifiers"}
 
 
 def test_an_order_that_is_refused_for_another_reason_is_not(tcl: Tcl, scripted_ca: ScriptedCa, key: str) -> None:

@@ -143,17 +143,6 @@ def test_every_request_is_signed_as_the_rfc_says(tcl: Tcl, calm_proxy: FaultProx
     assert fetched == {path for path in fetched if path.startswith(tuple(RESOURCES[name] for name in starts))}
 
 
-def test_a_ca_is_told_who_asks_and_in_which_language(tcl: Tcl, scripted_ca: ScriptedCa) -> None:
-    """RFC 8555 section 6.1: User-Agent and Accept-Language in every request; section 6.2: the content type."""
-    tcl.acme("create_account", scripted_ca.directory, new_key(), "")
-    assert [request.method for request in scripted_ca.requests] == ["GET", "HEAD", "POST"]
-    for request in scripted_ca.requests:
-        assert request.headers["User-Agent"].startswith("tossl/")
-        assert request.headers["Accept-Language"] == "en"
-        assert "Replay-Nonce" not in request.headers
-    assert scripted_ca.requests[-1].headers["Content-Type"] == "application/jose+json"
-
-
 @pytest.mark.parametrize("nonce", ["", "a b", "a=", "é", "x" * 2000])
 def test_a_nonce_that_is_none_is_ignored(tcl: Tcl, calm_proxy: FaultProxy, nonce: str) -> None:
     """RFC 8555 section 6.5.1: another one is asked for."""
