@@ -1,4 +1,4 @@
-# make            builds in place: .venv (Python packages) and libtossl.so; then: TCLLIBPATH=<this folder> tclsh
+# make            builds in place: .venv (Python packages), libtossl.so and what it opens; then: TCLLIBPATH=<this folder> tclsh
 # make demo       a certificate from a local ACME server
 # make test       everything that is checked
 # make bench      what it costs, side by side with other clients, near and far: writes docs/BENCHMARKS.md; 12 min
@@ -42,6 +42,13 @@ export define LIST_FOR_TESTS
 import pathlib, tomllib
 print(*tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]["optional-dependencies"]["test"], sep="\n")
 endef
+define LEAD_BY_RELATIVE_PATH
+import os, pathlib, sysconfig
+folder = sysconfig.get_path("purelib")
+for file in pathlib.Path(folder).glob("*tossl_acme*.pth"):
+    file.write_text(os.path.relpath(".", folder) + "\n")
+endef
+export LEAD_BY_RELATIVE_PATH
 COMMA = ,
 NOTHING =
 PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(strip $(EXTRAS)))])
@@ -51,15 +58,16 @@ SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
     test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
-all: libtossl.so .venv/compiled
+all: build/libraries .venv/compiled
 
 # These files change only if the choice does.
 build/for-library build/for-python build/for-extras: build/chosen ;
 build/chosen: FORCE
 	@sh build-aux/choose.sh
 
-libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) build-aux/build.sh
-	sh build-aux/build.sh $@
+# The names of what was built, in this folder.
+build/libraries: build/for-library
+	sh build-aux/build.sh all . >$@
 
 # An older Python adds setuptools, which every start of that Python would load a part of.
 .venv/pyvenv.cfg: build/for-python
@@ -73,8 +81,13 @@ libtossl.so: build/for-library $(wildcard bridge/*.c bridge/*.h) build-aux/build
 	$(UNPACK) -f build/wheels -e '$(PACKAGE)'
 	touch $@
 
+# Behind pip, which writes the path of this folder: a copied or moved tree runs its own code.
+.venv/relative: .venv/built
+	$(VENV) -c "$$LEAD_BY_RELATIVE_PATH"
+	touch $@
+
 # For users who cannot write here. Code that does not compile is reported, but does not stop make.
-.venv/compiled: .venv/built $(SOURCES)
+.venv/compiled: .venv/relative $(SOURCES)
 	-$(VENV) -m compileall -q tossl_acme
 	touch $@
 
@@ -102,7 +115,7 @@ test: all .venv/tests
 lint: all .venv/tests
 	$(VENV) -m ruff check .
 	$(VENV) -m mypy
-	CFLAGS="$(CFLAGS) -Werror" sh build-aux/build.sh build/strict.so
+	CFLAGS="$(CFLAGS) -Werror" sh build-aux/build.sh all build/strict
 
 test-tcl: test-tcl-1 test-tcl-2
 
@@ -163,5 +176,5 @@ uninstall:
 	sh build-aux/install.sh uninstall
 
 clean:
-	rm -rf .venv build libtossl.so .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build libtossl.* libtcl9tossl.* tossl-tcl*-python*.* python.cfg .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,14 +1,24 @@
 # Tcl loads a library once into an interpreter, and always under one name (that of Tossl_Init). So the second package says
-# to what the first has loaded that it is wanted too. Whoever sources this keeps its variables.
+# to what the first has loaded that it is wanted too. Each Tcl has a library. Whoever sources this keeps its variables.
 apply {folder {
+    set mine libtossl
+    set other libtcl9tossl
+    if {[package vsatisfies [info tclversion] 9]} {
+        lassign [list $mine $other] other mine
+    }
     foreach package {tossl tossl::acme} {
-        package ifneeded $package 0.1.0 [list apply {{library package} {
+        package ifneeded $package 0.1.0 [list apply {{folder mine other package} {
             if {[llength [info commands ::tossl::Require]]} {
                 ::tossl::Require $package
-            } else {
-                namespace eval ::tossl [list variable package $package]
-                load $library Tossl
+                return
             }
-        }} [file join $folder libtossl.so] $package]
+            if {![file exists [file join $folder $mine]]} {
+                return -code error -errorcode {TOSSL TCL} "tossl in $folder is not built for Tcl [info tclversion]:\
+                    $mine is not there[expr {[file exists [file join $folder $other]] ? ", only $other" : ""}]; run make\
+                    TCLSH=[file tail [info nameofexecutable]] in tossl's folder"
+            }
+            namespace eval ::tossl [list variable package $package]
+            load [file join $folder $mine] Tossl
+        }} $folder $mine[info sharedlibextension] $other[info sharedlibextension] $package]
     }
 }} $dir

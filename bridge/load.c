@@ -1,10 +1,18 @@
 /*
- * Called by Tcl's `load`. Provides package tossl, or the package in ::tossl::package (see pkgIndex.tcl): a process can
- * load a library under one name only.
+ * Called by the loader. Provides package tossl, or the package in ::tossl::package (see pkgIndex.tcl): a process can load
+ * a library under one name only.
  */
 #include "tossl.h"
 
+#include <stdatomic.h>
 #include <string.h>
+
+int TosslRefuse(Tcl_Interp *interp, Tcl_Obj *reason)
+{
+    Tcl_SetObjResult(interp, reason);
+    Tcl_SetErrorCode(interp, "TOSSL", "PYTHON", (char *)NULL);
+    return TCL_ERROR;
+}
 
 /* Sets the interpreter's result to the message of the current Python exception. */
 static int failed(Tcl_Interp *interp, const char *what)
@@ -69,31 +77,40 @@ static int registerPackage(Tcl_Interp *interp, const char *package)
     return TCL_OK;
 }
 
-DLLEXPORT int Tossl_Init(Tcl_Interp *interp)
+/*
+ * Returns the package that is wanted here. An interpreter made from another's saved state gets `load {} Tossl` alone: where
+ * the process never asked for more than tossl::acme, it wants that.
+ */
+static const char *choosePackage(Tcl_Interp *interp)
 {
-    const char *package;
+    static atomic_int isAcmeWanted, isAllWanted;
+    const char *package = Tcl_GetVar2(interp, "::tossl::package", NULL, TCL_GLOBAL_ONLY);
+
+    if (package == NULL) {
+        package = isAcmeWanted && !isAllWanted ? "tossl::acme" : "tossl";
+    } else if (strcmp(package, "tossl::acme") == 0) {
+        isAcmeWanted = 1;
+    } else {
+        isAllWanted = 1;
+    }
+    return package;
+}
+
+/* The bridge's only symbol. Each library has stubs of its own. */
+DLLEXPORT int TosslOpen(Tcl_Interp *interp, const TosslPython *python)
+{
     PyGILState_STATE gil;
+    const char *package;
     int code;
 
-    if (Tcl_InitStubs(interp, TCL_VERSION, 0) == NULL || TosslStartPython(interp) != TCL_OK) {
+    if (Tcl_InitStubs(interp, TCL_VERSION, 0) == NULL || TosslStartPython(interp, python) != TCL_OK) {
         return TCL_ERROR;
     }
-    package = Tcl_GetVar2(interp, "::tossl::package", NULL, TCL_GLOBAL_ONLY);
+    package = choosePackage(interp);
     if (!TosslEnter(&gil)) {
         return TosslRefuse(interp, Tcl_NewStringObj(TosslForked, -1));
     }
-    code = registerPackage(interp, package ? package : "tossl");
+    code = registerPackage(interp, package);
     TosslLeave(gil);
     return code;
-}
-
-DLLEXPORT int Tossl_SafeInit(Tcl_Interp *interp)
-{
-    if (Tcl_InitStubs(interp, TCL_VERSION, 0) == NULL) {
-        return TCL_ERROR;
-    }
-    Tcl_SetObjResult(interp, Tcl_NewStringObj("package tossl cannot be loaded into a safe interpreter: "
-                                              "it opens network connections and reads and writes files", -1));
-    Tcl_SetErrorCode(interp, "TOSSL", "SAFE", (char *)NULL);
-    return TCL_ERROR;
 }

@@ -1,80 +1,27 @@
-/* Starts Python, once per process, in the virtual environment of the build, and never ends it. */
+/* Starts Python, once per process, in the environment that the loader found, and never ends it. */
 #define _GNU_SOURCE
 #include "tossl.h"
 
-#include <dlfcn.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int isOurs;                                           /* Python was started here */
 static int isChecked;                                        /* under this lock: Python was checked, and fits */
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER; /* Tcl_Mutex does nothing unless TCL_THREADS is defined */
 
-/*
- * Makes libpython's symbols global: Tcl loads libraries with local symbols, but Python's extension modules expect
- * libpython's in the process.
- */
-static int shareSymbols(Tcl_Interp *interp)
+static PyStatus setPath(PyConfig *config, wchar_t **member, const char *path)
 {
-    Dl_info info;
-
-    if (dlsym(dlopen(NULL, RTLD_LAZY), "Py_IsInitialized") != NULL) { /* global already, as in python */
-        return TCL_OK;
-    }
-    if (dladdr((void *)(intptr_t)Py_IsInitialized, &info) == 0 || info.dli_fname == NULL ||
-        dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_LAZY | RTLD_GLOBAL) == NULL) {
-        return TosslRefuse(interp, Tcl_ObjPrintf("cannot share Python's symbols: %s", dlerror()));
-    }
-    return TCL_OK;
-}
-
-/* Returns this library's folder, symbolic links resolved. */
-static int findFolder(char folder[PATH_MAX])
-{
-    Dl_info info;
-    char *slash;
-
-    if (dladdr((void *)(intptr_t)TosslStartPython, &info) == 0 || realpath(info.dli_fname, folder) == NULL) {
-        return 0;
-    }
-    slash = strrchr(folder, '/');
-    if (slash == NULL) {
-        return 0;
-    }
-    *slash = '\0';
-    return 1;
-}
-
-/* Returns the virtual environment's python: Python finds the environment by its path. */
-static char *findProgram(Tcl_Interp *interp)
-{
-    const char *chosen = getenv("TOSSL_PYTHON");
-    char folder[PATH_MAX], *program = NULL;
-
-    if (chosen != NULL && *chosen != '\0') {
-        program = strdup(chosen);
-    } else if (findFolder(folder) && asprintf(&program, "%s/.venv/bin/python", folder) < 0) {
-        program = NULL;
-    }
-    if (program == NULL || access(program, X_OK) != 0) {
-        TosslRefuse(interp, Tcl_ObjPrintf("tossl has no Python: %s cannot be executed; run make in tossl's folder, "
-                                               "or let TOSSL_PYTHON name the python of an environment that has "
-                                               "tossl_acme", program ? program : ".venv/bin/python"));
-        free(program);
-        return NULL;
-    }
-    return program;
+    return *path != '\0' ? PyConfig_SetBytesString(config, member, path) : PyStatus_Ok();
 }
 
 /*
  * Starts Python isolated: without the user's PYTHON* variables (PYTHONHOME, PYTHONPATH, ...), user site and signal
  * handlers. UTF-8 in every locale.
  */
-static PyStatus initialize(const char *program)
+static PyStatus initialize(const TosslPython *python)
 {
     PyPreConfig before;
     PyConfig config;
@@ -87,15 +34,64 @@ static PyStatus initialize(const char *program)
         return status;
     }
     PyConfig_InitIsolatedConfig(&config);
-    status = PyConfig_SetBytesString(&config, &config.program_name, program);
+    status = setPath(&config, &config.program_name, python->program);
     if (!PyStatus_Exception(status)) {
-        status = PyConfig_SetBytesString(&config, &config.executable, program);
+        status = setPath(&config, &config.executable, python->program);
+    }
+    if (!PyStatus_Exception(status)) {
+        status = setPath(&config, &config.home, python->home);
     }
     if (!PyStatus_Exception(status)) {
         status = Py_InitializeFromConfig(&config);
     }
     PyConfig_Clear(&config);
     return status;
+}
+
+/* Python reads these two, isolated or not, as the path of its program, and removes the second. */
+static const char *const launchers[] = {"PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"};
+enum { LAUNCHERS = sizeof launchers / sizeof *launchers };
+
+/* Starts Python while these variables are not there; they usually are not. */
+static PyStatus initializeHere(const TosslPython *python)
+{
+    char *kept[LAUNCHERS];
+    const char *value;
+    PyStatus status;
+    int i;
+
+    for (i = 0; i < LAUNCHERS; i++) {
+        value = getenv(launchers[i]);
+        kept[i] = value ? strdup(value) : NULL;
+        if (kept[i] != NULL) {
+            (void)unsetenv(launchers[i]);
+        }
+    }
+    status = initialize(python);
+    for (i = 0; i < LAUNCHERS; i++) {
+        if (kept[i] != NULL) {
+            (void)setenv(launchers[i], kept[i], 1);
+            free(kept[i]);
+        }
+    }
+    return status;
+}
+
+/* Adds folders to sys.path. Python exceptions are left to the import that misses them. */
+static void addPackages(const char *packages)
+{
+    PyObject *path = PySys_GetObject("path"), *folder; /* borrowed */
+    size_t length;
+
+    for (; *packages != '\0'; packages += length + 1) {
+        length = strcspn(packages, "\n");
+        folder = PyUnicode_DecodeFSDefaultAndSize(packages, (Py_ssize_t)length);
+        if (folder != NULL && path != NULL && PyList_Check(path)) {
+            (void)PyList_Append(path, folder);
+        }
+        Py_XDECREF(folder);
+    }
+    PyErr_Clear();
 }
 
 /* Loads Python's signal module now and restores SIGINT: the module's first import takes SIGINT. */
@@ -164,34 +160,40 @@ int TosslOwnsPython(void)
     return isOurs;
 }
 
-static int start(Tcl_Interp *interp)
+/* Checks a Python that is started: by us, by another extension, or Python is the host. */
+static int join(Tcl_Interp *interp)
 {
-    PyStatus status;
-    char *program;
+    if (!isChecked && TosslCheckGil(interp) != TCL_OK) {
+        return TCL_ERROR;
+    }
+    if (!isChecked) {
+        Tcl_CreateExitHandler(atExitOfOthers, NULL);
+    }
+    isChecked = 1;
+    return TCL_OK;
+}
 
-    if (TosslCheckVersion(interp) != TCL_OK || shareSymbols(interp) != TCL_OK) {
-        return TCL_ERROR;
+static int start(Tcl_Interp *interp, const TosslPython *python)
+{
+    static char failure[1000]; /* a Python that failed is not tried again */
+    PyStatus status;
+
+    if (*failure == '\0' && Py_IsInitialized()) {
+        return join(interp);
     }
-    if (Py_IsInitialized()) { /* by us, by another extension, or Python is the host */
-        if (!isChecked && TosslCheckGil(interp) != TCL_OK) {
-            return TCL_ERROR;
+    if (*failure == '\0') {
+        status = initializeHere(python);
+        if (PyStatus_Exception(status)) {
+            snprintf(failure, sizeof failure, "%s", status.err_msg ? status.err_msg : "exit");
         }
-        if (!isChecked) {
-            Tcl_CreateExitHandler(atExitOfOthers, NULL);
-        }
-        isChecked = 1;
-        return TCL_OK;
     }
-    program = findProgram(interp);
-    if (program == NULL) {
-        return TCL_ERROR;
-    }
-    status = initialize(program);
-    free(program);
-    if (PyStatus_Exception(status)) {
-        return TosslRefuse(interp, Tcl_ObjPrintf("cannot start Python: %s", status.err_msg ? status.err_msg : "exit"));
+    if (*failure != '\0') {
+        return TosslRefuse(interp, Tcl_ObjPrintf("cannot start Python %s of %s, named by %s: %s", python->version,
+                                                 *python->program ? python->program : python->home, python->source,
+                                                 failure));
     }
     isOurs = isChecked = 1;
+    addPackages(python->packages);
     keepSignals();
     (void)PyEval_SaveThread();
     Tcl_CreateExitHandler(atExit, NULL);
@@ -229,7 +231,7 @@ static void enterThread(void)
     }
 }
 
-int TosslStartPython(Tcl_Interp *interp)
+int TosslStartPython(Tcl_Interp *interp, const TosslPython *python)
 {
     int code;
 
@@ -237,7 +239,7 @@ int TosslStartPython(Tcl_Interp *interp)
         return TosslRefuse(interp, Tcl_NewStringObj(TosslForked, -1));
     }
     pthread_mutex_lock(&starting);
-    code = start(interp);
+    code = start(interp, python);
     pthread_mutex_unlock(&starting);
     if (code == TCL_OK) {
         enterThread();

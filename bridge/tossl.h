@@ -1,9 +1,9 @@
 /*
  * The bridge between a Tcl interpreter and the Python that runs in its process.
  *
- *   load.c    called by Tcl's `load`
+ *   load.c    called by the loader (loader.h), which `load` calls
  *   python.c  starts Python, once per process
- *   others.c  refuses a Python in the process that does not fit
+ *   others.c  refuses a Python of others that keeps its lock
  *   fork.c    the way into Python, closed in a forked child where Python cannot work
  *   interp.c  a Tcl interpreter as a Python object
  *   value.c   Tcl values to Python values and back
@@ -15,7 +15,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <tcl.h>
+#include "loader.h"
 
 #ifndef TCL_SIZE_MAX /* Tcl 8.6 counts in int */
 typedef int Tcl_Size;
@@ -41,9 +41,8 @@ int TosslWatchForks(void); /* needs the GIL; 0 with a Python exception set */
 
 /* These need no GIL and leave none; TCL_ERROR with a message in the interpreter. */
 int TosslRefuse(Tcl_Interp *interp, Tcl_Obj *reason); /* returns TCL_ERROR, with errorcode TOSSL PYTHON */
-int TosslStartPython(Tcl_Interp *interp);
+int TosslStartPython(Tcl_Interp *interp, const TosslPython *python);
 int TosslOwnsPython(void);
-int TosslCheckVersion(Tcl_Interp *interp); /* before any call into Python */
-int TosslCheckGil(Tcl_Interp *interp);     /* of a Python that other code has started */
+int TosslCheckGil(Tcl_Interp *interp); /* of a Python that other code has started */
 
 #endif

@@ -1,25 +1,74 @@
 #!/bin/sh
-# build.sh LIBRARY: compiles the bridge for $TCLSH and $PYTHON, with $CC, $CFLAGS and $LDFLAGS.
+# build.sh WHAT FOLDER: makes these in the folder, with $CC, $CFLAGS and $LDFLAGS, and prints their names:
+#
+#   loaders  libtossl.so for Tcl 8.6, libtcl9tossl.so for Tcl 9: that of $TCLSH, the other if its headers are there
+#   bridges  tossl-tcl8-python3.11.so, ...: for these Tcls and $PYTHON. They are linked with no libpython
+#   config   python.cfg: which Python the loader opens, with the environment in .venv beside it
+#   all      all of these
 set -eu
 here=$(dirname "$0")
+sources=$here/../bridge
+what=$1 folder=$2
 
-config=$(sh "$here/tclconfig.sh")
-# shellcheck source=/dev/null
-. "$config"
+case $(uname -s) in
+    Darwin) end=dylib shared='-dynamiclib -undefined dynamic_lookup' ;;
+    *) end=so shared=-shared ;;
+esac
 
-# PYTHON_INCLUDE, PYTHON_LIBRARY and PYTHON_FOLDER, as python3-config --embed knows them
-eval "$("$PYTHON" - <<'END'
-import shlex, sys, sysconfig
-v = sysconfig.get_config_vars()
-for name, value in (("INCLUDE", sysconfig.get_path("include")), ("FOLDER", v["LIBDIR"]), ("LIBRARY", v["LDVERSION"])):
-    print(f"PYTHON_{name}={shlex.quote(value)}")
+# compile NAME SOURCE... -- FLAG...: links with the stubs of the Tcl whose tclConfig.sh was read
+compile() {
+    # shellcheck disable=SC2086 # flags are several words
+    ${CC:-cc} -std=c11 -O2 -Wall -Wextra ${CFLAGS:-} -fPIC -fvisibility=hidden $shared -DUSE_TCL_STUBS \
+        ${TCL_INCLUDE_SPEC:-} "$@" ${TCL_STUB_LIB_SPEC} -ldl ${LDFLAGS:-} -o "$folder/$name.new"
+    mv "$folder/$name.new" "$folder/$name" # a process may have the old one open
+    echo "$name"
+}
+
+loader() {
+    case $TCL_VERSION in 8.*) name=libtossl.$end ;; *) name=libtcl9tossl.$end ;; esac
+    compile "$sources/loader.c" "$sources/where.c" "$sources/present.c"
+}
+
+bridge() {
+    name=tossl-tcl${TCL_VERSION%%.*}-python$PYTHON_VERSION.$end
+    set --
+    for source in "$sources"/*.c; do
+        case $source in */loader.c | */where.c | */present.c) ;; *) set -- "$@" "$source" ;; esac
+    done
+    compile "$@" -isystem "$PYTHON_INCLUDE"
+}
+
+config() {
+    cat >"$folder/python.cfg" <<END
+# The Python that tossl runs in; paths are relative to this folder. See docs/ARCHITECTURE.md.
+program = .venv/bin/python
+version = $PYTHON_VERSION
+library = $PYTHON_LIBRARY
 END
-)" || exit 1
-[ -n "${PYTHON_LIBRARY:-}" ] || exit 1
-case $PYTHON_FOLDER in /usr/lib | /usr/lib/*) rpath= ;; *) rpath=-Wl,-rpath,$PYTHON_FOLDER ;; esac
+    echo python.cfg
+}
 
-# shellcheck disable=SC2086 # flags are several words
-${CC:-cc} -std=c11 -O2 -Wall -Wextra ${CFLAGS:-} -fPIC -fvisibility=hidden -shared \
-    -DUSE_TCL_STUBS -isystem "$PYTHON_INCLUDE" ${TCL_INCLUDE_SPEC:-} \
-    -DTOSSL_PYTHON_VERSION="\"$PYTHON_LIBRARY\"" "$here"/../bridge/*.c \
-    ${TCL_STUB_LIB_SPEC} -L"$PYTHON_FOLDER" -lpython"$PYTHON_LIBRARY" -ldl $rpath ${LDFLAGS:-} -o "$1"
+case $what in
+    loaders) ;;
+    *)
+        settings=$("$PYTHON" -I "$here/libpython.py")
+        eval "$settings"
+        ;;
+esac
+mkdir -p "$folder"
+case $what in
+    loaders) parts=loader ;;
+    bridges) parts=bridge ;;
+    config) parts= ;;
+    *) parts='loader bridge' ;;
+esac
+sh "$here/tclconfig.sh" all >"$folder/.tcls"
+while IFS= read -r config && [ -n "$parts" ]; do
+    # shellcheck source=/dev/null
+    . "$config"
+    for part in $parts; do
+        $part
+    done
+done <"$folder/.tcls"
+rm "$folder/.tcls"
+case $what in all | config) config ;; esac

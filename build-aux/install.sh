@@ -1,7 +1,7 @@
 #!/bin/sh
 # install.sh install|uninstall: the package folder, and bin/tossl, man pages, units and share/tossl below $PREFIX.
 #
-# The folder contains library, pkgIndex.tcl, cli/ and .venv (with a copy of the package), as the tree after make. Its
+# The folder contains libraries, python.cfg, pkgIndex.tcl, cli/ and .venv (with a copy of the package), as the tree after make. Its
 # file `installed` lists the files elsewhere. No file contains the path of the tree or $DESTDIR. Nothing is downloaded.
 set -eu
 umask 022
@@ -76,7 +76,10 @@ trap 'rm -rf "$new" "$made"' EXIT
 rm -rf "$new"
 install -d "$new"
 add_environment
-install -m 755 libtossl.so "$new/"
+while IFS= read -r name; do
+    case $name in *.cfg) mode=644 ;; *) mode=755 ;; esac
+    install -m $mode "$name" "$new/"
+done <build/libraries
 install -m 644 pkgIndex.tcl LICENSE "$new/"
 install -d "$new/cli"
 install -m 644 cli/*.tcl "$new/cli/"

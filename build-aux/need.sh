@@ -89,14 +89,7 @@ END
 
 # Faults that no package can mend.
 suits() {
-    "$PYTHON" - <<'END'
-import sys, sysconfig
-if sys.version_info < (3, 11):
-    sys.exit(f"tossl: {sys.executable} is Python {sys.version.split()[0]}; 3.11 or later is needed, see PYTHON=")
-if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
-    sys.exit(f"tossl: {sys.executable} has no shared libpython (it was built without --enable-shared);"
-             " choose another with PYTHON=")
-END
+    "$PYTHON" -I "$here/libpython.py" check
 }
 
 allowed() {

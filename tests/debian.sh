@@ -29,8 +29,8 @@ fi
 
 # What was built there stays; what is no longer in the tree goes.
 mkdir -p "$folder/tree"
-find "$folder/tree" -mindepth 1 -maxdepth 1 ! -name .venv ! -name build ! -name libtossl.so -exec rm -rf {} +
-tar -c --exclude=./build --exclude=./.venv --exclude=./.git --exclude='*.so' --exclude='.*_cache' \
+find "$folder/tree" -mindepth 1 -maxdepth 1 ! -name .venv ! -name build ! -name "*.so" ! -name python.cfg -exec rm -rf {} +
+tar -c --exclude=./build --exclude=./.venv --exclude=./.git --exclude='*.so' --exclude=./python.cfg --exclude='.*_cache' \
     --exclude=__pycache__ . | tar -x --no-same-owner -C "$folder/tree"
 
 # The machine's settings for its network.

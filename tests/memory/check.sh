@@ -10,8 +10,10 @@ here=$(dirname "$0")
 build=build/memory
 mkdir -p "$build"
 
+case $(echo 'puts [info tclversion]' | "$TCLSH") in 8.*) loader=libtossl.so ;; *) loader=libtcl9tossl.so ;; esac
+
 bridge() {
-    CFLAGS="${CFLAGS:-} -Werror -O1 -g -fno-omit-frame-pointer $2" sh build-aux/build.sh "$build/$1"
+    CFLAGS="${CFLAGS:-} -Werror -O1 -g -fno-omit-frame-pointer $2" sh build-aux/build.sh all "$build/$1" >"$build/$1.log"
 }
 
 # exercise NAME PRELOADED LIBRARY WORD...: with these words before the tclsh.
@@ -33,14 +35,14 @@ exercise() {
 
 include=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 ${CC:-cc} -O1 -g -Wall -Wextra -Werror -fPIC -shared -isystem "$include" "$here/malloc.c" -ldl -o "$build/malloc.so"
-bridge plain.so ""
-bridge sanitized.so "-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+bridge plain ""
+bridge sanitized "-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 malloc=$PWD/$build/malloc.so
 failed=0
 
-exercise memcheck "$malloc" "$build/plain.so" \
+exercise memcheck "$malloc" "$build/plain/$loader" \
     valgrind -q --num-callers=40 --suppressions="$here/python.supp" --error-exitcode=9 \
     --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
 export ASAN_OPTIONS=detect_leaks=0
-exercise sanitizers "$(readlink -f "$(${CC:-cc} -print-file-name=libasan.so)") $malloc" "$build/sanitized.so"
+exercise sanitizers "$(readlink -f "$(${CC:-cc} -print-file-name=libasan.so)") $malloc" "$build/sanitized/$loader"
 exit "$failed"

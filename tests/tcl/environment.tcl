@@ -2,6 +2,8 @@
 
 namespace eval environment {
     variable tree [file dirname [file dirname [file dirname [file normalize [info script]]]]]
+    # What this Tcl loads.
+    variable library [file join $tree [expr {[package vsatisfies [info tclversion] 9] ? "libtcl9tossl" : "libtossl"}].so]
 
     # A virtual environment like the tree's own, plus the probe. Nothing in the package knows of it.
     proc Make {folder} {
