@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -11,7 +12,7 @@ from tossl_acme.challenges.choice import choose
 from tossl_acme.challenges.dns01 import validation_name
 from tossl_acme.challenges.dns_account01 import account_validation_name
 from tossl_acme.challenges.dns_persist01 import DnsPersist01
-from tossl_acme.challenges.registry import TYPES, check_validation_name, is_validation_name
+from tossl_acme.challenges.registry import FILES, TYPES, ChallengeTypes, check_validation_name, is_validation_name
 from tossl_acme.challenges.solver import ChallengeType, SolverOptions
 from tossl_acme.challenges.standing import standing_name
 from tossl_acme.errors import ArgumentError
@@ -68,7 +69,12 @@ def test_a_further_type_is_its_file_and_its_name_in_the_registry(monkeypatch: py
     assert not is_validation_name("_validation-persist-2.example.com")
     with pytest.raises(ArgumentError):
         choose(options, identifiers)
-    monkeypatch.setitem(TYPES, kind.name, kind)
+    file = ModuleType("dns_persist02")
+    file.TYPE = kind  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tossl_acme.challenges.dns_persist02", file)
+    types = ChallengeTypes((*FILES, "dns_persist02"))
+    monkeypatch.setattr("tossl_acme.challenges.registry.TYPES", types)
+    monkeypatch.setattr("tossl_acme.challenges.choice.TYPES", types)
     assert is_validation_name("_validation-persist-2.example.com")
     assert [type(solver) for solver in choose(options, identifiers)[identifiers[0]]] == [DnsPersist01, DnsPersist01]
 
@@ -85,6 +91,16 @@ def test_every_type_is_registered_under_its_name_and_labels() -> None:
     assert {name for name, kind in TYPES.items() if kind.dns_label} == set(made)
     for name in made.values():
         assert is_validation_name(name)
+
+
+def test_only_the_types_that_are_used_are_loaded() -> None:
+    script = (
+        "import sys, tossl_acme.certificates.obtain as o; from tossl_acme.challenges.registry import TYPES; "
+        "assert 'dns-01' in TYPES and len(TYPES) == 5; TYPES['http-01']; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True)
+    loaded = {file for file in FILES if f"tossl_acme.challenges.{file}" in done.stdout.split()}
+    assert loaded == {"http01"}
 
 
 def test_no_dns_library_is_loaded_where_no_record_is_wanted() -> None:

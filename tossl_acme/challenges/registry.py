@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 
 from ..dns.provider import canonical_name
 from ..errors import ArgumentError
 from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
-from . import dns01, dns_account01, dns_persist01, http01, tls_alpn01
 from .solver import ChallengeType
 
-#: In the order in which messages list them.
-TYPES: dict[str, ChallengeType] = {
-    kind.name: kind for kind in (http01.TYPE, dns01.TYPE, tls_alpn01.TYPE, dns_account01.TYPE, dns_persist01.TYPE)
-}
+#: The files of the types, in the order in which messages list these. A file has its type's name: dns_account01.
+FILES = ("http01", "dns01", "tls_alpn01", "dns_account01", "dns_persist01")
+
+
+class ChallengeTypes(Mapping[str, ChallengeType]):
+    """The types by name. A type's file is loaded when its declaration is asked for: a call needs few of them."""
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self._files = {f"{file[:-2].replace('_', '-')}-{file[-2:]}": file for file in files}
+
+    def __getitem__(self, name: str) -> ChallengeType:
+        declared: ChallengeType = import_module(f".{self._files[name]}", __package__).TYPE
+        return declared
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+TYPES = ChallengeTypes(FILES)
 
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 
