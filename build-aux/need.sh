@@ -101,7 +101,10 @@ allowed() {
 if has "$PYTHON"; then suits || exit 1; fi
 look
 [ -n "$missing" ] || exit 0
-allowed || stop "missing system packages (Debian names):$missing"
+allowed || {
+    has apt-get || stop "missing system packages (Debian names):$missing"
+    stop "missing system packages, which root can install: apt-get install$missing"
+}
 echo "tossl: installing$missing with apt-get"
 $as apt-get -qq -o DPkg::Lock::Timeout=300 update || true
 # shellcheck disable=SC2086 # one word per package

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
 import http.client
 import socket
 import threading
@@ -215,11 +217,57 @@ def test_a_port_that_is_not_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.message.startswith("port 80 is not permitted: Permission denied")
 
 
-@pytest.mark.parametrize("port", [-1, 65536])
-def test_what_is_no_port(port: int) -> None:
+@pytest.mark.parametrize(
+    "port",
+    [
+        -1, 65536, "127.0.0.1:65536", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "localhost:80", "::1:80", "[::1]",
+        "[127.0.0.1]:80", "127.1:80", "256.0.0.1:80", "[::1]:80:80", "[fe80::1%lo/0]:80", "[]:80", "1.2.3.4:80 ",
+        "", "x",
+    ],
+)  # fmt: skip
+def test_what_is_no_port(port: int | str) -> None:
+    solver = functools.partial(HttpServerSolver, ResponderPool())
+    for make in (HttpResponder, solver):
+        with pytest.raises(ArgumentError) as caught:
+            make(port)  # type: ignore[operator]
+        assert caught.value.errorcode == ("TOSSL", "VALUE", "port")
+        assert f"{port} is not a port; use " in caught.value.message
+
+
+def test_an_address_of_another_machine() -> None:
     with pytest.raises(ArgumentError) as caught:
-        HttpResponder(port)
-    assert caught.value.errorcode[-1] == "port"
+        HttpResponder("192.0.2.1:0")
+    assert caught.value.message == "port 192.0.2.1:0 cannot be used: Cannot assign requested address"
+
+
+def test_beside_a_server_on_another_address(responders: ResponderPool, context: Context) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        solver = HttpServerSolver(responders, f"127.0.0.1:{port}")
+        solver.present(context, ONE)
+        try:
+            assert solver.describe(ONE) == {"port": port}
+            assert get(port, f"/.well-known/acme-challenge/{ONE.token}") [::2] == (200, ONE.key_authorization.encode())
+            with pytest.raises(ArgumentError, match="is in use already"):
+                HttpServerSolver(responders, port).present(context, TWO)
+        finally:
+            solver.clean_up(context, ONE)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+@pytest.mark.parametrize(
+    ("port", "answers"), [("[::1]:0", ["::1"]), ("[::]:0", ["127.0.0.1", "::1"]), ("0.0.0.0:0", ["127.0.0.1"])]
+)
+def test_at_which_addresses_it_answers(port: str, answers: list[str]) -> None:
+    responder = HttpResponder(port)
+    try:
+        found = []
+        for address in ("127.0.0.1", "::1"):
+            with contextlib.suppress(OSError), socket.create_connection((address, responder.port), 10):
+                found.append(address)
+        assert found == answers
+    finally:
+        responder.close()
 
 
 def test_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:

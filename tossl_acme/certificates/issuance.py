@@ -154,6 +154,8 @@ class Issuance:
         except (TypeError, ValueError, KeyError, OverflowError) as error:
             cause = f"the stored request of the certificate cannot be read: {type(error).__name__}"
             raise ArgumentError("store", cause) from None
+        except ArgumentError as error:
+            raise ArgumentError("store", error.message) from None
         assert isinstance(read, cls)
         return read
 
@@ -246,7 +248,8 @@ def _read(kind: Any, data: Any) -> Any:
     """Returns the value of this type for data from _plain(). Raises ValueError, TypeError, KeyError; ArgumentError."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        return None if data is None else _read(next(one for one in inner if one is not types.NoneType), data)
+        kinds = [one for one in inner if one is not types.NoneType]
+        return None if data is None else _read(next((one for one in kinds if type(data) is one), kinds[0]), data)
     if isinstance(data, dict) and data.get("literal") and kind in (Secret, str):
         raise ArgumentError("store", "a secret of the certificate's request was given literally, and not stored")
     if kind is Secret:

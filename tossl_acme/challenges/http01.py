@@ -8,6 +8,7 @@ from ..acme.authorization import Challenge
 from ..context import Context
 from ..errors import ArgumentError
 from .http_server import HttpResponder
+from .ports import Port
 from .presented import RESPONDERS
 from .responders import ResponderPool, ResponderSolver
 from .responses import hide_response, show_response
@@ -20,7 +21,7 @@ class HttpServerSolver(ResponderSolver):
 
     challenge_type = "http-01"
 
-    def __init__(self, responders: ResponderPool, port: int = 80) -> None:
+    def __init__(self, responders: ResponderPool, port: Port = 80) -> None:
         super().__init__(responders, HttpResponder, lambda challenge: challenge.token, port)
 
 

@@ -7,6 +7,7 @@ import selectors
 import socket
 from collections.abc import Callable
 
+from .ports import Port
 from .responders import Responder
 
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
@@ -22,7 +23,7 @@ class HttpResponder(Responder):
     Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: Port) -> None:
         super().__init__(port, lambda sock: _HttpConnection(sock, self._shown.get))
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from ..context.threads import join_thread, start_thread
 from ..errors import ArgumentError, ResourceError
 from ..files import socket_beyond_standard
+from .ports import Port, address_of, socket_address
 
 #: Seconds from accepting a connection to closing it, whatever its client does.
 LIFETIME_SECONDS = 10.0
@@ -39,12 +40,12 @@ class Connection(Protocol):
 
 
 class Listener:
-    """Listens from construction to close(), on every address of the machine, IPv4 and IPv6.
+    """Listens from construction to close(), on every address of the machine, IPv4 and IPv6, or on the port's.
 
-    `port` is the port in use, also if the system chose it for 0. Raises ArgumentError("port"), ResourceError.
+    `port` is the number in use, also if the system chose it for 0. Raises ArgumentError("port"), ResourceError.
     """
 
-    def __init__(self, port: int, connect: Callable[[socket.socket], Connection]) -> None:
+    def __init__(self, port: Port, connect: Callable[[socket.socket], Connection]) -> None:
         self._connect = connect
         self._listening = _listening(port)
         self.port: int = self._listening.getsockname()[1]
@@ -151,16 +152,10 @@ class Listener:
         connection.sock.close()
 
 
-def check_port(port: int) -> None:
-    """Raises ArgumentError("port") outside 0 to 65535; 0 lets the system choose."""
-    if not 0 <= port <= 65535:
-        raise ArgumentError("port", f"{port} is not a port; use 0 to 65535")
-
-
-def _listening(port: int) -> socket.socket:
-    check_port(port)
+def _listening(port: Port) -> socket.socket:
+    host, number = address_of(port)
     try:
-        return _open_everywhere(port)
+        return _open(*socket_address(host, number)) if host else _open_everywhere(number)
     except OSError as error:
         raise _unusable(port, error) from None
 
@@ -191,7 +186,7 @@ def _open(family: int, address: tuple[object, ...]) -> socket.socket:
     return sock
 
 
-def _unusable(port: int, error: OSError | RuntimeError) -> ArgumentError | ResourceError:
+def _unusable(port: Port, error: OSError | RuntimeError) -> ArgumentError | ResourceError:
     number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
     reason = reason or str(error)
     if isinstance(error, RuntimeError):

@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping
 
 from ..acme.authorization import Challenge
 from ..context import Context
-from .listener import Connection, Listener, check_port
+from .listener import Connection, Listener
+from .ports import Port, address_of
 from .shown import Shown
 
 
 class Responder:
-    """A server that shows values, each under a key (a token, a name), on a port of every address of the machine.
+    """A server that shows values, each under a key (a token, a name), on a port.
 
     Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
 
-    def __init__(self, port: int, connect: Callable[[socket.socket], Connection]) -> None:
+    def __init__(self, port: Port, connect: Callable[[socket.socket], Connection]) -> None:
         self._shown = Shown()
         self._listener = Listener(port, connect)
         self.port = self._listener.port
@@ -45,7 +46,7 @@ class Responder:
         self._listener.leave_to_parent()
 
 
-_Place = tuple[Callable[[int], Responder], int]
+_Place = tuple[Callable[[Port], Responder], Port]
 
 
 class ResponderPool:
@@ -55,7 +56,7 @@ class ResponderPool:
         self._lock = threading.Lock()
         self._open: dict[_Place, Responder] = {}
 
-    def show(self, start: Callable[[int], Responder], port: int, key: str, value: str) -> int:
+    def show(self, start: Callable[[Port], Responder], port: Port, key: str, value: str) -> int:
         """Shows the value at start(port), which is started if it is not running; returns its port.
 
         Raises ArgumentError("port") if the port cannot be used.
@@ -71,7 +72,7 @@ class ResponderPool:
                 self._close_idle(place)
             return responder.port
 
-    def hide(self, start: Callable[[int], Responder], port: int, key: str, value: str) -> None:
+    def hide(self, start: Callable[[Port], Responder], port: Port, key: str, value: str) -> None:
         """Undoes one show(). Closes a responder without values; its port is free then."""
         place = (start, port)
         with self._lock:
@@ -114,16 +115,15 @@ class ResponderSolver:
     def __init__(
         self,
         responders: ResponderPool,
-        start: Callable[[int], Responder],
+        start: Callable[[Port], Responder],
         key: Callable[[Challenge], str],
-        port: int,
+        port: Port,
     ) -> None:
         self._responders = responders
-        check_port(port)
         self._place = (start, port)
         self._key = key
-        #: The port; for 0, the system's choice once a challenge is presented.
-        self.port = port
+        #: The port's number; for 0, the system's choice once a challenge is presented.
+        self.port = address_of(port)[1]
         self._ended: set[Challenge] = set()
 
     def place_of(self, challenge: Challenge) -> Mapping[str, str]:

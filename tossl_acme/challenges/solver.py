@@ -10,6 +10,7 @@ from ..acme.authorization import Challenge
 from ..context import Context
 from ..dns.provider import ProviderOptions
 from ..files import FilePath
+from .ports import Port, check_port
 
 
 class Solver(Protocol):
@@ -112,8 +113,8 @@ class SolverOptions:
 
     challenge: tuple[str, ...] = ()
     webroot: FilePath | None = None
-    port: int | None = None
-    tls_port: int = 443
+    port: Port | None = None
+    tls_port: Port = 443
     provider: ProviderOptions | None = None
     resolvers: tuple[str, ...] = ()
     propagation_timeout: float = 300.0
@@ -121,6 +122,12 @@ class SolverOptions:
     propagation: str = ""
     follow_cname: bool = True
     check_caa: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises ArgumentError("port") for what is no port."""
+        for port in (self.port, self.tls_port):
+            if port is not None:
+                check_port(port)
 
     @property
     def propagating(self) -> Propagation:

@@ -16,6 +16,7 @@ from ..errors import ResourceError
 from ..identifiers import parse_identifier
 from ..pki.self_signed import challenge_certificate
 from .client_hello import ClientHello
+from .ports import Port
 from .presented import RESPONDERS
 from .responders import Responder, ResponderPool, ResponderSolver
 from .solver import ChallengeType, SolverOptions
@@ -43,7 +44,7 @@ class TlsResponder(Responder):
     Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: Port) -> None:
         self._lock = threading.Lock()
         self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
         super().__init__(port, lambda sock: _Handshake(sock, self._context_of))
@@ -77,7 +78,7 @@ class TlsAlpn01(ResponderSolver):
 
     challenge_type = "tls-alpn-01"
 
-    def __init__(self, responders: ResponderPool, port: int = 443) -> None:
+    def __init__(self, responders: ResponderPool, port: Port = 443) -> None:
         super().__init__(responders, TlsResponder, lambda challenge: challenge.identifier.value, port)
 
 

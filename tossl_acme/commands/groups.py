@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..certificates.issuance import Authority
     from ..certificates.key import CertificateKey
     from ..certificates.managed import Managed
+    from ..challenges.ports import Port
     from ..challenges.solver import Aliases, Propagation, SolverOptions
     from ..context import Context
     from ..dns.provider import ProviderOptions
@@ -407,9 +408,9 @@ def solvers(
     *,
     challenge: list[str] = [],  # noqa: B006 - only read
     webroot: FilePath | None = None,
-    port: int | None = None,
+    port: Port | None = None,
     http01_response: bool = False,
-    tls_port: int = 443,
+    tls_port: Port = 443,
     provider: ProviderOptions | None = None,
     propagation: Propagation,
     check_caa: bool = True,
@@ -419,11 +420,13 @@ def solvers(
     -challenge list   types in order of preference: {challenge_types}; or a dict of such lists by domain, in which
                       default stands for all other domains. Default: dns-01 with -provider, else http-01
     -webroot folder   the folder from which a web server serves the domains
-    -port number      port for the built-in http-01 server; port 80 of every domain must reach it
+    -port number      port for the built-in http-01 server; port 80 of every domain must reach it. It listens on every
+                      address of the machine, with 127.0.0.1:8080 or [::1]:8080 on that one
     -http01_response boolean
                       1: this program's own web server answers http-01 on port 80 of every domain, with http01_response;
                       no port is opened and no file written
-    -tls_port number  port for the built-in tls-alpn-01 server; port 443 of every domain must reach it
+    -tls_port number  port for the built-in tls-alpn-01 server, alone or behind an address; port 443 of every domain
+                      must reach it
     -provider name    as provider of dns01_challenge; a dict is by domain or zone
     -api_key text     as api_key of dns01_challenge
     -zone_id text     as zone_id of dns01_challenge
@@ -437,7 +440,7 @@ def solvers(
     TOSSL DNS provider kind  a DNS provider failed
     TOSSL VALUE challenge    neither types nor a dict of types by domain
     TOSSL VALUE webroot      not a writable folder; none or several of -webroot, -port and -http01_response
-    TOSSL VALUE port         -port or -tls_port is not a free port
+    TOSSL VALUE port         -port or -tls_port is not a free port, or not one of an address of the machine
     TOSSL VALUE provider     missing, and the challenge type needs a DNS provider
     """
     from ..challenges.solver import SolverOptions

@@ -110,6 +110,17 @@ def _integer(host: TclHost, name: str, word: str) -> int:
     return int(number)
 
 
+def _port(host: TclHost, name: str, word: str) -> int | str:
+    """Returns a port's number, or the word with an address before it, which is checked where a server is made of it."""
+    text = word.strip(_WHITE)
+    number = _number_of(text[1:] if text.count(":") == 1 and text[0] == ":" else text)
+    if number is not None and number == int(number):
+        return int(number)
+    if ":" not in text:
+        raise _rejected(name, "port, or address:port,", word)
+    return text
+
+
 def _number(host: TclHost, name: str, word: str) -> float:
     number = _number_of(word)
     if number is None:
@@ -259,6 +270,7 @@ def _environment_secret(host: TclHost, name: str, word: str) -> Secret:
 _CONVERTERS: dict[str, Converter] = {
     "str": _text,
     "int": _integer,
+    "Port": _port,
     "float": _number,
     "bool": _boolean,
     "list[str]": _list,

@@ -8,6 +8,7 @@ from ...errors import ArgumentError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.jws import AccountKey
+    from ...challenges.ports import Port
     from ...files import FilePath
 
 
@@ -17,7 +18,7 @@ def http01_challenge(
     account_key: AccountKey,
     *,
     webroot: FilePath | None = None,
-    port: int | None = None,
+    port: Port | None = None,
     http01_response: bool = False,
 ) -> dict[str, object]:
     """Presents an http-01 challenge: as a file of a web server, by the built-in server, or by your own web server.
@@ -28,7 +29,8 @@ def http01_challenge(
     domain           the DNS name or IP address to prove
     -webroot folder  the folder from which a web server serves the domain; the file is in .well-known/acme-challenge/
                      below it. A link there is followed only if root or your own user made it
-    -port number     port for the built-in server; 0: the system chooses
+    -port number     port for the built-in server, also behind an address, as 127.0.0.1:8080 or [::1]:8080; without
+                     an address it listens on every one; 0: the system chooses
     -http01_response boolean
                      1: this program's own web server answers, with http01_response
 
@@ -86,14 +88,15 @@ def http01_response(token: str) -> str:
     return response_to(token)
 
 
-def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, port: int = 443) -> dict[str, object]:
+def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, port: Port = 443) -> dict[str, object]:
     """Presents a tls-alpn-01 challenge by the built-in TLS server, for a DNS name or an IP address.
 
     The server speaks only acme-tls/1 and shows the certificate of the requested name, in the background, until
     cleanup_challenge. RFC 8737; RFC 8738 section 6.
 
     domain        the DNS name or IP address to prove
-    -port number  port for the server; port 443 of the domain must reach it; 0: the system chooses
+    -port number  port for the server, also behind an address, as 127.0.0.1:8443; port 443 of the domain must reach
+                  it; 0: the system chooses
 
     Returns a dict:
 
