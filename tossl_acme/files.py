@@ -170,11 +170,21 @@ class Folder:
                     raise OSError(number, os.strerror(errno.EISDIR) if stat.S_ISDIR(kind) else "Not a plain file")
                 return _read_whole(handle)
 
-    def write_whole(self, name: str, content: bytes, mode: int, *, sync: bool = True, sync_folder: bool = True) -> None:
+    def write_whole(
+        self,
+        name: str,
+        content: bytes,
+        mode: int,
+        *,
+        sync: bool = True,
+        sync_folder: bool = True,
+        check: Callable[[], None] | None = None,
+    ) -> None:
         """Writes a file, whole or not at all, in place of whatever has the name but a folder.
 
         Its content and then its name are on disk when this returns. Without sync_folder the name is on disk after the
-        next sync() of the folder; without sync neither is certain.
+        next sync() of the folder; without sync neither is certain. check: called before it gets its name; may
+        raise.
         """
         temporary = _temporary_name()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -186,6 +196,8 @@ class Folder:
                     _set_mode(handle, mode)
                     if sync:
                         os.fsync(handle)
+                if check is not None:
+                    check()
                 os.rename(temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
             except BaseException:
                 _remove_temporary(temporary, self._descriptor)

@@ -737,6 +737,44 @@ def test_killed_at_every_change_of_a_write(
 
 
 @LAYOUTS
+@pytest.mark.parametrize("name", ["privkey.pem", "chain.pem"], ids=["changed", "added"])
+def test_killed_at_every_change_of_one_value_of_a_part(
+    place: Path, monkeypatch: pytest.MonkeyPatch, layout: str, name: str
+) -> None:
+    """The part is the one before or the new one; what was on its way is no value of it, and is swept with the next."""
+    new, found = OLD | {name: b"new"}, []
+
+    def act(here: Path, *sets: dict[str, bytes]) -> None:
+        store = store_at(here, layout)
+        with store.locked(context(), NAME) as lock:
+            for one in sets:
+                store.write(lock, one, "pending")
+
+    for here, lived in lives(monkeypatch, place, lambda here: act(here, NEW, OLD), lambda here: act(here, new)):
+        found.append(store_at(here).read(f"{NAME}/pending"))
+        assert found[-1] in (OLD, new)
+        act(here, OLD | {"privkey.pem": b"next"})
+        assert store_at(here).read(f"{NAME}/pending") == OLD | {"privkey.pem": b"next"}
+        act(here, NEW)
+        folder = here / NAME / "pending"
+        assert store_at(here).read(f"{NAME}/pending") == NEW == shown(folder)
+        assert list(folder.rglob("*.tmp")) == []
+        if lived:
+            assert found[-1] == new
+    assert found == sorted(found, key=lambda one: one == new)
+
+
+def test_a_holder_that_another_has_followed_changes_no_value_of_a_part(place: Path) -> None:
+    store = store_at(place)
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, OLD, "pending")
+        (place / NAME / ".lock").unlink()
+        with pytest.raises(ArgumentError, match="is lost"):
+            store.write(lock, OLD | {"privkey.pem": b"new"}, "pending")
+    assert store.read(f"{NAME}/pending") == OLD
+
+
+@LAYOUTS
 def test_killed_at_every_change_of_a_deletion(place: Path, monkeypatch: pytest.MonkeyPatch, layout: str) -> None:
     def delete(here: Path) -> None:
         store = store_at(here, layout)

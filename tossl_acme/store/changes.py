@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from ..errors import ArgumentError
 from ..files import Folder, is_temporary
 from .options import Access
-from .sets import DELETED, FILES, LINKS, POINTER, Sets, is_set
+from .sets import DELETED, FILES, LINKS, POINTER, Sets, is_set, value_names
 
 _POINTER_MODE = 0o600
 #: What a file system answers that has no links.
@@ -42,7 +42,7 @@ class ChangingSets(Sets):
     def _access_of(self, name: str) -> Access:
         with contextlib.suppress(FileNotFoundError), self.folder.enter(name) as opened:
             own = opened.status()
-            modes = [status.st_mode & 0o640 for status in map(opened.status, opened.names()) if status is not None]
+            modes = [status.st_mode & 0o640 for status in map(opened.status, value_names(opened)) if status is not None]
             mode = max(modes, default=0o600)
             return Access(mode, own.st_gid if own is not None and mode & 0o040 else None)
         return Access()
@@ -57,6 +57,8 @@ class ChangingSets(Sets):
         if before and self.layout != layout:
             self._convert(before, layout)
             linked, missing = self._check_names(values)
+        elif not self._keeps and layout == LINKS and self._change_one(before, values, access, missing, check):
+            return
         name = f"..{max(time.time_ns(), int(before[2:] or 0) + 1)}"
         try:
             self._make_set(name, values, access, before)
@@ -80,6 +82,36 @@ class ChangingSets(Sets):
             self.folder.sync()
         with contextlib.suppress(OSError):  # whoever comes next removes them
             self._remove_sets(keep={name, before} if self._keeps else {name})
+
+    def _change_one(
+        self,
+        before: str,
+        values: Mapping[str, bytes],
+        access: Access,
+        missing: Collection[str],
+        check: Callable[[], None],
+    ) -> bool:
+        """Changes or adds one value of the set in force, if that makes it the set that is wanted; whether it did.
+
+        A reader sees the set before or after that. missing: the values that have no link yet.
+        """
+        if not before or access.group is not None:
+            return False
+        with self.folder.enter(before) as opened:
+            there = value_names(opened)
+            if not values.keys() >= set(there):
+                return False
+            changed = [
+                name for name, new in values.items() if name not in there or opened.read(name, follow=False) != new
+            ]
+            if len(changed) != 1:
+                return False
+            for name in missing:
+                self._make_link(name, f"{POINTER}/{name}")
+            if missing:
+                self.folder.sync()
+            opened.write_whole(changed[0], values[changed[0]], access.file_mode, check=check)
+        return True
 
     def delete(self, check: Callable[[], None]) -> None:
         """Removes all sets and what shows them; files of others stay."""
@@ -260,7 +292,7 @@ class ChangingSets(Sets):
         """Returns the names of a set's values; empty if it is gone."""
         try:
             with self.folder.enter(name) as opened:
-                return opened.names()
+                return value_names(opened)
         except FileNotFoundError:
             return []
 

@@ -99,7 +99,7 @@ class Sets:
         """Returns what a set's folder holds; None if it is gone, or goes just now."""
         try:
             with self.folder.enter(name) as opened:
-                names = opened.names() if only is None else only
+                names = value_names(opened) if only is None else only
                 found = {value: opened.read(value, follow=False) for value in names}
         except FileNotFoundError:
             return None
@@ -109,6 +109,11 @@ class Sets:
     def damaged(self, name: str) -> ArgumentError:
         """Returns the error for a name here that nothing can be made of."""
         return ArgumentError("store", f"{(self.folder.path / name).shown} is damaged: move it away to go on")
+
+
+def value_names(opened: Folder) -> list[str]:
+    """Returns the names of the values in a set's folder; others begin with a dot: a value on its way."""
+    return [name for name in opened.names() if not name.startswith(".")]
 
 
 def is_set(name: str) -> bool:
