@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import KeyFormatError
 from ..pki.keys import PrivateKey, load_private_key, public_der
@@ -88,7 +89,8 @@ def _public_jwk(key: PrivateKey) -> tuple[str, dict[str, str]]:
         public = key.public_key().public_numbers()
         return "RS256", {"e": _number(public.e), "kty": "RSA", "n": _number(public.n)}
     if isinstance(key, ed25519.Ed25519PrivateKey):
-        return "EdDSA", {"crv": "Ed25519", "kty": "OKP", "x": b64url(key.public_key().public_bytes_raw())}
+        raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return "EdDSA", {"crv": "Ed25519", "kty": "OKP", "x": b64url(raw)}
     if key.curve.name not in _CURVES:
         raise KeyFormatError("curve", f"no JWS algorithm signs with the curve {key.curve.name}")
     name, alg, _ = _CURVES[key.curve.name]

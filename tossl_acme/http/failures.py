@@ -36,12 +36,14 @@ class _Row(NamedTuple):
     sentence: str
 
 
+#: urllib3 1.26 has no such error.
+_NO_NAME = getattr(_theirs, "NameResolutionError", socket.gaierror)
 _PROXY_ERRORS = (_ours.ProxyError, _theirs.ProxyError)
 #: The name that nobody knows is the proxy's.
 _NO_PROXY = _Row(_PROXY_ERRORS, "dns", "cannot find the address of the proxy for {url}: {reason}")
 #: The first row with the error or one of its causes counts.
 _ROWS = (
-    _Row((socket.gaierror, _theirs.NameResolutionError), "dns", "cannot find the address of {url}: {reason}"),
+    _Row((socket.gaierror, _NO_NAME), "dns", "cannot find the address of {url}: {reason}"),
     _Row(_PROXY_ERRORS, "connect", "the proxy did not connect to {url}: {reason}"),
     _Row((_theirs.NewConnectionError,), "connect", "cannot connect to {url}: {reason}"),
     # The peer closed the connection: the next attempt may meet another peer.

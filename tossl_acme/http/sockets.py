@@ -9,6 +9,7 @@ import contextlib
 import contextvars
 import http.client
 import io
+import queue
 import re
 import socket
 import ssl
@@ -21,6 +22,7 @@ import requests.adapters
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.wait import wait_for_read
 
 from ..context import Context
 from ..errors import HttpError
@@ -87,6 +89,7 @@ def body_pieces(answer: requests.Response) -> Iterator[bytes]:
     """Yields the body, its chunks joined, its content coding not decoded."""
     raw: Any = answer.raw
     raw.chunked = False  # _Response did that already
+    raw.enforce_content_length = True  # urllib3 1.26 would take a body that is cut off for whole
     while piece := raw.read(65536, decode_content=False):
         yield piece
 
@@ -259,6 +262,7 @@ def _connected(connection: HTTPConnection) -> socket.socket:
 class _Kept:
     """A mix-in for connections: whether one can be used again."""
 
+    sock: socket.socket | None
     _made = 0.0
     _used = 0.0
     _is_unused = False
@@ -281,8 +285,10 @@ class _Kept:
     def is_connected(self) -> bool:
         is_trusted = self._made >= current_exchange.get().trusted_from
         is_recent = time.monotonic() - self._used <= IDLE_SECONDS
+        if self.sock is None or not (is_trusted and is_recent):
+            return False
         # What a server sends before the first request are tickets of TLS 1.3, and not its end.
-        return is_trusted and is_recent and (self._is_unused or super().is_connected)  # type: ignore[misc]
+        return self._is_unused or not wait_for_read(self.sock, timeout=0.0)
 
 
 class _Connection(_Kept, HTTPConnection):
@@ -361,11 +367,27 @@ class _TlsConnection(_Kept, HTTPSConnection):
                 self._handshake.shutdown(socket.SHUT_RDWR)
 
 
-class _Pool(HTTPConnectionPool):
+class _Picking:
+    """A mix-in for pools: takes a connection that is_connected, else a new one. urllib3 1.26 asks the socket alone."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        pool: queue.LifoQueue[Any] | None = self.pool  # type: ignore[attr-defined]
+        if pool is None:
+            raise urllib3.exceptions.ClosedPoolError(self, "Pool is closed.")  # type: ignore[arg-type]
+        with contextlib.suppress(queue.Empty):
+            connection = pool.get(block=False)
+            if connection is not None and connection.is_connected:
+                return connection
+            if connection is not None:
+                connection.close()
+        return self._new_conn()  # type: ignore[attr-defined]
+
+
+class _Pool(_Picking, HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(_Picking, HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import AcmeError, ArgumentError
@@ -16,6 +15,7 @@ from ..text import clean
 from .der import BOOLEAN, EMPTY_SEQUENCE, UNREADABLE, sequence
 from .names import alternative_names, common_names
 from .pem import PemError, certificate_blocks, read_blocks
+from .signatures import is_issued_by
 from .structure import ALTERNATIVE_NAMES, AUTHORITY_KEY_ID, BASIC_CONSTRAINTS, cause_of, certificate_extensions
 
 #: Of one chain; the longest in use have four. What came beside them is dropped.
@@ -176,8 +176,8 @@ def _read(pem: str, public_key: bytes) -> CertificateChain:
         return CertificateChain(
             certificates=tuple(certificate.public_bytes(Encoding.PEM).decode() for certificate in path),
             dropped=count - len(path),
-            not_before=int(leaf.not_valid_before_utc.timestamp()),
-            not_after=int(leaf.not_valid_after_utc.timestamp()),
+            not_before=_epoch(leaf, "not_valid_before"),
+            not_after=_epoch(leaf, "not_valid_after"),
             issuer=_issuer(leaf),
             serial=leaf.serial_number,
             identifiers=alternative_names(_extensions(leaf).get(ALTERNATIVE_NAMES, b"")),
@@ -246,10 +246,16 @@ def _public_key(certificate: x509.Certificate) -> bytes:
 
 def _issued_by(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
-        issued.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *UNREADABLE):
+        return is_issued_by(issued, issuer)
+    except UNREADABLE:
         return False
-    return True
+
+
+def _epoch(certificate: x509.Certificate, name: str) -> int:
+    """Returns a time of the certificate in epoch seconds; a `cryptography` before 42 has it without its zone."""
+    aware = getattr(certificate, f"{name}_utc", None)
+    moment: datetime.datetime = aware or getattr(certificate, name).replace(tzinfo=datetime.UTC)
+    return int(moment.timestamp())
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import ArgumentError
@@ -18,6 +17,7 @@ from .der import UNREADABLE, signed_part
 from .keys import PrivateKey, check_public_key, private_pem, public_der
 from .names import alternative_names, common_name_identifier, common_names, general_names, is_address, is_host_name
 from .pem import PemError, is_pkcs12, read_blocks
+from .signatures import is_signed_by, signed_with
 from .structure import ALTERNATIVE_NAMES, cause_of, normal_request, requested_extensions, weak_hash
 
 _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
@@ -81,9 +81,10 @@ def read_csr(text: str) -> Csr:
         request = x509.load_der_x509_csr(normal_request(der))
         public = request.public_key()
         identifiers = _requested_names(request, der)
-        if isinstance(request.signature_hash_algorithm, hashes.SHA1):  # the default of PSS
+        if isinstance(signed_with(request)[1], hashes.SHA1):  # the default of PSS
             _check_hash("SHA-1")
-        signed = _is_signed(request, public, der)
+        # octet for octet as it came; check_public_key refuses keys of other types
+        signed = is_signed_by(public, request, signed_part(der))
     except UNREADABLE as error:
         raise ArgumentError("csr", f"not a usable certificate request: {cause_of(error)}") from None
     if not signed:
@@ -99,25 +100,6 @@ def _check_hash(weak: str) -> None:
     if weak:
         cause = f"the certificate request is signed with {weak}, which CAs refuse; make it with SHA-256"
         raise ArgumentError("csr", f"{cause} (openssl req -sha256; HashAlgorithm = sha256 for certreq)")
-
-
-def _is_signed(request: x509.CertificateSigningRequest, public: object, der: bytes) -> bool:
-    """Returns whether the key in the request signed it, octet for octet as it came."""
-    how = request.signature_algorithm_parameters
-    try:
-        if isinstance(public, rsa.RSAPublicKey):
-            if not isinstance(how, padding.PKCS1v15 | padding.PSS) or request.signature_hash_algorithm is None:
-                return False
-            public.verify(request.signature, signed_part(der), how, request.signature_hash_algorithm)
-        elif isinstance(public, ec.EllipticCurvePublicKey):
-            if not isinstance(how, ec.ECDSA):
-                return False
-            public.verify(request.signature, signed_part(der), how)
-        elif isinstance(public, ed25519.Ed25519PublicKey):
-            public.verify(request.signature, signed_part(der))
-    except InvalidSignature:
-        return False
-    return True  # check_public_key refuses keys of other types
 
 
 def hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import cryptography
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ..errors import ArgumentError, KeyFormatError
 from ..text import quoted
-from .der import UNREADABLE, DerError, normal_private_key, stated_public_key
+from .der import RSA, UNREADABLE, DerError, normal_private_key, sequence, stated_public_key
 from .pem import Block, PemError, read_blocks
 
 #: The key types of ACME accounts and certificates.
@@ -46,6 +47,9 @@ _CURVE_NAMES = {name.lower(): name for name in _CURVES} | {
     "p-521": "secp521r1",
 }
 _CURVE_OF_BITS = {256: "prime256v1", 384: "secp384r1", 521: "secp521r1"}
+#: Of keys for any padding, and for PSS alone.
+_RSA_TYPES = (RSA, bytes.fromhex("2a864886f70d01010a"))
+_LIBRARY_VERSION = int(cryptography.__version__.partition(".")[0])
 _PRIVATE_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
 _TYPES = {"rsa": rsa.RSAPrivateKey, "ec": ec.EllipticCurvePrivateKey, "ed25519": ed25519.Ed25519PrivateKey}
 _PUBLIC_TYPES = {"rsa": rsa.RSAPublicKey, "ec": ec.EllipticCurvePublicKey, "ed25519": ed25519.Ed25519PublicKey}
@@ -141,8 +145,7 @@ def check_public_key(key: object) -> None:
             raise KeyFormatError(
                 "weak", f"an RSA key of {key.key_size} bits is too weak; it needs at least {RSA_BITS.start}"
             )
-        if key.key_size not in RSA_BITS:
-            raise KeyFormatError("size", f"an RSA key of {key.key_size} bits is too large; the limit is {RSA_BITS[-1]}")
+        _check_largest(key.key_size)
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if _CURVE_NAMES.get(key.curve.name.lower()) not in ACME_CURVES:
             cause = f"the curve {key.curve.name} is not usable in ACME; use {', '.join(ACME_CURVES)}"
@@ -171,9 +174,7 @@ def _parsed(block: Block) -> object:
         cause = "the key is encrypted with a passphrase; openssl pkey -in old.pem -out new.pem removes it"
         raise KeyFormatError("encrypted", cause)
     try:
-        # The library would test the primes again: 50 ms for 2048 bits, 0.4 s for 4096. _check_rsa does the cheap tests.
-        der = normal_private_key(block.label, block.der)
-        key = load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+        key = _loaded(normal_private_key(block.label, block.der))
     except UnsupportedAlgorithm as error:
         kind = "curve" if str(error).startswith(("Curve", "ECDSA")) else "type"
         raise KeyFormatError(kind, f"a key of this {kind} is not usable in ACME") from None
@@ -183,6 +184,29 @@ def _parsed(block: Block) -> object:
         raise KeyFormatError("format", f"its {block.label} block contains no private key") from None
     _check_sound(key, block)
     return key
+
+
+def _loaded(der: bytes) -> object:
+    """Returns the key as the library reads it. Raises KeyFormatError size for an RSA key that is too large."""
+    _check_largest(_rsa_bits(der))
+    if _LIBRARY_VERSION < 39:  # it tests the primes always, however large they are
+        return load_der_private_key(der, None)
+    # The library would test the primes: 50 ms for 2048 bits, 0.4 s for 4096. _check_rsa does the cheap tests.
+    return load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+
+
+def _rsa_bits(der: bytes) -> int:
+    """Returns the size of an RSA key in PKCS#8; 0 of other keys. Raises DerError."""
+    algorithm, key = sequence(der)[1:3]
+    if algorithm.children()[0].content not in _RSA_TYPES:
+        return 0
+    numbers = sequence(key.content)
+    return numbers[1].number.bit_length() if len(numbers) > 1 else 0
+
+
+def _check_largest(bits: int) -> None:
+    if bits > RSA_BITS[-1]:
+        raise KeyFormatError("size", f"an RSA key of {bits} bits is too large; the limit is {RSA_BITS[-1]}")
 
 
 def _check_sound(key: object, block: Block) -> None:
