@@ -27,6 +27,7 @@ from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
 from tossl_acme.identifiers import Identifier
 from tossl_acme.pki.self_signed import challenge_certificate
+from tossl_acme.pki.signatures import is_issued_by
 
 #: RFC 8737 section 6.1.
 ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
@@ -76,7 +77,7 @@ def test_the_certificate() -> None:
     assert list(names) == [x509.DNSName(ONE.identifier.value)]
     assert holds(certificate, ONE)
     assert certificate.issuer == certificate.subject
-    certificate.verify_directly_issued_by(certificate)
+    assert is_issued_by(certificate, certificate)
     assert isinstance(certificate.public_key(), ec.EllipticCurvePublicKey)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -182,14 +183,14 @@ def test_an_address_without_a_route_does_not_count(
 ) -> None:
     name = "_acme-challenge.options.example.com"
     bind.add_txt(name, ONE)
-    real = dns.query.udp
+    real = dns.query.send_udp
 
-    def without_ipv6(query: dns.message.Message, where: str, *args: Any, **options: Any) -> Any:
-        if ":" in where:
+    def without_ipv6(sock: socket.socket, *args: Any) -> Any:
+        if sock.family == socket.AF_INET6:
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
-        return real(query, where, *args, **options)
+        return real(sock, *args)
 
-    monkeypatch.setattr(dns.query, "udp", without_ipv6)
+    monkeypatch.setattr(dns.query, "send_udp", without_ipv6)
     PropagationCheck((bind.address, f"[::1]:{bind.port}")).wait(context, [(name, ONE)])
     with pytest.raises(WaitTimeout) as caught:
         PropagationCheck((f"[::1]:{bind.port}",), timeout=0.2).wait(context, [(name, ONE)])

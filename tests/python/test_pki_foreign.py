@@ -26,6 +26,7 @@ from tossl_acme.pki.csr import csr_for, read_csr
 from tossl_acme.pki.der import CONTEXT_0, CONTEXT_1, OCTET_STRING, OID, SEQUENCE, encoded, encoded_number
 from tossl_acme.pki.keys import load_private_key, public_der
 from tossl_acme.pki.pem import read_blocks
+from tossl_acme.pki.signatures import is_issued_by
 
 CURVES = {"prime256v1": ec.SECP256R1(), "secp384r1": ec.SECP384R1(), "secp521r1": ec.SECP521R1()}
 PKCS8, SEC1, PKCS1 = "PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"
@@ -268,6 +269,35 @@ def test_a_request_signed_with_pss() -> None:
     pem = openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=a.example", "-sigopt", "rsa_padding_mode:pss",
                   text=key)  # fmt: skip
     assert [name.value for name in read_csr(pem).identifiers] == ["a.example"]
+
+
+_PSS = ("-sigopt", "rsa_padding_mode:pss")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (("rsa",), ("-sha384",)),
+        (("rsa",), _PSS),
+        (("rsa",), (*_PSS, "-sha1")),
+        (("rsa",), (*_PSS, "-sha512", "-sigopt", "rsa_pss_saltlen:11")),
+        (("ec", "-pkeyopt", "ec_paramgen_curve:P-384"), ("-sha512",)),
+        (("ed25519",), ()),
+        (("ed448",), ()),
+    ],
+    ids=["rsa", "pss", "pss with sha1", "pss with sha512 and another salt", "ec", "ed25519", "ed448"],
+)
+def test_who_issued_a_certificate(kind: tuple[str, ...], options: tuple[str, ...]) -> None:
+    """Whatever a CA signs with."""
+
+    def signed() -> x509.Certificate:
+        key = openssl("genpkey", "-algorithm", *kind)
+        pem = openssl("req", "-x509", "-new", "-key", "/dev/stdin", "-subj", "/CN=CA", *options, text=key)
+        return x509.load_pem_x509_certificate(pem.encode())
+
+    certificate, other = signed(), signed()
+    assert is_issued_by(certificate, certificate)
+    assert not is_issued_by(certificate, other)
 
 
 def test_a_request_signed_with_pss_and_sha1() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import dns.exception
 import dns.flags
+import dns.inet
 import dns.message
 import dns.name
 import dns.query
@@ -215,10 +216,7 @@ def ask(server: Nameserver, name: dns.name.Name, kind: dns.rdatatype.RdataType, 
         for edns, share in ((True, _WITH_EDNS), (False, _WITHOUT_EDNS)):
             query = _query(server, name, kind, edns=edns)
             try:
-                response = dns.query.udp(
-                    query, server.address, max(0.02, seconds * share), server.port,
-                    ignore_unexpected=True, ignore_errors=True,
-                )  # fmt: skip
+                response = _by_udp(server, query, max(0.02, seconds * share))
             except dns.exception.Timeout:
                 continue
             if not (edns and response.rcode() in _NO_EDNS):
@@ -240,11 +238,13 @@ def error_words(error: Exception) -> str:
 
 def _system_servers() -> list[Nameserver]:
     try:
-        resolver = dns.resolver.Resolver()
+        found = [str(address) for address in dns.resolver.Resolver().nameservers]
+        for address in found:
+            dns.inet.af_for_address(address)  # which dnspython does from 2.4 on
     except (dns.resolver.NoResolverConfiguration, ValueError):
         cause = "this machine has no usable DNS resolver (/etc/resolv.conf); give -resolvers"
         raise DnsError("propagation", "zone", f"Cannot check DNS propagation: {cause}") from None
-    return [Nameserver(str(address), DNS_PORT, str(address)) for address in resolver.nameservers]
+    return [Nameserver(address, DNS_PORT, address) for address in found]
 
 
 def _query(
@@ -254,6 +254,28 @@ def _query(
     if not server.recursive:
         query.flags &= ~dns.flags.RD
     return query
+
+
+def _by_udp(server: Nameserver, query: dns.message.QueryMessage, seconds: float) -> dns.message.Message:
+    """Returns the answer to the query; waits on where anything else comes, which dnspython does from 2.6 on.
+
+    Whoever guesses the port could end a look-up with a forged answer otherwise. Raises as dnspython does.
+    """
+    ends = time.time() + seconds
+    family = dns.inet.af_for_address(server.address)
+    destination = dns.inet.low_level_address_tuple((server.address, server.port), family)
+    with _new_socket(family, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        dns.query.send_udp(sock, query.to_wire(), destination, ends)
+        while True:
+            try:
+                response: dns.message.Message = dns.query.receive_udp(sock, destination, ends, True)[0]
+            except (dns.exception.Timeout, OSError):
+                raise
+            except Exception:  # noqa: BLE001, S112 - a server's bytes may break a parser in any way
+                continue
+            if query.is_response(response):
+                return response
 
 
 def _whole(
