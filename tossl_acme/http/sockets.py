@@ -320,6 +320,28 @@ class _TlsSocket(ssl.SSLSocket):
             self.settimeout(limit)
 
 
+class _Naming:
+    """An SSLContext that names the server to OpenSSL, which verifies its certificate by that."""
+
+    def __init__(self, context: ssl.SSLContext, host: str) -> None:
+        self._context = context
+        self._host = host
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def wrap_socket(self, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
+        return self._context.wrap_socket(sock, **options | {"server_hostname": self._host})
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, **options: Any) -> ssl.SSLObject:
+        return self._context.wrap_bio(incoming, outgoing, **options | {"server_hostname": self._host})
+
+
+def _naming(context: ssl.SSLContext, host: str) -> Any:
+    """Returns the context, for urllib3 1.26 one that names the server also where it is an address."""
+    return context if hasattr(HTTPConnection, "is_connected") else _Naming(context, host.strip("[]"))
+
+
 class _TlsConnection(_Kept, HTTPSConnection):
     """Cancelling the context ends the TLS handshake too, by shutting its connection down."""
 
@@ -330,10 +352,11 @@ class _TlsConnection(_Kept, HTTPSConnection):
         exchange = current_exchange.get()
         context = exchange.context
         if exchange.trust is not None:
-            self.ssl_context = exchange.trust.context()
-            self.ssl_context.sslsocket_class = _TlsSocket
+            trusted = exchange.trust.context()
+            trusted.sslsocket_class = _TlsSocket
+            self.ssl_context = _naming(trusted, self._tunnel_host or self.host)
             if self.proxy_config:
-                self.proxy_config = self.proxy_config._replace(ssl_context=self.ssl_context)
+                self.proxy_config = self.proxy_config._replace(ssl_context=_naming(trusted, self.host))
             elif self._take_opened(exchange):
                 return
         context.add_interrupt(self._shut_down)
