@@ -19,6 +19,9 @@ apply {folder {
             }
             namespace eval ::tossl [list variable package $package]
             load [file join $folder $mine] Tossl
+            if {![llength [info commands ::tossl::Require]]} { ;# it is loaded, and a script has deleted the namespace
+                interp invokehidden {} tossl_again $package
+            }
         }} $folder $mine[info sharedlibextension] $other[info sharedlibextension] $package]
     }
 }} $dir

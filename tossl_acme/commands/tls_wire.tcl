@@ -101,8 +101,6 @@ oo::class create ::tossl::tls::Wire {
     unexport destroy
 }
 
-trace add execution ::exit enter ::tossl::tls::WriteRest
-
 # A program ends: what closed channels have to write is written while they can be, as Tcl does for its own.
 proc ::tossl::tls::WriteRest args {
     foreach wire [info class instances ::tossl::tls::Wire] {
@@ -113,3 +111,9 @@ proc ::tossl::tls::WriteRest args {
         }
     }
 }
+
+trace add execution ::exit enter ::tossl::tls::WriteRest
+# Whoever deletes the namespace has an `exit` without it.
+trace add command ::tossl::tls::WriteRest delete {apply {args {
+    catch {trace remove execution ::exit enter ::tossl::tls::WriteRest}
+}}}

@@ -149,8 +149,20 @@ def _refused(name: str, error: TosslError) -> TclValue:
     return _raised(name, trace, error.errorcode, "-tossl", details)
 
 
+#: Hidden, and so still there when a script has deleted the namespace: Tcl loads a library once into an interpreter.
+_AGAIN = "tossl_again"
+
+
 def install(host: TclHost, packages: Packages, groups: Groups, package: str) -> None:
     """Adds the commands of `package` to the host interpreter, with its dispatcher or a new one."""
+    if _AGAIN not in host.splitlist(host.eval("interp hidden {}")):
+
+        def again(package: str) -> str:
+            install(host, packages, groups, package)
+            return ""
+
+        host.createcommand(_AGAIN, again)
+        host.eval(f"interp hide {{}} {_AGAIN}")
     if not host.eval(f"info commands {COMMAND}"):
         host.createcommand(COMMAND, Dispatcher(Interpreter(host, packages, groups)))
         path = f"{__file__.rpartition('/')[0]}/prelude.tcl"

@@ -14,9 +14,9 @@ proc ::tossl::Define {package version table} {
     foreach command $table {
         lassign $command name arguments script
         set namespace [namespace qualifiers $name]
-        if {$namespace ne "" && ![info exists made($namespace)]} {
-            set made($namespace) 1
-            namespace eval ::tossl::$namespace {namespace export {[a-z]*}; namespace ensemble create}
+        if {$namespace ne ""} {
+            namespace eval ::tossl::$namespace {}
+            lappend commands($namespace) [namespace tail $name]
         }
         if {$script ne ""} {
             DefineScripted $name $script
@@ -29,10 +29,25 @@ proc ::tossl::Define {package version table} {
             tailcall ::return -level 0 {*}$options $value
         } $name]
     }
+    foreach namespace [array names commands] {
+        DefineEnsemble ::tossl::$namespace $commands($namespace)
+    }
     package provide $package $version
     if {$package eq "tossl"} {
         package provide tossl::acme $version
     }
+}
+
+# A namespace as one command, and its commands for `namespace import`: but those that would shadow Tcl's own.
+proc ::tossl::DefineEnsemble {namespace commands} {
+    if {[namespace ensemble exists $namespace]} {
+        lappend commands {*}[namespace ensemble configure $namespace -subcommands]
+    }
+    set commands [lsort -unique $commands]
+    namespace eval $namespace [list namespace ensemble create -command $namespace -subcommands $commands]
+    namespace eval $namespace [list namespace export {*}[lmap name $commands {
+        expr {$name in {list socket} ? [continue] : $name}
+    }]]
 }
 
 # A command that is written in Tcl: its file has the proc of the same name with a capital, and is sourced when the command
