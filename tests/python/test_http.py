@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -523,6 +524,27 @@ def test_the_systems_roots_are_trusted(
     client.close()
     with pytest.raises(HttpError, match="it was looked for in "):
         ask()
+
+
+def test_all_connections_share_the_roots(certificates: Certificates, tmp_path: Path) -> None:
+    """Threads that need them at the same time, and clients of one after the other: reading them takes 30 ms."""
+    bundle = tmp_path / "many.pem"
+    bundle.write_bytes(certificates.ca_bundle.read_bytes() * 100)
+    found = trust.trust_in("", [str(tmp_path)])
+    start = threading.Barrier(8)
+
+    def make(_number: int) -> ssl.SSLContext:
+        start.wait()
+        return found.context()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(make, range(8)))) == 1
+    options = ConnectionOptions(ca_bundle=str(bundle))
+    assert options.trust() is ConnectionOptions(ca_bundle=str(bundle)).trust()
+    assert options.trust() is not ConnectionOptions().trust()
+    bundle.write_bytes(b"no certificate")
+    with pytest.raises(ArgumentError, match="no PEM certificate"):
+        options.trust()
 
 
 def test_certifi_where_the_system_has_no_roots(secure: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
-from . import ahead
+from . import ahead, trust
 from .client import HttpClient
 from .options import ConnectionOptions
 
@@ -31,6 +31,7 @@ def reset() -> None:
     _lock = threading.Lock()
     _clients.clear()
     ahead.reset()
+    trust.reset()
 
 
 os.register_at_fork(after_in_child=reset)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import ArgumentError
 from ..version import __version__
 from .socks import SOCKS, check_socks
-from .trust import Trust
+from .trust import Trust, trust_in
 from .urls import UrlError, split_url
 
 USER_AGENT = f"tossl/{__version__}"
@@ -49,9 +49,9 @@ class ConnectionOptions:
             return None
         folders = [folder for folder in os.environ.get(_FOLDERS, "").split(os.pathsep) if folder]
         if self.ca_bundle:
-            return Trust(self.ca_bundle)
+            return trust_in(self.ca_bundle)
         named = next(filter(None, map(os.environ.get, _BUNDLES)), "")
-        return Trust(named, folders)
+        return trust_in(named, folders)
 
     def proxies(self, url: str) -> dict[str, str]:
         """Returns the proxies for a URL. Raises ArgumentError "proxy" for one that needs what is not installed."""

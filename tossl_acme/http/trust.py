@@ -1,6 +1,6 @@
 """Whom to trust: the roots of a file or folder, else the system's, else certifi's.
 
-They are read once and again when they change, not for each connection: the usual bundle takes 30 ms.
+They are read once in a process and again when they change, not for each connection: the usual bundle takes 30 ms.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import ssl
 import stat
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -58,17 +59,20 @@ class Trust:
         self._path: str = absolute(named) if named else ""
         self._folders = tuple(map(absolute, folders))
         self._made: tuple[object, ssl.SSLContext, tuple[str, ...]] | None = None
+        #: Of several connections at once, one reads and the others wait.
+        self._reading = threading.Lock()
         if named:
             self.context()
 
     def context(self) -> ssl.SSLContext:
         """Returns the context for connections, with the roots as they are now."""
-        state = tuple(_state(path) for path in self._sources())
-        made = self._made
-        if made is None or made[0] != state:
-            context = _new_context()
-            made = self._made = (state, context, tuple(self._fill(context)))
-        return made[1]
+        with self._reading:
+            state = tuple(_state(path) for path in self._sources())
+            made = self._made
+            if made is None or made[0] != state:
+                context = _new_context()
+                made = self._made = (state, context, tuple(self._fill(context)))
+            return made[1]
 
     def file(self) -> str:
         """Returns the file or folder for a library that takes one alone."""
@@ -122,6 +126,35 @@ class Trust:
             cause = getattr(error, "strerror", "") or "its path is no usable one"
         if cause:
             raise ArgumentError("ca_bundle", f"the CA bundle {self._shown} cannot be used: {cause}")
+
+
+_lock = threading.Lock()
+_known: dict[tuple[str, ...], Trust] = {}
+
+
+def trust_in(named: str = "", folders: Sequence[str] = ()) -> Trust:
+    """Returns the process's Trust for these places: all connections share the roots. Raises what Trust does."""
+    shown = named.shown if isinstance(named, FilePath) else named
+    places = (shown, *map(absolute, (named, *folders) if named else folders))
+    with _lock:
+        found = _known.get(places)
+    if found is None:
+        found = Trust(named, folders)
+        with _lock:
+            found = _known.setdefault(places, found)
+    elif named:
+        found.context()  # it may have changed
+    return found
+
+
+def reset() -> None:
+    """Forgets all roots. A forked child calls it too: a thread of its parent may hold a lock."""
+    global _lock
+    _lock = threading.Lock()
+    _known.clear()
+
+
+os.register_at_fork(after_in_child=reset)
 
 
 def _new_context() -> ssl.SSLContext:
