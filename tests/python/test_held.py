@@ -123,7 +123,7 @@ class Host:
     def call(self, *words):
         if words[0] == "::tossl::Require":
             self.function("Require", words[1])
-        return words[1].encode().hex() + " " + words[1]
+        return words[1].encode().hex() + " " + words[1] if words[1:] else ""
 
 host = Host()
 tossl_acme.register(host)
