@@ -26,6 +26,10 @@ PREFIX ?= /usr/local
 EXTRAS ?= $(shell cat build/for-extras 2>/dev/null)
 export EXTRAS
 export TCLSH PYTHON PREFIX DESTDIR TCLLIBDIR CC CFLAGS LDFLAGS
+# In a path, a "$" that begins nothing of make's is a character as any other: make would drop it, and the next one.
+OPEN := (
+plain = $(findstring $$,$(subst $${,,$(subst $$$(OPEN),,$(subst $$$$,,$(value $1)))))
+$(foreach name,PREFIX DESTDIR TCLLIBDIR,$(if $(call plain,$(name)),$(eval override $(name) := $$(value $(name)))))
 # The caller's Python settings are for other programs.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONPYCACHEPREFIX PYTHONWARNINGS VIRTUAL_ENV
 unexport PYTHONDONTWRITEBYTECODE

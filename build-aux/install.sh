@@ -6,9 +6,12 @@
 set -eu
 umask 022
 
-stop() { echo "tossl: $*" >&2; exit 1; }
+stop() { printf '%s\n' "tossl: $*" >&2; exit 1; }
 
 case $PREFIX in /*) ;; *) stop "PREFIX must be an absolute path: $PREFIX" ;; esac
+# It would end a line of a service, and of the list of what is installed.
+case $PREFIX${DESTDIR:-}${TCLLIBDIR:-} in *"
+"*) stop "a path of the installation contains a line break" ;; esac
 stage=${DESTDIR:-}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
@@ -40,7 +43,12 @@ remove() {
 add() {
     install -d "$stage$3"
     install -m "$1" "$2" "$stage$3/"
-    echo "$3/$(basename "$2")" >>"$new/installed"
+    printf '%s\n' "$3/$(basename "$2")" >>"$new/installed"
+}
+
+# Whether a path has characters that mean something to Tcl, sed or systemd.
+is_odd() {
+    case $1 in *[!A-Za-z0-9/._+-]*) ;; *) return 1 ;; esac
 }
 
 pip() { .venv/bin/python -m pip --isolated -q --disable-pip-version-check --no-cache-dir "$@"; }
@@ -65,7 +73,7 @@ folder=${TCLLIBDIR:-$(package_folder)}/tossl$version
 if [ "$1" = uninstall ]; then
     [ -d "$stage$folder" ] || stop "nothing is installed in $stage$folder"
     remove "$stage$folder"
-    echo "tossl: removed $stage$folder"
+    printf '%s\n' "tossl: removed $stage$folder"
     exit
 fi
 
@@ -92,20 +100,39 @@ for page in build/man/*.n; do
 done
 add 644 build/man/tossl.1 "$PREFIX/share/man/man1"
 add 644 share/tossl.conf "$PREFIX/share/tossl"
-# Its own path stands in the services; with a space in it, in quotes.
+# Its own path stands in the services. systemd starts no program with a quote or a backslash in its path; env does. In
+# quotes it reads a backslash as C does, "%" begins one of its variables, and behind the program "$" one of the environment.
 program=$PREFIX/bin/tossl
-case $program in *" "*) program="\"$program\"" ;; esac
+if is_odd "$program"; then
+    quoted=\"$(printf %s "$program" | sed -e 's/[\\"]/\\&/g' -e 's/%/%%/g')\"
+    case $program in
+        *[\"\'\\]*) program="/usr/bin/env $(printf %s "$quoted" | sed 's/[$]/$$/g')" ;;
+        *) program=$quoted ;;
+    esac
+fi
 for unit in tossl tossl-manage; do
-    sed "s|^ExecStart=[^ ]*|ExecStart=$program|" "share/$unit.service" >"$made/$unit.service"
+    sed "s|^ExecStart=[^ ]*|ExecStart=$(printf %s "$program" | sed 's/[\\&|]/\\&/g')|" "share/$unit.service" >"$made/$unit.service"
     add 644 "$made/$unit.service" "$PREFIX/lib/systemd/system"
 done
 add 644 share/tossl.timer "$PREFIX/lib/systemd/system"
 # It runs in that tclsh, and finds that package.
 tclsh=$(echo 'puts [info nameofexecutable]' | "$TCLSH")
-sed -e "1s|.*|#!$tclsh|" -e "s|^set cli .*|set cli {$folder/cli}|" bin/tossl >"$made/tossl"
+cli=$folder/cli
+# As the bytes of the system encoding, whatever the encoding is in which the script is read.
+if is_odd "$cli"; then
+    cli="[encoding convertfrom [binary decode hex $(printf %s "$cli" | od -An -v -tx1 | tr -d ' \n')]]"
+fi
+sed -e "1s|.*|#!$tclsh|" -e "s|^set cli .*|set cli $cli|" bin/tossl >"$made/tossl"
 add 755 "$made/tossl" "$PREFIX/bin"
 mv "$new" "$stage$folder"
 
-echo "tossl: installed $stage$folder"
-echo "puts [expr {[file dirname {$folder}] in \$auto_path}]" | "$TCLSH" | grep -q 1 ||
-    echo "tossl: $TCLSH does not look there by itself; TCLLIBPATH='$(dirname "$folder")' makes it do so"
+printf '%s\n' "tossl: installed $stage$folder"
+# TCLLIBPATH is a list.
+known=$(folder=$folder "$TCLSH" <<'END'
+set place [file dirname $env(folder)]
+if {$place ni $auto_path} {
+    puts TCLLIBPATH='[string map [list ' '\\''] [list $place]]'
+}
+END
+)
+[ -z "$known" ] || printf '%s\n' "tossl: $TCLSH does not look there by itself; $known makes it do so"

@@ -30,13 +30,14 @@ USE = """
 """
 
 
-def make(goal: str, **settings: str) -> None:
-    """Run make in the tree, as from a shell: without the settings of a make around this test."""
+def make(goal: str, **settings: str) -> str:
+    """Run make in the tree, as from a shell: without the settings of a make around this test. Returns what it says."""
     outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PREFIX", "DESTDIR", "TCLLIBDIR")
     environment = {name: value for name, value in os.environ.items() if name not in outer}
     words = [f"{name}={value}" for name, value in settings.items()]
     done = subprocess.run(["make", "-C", TREE, goal, *words], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def run(command: Sequence[str | Path], *, script: str = "", path: str = "") -> str:
@@ -73,12 +74,13 @@ def package(stage: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def prefix() -> Iterator[Path]:
-    """A PREFIX where every user can look, with a space in its name."""
+    """A PREFIX where every user can look, whose name means something to the shell, make, sed, Tcl and systemd."""
     place = Path(tempfile.mkdtemp(prefix="tossl-prefix-", dir="/var/tmp"))
     try:
         place.chmod(0o755)
-        make("install", PREFIX=str(place / "my prefix"))
-        yield place / "my prefix"
+        odd = place / "my \"prefix\" é $x [y] {z \\ & %n | # ' ;"
+        make("install", PREFIX=str(odd))
+        yield odd
     finally:
         shutil.rmtree(place)
 
@@ -165,11 +167,14 @@ def test_the_units_name_what_is_installed(stage: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
-def test_systemd_takes_the_units(stage: Path, tmp_path: Path) -> None:
+def test_systemd_takes_the_units(stage: Path, prefix: Path, tmp_path: Path) -> None:
     for unit in (stage / "usr/local/lib/systemd/system").iterdir():
         # It looks for the program, too.
         (tmp_path / unit.name).write_text(unit.read_text().replace("/usr/local/bin/tossl", "/bin/true"))
     units = [str(tmp_path / name) for name in ("tossl.service", "tossl.timer", "tossl-manage.service")]
+    # It finds the program at an odd place, too.
+    (tmp_path / "odd.service").write_bytes((prefix / "lib/systemd/system/tossl.service").read_bytes())
+    units.append(str(tmp_path / "odd.service"))
     words = ["systemd-analyze", "verify", "--man=no", *units]
     done = subprocess.run(words, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -185,8 +190,8 @@ def test_the_service_runs_as_an_unprivileged_user_with_its_environment_alone(
         place.chmod(0o755)
         settings = (prefix / "lib/systemd/system/tossl.service").read_text()
         (start,) = re.findall(r"^ExecStart=(.*)$", settings, re.MULTILINE)
-        program, *goal = shlex.split(start)
-        assert goal == ["renew"]
+        through, program, *goal = shlex.split(start.replace("%%", "%").replace("$$", "$"))
+        assert (through, goal) == ("/usr/bin/env", ["renew"])
         for name in ("store", "credentials"):
             (place / name).mkdir()
         (place / "account.pem").write_text(new_key())
@@ -213,7 +218,10 @@ def test_the_service_runs_as_an_unprivileged_user_with_its_environment_alone(
 
 
 def test_a_prefix_of_ones_own(prefix: Path) -> None:
-    make("install", PREFIX=str(prefix))  # over itself
+    said = make("install", PREFIX=str(prefix))  # over itself
+    path = said.partition("look there by itself; ")[2].partition(" makes it do so")[0]
+    known = ["sh", "-c", f"{path} exec {TCLSH}"]
+    assert run(known, script="puts [package require tossl]") == f"{tossl_acme.__version__}\n"
     assert (prefix / "lib" / NAME / "libtossl.so").exists()
     version = run([TCLSH, prefix / "bin" / "tossl", "--version"])
     assert version == f"tossl {tossl_acme.__version__}\n"
