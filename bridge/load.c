@@ -1,10 +1,9 @@
 /*
- * Called by the loader. Provides package tossl, or the package in ::tossl::package (see pkgIndex.tcl): a process can load
- * a library under one name only.
+ * Called by the loader. Provides the package in ::tossl::package (see pkgIndex.tcl): a process can load a library under one
+ * name only. Without that variable the Python package chooses.
  */
 #include "tossl.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 int TosslRefuse(Tcl_Interp *interp, Tcl_Obj *reason)
@@ -77,25 +76,6 @@ static int registerPackage(Tcl_Interp *interp, const char *package)
     return TCL_OK;
 }
 
-/*
- * Returns the package that is wanted here. An interpreter made from another's saved state gets `load {} Tossl` alone: where
- * the process never asked for more than tossl::acme, it wants that.
- */
-static const char *choosePackage(Tcl_Interp *interp)
-{
-    static atomic_int isAcmeWanted, isAllWanted;
-    const char *package = Tcl_GetVar2(interp, "::tossl::package", NULL, TCL_GLOBAL_ONLY);
-
-    if (package == NULL) {
-        package = isAcmeWanted && !isAllWanted ? "tossl::acme" : "tossl";
-    } else if (strcmp(package, "tossl::acme") == 0) {
-        isAcmeWanted = 1;
-    } else {
-        isAllWanted = 1;
-    }
-    return package;
-}
-
 /* The bridge's only symbol. Each library has stubs of its own. */
 DLLEXPORT int TosslOpen(Tcl_Interp *interp, const TosslPython *python)
 {
@@ -106,11 +86,11 @@ DLLEXPORT int TosslOpen(Tcl_Interp *interp, const TosslPython *python)
     if (Tcl_InitStubs(interp, TCL_VERSION, 0) == NULL || TosslStartPython(interp, python) != TCL_OK) {
         return TCL_ERROR;
     }
-    package = choosePackage(interp);
+    package = Tcl_GetVar2(interp, "::tossl::package", NULL, TCL_GLOBAL_ONLY);
     if (!TosslEnter(&gil)) {
         return TosslRefuse(interp, Tcl_NewStringObj(TosslForked, -1));
     }
-    code = registerPackage(interp, package);
+    code = registerPackage(interp, package ? package : "");
     TosslLeave(gil);
     return code;
 }

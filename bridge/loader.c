@@ -76,6 +76,16 @@ static void *findSymbol(void *library, const char *name)
     return (void *)(intptr_t)GetProcAddress(library ? library : GetModuleHandleA(NULL), name);
 }
 
+static void locate(const void *symbol, char path[TOSSL_PATH_SIZE])
+{
+    HMODULE library;
+
+    if (GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, symbol,
+                           &library)) {
+        GetModuleFileNameA(library, path, TOSSL_PATH_SIZE);
+    }
+}
+
 static int isSameFile(const char *one, const char *other)
 {
     return _stricmp(one, other) == 0;
@@ -128,6 +138,16 @@ static void *findSymbol(void *library, const char *name)
     return dlsym(library ? library : RTLD_DEFAULT, name);
 }
 
+/* Sets the path of the library that has the symbol. */
+static void locate(const void *symbol, char path[TOSSL_PATH_SIZE])
+{
+    Dl_info info;
+
+    if (dladdr(symbol, &info) != 0 && info.dli_fname != NULL) {
+        snprintf(path, TOSSL_PATH_SIZE, "%s", info.dli_fname);
+    }
+}
+
 static int isSameFile(const char *one, const char *other)
 {
     struct stat a, b;
@@ -177,7 +197,7 @@ static void advise(Tcl_Obj *message, const char *version)
 
     if (strchr(version, 't') != NULL) {
         Tcl_AppendToObj(message, "; a free-threaded Python cannot be used", -1);
-    } else if (version[0] == '2' || (dot != NULL && atoi(dot + 1) < 11)) {
+    } else if (atoi(version) < 3 || (atoi(version) == 3 && dot != NULL && atoi(dot + 1) < 11)) {
         Tcl_AppendToObj(message, "; Python 3.11 is the first that tossl can use", -1);
     } else {
         Tcl_AppendPrintfToObj(message, ", or build tossl with make PYTHON=python%s", version);
@@ -324,9 +344,9 @@ static int refuseMissing(Tcl_Interp *interp, char places[][TOSSL_PATH_SIZE], int
         Tcl_AppendPrintfToObj(list, i ? ", %s" : "%s", places[i]);
     }
     TosslRefuse(interp, Tcl_ObjPrintf("%s, and the library of that Python is not there: looked for %s%s. Was that Python upgraded, moved or removed? Install "
-                                      "its library (Debian: apt-get install libpython%s), or build tossl for another Python "
-                                      "(make PYTHON=python3 in tossl's folder); TOSSL_PYTHON may name another python",
-                                      describeChoice(), Tcl_GetString(list), Tcl_GetString(reasons), python.version));
+                                      "its library (Debian: apt-get install libpython%s), or %s",
+                                      describeChoice(), Tcl_GetString(list), Tcl_GetString(reasons), python.version,
+                                      python.mend));
     Tcl_DecrRefCount(list);
     return TCL_ERROR;
 }
@@ -356,17 +376,20 @@ static void *openPython(Tcl_Interp *interp, char path[TOSSL_PATH_SIZE])
     return library;
 }
 
-/* Compares the version that the library itself has. */
-static int checkOpened(Tcl_Interp *interp, void *library, const char *path)
+/* Compares the version that the library itself has, and sets its path if the system has found it. */
+static int checkOpened(Tcl_Interp *interp, void *library, char path[TOSSL_PATH_SIZE])
 {
     const char *(*getVersion)(void) = (const char *(*)(void))(intptr_t)findSymbol(library, "Py_GetVersion");
-    const char *text = getVersion ? getVersion() : "unknown";
+    const char *text = getVersion ? getVersion() : "none";
     char version[16];
 
+    if (getVersion != NULL) {
+        locate((void *)(intptr_t)getVersion, path);
+    }
     TosslReadVersion(text, version);
     if (strcmp(version, python.version) != 0) {
-        return TosslRefuse(interp, Tcl_ObjPrintf("%s is the library of Python %.*s, but %s", path,
-                                                 (int)strcspn(text, " "), text, describeChoice()));
+        return TosslRefuse(interp, Tcl_ObjPrintf("%s is the library of Python %.*s, but %s; %s", path,
+                                                 (int)strcspn(text, " "), text, describeChoice(), python.mend));
     }
     return TCL_OK;
 }

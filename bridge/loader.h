@@ -23,7 +23,7 @@ typedef struct {
     char library[TOSSL_PATH_SIZE];  /* libpython; a name without a folder is the system's to find */
     char home[TOSSL_PATH_SIZE];     /* with Python's standard library below */
     char packages[TOSSL_PATH_SIZE]; /* folders for sys.path, each with a newline behind it */
-    int isChosen;                   /* by TOSSL_PYTHON */
+    char mend[TOSSL_PATH_SIZE];     /* what to do if that Python is gone: the end of an error's message */
 } TosslPython;
 
 /* The bridge's one symbol, "TosslOpen": provides the package in the interpreter. Starts Python if nobody has. */

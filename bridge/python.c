@@ -12,9 +12,22 @@ static int isOurs;                                           /* Python was start
 static int isChecked;                                        /* under this lock: Python was checked, and fits */
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER; /* Tcl_Mutex does nothing unless TCL_THREADS is defined */
 
-static PyStatus setPath(PyConfig *config, wchar_t **member, const char *path)
+/* Sets where Python is. Without a program it would look for one in the caller's PATH. */
+static PyStatus setPaths(PyConfig *config, const TosslPython *python)
 {
-    return *path != '\0' ? PyConfig_SetBytesString(config, member, path) : PyStatus_Ok();
+    char program[2 * TOSSL_PATH_SIZE];
+    PyStatus status;
+
+    snprintf(program, sizeof program, "%s%s", *python->program ? python->program : python->home,
+             *python->program ? "" : "/bin/python3");
+    status = PyConfig_SetBytesString(config, &config->program_name, program);
+    if (!PyStatus_Exception(status)) {
+        status = PyConfig_SetBytesString(config, &config->executable, program);
+    }
+    if (!PyStatus_Exception(status) && *python->home != '\0') {
+        status = PyConfig_SetBytesString(config, &config->home, python->home);
+    }
+    return status;
 }
 
 /*
@@ -34,13 +47,7 @@ static PyStatus initialize(const TosslPython *python)
         return status;
     }
     PyConfig_InitIsolatedConfig(&config);
-    status = setPath(&config, &config.program_name, python->program);
-    if (!PyStatus_Exception(status)) {
-        status = setPath(&config, &config.executable, python->program);
-    }
-    if (!PyStatus_Exception(status)) {
-        status = setPath(&config, &config.home, python->home);
-    }
+    status = setPaths(&config, python);
     if (!PyStatus_Exception(status)) {
         status = Py_InitializeFromConfig(&config);
     }

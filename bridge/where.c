@@ -41,7 +41,7 @@
 #define MULTIARCH "lib"
 #endif
 
-#define MEND "run make in tossl's folder, or let TOSSL_PYTHON name the python of an environment that has tossl_acme"
+#define ENVIRONMENT "the python of an environment that has tossl_acme"
 
 /* ---- paths ---- */
 
@@ -192,6 +192,9 @@ static int setValue(TosslPython *python, const char *folder, const char *name, c
         return strpbrk(value, PATH_SEPARATORS) ? setPath(python->library, folder, value)
                                                : set(python->library, TOSSL_PATH_SIZE, "%s%s", value, "");
     }
+    if (strcmp(name, "mend") == 0) {
+        return set(python->mend, TOSSL_PATH_SIZE, "%s%s", value, "");
+    }
     return strcmp(name, "packages") == 0 && setPath(path, folder, value) &&
            set(python->packages + length, TOSSL_PATH_SIZE - length, "%s\n%s", path, "");
 }
@@ -206,13 +209,13 @@ static int readLines(Tcl_Interp *interp, FILE *file, const char *folder, TosslPy
         kind = split(line, &name, &value);
         if (kind < 0 || (kind > 0 && (*value == '\0' || !setValue(python, folder, name, value)))) {
             return TosslRefuse(interp, Tcl_ObjPrintf("tossl does not know its Python: line %d of %s is not `name = value` "
-                                                     "with program, version, library, home or packages; " MEND,
-                                                     number, python->source));
+                                                     "with program, version, library, home, packages or mend; %s",
+                                                     number, python->source, python->mend));
         }
     }
     if (*python->program == '\0' && *python->home == '\0') {
-        return TosslRefuse(interp, Tcl_ObjPrintf("tossl does not know its Python: %s has neither program nor home; " MEND,
-                                                 python->source));
+        return TosslRefuse(interp, Tcl_ObjPrintf("tossl does not know its Python: %s has neither program nor home; %s",
+                                                 python->source, python->mend));
     }
     return TCL_OK;
 }
@@ -223,10 +226,11 @@ static int readConfiguration(Tcl_Interp *interp, const char *folder, TosslPython
     int code;
 
     set(python->source, TOSSL_PATH_SIZE, "%s/%s", folder, "python.cfg");
+    set(python->mend, TOSSL_PATH_SIZE, "run make in %s, or let TOSSL_PYTHON name %s", folder, ENVIRONMENT);
     file = fopen(python->source, "r");
     if (file == NULL) {
-        return TosslRefuse(interp, Tcl_ObjPrintf("tossl does not know its Python: %s cannot be read: %s; " MEND,
-                                                 python->source, Tcl_PosixError(interp)));
+        return TosslRefuse(interp, Tcl_ObjPrintf("tossl does not know its Python: %s cannot be read: %s; %s",
+                                                 python->source, Tcl_PosixError(interp), python->mend));
     }
     code = readLines(interp, file, folder, python);
     fclose(file);
@@ -234,6 +238,19 @@ static int readConfiguration(Tcl_Interp *interp, const char *folder, TosslPython
 }
 
 /* ---- the program ---- */
+
+/* Returns whether a link leads to nothing. */
+static int leadsNowhere(const char *path)
+{
+#if defined(_WIN32)
+    (void)path;
+    return 0;
+#else
+    struct stat is;
+
+    return stat(path, &is) != 0 && lstat(path, &is) == 0;
+#endif
+}
 
 static int isScript(const char *path)
 {
@@ -251,6 +268,9 @@ static const char *findFault(const TosslPython *python)
 {
     if (isFolder(python->program)) {
         return "is a folder: name the python program in it";
+    }
+    if (leadsNowhere(python->program)) {
+        return "leads to a program that is not there: that Python was upgraded, moved or removed";
     }
     if (access(python->program, IS_EXECUTABLE) != 0) {
         return "cannot be executed";
@@ -305,8 +325,8 @@ static int readVersion(Tcl_Interp *interp, TosslPython *python)
     if (*python->version == '\0') {
         return TosslRefuse(interp, Tcl_ObjPrintf("tossl has no Python: %s, named by %s, is no Python that tossl knows: it is "
                                                  "not called pythonX.Y behind its links, and no pyvenv.cfg beside it tells "
-                                                 "its version; " MEND,
-                                                 python->program, python->source));
+                                                 "its version; %s",
+                                                 python->program, python->source, python->mend));
     }
     return TCL_OK;
 }
@@ -316,8 +336,8 @@ int TosslReadChoice(Tcl_Interp *interp, const char *folder, TosslPython *python)
     const char *chosen = getenv("TOSSL_PYTHON"), *fault;
 
     memset(python, 0, sizeof *python);
-    python->isChosen = chosen != NULL && *chosen != '\0';
-    if (python->isChosen) {
+    if (chosen != NULL && *chosen != '\0') {
+        set(python->mend, TOSSL_PATH_SIZE, "let TOSSL_PYTHON name %s, or do not set it%s", ENVIRONMENT, "");
         set(python->source, TOSSL_PATH_SIZE, "%s%s", "TOSSL_PYTHON", "");
         set(python->program, TOSSL_PATH_SIZE, "%s%s", chosen, "");
     } else if (readConfiguration(interp, folder, python) != TCL_OK) {
@@ -325,8 +345,8 @@ int TosslReadChoice(Tcl_Interp *interp, const char *folder, TosslPython *python)
     }
     fault = *python->program ? findFault(python) : NULL;
     if (fault != NULL) {
-        return TosslRefuse(interp, Tcl_ObjPrintf("tossl has no Python: %s, named by %s, %s; " MEND, python->program,
-                                                 python->source, fault));
+        return TosslRefuse(interp, Tcl_ObjPrintf("tossl has no Python: %s, named by %s, %s; %s", python->program,
+                                                 python->source, fault, python->mend));
     }
     return readVersion(interp, python);
 }
@@ -488,8 +508,8 @@ int TosslFindHome(Tcl_Interp *interp, TosslPython *python, const char *library)
     }
     return TosslRefuse(interp, Tcl_ObjPrintf("Python %s has no standard library: lib/python%s/encodings was looked for in %s, "
                                              "named by %s, and above %s; install it (Debian: apt-get install "
-                                             "libpython%s-stdlib), or " MEND,
+                                             "libpython%s-stdlib), or %s",
                                              python->version, python->version,
                                              *prefixes[1] ? prefixes[1] : prefixes[0], python->source, library,
-                                             python->version));
+                                             python->version, python->mend));
 }

@@ -3,9 +3,14 @@
 namespace eval native {
     # The library of tests/tcl/NAME.c, compiled for this tclsh with these words more for the compiler.
     proc build {name args} {
+        return [build_as $name-[info patchlevel].so $name {*}$args]
+    }
+
+    # The same, with a file name of its own.
+    proc build_as {file name args} {
         set tree $::environment::tree
         set source $tree/tests/tcl/$name.c
-        set library $tree/build/probe/$name-[info patchlevel].so
+        set library $tree/build/probe/$file
         if {[file exists $library] && [file mtime $library] > [file mtime $source]} {
             return $library
         }

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 COMMAND = "::tossl::call"
 
+#: The packages that scripts of this process asked for.
+_asked: set[str] = set()
+
 
 class Dispatcher:
     """The object behind the Tcl command: when Tcl deletes it or the interpreter, the interpreter's jobs end."""
@@ -102,6 +105,7 @@ class Interpreter:
 
     def _require(self, package: str) -> str:
         """Adds the commands of a package to the Tcl interpreter."""
+        _asked.add(package)
         commands = load_commands(self._packages[package], self._groups)
         self.commands |= commands
         table = tuple((command.name, command.tcl_arguments(), command.script) for command in commands.values())
@@ -149,6 +153,11 @@ def _refused(name: str, error: TosslError) -> TclValue:
     return _raised(name, trace, error.errorcode, "-tossl", details)
 
 
+def reset() -> None:
+    """Forgets which packages were asked for."""
+    _asked.clear()
+
+
 #: Hidden, and so still there when a script has deleted the namespace: Tcl loads a library once into an interpreter.
 _AGAIN = "tossl_again"
 
@@ -168,4 +177,4 @@ def install(host: TclHost, packages: Packages, groups: Groups, package: str) -> 
         path = f"{__file__.rpartition('/')[0]}/prelude.tcl"
         with open(path, encoding="utf-8") as prelude:  # noqa: PTH123 - pathlib loads slowly
             host.eval(prelude.read())
-    host.call("::tossl::Require", package)
+    host.call("::tossl::Require", package or ("tossl::acme" if _asked == {"tossl::acme"} else "tossl"))

@@ -1,4 +1,7 @@
-/* What looks like a Python of another version, and ends whoever calls it. */
+/*
+ * What looks like a Python, of the version that the compiler is given, and ends whoever calls more of it than that. With
+ * UNSTARTED it also says that nobody has started it.
+ */
 #include <stdlib.h>
 
 extern const char *Py_GetVersion(void);
@@ -7,12 +10,16 @@ extern int PyGILState_Ensure(void);
 
 const char *Py_GetVersion(void)
 {
-    return "3.8.1 (not really)";
+    return VERSION;
 }
 
 int Py_IsInitialized(void)
 {
+#ifdef UNSTARTED
+    return 0;
+#else
     abort();
+#endif
 }
 
 int PyGILState_Ensure(void)
