@@ -66,7 +66,8 @@ proc ::navi::section {interpreter name {script ""}} {
 proc ::navi::param {key value} {
     variable section
     variable sections
-    dict set sections $section [list {*}[dict get $sections $section] $key $value]
+    # NaviServer keeps texts. Tcl 9.0 has two interpreters fail over one value that is a lambda in both.
+    dict set sections $section [list {*}[dict get $sections $section] $key [string range " $value" 1 end]]
 }
 
 # ---- of a server ----
