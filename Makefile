@@ -3,6 +3,7 @@
 # make test       everything that is checked
 # make bench      what it costs, side by side with other clients, near and far: writes docs/BENCHMARKS.md; 12 min
 # make bench-short  prints the ratios that tell of a regression; 2 min
+# make test-lowest  the tests in Python, with the lowest versions of libraries that pyproject.toml allows; 20 min
 # make soak       many threads, a CA that refuses nonces
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min
 # make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 40 min, needs strace
@@ -53,12 +54,28 @@ for file in pathlib.Path(folder).glob("*tossl_acme*.pth"):
     file.write_text(os.path.relpath(".", folder) + "\n")
 endef
 export LEAD_BY_RELATIVE_PATH
+# The lowest version of each library that the package may meet.
+define LIST_LOWEST
+import pathlib, tomllib
+from packaging.requirements import Requirement
+from packaging.version import Version
+project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
+lowest = {}
+for needed in map(Requirement, project["dependencies"]):
+    if needed.marker is None or needed.marker.evaluate():
+        bound = next(part.version for part in needed.specifier if part.operator == ">=")
+        lowest[needed.name] = max(bound, lowest.get(needed.name, "0"), key=Version)
+print(*(f"{name}=={version}" for name, version in lowest.items()), sep="\n")
+endef
+export LIST_LOWEST
+LOWEST = build/lowest/bin/python
+TEST_LOWEST = TOSSL_TEST_LOWEST=1 TOSSL_PYTHON="$(CURDIR)/$(LOWEST)" $(LOWEST) -m pytest -q
 COMMA = ,
 NOTHING =
 PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(strip $(EXTRAS)))])
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
-.PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python kill-table disk-faults year \
+.PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table disk-faults year \
     test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
@@ -102,6 +119,16 @@ build/libraries: build/for-library
 	$(UNPACK) --no-compile -f build/wheels -f build/wheels/tests -r build/for-tests
 	touch $@
 
+# What checks types and style needs no library of an age.
+build/lowest/tests: .venv/tests
+	$(VENV) -c "$$LIST_LOWEST" >build/for-lowest
+	"$(PYTHON)" -m venv --clear build/lowest
+	grep -v -E '^(ruff|mypy|types-)' build/for-tests >build/for-tests-lowest
+	$(LOWEST) -m pip install -q --disable-pip-version-check -r build/for-lowest -r build/for-tests-lowest
+	$(LOWEST) -c 'import pathlib, sysconfig; \
+	    pathlib.Path(sysconfig.get_path("purelib"), "tossl_acme.pth").write_text(str(pathlib.Path.cwd()))'
+	touch $@
+
 .venv/bench: .venv/tests
 	$(FETCH) -w build/wheels/bench '.[bench]'
 	rm build/wheels/bench/tossl_acme-*
@@ -114,7 +141,7 @@ demo: all
 
 # They spend much of their time waiting for servers: in parallel they take little longer than one.
 test: all .venv/tests
-	$(MAKE) --no-print-directory -j4 --output-sync=target lint test-tcl-1 test-tcl-2 test-python
+	$(MAKE) --no-print-directory -j4 --output-sync=target lint test-tcl-1 test-tcl-2 test-python test-lowest-short
 
 lint: all .venv/tests
 	$(VENV) -m ruff check .
@@ -133,6 +160,14 @@ test-tcl-often: all .venv/tests
 
 test-python: all .venv/tests
 	$(VENV) -m pytest -q -n 3 --dist worksteal
+
+test-lowest: all build/lowest/tests
+	$(TEST_LOWEST) -n 2 --dist worksteal --ignore=tests/python/test_install.py
+
+# That issues, signs and reads certificates, and meets the peers of http/.
+test-lowest-short: all build/lowest/tests
+	$(TEST_LOWEST) tests/python/test_dependencies.py tests/python/test_issuance.py tests/python/test_acme_jws.py \
+	    tests/python/test_http_connections.py tests/python/test_challenges_tls_alpn01.py
 
 kill-table: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_resume.py

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import os
 import tomllib
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 TREE = Path(__file__).parents[2]
 PINNED = dict(
@@ -35,8 +37,11 @@ def needed() -> set[str]:
 
 
 NEEDED = sorted(needed())
+#: `make test-lowest` runs the tests with the lowest versions that pyproject.toml allows.
+IS_LOWEST = bool(os.environ.get("TOSSL_TEST_LOWEST"))
 
 
+@pytest.mark.skipif(IS_LOWEST, reason="with the lowest versions")
 @pytest.mark.parametrize("name", NEEDED)
 def test_what_is_needed_is_pinned_to_what_is_here(name: str) -> None:
     """Whoever takes another version knows it by this."""
@@ -49,3 +54,17 @@ def test_the_lowest_versions_are_named_and_lower(text: str) -> None:
     requirement = Requirement(text)
     assert any(part.operator == ">=" for part in requirement.specifier)
     assert requirement.specifier.contains(PINS[canonicalize_name(requirement.name)])
+
+
+@pytest.mark.skipif(not IS_LOWEST, reason="see make test-lowest")
+@pytest.mark.parametrize("text", PROJECT["dependencies"])
+def test_the_lowest_versions_are_those_that_are_tested(text: str) -> None:
+    requirement = Requirement(text)
+    (lowest,) = (Version(part.version) for part in requirement.specifier if part.operator == ">=")
+    here = Version(importlib.metadata.version(requirement.name))
+    if requirement.marker is None:
+        others = [Requirement(other) for other in PROJECT["dependencies"] if other != text]
+        if not any(other.name == requirement.name and other.marker and other.marker.evaluate() for other in others):
+            assert here == lowest
+    elif requirement.marker.evaluate():
+        assert here == lowest
