@@ -23,7 +23,7 @@ from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki import der
 from tossl_acme.pki.chain import read_certificate
 from tossl_acme.pki.csr import csr_for, read_csr
-from tossl_acme.pki.der import CONTEXT_0, CONTEXT_1, OCTET_STRING, OID, SEQUENCE, encoded, encoded_number
+from tossl_acme.pki.der import CONTEXT_0, CONTEXT_1, OCTET_STRING, OID, SEQUENCE, encoded, encoded_number, sequence
 from tossl_acme.pki.keys import load_private_key, public_der
 from tossl_acme.pki.pem import read_blocks
 from tossl_acme.pki.signatures import is_issued_by
@@ -406,8 +406,10 @@ def test_requests_of_mbed_tls_and_tpms(text: str) -> None:
         (own_request().replace("\n", "\\n"), "string map"),
         ("0\x82\x01\x00\x02\x01\x030\x82", "openssl pkcs12"),
         ("0\x82\x01\x00damaged", "not DER"),
+        ("0\x82\x01\udcff", "openssl req -inform DER"),
+        ("0\x82\x01\ufffd", "openssl req -inform DER"),
     ],
-    ids=["sha1", "address", "unicode", "nul", "network", "email", "edi", "damaged", "env", "p12", "der"],
+    ids=["sha1", "address", "unicode", "nul", "network", "email", "edi", "damage", "env", "p12", "der", "text", "torn"],
 )
 def test_a_request_that_cannot_serve_is_told_why(text: str, cause: str) -> None:
     with pytest.raises(TosslError) as raised:
@@ -415,6 +417,19 @@ def test_a_request_that_cannot_serve_is_told_why(text: str, cause: str) -> None:
     assert raised.value.errorcode == ("TOSSL", "VALUE", "csr")
     assert cause in raised.value.message
     assert "{" not in raised.value.message.replace("{\\\\n \\n}", "")
+
+
+def test_a_request_of_javas_keytool_for_a_dsa_key(tmp_path: Path) -> None:
+    """It has NULL beside the signature's algorithm: no damage."""
+    path = tmp_path / "key.pem"
+    path.write_text(openssl("genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024"))
+    path.write_text(openssl("genpkey", "-paramfile", str(path)))
+    (block,) = read_blocks(openssl("req", "-new", "-key", str(path), "-subj", "/CN=a.example"))
+    body, algorithm, signature = sequence(block.der)
+    with_null = encoded(SEQUENCE, encoded(OID, algorithm.children()[0].content) + encoded(5, b""))
+    der = encoded(body.tag, body.content) + with_null + encoded(signature.tag, signature.content)
+    with pytest.raises(KeyFormatError, match="of type DSA"):
+        read_csr(write_block("CERTIFICATE REQUEST", encoded(SEQUENCE, der)))
 
 
 def test_a_certificate_of_two_thousand_names() -> None:

@@ -116,7 +116,8 @@ def _der(text: str) -> bytes:
         try:
             return text.encode("latin-1")
         except UnicodeEncodeError:
-            raise ArgumentError("csr", "not a certificate request") from None
+            how = "openssl req -inform DER -in FILE -out FILE.pem converts it; Tcl reads it with -translation binary"
+            raise ArgumentError("csr", f"not a certificate request, or DER read as text: {how}") from None
     try:
         blocks = read_blocks(text)
     except PemError as error:

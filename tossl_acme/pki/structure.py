@@ -29,8 +29,11 @@ AUTHORITY_KEY_ID = bytes.fromhex("551d23")
 _CONTEXT_3 = 0xA3
 #: PKCS #9, and what Microsoft's programs write in its place.
 _EXTENSION_REQUESTS = (bytes.fromhex("2a864886f70d01090e"), bytes.fromhex("2b060104018237020114"))
-#: Signature algorithms that have no parameters (RFC 5758, RFC 8410); Mbed TLS and tpm2-openssl write NULL.
-_WITHOUT_PARAMETERS = (bytes.fromhex("2a8648ce3d0403"), bytes.fromhex("2a8648ce3d0401"), bytes.fromhex("2b6570"))
+#: Signature algorithms that have no parameters (RFC 5758, RFC 8410); Mbed TLS, tpm2-openssl and Java (DSA) write NULL.
+_WITHOUT_PARAMETERS = (
+    bytes.fromhex("2a8648ce3d0403"), bytes.fromhex("2a8648ce3d0401"), bytes.fromhex("2b6570"),
+    bytes.fromhex("2a8648ce3804"), bytes.fromhex("608648016503040302"),
+)  # fmt: skip
 #: Signature algorithms whose hash is broken.
 _WEAK = {
     bytes.fromhex("2a864886f70d010102"): "MD2",
