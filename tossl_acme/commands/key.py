@@ -55,10 +55,12 @@ def self_signed(names: list[str], *, key_type: str = "ec", days: int = 30) -> di
                     rsa8192, ed25519
     -days count     how long it lasts from now, 1 to 3650; it begins a day ago, for clocks differ
 
-    Returns a dict, with these keys among those of tossl::acme::obtain_certificate:
+    Returns a dict, with keys that tossl::acme::obtain_certificate has, too:
 
     domains      a list of its names
-    certificate  PEM text; fullchain is the same, chain is empty
+    certificate  PEM text
+    chain        empty
+    fullchain    the same as certificate
     private_key  PKCS#8 PEM text, not encrypted
     not_before   its begin, epoch seconds
     not_after    its end, epoch seconds

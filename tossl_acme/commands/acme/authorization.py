@@ -21,12 +21,12 @@ def get_authorization(
 
     RFC 8555 section 7.1.4.
 
-    Returns a dict:
+    Returns a dict with the CA's whole object:
 
     url         the authorization's URL
     identifier  a dict type value: the name, a wildcard without its "*."
     status      pending, valid, invalid, deactivated, expired or revoked
-    wildcard    1 if it is for the wildcard
+    wildcard    1 if it is for the wildcard; missing at many CAs if it is not
     expires     the end of its validity, an RFC 3339 time
     challenges  a list of dicts type url token status: one of them is enough
     """
@@ -71,7 +71,12 @@ def answer_challenge(
 
     RFC 8555 section 7.5.1.
 
-    Returns the challenge, a dict type url token status.
+    Returns a dict with the CA's object:
+
+    type    http-01, dns-01, tls-alpn-01, ...
+    url     the challenge's URL
+    token   its token; missing where its type has none
+    status  pending, processing, valid or invalid
     """
     from ...acme import authorization
     from ...acme.urls import https_url
@@ -111,7 +116,7 @@ def deactivate_authorization(
 
     RFC 8555 section 7.5.2.
 
-    Returns the authorization, with status deactivated.
+    Returns the authorization as get_authorization does, with status deactivated.
 
     Errors: the CA's errors begin with "Authorization deactivation failed: ".
     """

@@ -53,7 +53,7 @@ def get_certificate(name: str, *, store: Store | None) -> dict[str, object]:
     name           its name in the store: -name of obtain_certificate, else the first domain
     -store folder  the store of obtain_certificate, found as there
 
-    Returns a dict with the members of list_certificates, and:
+    Returns a dict with the members of list_certificates but for damaged, and:
 
     certificate  the certificate alone, PEM text
     chain        the CA's certificates above it, PEM text

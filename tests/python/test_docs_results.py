@@ -1,0 +1,161 @@
+"""The keys that a page documents are the keys of a result: of each command that returns a dict, called in earnest."""
+
+from __future__ import annotations
+
+import pprint
+import re
+import secrets
+from pathlib import Path
+
+import pytest
+
+from docs.generator.page import manuals
+from tests.servers.httpreq import HttpReq
+from tests.servers.pebble import Pebble
+from tests.servers.scripted_ca import ScriptedCa
+from tests.tclhost import Tcl, new_key
+from tossl_acme.tcl.manual import Manual
+
+MANUALS = {manual.name.removeprefix("tossl::"): manual for each in manuals().values() for manual in each}
+#: A command's keys are these of another, too.
+AS = re.compile(r"\bas (\w+)(?: -\w+(?: [01])?)? (?:does|returns)\b|\bmembers of (\w+_\w+)")
+#: A CA may add members to its own objects.
+OF_A_CA = re.compile(r"the CA's whole|a CA may add|the CA's object")
+
+
+def sources(manual: Manual) -> list[Manual]:
+    """Returns the command and those whose result its own is like."""
+    said = " ".join(manual.text.returns.paragraphs)
+    others = (MANUALS[f"acme::{name or member}"] for name, member in AS.findall(said))
+    return [manual, *(source for other in others for source in sources(other))]
+
+
+def keys_of(manual: Manual) -> set[str]:
+    """Returns the keys of its own section: each is in some result of the calls below."""
+    return {key for term in manual.results for key in term.split()}
+
+
+def documented(manual: Manual) -> set[str]:
+    return {key for source in sources(manual) for key in keys_of(source)}
+
+
+def is_of_a_ca(manual: Manual) -> bool:
+    return any(OF_A_CA.search(" ".join(source.text.returns.paragraphs)) for source in sources(manual))
+
+
+class Results:
+    """Calls commands, and notes the keys of their results."""
+
+    def __init__(self, tcl: Tcl) -> None:
+        self._tcl = tcl
+        self.seen: dict[str, set[str]] = {}
+
+    def note(self, name: str, result: dict[str, str]) -> dict[str, str]:
+        self.seen.setdefault(name, set()).update(result)
+        return result
+
+    def __call__(self, name: str, *words: object, **options: object) -> dict[str, str]:
+        return self.note(f"acme::{name}", self._tcl.dict(name, *words, **options))
+
+    def script(self, name: str, *words: str) -> dict[str, str]:
+        return self.note(name, self._tcl.as_dict(self._tcl.eval(" ".join((f"tossl::{name}", *words)))))
+
+    def listed(self, name: str, **options: object) -> None:
+        for each in self._tcl.dicts(self._tcl.acme(name, **options)):
+            self.note(f"acme::{name}", each)
+
+
+@pytest.fixture
+def results(
+    tcl: Tcl, calm_pebble: Pebble, scripted_ca: ScriptedCa, httpreq: HttpReq, tmp_path: Path
+) -> dict[str, set[str]]:
+    found = Results(tcl)
+    call_accounts(tcl, found, calm_pebble.directory)
+    certificate = call_steps(tcl, found, calm_pebble, httpreq, tmp_path)
+    found("directory", scripted_ca.directory)
+    found("create_account", scripted_ca.directory, key := new_key(), "", agree_tos=1, return_details=1)
+    found("create_authorization", scripted_ca.directory, key, "a.example.com")
+    found("renewal_info", scripted_ca.directory, certificate)
+    call_kept(tcl, found, calm_pebble, tmp_path / "store")
+    call_local(found)
+    return found.seen
+
+
+def call_accounts(tcl: Tcl, call: Results, ca: str) -> None:
+    key, new = new_key(), new_key()
+    call("directory", ca)
+    call("create_account", ca, key, "a@example.com", return_details=1)
+    call("get_account", ca, key)
+    call("update_account", ca, key, "b@example.com")
+    call("change_account_key", ca, key, new)
+
+
+def call_steps(tcl: Tcl, call: Results, pebble: Pebble, httpreq: HttpReq, folder: Path) -> str:
+    ca, key, name = pebble.directory, new_key(), f"{secrets.token_hex(4)}.example.com"
+    tcl.acme("create_account", ca, key, "a@example.com")
+    order = call("create_order", ca, key, [name, f"*.{name}"], return_details=1)
+    for authorization in tcl.dicts(order["authorizations"]):
+        call("get_authorization", ca, key, authorization["url"])
+    call("deactivate_authorization", ca, key, authorization["url"])
+    order = call("create_order", ca, key, f"one.{name}", return_details=1)
+    (authorization,) = tcl.dicts(order["authorizations"])
+    of = {each["type"]: each for each in tcl.dicts(authorization["challenges"])}
+    words = (f"one.{name}", of["http-01"]["token"], key)
+    call("http01_challenge", *words, webroot=folder)
+    tcl.acme("cleanup_challenge", *words)
+    call("tls_alpn01_challenge", *words, port=0)
+    dns = {"endpoint": httpreq.url, "propagation": "none", "follow_cname": 0}
+    call("dns01_challenge", *words, "generic", httpreq.token, **dns)
+    url = tcl.dict("get_account", ca, key)["url"]
+    call("dns_account01_challenge", *words, "generic", httpreq.token, account_url=url, **dns)
+    call("dns_persist01_record", ca, key, name, issuer="ca.example", propagation_timeout=0)
+    call("http01_challenge", *words, port=pebble.http_port)
+    call("answer_challenge", ca, key, of["http-01"]["url"])
+    call("wait_authorization", ca, key, authorization["url"])
+    tcl.acme("cleanup_challenge", *words)
+    private = tcl.as_dict(tcl.eval("tossl::key::generate -type ec"))["private"]
+    call("finalize_order", ca, key, order["url"], private_key=private)
+    done = call("wait_order", ca, key, order["url"])
+    call("get_order", ca, key, order["url"])
+    return call("download_certificate", ca, key, done["certificate"])["certificate"]
+
+
+def call_kept(tcl: Tcl, call: Results, pebble: Pebble, store: Path) -> None:
+    options = {"directory": pebble.directory, "port": pebble.http_port, "store": store}
+    name = f"{secrets.token_hex(4)}.example.com"
+    call("obtain_certificate", name, **options)
+    call("obtain_certificate", name, **options)
+    call("renew_certificate", name, store=store)
+    call("renew_certificates", store=store)
+    call("get_certificate", name, store=store)
+    (store / "certificates" / "damaged.example.com").mkdir()
+    (store / "certificates" / "damaged.example.com" / "certificate.json").write_text("{")
+    call.listed("list_certificates", store=store)
+
+
+def call_local(call: Results) -> None:
+    call.script("http::get", "http://127.0.0.1:1/")
+    for url in ("://x", "http://127.0.0.1:1/"):
+        call.script("http::get", url, "-return_details 1")
+    call.script("job::configure")
+    call.script("key::generate", "-type ec")
+    call.script("key::generate", "-type rsa")
+    call.script("key::self_signed", "a.example.com")
+
+
+def differences(seen: dict[str, set[str]]) -> dict[str, tuple[set[str], set[str]]]:
+    """Returns by command what is documented and missing, and what is there and not documented."""
+    found = {}
+    for name, keys in seen.items():
+        manual = MANUALS[name]
+        more = set() if is_of_a_ca(manual) else keys - documented(manual)
+        missing = keys_of(manual) - keys
+        if more or missing:
+            found[name] = (missing, more)
+    return found
+
+
+def test_documented_keys_are_those_of_results(results: dict[str, set[str]]) -> None:
+    different = differences(results)
+    assert not different, pprint.pformat(different)
+    assert {name for name, manual in MANUALS.items() if documented(manual)} == set(results)
