@@ -260,7 +260,7 @@ static const char *describe(const TosslPresent *present)
     return text;
 }
 
-/* Refuses two Pythons of different versions: each would call functions of the other. */
+/* Refuses two Pythons, of different versions or both in use: each would call functions of the other. */
 static int checkOthers(Tcl_Interp *interp, const TosslPresent *found, int count)
 {
     char first[16], other[16];
@@ -271,7 +271,7 @@ static int checkOthers(Tcl_Interp *interp, const TosslPresent *found, int count)
     for (i = 1; i < count; i++) {
         version = found[i].getVersion();
         TosslReadVersion(version, other);
-        if (strcmp(first, other) != 0) {
+        if (strcmp(first, other) != 0 || found[i].isStarted()) {
             return TosslRefuse(interp, Tcl_ObjPrintf("%s, and another, Python %.*s (%s): use only one of them in a process",
                                                      describe(found), (int)strcspn(version, " "), version,
                                                      found[i].library));
@@ -318,15 +318,13 @@ static int checkUnstarted(Tcl_Interp *interp, const char *folder, const TosslPre
 static int usePresent(Tcl_Interp *interp, const char *folder, const TosslPresent *found, int count)
 {
     char version[16], bridge[TOSSL_PATH_SIZE];
-    int (*isStarted)(void);
 
     TosslReadVersion(found->getVersion(), version);
     if (checkOthers(interp, found, count) != TCL_OK ||
         findBridge(interp, folder, version, describe(found), bridge) != TCL_OK || share(interp, found) != TCL_OK) {
         return TCL_ERROR;
     }
-    isStarted = (int (*)(void))(intptr_t)findSymbol(NULL, "Py_IsInitialized");
-    if (isStarted != NULL && !isStarted() && checkUnstarted(interp, folder, found, version) != TCL_OK) {
+    if (!found->isStarted() && checkUnstarted(interp, folder, found, version) != TCL_OK) {
         return TCL_ERROR;
     }
     return open(interp, bridge);

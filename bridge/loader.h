@@ -48,6 +48,7 @@ typedef int TosslOpenBridge(Tcl_Interp *interp, const TosslPython *python);
 /* A Python that the process has. */
 typedef struct {
     const char *(*getVersion)(void);
+    int (*isStarted)(void);
     char library[TOSSL_PATH_SIZE]; /* that has it: libpython, an extension, or the program */
     int isGlobal;                  /* everybody finds its symbols */
 } TosslPresent;

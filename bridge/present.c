@@ -59,8 +59,9 @@ int TosslListPresent(TosslPresent found[TOSSL_MOST_PRESENT])
     }
     for (i = 0; i < size / sizeof *modules && i < MOST_LIBRARIES && count < TOSSL_MOST_PRESENT; i++) {
         getVersion = GetProcAddress(modules[i], "Py_GetVersion");
-        if (getVersion != NULL && GetProcAddress(modules[i], "Py_InitializeFromConfig") != NULL) {
+        if (getVersion != NULL && GetProcAddress(modules[i], "Py_IsInitialized") != NULL) {
             found[count].getVersion = (const char *(*)(void))(void (*)(void))getVersion;
+            found[count].isStarted = (int (*)(void))(void (*)(void))GetProcAddress(modules[i], "Py_IsInitialized");
             found[count].isGlobal = 1;
             GetModuleFileNameA(modules[i], found[count].library, TOSSL_PATH_SIZE);
             count++;
@@ -103,9 +104,10 @@ static void listLibraries(Libraries *libraries)
 
 #endif
 
-/* Adds the Python with that symbol, unless it is known. */
-static int addPresent(TosslPresent found[TOSSL_MOST_PRESENT], int count, void *getVersion, int isGlobal)
+/* Adds the Python in that library, unless there is none, or it is known. */
+static int addPresent(TosslPresent found[TOSSL_MOST_PRESENT], int count, void *library)
 {
+    void *getVersion = dlsym(library, "Py_GetVersion"), *isStarted = dlsym(library, "Py_IsInitialized");
     Dl_info info;
     int i;
 
@@ -114,11 +116,12 @@ static int addPresent(TosslPresent found[TOSSL_MOST_PRESENT], int count, void *g
             return count;
         }
     }
-    if (getVersion == NULL || count == TOSSL_MOST_PRESENT) {
+    if (getVersion == NULL || isStarted == NULL || count == TOSSL_MOST_PRESENT) {
         return count;
     }
     found[count].getVersion = (const char *(*)(void))(intptr_t)getVersion;
-    found[count].isGlobal = isGlobal;
+    found[count].isStarted = (int (*)(void))(intptr_t)isStarted;
+    found[count].isGlobal = library == RTLD_DEFAULT;
     snprintf(found[count].library, TOSSL_PATH_SIZE, "%s",
              dladdr(getVersion, &info) && info.dli_fname ? info.dli_fname : "this program");
     return count + 1;
@@ -128,7 +131,7 @@ static int addPresent(TosslPresent found[TOSSL_MOST_PRESENT], int count, void *g
 int TosslListPresent(TosslPresent found[TOSSL_MOST_PRESENT])
 {
     static Libraries libraries; /* under the loader's lock */
-    int count = addPresent(found, 0, dlsym(RTLD_DEFAULT, "Py_GetVersion"), 1), i;
+    int count = addPresent(found, 0, RTLD_DEFAULT), i;
     void *library;
 
     libraries.count = 0;
@@ -136,7 +139,7 @@ int TosslListPresent(TosslPresent found[TOSSL_MOST_PRESENT])
     for (i = 0; i < libraries.count; i++) {
         library = dlopen(libraries.names[i], RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
         if (library != NULL) {
-            count = addPresent(found, count, dlsym(library, "Py_GetVersion"), 0);
+            count = addPresent(found, count, library);
             dlclose(library);
         }
     }
