@@ -98,6 +98,17 @@ def test_what_cannot_be_written_is_said_at_first(path: FilePath, tmp_path: Path)
     assert "no plain file" in refused(lambda: check_pem_file(path, has_key=True))
 
 
+@pytest.mark.parametrize(("length", "fits"), [(248, True), (249, False), (255, False), (256, False)])
+def test_a_name_that_is_too_long_is_said_at_first(tmp_path: Path, length: int, fits: bool) -> None:
+    """The file is written under a longer one first."""
+    path = absolute(tmp_path / ("n" * length))
+    if fits:
+        check_pem_file(path, has_key=True)
+        assert keep_pem_file(path, "key", "leaf\n")
+    else:
+        assert "File name too long" in refused(lambda: check_pem_file(path, has_key=True))
+
+
 def test_obtained(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path) -> None:
     given = {"directory": scripted_ca.directory, "port": 0, "store": tmp_path / "store"}
     got = tcl.as_dict(tcl.acme("obtain_certificate", "pem.example", pem_file=tmp_path / "site.pem", **given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -9,6 +10,8 @@ from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
 
 _MODE = 0o600
+#: Of one name, as file systems take it.
+_MOST_NAME_BYTES = 255
 
 
 def check_pem_file(path: FilePath, *, has_key: bool) -> None:
@@ -20,6 +23,8 @@ def check_pem_file(path: FilePath, *, has_key: bool) -> None:
         if not opened.is_writable():
             raise ArgumentError("pem_file", f"cannot write {path.shown}: its folder cannot be written to")
         status = opened.status(name)
+        if len(os.fsencode(_temporary(name))) > _MOST_NAME_BYTES:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         if status is not None and not stat.S_ISREG(status.st_mode):
             raise ArgumentError("pem_file", f"cannot write {path.shown}: it is no plain file")
 
@@ -37,8 +42,7 @@ def keep_pem_file(path: FilePath, private_key: str, fullchain: str) -> bool:
         before = opened.status(name)
         if before is not None and opened.read(name, follow=False) == content:
             return False
-        # A name that both servers pass over, and that the next writer takes again.
-        temporary = f".{name}.tossl"
+        temporary = _temporary(name)
         opened.remove(temporary)
         opened.write_new(temporary, content, _MODE)
         if before is not None:
@@ -46,6 +50,11 @@ def keep_pem_file(path: FilePath, private_key: str, fullchain: str) -> bool:
         opened.rename(temporary, opened, name)
         opened.sync()
     return True
+
+
+def _temporary(name: str) -> str:
+    """Returns a name that both servers pass over, and that the next writer takes again."""
+    return f".{name}.tossl"
 
 
 def _keyless() -> ArgumentError:

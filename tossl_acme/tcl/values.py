@@ -185,6 +185,8 @@ def _native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
             raise ValueError("it is too long")
         if "-----BEGIN " in word:  # else a folder would have a key's name
             raise ValueError("it is the text of a key or certificate")
+        if "://" in word:  # else a folder would be named by its scheme, and one in it by its password
+            raise ValueError("it is a URL")
         digits, _, normal = host.call("::tossl::Path", word).partition(" ")
     except (ValueError, host.TclError) as error:
         raise ArgumentError(name.lstrip("-"), f"{source}: {quoted(word)} is no path: {clean(error)}") from None
