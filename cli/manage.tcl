@@ -14,10 +14,10 @@
     if {[file pathtype $path] eq "relative"} {
         set path [file join [pwd] $path]
     }
+    # From here on SIGHUP reads the file again: it ends nothing, also where it comes before the first certificate.
+    ::tossl::call Trap reload
     set job [tossl::acme::manage $path {*}$options -progress ::cli::progress -on_renewed ::cli::managed_one \
         -on_error ::cli::managed_failure -command {set ::cli::managed}]
-    # From here on SIGHUP reads the file again.
-    ::tossl::call Trap reload
     if {![is_quiet]} {
         say_managed "keeps the certificates that $path declares"
     }
