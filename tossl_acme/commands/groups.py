@@ -247,12 +247,12 @@ def new_account(*, binding: Binding, agree_tos: bool = True, shared_key: bool = 
                        meta; with 0 no account is created at a CA that has terms
     -shared_key boolean
                        whether a new account may have a key that is known at another CA or as a certificate's, and a
-                       certificate a key that is known as an account's. RFC 8555 section 11.1 warns of it. A key is known
-                       if this process has used it, or if it is in the store: in the default store, where the command
-                       takes none. One CA's staging and production, one host, loopback and private addresses count as
-                       one CA. An account that exists is used whatever its key. A directory may name URLs on any host,
-                       so one that mirrors another CA's is told by its account alone: nothing is ordered there if that
-                       is known to be the key's account at the other CA
+                       certificate a key that is known as an account's. RFC 8555 section 11.1 warns of it. A key is
+                       known if this process has used it, or if it is in the store: in the default store, where the
+                       command takes none. One CA's staging and production, one host, loopback and private addresses
+                       count as one CA. An account that exists is used whatever its key. A directory may name URLs on
+                       any host, so one that mirrors another CA's is told by its account alone: nothing is ordered there
+                       if that is known to be the key's account at the other CA
 
     Errors:
     TOSSL VALUE account_key  the key is known at another CA, or as a certificate's
