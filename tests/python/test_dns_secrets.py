@@ -80,3 +80,37 @@ def test_secrets_are_in_no_message(name: str, echo: Echo, capfd: pytest.CaptureF
                {one.field for one in provider_credentials()[name] if one.secret}]  # fmt: skip
     assert secrets
     assert not [secret for secret in secrets if secret in repr(told)]
+
+
+class Cutting(LookAlike):
+    """Quotes the key where a message ends, and in its headers."""
+
+    def __init__(self, before: int, status: int, header: str) -> None:
+        self._before, self._status, self._header = before, status, header
+        super().__init__(None)
+
+    def answer(self, request: Request) -> Reply:
+        """Answer one request."""
+        key = base64.b64encode(b"user:").decode()[:6]
+        sent = next(value for value in request.headers.values() if value.startswith(("Bearer ", f"Basic {key}")))
+        said = sent.partition(" ")[2]
+        headers = {self._header: f"https://127.0.0.1:1/{said}?{said}" if self._header == "Location" else said}
+        return Reply(self._status, (b"x" * self._before + said.encode()) * 3, headers)
+
+
+@pytest.mark.parametrize("before", [0, 270, 290, 599])
+@pytest.mark.parametrize(("status", "header"), [(403, "X-Odd"), (302, "Location"), (400, "Content-Type")])
+@pytest.mark.parametrize("name", ["cloudflare", "digitalocean"])
+def test_no_part_of_a_secret_is_shown_where_a_text_is_cut(
+    monkeypatch: pytest.MonkeyPatch, name: str, status: int, header: str, before: int
+) -> None:
+    """Nor one in a header: a key is hidden before a text is cut."""
+    monkeypatch.setattr(hosted, "zone_name", lambda *_words: None)
+    key = "Sesame0Open1Sesame2Open3Sesame4Open5Sesame"
+    with Cutting(before, status, header) as server:
+        provider = open_provider(ProviderOptions(name, {"api_key": Secret(key)}, endpoint=server.origin))
+        with pytest.raises(TosslError) as caught:
+            provider.publish(Context(5).begin(), NAME, "v" * 43)
+    assert caught.value.errorcode[1] in ("DNS", "HTTP")
+    shown = f"{caught.value.message} {caught.value.details}"
+    assert key[:6] not in shown, shown

@@ -390,6 +390,22 @@ def test_a_directory_with_urls_of_a_public_ca(world: World, member: str) -> None
     assert world.refused()[:2] == ("HTTP", "malformed")
 
 
+@pytest.mark.parametrize(
+    ("ordered", "said"),
+    [
+        ("example.com", "example.com."),
+        ("example.com", "EXAMPLE.Com."),
+        ("xn--bcher-kva.example", "b\u00fccher.example"),
+        ("b\u00fccher.example", "B\u00dcCHER.example."),
+    ],
+)
+def test_a_name_may_be_written_in_another_way(world: World, ordered: str, said: str) -> None:
+    """With a final dot, or in Unicode for its A-label."""
+    world.proxy.fault(with_member("identifier", {"type": "dns", "value": said}), path="/authorization/", times=None)
+    options = {"directory": world.directory, "account_key": KEY, "store": "", "timeout": 20, "webroot": world.webroot}
+    world.tcl.acme("obtain_certificate", [ordered], **options)
+
+
 @pytest.mark.parametrize("name", ["other.example", "../../etc", "", "sub.example.com", "com"])
 def test_an_authorization_for_another_name_is_not_proven(world: World, name: str) -> None:
     """A CA shall not have records or files made for names that nobody ordered."""
