@@ -129,8 +129,11 @@ class Folder:
 
     def enter(self, name: str) -> Folder:
         """Opens a folder in this one, through links if root or this process's user made each of them."""
-        with _naming(self, name):
+        try:
             return Folder(_open_folder(self._descriptor, name, iter(range(_MAX_LINKS))), self, name)
+        except OSError as error:
+            _name(error, self, name)
+            raise
 
     def make(self, name: str, mode: int) -> bool:
         """Makes a folder with this mode, whatever the umask is. Returns False if the name exists already."""
@@ -240,21 +243,23 @@ class Folder:
 
     def status(self, name: str = "") -> os.stat_result | None:
         """What has this name (a link itself), None where nothing has; without a name, this folder."""
-        with _naming(self, name):
-            try:
-                return os.stat(name or ".", dir_fd=self._descriptor, follow_symlinks=False)
-            except FileNotFoundError:
-                return None
+        try:
+            return os.stat(name or ".", dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            _name(error, self, name)
+            raise
 
     def link_target(self, name: str) -> str:
         """Where a link leads, by its own words; empty where the name is not that of a link."""
-        with _naming(self, name):
-            try:
-                return os.readlink(name, dir_fd=self._descriptor)
-            except OSError as error:
-                if error.errno not in (errno.EINVAL, errno.ENOENT):
-                    raise
+        try:
+            return os.readlink(name, dir_fd=self._descriptor)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOENT):
                 return ""
+            _name(error, self, name)
+            raise
 
     def make_link(self, name: str, target: str) -> None:
         """Makes a link in place of whatever has the name but a folder; on disk after the next sync()."""
@@ -283,11 +288,13 @@ class Folder:
 
     def remove(self, name: str) -> None:
         """Removes a file, or a link itself, if it exists."""
-        with _naming(self, name):
-            try:
-                os.unlink(name, dir_fd=self._descriptor)
-            except FileNotFoundError:
-                return
+        try:
+            os.unlink(name, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _name(error, self, name)
+            raise
 
     def remove_folder(self, name: str) -> bool:
         """Removes a folder if it is empty. Returns whether it is gone."""
@@ -410,13 +417,17 @@ def socket_beyond_standard(sock: socket.socket) -> socket.socket:
 
 
 class refusals:
-    """A `with` that raises the file system's refusals as ArgumentError `argument`, with the path and the reason."""
+    """A `with` that raises the file system's refusals as ArgumentError `argument`, with the path and the reason.
 
-    __slots__ = ("_argument", "_path")
+    path: of whatever the system names no path of; a folder, perhaps with a name in it.
+    """
 
-    def __init__(self, argument: str, path: FilePath) -> None:
+    __slots__ = ("_argument", "_name", "_path")
+
+    def __init__(self, argument: str, path: FilePath | Folder, name: str = "") -> None:
         self._argument = argument
         self._path = path
+        self._name = name
 
     def __enter__(self) -> None:
         pass
@@ -425,7 +436,8 @@ class refusals:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, OSError):
-            refused = error.filename if isinstance(error.filename, FilePath) else self._path
+            _name(error, self._path, self._name)
+            refused: FilePath = error.filename
             raise ArgumentError(self._argument, f"cannot use {refused.shown}: {error.strerror or error}") from None
 
 
@@ -444,9 +456,15 @@ class _naming:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError) and not isinstance(error.filename, FilePath):
-            path = self._where.path if isinstance(self._where, Folder) else self._where
-            error.filename, error.filename2 = path / self._name if self._name else path, None
+        if isinstance(error, OSError):
+            _name(error, self._where, self._name)
+
+
+def _name(error: OSError, where: FilePath | Folder, name: str) -> None:
+    """Adds the whole path to an error."""
+    if not isinstance(error.filename, FilePath):
+        path = where.path if isinstance(where, Folder) else where
+        error.filename, error.filename2 = path / name if name else path, None
 
 
 class _closing:

@@ -32,6 +32,7 @@ from . import due
 from .issuance import Issuance
 from .keys_apart import learn_keys
 from .known import ACCOUNT, DIRECTORY, account_set, is_fresh, read_known, take_kept_account, take_kept_directory
+from .lines import json_lines
 from .owners import check_owner
 
 _KEY, _NEXT = "key.pem", "next.pem"
@@ -271,7 +272,7 @@ def keep_known(store: Store, context: Context, client: Client) -> None:
         return
     try:
         with _locked(store, context, client.server.url) as lock:
-            texts = {name: json.dumps(value, indent=1) for name, value in known.items()}
+            texts = {name: json_lines(value) for name, value in known.items()}
             write_texts(store, lock, read_texts(store, lock.name) | texts)
     except (ArgumentError, WaitTimeout) as error:
         context.tell("not_kept", name=account_set(client.server.url), message=error.message)

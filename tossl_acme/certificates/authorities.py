@@ -14,6 +14,7 @@ from ..store.protocol import Store
 from . import due
 from .issuance import Issuance
 from .limits import Limits, check_may_ask, counts_as_failure, limits_name
+from .lines import json_lines
 
 _VALUE = "limits.json"
 #: Seconds that the store has to keep that an attempt has failed.
@@ -104,6 +105,6 @@ def _keep(context: Context, store: Store, issuance: Issuance, error: TosslError 
             limits = read_limits(store, issuance).failed(error, due.now())
             names = [identifier.value for identifier in issuance.identifiers]
             about = {"directory": issuance.directory, "names": names}
-            store.write(lock, {_VALUE: json.dumps({**about, **limits.as_json()}, indent=1).encode()})
+            store.write(lock, {_VALUE: json_lines({**about, **limits.as_json()}).encode()})
     except TosslError as refused:
         context.tell("not_kept", name=name, message=refused.message)

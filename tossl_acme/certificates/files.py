@@ -7,7 +7,6 @@ certificates/<NAME>/pending     what is being obtained: first the key
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from ..context import Context
 from ..files import FilePath
 from ..store.protocol import Lock, Store, read_texts, write_texts
+from .lines import json_lines
 from .owners import check_certificate_owner
 from .record import FILES, FORMAT, PENDING, RECORD, digests_of, paths_of, set_name
 
@@ -99,7 +99,7 @@ class CertificateFolder:
 
     def write_record(self, texts: Mapping[str, str], record: Mapping[str, Any]) -> None:
         """Keeps these files with this record."""
-        self.write({**texts, RECORD: json.dumps(dict(record), indent=1)})
+        self.write({**texts, RECORD: json_lines(dict(record))})
 
 
 def with_key_aside(texts: Mapping[str, str]) -> dict[str, str]:

@@ -83,12 +83,12 @@ class Renewal:
 
     def write(self, store: Store, context: Context, name: str) -> None:
         """Keeps it. Nothing fails if the store cannot be written: the CA is asked once more."""
-        import json  # for it loads slowly
+        from .lines import json_lines  # json loads slowly
 
         data = {"cert_id": self.cert_id, "ari": self.suggestion.as_json(), "last_error": self.last_error}
         try:
             with store.locked(context.for_cleanup(_STORE_SECONDS), _set_name(name)) as lock:
-                store.write(lock, {_VALUE: json.dumps(data, indent=1).encode()})
+                store.write(lock, {_VALUE: json_lines(data).encode()})
         except (ArgumentError, WaitTimeout) as error:
             context.tell("not_kept", name=name, message=error.message)
 

@@ -6,17 +6,16 @@ hold a call beyond its deadline, and a cancelled job ends within a quarter of a 
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import SplitResult, urljoin
 
 import requests
 import urllib3
 from requests.cookies import extract_cookies_to_jar
-from requests.structures import CaseInsensitiveDict
 
 from ..context import Context
 from ..errors import HttpError, WaitTimeout
@@ -82,6 +81,7 @@ class HttpClient:
         self._session.trust_env = False
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.headers["Accept-Encoding"] = "gzip, deflate"
+        self._headers = tuple((name, name.lower(), str(value)) for name, value in self._session.headers.items())
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, ContextAdapter(pool_connections=8, pool_maxsize=WIDTH))
 
@@ -116,10 +116,14 @@ class HttpClient:
         context.check("request")
         token = current_exchange.set(exchange)
         try:
-            with contextlib.closing(self._answer(context, request)) as answer:
+            answer = self._answer(context, request)
+            try:
                 coding = answer.headers.get("Content-Encoding", "")
                 body = whole_body(body_pieces(answer), request.url, coding, request.most_bytes)
                 return _response_of(request.url, answer, body)
+            finally:
+                answer.close()
+                answer.release_conn()
         except WaitTimeout:
             raise too_late(request.url, context) from None
         except (
@@ -134,10 +138,11 @@ class HttpClient:
             current_exchange.reset(token)
             self._bound_cookies()
 
-    def _answer(self, context: Context, request: HttpRequest) -> requests.Response:
+    def _answer(self, context: Context, request: HttpRequest) -> Any:
+        """Returns urllib3's response, whose body is not read yet."""
         left = max(context.remaining(), 0.001)
         prepared = self._prepared(request)
-        answer = self._session.get_adapter(prepared.url or "").send(
+        answer: Any = self._session.get_adapter(prepared.url or "").send(
             prepared,
             stream=True,
             timeout=(min(left, CONNECT_SECONDS), left),
@@ -145,12 +150,13 @@ class HttpClient:
             proxies=self._proxies_for(request.url),
         )
         if self._keeps_cookies and "Set-Cookie" in answer.headers:
-            extract_cookies_to_jar(self._session.cookies, prepared, answer.raw)  # type: ignore[no-untyped-call]
+            extract_cookies_to_jar(self._session.cookies, prepared, answer)  # type: ignore[no-untyped-call]
         return answer
 
     def _prepared(self, request: HttpRequest) -> requests.PreparedRequest:
         """Returns the request as the session would send it; Session.request() merges all of its settings each time."""
-        headers = CaseInsensitiveDict(self._session.headers)
+        given = {name.lower() for name in request.headers}
+        headers = {name: value for name, lower, value in self._headers if lower not in given}
         headers.update(request.headers)
         prepared = requests.PreparedRequest()
         prepared.method = request.method.upper()
@@ -238,7 +244,6 @@ def _same_origin(old: SplitResult, new: SplitResult) -> bool:
     return old.hostname == new.hostname and (was == now or upgraded)
 
 
-def _response_of(url: str, answer: requests.Response, body: bytes) -> Response:
-    lines = tuple(answer.raw.headers.iteritems())
-    version = {10: "1.0", 11: "1.1"}.get(answer.raw.version, "")
-    return Response(url, answer.status_code, answer.headers, body, lines, version)
+def _response_of(url: str, answer: Any, body: bytes) -> Response:
+    version = {10: "1.0", 11: "1.1"}.get(answer.version, "")
+    return Response(url, answer.status, answer.headers, body, tuple(answer.headers.iteritems()), version)

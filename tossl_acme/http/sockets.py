@@ -70,7 +70,7 @@ class Exchange:
         self.trusted_from = trusted_from
         self.is_fresh = False
         self.has_answer = False
-        self._peer = shown_url(url)
+        self._url = url
         self._silence = silence
 
     def silence(self) -> float:
@@ -79,15 +79,14 @@ class Exchange:
         return min(first, self._silence)
 
     def broken(self, kind: str, cause: str) -> HttpError:
-        return HttpError(kind, f"{self._peer} {cause}")
+        return HttpError(kind, f"{shown_url(self._url)} {cause}")
 
 
 current_exchange: contextvars.ContextVar[Exchange] = contextvars.ContextVar("current_exchange")
 
 
-def body_pieces(answer: requests.Response) -> Iterator[bytes]:
-    """Yields the body, its chunks joined, its content coding not decoded."""
-    raw: Any = answer.raw
+def body_pieces(raw: Any) -> Iterator[bytes]:
+    """Yields the body of urllib3's response, its chunks joined, its content coding not decoded."""
     raw.chunked = False  # _Response did that already
     raw.enforce_content_length = True  # urllib3 1.26 would take a body that is cut off for whole
     while piece := raw.read(65536, decode_content=False):
@@ -422,6 +421,10 @@ class ContextAdapter(requests.adapters.HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leaves the roots to the connection, which has them from its exchange."""
         conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
+        """Returns urllib3's response, which has all that is needed: another object of it takes long to make."""
+        return resp
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)

@@ -51,7 +51,7 @@ class FolderStore:
 
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         check_name(name)
-        with refusals("store", self.path / name):
+        with refusals("store", self.path, name):
             folder = self._opened(name)
             if folder is None:
                 return None
@@ -62,7 +62,7 @@ class FolderStore:
         self, prefix: str, only: Collection[str] | None = None
     ) -> Iterator[tuple[str, dict[str, bytes] | ArgumentError]]:
         check_name(prefix)
-        with refusals("store", self.path / prefix):
+        with refusals("store", self.path, prefix):
             above = self._opened(prefix)
             if above is not None:
                 with above:
@@ -73,7 +73,7 @@ class FolderStore:
 
     def list(self, prefix: str) -> list[str]:
         check_name(prefix)
-        with refusals("store", self.path / prefix):
+        with refusals("store", self.path, prefix):
             above = self._opened(prefix)
             if above is None:
                 return []
@@ -82,7 +82,7 @@ class FolderStore:
 
     def version(self, name: str) -> str:
         check_name(name)
-        with refusals("store", self.path / name):
+        with refusals("store", self.path, name):
             folder = self._opened(name)
             if folder is None:
                 return ""
@@ -145,7 +145,7 @@ def _found(
 ) -> dict[str, bytes] | ArgumentError | None:
     """Returns one of many sets, or why it cannot be read; None if it is none."""
     try:
-        with refusals("store", above.path / part):
+        with refusals("store", above, part):
             try:
                 folder = above.enter(part)
             except (NotADirectoryError, FileNotFoundError):

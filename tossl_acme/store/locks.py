@@ -51,7 +51,7 @@ class FolderLock:
         now = time.time_ns() // 10**6
         self.epoch = max(now, last + 1) if isinstance(last, int) else now
         record = json.dumps({"epoch": self.epoch, "holder": self.holder}).encode()
-        with refusals("store", folder.path / _LOCK):
+        with refusals("store", folder, _LOCK):
             os.pwrite(handle, record, 0)
             os.ftruncate(handle, len(record))
 
@@ -59,7 +59,7 @@ class FolderLock:
         """Raises ArgumentError where somebody else has the lock by now."""
         if self.is_over or self._process != os.getpid() or self._handle not in _locked:
             raise self._lost("it is released")
-        with refusals("store", self.folder.path):
+        with refusals("store", self.folder):
             if not _is_in_place(self.folder, self._handle):
                 raise self._lost("somebody removed it")
         record = _record_of(self._handle)
@@ -163,7 +163,7 @@ def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
 
 
 def _try_lock(handle: int, folder: Folder) -> bool:
-    with refusals("store", folder.path / _LOCK):
+    with refusals("store", folder, _LOCK):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

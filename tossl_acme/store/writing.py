@@ -58,7 +58,7 @@ class FolderWriting:
                     yield folder
 
         with locks.locked(context, self.path / name, opened) as lock:
-            with refusals("store", self.path / name):
+            with refusals("store", self.path, name):
                 self._mark_format()
                 _recover(lock.folder, name)
             try:
@@ -68,7 +68,7 @@ class FolderWriting:
 
     def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
         held = self._held(lock, part)
-        with refusals("store", self._path(lock.name, part)):
+        with refusals("store", self.path, f"{lock.name}/{part}" if part else lock.name):
             held.folder_lock.check()
             self._move_over(held)
             if part:
@@ -81,7 +81,7 @@ class FolderWriting:
 
     def delete(self, lock: Lock, part: str = "") -> None:
         held = self._held(lock, part)
-        with refusals("store", self._path(lock.name, part)):
+        with refusals("store", self.path, f"{lock.name}/{part}" if part else lock.name):
             held.folder_lock.check()
             self._move_over(held)
             folder = held.folder_lock.folder
@@ -150,9 +150,6 @@ class FolderWriting:
                 _let_through(folder, access.group)
 
     # ---- the store as a whole ----
-
-    def _path(self, name: str, part: str) -> FilePath:
-        return self.path / name / part if part else self.path / name
 
     def _mark_format(self) -> None:
         with Folder.open(self.path) as root:
