@@ -6,6 +6,9 @@ apply {folder {
     if {[package vsatisfies [info tclversion] 9]} {
         lassign [list $mine $other] other mine
     }
+    if {$::tcl_platform(platform) eq "windows"} {
+        lassign [string map {lib {}} [list $mine $other]] mine other
+    }
     foreach package {tossl tossl::acme} {
         package ifneeded $package 0.1.0 [list apply {{folder mine other package} {
             if {[llength [info commands ::tossl::Require]]} {

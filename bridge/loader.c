@@ -12,16 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(_WIN32)
-#include <windows.h>
-#else
-#include <dirent.h>
-#include <dlfcn.h>
-#include <sys/stat.h>
-#endif
-
 #define MOST_PLACES 10
-#define BRIDGE "tossl-tcl" TOSSL_TCL "-python"
 
 static Tcl_Mutex loading;
 static TosslOpenBridge *openBridge; /* once it was found */
@@ -33,160 +24,6 @@ int TosslRefuse(Tcl_Interp *interp, Tcl_Obj *reason)
     Tcl_SetErrorCode(interp, "TOSSL", "PYTHON", (char *)NULL);
     return TCL_ERROR;
 }
-
-/* ---- what differs between systems ---- */
-
-#if defined(_WIN32)
-
-static int findFolder(char folder[TOSSL_PATH_SIZE])
-{
-    HMODULE self;
-    char *slash;
-
-    if (!GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
-                            (LPCSTR)(void *)(intptr_t)TosslRefuse, &self) ||
-        GetModuleFileNameA(self, folder, TOSSL_PATH_SIZE) == 0 || (slash = strrchr(folder, '\\')) == NULL) {
-        return 0;
-    }
-    *slash = '\0';
-    return 1;
-}
-
-static void *openLibrary(const char *path, int isForAll)
-{
-    (void)isForAll;
-    return LoadLibraryExA(path, NULL, strchr(path, '\\') ? LOAD_WITH_ALTERED_SEARCH_PATH : 0);
-}
-
-static void closeLibrary(void *library)
-{
-    FreeLibrary(library);
-}
-
-static const char *sayError(void)
-{
-    static char text[32];
-
-    snprintf(text, sizeof text, "error %lu", GetLastError());
-    return text;
-}
-
-static void *findSymbol(void *library, const char *name)
-{
-    return (void *)(intptr_t)GetProcAddress(library ? library : GetModuleHandleA(NULL), name);
-}
-
-static void locate(const void *symbol, char path[TOSSL_PATH_SIZE])
-{
-    HMODULE library;
-
-    if (GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, symbol,
-                           &library)) {
-        GetModuleFileNameA(library, path, TOSSL_PATH_SIZE);
-    }
-}
-
-static int isSameFile(const char *one, const char *other)
-{
-    return _stricmp(one, other) == 0;
-}
-
-static int exists(const char *path)
-{
-    return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES;
-}
-
-static Tcl_Obj *listBridges(const char *folder)
-{
-    (void)folder;
-    return Tcl_NewStringObj("others", -1);
-}
-
-#else
-
-/* Returns this library's folder, symbolic links resolved. */
-static int findFolder(char folder[TOSSL_PATH_SIZE])
-{
-    Dl_info info;
-    char *path = dladdr((void *)(intptr_t)TosslRefuse, &info) ? realpath(info.dli_fname, NULL) : NULL;
-    char *slash = path ? strrchr(path, '/') : NULL;
-    int length = slash ? snprintf(folder, TOSSL_PATH_SIZE, "%.*s", (int)(slash - path), path) : -1;
-
-    free(path);
-    return length >= 0 && length < TOSSL_PATH_SIZE;
-}
-
-static void *openLibrary(const char *path, int isForAll)
-{
-    return dlopen(path, RTLD_NOW | (isForAll ? RTLD_GLOBAL : RTLD_LOCAL));
-}
-
-static void closeLibrary(void *library)
-{
-    dlclose(library);
-}
-
-static const char *sayError(void)
-{
-    const char *text = dlerror();
-
-    return text ? text : "unknown error";
-}
-
-static void *findSymbol(void *library, const char *name)
-{
-    return dlsym(library ? library : RTLD_DEFAULT, name);
-}
-
-/* Sets the path of the library that has the symbol. */
-static void locate(const void *symbol, char path[TOSSL_PATH_SIZE])
-{
-    Dl_info info;
-
-    if (dladdr(symbol, &info) != 0 && info.dli_fname != NULL) {
-        snprintf(path, TOSSL_PATH_SIZE, "%s", info.dli_fname);
-    }
-}
-
-static int isSameFile(const char *one, const char *other)
-{
-    struct stat a, b;
-
-    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-static int exists(const char *path)
-{
-    struct stat is;
-
-    return stat(path, &is) == 0;
-}
-
-/* Names the versions that the folder has bridges for. */
-static Tcl_Obj *listBridges(const char *folder)
-{
-    Tcl_Obj *list = Tcl_NewObj();
-    DIR *entries = opendir(folder);
-    struct dirent *entry;
-    const char *end;
-
-    while (entries != NULL && (entry = readdir(entries)) != NULL) {
-        end = strstr(entry->d_name, TOSSL_LIBRARY_END);
-        if (strncmp(entry->d_name, BRIDGE, strlen(BRIDGE)) == 0 && end != NULL) {
-            Tcl_AppendPrintfToObj(list, "%s%.*s", Tcl_GetCharLength(list) ? ", " : "",
-                                  (int)(end - entry->d_name - (long)strlen(BRIDGE)), entry->d_name + strlen(BRIDGE));
-        }
-    }
-    if (entries != NULL) {
-        closedir(entries);
-    }
-    if (Tcl_GetCharLength(list) == 0) {
-        Tcl_AppendToObj(list, "none", -1);
-    }
-    return list;
-}
-
-#endif
 
 /* ---- the bridge ---- */
 
@@ -208,15 +45,15 @@ static void advise(Tcl_Obj *message, const char *version)
 static int findBridge(Tcl_Interp *interp, const char *folder, const char *version, const char *what,
                       char path[TOSSL_PATH_SIZE])
 {
-    int length = snprintf(path, TOSSL_PATH_SIZE, "%s/" BRIDGE "%s" TOSSL_LIBRARY_END, folder, version);
+    int length = snprintf(path, TOSSL_PATH_SIZE, "%s/" TOSSL_BRIDGE "%s" TOSSL_LIBRARY_END, folder, version);
     Tcl_Obj *message, *bridges;
 
-    if (length < TOSSL_PATH_SIZE && exists(path)) {
+    if (length < TOSSL_PATH_SIZE && TosslExists(path)) {
         return TCL_OK;
     }
-    bridges = listBridges(folder);
+    bridges = TosslListBridges(folder);
     Tcl_IncrRefCount(bridges);
-    message = Tcl_ObjPrintf("%s, but this tossl is built for Python %s (in %s, for Tcl " TCL_VERSION "): use that", what,
+    message = Tcl_ObjPrintf("%s, but this tossl is built for %s (in %s, for Tcl " TCL_VERSION "): use that", what,
                             Tcl_GetString(bridges), folder);
     Tcl_DecrRefCount(bridges);
     advise(message, version);
@@ -226,11 +63,11 @@ static int findBridge(Tcl_Interp *interp, const char *folder, const char *versio
 /* Opens the bridge: it must find all of Python's symbols in the process now. */
 static int open(Tcl_Interp *interp, const char *path)
 {
-    void *bridge = openLibrary(path, 0);
+    void *bridge = TosslOpenLibrary(path, 0);
 
-    openBridge = bridge ? (TosslOpenBridge *)(intptr_t)findSymbol(bridge, "TosslOpen") : NULL;
+    openBridge = bridge ? (TosslOpenBridge *)(intptr_t)TosslFindSymbol(bridge, "TosslOpen") : NULL;
     if (openBridge == NULL) {
-        return TosslRefuse(interp, Tcl_ObjPrintf("cannot open tossl's bridge to Python: %s", sayError()));
+        return TosslRefuse(interp, Tcl_ObjPrintf("cannot open tossl's bridge to Python: %s", TosslSayError()));
     }
     return TCL_OK;
 }
@@ -283,8 +120,8 @@ static int checkOthers(Tcl_Interp *interp, const TosslPresent *found, int count)
 /* Lets everybody find its symbols: Python's extension modules and the bridge look for them in the process. */
 static int share(Tcl_Interp *interp, const TosslPresent *present)
 {
-    if (!present->isGlobal && openLibrary(present->library, 1) == NULL) {
-        return TosslRefuse(interp, Tcl_ObjPrintf("cannot share Python's symbols: %s", sayError()));
+    if (!present->isGlobal && TosslOpenLibrary(present->library, 1) == NULL) {
+        return TosslRefuse(interp, Tcl_ObjPrintf("cannot share Python's symbols: %s", TosslSayError()));
     }
     return TCL_OK;
 }
@@ -303,7 +140,7 @@ static int checkUnstarted(Tcl_Interp *interp, const char *folder, const TosslPre
                                                  describe(present), describeChoice()));
     }
     count = TosslListLibraries(&python, places, MOST_PLACES);
-    for (i = 0; i < count && !isSameFile(places[i], present->library); i++) {
+    for (i = 0; i < count && !TosslIsSameFile(places[i], present->library); i++) {
     }
     if (i == count && strstr(present->library, "libpython") != NULL) {
         return TosslRefuse(interp, Tcl_ObjPrintf("%s, but %s and belongs to %s: start this process without "
@@ -359,11 +196,11 @@ static void *openPython(Tcl_Interp *interp, char path[TOSSL_PATH_SIZE])
 
     Tcl_IncrRefCount(reasons);
     for (i = 0; i < count && library == NULL; i++) {
-        if (strpbrk(places[i], "/\\") == NULL || exists(places[i])) {
-            library = openLibrary(places[i], 1);
+        if (strpbrk(places[i], "/\\") == NULL || TosslExists(places[i])) {
+            library = TosslOpenLibrary(places[i], 1);
             memcpy(path, places[i], TOSSL_PATH_SIZE);
             if (library == NULL && strpbrk(places[i], "/\\") != NULL) {
-                Tcl_AppendPrintfToObj(reasons, " (%s)", sayError());
+                Tcl_AppendPrintfToObj(reasons, " (%s)", TosslSayError());
             }
         }
     }
@@ -377,12 +214,12 @@ static void *openPython(Tcl_Interp *interp, char path[TOSSL_PATH_SIZE])
 /* Compares the version that the library itself has, and sets its path if the system has found it. */
 static int checkOpened(Tcl_Interp *interp, void *library, char path[TOSSL_PATH_SIZE])
 {
-    const char *(*getVersion)(void) = (const char *(*)(void))(intptr_t)findSymbol(library, "Py_GetVersion");
+    const char *(*getVersion)(void) = (const char *(*)(void))(intptr_t)TosslFindSymbol(library, "Py_GetVersion");
     const char *text = getVersion ? getVersion() : "none";
     char version[16];
 
     if (getVersion != NULL) {
-        locate((void *)(intptr_t)getVersion, path);
+        TosslLocate((void *)(intptr_t)getVersion, path);
     }
     TosslReadVersion(text, version);
     if (strcmp(version, python.version) != 0) {
@@ -407,7 +244,7 @@ static int openInstalled(Tcl_Interp *interp, const char *folder)
     }
     if (checkOpened(interp, library, path) != TCL_OK || TosslFindHome(interp, &python, path) != TCL_OK ||
         open(interp, bridge) != TCL_OK) {
-        closeLibrary(library); /* the next try finds the process as this one did */
+        TosslCloseLibrary(library); /* the next try finds the process as this one did */
         return TCL_ERROR;
     }
     return TCL_OK;
@@ -421,7 +258,7 @@ static int findPython(Tcl_Interp *interp)
     char folder[TOSSL_PATH_SIZE];
     int count;
 
-    if (!findFolder(folder)) {
+    if (!TosslFindFolder(folder)) {
         return TosslRefuse(interp, Tcl_NewStringObj("cannot tell the folder of tossl's own library", -1));
     }
     count = TosslListPresent(found);

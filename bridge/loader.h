@@ -4,6 +4,9 @@
  *
  *   loader.c   called by Tcl's `load`: the steps, and the library and bridge that it opens
  *   where.c    which Python it shall be: python.cfg beside the loader, or TOSSL_PYTHON
+ *   places.c   where that Python's library and standard library are
+ *   paths.c    texts that are paths
+ *   system.c   libraries, symbols and files
  *   present.c  which Pythons are in the process already
  *
  * And what the loader hands to the bridge (load.c).
@@ -45,6 +48,8 @@ typedef int TosslOpenBridge(Tcl_Interp *interp, const TosslPython *python);
 #define TOSSL_TCL "8"
 #endif
 
+#define TOSSL_BRIDGE "tossl-tcl" TOSSL_TCL "-python" /* and its version: a bridge's file name */
+
 /* A Python that the process has. */
 typedef struct {
     const char *(*getVersion)(void);
@@ -59,8 +64,34 @@ typedef struct {
 int TosslListPresent(TosslPresent found[TOSSL_MOST_PRESENT]); /* returns how many; calls nothing of them */
 void TosslReadVersion(const char *text, char version[16]);    /* "3.11.2 (main, ...)" -> "3.11" */
 
+/* paths.c */
+#if defined(_WIN32)
+#define TOSSL_SEPARATORS "/\\"
+#else
+#define TOSSL_SEPARATORS "/"
+#endif
+int TosslSetText(char *to, size_t size, const char *format, const char *one, const char *other); /* 0 if it is cut */
+const char *TosslNameOf(const char *path);
+int TosslGoUp(char *path); /* cuts the last name off; returns whether a folder is left */
+int TosslIsFile(const char *folder, const char *name);
+void TosslFollow(const char *path, char to[TOSSL_PATH_SIZE]); /* all links; a path that leads nowhere stays */
+
+/* system.c */
+int TosslFindFolder(char folder[TOSSL_PATH_SIZE]); /* of this library, links followed; 0 if unknown */
+void *TosslOpenLibrary(const char *path, int isForAll); /* NULL, and TosslSayError() has the reason */
+void TosslCloseLibrary(void *library);
+const char *TosslSayError(void);
+void *TosslFindSymbol(void *library, const char *name); /* NULL for the library: in the whole process */
+void TosslLocate(const void *symbol, char path[TOSSL_PATH_SIZE]); /* sets the path of the library that has it */
+int TosslIsSameFile(const char *one, const char *other);
+int TosslExists(const char *path);
+Tcl_Obj *TosslListBridges(const char *folder); /* the versions of Python, as words for people */
+
 /* where.c: TCL_ERROR with a message in the interpreter */
 int TosslReadChoice(Tcl_Interp *interp, const char *folder, TosslPython *python);
+void TosslReadProgram(TosslPython *python, char home[TOSSL_PATH_SIZE]); /* pyvenv.cfg beside it, or above */
+
+/* places.c */
 int TosslFindHome(Tcl_Interp *interp, TosslPython *python, const char *library);
 int TosslListLibraries(const TosslPython *python, char paths[][TOSSL_PATH_SIZE], int most); /* where it may be */
 

@@ -9,6 +9,7 @@ set -eu
 here=$(dirname "$0")
 sources=$here/../bridge
 what=$1 folder=$2
+of_loader='loader where places paths present system' # the other sources are the bridge's
 
 case $(uname -s) in
     Darwin) end=dylib shared='-dynamiclib -undefined dynamic_lookup' ;;
@@ -26,14 +27,18 @@ compile() {
 
 loader() {
     case $TCL_VERSION in 8.*) name=libtossl.$end ;; *) name=libtcl9tossl.$end ;; esac
-    compile "$sources/loader.c" "$sources/where.c" "$sources/present.c"
+    set --
+    for source in $of_loader; do
+        set -- "$@" "$sources/$source.c"
+    done
+    compile "$@"
 }
 
 bridge() {
     name=tossl-tcl${TCL_VERSION%%.*}-python$PYTHON_VERSION.$end
     set --
     for source in "$sources"/*.c; do
-        case $source in */loader.c | */where.c | */present.c) ;; *) set -- "$@" "$source" ;; esac
+        case " $of_loader " in *" $(basename "$source" .c) "*) ;; *) set -- "$@" "$source" ;; esac
     done
     compile "$@" -isystem "$PYTHON_INCLUDE"
 }
