@@ -95,7 +95,9 @@ class Cutting(LookAlike):
         sent = next(value for value in request.headers.values() if value.startswith(("Bearer ", f"Basic {key}")))
         said = sent.partition(" ")[2]
         headers = {self._header: f"https://127.0.0.1:1/{said}?{said}" if self._header == "Location" else said}
-        return Reply(self._status, (b"x" * self._before + said.encode()) * 3, headers)
+        text = ("x" * self._before + said) * 3
+        body = {"success": False, "message": text, "errors": [{"code": 1, "message": text}]}
+        return Reply(self._status, json.dumps(body).encode(), headers)
 
 
 @pytest.mark.parametrize("before", [0, 270, 290, 599])
