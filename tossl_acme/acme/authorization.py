@@ -228,7 +228,7 @@ def refusal(authorization: Authorization, answered: str = "") -> AcmeError:
     return AcmeError(text, "unauthorized", 0, {"authorization": dict(authorization.raw)})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Around:
     """The facts that all challenges of an authorization share, and its account."""
 

@@ -31,7 +31,7 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DownloadedChain:
     """A PEM chain as the CA sent it, and the URLs of alternate chains for the same certificate."""
 

@@ -38,7 +38,7 @@ class Binding(Protocol):
     def signed(self, url: str, key: AccountKey) -> dict[str, str]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _SignedPost:
     url: str
     payload: object | None

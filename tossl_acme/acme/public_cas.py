@@ -9,7 +9,7 @@ from ..text import quoted
 from .urls import https_url
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PublicCa:
     """A public CA: its directory's URL, and whether it requires an external account binding."""
 

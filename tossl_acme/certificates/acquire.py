@@ -30,7 +30,7 @@ from .solve import Solvers
 from .traces import Trace, remove_traces
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Certificate:
     """A certificate that was issued: PEM texts, epoch seconds, and the files' paths where it is stored."""
 
@@ -50,7 +50,7 @@ class Certificate:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Place:
     """Where a certificate is kept: nowhere without a store. about: what its record has beside what it says itself."""
 

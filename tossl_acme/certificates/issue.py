@@ -44,7 +44,7 @@ _KEY_REFUSALS = ("badPublicKey", "badCSR")
 _PASSING = (407, 408, 425, 429)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Work:
     """One certificate under way: the client at its CA, the request, and the attempt that stores it."""
 

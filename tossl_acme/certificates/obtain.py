@@ -35,7 +35,7 @@ from .suggested import failure_kept
 _CLEARING_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Obtained:
     """A certificate, issued just now or held. facts: what obtain_certificate returns of it."""
 

@@ -150,7 +150,7 @@ class SolverOptions:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChallengeType:
     """The declaration of a challenge type, in its file.
 

@@ -83,7 +83,7 @@ class ProviderOptions:
 DEFAULT_NAME = "default"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProviderAccess:
     """The arguments of a provider's class.
 

@@ -38,7 +38,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _PRIVATE = ("auth", "cookie", "token", "key", "secret", "password")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HttpRequest:
     """A request and the limits of its answer.
 
@@ -53,7 +53,7 @@ class HttpRequest:
     silence: float = SILENCE_SECONDS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Followed:
     """The last answer, and the URLs that led to it, the first one included."""
 

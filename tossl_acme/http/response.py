@@ -25,7 +25,7 @@ _MAX_PIECE_BYTES = 1 << 20
 _CODINGS = ("gzip", "x-gzip", "deflate")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Response:
     """An answer, complete and within its limits.
 
