@@ -161,8 +161,8 @@ class _Response(http.client.HTTPResponse):
             super().begin(**options)
         if self._reader.is_at_end:  # http.client takes the part it got for the whole head
             raise self._exchange.broken("reset", "closed the connection before its answer's headers were complete")
-        if self.status < 200:
-            self.will_close = True  # no HTTP follows
+        if self.status < 200:  # RFC 9110 section 15.2.2
+            raise self._exchange.broken("malformed", "answered with another protocol, which nobody asked for (101)")
         self._check_framing()
         # A chunk of one byte takes six bytes; so the limit of a small body is generous.
         self._reader.allow(2 * self._exchange.most_bytes + HEAD_BYTES)
