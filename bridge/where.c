@@ -198,7 +198,8 @@ static const char *findFault(const TosslPython *python)
         return "leads to a program that is not there: that Python was upgraded, moved or removed";
     }
     if (access(python->program, IS_EXECUTABLE) != 0) {
-        return "cannot be executed";
+        return strpbrk(python->program, TOSSL_SEPARATORS) ? "cannot be executed"
+                                                          : "is not in this folder: name the program with its whole path";
     }
     if (isScript(python->program)) {
         return "is a script, which runs some other program: name the python program that it runs (pyenv: see `pyenv which "
