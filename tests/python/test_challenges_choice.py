@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tossl_acme.challenges.choice import choose
@@ -72,19 +74,22 @@ def test_words_that_choose_nothing(words: list[str], cause: str) -> None:
 @pytest.mark.parametrize(
     ("options", "argument"),
     [
-        (SolverOptions(("http-01",)), "webroot"),
-        (SolverOptions(("http-01",), port=65536), "port"),
-        (SolverOptions(("tls-alpn-01",), tls_port=-1), "port"),
-        (SolverOptions(("dns-01",)), "provider"),
-        (SolverOptions(("dns-account-01",)), "provider"),
-        (SolverOptions(("dns-01",), provider=PROVIDER, resolvers=("a b",)), "resolvers"),
-        (SolverOptions(("dns-01",), provider=ProviderOptions("generic")), "endpoint"),
-        (SolverOptions(("dns-01",), provider=PROVIDER, propagation_timeout=-1), "propagation_timeout"),
+        (lambda: SolverOptions(("http-01",)), "webroot"),
+        (lambda: SolverOptions(("http-01",), port=65536), "port"),
+        (lambda: SolverOptions(("tls-alpn-01",), tls_port=-1), "port"),
+        (lambda: SolverOptions(("dns-01",)), "provider"),
+        (lambda: SolverOptions(("dns-account-01",)), "provider"),
+        (lambda: SolverOptions(("dns-01",), provider=PROVIDER, resolvers=("a b",)), "resolvers"),
+        (lambda: SolverOptions(("dns-01",), provider=ProviderOptions("generic")), "endpoint"),
+        (lambda: SolverOptions(("dns-01",), provider=PROVIDER, propagation_timeout=-1), "propagation_timeout"),
     ],
+    ids=range(8),
 )
-def test_what_a_type_needs_is_asked_for_before_anything_is_sent(options: SolverOptions, argument: str) -> None:
+def test_what_a_type_needs_is_asked_for_before_anything_is_sent(
+    options: Callable[[], SolverOptions], argument: str
+) -> None:
     with pytest.raises(ArgumentError) as caught:
-        choose(options, NAMES)
+        choose(options(), NAMES)
     assert caught.value.errorcode == ("TOSSL", "VALUE", argument)
 
 
