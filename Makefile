@@ -15,6 +15,7 @@
 # make check-memory  the C parts under valgrind and gcc's sanitizers: some minutes
 # make test-servers  the examples in real web servers: NAVISERVER='/usr/local/ns ...' WAPP=FOLDER TCLHTTPD=FOLDER
 # make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
+# make wheel      build/dist/tossl_acme-*.whl, for pip, and the sdist; PYTHONS='/opt/python3.12/bin/python ...' to build for
 # make install    a package folder in TCLLIBDIR that works without this tree; `make uninstall` removes it
 #
 # TCLSH= and PYTHON= choose the tclsh and the python to build for. The system's own Python is the default: every user
@@ -26,7 +27,7 @@ PREFIX ?= /usr/local
 # EXTRAS= names what some DNS providers need besides: make EXTRAS="route53". It holds until it is given otherwise.
 EXTRAS ?= $(shell cat build/for-extras 2>/dev/null)
 export EXTRAS
-export TCLSH PYTHON PREFIX DESTDIR TCLLIBDIR CC CFLAGS LDFLAGS
+export TCLSH PYTHON PYTHONS PREFIX DESTDIR TCLLIBDIR CC CFLAGS LDFLAGS
 # In a path, a "$" that begins nothing of make's is a character as any other: make would drop it, and the next one.
 OPEN := (
 plain = $(findstring $$,$(subst $${,,$(subst $$$(OPEN),,$(subst $$$$,,$(value $1)))))
@@ -40,7 +41,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER
 VENV = .venv/bin/python
 SERVERS = $(VENV) -m tests.servers
 # Packages are downloaded as wheels first, with the user's pip settings, and installed only from these.
-FETCH = $(VENV) -m pip wheel -qq --disable-pip-version-check -c constraints.txt
+FETCH = TOSSL_WHEEL=pure $(VENV) -m pip wheel -qq --disable-pip-version-check -c constraints.txt
 UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
 # The packages alone: building tossl-acme for them would take as long again.
 export define LIST_FOR_TESTS
@@ -76,7 +77,7 @@ PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(str
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 .PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table disk-faults year \
-    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers install uninstall clean FORCE
+    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: build/libraries .venv/compiled
@@ -204,6 +205,15 @@ tls-load: all .venv/tests
 	sh build-aux/need.sh browser
 	$(VENV) -m tests.bench.tls_load
 	$(VENV) -m tests.bench.tls_load 200 50 example
+
+.venv/wheel: .venv/built
+	$(FETCH) -w build/wheels/wheel '.[wheel]'
+	rm build/wheels/wheel/tossl_acme-*
+	$(UNPACK) -f build/wheels -f build/wheels/wheel hatchling -e '.[wheel]'
+	touch $@
+
+wheel: man .venv/wheel
+	sh build-aux/wheel.sh build/dist
 
 soak: all .venv/tests
 	$(VENV) -m tests.bench.soak

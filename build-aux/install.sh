@@ -51,7 +51,7 @@ is_odd() {
     case $1 in *[!A-Za-z0-9/._+-]*) ;; *) return 1 ;; esac
 }
 
-pip() { .venv/bin/python -m pip --isolated -q --disable-pip-version-check --no-cache-dir "$@"; }
+pip() { TOSSL_WHEEL=pure .venv/bin/python -m pip --isolated -q --disable-pip-version-check --no-cache-dir "$@"; }
 
 # [route53,...], as make has built it.
 extras=$(tr -s ' ' ',' <build/for-extras 2>/dev/null | sed -n 's/^,*\(..*[^,]\),*$/[\1]/p')

@@ -1,6 +1,9 @@
-"""A tclsh hosted by Python, on tkinter: no compiler, no bridge.
+"""A tclsh hosted by Python, on tkinter: no compiler, no bridge. Or lets other tclsh find the package.
 
     python -m tossl_acme ?script.tcl ?arg ...??
+    python -m tossl_acme --tcl                       prints the line for a shell that lets tclsh find tossl
+    python -m tossl_acme --tcl-install ?FOLDER?      lets tclsh find it always: a pkgIndex.tcl where tclsh looks
+    python -m tossl_acme --tcl-uninstall ?FOLDER?    removes that again
 
 argv0, argv, argc, `source`, `exit`, errors and the exit status are as in tclsh; without a script, commands are read
 from standard input. `package require tossl` finds this package.
@@ -20,6 +23,8 @@ from .version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _tkinter
+
+_WORDS = ("--tcl", "--tcl-install", "--tcl-uninstall")
 
 
 def _create() -> _tkinter.TkappType:
@@ -50,8 +55,26 @@ def _source(tcl: _tkinter.TkappType, script: str) -> None:
         tcl.call("::tossl::shell::Fail", str(error))
 
 
+def _run_word(word: str, places: list[Path]) -> None:
+    """Runs --tcl, --tcl-install or --tcl-uninstall."""
+    from . import installed
+
+    if len(places) > (word != "--tcl"):
+        sys.exit(f"tossl_acme: too many words behind {word}")
+    if word == "--tcl":
+        installed.show_path()
+        return
+    try:
+        (installed.add_index if word == "--tcl-install" else installed.remove_index)(places[0] if places else None)
+    except OSError as error:
+        sys.exit(f"tossl_acme: {error.filename}: {error.strerror}")
+
+
 def main(arguments: list[str]) -> None:
     """Runs the script; the process ends with Tcl's own `exit`."""
+    if arguments and arguments[0] in _WORDS:
+        _run_word(arguments[0], [Path(word) for word in arguments[1:]])
+        return
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     tcl = _create()
     _prepare(tcl, arguments)
