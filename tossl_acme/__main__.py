@@ -57,7 +57,7 @@ def _source(tcl: _tkinter.TkappType, script: str) -> None:
 
 def _run_word(word: str, places: list[Path]) -> None:
     """Runs --tcl, --tcl-install or --tcl-uninstall."""
-    from . import installed
+    from .tcl import installed
 
     if len(places) > (word != "--tcl"):
         sys.exit(f"tossl_acme: too many words behind {word}")

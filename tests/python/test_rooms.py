@@ -32,8 +32,7 @@ ALLOWED = {
     "tcl": _GROUND,
     "commands": _GROUND | {"http", "pki", "acme", "dns", "challenges", "certificates", "store"},
     "__init__": _GROUND | {"commands", "tcl"},
-    "installed": set(),
-    "__main__": _GROUND | {"__init__", "installed", "tcl"},
+    "__main__": _GROUND | {"__init__", "tcl"},
 }
 #: The commands that act on the interpreter itself.
 OF_THE_INTERPRETER = {"commands/job.py", "commands/help.py", "commands/acme/manage.py"}

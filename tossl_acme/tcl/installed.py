@@ -47,7 +47,7 @@ def _name_python(folder: Path) -> None:
         return
     text = (
         "# The Python that tossl runs in. See docs/ARCHITECTURE.md.\n"
-        f"program = {sys.executable}\npackages = {Path(__file__).parents[1]}\n"
+        f"program = {sys.executable}\npackages = {Path(__file__).parents[2]}\n"
     )
     path = folder / "python.cfg"
     if path.read_text("utf-8", "surrogateescape") != text:
