@@ -198,6 +198,29 @@ static PyObject *createCommand(Interp *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/*
+ * Sets a global variable, also in an interpreter that is deleted and has a script below this call: a vwait there waits for
+ * nothing else.
+ */
+static PyObject *setVar(Interp *self, PyObject *args)
+{
+    const char *name, *value;
+
+    if (!PyArg_ParseTuple(args, "ss:setvar", &name, &value) || !inThread(self)) {
+        return NULL;
+    }
+    if (self->interp != NULL) {
+        Tcl_Interp *interp = self->interp;
+
+        Tcl_Preserve(interp);
+        Py_BEGIN_ALLOW_THREADS
+        (void)Tcl_SetVar2(interp, name, NULL, value, TCL_GLOBAL_ONLY);
+        Py_END_ALLOW_THREADS
+        Tcl_Release(interp);
+    }
+    Py_RETURN_NONE;
+}
+
 /* Evaluates a script, or a list of words as one command, at global level. */
 static PyObject *evaluate(Interp *self, Tcl_Obj *script)
 {
@@ -491,6 +514,7 @@ static void deallocate(PyObject *self)
 static PyMethodDef methods[] = {
     {"createcommand", (PyCFunction)createCommand, METH_VARARGS, "createcommand(name, function)"},
     {"call", (PyCFunction)callWords, METH_VARARGS, "call(*words) -> the result of that command"},
+    {"setvar", (PyCFunction)setVar, METH_VARARGS, "setvar(name, value)"},
     {"eval", (PyCFunction)evalScript, METH_O, "eval(script) -> its result"},
     {"environment", environment, METH_NOARGS, "environment() -> the process's, each NAME=VALUE with a NUL behind it"},
     {"splitlist", (PyCFunction)splitList, METH_O, "splitlist(text) -> its elements"},

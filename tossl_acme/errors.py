@@ -12,6 +12,7 @@
      +- ClockError             TOSSL CLOCK <seconds>
      +- ForkedError            TOSSL FORK
      +- ResourceError          TOSSL RESOURCE <kind>
+     +- LateArgumentError      TOSSL RESOURCE <argument>
      +- ScriptError            the errorcode of the script's own error
 
 The message is for people, the errorcode (fixed positions) for programs. `details` holds all other facts: it becomes the
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Characters of an element of an errorcode: no problem type of a CA has as many.
 _MAX_CODE_CHARS = 200
+#: Errors that led to one another, of which the first is looked at.
+_MOST_CAUSES = 20
 
 
 class TosslError(Exception):
@@ -68,6 +71,13 @@ class ArgumentError(TosslError):
 
     def __init__(self, argument: str, message: str) -> None:
         super().__init__(message, "VALUE", argument)
+
+
+class LateArgumentError(TosslError):
+    """What an argument names cannot be used, such as a port that is taken: found when something was sent already."""
+
+    def __init__(self, error: ArgumentError) -> None:
+        super().__init__(error.message, "RESOURCE", *error.errorcode[2:], details=error.details)
 
 
 class KeyFormatError(TosslError):
@@ -165,15 +175,30 @@ class ResourceError(TosslError):
         super().__init__(message, "RESOURCE", kind)
 
 
+def of_descriptors(error: BaseException) -> TosslError | None:
+    """Returns the error in the place of one that came of a lack of descriptors; None for others."""
+    from errno import EMFILE, ENFILE
+
+    cause: BaseException | None = error
+    for _ in range(_MOST_CAUSES):
+        if isinstance(cause, OSError) and cause.errno in (EMFILE, ENFILE):
+            if not isinstance(error, TosslError):
+                return ResourceError("descriptors", f"no descriptor is left: {cause.strerror}")
+            lack = ResourceError("descriptors", error.message)
+            lack.details = error.details
+            return lack
+        cause = cause and (cause.__cause__ or cause.__context__)
+    return None
+
+
 def foreign_error(error: Exception) -> TosslError:
     """Returns this package's error for a foreign one: ResourceError, or TOSSL INTERNAL, a defect.
 
     A defect's message names its place in the code, and no value: that may be a secret.
     """
-    from errno import EMFILE, ENFILE
-
-    if isinstance(error, OSError) and error.errno in (EMFILE, ENFILE):
-        return ResourceError("descriptors", f"no descriptor is left: {error.strerror}")
+    lack = of_descriptors(error)
+    if lack is not None:
+        return lack
     if isinstance(error, MemoryError):
         return ResourceError("memory", "no memory is left")
     if type(error) is RuntimeError and error.args == ("can't start new thread",):

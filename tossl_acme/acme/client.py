@@ -45,6 +45,12 @@ class _SignedPost:
     signer: AccountKey | None
     media_type: str
 
+    @property
+    def changes(self) -> bool:
+        """Returns whether it may change something at the CA: POST-as-GET and the search for an account do not."""
+        is_search = isinstance(self.payload, dict) and "onlyReturnExisting" in self.payload
+        return self.payload is not None and not is_search
+
     def names(self, account: str) -> bool:
         """Returns whether the request is about this account, beside being from it."""
         return self.url == account or (isinstance(self.payload, dict) and "protected" in self.payload)
@@ -219,6 +225,8 @@ class Client:
         return response.status == 404 and self.expects(url)
 
     def _send(self, context: Context, request: _SignedPost, body: bytes) -> Response:
+        if request.changes:
+            context.note_sent()
         headers = _HEADERS | ({"Accept": request.media_type} if request.media_type else {})
         return self.server.http.exchange(context, HttpRequest("POST", request.url, headers, body))
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 
 from ..context import Context
+from ..context.farewell import running
 from ..errors import ArgumentError, Cancelled, ForkedError, RetryError, TosslError, WaitTimeout
 from ..store.protocol import Store
 from ..text import quoted
@@ -158,15 +159,16 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
             return
         context.check("the certificates before this one")  # an attempt that has no time is no failure of its CA
         narrowed = context.narrowed(_EACH_SECONDS)
-        found = renew(
-            narrowed,
-            store,
-            kept.name,
-            by_itself=True,
-            within=run.within,
-            script=run.script,
-            http01_response=run.http01_response,
-        )
+        with running(narrowed):
+            found = renew(
+                narrowed,
+                store,
+                kept.name,
+                by_itself=True,
+                within=run.within,
+                script=run.script,
+                http01_response=run.http01_response,
+            )
     except (Cancelled, ForkedError):
         raise
     except RetryError as error:

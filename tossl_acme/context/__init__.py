@@ -106,6 +106,8 @@ class Context:
         self._whole: Context | None = None
         #: The first error given to interrupt().
         self.reason: TosslError | None = None
+        #: Not empty once a request was sent that may have changed something; shared with the parts of this context.
+        self._sent: list[bool] = []
         #: The steps given to warn(), here and in parts of this context: the result includes them.
         self.warnings: list[dict[str, object]] = [] if warnings is None else warnings
         #: Returns the thread that holds the lock which the call waits for, if it is a thread of this process.
@@ -141,12 +143,14 @@ class Context:
         )
         context._process = self._process
         context._whole = self._whole or self
+        context._sent = self._sent
         return context
 
     def of_one(self, limit: float, **facts: object) -> Context:
         """Returns a part of this context for one of many: its warnings are its own, and its steps have these facts."""
         context = self.narrowed(limit)
         context.warnings = []
+        context._sent = []
         listener = self._listener
         if listener is not None:
             context._listener = lambda step: listener({"step": step["step"], **facts, **step})
@@ -187,6 +191,14 @@ class Context:
         if whole.reason is None:
             whole.reason = error
         whole.cancel()
+
+    def note_sent(self) -> None:
+        """Notes that a request is sent which may change something: no error is "nothing was sent" from now on."""
+        self._sent[:] = (True,)
+
+    @property
+    def has_sent(self) -> bool:
+        return bool(self._sent)
 
     def attend(self) -> None:
         """Lets the program that waits for the call interrupt it. For waits that do not look at the context."""

@@ -12,7 +12,7 @@ import os
 import time
 from _thread import RLock, allocate_lock, get_ident
 
-from ..errors import Cancelled
+from ..errors import ArgumentError, Cancelled, LateArgumentError, TosslError, of_descriptors
 from . import CANCEL_POLL_SECONDS, Context
 
 TYPE_CHECKING = False
@@ -206,7 +206,11 @@ def fall_due(debts: Iterable[Debt]) -> None:
 
 
 class running:
-    """`with running(context)`: the call in this context is cancelled when the process ends."""
+    """`with running(context)`: the call in this context is cancelled when the process ends.
+
+    An error that came of a lack of descriptors is a ResourceError; a wrong argument that is found after a request which
+    may have changed something is a LateArgumentError.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -220,7 +224,7 @@ class running:
         if is_ending:
             process.stay()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         process = _process()
         with process.look:
             if (get_ident(), self._context) in process.running:
@@ -228,6 +232,12 @@ class running:
             process.tell()
         if process.is_ending:
             process.stay()
+        if isinstance(error, TosslError):
+            lack = of_descriptors(error)
+            if lack is not None:
+                raise lack from None
+        if isinstance(error, ArgumentError) and self._context.has_sent:
+            raise LateArgumentError(error) from None
 
 
 def poll_seconds_here(limit: float) -> float:

@@ -39,12 +39,15 @@ def exchange(http: HttpClient, context: Context, request: HttpRequest) -> Respon
     Tries again up to four times after 429, 5xx and a lost connection: after 0.25 s doubling to 2 s, or after
     Retry-After if that is longer. Returns or raises the outcome of the last attempt.
     """
+    if request.method != "GET":
+        context.note_sent()
     retries = Retries(context, PAUSES_SECONDS, _is_passing, *_RETRY_WORDS)
     return with_retries(retries, lambda: http.exchange(context, request))
 
 
 def _exchanged_once(http: HttpClient, context: Context, request: HttpRequest) -> Response:
     """As exchange(), for a request that must not be done twice: tries again only if it was certainly not done."""
+    context.note_sent()
     retries = Retries(
         context, PAUSES_SECONDS, lambda response: response.status in _NOT_DONE, *_RETRY_WORDS, kinds=("connect",)
     )

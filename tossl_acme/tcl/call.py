@@ -105,10 +105,10 @@ class Reading:
             self._begun = time.monotonic()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._running is not None:
             self.seconds = time.monotonic() - self._begun
-            self._running.__exit__(*error)
+            self._running.__exit__(kind, error, trace)
 
 
 def _limit_in(words: list[str]) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ScriptError, TosslError, foreign_error
+from ..errors import ScriptError, TosslError, foreign_error, of_descriptors
 from ..version import __version__
 from .command import load_commands
 from .host import Wait
@@ -59,7 +59,8 @@ class Interpreter:
             command = self.commands.get(name)
             value = self._run(command, words) if command is not None else self._serve(name, words)
             return ("wait" if isinstance(value, Wait) else ()), value
-        except TosslError as error:
+        except TosslError as raised:
+            error = of_descriptors(raised) or raised
             error.__traceback__ = None  # a job's error is kept, without these frames
             return _refused(name, error), error.message
         except Exception as error:  # noqa: BLE001 - a defect must not end the host

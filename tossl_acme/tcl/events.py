@@ -38,6 +38,7 @@ class Events:
         self._is_serving = False
         self._pipe: tuple[int, int] | None = None
         self._holders = 0
+        self._has_held = False
         #: Called when these events are closed, in any thread.
         self.at_close: list[Callable[[], None]] = []
         #: Called in a forked child.
@@ -57,7 +58,8 @@ class Events:
         if not hasattr(self._host, "createfilehandler"):
             raise ArgumentError("command", "-command: this interpreter's host has no createfilehandler")
         if self._pipe is None:
-            pipe = _new_pipe()
+            pipe = _new_pipe(has_loop=self._has_held)
+            self._has_held = True
             self._host.createfilehandler(pipe[0], _READABLE, self._ring)
             with self._lock:
                 self._pipe = pipe
@@ -161,10 +163,28 @@ def _leave_to_parent() -> None:
 os.register_at_fork(after_in_child=_leave_to_parent)
 
 
-def _new_pipe() -> tuple[int, int]:
+def _new_pipe(*, has_loop: bool) -> tuple[int, int]:
+    """Returns a new pipe. Raises ResourceError.
+
+    has_loop: whether the event loop has its own descriptors; Tcl ends a process that has none left for them.
+    """
     made: list[int] = []
     try:
         made += os.pipe()
-        return beyond_standard(made[0]), beyond_standard(made[1])
+        pipe = beyond_standard(made[0]), beyond_standard(made[1])
+        if not has_loop:
+            _check_pipe(pipe)
+        return pipe
     except OSError as error:
         raise ResourceError("descriptors", f"no job can be started: {error.strerror}") from None
+
+
+def _check_pipe(pipe: tuple[int, int]) -> None:
+    """Closes the pipe and raises OSError unless there could be another."""
+    try:
+        for descriptor in os.pipe():
+            os.close(descriptor)
+    except OSError:
+        for descriptor in pipe:
+            os.close(descriptor)
+        raise

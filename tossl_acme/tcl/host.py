@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     class TclHost(Protocol):
         """A Tcl interpreter, for its own thread: the bridge's for a tclsh, tkinter's through TkHost.
 
-        A host may lack the last four methods. Without environment(), os.environ stays unchanged; without the others no
+        A host may lack the last five methods. Without environment(), os.environ stays unchanged; without the others no
         job can be started.
         """
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
         def createfilehandler(self, descriptor: int, mask: int, function: Callable[[int, int], None], /) -> None: ...
         def deletefilehandler(self, descriptor: int, /) -> None: ...
+
+        def setvar(self, name: str, value: str, /) -> None:
+            """Sets a global variable, which ends a vwait for it, also in an interpreter that is being deleted."""
 
         def createtimerhandler(self, milliseconds: int, function: Callable[[], None], /) -> object:
             """Calls the function once, from the event loop; `after` knows nothing of it."""

@@ -222,7 +222,7 @@ class Jobs:
 
     def _wake(self) -> None:
         with suppress(Exception):  # the interpreter is deleted
-            self._host.call("::tossl::Wake")
+            self._host.setvar("::tossl::finished", "")
 
     def set_parallel(self, parallel: int) -> None:
         """Sets how many jobs work at the same time."""
@@ -319,7 +319,7 @@ class Jobs:
             self._finished[job.token] = None
         if len(self._finished) > KEPT:
             del self._jobs[self._finished.popitem(last=False)[0]]
-        self._host.call("::tossl::Wake")
+        self._host.setvar("::tossl::finished", "")
         if job.done is not None and job.token in self._jobs:
             job.done(job.token)
 

@@ -100,21 +100,19 @@ proc ::tossl::Ring {} {
     }
 }
 
-# Has all that wait look again.
-proc ::tossl::Wake {} {
-    set ::tossl::finished {}
-}
-
 # Runs the event loop until the wait with this number is over; returns or raises its outcome. The loop is here, where a
-# vwait that yields (tcllib's coroutine::auto) has no C call below it.
+# vwait that yields (tcllib's coroutine::auto) has no C call below it; it is none of this namespace's, which ends at once
+# when a script deletes it, and the wait too.
 proc ::tossl::Await {number} {
-    while 1 {
-        ::vwait ::tossl::finished
-        lassign [::tossl::call Awaited $number] options value
-        if {$options ne "wait"} {
-            tailcall ::return -level 0 {*}$options $value
+    tailcall ::apply {number {
+        while 1 {
+            ::vwait ::tossl::finished
+            ::lassign [::tossl::call Awaited $number] options value
+            if {$options ne "wait"} {
+                tailcall ::return -level 0 {*}$options $value
+            }
         }
-    }
+    } ::} $number
 }
 
 # Returns the bytes of this Tcl's name for a file in hexadecimal digits, a space, and the file's absolute path. Tcl 8

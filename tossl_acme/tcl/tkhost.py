@@ -122,6 +122,9 @@ class TkHost:
     def deletefilehandler(self, descriptor: int, /) -> None:
         self._tk.deletefilehandler(descriptor)
 
+    def setvar(self, name: str, value: str, /) -> None:
+        self._tk.globalsetvar(name, value)
+
     def createtimerhandler(self, milliseconds: int, function: Callable[[], None], /) -> object:
         parent = os.getpid()
 
