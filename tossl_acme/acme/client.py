@@ -140,6 +140,7 @@ class Client:
         if url in ("", self._account_url):
             self._account_url = ""
             self._contact = None
+            self._is_taken = False
 
     def expect(self, *urls: str) -> None:
         """Allows repeated requests for URLs that the CA has just sent: a replica of the CA may not know them yet."""
