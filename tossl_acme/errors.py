@@ -194,6 +194,8 @@ def of_descriptors(error: BaseException) -> TosslError | None:
 def foreign_error(error: Exception) -> TosslError:
     """Returns this package's error for a foreign one: ResourceError, or TOSSL INTERNAL, a defect.
 
+    It is TOSSL PYTHON where a library is missing, broken or too old.
+
     A defect's message names its place in the code, and no value: that may be a secret.
     """
     lack = of_descriptors(error)
@@ -203,6 +205,11 @@ def foreign_error(error: Exception) -> TosslError:
         return ResourceError("memory", "no memory is left")
     if type(error) is RuntimeError and error.args == ("can't start new thread",):
         return ResourceError("threads", "the system has no thread left")
+    from .libraries import lack_of_library
+
+    fault = lack_of_library(error)
+    if fault is not None:
+        return TosslError(fault, "PYTHON")
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
