@@ -21,7 +21,14 @@ apply {folder {
                     TCLSH=[file tail [info nameofexecutable]] in tossl's folder"
             }
             namespace eval ::tossl [list variable package $package]
-            load [file join $folder $mine] Tossl
+            if {[catch {load [file join $folder $mine] Tossl} message options]} {
+                if {[lindex [dict get $options -errorcode] 0] ne "TOSSL"} {
+                    append message "; it must be readable, whole, of this machine's architecture ($::tcl_platform(machine)),\
+                        and on a disk that allows programs (not mounted noexec)"
+                    dict set options -errorcode {TOSSL TCL}
+                }
+                return -options $options $message
+            }
             if {![llength [info commands ::tossl::Require]]} { ;# it is loaded, and a script has deleted the namespace
                 interp invokehidden {} tossl_again $package
             }

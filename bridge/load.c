@@ -37,8 +37,8 @@ static int failed(Tcl_Interp *interp, const char *what)
     return TCL_ERROR;
 }
 
-/* Names the Python that does not find the package, or cannot load it. */
-static int failedToImport(Tcl_Interp *interp)
+/* Names the Python that does not find the package, or cannot load it, and what is to be done. */
+static int failedToImport(Tcl_Interp *interp, const char *mend)
 {
     PyObject *prefix = PySys_GetObject("prefix"); /* borrowed */
     const char *folder = prefix && PyUnicode_Check(prefix) ? PyUnicode_AsUTF8(prefix) : NULL;
@@ -48,20 +48,22 @@ static int failedToImport(Tcl_Interp *interp)
     message = Tcl_DuplicateObj(Tcl_GetObjResult(interp));
     Tcl_AppendPrintfToObj(message, "; Python %.*s is that of %s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion(),
                           folder ? folder : "an unknown folder");
-    if (!TosslOwnsPython()) {
+    if (TosslOwnsPython()) {
+        Tcl_AppendPrintfToObj(message, "; %s", mend);
+    } else {
         Tcl_AppendToObj(message, ", started by something else in this process: load tossl before it, or install tossl_acme "
                                  "there", -1);
     }
     return TosslRefuse(interp, message);
 }
 
-static int registerPackage(Tcl_Interp *interp, const char *package)
+static int registerPackage(Tcl_Interp *interp, const char *package, const char *mend)
 {
     PyObject *module, *host, *result = NULL;
 
     module = TosslWatchForks() ? PyImport_ImportModule("tossl_acme") : NULL;
     if (module == NULL) {
-        return failedToImport(interp);
+        return failedToImport(interp, mend);
     }
     host = TosslNewInterp(interp);
     if (host != NULL) {
@@ -90,7 +92,7 @@ DLLEXPORT int TosslOpen(Tcl_Interp *interp, const TosslPython *python)
     if (!TosslEnter(&gil)) {
         return TosslRefuse(interp, Tcl_NewStringObj(TosslForked, -1));
     }
-    code = registerPackage(interp, package ? package : "");
+    code = registerPackage(interp, package ? package : "", python->mend);
     TosslLeave(gil);
     return code;
 }

@@ -48,7 +48,7 @@ static int findBridge(Tcl_Interp *interp, const char *folder, const char *versio
     int length = snprintf(path, TOSSL_PATH_SIZE, "%s/" TOSSL_BRIDGE "%s" TOSSL_LIBRARY_END, folder, version);
     Tcl_Obj *message, *bridges;
 
-    if (length < TOSSL_PATH_SIZE && TosslExists(path)) {
+    if (length < TOSSL_PATH_SIZE && TosslMayExist(path)) {
         return TCL_OK;
     }
     bridges = TosslListBridges(folder);
@@ -61,13 +61,14 @@ static int findBridge(Tcl_Interp *interp, const char *folder, const char *versio
 }
 
 /* Opens the bridge: it must find all of Python's symbols in the process now. */
-static int open(Tcl_Interp *interp, const char *path)
+static int openFound(Tcl_Interp *interp, const char *path)
 {
     void *bridge = TosslOpenLibrary(path, 0);
 
     openBridge = bridge ? (TosslOpenBridge *)(intptr_t)TosslFindSymbol(bridge, "TosslOpen") : NULL;
     if (openBridge == NULL) {
-        return TosslRefuse(interp, Tcl_ObjPrintf("cannot open tossl's bridge to Python: %s", TosslSayError()));
+        return TosslRefuse(interp, Tcl_ObjPrintf("cannot open tossl's bridge to Python: %s; it must be readable, whole and "
+                                                "of this machine's architecture: install tossl again", TosslSayError()));
     }
     return TCL_OK;
 }
@@ -164,7 +165,7 @@ static int usePresent(Tcl_Interp *interp, const char *folder, const TosslPresent
     if (!found->isStarted() && checkUnstarted(interp, folder, found, version) != TCL_OK) {
         return TCL_ERROR;
     }
-    return open(interp, bridge);
+    return openFound(interp, bridge);
 }
 
 /* ---- a Python that is opened now ---- */
@@ -178,7 +179,7 @@ static int refuseMissing(Tcl_Interp *interp, char places[][TOSSL_PATH_SIZE], int
     for (i = 0; i < count; i++) {
         Tcl_AppendPrintfToObj(list, i ? ", %s" : "%s", places[i]);
     }
-    TosslRefuse(interp, Tcl_ObjPrintf("%s, and the library of that Python is not there: looked for %s%s. Was that Python upgraded, moved or removed? Install "
+    TosslRefuse(interp, Tcl_ObjPrintf("%s, and the library of that Python is not there or cannot be opened: looked for %s%s. Was that Python upgraded, moved or removed? Install "
                                       "its library (Debian: apt-get install libpython%s), or %s",
                                       describeChoice(), Tcl_GetString(list), Tcl_GetString(reasons), python.version,
                                       python.mend));
@@ -196,12 +197,10 @@ static void *openPython(Tcl_Interp *interp, char path[TOSSL_PATH_SIZE])
 
     Tcl_IncrRefCount(reasons);
     for (i = 0; i < count && library == NULL; i++) {
-        if (strpbrk(places[i], "/\\") == NULL || TosslExists(places[i])) {
-            library = TosslOpenLibrary(places[i], 1);
-            memcpy(path, places[i], TOSSL_PATH_SIZE);
-            if (library == NULL && strpbrk(places[i], "/\\") != NULL) {
-                Tcl_AppendPrintfToObj(reasons, " (%s)", TosslSayError());
-            }
+        library = TosslOpenLibrary(places[i], 1);
+        memcpy(path, places[i], TOSSL_PATH_SIZE);
+        if (library == NULL && TosslMayExist(places[i])) {
+            Tcl_AppendPrintfToObj(reasons, " (%s)", TosslSayError());
         }
     }
     if (library == NULL) {
@@ -243,7 +242,7 @@ static int openInstalled(Tcl_Interp *interp, const char *folder)
         return TCL_ERROR;
     }
     if (checkOpened(interp, library, path) != TCL_OK || TosslFindHome(interp, &python, path) != TCL_OK ||
-        open(interp, bridge) != TCL_OK) {
+        openFound(interp, bridge) != TCL_OK) {
         TosslCloseLibrary(library); /* the next try finds the process as this one did */
         return TCL_ERROR;
     }

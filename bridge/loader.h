@@ -73,7 +73,7 @@ void TosslReadVersion(const char *text, char version[16]);    /* "3.11.2 (main, 
 int TosslSetText(char *to, size_t size, const char *format, const char *one, const char *other); /* 0 if it is cut */
 const char *TosslNameOf(const char *path);
 int TosslGoUp(char *path); /* cuts the last name off; returns whether a folder is left */
-int TosslIsFile(const char *folder, const char *name);
+int TosslHasText(const char *folder, const char *name); /* a file that can be read and is not empty */
 void TosslFollow(const char *path, char to[TOSSL_PATH_SIZE]); /* all links; a path that leads nowhere stays */
 
 /* system.c */
@@ -81,10 +81,10 @@ int TosslFindFolder(char folder[TOSSL_PATH_SIZE]); /* of this library, links fol
 void *TosslOpenLibrary(const char *path, int isForAll); /* NULL, and TosslSayError() has the reason */
 void TosslCloseLibrary(void *library);
 const char *TosslSayError(void);
-void *TosslFindSymbol(void *library, const char *name); /* NULL for the library: in the whole process */
+void *TosslFindSymbol(void *library, const char *name);
 void TosslLocate(const void *symbol, char path[TOSSL_PATH_SIZE]); /* sets the path of the library that has it */
 int TosslIsSameFile(const char *one, const char *other);
-int TosslExists(const char *path);
+int TosslMayExist(const char *path); /* also if nobody may look there */
 Tcl_Obj *TosslListBridges(const char *folder); /* the versions of Python, as words for people */
 
 /* where.c: TCL_ERROR with a message in the interpreter */

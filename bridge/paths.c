@@ -8,6 +8,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#if defined(_WIN32)
+#include <io.h>
+#define access _access
+#define R_OK 4
+#else
+#include <unistd.h>
+#endif
+
 /* Sets a text, which has at most `size` - 1 bytes; returns whether it is whole. */
 int TosslSetText(char *to, size_t size, const char *format, const char *one, const char *other)
 {
@@ -40,12 +48,13 @@ int TosslGoUp(char *path)
     return name > path;
 }
 
-int TosslIsFile(const char *folder, const char *name)
+int TosslHasText(const char *folder, const char *name)
 {
     char path[TOSSL_PATH_SIZE];
     struct stat is;
 
-    return TosslSetText(path, sizeof path, "%s/%s", folder, name) && stat(path, &is) == 0 && S_ISREG(is.st_mode);
+    return TosslSetText(path, sizeof path, "%s/%s", folder, name) && stat(path, &is) == 0 && S_ISREG(is.st_mode) &&
+           is.st_size > 0 && access(path, R_OK) == 0;
 }
 
 /* Follows all links; a path that leads nowhere stays. */

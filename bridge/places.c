@@ -124,6 +124,25 @@ int TosslListLibraries(const TosslPython *python, char paths[][TOSSL_PATH_SIZE],
 
 /* ---- its standard library ---- */
 
+/* Returns whether that folder has what Python reads of `encodings` when it starts: it complains to the terminal of a lack. */
+static int hasEncodings(const char *prefix, const char *folder)
+{
+    static const char *const modules[] = {"__init__", "aliases", "utf_8"};
+    char name[100];
+    size_t i;
+
+    for (i = 0; i < sizeof modules / sizeof *modules; i++) {
+        snprintf(name, sizeof name, "%s/encodings/%s.pyc", folder, modules[i]); /* of a library without sources */
+        if (!TosslHasText(prefix, name)) {
+            name[strlen(name) - 1] = '\0';
+            if (!TosslHasText(prefix, name)) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
 /* Returns whether a prefix has the standard library: as files, or zipped. */
 static int isPrefix(const TosslPython *python, const char *prefix)
 {
@@ -133,18 +152,18 @@ static int isPrefix(const TosslPython *python, const char *prefix)
     size_t i;
 
 #if defined(_WIN32)
-    if (TosslIsFile(prefix, "Lib/encodings/__init__.py")) {
+    if (hasEncodings(prefix, "Lib")) {
         return 1;
     }
 #endif
     for (i = 0; i < sizeof folders / sizeof *folders; i++) {
-        snprintf(name, sizeof name, "%s/python%s/encodings/__init__.py", folders[i], python->version);
-        if (TosslIsFile(prefix, name)) {
+        snprintf(name, sizeof name, "%s/python%s", folders[i], python->version);
+        if (hasEncodings(prefix, name)) {
             return 1;
         }
         snprintf(name, sizeof name, "%s/python%.*s%s.zip", folders[i], (int)(dot ? dot - python->version : 0),
                  python->version, dot ? dot + 1 : "");
-        if (TosslIsFile(prefix, name)) {
+        if (TosslHasText(prefix, name)) {
             return 1;
         }
     }
@@ -179,7 +198,7 @@ int TosslFindHome(Tcl_Interp *interp, TosslPython *python, const char *library)
         TosslSetText(python->home, TOSSL_PATH_SIZE, "%s%s", path, "");
         return TCL_OK;
     }
-    return TosslRefuse(interp, Tcl_ObjPrintf("Python %s has no standard library: lib/python%s/encodings was looked for in %s, "
+    return TosslRefuse(interp, Tcl_ObjPrintf("Python %s has no standard library that is whole and readable: lib/python%s/encodings was looked for in %s, "
                                              "named by %s, and above %s; install it (Debian: apt-get install "
                                              "libpython%s-stdlib), or %s",
                                              python->version, python->version,

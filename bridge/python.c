@@ -195,9 +195,9 @@ static int start(Tcl_Interp *interp, const TosslPython *python)
         }
     }
     if (*failure != '\0') {
-        return TosslRefuse(interp, Tcl_ObjPrintf("cannot start Python %s of %s, named by %s: %s", python->version,
+        return TosslRefuse(interp, Tcl_ObjPrintf("cannot start Python %s of %s, named by %s: %s; %s", python->version,
                                                  *python->program ? python->program : python->home, python->source,
-                                                 failure));
+                                                 failure, python->mend));
     }
     isOurs = isChecked = 1;
     addPackages(python->packages);

@@ -3,6 +3,7 @@
 #define TOSSL_LOADER
 #include "loader.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ const char *TosslSayError(void)
 
 void *TosslFindSymbol(void *library, const char *name)
 {
-    return (void *)(intptr_t)GetProcAddress(library ? library : GetModuleHandleA(NULL), name);
+    return (void *)(intptr_t)GetProcAddress(library, name);
 }
 
 void TosslLocate(const void *symbol, char path[TOSSL_PATH_SIZE])
@@ -71,9 +72,9 @@ int TosslIsSameFile(const char *one, const char *other)
     return _stricmp(one, other) == 0;
 }
 
-int TosslExists(const char *path)
+int TosslMayExist(const char *path)
 {
-    return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES;
+    return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES || GetLastError() == ERROR_ACCESS_DENIED;
 }
 
 Tcl_Obj *TosslListBridges(const char *folder)
@@ -115,7 +116,7 @@ const char *TosslSayError(void)
 
 void *TosslFindSymbol(void *library, const char *name)
 {
-    return dlsym(library ? library : RTLD_DEFAULT, name);
+    return dlsym(library, name);
 }
 
 /* Sets the path of the library that has the symbol. */
@@ -135,11 +136,11 @@ int TosslIsSameFile(const char *one, const char *other)
     return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-int TosslExists(const char *path)
+int TosslMayExist(const char *path)
 {
     struct stat is;
 
-    return stat(path, &is) == 0;
+    return stat(path, &is) == 0 || errno == EACCES;
 }
 
 /* Adds the version in a bridge's file name. */

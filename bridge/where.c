@@ -7,6 +7,7 @@
 #include "loader.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,15 @@ static int setPath(char to[TOSSL_PATH_SIZE], const char *folder, const char *pat
     return isAbsolute(path) ? TosslSetText(to, TOSSL_PATH_SIZE, "%s%s", path, "") : TosslSetText(to, TOSSL_PATH_SIZE, "%s/%s", folder, path);
 }
 
+/* Reads a version with the letter of its kind: 3.11, 3.13t. */
+static void readKind(const char *text, char version[16])
+{
+    TosslReadVersion(text, version);
+    if (text[strspn(text, "0123456789.")] == 't') {
+        strcat(version, "t");
+    }
+}
+
 /* Returns whether that name is known, and its value fits. */
 static int setValue(TosslPython *python, const char *folder, const char *name, const char *value)
 {
@@ -104,7 +114,8 @@ static int setValue(TosslPython *python, const char *folder, const char *name, c
         return setPath(python->home, folder, value);
     }
     if (strcmp(name, "version") == 0) {
-        return TosslSetText(python->version, sizeof python->version, "%s%s", value, "");
+        readKind(value, python->version);
+        return isdigit((unsigned char)*value);
     }
     if (strcmp(name, "library") == 0) {
         return strpbrk(value, TOSSL_SEPARATORS) ? setPath(python->library, folder, value)
@@ -117,19 +128,37 @@ static int setValue(TosslPython *python, const char *folder, const char *name, c
            TosslSetText(python->packages + length, TOSSL_PATH_SIZE - length, "%s\n%s", path, "");
 }
 
+/* Some editors begin a file with these bytes. */
+static char *skipMark(char *text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+
+    return strncmp(text, mark, strlen(mark)) == 0 ? text + strlen(mark) : text;
+}
+
+static int refuseUnreadable(Tcl_Interp *interp, const TosslPython *python)
+{
+    return TosslRefuse(interp, Tcl_ObjPrintf("tossl does not know its Python: %s cannot be read: %s; %s", python->source,
+                                             Tcl_PosixError(interp), python->mend));
+}
+
 static int readLines(Tcl_Interp *interp, FILE *file, const char *folder, TosslPython *python)
 {
     char line[TOSSL_PATH_SIZE], *name, *value;
-    int number = 0, kind;
+    int number = 0, kind, isWhole;
 
     while (fgets(line, sizeof line, file) != NULL) {
         number++;
-        kind = split(line, &name, &value);
-        if (kind < 0 || (kind > 0 && (*value == '\0' || !setValue(python, folder, name, value)))) {
+        isWhole = strchr(line, '\n') != NULL;
+        kind = split(number == 1 ? skipMark(line) : line, &name, &value);
+        if (kind < 0 || (!isWhole && !feof(file)) || (kind > 0 && (*value == '\0' || !setValue(python, folder, name, value)))) {
             return TosslRefuse(interp, Tcl_ObjPrintf("tossl does not know its Python: line %d of %s is not `name = value` "
                                                      "with program, version, library, home, packages or mend; %s",
                                                      number, python->source, python->mend));
         }
+    }
+    if (ferror(file)) {
+        return refuseUnreadable(interp, python);
     }
     if (*python->program == '\0' && *python->home == '\0') {
         return TosslRefuse(interp, Tcl_ObjPrintf("tossl does not know its Python: %s has neither program nor home; %s",
@@ -147,8 +176,7 @@ static int readConfiguration(Tcl_Interp *interp, const char *folder, TosslPython
     TosslSetText(python->mend, TOSSL_PATH_SIZE, "run make in %s, or let TOSSL_PYTHON name %s", folder, ENVIRONMENT);
     file = fopen(python->source, "r");
     if (file == NULL) {
-        return TosslRefuse(interp, Tcl_ObjPrintf("tossl does not know its Python: %s cannot be read: %s; %s",
-                                                 python->source, Tcl_PosixError(interp), python->mend));
+        return refuseUnreadable(interp, python);
     }
     code = readLines(interp, file, folder, python);
     fclose(file);
@@ -173,8 +201,25 @@ static int leadsNowhere(const char *path)
 #else
     struct stat is;
 
-    return stat(path, &is) != 0 && lstat(path, &is) == 0;
+    return stat(path, &is) != 0 && (errno == ENOENT || errno == ELOOP) && lstat(path, &is) == 0;
 #endif
+}
+
+/* Returns why a program cannot be executed. */
+static const char *explain(const char *path)
+{
+    if (strpbrk(path, TOSSL_SEPARATORS) == NULL) {
+        return "is not in this folder: name the program with its whole path";
+    }
+    switch (errno) {
+        case ENOENT:
+        case ENOTDIR:
+            return "is not there: that Python was upgraded, moved or removed";
+        case EACCES:
+            return "cannot be executed: permission denied";
+        default:
+            return "cannot be executed";
+    }
 }
 
 static int isScript(const char *path)
@@ -198,8 +243,7 @@ static const char *findFault(const TosslPython *python)
         return "leads to a program that is not there: that Python was upgraded, moved or removed";
     }
     if (access(python->program, IS_EXECUTABLE) != 0) {
-        return strpbrk(python->program, TOSSL_SEPARATORS) ? "cannot be executed"
-                                                          : "is not in this folder: name the program with its whole path";
+        return explain(python->program);
     }
     if (isScript(python->program)) {
         return "is a script, which runs some other program: name the python program that it runs (pyenv: see `pyenv which "
@@ -211,15 +255,10 @@ static const char *findFault(const TosslPython *python)
 /* Reads the version in a program's name: pythonX.Y, with letters for its kind behind. */
 static void readName(const char *path, char version[16])
 {
-    const char *name = TosslNameOf(path), *end;
+    const char *name = TosslNameOf(path);
 
     if (strncmp(name, "python", 6) == 0 && isdigit((unsigned char)name[6]) && strchr(name, '.') != NULL) {
-        TosslReadVersion(name + 6, version);
-        for (end = name + 6; isdigit((unsigned char)*end) || *end == '.'; end++) {
-        }
-        if (*end == 't') {
-            strcat(version, "t");
-        }
+        readKind(name + 6, version);
     }
 }
 
