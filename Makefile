@@ -16,6 +16,7 @@
 # make test-servers  the examples in real web servers: NAVISERVER='/usr/local/ns ...' WAPP=FOLDER TCLHTTPD=FOLDER
 # make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
 # make wheel      build/dist/tossl_acme-*.whl, for pip, and the sdist; PYTHONS='/opt/python3.12/bin/python ...' to build for
+# make bundle     build/dist/tossl-*.tar.xz: the same with PYTHON and its libraries, for machines without Python
 # make install    a package folder in TCLLIBDIR that works without this tree; `make uninstall` removes it
 #
 # TCLSH= and PYTHON= choose the tclsh and the python to build for. The system's own Python is the default: every user
@@ -77,7 +78,7 @@ PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(str
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 .PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table disk-faults year \
-    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel install uninstall clean FORCE
+    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel bundle install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: build/libraries .venv/compiled
@@ -214,6 +215,9 @@ tls-load: all .venv/tests
 
 wheel: man .venv/wheel
 	sh build-aux/wheel.sh build/dist
+
+bundle: wheel
+	$(VENV) build-aux/bundle.py build/dist:build/wheels build/dist
 
 soak: all .venv/tests
 	$(VENV) -m tests.bench.soak

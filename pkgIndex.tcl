@@ -20,6 +20,10 @@ apply {folder {
                     $mine is not there[expr {[file exists [file join $folder $other]] ? ", only $other" : ""}]; run make\
                     TCLSH=[file tail [info nameofexecutable]] in tossl's folder"
             }
+            if {[lindex [file system $folder] 0] ne "native"} {
+                source [file join $folder mounted.tcl]
+                set folder [::tossl::mounted::Unpack $folder]
+            }
             namespace eval ::tossl [list variable package $package]
             if {[catch {load [file join $folder $mine] Tossl} message options]} {
                 if {[lindex [dict get $options -errorcode] 0] ne "TOSSL"} {

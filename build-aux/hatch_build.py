@@ -23,6 +23,7 @@ PLACE = "lib/tcltk/tossl"
 PYTHON_CFG = """\
 # The Python that tossl runs in; paths are relative to this folder. See docs/ARCHITECTURE.md.
 program = ../../../bin/python
+mend = install tossl-acme anew, with the pip of a Python that is there
 """
 FOLLOWED = "[file dirname [file normalize [file join [info script] x]]]"  # its links too
 CLI_IN_PREFIX = f"set cli [file join [file dirname [file dirname {FOLLOWED}]] {PLACE} cli]"
@@ -70,7 +71,8 @@ def fill(folder):
     names = run("build.sh", "loaders", str(folder))
     for python in pythons():
         names += run("build.sh", "bridges", str(folder), python=python)
-    shutil.copy("pkgIndex.tcl", folder)
+    for name in ("pkgIndex.tcl", "mounted.tcl"):
+        shutil.copy(name, folder)
     shutil.copytree("cli", folder / "cli")
     (folder / "python.cfg").write_text(PYTHON_CFG)
     return names

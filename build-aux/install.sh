@@ -88,7 +88,7 @@ while IFS= read -r name; do
     case $name in *.cfg) mode=644 ;; *) mode=755 ;; esac
     install -m $mode "$name" "$new/"
 done <build/libraries
-install -m 644 pkgIndex.tcl LICENSE "$new/"
+install -m 644 pkgIndex.tcl mounted.tcl LICENSE "$new/"
 install -d "$new/cli"
 install -m 644 cli/*.tcl "$new/cli/"
 

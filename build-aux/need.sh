@@ -58,7 +58,10 @@ look_for_tcl() {
     echo 'exit [catch {package require tls}]' | "$TCLSH" || lacks tcl-tls
     case $version in
         # where it is not for Tcl 9, its test is skipped
-        8.*) echo 'exit [catch {package require httpd}]' | "$TCLSH" || lacks tcllib ;;
+        8.*)
+            echo 'exit [catch {package require httpd}]' | "$TCLSH" || lacks tcllib
+            echo 'exit [catch {package require vfs::zip}]' | "$TCLSH" || lacks tcl-vfs
+            ;;
     esac
     # without a screen, Tk can only be asked for
     if echo 'catch {package require no-such-one}; exit [llength [package versions Tk]]' | "$TCLSH"; then

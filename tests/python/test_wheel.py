@@ -103,6 +103,19 @@ def test_a_shell_takes_the_line_that_lets_tclsh_find_it(python: Path) -> None:
     assert "/one {/an other}" in said
 
 
+def test_nothing_is_written_where_no_tclsh_can_load_it(python: Path, tmp_path: Path) -> None:
+    (bridge,) = python.parents[1].glob("lib/tcltk/tossl/tossl-tcl*")
+    bridge.rename(tmp_path / bridge.name)
+    try:
+        said = run([python, "-m", "tossl_acme", "--tcl-install", tmp_path / "place"], status=1).stderr
+    finally:
+        (tmp_path / bridge.name).rename(bridge)
+    reason, end = said.splitlines()
+    assert reason.startswith(f"tossl_acme: {TCLSH}: ") and "this tossl is built for " in reason
+    assert end == "tossl_acme: nothing was installed: no tclsh can load tossl"
+    assert not (tmp_path / "place").exists()
+
+
 def test_nothing_of_others_is_overwritten_or_broken(python: Path, tmp_path: Path) -> None:
     index = tmp_path / "tossl" / "pkgIndex.tcl"
     index.parent.mkdir()

@@ -19,6 +19,8 @@ from pathlib import Path
 __all__ = ["add_index", "remove_index", "show_path"]
 
 _MARK = "# tossl of "
+# tclsh itself reads on after an error.
+_LOAD = "if {[catch {package require tossl} message]} {puts stderr $message; exit 1}"
 _NAMES = ("tclsh", "tclsh8.6", "tclsh9.0", "tclsh9.1")
 
 
@@ -48,6 +50,7 @@ def _name_python(folder: Path) -> None:
     text = (
         "# The Python that tossl runs in. See docs/ARCHITECTURE.md.\n"
         f"program = {sys.executable}\npackages = {Path(__file__).parents[2]}\n"
+        "mend = install tossl-acme anew, with the pip of a Python that is there\n"
     )
     path = folder / "python.cfg"
     if path.read_text("utf-8", "surrogateescape") != text:
@@ -98,7 +101,7 @@ def _try(shells: list[str], folder: Path) -> list[str]:
     """Returns those that can load the package; says why the others cannot. Stops without any."""
     good = []
     for shell in shells:
-        said = _ask(shell, "puts [package require tossl]", _library_path(folder))
+        said = _ask(shell, _LOAD, _library_path(folder))
         if said.returncode == 0:
             good.append(shell)
         else:

@@ -1,0 +1,49 @@
+# Sourced by the scripts beside this, which run as root, in the tree: chroots that they try installations in, below
+# build/install. They have the network of the machine, and nothing else of it.
+
+stop() { echo "tossl: $*" >&2; exit 1; }
+say() { echo "== $*"; }
+
+[ "$(id -u)" = 0 ] || stop "trying installations needs root (mmdebstrap, chroot)"
+command -v mmdebstrap >/dev/null || stop "trying installations needs mmdebstrap (Debian: apt-get install mmdebstrap)"
+chroots=$PWD/build/install
+mkdir -p "$chroots"
+
+# debian VARIANT RELEASE NAME PACKAGE...: makes a Debian, unless it is there, and sets `root` to its folder. The variant
+# `extract` has the files of these packages alone; nothing was run in it.
+debian() {
+    variant=$1 release=$2 root=$chroots/$3
+    shift 3
+    [ ! -d "$root" ] || return 0
+    rm -rf "$root.new"
+    mmdebstrap --quiet --variant="$variant" --include="$(echo "$*" | tr ' ' ,)" "$release" "$root.new" 2>"$root.log" ||
+        { cat "$root.log" >&2; stop "mmdebstrap failed"; }
+    for folder in bin lib lib64; do
+        [ -e "$root.new/$folder" ] || ln -s "usr/$folder" "$root.new/$folder"
+    done
+    mkdir -p "$root.new/proc" "$root.new/dev" "$root.new/tmp" "$root.new/root" "$root.new/etc" "$root.new/usr/bin"
+    mv "$root.new" "$root"
+}
+
+# inside WORD...: runs a program in $root, as root, or as the user of number $user, without this machine's environment
+inside() {
+    # shellcheck disable=SC2016 # the inner shell's own words
+    settings=$(env | sed -n -E '/^(https?_proxy|no_proxy|PIP_[A-Z_]+|TOSSL_TEST_[A-Z_]+|TCLLIBPATH)=/p')
+    if [ -n "${TOSSL_TEST_CA_BUNDLE:-}" ]; then
+        cp "$TOSSL_TEST_CA_BUNDLE" "$root/tmp/test-ca.pem"
+        chmod 644 "$root/tmp/test-ca.pem"
+        settings="$settings
+TOSSL_TEST_CA_BUNDLE=/tmp/test-ca.pem"
+    fi
+    # shellcheck disable=SC2016
+    unshare --mount --pid --fork --kill-child --propagation private sh -c '
+        root=$1 user=$2 home=$3 settings=$4
+        shift 4
+        mount -t proc proc "$root/proc"
+        mount --rbind /dev "$root/dev"
+        IFS="
+"
+        exec env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME="$home" $settings \
+            chroot --userspec="$user:$user" "$root" "$@"
+    ' sh "$root" "${user:-0}" "${home:-/root}" "$settings" "$@"
+}
