@@ -43,11 +43,12 @@ def _requirements() -> dict[str, tuple[str, str]]:
     """Returns what pyproject.toml requires in this Python, by package: the line for pip, and the lowest version."""
     import re
     import sys
-    from importlib.metadata import PackageNotFoundError, requires
 
     try:
+        from importlib.metadata import requires
+
         lines = requires("tossl-acme") or []
-    except PackageNotFoundError:
+    except Exception:  # noqa: BLE001 - where Python is not whole, nor is what reads this
         return {}
     found: dict[str, tuple[str, str]] = {}
     for line in lines:
@@ -63,11 +64,11 @@ def _requirements() -> dict[str, tuple[str, str]]:
 
 
 def _installed(package: str) -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
+        from importlib.metadata import version
+
         return version(package)
-    except PackageNotFoundError:
+    except Exception:  # noqa: BLE001 - as above
         return None
 
 

@@ -52,6 +52,13 @@ def test_the_first_reason_counts() -> None:
         assert "pip install 'dnspython>=" in (lack_of_library(error) or "")
 
 
+def test_a_python_that_cannot_read_what_is_installed_names_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "importlib.metadata", None)
+    error = foreign_error(ModuleNotFoundError("No module named 'requests'", name="requests"))
+    assert "the Python package requests cannot be imported" in error.message
+    assert foreign_error(ValueError()).errorcode == ("TOSSL", "INTERNAL")
+
+
 def test_a_module_of_the_standard_library_is_no_package_of_pip() -> None:
     fault = lack_of_library(ModuleNotFoundError("No module named '_ssl'", name="_ssl")) or ""
     assert "_ssl of the standard library" in fault
