@@ -3,7 +3,7 @@
 namespace eval ::cli {
     variable folder [file dirname [file normalize [info script]]]
     # Each is a file beside this one. They are listed in this order.
-    variable commands {obtain renew manage list show persist revoke account directory help}
+    variable commands {obtain renew manage list show import persist revoke account directory help}
     # What the files say of themselves, by sub-command.
     variable declared {}
     # The exit status of a sub-command that ends without an error.

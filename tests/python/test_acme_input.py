@@ -59,6 +59,7 @@ GOOD: dict[str, object] = {
     "certificate": certificate(),
     "account_key": new_key(),
     "new_key": new_key(),
+    "path": "/",
 }
 #: Options without which a command looks at nothing else.
 _NEEDED: dict[str, dict[str, object]] = {"dns_account01_challenge": {"account_url": "https://ca.example/account/1"}}

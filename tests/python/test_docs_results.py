@@ -128,6 +128,8 @@ def call_kept(tcl: Tcl, call: Results, pebble: Pebble, store: Path) -> None:
     call("renew_certificate", name, store=store)
     call("renew_certificates", store=store)
     call("get_certificate", name, store=store)
+    (store / "other" / "renewal").mkdir(parents=True)
+    call("import_certificate", "certbot", store / "other", store=store)
     (store / "certificates" / "damaged.example.com").mkdir()
     (store / "certificates" / "damaged.example.com" / "certificate.json").write_text("{")
     call.listed("list_certificates", store=store)

@@ -98,6 +98,36 @@ def keep_account_key(store: Store, context: Context, directory_url: str, pem: st
     return pem
 
 
+def check_account_taken_over(store: Store, directory_url: str, pem: str) -> None:
+    """Raises ArgumentError "store" where the store's account at this CA has another key than this one."""
+    known = account_key(store, directory_url)
+    if known and _thumbprint(known) != _thumbprint(pem):
+        cause = f"the store has another account at {shown_url(directory_url)}"
+        raise ArgumentError("store", f"{cause}: -replace 1 puts its key aside; another -store keeps both")
+
+
+def take_over_account(
+    store: Store, context: Context, directory_url: str, account: tuple[str, str, tuple[str, ...]], *, replace: bool
+) -> None:
+    """Keeps an account that another program made: its key (PEM), its URL where that is known, and its contacts.
+
+    replace: also in the place of another, whose key is put aside. Raises ArgumentError "store" as
+    check_account_taken_over().
+    """
+    pem, url, contact = account
+    with _locked(store, context, directory_url) as lock:
+        if not replace:
+            check_account_taken_over(store, directory_url, pem)
+        kept = read_texts(store, lock.name)
+        known = kept.get(_KEY, "")
+        if _thumbprint(known) == _thumbprint(pem):
+            return
+        about = {"url": url, "thumbprint": _thumbprint(pem), "contact": list(contact)}
+        aside = {f"key-{time.time_ns()}.pem": known} if known else {}
+        new = {_KEY: pem} | ({ACCOUNT: json_lines(about)} if url else {})
+        write_texts(store, lock, forget_account_url(kept) | aside | new)
+
+
 @contextlib.contextmanager
 def changing_account_key(
     store: Store, context: Context, directory_url: str, pem: str, account_url: str = ""

@@ -715,8 +715,15 @@ def _binding_cas() -> str:
     return ", ".join(ca.name for ca in PUBLIC_CAS if ca.needs_eab)
 
 
+def _import_programs() -> str:
+    from ..certificates.imported import names_of_programs
+
+    return ", ".join(names_of_programs())
+
+
 #: What stands in braces in the texts above, found out when they are shown.
 TEXTS = {
+    "import_programs": _import_programs,
     "providers": _provider_names,
     "challenge_types": _challenge_types,
     "public_cas": _public_cas,

@@ -33,6 +33,7 @@ from .certificate import download_certificate, finalize_order, renewal_info, rev
 from .challenge import cleanup_challenge, http01_challenge, http01_response, tls_alpn01_challenge
 from .directory import directory
 from .dns_challenge import cleanup_dns, dns01_challenge, dns_account01_challenge, dns_persist01_record
+from .imported import import_certificate
 from .kept import forget_certificate, get_certificate, list_certificates
 from .manage import manage
 from .obtain import get_account_key, obtain_certificate
@@ -74,5 +75,6 @@ COMMANDS = (
     list_certificates,
     get_certificate,
     forget_certificate,
+    import_certificate,
     manage,
 )

@@ -1,0 +1,214 @@
+"""What is read of another program's tree, and the reading of its files: they are only read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from ...acme.account import contact_urls
+from ...challenges.solver import SolverOptions
+from ...errors import ArgumentError
+from ...files import FilePath, read_small
+from ...http.urls import shown_url
+from ...text import clean
+
+#: Bytes of one file: no chain, key or configuration is larger.
+_MOST_BYTES = 1 << 20
+_READ_SECONDS = 2.0
+_MOST_PORT = 65535
+_WORD = r"""(?:'([^']*)'|"([^"$`\\]*)"|([^\s'"$`\\;&|()<>#]*))"""
+_ASSIGNMENT = re.compile(rf"\s*(?:export\s+)?([A-Za-z_]\w*)={_WORD}\s*(?:#.*)?")
+
+
+@dataclass(frozen=True, eq=False)
+class FoundAccount:
+    """An account: its CA, its key (PEM), its URL (empty where the program does not keep it) and its contacts."""
+
+    directory: str
+    key: str = field(repr=False)
+    url: str
+    contact: tuple[str, ...]
+    source: FilePath
+
+
+@dataclass(frozen=True, eq=False)
+class FoundCertificate:
+    """A certificate with its key (PEM) and what its program asked for it with.
+
+    chain: the certificate and those above it. solvers: how its names were proven; None where that is not recorded, or
+    cannot be done here: `unproven` says why then. files: the files that servers read, by what our own are called.
+    notes: what has to be known of it.
+    """
+
+    name: str
+    chain: str
+    private_key: str = field(repr=False)
+    directory: str
+    account: FoundAccount
+    solvers: SolverOptions | None = None
+    unproven: str = ""
+    profile: str = ""
+    preferred_chain: str = ""
+    pem_file: FilePath | None = None
+    files: dict[str, FilePath] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A certificate's place in a tree. read: raises ArgumentError and KeyFormatError where it cannot be taken."""
+
+    name: str
+    source: FilePath
+    read: Callable[[], FoundCertificate]
+
+
+class Tree:
+    """A folder that another program keeps.
+
+    directory: the CA, email: whose account, where the program does not record them.
+    """
+
+    def __init__(self, path: FilePath, directory: str = "", email: str = "") -> None:
+        """Raises ArgumentError "path" for what is no folder."""
+        try:
+            status = os.stat(path)  # noqa: PTH116 - a FilePath is a str
+        except OSError as error:
+            raise ArgumentError("path", f"cannot read {path.shown}: {error.strerror}") from None
+        if not stat.S_ISDIR(status.st_mode):
+            raise ArgumentError("path", f"{path.shown} is no folder")
+        self.path = path
+        self.directory = directory
+        self.email = email
+        self._owners = (0, os.geteuid(), status.st_uid)
+
+    def read(self, path: FilePath) -> str:
+        """Returns a file's text. Raises ArgumentError "path": missing, not readable, not text, or a stranger's."""
+        try:
+            status = os.stat(path)  # noqa: PTH116
+            if not stat.S_ISREG(status.st_mode):
+                raise ArgumentError("path", f"{path.shown} is no plain file")
+            content = read_small(path, _MOST_BYTES, _READ_SECONDS)
+        except (OSError, ValueError) as error:
+            cause = "it is a link to a file that is missing" if _is_broken(path) else getattr(error, "strerror", error)
+            raise ArgumentError("path", f"cannot read {path.shown}: {cause}") from None
+        if status.st_uid not in self._owners:
+            cause = f"belongs to user {status.st_uid}, who is neither root nor you nor the owner of {self.path.shown}"
+            raise ArgumentError("path", f"{path.shown} {cause}: give it to one of these (chown)")
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            raise ArgumentError("path", f"{path.shown} is no text file") from None
+
+    def read_json(self, path: FilePath) -> dict[str, object]:
+        """Returns the object in a JSON file. Raises ArgumentError "path"."""
+        try:
+            found = json.loads(self.read(path))
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise ArgumentError("path", f"{path.shown} is damaged: it holds no JSON object")
+        return found
+
+    def names(self, path: FilePath) -> list[str]:
+        """Returns the names in a folder, sorted; none where it is missing. Raises ArgumentError "path"."""
+        try:
+            return sorted(os.listdir(path))  # noqa: PTH208
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise ArgumentError("path", f"cannot read {path.shown}: {error.strerror}") from None
+
+    def folders(self, path: FilePath) -> list[str]:
+        """Returns the names of the folders in a folder, sorted."""
+        return [name for name in self.names(path) if os.path.isdir(path / name)]  # noqa: PTH112
+
+
+def exists(path: FilePath) -> bool:
+    """Returns whether something has this name, be it a broken link."""
+    return os.path.lexists(path)
+
+
+def below(path: FilePath, *parts: str) -> FilePath:
+    """Returns the path of a name, or of names one below the other."""
+    for part in parts:
+        path = path / part
+    return path
+
+
+def wrong_tree(path: FilePath, program: str, lacks: str, usual: str) -> ArgumentError:
+    """Returns the error for a folder that is not the program's."""
+    return ArgumentError("path", f"{path.shown} is no folder of {program}: it has no {lacks}. Give {usual}")
+
+
+def texts_of(value: object) -> tuple[str, ...]:
+    """Returns the texts in a list of JSON; none where it is no list of texts."""
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def account_facts(registration: object, url_name: str) -> tuple[str, tuple[str, ...]]:
+    """Returns an account's URL and contacts, of what a program kept of the CA's answer: {url_name, body {contact}}."""
+    if not isinstance(registration, dict):
+        return "", ()
+    url, body = registration.get(url_name), registration.get("body")
+    contact = texts_of(body.get("contact")) if isinstance(body, dict) else ()
+    return (url if isinstance(url, str) and url.startswith("https://") else ""), sound_contacts(contact)
+
+
+def sound_contacts(contact: Iterable[str]) -> tuple[str, ...]:
+    """Returns those contacts that a CA can be told, as URLs."""
+    found: list[str] = []
+    for one in contact:
+        try:
+            found += contact_urls("", [one])
+        except ArgumentError:
+            continue
+    return tuple(found)
+
+
+def no_account(directory: str, where: FilePath) -> ArgumentError:
+    """Returns the error for a certificate whose account is missing."""
+    cause = f"its account at {shown_url(directory)} is missing: there is no {where.shown}"
+    return ArgumentError("path", f"{cause}. Without it tossl::acme::obtain_certificate makes a new account")
+
+
+def assignments(text: str) -> dict[str, str]:
+    """Returns the assignments of a shell's file: NAME=word, NAME='text' and NAME="text"; the last of a name counts.
+
+    Nothing is run: lines that do anything else are passed over, and so is what a shell would have to put in.
+    """
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if match := _ASSIGNMENT.fullmatch(line):
+            found[match[1]] = next(value for value in match.groups()[1:] if value is not None)
+    return found
+
+
+def is_webroot(folder: str) -> bool:
+    """Returns whether it can be a folder that a web server serves, by its name."""
+    return folder.startswith("/") and not any(map(str.isspace, folder)) and folder.isprintable()
+
+
+def proven_by_file(found: FoundCertificate, folder: str) -> FoundCertificate:
+    """Returns it with the folder that a web server serves."""
+    return replace(found, solvers=SolverOptions(webroot=FilePath(os.path.abspath(folder))))  # noqa: PTH100
+
+
+def proven_by_port(found: FoundCertificate, number: str) -> FoundCertificate:
+    """Returns it with the built-in server for responses in files, at this port."""
+    if not number.isdecimal() or int(number) > _MOST_PORT:
+        return unproven(found, f"its port {clean(number, 40)} is no port")
+    return replace(found, solvers=SolverOptions(port=int(number)))
+
+
+def unproven(found: FoundCertificate, cause: str) -> FoundCertificate:
+    """Returns it with the reason why it is not known how to prove its names."""
+    return replace(found, solvers=None, unproven=cause)
+
+
+def _is_broken(path: FilePath) -> bool:
+    return os.path.islink(path) and not os.path.exists(path)  # noqa: PTH114, PTH110
