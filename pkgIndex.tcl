@@ -9,7 +9,7 @@ apply {folder {
     if {$::tcl_platform(platform) eq "windows"} {
         lassign [string map {lib {}} [list $mine $other]] mine other
     }
-    foreach package {tossl tossl::acme} {
+    foreach package {tossl tossl::acme tossl::testing} {
         package ifneeded $package 0.1.0 [list apply {{folder mine other package} {
             if {[llength [info commands ::tossl::Require]]} {
                 ::tossl::Require $package

@@ -31,10 +31,24 @@ _AS = {"code": "{}", "option": "**{}**", "name": "`{}`", "markup": "\\{}"}
 def manuals() -> dict[str, list[Manual]]:
     """Returns the commands by the name of their page, in the order of their tables."""
     found: dict[str, list[Manual]] = {}
-    for command in load_commands(PACKAGES["tossl"], GROUPS).values():
+    modules = dict.fromkeys(module for package in PACKAGES.values() for module in package)
+    for command in load_commands(modules, GROUPS).values():
         manual = Manual(command)
-        found.setdefault(manual.namespace or "tossl", []).append(manual)
+        found.setdefault(page_of(manual), []).append(manual)
     return found
+
+
+def page_of(manual: Manual) -> str:
+    """Returns the name of the page that has a command: its namespace's, whose ensembles are on it, too."""
+    return manual.namespace.partition("::")[0] or "tossl"
+
+
+def _package_of(manual: Manual) -> str:
+    """Returns the first package that has a command."""
+    module = manual.command.function.__module__
+    return next(
+        package for package, modules in PACKAGES.items() if any(f"{module}.".startswith(f"{one}.") for one in modules)
+    )
 
 
 def pages() -> dict[str, str]:
@@ -55,8 +69,8 @@ def page(name: str, commands: Sequence[Manual]) -> str:
     return _MADE.format(f"{name}.md") + _MARKER.sub(lambda found: parts[found[1]](), source)
 
 
-def _synopsis(commands: Iterable[Manual]) -> str:
-    lines = ["    package require tossl", ""]
+def _synopsis(commands: Sequence[Manual]) -> str:
+    lines = [f"    package require {_package_of(commands[0])}", ""]
     for manual in commands:
         # A space within a word is no place to break.
         words = " ".join([manual.name, *(word.replace(" ", "\0") for word in manual.words)])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generator.page import MADE, SOURCES, manuals, pages
+from docs.generator.page import MADE, SOURCES, manuals, page_of, pages
 from docs.generator.troff import man_page
 from tossl_acme.tcl.manual import Manual
 
@@ -66,7 +66,7 @@ def test_the_summary_is_a_sentence_on_one_line(manual: Manual) -> None:
 
 @each_command
 def test_every_command_stands_on_its_page(manual: Manual) -> None:
-    page = PAGES[manual.namespace or "tossl"]
+    page = PAGES[page_of(manual)]
     assert f"#### {manual.name}\n" in page
     synopsis = page.partition("## DESCRIPTION")[0]
     assert " ".join([manual.name, *manual.words]) in " ".join(synopsis.split())

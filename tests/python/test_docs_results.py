@@ -78,6 +78,11 @@ def results(
     found("renewal_info", scripted_ca.directory, certificate)
     call_kept(tcl, found, calm_pebble, tmp_path / "store")
     call_local(found)
+    tcl.eval("tossl::Require tossl::testing")
+    found.script("testing::constraints")
+    found.script("testing::certificate")
+    found.script("testing::ca::start")
+    tcl.eval("tossl::testing::ca stop")
     return found.seen
 
 

@@ -35,7 +35,10 @@ ALLOWED = {
     "__main__": _GROUND | {"__init__", "tcl"},
 }
 #: The commands that act on the interpreter itself.
-OF_THE_INTERPRETER = {"commands/job.py", "commands/help.py", "commands/acme/manage.py"}
+OF_THE_INTERPRETER = {
+    "commands/job.py", "commands/help.py", "commands/acme/manage.py", "commands/testing/__init__.py",
+    "commands/testing/ca.py",
+}  # fmt: skip
 #: Libraries that have one home.
 HOMES = {
     "requests": {"http"},

@@ -5,10 +5,12 @@ tcl/manual.py describes the form of their docstrings, groups.py has shared argum
 
 from __future__ import annotations
 
-#: The modules of each Tcl package. "tossl::acme" is for those who have another `tossl`.
+#: The modules of each Tcl package. "tossl::acme" is for those who have another `tossl`,
+#: "tossl::testing" for test suites.
 PACKAGES: dict[str, tuple[str, ...]] = {
     "tossl": tuple(
         f"{__name__}.{module}" for module in ("acme", "http", "job", "key", "dns", "tls", "naviserver", "help")
     ),
     "tossl::acme": tuple(f"{__name__}.{module}" for module in ("acme", "job", "dns")),
+    "tossl::testing": tuple(f"{__name__}.{module}" for module in ("testing", "testing.ca", "key", "job")),
 }

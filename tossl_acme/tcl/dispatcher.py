@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ScriptError, TosslError, foreign_error, of_descriptors
+from ..errors import Cancelled, ScriptError, TosslError, foreign_error, of_descriptors
 from ..version import __version__
 from .command import load_commands
 from .host import Wait
@@ -10,7 +10,8 @@ from .values import to_tcl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Protocol, TypeVar
 
     from .command import Command, Groups
     from .events import Events
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
     #: The modules of each Tcl package, by its name.
     Packages = Mapping[str, Sequence[str]]
+
+    class _Closes(Protocol):
+        def close(self) -> None: ...
+
+    _T = TypeVar("_T", bound=_Closes)
 
 COMMAND = "::tossl::call"
 
@@ -52,6 +58,8 @@ class Interpreter:
         self._groups = groups
         self._events: Events | None = None
         self._jobs: Jobs | None = None
+        self._belongings: dict[Callable[[], _Closes], _Closes] = {}
+        self._is_closed = False
 
     def answer(self, name: str, words: Sequence[str]) -> TclValue:
         """Returns (return options, value) for one call. Never raises: Tcl raises the error in the options."""
@@ -131,10 +139,22 @@ class Interpreter:
             self._jobs = Jobs(self.host, self.events)
         return self._jobs
 
+    def belonging(self, kind: Callable[[], _T]) -> _T:
+        """Returns this interpreter's object of that kind: made at the first call, closed when the interpreter ends.
+
+        Any thread may ask. Raises Cancelled once it is deleted.
+        """
+        if self._is_closed:
+            raise Cancelled
+        return self._belongings.setdefault(kind, kind())  # type: ignore[return-value]
+
     def close(self) -> None:
         """Ends everything after the Tcl interpreter or its dispatcher was deleted."""
+        self._is_closed = True
         if self._events is not None:
             self._events.close()
+        while self._belongings:
+            self._belongings.popitem()[1].close()
 
 
 def _raised(name: str, trace: str, errorcode: tuple[str, ...], *more: TclValue) -> TclValue:

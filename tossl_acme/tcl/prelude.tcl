@@ -18,6 +18,9 @@ proc ::tossl::Define {package version table} {
             namespace eval ::tossl::$namespace {}
             lappend commands($namespace) [namespace tail $name]
         }
+        if {[string match *::* $namespace]} { ;# an ensemble in another
+            lappend commands([namespace qualifiers $namespace]) [namespace tail $namespace]
+        }
         if {$script ne ""} {
             DefineScripted $name $script
             continue

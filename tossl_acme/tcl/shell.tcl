@@ -7,7 +7,7 @@ proc ::tossl::shell::Prepare {script words interactive version} {
     set ::argv $words
     set ::argc [llength $words]
     set ::tcl_interactive $interactive
-    foreach package {tossl tossl::acme} {
+    foreach package {tossl tossl::acme tossl::testing} {
         package ifneeded $package $version [list ::tossl::shell::Register $package]
     }
     # tkinter removes `exit`; a child interpreter still has it.

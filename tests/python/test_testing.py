@@ -1,0 +1,441 @@
+"""tossl::testing: what it makes is what it says, and nothing is left of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import tossl_acme.certificates.testing.pebble
+from tossl_acme.certificates.testing.ca import start_ca
+from tossl_acme.errors import TosslError
+
+TREE = Path(__file__).parents[2]
+TCLSH = os.environ.get("TCLSH", "tclsh")
+needs_pebble = pytest.mark.skipif(shutil.which("pebble") is None, reason="needs pebble")
+TCLTLS = subprocess.run([TCLSH], input="exit [catch {package require tls}]", text=True).returncode == 0
+needs_tls = pytest.mark.skipif(not TCLTLS, reason="needs tcltls")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """The folder for temporary files."""
+    folder = tmp_path / "temporary ü"
+    folder.mkdir()
+    return folder
+
+
+def begin(script: str, place: Path, **variables: str) -> subprocess.Popen[str]:
+    """A tclsh that has read this script; its input stays open."""
+    environment = {**os.environ, "TMPDIR": str(place), "TCLLIBPATH": f"{{{TREE}}}", **variables}
+    process = subprocess.Popen(
+        [TCLSH], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    assert process.stdin
+    process.stdin.write(f"package require tossl::testing\n{script}\n")
+    process.stdin.flush()
+    return process
+
+
+def run(script: str, place: Path, **variables: str) -> str:
+    """What the script prints."""
+    printed, _ = begin(script, place, **variables).communicate(timeout=60)
+    return printed
+
+
+def until(ready: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 20
+    while not ready():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def processes(place: Path) -> list[str]:
+    """The processes that were started with a path in this folder."""
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    return [line.decode(errors="replace") for line in lines if os.fsencode(place) in line and b"tossl-testing" in line]
+
+
+@needs_tls
+def test_the_page_is_a_test_file_that_works_as_printed_also_twice_at_a_time(place: Path) -> None:
+    page = (TREE / "docs" / "commands" / "testing.md").read_text("utf-8")
+    (example,) = re.findall(r"^```tcl\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    file = place.parent / "page.test"
+    file.write_text(example)
+    environment = {**os.environ, "TMPDIR": str(place), "TCLLIBPATH": f"{{{TREE}}}"}
+    both = [
+        subprocess.Popen([TCLSH, file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+        for _ in range(2)
+    ]
+    skipped = int(shutil.which("pebble") is None)
+    for each in both:
+        last = each.communicate(timeout=60)[0].splitlines()[-1]
+        assert last.split() == f"page.test: Total 4 Passed {4 - skipped} Skipped {skipped} Failed 0".split()
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "verdict"),
+    [
+        ("server", "", "OK"),
+        ("server", "-purpose sslserver -verify_hostname localhost", "OK"),
+        ("server", "-verify_ip 127.0.0.1 -crl_check", "OK"),
+        ("server", "-purpose sslclient", "unsuitable certificate purpose|unsupported certificate purpose"),
+        ("client", "-purpose sslclient", "OK"),
+        ("client", "-purpose sslserver", "unsuitable certificate purpose|unsupported certificate purpose"),
+        ("expired", "", "certificate has expired"),
+        ("not_yet_valid", "", "certificate is not yet valid"),
+        ("wrong_name", "", "OK"),
+        ("wrong_name", "-verify_hostname localhost", "hostname mismatch"),
+        ("revoked", "", "OK"),
+        ("revoked", "-crl_check", "certificate revoked"),
+        ("chain_of_three", "-untrusted CHAIN", "OK"),
+        ("chain_of_three", "", "unable to get local issuer certificate"),
+        ("intermediate", "", "OK"),
+    ],
+    ids=lambda value: value.replace(" ", "_") or "plain",
+)  # fmt: skip
+def test_openssl_says_the_same_of_each_kind(kinds: dict[str, dict[str, dict[str, str]]], kind: str, options: str,
+                                            verdict: str) -> None:  # fmt: skip
+    paths = kinds["paths"]["paths"]
+    files = kinds[kind]["files"]
+    words = [files["chain"] if word == "CHAIN" else word for word in options.split()]
+    revocation = ["-CRLfile", paths["crl"]] if "-crl_check" in words else []
+    said = subprocess.run(
+        ["openssl", "verify", "-CAfile", paths["ca_bundle"], *revocation, *words, files["certificate"]],
+        capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"},
+    )  # fmt: skip
+    assert re.search(verdict, said.stdout + said.stderr, re.IGNORECASE), said
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
+    """The dict of a CA made by Python."""
+    with start_ca(folder=str(tmp_path_factory.mktemp("kinds"))) as ca:
+        yield {**ca.as_dict(), "paths": {"paths": {"crl": ca.crl, "ca_bundle": ca.ca_bundle}}}
+        assert {path.stat().st_mode & 0o777 for path in Path(ca.folder).rglob("*.pem")} == {0o600}
+    assert not Path(ca.folder).exists()
+
+
+def test_the_certificates_names_and_sizes(place: Path) -> None:
+    printed = run(
+        """
+        set names {a.example.com 10.0.0.1 *.name.invalid wrong.name.invalid}
+        set ca [tossl::testing ca start -names $names -key_type ec384]
+        puts [dict get $ca server domains]
+        puts [dict get $ca wrong_name domains]
+        puts [expr {[dict get $ca server fullchain] eq [dict get $ca server certificate]}]
+        puts [regexp -all BEGIN [dict get $ca chain_of_three fullchain]]
+        foreach {kind path} [dict get $ca server files] {
+            set file [open $path]
+            puts [expr {[read $file] eq [dict get $ca server $kind]}]
+            close $file
+        }
+        puts [file isdirectory [dict get $ca store]]
+        exec openssl pkey -in [dict get $ca client files private_key] -noout -text
+        puts [exec openssl pkey -in [dict get $ca client files private_key] -noout -text | grep -c secp384r1]
+        """,
+        place,
+    )
+    assert printed.splitlines() == [
+        "a.example.com 10.0.0.1 *.name.invalid wrong.name.invalid", "wrong.name1.invalid", "1", "2",
+        "1", "1", "1", "1", "1", "1",
+    ]  # fmt: skip
+
+
+def test_certificates_one_by_one(place: Path) -> None:
+    printed = run(
+        r"""
+        proc verify {certificate args} {
+            set file [open [file join $::env(TMPDIR) root.pem] w]
+            puts $file [dict get $certificate root]
+            close $file
+            catch {exec openssl verify -CAfile [file join $::env(TMPDIR) root.pem] {*}$args -untrusted \
+                [dict get $certificate files fullchain] [dict get $certificate files certificate] 2>@1} said
+            file delete [file join $::env(TMPDIR) root.pem]
+            return [regexp -inline {OK|expired|not yet valid} $said]
+        }
+        set now [clock seconds]
+        puts [verify [tossl::testing::certificate] -purpose sslserver]
+        puts [verify [tossl::testing::certificate -client 1] -purpose sslclient]
+        puts [verify [tossl::testing::certificate -not_after [expr {$now - 3600}]]]
+        puts [verify [tossl::testing::certificate -not_before [expr {$now + 3600}]]]
+        puts [verify [tossl::testing::certificate -not_before 0 -not_after 1]]
+        set root [tossl::testing::certificate -ca 1 -key_type ed25519]
+        set intermediate [tossl::testing::certificate -ca 1 -issuer $root]
+        set leaf [tossl::testing::certificate -issuer $intermediate -names b.example.com -key_type rsa]
+        puts "[verify $leaf] [regexp -all BEGIN [dict get $leaf fullchain]] [dict get $leaf domains]"
+        puts [expr {[dict get $leaf root] eq [dict get $root certificate]}]
+        set ca [tossl::testing::ca start]
+        foreach issuer [list $ca [dict get $ca root] [dict get $ca intermediate]] {
+            set leaf [tossl::testing::certificate -issuer $issuer]
+            puts [expr {[dict get $leaf root] eq [dict get $ca root certificate]}][verify $leaf]
+        }
+        puts [dict get [tossl::testing::certificate -client 1] domains]
+        puts [dict get [tossl::key::self_signed localhost] domains]
+        """,
+        place,
+    )
+    assert printed.splitlines() == [
+        "OK", "OK", "expired", "{not yet valid}", "expired", "OK 2 b.example.com", "1", "1OK", "1OK", "1OK", "client",
+        "localhost",
+    ]  # fmt: skip
+    assert list(place.iterdir()) == []
+
+
+BAD = {
+    "certificate -names {}": "VALUE names",
+    "certificate -names {a..b}": "VALUE names",
+    "certificate -names \\{": "VALUE names",
+    "certificate -ca 1 -names a": "VALUE names",
+    "certificate -key_type dsa": "VALUE key_type",
+    "certificate -not_after 12x": "VALUE not_after",
+    "certificate -not_after 1e30": "VALUE not_after",
+    "certificate -not_before -1e30": "VALUE not_before",
+    "certificate -not_before 5 -not_after 5": "VALUE not_after",
+    "certificate -issuer x": "VALUE issuer",
+    "certificate -issuer {}": "VALUE issuer",
+    "certificate -issuer {a b}": "VALUE issuer",
+    "certificate -issuer [dict create certificate {} private_key {}]": "VALUE issuer",
+    "certificate -issuer [dict create certificate x private_key y]": "VALUE issuer",
+    "certificate -issuer [dict replace $root certificate [dict get $root private_key]]": "VALUE issuer",
+    "certificate -issuer [dict replace $root private_key [dict get $root certificate]]": "VALUE issuer",
+    "certificate -issuer [dict replace $root certificate [string range [dict get $root certificate] 0 300]]":
+        "VALUE issuer",
+    "certificate -issuer [dict replace $root private_key [dict get $leaf private_key]]": "VALUE issuer",
+    "certificate -issuer [dict replace $root chain nonsense]": "VALUE issuer",
+    "certificate -issuer $leaf": "VALUE issuer",
+    "certificate -issuer [dict get $root certificate]": "VALUE issuer",
+    "certificate -issuer {folder /tmp}": "VALUE issuer",
+    "certificate -folder [dict get $root private_key]": "VALUE folder",
+    "certificate -folder /dev/null": "RESOURCE files",
+    "ca start -names {}": "VALUE names",
+    "ca start -names {{a b}}": "VALUE names",
+    "ca start -key_type x": "VALUE key_type",
+    "ca start -acme maybe": "VALUE acme",
+    "ca start -timeout 0": "VALUE timeout",
+    "ca start -key_type rsa8192 -timeout 0.001": "TIMEOUT CA",
+    "ca start -acme 1": "PACKAGE pebble",
+    "ca stop x": "VALUE ca",
+    "ca stop {a b}": "VALUE ca",
+    "ca stop $root": "VALUE ca",
+}  # fmt: skip
+
+
+def test_bad_input_is_refused_before_anything_is_made(place: Path) -> None:
+    script = """
+        set root [tossl::testing::certificate -ca 1]
+        set leaf [tossl::testing::certificate -issuer $root]
+        set before [glob -nocomplain [file join $env(TMPDIR) *]]
+        set env(PATH) /nowhere-at-all
+        proc try {words} {
+            if {[catch {uplevel #0 tossl::testing $words} message options]} {
+                puts "[lrange [dict get $options -errorcode] 1 end]|[string map {"\\n" { }} $message]"
+            } else {
+                puts "none|$words"
+            }
+        }
+    """
+    script += "".join(f"\ntry {{{words}}}" for words in BAD)
+    script += "\nputs [expr {$before eq [glob -nocomplain [file join $env(TMPDIR) *]]}]\n"
+    *lines, same = run(script.replace("[dict create", "[dict create"), place).splitlines()
+    assert [line.partition("|")[0] for line in lines] == list(BAD.values())
+    assert same == "1"
+    assert not any("PRIVATE" in line or "MI" in line.partition("|")[2][:40] for line in lines)
+    assert any("apt install pebble" in line for line in lines)
+
+
+ENDS: dict[str, Callable[[subprocess.Popen[str]], object]] = {
+    "exit": lambda process: process.communicate("exit 0\n", timeout=20),
+    "end": lambda process: process.communicate("", timeout=20),
+    "error": lambda process: process.communicate("apply {{} {error x}}; exit 1\n", timeout=20),
+    "SIGTERM": lambda process: process.send_signal(signal.SIGTERM),
+    "SIGINT": lambda process: process.send_signal(signal.SIGINT),
+    "SIGKILL": lambda process: process.send_signal(signal.SIGKILL),
+    "interp_delete": lambda process: process.communicate("interp delete inner; puts gone; gets stdin\n", timeout=20),
+    "namespace_delete": lambda process: process.communicate("inner eval {namespace delete ::tossl}\n", timeout=20),
+    "stop": lambda process: process.communicate("inner eval {tossl::testing ca stop $ca}\n", timeout=20),
+}
+
+
+#: With an ACME server; the others have certificates alone.
+WITH_PEBBLE = ("exit", "SIGTERM", "SIGKILL", "interp_delete")
+
+
+def test_nothing_is_left_however_it_ends(place: Path) -> None:
+    """All at a time."""
+    has_pebble = shutil.which("pebble") is not None
+    started = {
+        way: begin(
+            f"""
+            interp create inner
+            inner eval [list set auto_path $auto_path]
+            inner eval {{package require tossl::testing}}
+            inner eval {{set ca [tossl::testing ca start -acme {int(has_pebble and way in WITH_PEBBLE)}]}}
+            puts [inner eval {{dict get $ca folder}}]
+            flush stdout
+            """,
+            place,
+        )
+        for way in ENDS
+    }
+    for process in started.values():
+        assert process.stdout
+        folder = Path(process.stdout.readline().strip())
+        assert len(processes(folder)) >= 1
+    assert len(processes(place)) >= len(ENDS) + has_pebble * 2 * len(WITH_PEBBLE)
+    assert len(list(place.iterdir())) == len(ENDS)
+    for way, process in started.items():
+        ENDS[way](process)
+        process.wait(20)
+    until(lambda: list(place.iterdir()) == [] and processes(place) == [])
+
+
+def test_the_folder_alone_is_not_left_after_sigkill_either(place: Path) -> None:
+    process = begin("puts [llength [tossl::testing::certificate]]; flush stdout", place)
+    assert process.stdout
+    assert process.stdout.readline() == "22\n"
+    assert len(list(place.iterdir())) == 1
+    process.kill()
+    process.wait(20)
+    until(lambda: list(place.iterdir()) == [])
+
+
+@needs_pebble
+def test_an_interpreter_that_is_deleted_in_the_midst_of_the_start(place: Path) -> None:
+    printed = run(
+        """
+        foreach pause {0 100} {
+            interp create inner
+            inner eval [list set auto_path $auto_path]
+            inner eval {package require tossl::testing; tossl::testing ca start -acme 1 -command list}
+            after $pause {set ::go 1}
+            vwait ::go
+            interp delete inner
+        }
+        puts deleted
+        flush stdout
+        while {[llength [glob -nocomplain [file join $env(TMPDIR) *]]]} {after 10 {set ::go 1}; vwait ::go}
+        puts gone
+        """,
+        place,
+    )
+    assert printed == "deleted\ngone\n"
+    until(lambda: processes(place) == [])
+
+
+@needs_pebble
+def test_the_event_loop_goes_on_while_it_starts_and_a_job_can_be_cancelled(place: Path) -> None:
+    printed = run(
+        """
+        proc tick {} {incr ::ticks; after 5 tick}
+        tick
+        set job [tossl::testing ca start -acme 1 -command list]
+        tossl::job::wait $job
+        puts [expr {$ticks > 3}]
+        puts [string match https://* [dict get [tossl::job::result $job] directory]]
+        set job [tossl::testing ca start -acme 1 -command list]
+        tossl::job::cancel $job
+        puts [tossl::job::wait $job]
+        """,
+        place,
+    )
+    assert printed.splitlines() == ["1", "1", "cancelled"]
+    assert list(place.iterdir()) == []
+
+
+@needs_pebble
+def test_ports_that_somebody_else_takes_first(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where that one answers there: it has another certificate."""
+    with start_ca(acme=True, folder=str(place)) as first, socket.create_server(("127.0.0.1", 0)) as silent:
+        taken = int(first.directory.split(":")[2].partition("/")[0])
+        sample = tossl_acme.certificates.testing.pebble.random.sample
+        tries = iter((taken, silent.getsockname()[1]))
+
+        def choose(ports: range, k: int) -> list[int]:
+            port = next(tries, None)
+            return [port, *sample(ports, k=k - 1)] if port else sample(ports, k=k)
+
+        monkeypatch.setattr("tossl_acme.certificates.testing.pebble.random.sample", choose)
+        with start_ca(acme=True, folder=str(place)) as second:
+            assert second.directory.startswith("https://127.0.0.1:")
+            assert second.directory != first.directory
+            assert next(tries, None) is None
+
+
+def test_a_pebble_that_does_not_start_says_why(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = place.parent / "bin"
+    folder.mkdir()
+    (folder / "pebble").write_text("#!/bin/sh\necho no such luck >&2\nexit 3\n")
+    (folder / "pebble").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    with pytest.raises(TosslError, match="no such luck") as caught:
+        start_ca(acme=True, folder=str(place))
+    assert caught.value.errorcode == ("TOSSL", "RESOURCE", "pebble")
+    assert list(place.iterdir()) == []
+
+
+def test_a_child_that_is_forked_neither_ends_it_nor_keeps_it(place: Path) -> None:
+    reader, writer = os.pipe()
+    with start_ca(folder=str(place)) as ca:
+        child = os.fork()
+        if child == 0:
+            os.close(writer)
+            os.read(reader, 1)  # it outlives the CA
+            os._exit(0)
+        assert Path(ca.ca_bundle).exists()
+    assert list(place.iterdir()) == []
+    os.close(writer)
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(reader)
+
+
+def test_tcltest_gets_the_constraint(place: Path) -> None:
+    printed = run(
+        """
+        puts [tossl::testing constraints]
+        package require tcltest
+        tossl::testing::constraints
+        puts [tcltest::testConstraint tossl_pebble]
+        set env(PATH) /nowhere-at-all
+        tossl::testing::constraints
+        puts [tcltest::testConstraint tossl_pebble]
+        """,
+        place,
+    )
+    there = str(int(shutil.which("pebble") is not None))
+    assert printed.splitlines() == [f"tossl_pebble {there}", there, "0"]
+
+
+@pytest.mark.parametrize("order", ["tossl", "tossl::acme", ""], ids=lambda name: name or "alone")
+def test_the_package_stands_beside_the_others_and_alone(place: Path, order: str) -> None:
+    names = run(
+        f"if {{{{{order}}} ne {{}}}} {{package require {order or 'tossl'}}}; puts [lsort [namespace children ::tossl]];"
+        " puts [package provide tossl]; puts [llength [tossl::testing::certificate]]"
+        "; puts [namespace ensemble configure ::tossl::testing -subcommands]", place,
+    ).splitlines()  # fmt: skip
+    assert "::tossl::testing" in names[0].split()
+    assert ("::tossl::acme" in names[0].split()) == bool(order)
+    assert (names[1] != "") == (order == "tossl")
+    assert names[2:] == ["22", "ca certificate constraints"]
+
+
+def test_a_client_trusts_a_self_signed_certificate_that_it_is_given(place: Path) -> None:
+    printed = run("puts [dict get [tossl::key::self_signed {localhost 127.0.0.1}] fullchain]", place)
+    trust = ssl.create_default_context(cadata=printed)
+    (place / "one.pem").write_text(printed)
+    said = subprocess.run(
+        ["openssl", "verify", "-CAfile", place / "one.pem", "-purpose", "sslserver", "-verify_hostname", "localhost",
+         place / "one.pem"], capture_output=True, text=True,
+    )  # fmt: skip
+    assert said.stdout.endswith("OK\n"), said
+    assert trust.cert_store_stats()["x509"] == 1

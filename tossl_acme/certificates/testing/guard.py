@@ -1,0 +1,116 @@
+"""A shell beside this process that ends a server and removes a folder, however this process ends: by SIGKILL, too."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+from ...errors import ResourceError
+from ...files import beyond_standard
+
+_SHELL = "/bin/sh"
+#: $1: the folder, empty for none; the file for the server's output, and the server's words, if there is a server. The
+#: server has the other end of `standing` as descriptor 3.
+_SCRIPT = """
+PATH=$PATH:/usr/bin:/bin
+trap '' HUP INT QUIT TERM
+folder=$1 output=$2 server=
+shift 2
+if [ $# -gt 0 ]; then
+    (trap - HUP INT QUIT TERM; exec "$@" 3>&1 >"$output" 2>&1 </dev/null) &
+    server=$!
+fi
+exec >/dev/null
+read -r end
+if [ -n "$server" ]; then
+    kill -KILL "$server"
+    wait "$server"
+fi
+[ -z "$folder" ] || rm -rf -- "$folder"
+"""
+#: Seconds that the shell has to end the server and to remove the folder.
+_END_SECONDS = 10.0
+_POLL_SECONDS = 0.002
+#: What the host may ignore, and a program expects to end by.
+_DEFAULT_SIGNALS = (
+    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD,
+)  # fmt: skip
+
+#: This process's ends of pipes: a forked child closes them, for it is not whose end the shells wait for.
+_ends: set[int] = set()
+
+
+def reset() -> None:
+    """Closes the pipes to the shells: in a child process, which is not the one that they watch."""
+    while _ends:
+        os.close(_ends.pop())
+
+
+class Guard:
+    """One such shell, from its start to end(). Raises ResourceError if none can be started."""
+
+    def __init__(self, folder: str = "", output: str = "", server: tuple[str, ...] = ()) -> None:
+        watched, self._end = _pipe()
+        try:
+            self._standing, held = _pipe()
+        except OSError:
+            os.close(watched)
+            os.close(self._end)
+            raise
+        _ends.update((self._end, self._standing))
+        try:
+            self._process = os.posix_spawn(
+                _SHELL,
+                (_SHELL, "-c", _SCRIPT, "tossl-testing", folder, output, *server),
+                os.environb,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, watched, 0),
+                    (os.POSIX_SPAWN_DUP2, held, 1),
+                    (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0),
+                ],
+                setsid=True,  # Ctrl-C in a terminal is for the program
+                setsigmask=(),
+                setsigdef=_DEFAULT_SIGNALS,
+            )
+        except OSError as error:
+            self._close()
+            raise ResourceError("processes", f"{_SHELL} cannot be started: {error.strerror}") from None
+        finally:
+            os.close(watched)
+            os.close(held)
+        os.set_blocking(self._standing, False)
+
+    @property
+    def is_standing(self) -> bool:
+        """Returns whether the server runs."""
+        try:
+            return bool(os.read(self._standing, 1))
+        except BlockingIOError:
+            return True
+
+    def end(self) -> None:
+        """Ends the server, removes the folder, and waits until it is done."""
+        with contextlib.suppress(OSError):  # somebody has killed the shell
+            os.write(self._end, b"\n")
+        self._close()
+        until = time.monotonic() + _END_SECONDS
+        with contextlib.suppress(ChildProcessError):  # the program ignores SIGCHLD, or waits for all children itself
+            while not os.waitpid(self._process, os.WNOHANG)[0] and time.monotonic() < until:
+                time.sleep(_POLL_SECONDS)
+
+    def _close(self) -> None:
+        for end in (self._end, self._standing):
+            if end in _ends:
+                _ends.remove(end)
+                os.close(end)
+
+
+def _pipe() -> tuple[int, int]:
+    """Returns both ends of a new pipe that no child process inherits."""
+    reader, writer = (beyond_standard(end) for end in os.pipe())
+    return reader, writer
+
+
+os.register_at_fork(after_in_child=reset)
