@@ -43,7 +43,13 @@ proc ::tossl::mounted::Cache {} {
 
 # Returns the folder with the copy.
 proc ::tossl::mounted::Copy {folder} {
-    set sum [format %08x [zlib crc32 [encoding convertto utf-8 [List $folder]]]]
+    set content [List $folder]
+    if {[file exists [file join $folder SHA256SUMS]]} { ;# of an archive whose files have all one time
+        set in [open [file join $folder SHA256SUMS]]
+        lappend content [read $in]
+        close $in
+    }
+    set sum [format %08x [zlib crc32 [encoding convertto utf-8 $content]]]
     set copy [file join [Cache] [file tail $folder]-$sum]
     if {![file isdirectory $copy]} {
         set new $copy.[pid].[clock microseconds]

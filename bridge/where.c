@@ -22,6 +22,12 @@
 #define IS_EXECUTABLE X_OK
 #endif
 
+#if defined(__linux__)
+#define GET_TRUSTED secure_getenv /* it names what is run: not in a program with the rights of another user */
+#else
+#define GET_TRUSTED getenv
+#endif
+
 #define ENVIRONMENT "the python of an environment that has tossl_acme"
 
 /* ---- files of lines `name = value` ---- */
@@ -298,7 +304,7 @@ static int readVersion(Tcl_Interp *interp, TosslPython *python)
 
 int TosslReadChoice(Tcl_Interp *interp, const char *folder, TosslPython *python)
 {
-    const char *chosen = getenv("TOSSL_PYTHON"), *fault;
+    const char *chosen = GET_TRUSTED("TOSSL_PYTHON"), *fault;
 
     memset(python, 0, sizeof *python);
     if (chosen != NULL && *chosen != '\0') {

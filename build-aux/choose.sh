@@ -35,7 +35,7 @@ noted() {
 
 # Returns whether each library that was built is there.
 are_there() {
-    [ -f build/libraries ] && while IFS= read -r name; do [ -f "$name" ] || return; done <build/libraries
+    [ -f build/libraries ] && while IFS= read -r name; do [ -s "$name" ] || return; done <build/libraries
 }
 
 mkdir -p build

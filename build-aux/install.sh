@@ -34,6 +34,7 @@ remove() {
     if [ -f "$1/installed" ]; then
         while IFS= read -r file; do
             rm -f "$stage$file"
+            case $file in */share/tossl/*) rmdir "$stage${file%/*}" 2>/dev/null || true ;; esac
         done <"$1/installed"
     fi
     rm -rf "$1"
