@@ -422,6 +422,18 @@ def test_more_authorizations_than_names(world: World) -> None:
     assert not world.proxy.seen("/authorization/")
 
 
+def test_more_authorizations_than_names_in_an_order_that_is_taken_up(world: World, tmp_path: Path) -> None:
+    """None of them is asked for; another order brings the certificate."""
+    directory = world.directory
+    world.proxy.fault(actions.problem(403, "unauthorized", "later"), path="/authorization/")
+    assert world.refused(directory=directory, store=tmp_path)[0] == "ACME"
+    many = [f"{world.proxy.url}/authorization/many{number}" for number in range(900)]
+    world.proxy.fault(with_member("authorizations", many), path="/order/")
+    assert world.obtained(directory=directory, store=tmp_path)["issued"] == "1"
+    assert world.proxy.seen("/order/")
+    assert not world.proxy.seen("/authorization/many")
+
+
 @pytest.mark.parametrize("spelled", ["example.com", "EXAMPLE.com"])
 def test_two_authorizations_for_one_name(world: World, spelled: str) -> None:
     """Nothing is presented for either."""

@@ -204,7 +204,7 @@ def test_every_file_operation_after_finalize_fails_in_turn(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a full disk")
-@pytest.mark.parametrize(("size", "issued"), [("4k", 0), ("20k", 0), ("24k", 1), ("36k", 1), ("44k", 1), ("48k", 1)])
+@pytest.mark.parametrize(("size", "issued"), [("4k", 0), ("16k", 0), ("20k", 1), ("36k", 1), ("44k", 1), ("48k", 1)])
 def test_a_disk_that_is_really_full(world: World, tmp_path: Path, size: str, issued: int) -> None:
     """A tmpfs of a few pages: what does not fit is in the error, what fits is taken up when there is room."""
     world.store = tmp_path / "disk"

@@ -326,6 +326,7 @@ def test_requests_with_odd_attributes() -> None:
 
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 SHA256, SHA1 = bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d0401")
+MD5_OF_RSA = bytes.fromhex("2a864886f70d010104")
 NAMES = {
     "email": encoded(0x81, b"a@example.com"),
     "uri": encoded(0x86, b"https://example.com/"),
@@ -396,6 +397,7 @@ def test_requests_of_mbed_tls_and_tpms(text: str) -> None:
     ("text", "cause"),
     [
         (own_request(algorithm=encoded(OID, SHA1)), "signed with SHA-1, which CAs refuse; make it with SHA-256"),
+        (own_request(algorithm=encoded(OID, MD5_OF_RSA)), "signed with MD5, which CAs refuse; make it with SHA-256"),
         (own_request(encoded(0x82, b"192.0.2.1")), "must be IP:192.0.2.1"),
         (own_request(encoded(0x82, "bücher.example".encode())), "A-labels"),
         (own_request(encoded(0x82, b"a.exa\0mple")), "neither a domain name nor an address"),
@@ -409,7 +411,7 @@ def test_requests_of_mbed_tls_and_tpms(text: str) -> None:
         ("0\x82\x01\udcff", "openssl req -inform DER"),
         ("0\x82\x01\ufffd", "openssl req -inform DER"),
     ],
-    ids=["sha1", "address", "unicode", "nul", "network", "email", "edi", "damage", "env", "p12", "der", "text", "torn"],
+    ids=["sha1", "md5", "address", "unicode", "nul", "network", "email", "edi", "damage", "env", "p12", "der", "text", "torn"],
 )
 def test_a_request_that_cannot_serve_is_told_why(text: str, cause: str) -> None:
     with pytest.raises(TosslError) as raised:
@@ -517,6 +519,7 @@ def test_damaged_structures_are_refused_by_name(label: str, seed: bytes) -> None
                 {"CERTIFICATE REQUEST": read_csr, "CERTIFICATE": read_certificate}.get(label, load_private_key)(text)
             except TosslError as error:
                 assert error.errorcode[1 : 1 + len(code)] == code or error.errorcode[1] == "KEY"
+                assert "ParseError" not in error.message  # the library's words, for its programmers
 
 
 def test_oddities_are_read_in_silence(tmp_path: Path) -> None:

@@ -61,15 +61,17 @@ def test_a_certificate_with_files_of_a_stranger_is_not_used(
     assert len(scripted_ca.payloads("new-order")) == orders
 
 
-@pytest.mark.parametrize("which", [".", "accounts"])
-def test_a_store_that_others_can_write_to(tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path, which: str) -> None:
+@pytest.mark.parametrize(("which", "mode"), [(".", 0o770), ("accounts", 0o702)])
+def test_a_store_that_others_can_write_to(
+    tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path, which: str, mode: int
+) -> None:
     """Is used, and named in a warning."""
     scripted_ca.script.authorization = "valid"
     store = tmp_path / "store"
     options = {"directory": scripted_ca.directory, "webroot": tmp_path, "store": store}
     first = tcl.dict("obtain_certificate", ["a.example"], **options)
     assert "others can write" not in first["warnings"]
-    (store / which).chmod(0o777)
+    (store / which).chmod(mode)
     (warning,) = tcl.dicts(tcl.dict("obtain_certificate", ["b.example"], **options)["warnings"])
     assert warning["warning"] == "store"
     assert f"others can write to \"{(store / which).resolve()}\"" in warning["message"]
