@@ -764,6 +764,20 @@ def test_killed_at_every_change_of_one_value_of_a_part(
     assert found == sorted(found, key=lambda one: one == new)
 
 
+def test_a_plain_file_in_the_place_of_a_parts_link_shows_the_value_that_is_changed(place: Path) -> None:
+    """As an editor leaves it that writes a file anew."""
+    store, name = store_at(place), "privkey.pem"
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, OLD, "pending")
+        shown_at = place / NAME / "pending" / name
+        shown_at.unlink()
+        shown_at.write_bytes(OLD[name])
+        for value in (b"new", b"newer"):
+            store.write(lock, OLD | {name: value}, "pending")
+            assert shown_at.read_bytes() == value
+    assert store.read(f"{NAME}/pending") == OLD | {name: b"newer"}
+
+
 def test_a_holder_that_another_has_followed_changes_no_value_of_a_part(place: Path) -> None:
     store = store_at(place)
     with store.locked(context(), NAME) as lock:

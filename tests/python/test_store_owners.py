@@ -10,6 +10,7 @@ import pytest
 
 from tests.servers.scripted_ca import ScriptedCa
 from tests.tclhost import Tcl, new_key
+from tossl_acme.acme import clients
 
 
 def _give_to_a_stranger(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +40,26 @@ def test_an_account_key_of_a_stranger_is_not_used(
     assert refused.code == ("TOSSL", "VALUE", "store")
     assert "neither root nor the user of this process" in refused.message
     assert len(scripted_ca.payloads("new-order")) == orders
+
+
+@pytest.mark.parametrize("file", ["account.json", "directory.json"])
+def test_what_a_stranger_says_of_a_ca_is_not_used(
+    tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """It could send this user's requests anywhere. Commands that read it only to save a request ask the CA."""
+    scripted_ca.script.authorization = "valid"
+    monkeypatch.setenv("TOSSL_STORE", str(tmp_path / "store"))
+    options = {"directory": scripted_ca.directory, "webroot": tmp_path}
+    tcl.acme("obtain_certificate", ["a.example"], **options)
+    key = tcl.acme("get_account_key", scripted_ca.directory)
+    (record,) = (tmp_path / "store").glob(f"accounts/*/{file}")
+    record.write_text(record.read_text().replace(scripted_ca.tls_origin, "https://127.0.0.1:1"))
+    _give_to_a_stranger(record, monkeypatch)
+    clients.reset()
+    refused = tcl.failure("obtain_certificate", ["b.example"], **options)
+    assert refused.code == ("TOSSL", "VALUE", "store")
+    assert f"accounts/{record.parent.name}/{file}" in refused.message
+    tcl.acme("create_order", scripted_ca.directory, key, ["c.example"])
 
 
 @pytest.mark.parametrize("file", ["privkey.pem", "certificate.json", "pending/privkey.pem", "pending/attempt.json"])

@@ -35,7 +35,6 @@ _DIRECTORY_AGE_SECONDS = 86400.0
 def fetch_nonces_ahead(context: Context, store: Store, server: Server, count: int) -> None:
     """Begins to fetch nonces where a directory is kept that need not be read again. Faults are told by who reads it."""
     with contextlib.suppress(ArgumentError):
-        check_owner(store.path_of(account_set(server.url), DIRECTORY), "the CA's directory")
         kept = read_known(store, server.url)
         if is_fresh(kept.get(DIRECTORY), due.now()):
             take_kept_directory(kept, server)
@@ -84,9 +83,13 @@ def is_fresh(kept: Mapping[str, Any] | None, at: float) -> bool:
 
 
 def read_known(store: Store, directory_url: str) -> dict[str, dict[str, Any]]:
-    """Returns what is kept of account and directory; ignores damaged values."""
-    found = {}
-    for name, text in read_texts(store, account_set(directory_url), (ACCOUNT, DIRECTORY)).items():
+    """Returns what is kept of account and directory; ignores damaged values.
+
+    Raises ArgumentError "store" for a record of another user, who could send this one's requests anywhere.
+    """
+    found, place = {}, account_set(directory_url)
+    for name, text in read_texts(store, place, (ACCOUNT, DIRECTORY)).items():
+        check_owner(store.path_of(place, name), "the CA's record")
         with contextlib.suppress(ValueError, RecursionError):
             value = json.loads(text)
             if isinstance(value, dict):

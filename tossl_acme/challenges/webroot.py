@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -47,7 +48,8 @@ class Webroot:
     def present(self, context: Context, challenge: Challenge) -> None:
         """Writes the file in one step; replaces a link of that name and does not follow it.
 
-        Raises ArgumentError "webroot" where the response of another account has that name: the CA chooses it.
+        Raises ArgumentError "webroot" where another file has that name, as the response of another account: the CA
+        chooses it.
         """
         content = challenge.key_authorization.encode()
         with self._lock, self._refusals():
@@ -113,11 +115,16 @@ class Webroot:
 
 
 def _check_free(folder: Folder, token: str, content: bytes) -> None:
+    """Raises ArgumentError "webroot" where somebody's file has the name. An empty one is what a crash leaves."""
+    status = folder.status(token)
+    if status is None or not stat.S_ISREG(status.st_mode) or not status.st_size:
+        return
     with contextlib.suppress(FileNotFoundError):
         found = _content(folder, token)
-        if found is not None and found != content and found.startswith(f"{token}.".encode()):
-            cause = "holds another response, of another account; move it away if nobody needs it"
-            raise ArgumentError("webroot", f"{(folder.path / token).shown} {cause}")
+        if found != content:
+            is_response = found is not None and found.startswith(f"{token}.".encode())
+            whose = "holds another response, of another account" if is_response else "is not of this program's making"
+            raise ArgumentError("webroot", f"{(folder.path / token).shown} {whose}; move it away if nobody needs it")
 
 
 def _remove_unfinished(folder: Folder, content: bytes) -> None:

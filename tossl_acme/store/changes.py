@@ -57,7 +57,13 @@ class ChangingSets(Sets):
         if before and self.layout != layout:
             self._convert(before, layout)
             linked, missing = self._check_names(values)
-        elif not self._keeps and layout == LINKS and self._change_one(before, values, access, missing, check):
+        # A plain file in the place of a link would go on showing the value before: it is replaced with a whole set.
+        elif (
+            not self._keeps
+            and layout == LINKS
+            and len(linked) + len(missing) == len(values)
+            and self._change_one(before, values, access, missing, check)
+        ):
             return
         name = f"..{max(time.time_ns(), int(before[2:] or 0) + 1)}"
         try:
