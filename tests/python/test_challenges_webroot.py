@@ -258,7 +258,7 @@ def test_a_folder_renamed_while_the_file_is_written(
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "hard link", "large"])
 def test_something_else_in_place_of_the_file(tmp_path: Path, context: Context, kind: str) -> None:
-    """It is neither opened for long nor changed nor removed; a new challenge takes the place of a link or pipe alone."""
+    """It is neither opened for long nor changed nor removed; a challenge takes the place of a link or pipe alone."""
     root, outside = tmp_path / "root", tmp_path / "outside"
     outside.write_text(ONE.key_authorization)
     outside.chmod(0o600)

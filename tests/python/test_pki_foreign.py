@@ -411,7 +411,8 @@ def test_requests_of_mbed_tls_and_tpms(text: str) -> None:
         ("0\x82\x01\udcff", "openssl req -inform DER"),
         ("0\x82\x01\ufffd", "openssl req -inform DER"),
     ],
-    ids=["sha1", "md5", "address", "unicode", "nul", "network", "email", "edi", "damage", "env", "p12", "der", "text", "torn"],
+    ids=["sha1", "md5", "address", "unicode", "nul", "network", "mail", "edi", "damage", "env", "p12", "der", "text",
+         "torn"],
 )
 def test_a_request_that_cannot_serve_is_told_why(text: str, cause: str) -> None:
     with pytest.raises(TosslError) as raised:
