@@ -49,12 +49,15 @@ def test_values() -> None:
 
 
 @pytest.mark.usefixtures("asking_bind")
-def test_apex_and_wildcard(account: Account, bind: Bind, context: Context) -> None:
+def test_apex_and_wildcard(account: Account, bind: Bind) -> None:
+    told: list[dict[str, object]] = []
+    context = Context(20).begin(listener=told.append)
     dns01 = solver(account, PropagationCheck())
     for challenge in (APEX, WILDCARD):
         dns01.present(context, challenge)
     for challenge in (APEX, WILDCARD):
         dns01.wait(context, challenge)
+    assert told == [{"step": step, "record": NAME} for step in ("dns_wait", "dns_shown")] * 2
     assert bind.txt(NAME) == sorted(validation_value(challenge.key_authorization) for challenge in (APEX, WILDCARD))
     dns01.clean_up(context, APEX)
     dns01.clean_up(context, APEX)

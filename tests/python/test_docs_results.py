@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from docs.generator.page import manuals
+from tests.python.test_docs_steps import documented_steps
 from tests.servers.httpreq import HttpReq
 from tests.servers.pebble import Pebble
 from tests.servers.scripted_ca import ScriptedCa
@@ -49,13 +50,28 @@ class Results:
     def __init__(self, tcl: Tcl) -> None:
         self._tcl = tcl
         self.seen: dict[str, set[str]] = {}
+        #: The steps of each command that was called with -progress.
+        self.steps: dict[str, list[str]] = {}
+
+    def has_progress(self, name: str) -> bool:
+        return any(option.name == "-progress" for option in MANUALS[name].options)
+
+    def acme(self, name: str, *words: object, **options: object) -> str:
+        """Calls a command, and notes its steps."""
+        if self.has_progress(f"acme::{name}"):
+            self._tcl.eval("set ::steps {}; proc ::note_step facts {lappend ::steps [dict get $facts step]}")
+            options = {"progress": "note_step", **options}
+        result = self._tcl.acme(name, *words, **options)
+        if "progress" in options:
+            self.steps.setdefault(name, []).extend(self._tcl.eval("set ::steps").split())
+        return result
 
     def note(self, name: str, result: dict[str, str]) -> dict[str, str]:
         self.seen.setdefault(name, set()).update(result)
         return result
 
     def __call__(self, name: str, *words: object, **options: object) -> dict[str, str]:
-        return self.note(f"acme::{name}", self._tcl.dict(name, *words, **options))
+        return self.note(f"acme::{name}", self._tcl.as_dict(self.acme(name, *words, **options)))
 
     def script(self, name: str, *words: str) -> dict[str, str]:
         return self.note(name, self._tcl.as_dict(self._tcl.eval(" ".join((f"tossl::{name}", *words)))))
@@ -68,7 +84,7 @@ class Results:
 @pytest.fixture
 def results(
     tcl: Tcl, calm_pebble: Pebble, scripted_ca: ScriptedCa, httpreq: HttpReq, tmp_path: Path
-) -> dict[str, set[str]]:
+) -> Results:
     found = Results(tcl)
     call_accounts(tcl, found, calm_pebble.directory)
     certificate = call_steps(tcl, found, calm_pebble, httpreq, tmp_path)
@@ -83,7 +99,7 @@ def results(
     found.script("testing::certificate")
     found.script("testing::ca::start")
     tcl.eval("tossl::testing::ca stop")
-    return found.seen
+    return found
 
 
 def call_accounts(tcl: Tcl, call: Results, ca: str) -> None:
@@ -93,11 +109,14 @@ def call_accounts(tcl: Tcl, call: Results, ca: str) -> None:
     call("get_account", ca, key)
     call("update_account", ca, key, "b@example.com")
     call("change_account_key", ca, key, new)
+    call.acme("create_order", ca, new, "a.example.com")
+    call.acme("list_orders", ca, new)
+    call.acme("deactivate_account", ca, new)
 
 
 def call_steps(tcl: Tcl, call: Results, pebble: Pebble, httpreq: HttpReq, folder: Path) -> str:
     ca, key, name = pebble.directory, new_key(), f"{secrets.token_hex(4)}.example.com"
-    tcl.acme("create_account", ca, key, "a@example.com")
+    call.acme("create_account", ca, key, "a@example.com")
     order = call("create_order", ca, key, [name, f"*.{name}"], return_details=1)
     for authorization in tcl.dicts(order["authorizations"]):
         call("get_authorization", ca, key, authorization["url"])
@@ -107,22 +126,26 @@ def call_steps(tcl: Tcl, call: Results, pebble: Pebble, httpreq: HttpReq, folder
     of = {each["type"]: each for each in tcl.dicts(authorization["challenges"])}
     words = (f"one.{name}", of["http-01"]["token"], key)
     call("http01_challenge", *words, webroot=folder)
-    tcl.acme("cleanup_challenge", *words)
+    call.acme("cleanup_challenge", *words)
     call("tls_alpn01_challenge", *words, port=0)
     dns = {"endpoint": httpreq.url, "propagation": "none", "follow_cname": 0}
-    call("dns01_challenge", *words, "generic", httpreq.token, **dns)
+    shown = call("dns01_challenge", *words, "generic", httpreq.token, **dns)
+    record = shown["dns_record_name"]
+    call.acme("cleanup_dns", words[0], record, "generic", httpreq.token, endpoint=httpreq.url, follow_cname=0)
     url = tcl.dict("get_account", ca, key)["url"]
     call("dns_account01_challenge", *words, "generic", httpreq.token, account_url=url, **dns)
     call("dns_persist01_record", ca, key, name, issuer="ca.example", propagation_timeout=0)
     call("http01_challenge", *words, port=pebble.http_port)
     call("answer_challenge", ca, key, of["http-01"]["url"])
     call("wait_authorization", ca, key, authorization["url"])
-    tcl.acme("cleanup_challenge", *words)
+    call.acme("cleanup_challenge", *words)
     private = tcl.as_dict(tcl.eval("tossl::key::generate -type ec"))["private"]
     call("finalize_order", ca, key, order["url"], private_key=private)
     done = call("wait_order", ca, key, order["url"])
     call("get_order", ca, key, order["url"])
-    return call("download_certificate", ca, key, done["certificate"])["certificate"]
+    certificate = call("download_certificate", ca, key, done["certificate"])["certificate"]
+    call.acme("revoke_certificate", ca, key, certificate)
+    return certificate
 
 
 def call_kept(tcl: Tcl, call: Results, pebble: Pebble, store: Path) -> None:
@@ -162,7 +185,20 @@ def differences(seen: dict[str, set[str]]) -> dict[str, tuple[set[str], set[str]
     return found
 
 
-def test_documented_keys_are_those_of_results(results: dict[str, set[str]]) -> None:
-    different = differences(results)
+def test_documented_keys_are_those_of_results_and_commands_report_documented_steps(results: Results) -> None:
+    different = differences(results.seen)
     assert not different, pprint.pformat(different)
-    assert {name for name, manual in MANUALS.items() if documented(manual)} == set(results)
+    assert {name for name, manual in MANUALS.items() if documented(manual)} == set(results.seen)
+    check_steps(results)
+
+
+def check_steps(results: Results) -> None:
+    """Each command that takes -progress reports steps, unless it only waits for locks of the store, or goes on."""
+    acme = [name for name in MANUALS if name.startswith("acme::") and results.has_progress(name)]
+    waiting = {name.removeprefix("acme::") for name in acme}
+    assert set(results.steps) >= waiting - {"manage", "forget_certificate", "get_account_key"}
+    silent = {name for name, steps in results.steps.items() if not steps}
+    assert silent <= {"renew_certificates", "import_certificate"}  # nothing is due, nothing is there
+    assert {step for steps in results.steps.values() for step in steps} <= set(documented_steps())
+    assert results.steps["dns01_challenge"] == ["presented"]
+    assert results.steps["cleanup_dns"] == ["cleaned_up"]

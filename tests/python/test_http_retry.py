@@ -103,4 +103,4 @@ def test_a_pause_can_be_cancelled_and_is_told() -> None:
     context = Context(60).begin(listener=lambda facts: (steps.append(facts), context.cancel()))  # type: ignore[func-returns-value]
     with pytest.raises(Cancelled):
         with_retries(Retries(context, (30.0,), lambda _response: True, "provider", "dns_retry"), busy)
-    assert steps == [{"step": "dns_retry", "seconds": 30.0}]
+    assert steps == [{"step": "dns_retry", "seconds": 30.0, "message": "status 503"}]

@@ -195,9 +195,7 @@ def _existing_account(client: Client, context: Context) -> Account | None:
         if error.kind != "accountDoesNotExist":
             raise
         return None
-    account = _read_account(response, client.account_url(context))
-    context.tell("account", url=account.url, status=account.status)
-    return account
+    return _told(context, _read_account(response, client.account_url(context)))
 
 
 def _brought_up_to_date(client: Client, context: Context, account: Account, wanted: NewAccount) -> Account:
@@ -220,13 +218,18 @@ def get_account(client: Client, context: Context) -> Account:
     was_known = client.knows_account
     url = client.account_url(context)
     try:
-        return _read_account(client.post_as_get(context, url), url)
+        return _told(context, _read_account(client.post_as_get(context, url), url))
     except AcmeError as error:
         if error.kind != "accountDoesNotExist" or not was_known:
             raise
     # What was known is gone; the key may have another account.
     url = client.account_url(context)
-    return _read_account(client.post_as_get(context, url), url)
+    return _told(context, _read_account(client.post_as_get(context, url), url))
+
+
+def _told(context: Context, account: Account) -> Account:
+    context.tell("account", url=account.url, status=account.status)
+    return account
 
 
 def update_account(client: Client, context: Context, contact: Sequence[str]) -> Account:
@@ -237,7 +240,7 @@ def update_account(client: Client, context: Context, contact: Sequence[str]) -> 
     )
     account = _read_account(response, url)
     client.know_contact(tuple(contact))
-    return account
+    return _told(context, account)
 
 
 def deactivate_account(client: Client, context: Context) -> Account:
@@ -245,7 +248,7 @@ def deactivate_account(client: Client, context: Context) -> Account:
     url = client.account_url(context)
     account = _read_account(client.post(context, url, {"status": "deactivated"}), url)
     client.forget_account()
-    return account
+    return _told(context, account)
 
 
 def change_key(client: Client, context: Context, new_key: AccountKey) -> str:

@@ -52,9 +52,11 @@ def download_certificate(client: Client, context: Context, url: str) -> Download
         chain = DownloadedChain(url, pem, tuple(answer.links("alternate")))
         if _is_whole(pem):
             return chain
-        if pause is None or max(pause, answer.retry_after or 0.0) >= context.remaining():
+        seconds = max(pause or 0.0, answer.retry_after or 0.0)
+        if pause is None or seconds >= context.remaining():
             break
-        context.sleep(max(pause, answer.retry_after or 0.0), "certificate")
+        context.tell("waiting", what="certificate", status="incomplete", seconds=round(seconds, 3))
+        context.sleep(seconds, "certificate")
     if certificate_blocks(pem):  # cut each time, behind a certificate that is whole
         return chain
     raise HttpError("malformed", f"{shown_url(url)} answered without a PEM certificate")

@@ -270,6 +270,7 @@ class _NonceRetries:
         seconds = self._backoff.next()
         if seconds >= self._context.remaining():
             return False
+        self._context.tell("retry", seconds=round(seconds, 3), message="the CA refuses its own nonces")
         self._context.sleep(seconds, "request")
         return True
 

@@ -232,6 +232,7 @@ def finish_order(client: Client, context: Context, order: Order, csr: bytes) -> 
         if order.status == "valid":
             return FinishedOrder(_issued(client, order), by_another)
         if pause is not None:
+            context.tell("waiting", what="certificate", status=order.status, seconds=pause)
             context.sleep(pause, "certificate")
     raise HttpError("malformed", f"the order {shown_url(order.url)} is {clean(order.status)} though finalized")
 

@@ -21,5 +21,6 @@ def read_order_urls(client: Client, context: Context, first: str, most: int) -> 
         seen.add(page)
         answer = Answer.of(client.post_as_get(context, page))
         found |= dict.fromkeys(answer.urls("orders", _MAX_PAGE_ORDERS))
+        context.tell("orders", url=page, count=len(found))
         page = next(iter(answer.links("next")), "")
     return list(found)[:most]

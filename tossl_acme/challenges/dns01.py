@@ -158,6 +158,8 @@ class Dns01:
         settling = max(habits_of(self._provider_of(challenge)).settle_seconds for challenge in challenges)
         context.sleep(min(settling, self._check.timeout), "propagation")
         self._check.wait(context, [self.record(challenge) for challenge in challenges], self._zones)
+        for challenge in challenges:
+            context.tell("dns_shown", **self.describe(challenge))
 
     def clean_up(self, context: Context, challenge: Challenge) -> None:
         """Removes the value. Tries again after a temporary failure, until the context is over.

@@ -35,6 +35,7 @@ def remove_record(context: Context, options: SolverOptions, domain: str, name: s
         own = [(place, providers.for_name(place, domain))]
     removed = [one for place, provider in own for one in PUBLISHED.remove(context, provider, name, value, place)]
     check_removed(removed, own[0][1], own[0][0], value)
+    context.tell("cleaned_up", domain=domain)
 
 
 def _place_now(context: Context, options: SolverOptions, name: str) -> str:

@@ -38,12 +38,14 @@ def present_and_wait(context: Context, solver: Solver, challenge: Challenge) -> 
     debt = owe(lambda cleanup: solver.clean_up(cleanup, challenge))
     try:
         solver.present(context, challenge)
+        context.tell("presented", domain=challenge.identifier.value, type=challenge.type)
         solver.wait(context, challenge)
     except TosslError:
         fall_due([debt])
         with context.naming("clean_up_failed"):
             try:
-                debt.settle(context.for_cleanup(cleanup_seconds(context.limit)))
+                if debt.settle(context.for_cleanup(cleanup_seconds(context.limit))):
+                    context.tell("cleaned_up", domain=challenge.identifier.value)
             except TosslError as error:
                 place = {"domain": challenge.identifier.value, **solver.describe(challenge)}
                 context.warn("clean_up_failed", **place, message=error.message)

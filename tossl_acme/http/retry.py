@@ -52,7 +52,8 @@ class Retries:
         if seconds >= self._context.remaining():
             return False
         if self._step:
-            self._context.tell(self._step, seconds=round(seconds, 3))
+            cause = failure.message if isinstance(failure, HttpError) else f"status {failure.status}"
+            self._context.tell(self._step, seconds=round(seconds, 3), message=cause)
         self._context.sleep(seconds, self._what)
         return True
 

@@ -109,8 +109,12 @@ def remove_unused(folder: Folder, name: str) -> None:
 
 def _wait(context: Context, folder: Folder, handle: int, backoff: Backoff) -> None:
     context.check(_AWAITED)
+    is_told = False
     while not _try_lock(handle, folder):
         context.waits_for = _owner_of(handle)
+        if not is_told:
+            is_told = True
+            context.tell("lock", folder=folder.path.shown, holder=_record_of(handle).get("holder", ""))
         try:
             context.sleep(backoff.next(), _AWAITED)
         except WaitTimeout as error:

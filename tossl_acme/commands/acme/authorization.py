@@ -7,6 +7,7 @@ from ...errors import AcmeError, error_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...acme.authorization import Authorization
     from ...acme.client import Client
     from ...identifiers import Identifier
 
@@ -34,7 +35,7 @@ def get_authorization(
     from ...acme.urls import https_url
 
     url = https_url(authorization_url, "authorization_url")
-    return authorization.get_authorization(client, context, url).as_dict()
+    return _told(context, authorization.get_authorization(client, context, url))
 
 
 def create_authorization(
@@ -58,7 +59,7 @@ def create_authorization(
     from ...acme import authorization
 
     with error_context("Authorization creation failed", AcmeError):
-        return authorization.new_authorization(client, context, identifier).as_dict()
+        return _told(context, authorization.new_authorization(client, context, identifier))
 
 
 def answer_challenge(
@@ -125,4 +126,11 @@ def deactivate_authorization(
 
     url = https_url(authorization_url, "authorization_url")
     with error_context("Authorization deactivation failed", AcmeError):
-        return authorization.deactivate_authorization(client, context, url).as_dict()
+        found = authorization.deactivate_authorization(client, context, url)
+    context.tell("deactivated", url=url)
+    return found.as_dict()
+
+
+def _told(context: Context, found: Authorization) -> dict[str, object]:
+    context.tell("authorization", url=found.url, status=found.status, domain=found.identifier.value)
+    return found.as_dict()

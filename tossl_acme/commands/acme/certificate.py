@@ -99,7 +99,9 @@ def download_certificate(
     from ...pki.chain import read_chain
 
     found = certificate.download_certificate(client, context, https_url(certificate_url, "certificate_url"))
-    return read_chain(found.pem).as_dict() | {"alternates": list(found.alternates)}
+    chain = read_chain(found.pem)
+    context.tell("certificate", not_after=chain.not_after, issuer=chain.issuer)
+    return chain.as_dict() | {"alternates": list(found.alternates)}
 
 
 def revoke_certificate(
@@ -139,6 +141,7 @@ def revoke_certificate(
     own_key = client.key if client.key.spki == leaf.public_key else None
     with error_context("Certificate revocation failed", AcmeError), kept_as_revoked(context, store, leaf):
         certificates.revoke_certificate(client, context, leaf.der, code, own_key)
+        context.tell("revoked", serial=f"{leaf.serial:x}")
     return "Certificate revoked successfully"
 
 
@@ -175,4 +178,7 @@ def renewal_info(
     name = renewal.cert_id(chain)
     if chain.not_after <= time.time():
         raise ArgumentError("certificate", "the certificate has expired; renew it at once")
-    return renewal.renewal_info(server, context, name).as_dict() | {"cert_id": name}
+    found = renewal.renewal_info(server, context, name)
+    said = {"start": found.start, "end": found.end, "chosen": found.chosen}
+    context.tell("renewal_info", **said, explanation_url=found.explanation_url)
+    return found.as_dict() | {"cert_id": name}

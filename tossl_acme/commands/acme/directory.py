@@ -18,4 +18,6 @@ def directory(server: Server, *, context: Context = seconds(60)) -> dict[str, ob
     newAuthz renewalInfo  URLs, if the CA offers them
     meta  a dict, possibly with termsOfService, website, caaIdentities, externalAccountRequired, profiles
     """
-    return server.directory(context).as_dict()
+    found = server.directory(context)
+    context.tell("directory", url=server.url)
+    return found.as_dict()

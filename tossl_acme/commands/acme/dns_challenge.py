@@ -141,6 +141,7 @@ def dns_persist01_record(
     wanted = Wanted(
         identifier.base.value, client.account_url(context), issuers, identifier.wildcard, until=persist_until
     )
+    context.tell("dns_standing", domain=wanted.domain, record=wanted.name, values=wanted.values)
     part = context.narrowed(propagation.timeout) if propagation.looks else None
     return {
         "type": "dns-persist-01",

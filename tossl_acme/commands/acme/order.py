@@ -78,6 +78,7 @@ def get_order(
     from ...acme.urls import https_url
 
     order = orders.get_order(client, context, https_url(order_url, "order_url"))
+    context.tell("order", url=order.url, status=order.status)
     return _detailed(client, context, order) if authorizations else order.as_dict()
 
 
@@ -99,7 +100,9 @@ def wait_order(
     from ...acme import order as orders
     from ...acme.urls import https_url
 
-    return orders.wait_order(client, context, https_url(order_url, "order_url")).as_dict()
+    order = orders.wait_order(client, context, https_url(order_url, "order_url"))
+    context.tell("order", url=order.url, status=order.status)
+    return order.as_dict()
 
 
 def _detailed(client: Client, context: Context, order: Order) -> dict[str, object]:
