@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def tree(tmp_path: Path) -> Path:
         shutil.copytree(TREE / name, tmp_path / name)
     (tmp_path / "build").mkdir()
     (tmp_path / "build/libraries").write_text("libtossl.so\n")
-    (tmp_path / "libtossl.so").touch()
+    (tmp_path / "libtossl.so").write_bytes(b"a library")
     return tmp_path
 
 
@@ -54,9 +55,10 @@ def test_other_sources_of_an_older_date_are_built(tree: Path) -> None:
     assert changed(tree) == []
 
 
-def test_a_library_that_was_removed_is_built(tree: Path) -> None:
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["removed", "emptied"])
+def test_a_library_that_is_not_there_any_more_is_built(tree: Path, change: Callable[[Path], object]) -> None:
     choose(tree)
-    (tree / "libtossl.so").unlink()
+    change(tree / "libtossl.so")
     assert changed(tree) == ["for-library"]
 
 
