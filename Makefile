@@ -6,6 +6,7 @@
 # make test-lowest  the tests in Python, with the lowest versions of libraries that pyproject.toml allows; 20 min
 # make soak       many threads, a CA that refuses nonces
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min
+# make import-programs  takes over what certbot, lego and dehydrated made at Pebble, and renews it; a minute
 # make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 40 min, needs strace
 # make test-tcl-often  forks of busy processes, ten times as often as in `make test`
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own, and has manage keep
@@ -77,7 +78,7 @@ NOTHING =
 PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(strip $(EXTRAS)))])
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
-.PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table disk-faults year \
+.PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table import-programs disk-faults year \
     test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel bundle install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
@@ -173,6 +174,9 @@ test-lowest-short: all build/lowest/tests
 
 kill-table: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_resume.py
+
+import-programs: all .venv/tests
+	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q tests/python/test_imported_programs.py
 
 disk-faults: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_disk_faults.py tests/python/test_never_lost.py

@@ -2,7 +2,7 @@
 
 ::cli::command import {
     "import PROGRAM FOLDER ?NAME ...?"
-    "takes the certificates, keys and accounts of certbot, lego or dehydrated; --dry-run shows what would be taken"
+    "takes the certificates, keys and accounts of certbot, acme.sh, lego, dehydrated or NaviServer's module; --dry-run shows what would be taken"
 } acme::import_certificate {} {arguments options} {
     if {[llength $arguments] < 2} {
         misuse "import needs a program and its folder"

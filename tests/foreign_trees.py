@@ -110,6 +110,39 @@ def write_dehydrated(folder: Path, left: Left, webroot: Path | str, *more: str) 
     return folder
 
 
+def write_acmesh(folder: Path, left: Left, way: str, *more: str, suffix: str = "_ecc") -> Path:
+    """acme.sh's --config-home. way: its Le_Webroot. more: lines of the certificate's configuration."""
+    home = folder / f"{left.name}{suffix}"
+    home.mkdir(parents=True)
+    texts = {f"{left.name}.cer": left.leaf, "ca.cer": left.issuers, "fullchain.cer": left.fullchain}
+    for name, text in (texts | {f"{left.name}.key": left.private_key}).items():
+        (home / name).write_text(text)
+    hook = base64.b64encode(b"systemctl reload 'nginx'").decode()
+    conf = {"Le_Domain": left.name, "Le_Alt": "no", "Le_Webroot": way, "Le_PreHook": "", "Le_API": left.directory}
+    conf |= {"Le_Keylength": "ec-256", "Le_ReloadCmd": f"__ACME_BASE64__START_{hook}__ACME_BASE64__END_"}
+    lines = [f"{option}='{value}'" for option, value in conf.items()]
+    (home / f"{left.name}.conf").write_text("\n".join((*lines, *more, "")))
+    server = urlsplit(left.directory)
+    account = folder / "ca" / str(server.hostname) / server.path.strip("/")
+    account.mkdir(parents=True, exist_ok=True)
+    (account / "account.key").write_text(left.account_key)
+    (account / "account.json").write_text(json.dumps({"status": "valid"}))
+    lines = [f"ACCOUNT_URL='{left.account_url}'", "CA_EAB_HMAC_KEY='SECRETSECRETSECRETSECRET'"]
+    (account / "ca.conf").write_text("\n".join((*lines, "")))
+    (folder / "account.conf").write_text("UPGRADE_HASH='1'\nSAVED_CF_Token='SECRETSECRETSECRETSECRET'\n")
+    return folder
+
+
+def write_naviserver(folder: Path, left: Left, api: str = "production") -> Path:
+    """The sslpath of NaviServer's module letsencrypt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"letsencrypt-{api}-account.key").write_text(left.account_key)
+    stem = left.name if api == "production" else f"{api}-{left.name}"
+    parameters = "-----BEGIN DH PARAMETERS-----\nMAYCAQUCAQI=\n-----END DH PARAMETERS-----\n"
+    (folder / f"{stem}.pem").write_text(f"{left.private_key}{left.fullchain}{parameters}")
+    return folder
+
+
 def jwk_of(pem: str) -> dict[str, str]:
     """The private key, RSA or EC, as a JSON Web Key, as certbot writes it."""
     key = load_pem_private_key(pem.encode(), None)

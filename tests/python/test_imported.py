@@ -13,7 +13,17 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization as forms
 
-from tests.foreign_trees import Left, jwk_of, sent, write_certbot, write_dehydrated, write_lego, write_lego_account
+from tests.foreign_trees import (
+    Left,
+    jwk_of,
+    sent,
+    write_acmesh,
+    write_certbot,
+    write_dehydrated,
+    write_lego,
+    write_lego_account,
+    write_naviserver,
+)
 from tests.servers.certs import Certificates
 from tests.servers.faults import FaultProxy
 from tests.servers.issuer import Issuer
@@ -88,7 +98,17 @@ def dehydrated(folder: Path, left: Left) -> Path:
     return write_dehydrated(folder, left, folder)
 
 
-WRITERS = {"certbot": certbot, "lego": lego, "dehydrated": dehydrated}
+def acmesh(folder: Path, left: Left) -> Path:
+    return write_acmesh(folder, left, str(folder))
+
+
+def naviserver(folder: Path, left: Left) -> Path:
+    return write_naviserver(folder, left)
+
+
+WRITERS = {
+    "certbot": certbot, "acme.sh": acmesh, "lego": lego, "dehydrated": dehydrated, "naviserver": naviserver,
+}  # fmt: skip
 each_program = pytest.mark.parametrize("program", WRITERS)
 
 
@@ -101,19 +121,25 @@ def test_the_first_renewal_is_of_the_same_account(
     options = {"directory": left.directory, "port": newest_pebble.http_port}
     found = _import(tcl, program, tree, store, **options)
     assert found["skipped"] == []
-    assert [one["account"] for one in found["imported"]] == [left.account_url]
+    knows_url = program != "naviserver"
+    assert [one["account"] for one in found["imported"]] == [left.account_url if knows_url else ""]
     assert not ari_proxy.requests
+    assert _listing(tree) == before
     (listed,) = tcl.dicts(tcl.acme("list_certificates", store=store))
     assert (listed["name"], listed["domains"], listed["renewable"]) == (left.name, left.name, "1")
     replaced = tcl.dict("renewal_info", left.directory, left.fullchain)["cert_id"]
     clients.reset()
     renewed = tcl.dict("renew_certificate", left.name, store=store, force=1)
     assert renewed["issued"] == "1"
-    assert not sent(ari_proxy, "newAccount")
+    # A URL that is not known is asked for: 200 is an account that there was.
+    assert [request.status for request in ari_proxy.seen("newAccount", "POST")] == ([] if knows_url else [200])
     ((head, order),) = sent(ari_proxy, "newOrder")
     assert head["kid"] == left.account_url
     assert order["replaces"] == replaced
-    assert _listing(tree) == before
+    if program == "naviserver":
+        assert (tree / f"{left.name}.pem").read_text().endswith(renewed["fullchain"])
+    else:
+        assert _listing(tree) == before
 
 
 @each_program
@@ -175,12 +201,13 @@ def _encrypted(pem: str) -> str:
     return key.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, sealing).decode()
 
 
-@pytest.mark.parametrize(
-    ("program", "account"), [("certbot", "accounts"), ("lego", "accounts"), ("dehydrated", "accounts")]
-)
-def test_a_missing_account_is_told(program: str, account: str, tcl: Tcl, tmp_path: Path) -> None:
+@each_program
+def test_a_missing_account_is_told(program: str, tcl: Tcl, tmp_path: Path) -> None:
     tree = WRITERS[program](tmp_path / "tree", _issued())
-    shutil.rmtree(tree / account)
+    if program == "naviserver":
+        (tree / "letsencrypt-production-account.key").rename(tree / "letsencrypt-staging-account.key")
+    else:
+        shutil.rmtree(tree / ("ca" if program == "acme.sh" else "accounts"))
     assert "is missing: there is no" in _cause(tcl, program, tree, tmp_path / "s", port=8080, directory=CA)
 
 
@@ -188,7 +215,7 @@ def test_a_missing_account_is_told(program: str, account: str, tcl: Tcl, tmp_pat
 def test_a_wrong_folder_is_told(program: str, tcl: Tcl, tmp_path: Path) -> None:
     failure = tcl.failure("import_certificate", program, tmp_path, store=tmp_path / "store")
     assert failure.code == ("TOSSL", "VALUE", "path")
-    assert f"is no folder of {program}" in failure.message
+    assert "is no folder of " in failure.message
     missing = tcl.failure("import_certificate", program, tmp_path / "nowhere")
     assert "No such file or directory" in missing.message
     file = tmp_path / "file"
@@ -367,6 +394,85 @@ class TestDehydrated:
         for name in ("certs", "accounts"):
             (tree / name).rename(base / name)
         assert len(_import(tcl, "dehydrated", tree, tmp_path / "store")["imported"]) == 1
+
+
+class TestAcmeSh:
+    def test_a_plugin_names_the_secrets_it_kept(self, tcl: Tcl, tmp_path: Path) -> None:
+        tree = write_acmesh(tmp_path / "tree", _issued(), "dns_cf")
+        cause = _cause(tcl, "acme.sh", tree, tmp_path / "store")
+        assert f'SAVED_CF_Token in "{tree}/account.conf"' in cause
+        assert "-provider cloudflare" in cause
+        assert "SECRETSECRET" not in cause
+        token = tmp_path / "token"
+        token.write_text("SECRETSECRETSECRETSECRET")
+        options = {"provider": "cloudflare", "api_key_file": token}
+        found = _import(tcl, "acme.sh", tree, tmp_path / "store", **options)
+        assert [one["renewable"] for one in found["imported"]] == ["1"]
+        kept = b"".join(path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file())
+        assert b"SECRETSECRET" not in kept
+
+    @pytest.mark.parametrize(
+        ("way", "cause"),
+        [("dns", "acme.sh's dns"), ("nginx", "acme.sh's nginx"), ("/a,/b", "several ways (/a, /b)"), ("", "(none)")],
+        ids=["dns", "nginx", "two", "none"],
+    )
+    def test_what_cannot_be_renewed_is_told(self, way: str, cause: str, tcl: Tcl, tmp_path: Path) -> None:
+        tree = write_acmesh(tmp_path / "tree", _issued(), way)
+        assert cause in _cause(tcl, "acme.sh", tree, tmp_path / "store")
+
+    @pytest.mark.parametrize("way", ["no", "alpn", "/srv,/srv"], ids=["standalone", "alpn", "webroot"])
+    def test_what_is_recorded_proves(self, way: str, tcl: Tcl, tmp_path: Path) -> None:
+        tree = write_acmesh(tmp_path / "tree", _issued(), way)
+        (one,) = _import(tcl, "acme.sh", tree, tmp_path / "store")["imported"]
+        assert (one["name"], one["renewable"]) == ("a.example", "1")
+        assert "systemctl reload 'nginx'" in one["notes"]
+
+    def test_two_keys_of_a_domain_are_two_certificates(self, tcl: Tcl, tmp_path: Path) -> None:
+        one, tree = _issued(kind="rsa"), write_acmesh(tmp_path / "tree", _issued(), "no")
+        write_acmesh(tree, one, "no", suffix="")
+        (tree / "a.example_ecc" / "backup").mkdir()
+        account = tree / "ca" / "ca.example" / "acme" / "dir"
+        account.rename(tree / "old")
+        (tree / "ca" / "ca.example" / "acme").rmdir()
+        for name in ("account.key", "ca.conf"):
+            (tree / "old" / name).rename(tree / "ca" / "ca.example" / name)
+        found = _import(tcl, "acme.sh", tree, tmp_path / "store")
+        assert [each["name"] for each in found["imported"]] == ["a.example", "a.example_ecc"]
+
+
+class TestNaviServer:
+    def test_its_file_is_written_by_renewals(self, tcl: Tcl, tmp_path: Path) -> None:
+        tree, store = naviserver(tmp_path / "tree", _issued()), tmp_path / "store"
+        _import(tcl, "naviserver", tree, store, webroot=tmp_path)
+        record = json.loads(next(store.rglob("certificate.json")).read_text())
+        assert record["issuance"]["pem_file"]["path"] == str(tree / "a.example.pem")
+        assert record["directory"] == "https://acme-v02.api.letsencrypt.org/directory"
+
+    def test_staging_is_told_apart(self, tcl: Tcl, tmp_path: Path) -> None:
+        tree = write_naviserver(tmp_path / "tree", _issued(), "staging")
+        assert "is not recorded" in _cause(tcl, "naviserver", tree, tmp_path / "store")
+        (one,) = _import(tcl, "naviserver", tree, tmp_path / "store", port=8080)["imported"]
+        assert one["directory"] == "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+
+@pytest.mark.parametrize("program", ["certbot", "lego", "dehydrated"])
+def test_a_servers_names_become_links(program: str, tcl: Tcl, tmp_path: Path) -> None:
+    """They show what is renewed; what was there stays beside them."""
+    one, store = _issued(), tmp_path / "store"
+    tree = WRITERS[program](tmp_path / "tree", one)
+    options = {"port": 8080, "directory": CA, "links": 1}
+    found = _import(tcl, program, tree, store, **options)
+    assert len(found["imported"]) == 1, found
+    read = {"certbot": "live/a.example/", "lego": "certificates/", "dehydrated": "certs/a.example/"}[program]
+    chain, key = ("a.example.crt", "a.example.key") if program == "lego" else ("fullchain.pem", "privkey.pem")
+    for name, text in ((chain, one.fullchain), (key, one.private_key)):
+        path = tree / read / name
+        assert path.readlink().is_relative_to(store)
+        assert path.read_text() == text
+        before = path.with_name(f"{name}.before-tossl")
+        assert before.read_text() == text
+    again = _cause(tcl, program, tree, store, replace=1, **options)
+    assert "was made a link before" in again
 
 
 def _chown(tree: Path) -> None:

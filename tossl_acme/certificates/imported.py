@@ -30,9 +30,12 @@ from ..text import clean, quoted
 from . import due
 from .accounts import check_account_taken_over, take_over_account
 from .files import certificate_folder
+from .foreign.acmesh import acmesh_certificates
 from .foreign.certbot import certbot_certificates
 from .foreign.dehydrated import dehydrated_certificates
 from .foreign.lego import lego_certificates
+from .foreign.links import check_linkable, put_links
+from .foreign.naviserver import naviserver_certificates
 from .foreign.tree import Finding, FoundAccount, FoundCertificate, Tree
 from .issuance import Issuance
 from .key import CertificateKey, check_not_account_key, kind_of
@@ -42,8 +45,10 @@ from .record import FILES, FORMAT, digests_of, paths_of, read_kept
 #: The programs whose trees are read.
 PROGRAMS: Mapping[str, Callable[[Tree], Iterator[Finding]]] = {
     "certbot": certbot_certificates,
+    "acme.sh": acmesh_certificates,
     "lego": lego_certificates,
     "dehydrated": dehydrated_certificates,
+    "naviserver": naviserver_certificates,
 }
 _PROVEN_BY = "give -webroot, -port or -provider, by which renewals are to prove them"
 _HOW = ("challenge", "webroot", "port", "provider")
@@ -54,7 +59,8 @@ class Wishes:
     """What is to be done with a tree.
 
     names: those of the certificates to take; all without any. solvers: how names are proven from now on; without any of
-    its ways, as the tree has it. replace: also in the place of what is kept. is_trial: nothing is written.
+    its ways, as the tree has it. replace: also in the place of what is kept. links: the names that servers read become
+    links. is_trial: nothing is written.
     """
 
     names: tuple[str, ...] = ()
@@ -62,6 +68,7 @@ class Wishes:
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
     pem_file: FilePath | None = None
     replace: bool = False
+    links: bool = False
     is_trial: bool = False
 
     @property
@@ -156,6 +163,10 @@ def _checked(entry: Finding, store: Store, wishes: Wishes) -> _Ready:
         pem_file=wishes.pem_file or found.pem_file,
     )
     account = replace(found.account, directory=directory)
+    if wishes.links:
+        if not found.files:
+            raise ArgumentError("links", "no file is known that a server reads: -links 1 is not for it")
+        check_linkable(found.files)
     return _Ready(replace(found, account=account), chain, private_pem(key), issuance, entry.source)
 
 
@@ -228,6 +239,8 @@ def _keep(context: Context, store: Store, ready: _Ready, program: str, wishes: W
             FILES["private_key"]: ready.private_key,
         }
         folder.write_record(texts, _record(ready, program) | {"digests": digests_of(texts)})
+    if wishes.links:
+        put_links(ready.found.files, paths_of(store, ready.name, has_key=True))
     if wishes.pem_file is not None:
         keep_pem_file(wishes.pem_file, ready.private_key, chain.fullchain)
 

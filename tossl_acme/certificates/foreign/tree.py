@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from ...acme.account import contact_urls
+from ...challenges.registry import TYPES
 from ...challenges.solver import SolverOptions
 from ...errors import ArgumentError
 from ...files import FilePath, read_small
@@ -203,6 +204,14 @@ def proven_by_port(found: FoundCertificate, number: str) -> FoundCertificate:
     if not number.isdecimal() or int(number) > _MOST_PORT:
         return unproven(found, f"its port {clean(number, 40)} is no port")
     return replace(found, solvers=SolverOptions(port=int(number)))
+
+
+def proven_by_tls_port(found: FoundCertificate, number: str) -> FoundCertificate:
+    """Returns it with the built-in server that proves names in its TLS handshake, at this port."""
+    if not number.isdecimal() or int(number) > _MOST_PORT:
+        return unproven(found, f"its port {clean(number, 40)} is no port")
+    by_tls = tuple(name for name in TYPES if name.startswith("tls"))
+    return replace(found, solvers=SolverOptions(challenge=by_tls, tls_port=int(number)))
 
 
 def unproven(found: FoundCertificate, cause: str) -> FoundCertificate:

@@ -23,6 +23,7 @@ def import_certificate(
     replace: bool = False,
     dry_run: bool = False,
     pem_file: FilePath | None = None,
+    links: bool = False,
     solvers: Lazy[SolverOptions],
     store: CertificateStore | None,
     connection: Lazy[ConnectionOptions],
@@ -31,26 +32,31 @@ def import_certificate(
     """Takes the certificates of another ACME program into the store, with keys and accounts. Sends nothing.
 
     Each certificate is checked before anything is written: its key fits, its chain can be read, it has not expired, its
-    account is there, and it is known how its names are proven. The tree is only read. From then on renew_certificate
-    renews it, under the same account and with the name of the certificate that it replaces (RFC 9773): take the other
-    program's timer away. Notes tell of hooks, which are not taken over.
+    account is there, and it is known how its names are proven. The tree is only read, but for -links. From then
+    on renew_certificate renews it, under the same account and with the name of the certificate that it replaces (RFC
+    9773): take the other program's timer away. Notes tell of hooks, which are not taken over.
 
-    Names are proven as the tree has it (certbot: standalone and webroot; dehydrated: http-01 where WELLKNOWN ends with
-    /.well-known/acme-challenge). Where it has no record of that, or the other program's own plugin proved them, give
-    -webroot, -port, -http01_response, or -provider with its options: they are for all certificates of the call, so
-    choose the certificates by -names. No secret of a DNS provider is copied: messages name the file or variable that it
-    is in.
+    Names are proven as the tree has it (certbot: standalone and webroot; acme.sh: standalone, alpn and webroot;
+    dehydrated: http-01 where WELLKNOWN ends with /.well-known/acme-challenge). Where it has no record of that, or the
+    other program's own plugin proved them, give -webroot, -port, -http01_response, or -provider with its options: they
+    are for all certificates of the call, so choose the certificates by -names. No secret of a DNS provider is copied:
+    messages name the file or variable that it is in.
 
     program                {import_programs}
-    path                   its folder: certbot's --config-dir (/etc/letsencrypt), lego's --path (.lego), the folder with
-                           dehydrated's config or its BASEDIR
+    path                   its folder: certbot's --config-dir (/etc/letsencrypt), acme.sh's --config-home (~/.acme.sh),
+                           lego's --path (.lego), the folder with dehydrated's config or its BASEDIR, the sslpath of
+                           NaviServer's module letsencrypt (modules/nsssl)
     -names list            the certificates to take, as the program names them; default: all
-    -directory url         the CA, as directory_url, where the program keeps only its host (lego)
+    -directory url         the CA, as directory_url, where the program keeps only its host (lego, naviserver)
     -email address         whose account is meant, where the program has several at one CA (lego)
     -replace boolean       1 also takes what would replace another certificate of that name, or another account at that
                            CA, whose key is put aside in the store
     -dry_run boolean       1 checks and tells the same, and writes nothing
-    -pem_file path         as in obtain_certificate, for one certificate: written now and by each renewal
+    -pem_file path         as in obtain_certificate, for one certificate: written now and by each renewal. Those of
+                           NaviServer's module are written by renewals in any case
+    -links boolean         1 makes the files that servers read (certbot's live/, dehydrated's certs/, lego's
+                           certificates/, where acme.sh installed) links to the store's, so that their configuration
+                           need not change; each file of before stays beside it, as NAME.before-tossl
 
     Returns a dict:
 
@@ -79,5 +85,5 @@ def import_certificate(
         ca = directory_url(directory) if directory else ""
     except ArgumentError as error:
         raise ArgumentError("directory", error.message) from None
-    wishes = Wishes(tuple(names), solvers(), connection(), pem_file, replace=replace, is_trial=dry_run)
+    wishes = Wishes(tuple(names), solvers(), connection(), pem_file, replace=replace, links=links, is_trial=dry_run)
     return import_tree(context, program, Tree(path, ca, email), store, wishes)
