@@ -35,10 +35,14 @@ _CHUNK_BYTES = 16384
 _CLOCK_NANOSECONDS = 10**9
 #: Links in one path, as in Linux.
 _MAX_LINKS = 40
+#: What keeps files safe from others, and Windows lacks.
+_POSIX = ("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "symlink", "link", "fchmod", "geteuid")
+_LACKS = [name for name in _POSIX if not hasattr(os, name)] + (["openat"] if os.open not in os.supports_dir_fd else [])
 #: Flags of a descriptor that identifies a file without opening it: it needs no permissions and no pipe's other end.
-_HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
+_HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_CLOEXEC", 0)
 #: Flags for reading a plain file of this name, never a pipe or where a link leads.
-_READ_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_WAIT_FOR_NOBODY = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_READ_PLAIN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _WAIT_FOR_NOBODY
 #: Errors of a mount without modes.
 _NO_MODES = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 #: Errors of a mount that cannot sync a folder.
@@ -88,6 +92,13 @@ def _temporary_name() -> str:
     return f".{os.urandom(8).hex()}.tmp"
 
 
+def _check_system() -> None:
+    """Raises OSError where folders cannot be opened, or have no links and owners."""
+    if _LACKS:
+        cause = f"this system does not keep files safe as POSIX does: it lacks {', '.join(_LACKS)}"
+        raise OSError(errno.ENOTSUP, cause)
+
+
 class Folder:
     """An open folder, for `with`. Its methods raise OSError, whose `filename` is a FilePath."""
 
@@ -111,6 +122,7 @@ class Folder:
         A mode (0o700) makes missing folders with it, also those above `path`.
         """
         with _naming(path):
+            _check_system()
             try:
                 return cls(_open(path, _HANDLE | os.O_DIRECTORY), path)
             except FileNotFoundError:
@@ -337,7 +349,7 @@ def read_small(path: str, most: int, seconds: float) -> bytes:
     `seconds`, or before the calls of this thread are over.
     """
     deadline = time.monotonic() + seconds
-    descriptor = _open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    descriptor = _open(path, os.O_RDONLY | _WAIT_FOR_NOBODY)
     try:
         found = b""
         while len(found) <= most:
@@ -377,6 +389,8 @@ def _await_readable(descriptor: int, deadline: float) -> None:
 
     from .context.farewell import poll_seconds_here
 
+    if not hasattr(select, "poll"):
+        return  # Windows: there a file is always ready
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     while not poll.poll(0):

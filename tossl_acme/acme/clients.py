@@ -6,9 +6,9 @@ A client is found by directory, account key and connection options: an order on 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 
+from ..context import in_forked_child
 from ..http.options import ConnectionOptions
 from . import servers
 from .client import Client
@@ -49,4 +49,4 @@ def reset() -> None:
     _clients.clear()
 
 
-os.register_at_fork(after_in_child=reset)
+in_forked_child(reset)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
+from ..context import in_forked_child
 from ..http.client import HttpClient
 from ..http.clients import http_client
 from ..http.options import ConnectionOptions
@@ -30,4 +30,4 @@ def reset() -> None:
     _servers.clear()
 
 
-os.register_at_fork(after_in_child=reset)
+in_forked_child(reset)

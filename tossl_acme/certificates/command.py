@@ -22,9 +22,8 @@ _END_SECONDS = 2.0
 #: How soon its end is noticed where the system cannot wake this process for it, in seconds.
 _POLL_SECONDS = 0.05
 #: What the host may ignore, and a command expects to end by.
-_DEFAULT_SIGNALS = (
-    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD, signal.SIGXFSZ,
-)  # fmt: skip
+_NAMES = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGTERM", "SIGCHLD", "SIGXFSZ")
+_DEFAULT_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
 class CommandError(TosslError):
@@ -37,6 +36,8 @@ def run_command(context: Context, command: str, environment: Mapping[str, str], 
     It is ended, with all that it started, after `limit` seconds or when the context is over. What it says goes nowhere
     but for the last line, which stands in the error's message. Raises CommandError, and what the context raises.
     """
+    if not hasattr(os, "posix_spawn"):
+        raise CommandError(f"the command cannot be run: this system has no {_SHELL}")
     ends = time.monotonic() + limit
     reader, writer = (beyond_standard(handle) for handle in os.pipe())
     try:

@@ -22,6 +22,8 @@ LIFETIME_SECONDS = 10.0
 MOST_CONNECTIONS = 200
 
 _BACKLOG = 512
+#: It needs no descriptor. Windows has no poll().
+_SELECTOR = getattr(selectors, "PollSelector", selectors.SelectSelector)
 #: New connections to accept before the open connections get their turn.
 _AT_ONCE = 64
 
@@ -51,7 +53,7 @@ class Listener:
         self.port: int = self._listening.getsockname()[1]
         self._closing = threading.Event()
         self._connections: dict[int, tuple[Connection, float]] = {}
-        self._selector = selectors.PollSelector()  # it needs no descriptor
+        self._selector = _SELECTOR()
         try:
             self._wake, self._waker = map(socket_beyond_standard, socket.socketpair())
             for sock in (self._listening, self._wake):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 from ..acme.authorization import Challenge
-from ..context import Context, cleanup_seconds
+from ..context import Context, cleanup_seconds, in_forked_child
 from ..context.farewell import fall_due, owe
 from ..errors import TosslError
 from . import responses
@@ -84,4 +83,4 @@ def _leave_to_parent() -> None:
     RESPONDERS.leave_to_parent()
 
 
-os.register_at_fork(after_in_child=_leave_to_parent)
+in_forked_child(_leave_to_parent)

@@ -5,8 +5,7 @@ A web server may ask at every request, so this imports neither requests nor cryp
 
 from __future__ import annotations
 
-import os
-
+from ..context import in_forked_child
 from .shown import Shown
 
 _shown = Shown()
@@ -53,4 +52,4 @@ def reset() -> None:
     _asked.clear()
 
 
-os.register_at_fork(after_in_child=reset)
+in_forked_child(reset)

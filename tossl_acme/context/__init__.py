@@ -47,6 +47,12 @@ def _nobody() -> None:
     return None
 
 
+def in_forked_child(function: Callable[[], object]) -> None:
+    """Has every forked child of this process call it. Windows has no fork."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=function)
+
+
 class Cancellation:
     """What threading.Event does; without threading, which takes longer to import than all that a short call does."""
 

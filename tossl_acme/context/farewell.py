@@ -13,7 +13,7 @@ import time
 from _thread import RLock, allocate_lock, get_ident
 
 from ..errors import ArgumentError, Cancelled, LateArgumentError, TosslError, of_descriptors
-from . import CANCEL_POLL_SECONDS, Context
+from . import CANCEL_POLL_SECONDS, Context, in_forked_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -367,4 +367,4 @@ def _settle_aside(debt: Debt, context: Context) -> None:
 
 
 atexit.register(end_process)
-os.register_at_fork(after_in_child=reset)
+in_forked_child(reset)

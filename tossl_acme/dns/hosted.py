@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 import idna
 
-from ..context import Context
+from ..context import Context, in_forked_child
 from ..errors import DnsError, before_change
 from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
@@ -84,7 +83,7 @@ class NameLocks:
 
 #: The locks of this process: two jobs may change the records of one name.
 NAME_LOCKS = NameLocks()
-os.register_at_fork(after_in_child=NAME_LOCKS.renew)
+in_forked_child(NAME_LOCKS.renew)
 
 
 class HostedZones:

@@ -6,11 +6,10 @@ place even if they lead elsewhere by then.
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass
 
-from ..context import Context
+from ..context import Context, in_forked_child
 from ..errors import DnsError, TosslError
 from .api import DELETING
 from .provider import Provider, canonical_name
@@ -111,7 +110,7 @@ class _Place:
 #: The records of this process.
 PUBLISHED = PublishedRecords()
 # A child keeps the values: without them, its clean-up would remove every record at the name.
-os.register_at_fork(after_in_child=PUBLISHED.renew_lock)
+in_forked_child(PUBLISHED.renew_lock)
 
 
 def check_removed(removed: list[str], provider: Provider, fqdn: str, value: str | None) -> None:

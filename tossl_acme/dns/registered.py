@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from typing import Protocol
 
-from ..context import Context
+from ..context import Context, in_forked_child
 from ..errors import ArgumentError, Cancelled, DnsError, ScriptError, before_change
 from ..text import clean
 from .api import CREATING, DELETING, context_of
@@ -160,4 +159,4 @@ def _renew_lock() -> None:
     _registered.lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_renew_lock)
+in_forked_child(_renew_lock)

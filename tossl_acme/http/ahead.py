@@ -6,13 +6,12 @@ Imports neither requests nor urllib3: a connection takes less time than they tak
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import ssl
 import time
 from collections import deque
 
-from ..context import Context
+from ..context import Context, in_forked_child
 from ..context.beside import Beside
 from ..errors import TosslError
 from ..files import socket_beyond_standard
@@ -121,4 +120,4 @@ def reset() -> None:
     _opened.clear()
 
 
-os.register_at_fork(after_in_child=reset)
+in_forked_child(reset)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
+from ..context import in_forked_child
 from . import ahead, trust
 from .client import HttpClient
 from .options import ConnectionOptions
@@ -34,4 +34,4 @@ def reset() -> None:
     trust.reset()
 
 
-os.register_at_fork(after_in_child=reset)
+in_forked_child(reset)

@@ -18,6 +18,8 @@ from ..files import socket_beyond_standard
 _Found = tuple[Any, Any, int, str, Any]
 #: Seconds that each address gets at least, also if it is one of many.
 LEAST_SHARE_SECONDS = 2.0
+#: What connect() says where it goes on by itself; Windows, which has no poll(), says the second.
+_BEGUN = (errno.EINPROGRESS,) if hasattr(select, "poll") else (errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 def connected(
@@ -57,6 +59,14 @@ def _is_known(host: str) -> bool:
         return False
 
 
+def _await_writable(sock: socket.socket, seconds: float) -> bool:
+    if not hasattr(select, "poll"):
+        return any(select.select([], [sock], [sock], seconds))
+    poll = select.poll()  # select() takes no descriptor beyond 1023
+    poll.register(sock, select.POLLOUT)
+    return bool(poll.poll(seconds * 1000))
+
+
 def _connected(
     context: Context, address: _Found, deadline: float, options: Iterable[tuple[int, int, int | bytes]]
 ) -> socket.socket:
@@ -66,10 +76,8 @@ def _connected(
             sock.setsockopt(*option)
         sock.setblocking(False)
         failed = sock.connect_ex(address[4])
-        if failed == errno.EINPROGRESS:
-            writable = select.poll()  # select() takes no descriptor beyond 1023
-            writable.register(sock, select.POLLOUT)
-            while not writable.poll(context.poll_seconds("answer", deadline - time.monotonic()) * 1000):
+        if failed in _BEGUN:
+            while not _await_writable(sock, context.poll_seconds("answer", deadline - time.monotonic())):
                 if time.monotonic() >= deadline:
                     raise TimeoutError("timed out")
             failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

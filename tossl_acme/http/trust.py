@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ..context import in_forked_child
 from ..errors import ArgumentError
 from ..files import FilePath, absolute
 from ..text import quoted
@@ -154,7 +155,7 @@ def reset() -> None:
     _known.clear()
 
 
-os.register_at_fork(after_in_child=reset)
+in_forked_child(reset)
 
 
 def _new_context() -> ssl.SSLContext:

@@ -9,7 +9,7 @@ reach: whoever finds a later epoch in the file, or another file in its place, ha
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import itertools
 import json
 import os
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ..context import Backoff, Context
+from ..context import Backoff, Context, in_forked_child
 from ..context.farewell import owe, waiting_threads
 from ..errors import ArgumentError, WaitTimeout
 from ..files import FilePath, Folder, refusals
@@ -169,6 +169,10 @@ def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
 def _try_lock(handle: int, folder: Folder) -> bool:
     with refusals("store", folder, _LOCK):
         try:
+            import fcntl
+        except ImportError:  # Windows
+            raise OSError(errno.ENOLCK, "this system has no locks as flock makes them") from None
+        try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
@@ -196,4 +200,4 @@ def _let_go() -> None:
             os.close(_held.popitem()[1])
 
 
-os.register_at_fork(after_in_child=_let_go)
+in_forked_child(_let_go)

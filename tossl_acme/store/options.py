@@ -99,10 +99,11 @@ def _mode_of(text: str) -> int | None:
 def _group_of(text: str) -> int | None:
     if not text:
         return None
-    import grp
     from contextlib import suppress
 
-    with suppress(KeyError):
+    with suppress(KeyError, ImportError):
+        import grp
+
         return grp.getgrnam(text).gr_gid
     if text.isascii() and text.isdigit() and int(text) < 2**32 - 1:
         return int(text)
@@ -132,7 +133,7 @@ def folder_of_environment() -> tuple[str, str]:
     for variable in ("TOSSL_STORE", "TOSSL_HOME"):
         if path := os.environ.get(variable):
             return variable, path
-    if os.geteuid() != 0:
+    if not _is_root():
         return _home_store()
     try:
         variable, path = _home_store()
@@ -154,10 +155,15 @@ def present_store() -> str:
 
 def notice_of(path: str) -> str:
     """Returns what root has to know of a store that is in its home folder, and was not asked for; else empty."""
-    if os.environ.get("TOSSL_STORE") or os.environ.get("TOSSL_HOME") or os.geteuid() != 0 or not _is_in_home(path):
+    if os.environ.get("TOSSL_STORE") or os.environ.get("TOSSL_HOME") or not _is_root() or not _is_in_home(path):
         return ""
     cause = f"new stores of root are in {SYSTEM_STORE}; set TOSSL_STORE, or move it and what names its paths"
     return f"the store in root's home folder stays in use: {cause}"
+
+
+def _is_root() -> bool:
+    """Returns whether this process is root's; Windows has no users with numbers."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _is_in_home(path: str) -> bool:
@@ -182,12 +188,16 @@ def _is_store(path: str) -> bool:
 def _home() -> str:
     home = os.environ.get("HOME", "")
     if not home:
-        import pwd
         from contextlib import suppress
 
-        with suppress(KeyError):
+        with suppress(KeyError, ImportError):
+            import pwd
+
             home = pwd.getpwuid(os.getuid()).pw_dir
     if not home:
-        cause = f"HOME is not set and user {os.getuid()} has no home folder"
+        home = os.environ.get("USERPROFILE", "")
+    if not home:
+        user = f"user {os.getuid()}" if hasattr(os, "getuid") else "this user"
+        cause = f"HOME is not set and {user} has no home folder"
         raise ArgumentError("store", f"no folder for the store: {cause}; give -store or set TOSSL_STORE")
     return home

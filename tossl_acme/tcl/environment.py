@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 
+from ..context import in_forked_child
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,4 +53,4 @@ def reset() -> None:
     _seen = None
 
 
-os.register_at_fork(after_in_child=reset)
+in_forked_child(reset)

@@ -12,6 +12,7 @@ import weakref
 from collections import deque
 from contextlib import suppress
 
+from ..context import in_forked_child
 from ..context.farewell import forget_thread_end, forget_thread_waits, on_thread_end, while_thread_waits
 from ..errors import ArgumentError, ResourceError
 from ..files import beyond_standard
@@ -160,7 +161,7 @@ def _leave_to_parent() -> None:
         events.leave_to_parent()
 
 
-os.register_at_fork(after_in_child=_leave_to_parent)
+in_forked_child(_leave_to_parent)
 
 
 def _new_pipe(*, has_loop: bool) -> tuple[int, int]:

@@ -14,7 +14,8 @@ from ..context.farewell import cancel_running
 from ..context.threads import start_thread
 from ..files import beyond_standard
 
-_TRAPPED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Windows has no SIGHUP.
+_TRAPPED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 #: Exit statuses from here on name a signal, as in the shell.
 _STATUS = 128
 
@@ -35,7 +36,7 @@ def trap_signals() -> int:
 
 
 def on_hangup(action: Callable[[], None]) -> None:
-    """Has SIGHUP call `action`, in another thread, from now on: it cancels nothing any more."""
+    """Has SIGHUP, where there is one, call `action`, in another thread, from now on: it cancels nothing any more."""
     _reloads[:] = [action]
 
 
@@ -55,7 +56,7 @@ def _watch(reader: int) -> None:
         (number,) = os.read(reader, 1)
         if number not in _TRAPPED:
             continue
-        if number == signal.SIGHUP and _reloads:
+        if _reloads and number == signal.SIGHUP:
             with suppress(Exception):  # what it wakes may just have ended
                 _reloads[0]()
             continue

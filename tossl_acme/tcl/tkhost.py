@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
+from ..context import in_forked_child
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +47,7 @@ def _take_over() -> None:
     _process = os.getpid()
 
 
-os.register_at_fork(after_in_child=_take_over)
+in_forked_child(_take_over)
 
 
 def _come_in() -> None:

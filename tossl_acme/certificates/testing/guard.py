@@ -7,6 +7,7 @@ import os
 import signal
 import time
 
+from ...context import in_forked_child
 from ...errors import ResourceError
 from ...files import beyond_standard
 
@@ -34,9 +35,8 @@ fi
 _END_SECONDS = 10.0
 _POLL_SECONDS = 0.002
 #: What the host may ignore, and a program expects to end by.
-_DEFAULT_SIGNALS = (
-    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD,
-)  # fmt: skip
+_NAMES = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGTERM", "SIGCHLD")
+_DEFAULT_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 #: This process's ends of pipes: a forked child closes them, for it is not whose end the shells wait for.
 _ends: set[int] = set()
@@ -52,6 +52,8 @@ class Guard:
     """One such shell, from its start to end(). Raises ResourceError if none can be started."""
 
     def __init__(self, folder: str = "", output: str = "", server: tuple[str, ...] = ()) -> None:
+        if not hasattr(os, "posix_spawn"):
+            raise ResourceError("processes", f"{_SHELL} cannot be started: this system has none")
         watched, self._end = _pipe()
         try:
             self._standing, held = _pipe()
@@ -113,4 +115,4 @@ def _pipe() -> tuple[int, int]:
     return reader, writer
 
 
-os.register_at_fork(after_in_child=reset)
+in_forked_child(reset)

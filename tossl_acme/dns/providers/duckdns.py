@@ -8,11 +8,10 @@ cannot be proven in one order.
 
 from __future__ import annotations
 
-import os
 import threading
 from urllib.parse import urlencode
 
-from ...context import Context
+from ...context import Context, in_forked_child
 from ...errors import DnsError
 from ...http.client import HttpRequest
 from ..api import CREATING, DELETING, context_of, endpoint_url, exchange, provider_refusal
@@ -56,7 +55,7 @@ class StandingValues:
 
 #: Those of this process.
 STANDING = StandingValues()
-os.register_at_fork(after_in_child=STANDING.renew_lock)
+in_forked_child(STANDING.renew_lock)
 
 
 class DuckDns:
