@@ -41,6 +41,8 @@ _NO_NAME = getattr(_theirs, "NameResolutionError", socket.gaierror)
 _PROXY_ERRORS = (_ours.ProxyError, _theirs.ProxyError)
 #: The name that nobody knows is the proxy's.
 _NO_PROXY = _Row(_PROXY_ERRORS, "dns", "cannot find the address of the proxy for {url}: {reason}")
+#: The TLS handshake with a proxy.
+_SILENT_PROXY = _Row(_PROXY_ERRORS, "connect", "no connection to the proxy for {url} within {connect_seconds:g} s")
 #: The first row with the error or one of its causes counts.
 _ROWS = (
     _Row((socket.gaierror, _NO_NAME), "dns", "cannot find the address of {url}: {reason}"),
@@ -120,7 +122,9 @@ def explained(
     row = next(row for row in _ROWS if any(isinstance(cause, row.exceptions) for cause in causes))
     if row is _ROWS[0] and any(isinstance(cause, _PROXY_ERRORS) for cause in causes):
         row = _NO_PROXY
-    if context.remaining() <= (_CLOCK_SECONDS if row.exceptions is _TIMEOUTS else 0):
+    elif row.exceptions is _PROXY_ERRORS and any(isinstance(cause, TimeoutError) for cause in causes):
+        row = _SILENT_PROXY
+    if context.remaining() <= (_CLOCK_SECONDS if row.exceptions is _TIMEOUTS or row is _SILENT_PROXY else 0):
         return too_late(url, context)
     said = row.sentence.format(
         url=shown_url(url), reason=_reason(causes[-1]), connect_seconds=CONNECT_SECONDS

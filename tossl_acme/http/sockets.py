@@ -306,7 +306,8 @@ class _TlsSocket(ssl.SSLSocket):
         if exchange is None:  # it is opened ahead
             super().do_handshake(block)
             return
-        limit = self.gettimeout() or CONNECT_SECONDS
+        # The socket's own timeout may be what was left of one read: of a proxy's answer.
+        limit = max(0.001, min(CONNECT_SECONDS, exchange.context.remaining()))
         lost = time.monotonic() + limit
         try:
             while (left := lost - time.monotonic()) > 0:
