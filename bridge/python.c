@@ -84,17 +84,34 @@ static PyStatus initializeHere(const TosslPython *python)
     return status;
 }
 
-/* Adds folders to sys.path. Python exceptions are left to the import that misses them. */
+/* Returns the index in sys.path of the first folder of Python's packages; its standard library is before these. */
+static Py_ssize_t findPackages(PyObject *path)
+{
+    PyObject *end = PyUnicode_FromString("-packages"); /* site-packages, dist-packages */
+    Py_ssize_t i;
+
+    for (i = 0; i < PyList_Size(path); i++) {
+        if (end != NULL && PyUnicode_Check(PyList_GetItem(path, i)) &&
+            PyUnicode_Tailmatch(PyList_GetItem(path, i), end, 0, PY_SSIZE_T_MAX, 1) == 1) {
+            break;
+        }
+    }
+    Py_XDECREF(end);
+    return i;
+}
+
+/* Adds folders to sys.path, before those of Python's packages: these may have another tossl_acme. An import tells a lack. */
 static void addPackages(const char *packages)
 {
     PyObject *path = PySys_GetObject("path"), *folder; /* borrowed */
+    Py_ssize_t at = path != NULL && PyList_Check(path) ? findPackages(path) : -1;
     size_t length;
 
-    for (; *packages != '\0'; packages += length + 1) {
+    for (; *packages != '\0' && at >= 0; packages += length + 1) {
         length = strcspn(packages, "\n");
         folder = PyUnicode_DecodeFSDefaultAndSize(packages, (Py_ssize_t)length);
-        if (folder != NULL && path != NULL && PyList_Check(path)) {
-            (void)PyList_Append(path, folder);
+        if (folder != NULL) {
+            (void)PyList_Insert(path, at++, folder);
         }
         Py_XDECREF(folder);
     }
