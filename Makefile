@@ -18,6 +18,7 @@
 # make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
 # make wheel      build/dist/tossl_acme-*.whl, for pip, and the sdist; PYTHONS='/opt/python3.12/bin/python ...' to build for
 # make bundle     build/dist/tossl-*.tar.xz: the same with PYTHON and its libraries, for machines without Python
+# make deb        Debian packages in build/deb, as debian/ says; without the network
 # make install    a package folder in TCLLIBDIR that works without this tree; `make uninstall` removes it
 #
 # TCLSH= and PYTHON= choose the tclsh and the python to build for. The system's own Python is the default: every user
@@ -29,6 +30,9 @@ PREFIX ?= /usr/local
 # EXTRAS= names what some DNS providers need besides: make EXTRAS="route53". It holds until it is given otherwise.
 EXTRAS ?= $(shell cat build/for-extras 2>/dev/null)
 export EXTRAS
+# NEED=0 installs no package of the system that is missing, but names it. SYSTEM_PYTHON=1 uses the libraries that PYTHON
+# has, and no .venv: for systems that package them, without the network.
+export NEED SYSTEM_PYTHON
 export TCLSH PYTHON PYTHONS PREFIX DESTDIR TCLLIBDIR CC CFLAGS LDFLAGS
 # In a path, a "$" that begins nothing of make's is a character as any other: make would drop it, and the next one.
 OPEN := (
@@ -79,10 +83,10 @@ PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(str
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 .PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table import-programs disk-faults year \
-    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel bundle install uninstall clean FORCE
+    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel bundle install uninstall deb clean FORCE
 .DELETE_ON_ERROR:
 
-all: build/libraries .venv/compiled
+all: build/libraries $(if $(SYSTEM_PYTHON),,.venv/compiled)
 
 # These files change only if the choice does.
 build/for-library build/for-python build/for-extras: build/chosen ;
@@ -199,8 +203,8 @@ test-debian13:
 docs: .venv/built
 	$(VENV) -m docs.generator
 
-man: .venv/built
-	$(VENV) -m docs.generator --man build/man
+man: $(if $(SYSTEM_PYTHON),,.venv/built)
+	$(if $(SYSTEM_PYTHON),"$(PYTHON)" -B,$(VENV)) -m docs.generator --man build/man
 
 bench bench-short: all .venv/bench
 	sh build-aux/need.sh bench
@@ -228,6 +232,10 @@ soak: all .venv/tests
 
 install: all man
 	sh build-aux/install.sh install
+
+# A copy of the tree is packaged, without what was built in it.
+deb:
+	sh build-aux/deb.sh build/deb
 
 uninstall:
 	sh build-aux/install.sh uninstall

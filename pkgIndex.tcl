@@ -10,7 +10,7 @@ apply {folder {
         lassign [string map {lib {}} [list $mine $other]] mine other
     }
     foreach package {tossl tossl::acme tossl::testing} {
-        package ifneeded $package 0.1.0 [list apply {{folder mine other package} {
+        package ifneeded $package 0.2.0 [list apply {{folder mine other package} {
             if {[llength [info commands ::tossl::Require]]} {
                 ::tossl::Require $package
                 return

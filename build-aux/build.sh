@@ -3,7 +3,8 @@
 #
 #   loaders  libtossl.so for Tcl 8.6, libtcl9tossl.so for Tcl 9: that of $TCLSH, the other if its headers are there
 #   bridges  tossl-tcl8-python3.11.so, ...: for these Tcls and $PYTHON. They are linked with no libpython
-#   config   python.cfg: which Python the loader opens, with the environment in .venv beside it
+#   config   python.cfg: which Python the loader opens, with the environment in .venv beside it; with SYSTEM_PYTHON, that
+#            Python itself, and tossl_acme beside the file (SYSTEM_PYTHON=all: where that Python has it)
 #   all      all of these
 set -eu
 here=$(dirname "$0")
@@ -44,9 +45,13 @@ bridge() {
 }
 
 config() {
+    program=.venv/bin/python packages=
+    [ -z "${SYSTEM_PYTHON:-}" ] || program=$PYTHON_PROGRAM
+    [ "${SYSTEM_PYTHON:-all}" = all ] || packages='packages = .'
     cat >"$folder/python.cfg" <<END
 # The Python that tossl runs in; paths are relative to this folder. See docs/ARCHITECTURE.md.
-program = .venv/bin/python
+program = $program${packages:+
+$packages}
 version = $PYTHON_VERSION
 library = $PYTHON_LIBRARY
 END

@@ -1,8 +1,10 @@
 #!/bin/sh
 # install.sh install|uninstall: the package folder, and bin/tossl, man pages, units and share/tossl below $PREFIX.
 #
-# The folder contains libraries, python.cfg, pkgIndex.tcl, cli/ and .venv (with a copy of the package), as the tree after make. Its
-# file `installed` lists the files elsewhere. No file contains the path of the tree or $DESTDIR. Nothing is downloaded.
+# The folder contains libraries, python.cfg, pkgIndex.tcl, cli/ and .venv (with a copy of the package), as the tree after
+# make. Its file `installed` lists the files elsewhere. No file contains the path of the tree or $DESTDIR. Nothing is
+# downloaded. With SYSTEM_PYTHON=1 there is no .venv, but tossl_acme, for the system's Python; SYSTEM_PYTHON=all expects
+# that to have tossl_acme too.
 set -eu
 umask 022
 
@@ -70,6 +72,14 @@ add_environment() {
     "$new/.venv/bin/python" -m compileall -q -s "$new" -p "$folder" "$new/.venv/lib"
 }
 
+add_package() {
+    find tossl_acme -name __pycache__ -prune -o -type f -print | while IFS= read -r file; do
+        install -d "$new/$(dirname "$file")"
+        install -m 644 "$file" "$new/$file"
+    done
+    "$PYTHON" -I -m compileall -q -s "$new" -p "$folder" "$new/tossl_acme"
+}
+
 folder=${TCLLIBDIR:-$(package_folder)}/tossl$version
 if [ "$1" = uninstall ]; then
     [ -d "$stage$folder" ] || stop "nothing is installed in $stage$folder"
@@ -84,11 +94,16 @@ made=$(mktemp -d)
 trap 'rm -rf "$new" "$made"' EXIT
 rm -rf "$new"
 install -d "$new"
-add_environment
+case ${SYSTEM_PYTHON:-} in
+    '') add_environment ;;
+    all) ;;
+    *) add_package ;;
+esac
 while IFS= read -r name; do
     case $name in *.cfg) mode=644 ;; *) mode=755 ;; esac
     install -m $mode "$name" "$new/"
 done <build/libraries
+[ -z "${SYSTEM_PYTHON:-}" ] || sh "$(dirname "$0")/build.sh" config "$new" >/dev/null
 install -m 644 pkgIndex.tcl mounted.tcl LICENSE "$new/"
 install -d "$new/cli"
 install -m 644 cli/*.tcl "$new/cli/"

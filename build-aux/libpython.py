@@ -3,6 +3,7 @@
 With the word `check` nothing is printed, and its library need not be there yet.
 """
 
+import os
 import shlex
 import sys
 import sysconfig
@@ -24,7 +25,7 @@ def find_library(variables):
 
 
 def main():
-    """Print INCLUDE, VERSION and LIBRARY."""
+    """Print INCLUDE, PROGRAM, VERSION and LIBRARY."""
     library = find_library(sysconfig.get_config_vars())
     this = f"tossl: {sys.executable} is Python {sys.version.split()[0]}"
     if sys.version_info < (3, 11):  # noqa: UP036 - an older one may run this
@@ -39,6 +40,9 @@ def main():
             " else it was built without --enable-shared); choose another with PYTHON="
         )
     print(f"PYTHON_INCLUDE={shlex.quote(sysconfig.get_path('include'))}")
+    # An environment has packages of its own, which the program behind its links does not see.
+    program = sys.executable if sys.prefix != sys.base_prefix else os.path.realpath(sys.executable)
+    print(f"PYTHON_PROGRAM={shlex.quote(program)}")
     print(f"PYTHON_VERSION={sysconfig.get_python_version()}")
     print(f"PYTHON_LIBRARY={shlex.quote(str(library))}")
 

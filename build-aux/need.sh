@@ -1,6 +1,6 @@
 #!/bin/sh
 # need.sh build|demo|test|bench|memory|browser|debian: checks the required system packages. Quick and silent if nothing is missing;
-# else installs the packages if that is allowed, or names them.
+# else installs the packages if that is allowed, or names them. NEED=0 allows it never.
 set -u
 goal=$1
 here=$(dirname "$0")
@@ -78,12 +78,16 @@ look_for_python() {
     # shellcheck disable=SC2046 # one word per package
     lacks $("$PYTHON" - "$goal" <<'END'
 import importlib.util, os, sys, sysconfig
+system = os.environ.get("SYSTEM_PYTHON")
 there, goal = importlib.util.find_spec, sys.argv[1]
 name = "python%d.%d" % sys.version_info[:2]
 wanted = {"python3-tk": there("_tkinter")} if goal == "test" else {
     f"{name}-dev": os.path.exists(sysconfig.get_path("include") + "/Python.h"),
-    f"{name}-venv": there("venv") and there("ensurepip"),
+    f"{name}-venv": system or there("venv") and there("ensurepip"),
 }
+if system:
+    wanted |= {f"python3-{word}": there(word) for word in ("cryptography", "requests", "idna")}
+    wanted["python3-dnspython"] = there("dns")
 print(*(package for package, found in wanted.items() if not found))
 END
     )
@@ -96,7 +100,7 @@ suits() {
 }
 
 allowed() {
-    has apt-get || return 1
+    [ "${NEED:-1}" != 0 ] && has apt-get || return 1
     if [ "$(id -u)" = 0 ]; then as=; else as='sudo -n'; fi
     [ -z "$as" ] || sudo -n true 2>/dev/null
 }

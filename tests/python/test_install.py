@@ -8,7 +8,10 @@ import shlex
 import shutil
 import stat
 import subprocess
+import sys
+import sysconfig
 import tempfile
+import venv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -215,6 +218,41 @@ def test_the_service_runs_as_an_unprivileged_user_with_its_environment_alone(
             assert done.returncode == 0, done.stderr
     finally:
         shutil.rmtree(place)
+
+
+def test_the_libraries_of_the_system(tmp_path: Path) -> None:
+    """A Python that has them, as a distribution's; there is no environment, and no library is copied."""
+    with_libraries = tmp_path / "system"
+    venv.create(with_libraries, symlinks=True)
+    (site,) = with_libraries.glob("lib/python*/site-packages")
+    (site / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    settings = {"SYSTEM_PYTHON": "1", "NEED": "0", "PREFIX": str(tmp_path / "root"), "PYTHON": f"{with_libraries}/bin/python"}
+    make("install", **settings)
+    (folder,) = tmp_path.glob("root/lib/tossl*")
+    assert not (folder / ".venv").exists()
+    assert {path.suffix for path in files(folder)} == {".py", ".pyc", ".tcl", ".so", ".cfg", ".typed", ""}
+    assert f"program = {with_libraries}/bin/python\npackages = .\n" in (folder / "python.cfg").read_text()
+    assert "0.2.0\nec\n" in run([TCLSH], script=USE, path=str(folder.parent))
+    assert run([TCLSH, tmp_path / "root/bin/tossl", "--version"]) == f"tossl {tossl_acme.__version__}\n"
+    make("uninstall", **settings)
+    assert files(tmp_path / "root") == []
+
+
+def test_nothing_is_installed_for_make_where_that_is_not_wanted(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    for name in ("apt-get", "sudo"):
+        (tmp_path / name).write_text(f"#!/bin/sh\ntouch '{asked}'\n")
+        (tmp_path / name).chmod(0o755)
+    environment = os.environ | {
+        "NEED": "0", "CC": "no-such-compiler", "TCLSH": TCLSH, "PYTHON": sys.executable,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+    }  # fmt: skip
+    words = ["sh", "build-aux/need.sh", "build"]
+    done = subprocess.run(words, cwd=TREE, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "tossl: missing system packages, which root can install: apt-get install gcc libc6-dev\n")
+    assert not asked.exists()
+    done = subprocess.run(words, cwd=TREE, env=environment | {"NEED": "1"}, capture_output=True, text=True)
+    assert asked.exists()
 
 
 def test_a_prefix_of_ones_own(prefix: Path) -> None:
