@@ -226,13 +226,14 @@ def test_the_libraries_of_the_system(tmp_path: Path) -> None:
     venv.create(with_libraries, symlinks=True)
     (site,) = with_libraries.glob("lib/python*/site-packages")
     (site / "libraries.pth").write_text(sysconfig.get_path("purelib"))
-    settings = {"SYSTEM_PYTHON": "1", "NEED": "0", "PREFIX": str(tmp_path / "root"), "PYTHON": f"{with_libraries}/bin/python"}
+    python = f"{with_libraries}/bin/python"
+    settings = {"SYSTEM_PYTHON": "1", "NEED": "0", "PREFIX": str(tmp_path / "root"), "PYTHON": python}
     make("install", **settings)
     (folder,) = tmp_path.glob("root/lib/tossl*")
     assert not (folder / ".venv").exists()
     assert {path.suffix for path in files(folder)} == {".py", ".pyc", ".tcl", ".so", ".cfg", ".typed", ""}
-    assert f"program = {with_libraries}/bin/python\npackages = .\n" in (folder / "python.cfg").read_text()
-    assert "0.2.0\nec\n" in run([TCLSH], script=USE, path=str(folder.parent))
+    assert f"program = {python}\npackages = .\n" in (folder / "python.cfg").read_text()
+    assert f"{tossl_acme.__version__}\nec\n" in run([TCLSH], script=USE, path=str(folder.parent))
     assert run([TCLSH, tmp_path / "root/bin/tossl", "--version"]) == f"tossl {tossl_acme.__version__}\n"
     make("uninstall", **settings)
     assert files(tmp_path / "root") == []
@@ -249,7 +250,8 @@ def test_nothing_is_installed_for_make_where_that_is_not_wanted(tmp_path: Path) 
     }  # fmt: skip
     words = ["sh", "build-aux/need.sh", "build"]
     done = subprocess.run(words, cwd=TREE, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, "tossl: missing system packages, which root can install: apt-get install gcc libc6-dev\n")
+    said = "tossl: missing system packages, which root can install: apt-get install gcc libc6-dev\n"
+    assert (done.returncode, done.stderr) == (1, said)
     assert not asked.exists()
     done = subprocess.run(words, cwd=TREE, env=environment | {"NEED": "1"}, capture_output=True, text=True)
     assert asked.exists()
