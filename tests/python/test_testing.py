@@ -22,8 +22,14 @@ from tossl_acme.errors import TosslError
 TREE = Path(__file__).parents[2]
 TCLSH = os.environ.get("TCLSH", "tclsh")
 needs_pebble = pytest.mark.skipif(shutil.which("pebble") is None, reason="needs pebble")
-TCLTLS = subprocess.run([TCLSH], input="exit [catch {package require tls}]", text=True).returncode == 0
-needs_tls = pytest.mark.skipif(not TCLTLS, reason="needs tcltls")
+
+
+def has(package: str) -> bool:
+    """Whether tclsh has this package."""
+    return subprocess.run([TCLSH], input=f"exit [catch {{package require {package}}}]", text=True).returncode == 0
+
+
+needs_tls = pytest.mark.skipif(not has("tls"), reason="needs tcltls")
 
 
 @pytest.fixture
@@ -256,10 +262,8 @@ def test_bad_input_is_refused_before_anything_is_made(place: Path) -> None:
 
 ENDS: dict[str, Callable[[subprocess.Popen[str]], object]] = {
     "exit": lambda process: process.communicate("exit 0\n", timeout=20),
-    "end": lambda process: process.communicate("", timeout=20),
     "error": lambda process: process.communicate("apply {{} {error x}}; exit 1\n", timeout=20),
     "SIGTERM": lambda process: process.send_signal(signal.SIGTERM),
-    "SIGINT": lambda process: process.send_signal(signal.SIGINT),
     "SIGKILL": lambda process: process.send_signal(signal.SIGKILL),
     "interp_delete": lambda process: process.communicate("interp delete inner; puts gone; gets stdin\n", timeout=20),
     "namespace_delete": lambda process: process.communicate("inner eval {namespace delete ::tossl}\n", timeout=20),
@@ -268,7 +272,7 @@ ENDS: dict[str, Callable[[subprocess.Popen[str]], object]] = {
 
 
 #: With an ACME server; the others have certificates alone.
-WITH_PEBBLE = ("exit", "SIGTERM", "SIGKILL", "interp_delete")
+WITH_PEBBLE = ("SIGKILL", "interp_delete")
 
 
 def test_nothing_is_left_however_it_ends(place: Path) -> None:
@@ -354,22 +358,19 @@ def test_the_event_loop_goes_on_while_it_starts_and_a_job_can_be_cancelled(place
 
 
 @needs_pebble
-def test_ports_that_somebody_else_takes_first(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where that one answers there: it has another certificate."""
-    with start_ca(acme=True, folder=str(place)) as first, socket.create_server(("127.0.0.1", 0)) as silent:
-        taken = int(first.directory.split(":")[2].partition("/")[0])
+def test_a_port_that_somebody_else_takes_first(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         sample = tossl_acme.certificates.testing.pebble.random.sample
-        tries = iter((taken, silent.getsockname()[1]))
+        tries = iter((silent.getsockname()[1],))
 
         def choose(ports: range, k: int) -> list[int]:
-            port = next(tries, None)
-            return [port, *sample(ports, k=k - 1)] if port else sample(ports, k=k)
+            return [*tries, *sample(ports, k=k)][:k]
 
         monkeypatch.setattr("tossl_acme.certificates.testing.pebble.random.sample", choose)
-        with start_ca(acme=True, folder=str(place)) as second:
-            assert second.directory.startswith("https://127.0.0.1:")
-            assert second.directory != first.directory
-            assert next(tries, None) is None
+        with start_ca(acme=True, folder=str(place)) as ca:
+            assert ca.directory.startswith("https://127.0.0.1:")
+            assert str(silent.getsockname()[1]) not in ca.directory
+    assert list(place.iterdir()) == []
 
 
 def test_a_pebble_that_does_not_start_says_why(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,6 +398,51 @@ def test_a_child_that_is_forked_neither_ends_it_nor_keeps_it(place: Path) -> Non
     os.close(writer)
     assert os.waitpid(child, 0)[1] == 0
     os.close(reader)
+
+
+@pytest.mark.skipif(not has("Thread"), reason="needs the package Thread")
+def test_a_ca_ends_with_the_interpreter_that_has_it_and_no_other_thread(place: Path) -> None:
+    """A job's thread has ended, and the next thread may have its number."""
+    printed = run(
+        """
+        package require Thread
+        proc there {ca} {file isdirectory [dict get $ca folder]}
+        tossl::job::wait [set job [tossl::testing ca start -command list]]
+        set mine [tossl::job::result $job]
+        set thread [thread::create -joinable]
+        thread::send $thread [list set auto_path $auto_path]
+        set its [thread::send $thread {package require tossl::testing; tossl::testing ca start}]
+        puts "[there $mine] [there $its]"
+        thread::release $thread
+        thread::join $thread
+        puts "[there $mine] [there $its]"
+        """,
+        place,
+    )
+    assert printed.splitlines() == ["1 1", "1 0"]
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.skipif(not has("Tclx"), reason="needs the package Tclx")
+def test_a_forked_child_has_certificates_of_its_own_and_leaves_its_parents(place: Path) -> None:
+    printed = run(
+        """
+        package require Tclx
+        set ca [tossl::testing ca start]
+        set one [tossl::testing::certificate]
+        if {[set child [fork]] == 0} {
+            tossl::testing::ca stop
+            puts [file exists [dict get [tossl::testing::certificate] files certificate]]
+            flush stdout
+            exit
+        }
+        wait $child
+        puts [file exists [dict get $one files certificate]][file exists [dict get $ca ca_bundle]]
+        """,
+        place,
+    )
+    assert printed.splitlines() == ["1", "11"]
+    until(lambda: list(place.iterdir()) == [])
 
 
 def test_tcltest_gets_the_constraint(place: Path) -> None:

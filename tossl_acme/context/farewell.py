@@ -181,14 +181,18 @@ def set_farewell_seconds(seconds: float) -> None:
     _process().farewell_seconds = seconds
 
 
-def owe(undo: Callable[[Context], None], *, at_exit: bool = True) -> Debt:
+def owe(undo: Callable[[Context], None], *, at_exit: bool = True, of_thread: bool = True) -> Debt:
     """Returns a debt: `undo` is called if this thread ends before it settles it.
 
-    at_exit: whether the end of the process waits for it; False for things that vanish with the process. Raises
-    Cancelled once the process ends.
+    at_exit: whether the end of the process waits for it; False for things that vanish with the process. of_thread:
+    whether it is this thread's; else it outlives the thread, and anybody may settle it.
+    Raises Cancelled once the process ends.
     """
     process = _process()
     debt = Debt(undo, at_exit=at_exit)
+    if not of_thread:
+        debt.thread = 0
+        debt.is_due = True
     with process.look:
         if process.is_ending:
             raise Cancelled

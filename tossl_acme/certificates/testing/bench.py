@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from ...errors import ArgumentError, Cancelled
@@ -15,7 +16,7 @@ class Bench:
 
     def __init__(self) -> None:
         self._cas: dict[str, Ca] = {}
-        self._workspaces: dict[str, Workspace] = {}
+        self._workspaces: dict[tuple[int, str], Workspace] = {}
         self._is_closed = False
         self._count = 0
 
@@ -30,9 +31,10 @@ class Bench:
         """Writes a certificate into files in a temporary folder below `place`; returns its dict with the paths."""
         if self._is_closed:
             raise Cancelled
-        workspace = self._workspaces.get(place)
+        of = (os.getpid(), place)  # a forked child has its parent's, which it leaves alone
+        workspace = self._workspaces.get(of)
         if workspace is None:
-            workspace = self._workspaces[place] = Workspace(place)
+            workspace = self._workspaces[of] = Workspace(place)
         self._count += 1
         return workspace.keep(f"certificate{self._count}", certificate)
 

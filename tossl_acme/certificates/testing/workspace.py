@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 
 from ...context import Context
-from ...context.farewell import fall_due, owe
+from ...context.farewell import owe
 from ...errors import Cancelled, ResourceError
 from ...files import FilePath
 from .guard import Guard
@@ -38,12 +38,11 @@ class Workspace:
             raise ResourceError("files", f"no folder can be made in {place.shown}: {error.strerror}") from None
         try:
             self.guard(folder=self.folder)
-            self._debt = owe(lambda _context: self._end())
+            self._debt = owe(lambda _context: self._end(), of_thread=False)
         except BaseException:
             self._end()
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        fall_due((self._debt,))
 
     def guard(self, folder: str = "", output: str = "", server: tuple[str, ...] = ()) -> Guard:
         """Returns a guard that ends with the workspace."""
