@@ -343,8 +343,10 @@ def test_the_event_loop_goes_on_while_it_starts_and_a_job_can_be_cancelled(place
         """
         proc tick {} {incr ::ticks; after 5 tick}
         tick
-        set job [tossl::testing ca start -acme 1 -command list]
+        proc note {what} {lappend ::steps [dict get $what step]}
+        set job [tossl::testing ca start -acme 1 -progress note -command list]
         tossl::job::wait $job
+        puts $steps
         puts [expr {$ticks > 3}]
         puts [string match https://* [dict get [tossl::job::result $job] directory]]
         set job [tossl::testing ca start -acme 1 -command list]
@@ -353,7 +355,7 @@ def test_the_event_loop_goes_on_while_it_starts_and_a_job_can_be_cancelled(place
         """,
         place,
     )
-    assert printed.splitlines() == ["1", "1", "cancelled"]
+    assert printed.splitlines() == ["ca_made ca_serves", "1", "1", "cancelled"]
     assert list(place.iterdir()) == []
 
 

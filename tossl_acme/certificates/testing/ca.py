@@ -52,6 +52,7 @@ class Ca:
         with open(self.ca_bundle, "a", encoding="utf-8") as bundle:  # noqa: PTH123 - pathlib loads slowly
             bundle.write(pebble.root)
         self.directory = pebble.directory
+        context.tell("ca_serves", url=pebble.directory)
 
     def as_dict(self) -> dict[str, object]:
         """Returns what a script gets of it."""
@@ -105,6 +106,7 @@ def start_ca(
 
     try:
         ca = Ca(workspace, identifiers, new_key)
+        running.tell("ca_made", folder=ca.folder)
         if acme:
             ca.serve(running, new_key)
     except BaseException:
