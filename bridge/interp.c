@@ -147,6 +147,19 @@ static int refuseForked(Tcl_Interp *interp)
     return TCL_OK;
 }
 
+/* Leaves Tcl's own error without the words of the call, which contain keys: Tcl would add them. */
+static int endedByTcl(Tcl_Interp *interp)
+{
+    Tcl_Obj *message = Tcl_GetObjResult(interp), *options;
+
+    Tcl_IncrRefCount(message);
+    options = Tcl_GetReturnOptions(interp, TCL_ERROR);
+    Tcl_DictObjPut(NULL, options, Tcl_NewStringObj("-errorinfo", -1), message);
+    Tcl_DictObjPut(NULL, options, Tcl_NewStringObj("-errorstack", -1), Tcl_NewObj());
+    Tcl_DecrRefCount(message);
+    return Tcl_SetReturnOptions(interp, options);
+}
+
 static int runCommand(void *client, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     PyGILState_STATE gil;
@@ -162,7 +175,9 @@ static int runCommand(void *client, Tcl_Interp *interp, int objc, Tcl_Obj *const
     Py_DECREF(function);
     TosslLeave(gil);
     if (Tcl_LimitExceeded(interp)) { /* Tcl has given its message to a script that Python called, and has no other */
-        code = Tcl_LimitCheck(interp) == TCL_OK ? code : TCL_ERROR;
+        code = Tcl_LimitCheck(interp) == TCL_OK ? code : endedByTcl(interp);
+    } else if (Tcl_Canceled(interp, TCL_LEAVE_ERR_MSG) == TCL_ERROR) {
+        code = endedByTcl(interp);
     }
     Tcl_Release(interp);
     return code;
