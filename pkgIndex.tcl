@@ -17,8 +17,8 @@ apply {folder {
             }
             if {![file exists [file join $folder $mine]]} {
                 return -code error -errorcode {TOSSL TCL} "tossl in $folder is not built for Tcl [info tclversion]:\
-                    $mine is not there[expr {[file exists [file join $folder $other]] ? ", only $other" : ""}]; run make\
-                    TCLSH=[file tail [info nameofexecutable]] in tossl's folder"
+                    $mine is not there[expr {[file exists [file join $folder $other]] ? ", only $other" : ""}]; install\
+                    a tossl for it, or build it: make TCLSH=[file tail [info nameofexecutable]]"
             }
             if {[lindex [file system $folder] 0] ne "native"} {
                 source [file join $folder mounted.tcl]

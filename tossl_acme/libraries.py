@@ -26,6 +26,7 @@ def lack_of_library(error: BaseException) -> str | None:
 
 def _say(module: str, fault: str) -> str:
     import sys
+    from pathlib import Path
 
     package = _PACKAGES.get(module, module)
     needed, _ = _requirements().get(package.lower(), (package, ""))
@@ -33,7 +34,10 @@ def _say(module: str, fault: str) -> str:
     if module in sys.stdlib_module_names:
         return f"{module} of the standard library {fault}: {this} is not whole; install that Python again"
     folders = ", ".join(folder for folder in sys.path if folder.endswith("-packages"))
-    how = f"run {sys.executable} -m pip install '{needed}'"
+    if not Path(sys.executable or "gone").exists():  # of an archive with a Python for tossl alone
+        how = f"install tossl again, or put {needed} there"
+    else:
+        how = f"run {sys.executable} -m pip install '{needed}'"
     if sys.prefix == sys.base_prefix:
         how += f", or install the system's own package of it (Debian: apt-get install python3-{package.lower()})"
     return f"the Python package {package} {fault}: {this} looks in {folders or 'no folder of packages'}; {how}"

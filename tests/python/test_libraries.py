@@ -59,6 +59,12 @@ def test_a_python_that_cannot_read_what_is_installed_names_the_module(monkeypatc
     assert foreign_error(ValueError()).errorcode == ("TOSSL", "INTERNAL")
 
 
+def test_an_archive_without_a_program_is_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/opt/gone/bin/python3")
+    fault = lack_of_library(ModuleNotFoundError("No module named 'requests'", name="requests")) or ""
+    assert "; install tossl again, or put requests>=" in fault
+
+
 def test_a_module_of_the_standard_library_is_no_package_of_pip() -> None:
     fault = lack_of_library(ModuleNotFoundError("No module named '_ssl'", name="_ssl")) or ""
     assert "_ssl of the standard library" in fault

@@ -130,6 +130,15 @@ def test_nothing_of_others_is_overwritten_or_broken(python: Path, tmp_path: Path
     assert (said.stdout, said.stderr) == ("1\n", ""), "of a Python that was removed"
 
 
+def test_an_installation_where_tclsh_looks_needs_no_other_file(python: Path) -> None:
+    """As that of a system's own pip, into /usr/local."""
+    place = python.parents[1] / "lib/tcltk"
+    before = (place / "tossl/pkgIndex.tcl").read_bytes()
+    done = run([python, "-m", "tossl_acme", "--tcl-install", place])
+    assert f"tclsh finds {place}/tossl/pkgIndex.tcl already" in done.stdout
+    assert (place / "tossl/pkgIndex.tcl").read_bytes() == before
+
+
 def test_a_python_whose_packages_are_elsewhere(wheel: Path, tmp_path: Path) -> None:
     """As of `pip install --user`: an isolated Python does not look there by itself."""
     pip("install", "--no-index", "--no-deps", "--no-compile", "--ignore-installed", "--prefix", tmp_path, wheel)

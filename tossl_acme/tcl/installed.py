@@ -156,12 +156,15 @@ def _index(folder: Path) -> bytes:
     )
 
 
-def _write(place: Path, text: bytes) -> None:
+def _write(place: Path, folder: Path) -> None:
     path = place / "tossl" / "pkgIndex.tcl"
+    if path.parent.resolve() == folder.resolve():  # of a system's pip, into /usr/local
+        print(f"tossl_acme: tclsh finds {path} already, which pip uninstall removes")
+        return
     if path.exists() and not path.read_bytes().startswith(_MARK.encode()):
         _stop(f"{path} is not of --tcl-install: it is left as it is")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text)
+    path.write_bytes(_index(folder))
     print(f"tossl_acme: wrote {path}")
 
 
@@ -184,7 +187,7 @@ def add_index(place: Path | None) -> None:
     _name_python(folder)
     good = _try(_shells(), folder)
     for each in [place] if place else dict.fromkeys(map(_choose, good)):
-        _write(each.absolute(), _index(folder))
+        _write(each.absolute(), folder)
 
 
 def _written(place: Path | None) -> Iterator[Path]:
