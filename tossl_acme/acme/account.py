@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..context import Context
-from ..errors import AcmeError, ArgumentError, TosslError
+from ..errors import AcmeError, ArgumentError, HttpError, TosslError
 from ..http.response import Response
 from ..http.urls import shown_url
 from ..text import Secret, clean, quoted
@@ -17,8 +17,9 @@ from .encoding import b64url_bytes
 from .ended import ENDED, ended_account
 from .jws import AccountKey, hmac_signed
 from .known_keys import check_account_key
+from .mailed_binding import mailed_binding, may_be_mailed
 from .orders_list import read_order_urls
-from .public_cas import needs_binding
+from .public_cas import binding_url, needs_binding
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
     if refused:
         raise refused
     if directory.needs_eab and wanted.binding is None:
-        raise _unbound(directory.url)
+        wanted = replace(wanted, binding=_mailed_binding(client, context, wanted.contact))
     if terms:
         text = f"the CA requires agreement to its terms of service; read them, then give -agree_tos 1: {clean(terms)}"
         raise ArgumentError("agree_tos", text)
@@ -136,6 +137,26 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
     account = _read_account(response, client.know_account(directory, response, wanted.contact))
     context.tell("account", url=account.url, status=account.status)
     return _brought_up_to_date(client, context, account, wanted) if response.status == 200 else account
+
+
+def _mailed_binding(client: Client, context: Context, contact: Sequence[str]) -> ExternalAccountBinding:
+    """Returns the binding that the CA gives for the account's mail address; it is kept nowhere.
+
+    One that this process has for the key is taken again: a CA gives few in a day. Raises ArgumentError eab_kid where
+    the CA gives none for that, or there is no address.
+    """
+    url = client.server.url
+    if isinstance(client.binding, ExternalAccountBinding):
+        return client.binding
+    if not may_be_mailed(url, contact):
+        raise _unbound(url)
+    kid, key = mailed_binding(context, client.server.http, url, contact)
+    try:
+        binding = ExternalAccountBinding.parse(kid, Secret(key), "HS256")
+    except ArgumentError:
+        raise HttpError("malformed", f"{shown_url(url)}: the binding that it gave for -email cannot be used") from None
+    client.take_binding(binding)
+    return binding
 
 
 def _with_contacts(
@@ -166,17 +187,18 @@ def _second_use(client: Client) -> ArgumentError | None:
     return None
 
 
-def check_binding(directory: str, binding: ExternalAccountBinding | None) -> None:
+def check_binding(directory: str, account: NewAccount) -> None:
     """Raises ArgumentError eab_kid if a new key's account is known to need a binding that is missing.
 
-    Sends nothing. `directory` is the directory's URL.
+    The CA may give one for the account's mail address. Sends nothing. `directory` is the directory's URL.
     """
-    if binding is None and needs_binding(directory):
+    if account.binding is None and needs_binding(directory) and not may_be_mailed(directory, account.contact):
         raise _unbound(directory)
 
 
 def _unbound(directory: str) -> ArgumentError:
-    cause = "requires an external account binding for a new account; give -eab_kid and -eab_hmac_key"
+    email = "-email, for which it gives one, or " if binding_url(directory) else ""
+    cause = f"requires an external account binding for a new account; give {email}-eab_kid and -eab_hmac_key"
     return ArgumentError("eab_kid", f"{shown_url(directory)} {cause}")
 
 

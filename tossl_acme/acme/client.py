@@ -97,6 +97,11 @@ class Client:
         self.know_account(directory, response)
         return response
 
+    @property
+    def binding(self) -> Binding | None:
+        """The binding that was taken last, if one was."""
+        return self._binding
+
     def take_binding(self, binding: Binding | None) -> None:
         """Takes the binding with which the account is looked up where the CA refuses that without one."""
         self._binding = binding or self._binding

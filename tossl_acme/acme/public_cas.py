@@ -11,17 +11,21 @@ from .urls import https_url
 
 @dataclass(frozen=True, eq=False)
 class PublicCa:
-    """A public CA: its directory's URL, and whether it requires an external account binding."""
+    """A public CA: its directory's URL, and whether it requires an external account binding.
+
+    binding_url: where it gives one for a mail address.
+    """
 
     name: str
     url: str
     needs_eab: bool = False
+    binding_url: str = ""
 
 
 PUBLIC_CAS = (
     PublicCa("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory"),
     PublicCa("letsencrypt-staging", "https://acme-staging-v02.api.letsencrypt.org/directory"),
-    PublicCa("zerossl", "https://acme.zerossl.com/v2/DV90", needs_eab=True),
+    PublicCa("zerossl", "https://acme.zerossl.com/v2/DV90", True, "https://api.zerossl.com/acme/eab-credentials-email"),
     PublicCa("google", "https://dv.acme-v02.api.pki.goog/directory", needs_eab=True),
     PublicCa("google-staging", "https://dv.acme-v02.test-api.pki.goog/directory", needs_eab=True),
     PublicCa("sslcom", "https://acme.ssl.com/sslcom-dv-rsa", needs_eab=True),
@@ -64,6 +68,11 @@ def directory_url(text: str) -> str:
 def is_staging(url: str) -> bool:
     """Whether this directory is known to be of a CA that issues for trying only."""
     return any(ca.url == url and ca.name.endswith("-staging") for ca in PUBLIC_CAS)
+
+
+def binding_url(url: str) -> str:
+    """Returns the URL where the CA of this directory gives a binding for a mail address; empty where none is known."""
+    return next((ca.binding_url for ca in PUBLIC_CAS if ca.url == url), "")
 
 
 def needs_binding(url: str) -> bool:

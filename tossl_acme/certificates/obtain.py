@@ -213,7 +213,7 @@ def _check_keys(store: Store | None, issuance: Issuance) -> None:
         check_certificate_key(issuance.key.public_key, "csr" if issuance.key.csr else "private_key")
     known = given or (account_key(store, issuance.directory) if store is not None else "")
     if not known:
-        check_binding(issuance.directory, issuance.account.binding)
+        check_binding(issuance.directory, issuance.account)
     elif issuance.key.public_key:
         argument = "csr" if issuance.key.csr else "private_key"
         check_not_account_key(issuance.key.public_key, account_key_of(known).spki, argument)

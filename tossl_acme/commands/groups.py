@@ -133,8 +133,9 @@ def binding(*, eab_kid: str = "", eab_hmac_key: Secret | None = None, eab_alg: s
     """Returns an external account binding, if there is one.
 
     -eab_kid id        external account binding: the key id from the CA's website. A CA whose directory has
-                       externalAccountRequired requires it for a new account, as do {binding_cas}. Where an account is
-                       only looked up, it is sent if the CA refuses that without it
+                       externalAccountRequired requires it for a new account, as do {binding_cas}. Without it
+                       {mailing_cas} gives one for the mail address of the account, which is sent to its API. Where an
+                       account is only looked up, it is sent if the CA refuses that without it
     -eab_hmac_key key  the binding's key, base64url, as the CA shows it
     -eab_alg name      the binding's algorithm: HS256, HS384 or HS512
 
@@ -721,6 +722,12 @@ def _import_programs() -> str:
     return ", ".join(names_of_programs())
 
 
+def _mailing_cas() -> str:
+    from ..acme.public_cas import PUBLIC_CAS
+
+    return ", ".join(ca.name for ca in PUBLIC_CAS if ca.binding_url)
+
+
 #: What stands in braces in the texts above, found out when they are shown.
 TEXTS = {
     "import_programs": _import_programs,
@@ -728,6 +735,7 @@ TEXTS = {
     "challenge_types": _challenge_types,
     "public_cas": _public_cas,
     "binding_cas": _binding_cas,
+    "mailing_cas": _mailing_cas,
 }
 
 #: The groups by their annotations.
