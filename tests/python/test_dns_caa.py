@@ -113,6 +113,13 @@ def judged(*properties: str, wildcard: bool = False, methods: tuple[str, ...] = 
     return caa_refusal(CaaSet("example.com", tuple(read)), request)
 
 
+def test_a_refusal_is_bounded() -> None:
+    refusal = judged(*(f"0 issue {number}{'x' * 250}.example" for number in range(500)))
+    assert "and 496 more does not allow" in refusal
+    assert len(refusal) < 2000
+    assert len(judged(f"128 {'t' * 255} {'x' * 60000}")) < 2000
+
+
 @pytest.mark.parametrize(
     ("properties", "how"),
     [

@@ -286,6 +286,14 @@ def test_wrong_resolvers(text: str) -> None:
     assert caught.value.errorcode == ("TOSSL", "VALUE", "resolvers")
 
 
+def test_of_many_servers_some_are_named(context: Context) -> None:
+    servers = tuple(f"127.0.0.{number}:1" for number in range(1, 21))
+    with pytest.raises(WaitTimeout) as caught:
+        PropagationCheck(servers, timeout=1).wait(context, [("_acme-challenge.example.com", ONE)])
+    assert caught.value.message.endswith("; 12 more")
+    assert caught.value.message.count("127.0.0.") == 8
+
+
 def test_what_a_server_shows_is_cut_short(context: Context) -> None:
     def long(query: dns.message.Message, by_tcp: bool) -> dns.message.Message:
         response = shows(query, *(f"{number:0200}" for number in range(200 if by_tcp else 0)))

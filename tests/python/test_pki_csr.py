@@ -95,6 +95,7 @@ def test_common_names_count() -> None:
     assert names("-subj", "/CN=c.example", "-addext", san)[-1] == Identifier("dns", "c.example")
     assert names("-subj", "/CN=192.0.2.1") == (Identifier("ip", "192.0.2.1"),)
     assert names("-subj", "/CN=My server", "-addext", san) == names("-subj", "/CN=a.example", "-addext", san)
+    assert names("-subj", "/CN=Mr. X", "-addext", san) == names("-subj", "/CN=a.example", "-addext", san)
     assert names("-subj", "/CN=router", "-addext", san) == names("-subj", "/CN=a.example", "-addext", san)
     assert names("-subj", "/CN=a/CN=b") == (Identifier("dns", "a"), Identifier("dns", "b"))
 

@@ -82,6 +82,18 @@ def test_a_servers_words_are_one_line() -> None:
     assert clean({"a": 1}) == "{'a': 1}"
 
 
+def test_an_error_is_safe_and_bounded_wherever_its_words_are_from() -> None:
+    """The https URL at its end stays whole, up to 2,000 characters."""
+    url = f"https://ca.example/{'u' * 1980}"
+    error = TosslError(f"a\x1b\u202e\n{'x' * 5000} {url}", "ACME", "odd\x9b\u2066" + "y" * 5000)
+    assert error.message.startswith("a?? x")
+    assert error.message.endswith(f"x... {url}")
+    assert len(error.message) <= 3900
+    assert error.errorcode[2].startswith("odd??y")
+    assert len(error.errorcode[2]) < 300
+    assert len(TosslError(f"{'x' * 5000} {url}uu").message) == 3900
+
+
 def response(body: bytes = b"", **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response("https://ca.example/x", 200, CaseInsensitiveDict(named), body, tuple(named.items()))
