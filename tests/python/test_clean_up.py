@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.servers.web import LookAlike, Reply, Request
 from tests.tclhost import Tcl, new_key
 from tossl_acme import context
 from tossl_acme.acme import clients
+from tossl_acme.dns import registered
 
 NAMES = [f"n{number}.example.com" for number in range(3)]
 
@@ -39,6 +41,32 @@ def api(certificates: Certificates) -> Iterator[SilentApi]:
     with SilentApi(certificates) as server:
         yield server
         server.over.set()
+
+
+def test_each_record_has_time_for_itself(
+    tcl: Tcl, scripted_ca: ScriptedCa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a slow zone, which takes 25 s for each record by the process's clock: more for all than the call has."""
+    real, gone = time.monotonic, list[str]()
+    monkeypatch.setattr(time, "monotonic", lambda: real() + 25 * len(gone))
+
+    def remove(name: str, _value: str) -> None:
+        gone.append(name)
+
+    tcl.create("removed", remove)
+    tcl.create("made", lambda *_words: "")
+    tcl.eval("tossl::dns::register slow -present made -cleanup removed")
+    scripted_ca.script.validated = "invalid"
+    options = {"provider": "slow", "propagation": "none", "timeout": 40, "store": "", "account_key": new_key()}
+    failure = tcl.failure("obtain_certificate", NAMES, directory=scripted_ca.directory, **options)
+    registered.reset()
+    assert sorted(gone) == [f"_acme-challenge.{name}" for name in NAMES]
+    assert "clean_up_failed" not in failure.details
+
+
+def test_the_time_for_a_record_is_the_calls_within_bounds() -> None:
+    """What docs/dns.md says."""
+    assert [context.cleanup_seconds(limit) for limit in (0.1, 3, 25, 60, 3600)] == [10, 10, 25, 60, 60]
 
 
 @pytest.mark.parametrize("validated", ["valid", "invalid"])
