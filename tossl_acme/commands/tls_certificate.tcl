@@ -14,7 +14,7 @@ oo::class create ::tossl::tls::Certificate {
     }
 
     destructor {
-        file delete {*}$made
+        my Remove $made
     }
 
     # Gives this certificate to new connections.
@@ -31,7 +31,7 @@ oo::class create ::tossl::tls::Certificate {
             set own [my Make [dict get $certificate private_key][dict get $certificate certificate]]
             my Show $own $own [my Make [dict get $certificate chain]]
         }
-        file delete {*}$before
+        my Remove $before
     }
 
     # The options of tls::import that show the certificate in force.
@@ -60,9 +60,16 @@ oo::class create ::tossl::tls::Certificate {
         }
     }
 
-    # A file that only this user can read.
+    method Remove {paths} {
+        foreach path $paths {
+            ::tossl::call Remove [::tossl::Path $path]
+        }
+    }
+
+    # A file that only this user can read; it goes with the interpreter, or the process, at the latest.
     method Make {text} {
         set channel [file tempfile path]
+        ::tossl::call Keep [::tossl::Path $path]
         lappend made $path
         puts -nonewline $channel $text
         close $channel

@@ -110,6 +110,12 @@ class Interpreter:
             if words:
                 on_hangup(self.jobs.reload)
             return str(trap_signals())
+        if name in ("Keep", "Remove"):
+            from .temporary import TemporaryFiles
+
+            files = self.belonging(TemporaryFiles)
+            (files.keep if name == "Keep" else files.remove)(words[0].partition(" ")[0])
+            return ""
         raise KeyError(name)
 
     def _require(self, package: str) -> str:
