@@ -60,11 +60,14 @@ proc ::cli::read_conf {path} {
 # secret by the one way that by another.
 proc ::cli::add_conf {path options known} {
     variable settings
+    variable log
     set given [lmap option [dict keys $options] {secret_of $option}]
     dict for {option value} [read_conf $path] {
         lassign $value value number
         if {[dict exists $settings $option]} {
             dict set settings $option [expr {[dict get $settings $option] || $value}]
+        } elseif {$option in {-log_file -log_level}} {
+            set log [dict merge [list -[string range $option 5 end] $value] $log]
         } elseif {![dict exists $known $option]} {
             check_known $option $path:$number
         } elseif {[dict get $known $option is_secret]} {

@@ -18,6 +18,8 @@ never from the command line: --api-key-file FILE or --api-key-env VARIABLE. What
   --config FILE      the configuration file; "" for none
   --json             the result as JSON on standard output
   --quiet            no progress
+  --log-file FILE    a log of what is done; "-" is standard error, with systemd's priorities where that is its journal
+  --log-level LEVEL  the least that is logged: error, warning, info (default), debug
   --version          the version
 
 exit status: 0 done, or nothing to do, 1 refused or failed, 2 wrong use (nothing was sent), 75 try again later, 128 and more: ended by a
@@ -84,6 +86,7 @@ proc ::cli::perform {name words} {
         load_package
         source_command $name
         lassign [read_words $words [options_of $name]] arguments options
+        open_log
         run_$name $arguments $options
     } trap {CLI WRONG} message {
         return [wrong $message]
@@ -91,6 +94,16 @@ proc ::cli::perform {name words} {
         return [failed $message $details]
     }
     return $status
+}
+
+# Begins the log that --log-file and --log-level ask for.
+proc ::cli::open_log {} {
+    variable log
+    if {![dict size $log]} return
+    if {![dict exists $log -file] && [dict get [::tossl::log::configure] file] eq ""} {
+        dict set log -file -
+    }
+    ::tossl::log::configure {*}$log
 }
 
 proc ::cli::source_command {name} {

@@ -3,6 +3,9 @@
 namespace eval ::cli {
     # Options of the tool itself, which take no value, with their state.
     variable settings {json 0 quiet 0}
+    # Those that take a value, and where the log goes: an option of tossl::log::configure each.
+    variable valued {config log_file log_level}
+    variable log {}
     # For sub-commands that use an account: its key is an argument of the package's commands.
     variable account_options {
         -directory {URL "the CA; by default TOSSL_DIRECTORY of the environment"}
@@ -51,6 +54,8 @@ proc ::cli::long_name {option} {
 # the options.
 proc ::cli::read_words {words known} {
     variable settings
+    variable valued
+    variable log
     set arguments {}
     set options {}
     set own {}
@@ -70,7 +75,7 @@ proc ::cli::read_words {words known} {
             dict set settings $name [expr {$has_value ? [truth $word $value] : 1}]
             continue
         }
-        if {$name ne "config"} {
+        if {$name ni $valued} {
             check_option $word -$name $known
         }
         if {!$has_value && [is_flag -$name $known]} {
@@ -83,6 +88,8 @@ proc ::cli::read_words {words known} {
         }
         if {$name eq "config"} {
             dict set own config $value
+        } elseif {$name in $valued} {
+            dict set log -[string range $name 4 end] $value
         } else {
             dict set options -$name $value
         }

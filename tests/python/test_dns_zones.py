@@ -118,7 +118,7 @@ def test_a_silent_resolver_gets_less_time_from_then_on(context: Context, monkeyp
     """Where outgoing DNS is blocked, each look-up of an order would take the whole time again."""
     given: list[float] = []
 
-    def slow(_server: Nameserver, name: dns.name.Name, _kind: object, seconds: float) -> dns.message.Message:
+    def slow(_server: object, name: dns.name.Name, _kind: object, seconds: float, _id: str) -> dns.message.Message:
         given.append(seconds)
         clock[0] += seconds
         if clock[0] < 100:

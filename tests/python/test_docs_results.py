@@ -168,6 +168,7 @@ def call_local(call: Results) -> None:
     for url in ("://x", "http://127.0.0.1:1/"):
         call.script("http::get", url, "-return_details 1")
     call.script("job::configure")
+    call.script("log::configure")
     call.script("key::generate", "-type ec")
     call.script("key::generate", "-type rsa")
     call.script("key::self_signed", "a.example.com")

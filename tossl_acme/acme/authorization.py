@@ -222,7 +222,9 @@ def refusal(authorization: Authorization, answered: str = "") -> AcmeError:
     for challenge in sorted(authorization.challenges, key=lambda one: (one.url != answered, one.status != "invalid")):
         problem = challenge.raw.get("error")
         if isinstance(problem, dict):
-            return document_error(problem, 0).within(f"{name} ({clean(challenge.type)})")
+            refused = document_error(problem, 0).within(f"{name} ({clean(challenge.type)})")
+            refused.details["challenge"] = clean(challenge.type)
+            return refused
     state = "invalid" if authorization.status == "pending" else authorization.status
     text = f"{name}: the authorization is {clean(state)}"
     return AcmeError(text, "unauthorized", 0, {"authorization": dict(authorization.raw)})

@@ -12,6 +12,7 @@ from ..errors import AcmeError, HttpError, TosslError
 from ..http.client import HttpRequest
 from ..http.response import Response
 from ..http.urls import shown_url
+from ..log import DEBUG
 from ..text import clean
 from .answer import Answer
 from .directory import Directory
@@ -208,6 +209,7 @@ class Client:
                     self.server.keep_nonce(response)
                     return response
                 refused = _refusal(response)
+                context.event("tossl.acme", DEBUG, f"the CA refuses: {refused.message}", url=request.url)
                 if _is(refused, "badNonce") and nonces.pause(self.server.nonce_of(response)):
                     continue
                 self.server.keep_nonce(response)

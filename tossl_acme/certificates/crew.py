@@ -73,7 +73,7 @@ class _Crew:
                         helpers -= 1
                         join_thread(news[0])
                     else:
-                        self._context.tell(**news)
+                        self._context.pass_on(news)
                 except Empty as error:
                     self._fail(error)
                     return

@@ -13,6 +13,7 @@ from ..acme.lost_order import find_lost_order, is_open
 from ..acme.order import NewOrder, Order, check_authorizations, finish_order, get_order, new_order
 from ..context import Context
 from ..errors import AcmeError, Cancelled, HttpError, TosslError
+from ..log import INFO
 from ..pki.chain import (
     CertificateChain,
     NotBegun,
@@ -29,6 +30,7 @@ from . import due
 from .ancestors import with_ancestors
 from .issuance import Issuance
 from .kept import Attempt
+from .logged import NAME
 from .persisted import check_standing
 from .solve import Solvers, deactivate_pending, get_authorizations, solve
 
@@ -81,6 +83,7 @@ def _placed(work: Work, solvers: Solvers, *, may_be_taken: bool) -> CertificateC
         work.attempt.drop_order()  # the CA said no: there is none
         raise
     work.attempt.keep_order(order.url)
+    work.context.event(NAME, INFO, f"has placed an order, which is {order.status}", order=order.url)
     if order.status == "pending":
         _prove(work, order, get_authorizations(work.client, work.context, order), solvers)
     return _complete(work, order, may_be_taken=may_be_taken)

@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from ..context import Context
 from ..context.workers import Workers
 from ..errors import Cancelled, ClockError, ForkedError, TosslError, foreign_error
+from ..log import ERROR
 from . import clock, due
 from .due import Suggestion
 from .managed import Done, Managed, ask_due_time, ask_time, deploy_managed, facts_of, obtain_managed
@@ -149,7 +150,7 @@ class Manager:
         except TosslError as error:
             if error.message != self._told_of_set:
                 self._told_of_set = error.message
-                self._reports.failed(_told("", error))
+                self._tell_failed("", error)
             return
         if found is not None:
             self._told_of_set = ""
@@ -178,7 +179,7 @@ class Manager:
             except (Cancelled, ForkedError):
                 raise
             except TosslError as error:
-                self._reports.failed(_told(name, error))
+                self._tell_failed(name, error)
 
     def _load(self, entry: Upkeep) -> None:
         entry.load(len(self._entries))
@@ -280,7 +281,14 @@ class Manager:
         self._aim(entry)
 
     def _tell_failure(self, entry: Upkeep, error: TosslError, again_at: float) -> None:
-        self._reports.failed({**_told(entry.name, error), "next": round(again_at)})
+        self._tell_failed(entry.name, error, next=round(again_at))
+
+    def _tell_failed(self, name: str, error: TosslError, **more: int) -> None:
+        """Tells the listener, and the log where nobody has told that: an issuance logs its own failure."""
+        if "issuance" not in error.details:
+            said = f"{name}: {error.message}" if name else error.message
+            self._context.event("tossl.manage", ERROR, said, errorcode=" ".join(error.errorcode), **more)
+        self._reports.failed({**_told(name, error), **more})
 
     # ---- what time it is ----
 
@@ -305,7 +313,7 @@ class Manager:
         ahead = clock.error()
         is_wrong = abs(ahead) > _MOST_WRONG_SECONDS
         if is_wrong and not self._told_of_clock:
-            self._reports.failed(_told("", ClockError(ahead)))
+            self._tell_failed("", ClockError(ahead))
         self._told_of_clock = is_wrong
 
     def _tell_ends(self, at: float) -> None:
@@ -314,7 +322,7 @@ class Manager:
             if entry.held is not None:
                 said = due.record_warning(entry.held.persist_until, entry.held.due, at)
                 if said:
-                    self._reports.failed(_told(name, TosslError(said, "WARNING", "persist_until")))
+                    self._tell_failed(name, TosslError(said, "WARNING", "persist_until"))
 
     # ---- work in other threads ----
 

@@ -24,6 +24,7 @@ from .issuance import Issuance
 from .kept import Attempt
 from .key import check_not_account_key
 from .keys_apart import learn_account_keys
+from .logged import logged_issuance
 from .options import keep_options, renewed_with
 from .owners import check_certificate_owner
 from .pem_file import check_pem_file
@@ -72,6 +73,7 @@ def obtain(
     until the next call; it is due where it is before that. said: what words_digests() returns of the words that ask for
     it: a held certificate is renewed with these from now on. None for those of the kept one.
     """
+    context.issuance = ""
     name = name or issuance.identifiers[0].value
     if store is None:
         return _asked_of_each(context, issuance, name, Place(), None, by_itself=by_itself, force=force)
@@ -152,6 +154,16 @@ def _asked_of_each(
     by_itself: bool, force: bool,
 ) -> Obtained:  # fmt: skip
     """Asks the CA, and its fallbacks where it fails repeatedly. kept: the certificate whose place it takes."""
+    with logged_issuance(context, issuance, name) as ending:
+        found = _first_issued(context, issuance, name, place, kept, by_itself=by_itself, force=force)
+        ending.facts = found.facts
+    return found
+
+
+def _first_issued(
+    context: Context, issuance: Issuance, name: str, place: Place, kept: KeptCertificate | None, *,
+    by_itself: bool, force: bool,
+) -> Obtained:  # fmt: skip
     solvers = choose(issuance.solvers, issuance.identifiers, _dns_accounts(place.store, context))
     if issuance.pem_file is not None:
         check_pem_file(issuance.pem_file, has_key=not issuance.key.csr)
@@ -188,6 +200,14 @@ def prove(context: Context, issuance: Issuance, store: Store | None, name: str =
 
     Returns that of the first. Raises ArgumentError dry_run where a CA has no staging end.
     """
+    name = name or issuance.identifiers[0].value
+    with logged_issuance(context, issuance.at_staging, name) as ending:
+        found = _proven(context, issuance, store, name)
+        ending.facts = found.facts
+    return found
+
+
+def _proven(context: Context, issuance: Issuance, store: Store | None, name: str) -> Obtained:
     staged = issuance.at_staging.at_each
     solvers = choose(issuance.solvers, issuance.identifiers, _dns_accounts(store, context))
     for one in staged:
@@ -201,7 +221,6 @@ def prove(context: Context, issuance: Issuance, store: Store | None, name: str =
         for one in staged
     ]  # fmt: skip
     told = {"renewable": store is not None and issuance.is_renewable, "warnings": context.told("warning")}
-    name = name or issuance.identifiers[0].value
     return Obtained(False, {"name": name, "issued": False, **found[0].as_dict(), **told})
 
 

@@ -28,6 +28,7 @@ from ..identifiers import Identifier
 from ..text import clean
 from .crew import side_by_side
 from .kept import Attempt
+from .logged import log_presented, log_proven
 from .traces import Trace
 
 
@@ -91,7 +92,9 @@ def solve(
         for task in tasks:
             if not is_together(task.solver):
                 task.solver.wait(context, task.challenge)
+        log_presented(context, [(task.challenge.identifier, task.challenge.type) for task in tasks])
         _validate(client, context, tasks)
+        log_proven(context, [task.challenge.identifier for task in tasks])
     finally:
         _clean_up(context, presented, attempt)
 

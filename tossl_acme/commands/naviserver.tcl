@@ -198,6 +198,7 @@ proc ::tossl::naviserver::Keep {} {
     variable section
     variable pause
     try {
+        ::tossl::log::configure -prefix [namespace current]::Log
         set job [::tossl::acme::manage [ns_config $section certificates] {*}[Words [ns_config $section options]]]
         ns_log notice "tossl: keeps [join [dict keys [Declared [ns_config $section certificates] {}]] {, }]"
         if {[Wait] eq "shutdown"} {
@@ -248,15 +249,14 @@ proc ::tossl::naviserver::Ended {job} {
     set ended job
 }
 
-# Options of manage for this server: how its certificates are proven and taken up, and what is logged.
+# Options of manage for this server: how its certificates are proven and taken up.
 proc ::tossl::naviserver::Words {options} {
     set here [namespace current]
     set theirs [expr {[dict exists $options -deploy] ? [dict get $options -deploy] : ""}]
     if {![dict exists $options -webroot] && ![dict exists $options -port]} {
         dict set options -http01_response 1
     }
-    return [dict merge [list -on_renewed ${here}::Renewed -on_error ${here}::Failed -progress ${here}::Step] $options \
-        [list -deploy [list ${here}::Deploy $theirs] -command ${here}::Ended]]
+    return [dict merge $options [list -deploy [list ${here}::Deploy $theirs] -command ${here}::Ended]]
 }
 
 # Has the drivers take up a certificate, then calls the script's own prefix. A server that shuts down reads it at its next
@@ -277,18 +277,7 @@ proc ::tossl::naviserver::Deploy {theirs certificate} {
     }
 }
 
-proc ::tossl::naviserver::Renewed {certificate} {
-    ns_log notice "tossl: [dict get $certificate name] is valid until [clock format [dict get $certificate not_after]]"
-}
-
-proc ::tossl::naviserver::Failed {failure} {
-    dict with failure {
-        ns_log error "tossl: [expr {$name eq "" ? "" : "$name: "}]$message"
-    }
-}
-
-proc ::tossl::naviserver::Step {step} {
-    set kind [dict get $step step]
-    set severity [expr {$kind eq "warning" ? "warning" : $kind in {waiting request} ? "debug" : "notice"}]
-    ns_log $severity "tossl: [join [dict values $step]]"
+# Hands a record of the log to NaviServer's own.
+proc ::tossl::naviserver::Log {level message facts} {
+    ns_log [expr {$level eq "info" ? "notice" : $level}] "tossl: $message"
 }

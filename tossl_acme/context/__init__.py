@@ -14,6 +14,8 @@ import time
 from _thread import TIMEOUT_MAX, LockType, allocate_lock
 
 from ..errors import Cancelled, ForkedError, TosslError, WaitTimeout
+from ..log import DEBUG, WARNING
+from ..log import event as log_event
 from ..text import safe
 
 TYPE_CHECKING = False
@@ -110,6 +112,8 @@ class Context:
         self._attend = attend
         #: The context of the whole call, of which this is a part.
         self._whole: Context | None = None
+        #: The id of the issuance that this is a part of; empty outside of one.
+        self.issuance = ""
         #: The first error given to interrupt().
         self.reason: TosslError | None = None
         #: Not empty once a request was sent that may have changed something; shared with the parts of this context.
@@ -150,6 +154,7 @@ class Context:
         context._process = self._process
         context._whole = self._whole or self
         context._sent = self._sent
+        context.issuance = self.issuance
         return context
 
     def of_one(self, limit: float, **facts: object) -> Context:
@@ -175,6 +180,7 @@ class Context:
         context.warnings = self.warnings
         context._process = self._process
         context._whole = self._whole or self
+        context.issuance = self.issuance
         return context
 
     def apart(self, listener: Callable[[dict[str, object]], None]) -> Context:
@@ -305,9 +311,23 @@ class Context:
                 continue
 
     def tell(self, step: str, **facts: object) -> None:
-        """Reports a step to the listener, if there is one."""
+        """Reports a step to the log, and to the listener, if there is one."""
+        self.event("tossl.progress", DEBUG, step, **facts)
+        self._report(step, facts)
+
+    def pass_on(self, step: dict[str, object]) -> None:
+        """Gives the listener a step that was told in a part of this context whose listener was another."""
         if self._listener is not None:
-            self._listener({"step": step, **_safe_facts(facts)})
+            self._listener(step)
+
+    def _report(self, step: str, facts: dict[str, object]) -> None:
+        if self._listener is not None:
+            of = {"issuance": self.issuance} if self.issuance else {}
+            self._listener({"step": step, **_safe_facts(facts), **of})
+
+    def event(self, name: str, level: int, text: str, /, **facts: object) -> None:
+        """Logs what happened in this context, as log_event() does."""
+        log_event(name, level, text, self.issuance, **facts)
 
     def told(self, step: str) -> list[dict[str, object]]:
         """Returns the facts of every such step given to warn()."""
@@ -324,7 +344,9 @@ class Context:
         """Reports a step, and keeps it for the result."""
         facts = _safe_facts(facts)
         self.warnings.append({"step": step, **facts})
-        self.tell(step, **facts)
+        said = str(facts.get("message") or step)
+        self.event("tossl.progress", WARNING, said, **{n: f for n, f in facts.items() if n != "message"})
+        self._report(step, facts)
 
 
 class _Naming:

@@ -94,7 +94,7 @@ def _alias(context: Context, zones: Zones, name: dns.name.Name) -> dns.name.Name
             return None
         # A wildcard makes the same of its own name.
         wildcard = dns.name.Name((b"*", *name.parent().labels))
-        synthesised = ask(server, wildcard, kind, min(QUERY_SECONDS, context.remaining()))
+        synthesised = ask(server, wildcard, kind, min(QUERY_SECONDS, context.remaining()), context.issuance)
         return None if first_alias(synthesised, wildcard) == target else target
     raise trouble
 
@@ -111,7 +111,7 @@ def _answer(
         for server in servers:
             context.check(_WHAT)
             try:
-                response = ask(server, name, kind, min(QUERY_SECONDS, context.remaining()))
+                response = ask(server, name, kind, min(QUERY_SECONDS, context.remaining()), context.issuance)
             except LookupFailed as error:
                 trouble = error
                 continue

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..context import Context, in_forked_child
 from ..errors import DnsError, TosslError
+from ..log import DEBUG
 from .api import DELETING
 from .provider import Provider, canonical_name
 
@@ -35,7 +36,10 @@ class PublishedRecords:
         is_new = self._add(place, value)
         try:
             provider.publish(context, place.at, value)
+            context.event("tossl.dns", DEBUG, "published a TXT value", record=place.at, provider=provider.name)
         except TosslError as error:
+            said = f"could not publish a TXT value: {error.message}"
+            context.event("tossl.dns", DEBUG, said, record=place.at, provider=provider.name)
             is_refused = isinstance(error, DnsError) and error.errorcode[-1] != "answer"
             if is_new and (is_refused or error.has_changed_nothing):
                 self._discard(place, value)
@@ -51,13 +55,14 @@ class PublishedRecords:
         remembers the values that may be left.
         """
         place = _Place.of(provider, fqdn, at)
-        chosen = [value] if value is not None else list(self.values(provider, fqdn, at))
-        if not chosen:
-            return provider.remove(context, place.at, None)
+        chosen: list[str | None] = [value] if value is not None else list(self.values(provider, fqdn, at))
         removed: list[str] = []
-        for one in chosen:
+        for one in chosen or [None]:
             removed += provider.remove(context, place.at, one)
-            self._discard(place, one)
+            if one is not None:
+                self._discard(place, one)
+        facts = {"record": place.at, "provider": provider.name}
+        context.event("tossl.dns", DEBUG, f"removed {len(removed)} TXT values", **facts)
         return removed
 
     def values(self, provider: Provider, fqdn: str, at: str = "") -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from ..context import Context
 from ..errors import ArgumentError, DnsError, error_context
 from ..files import socket_beyond_standard
 from ..identifiers import MAX_NAME_CHARS
+from ..log import DEBUG, wants
+from ..log import event as log_event
 from ..text import clean, quoted
 from .failure import LookupFailed
 
@@ -147,7 +149,7 @@ def _asked(
     """Asks a recursive server, which gets less time after a silence. Raises LookupFailed."""
     asked_at = time.monotonic()
     try:
-        response = ask(server, name, kind, min(SILENCES.seconds(server), context.remaining()))
+        response = ask(server, name, kind, min(SILENCES.seconds(server), context.remaining()), context.issuance)
     except LookupFailed:
         SILENCES.note_failure(server, asked_at)
         raise
@@ -204,12 +206,31 @@ def name_text(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower()
 
 
-def ask(server: Nameserver, name: dns.name.Name, kind: dns.rdatatype.RdataType, seconds: float) -> dns.message.Message:
+def ask(
+    server: Nameserver, name: dns.name.Name, kind: dns.rdatatype.RdataType, seconds: float, issuance: str = ""
+) -> dns.message.Message:
     """Returns the answer of one server, whatever its code. Blocks, for `seconds` at most.
 
     Asks by UDP with EDNS, and again without if that is a fault to the server or brings no answer; by TCP if the answer
     is cut or neither brings one. Ignores answers to other questions. Raises LookupFailed alone.
     """
+    begun, said, sets = time.monotonic(), "", 0
+    try:
+        response = _answer_of(server, name, kind, seconds)
+        said, sets = dns.rcode.to_text(response.rcode()), len(response.answer)
+    except LookupFailed as error:
+        said = str(error)
+        raise
+    finally:
+        if wants("tossl.dns", DEBUG):
+            text = f"query {name_text(name)} {dns.rdatatype.to_text(kind)} at {server}: {said}"
+            log_event("tossl.dns", DEBUG, text, issuance, sets=sets, ms=round((time.monotonic() - begun) * 1000))
+    return response
+
+
+def _answer_of(
+    server: Nameserver, name: dns.name.Name, kind: dns.rdatatype.RdataType, seconds: float
+) -> dns.message.Message:
     ends = time.monotonic() + seconds
     query = _query(server, name, kind, edns=False)
     try:

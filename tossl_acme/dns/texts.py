@@ -175,7 +175,7 @@ def _ask_batch(context: Context, batch: Sequence[Question], seconds: float) -> A
     for question in batch:
         try:
             limit = min(seconds, max(0.05, context.remaining()))
-            response = ask(question.server, question.name, dns.rdatatype.TXT, limit)
+            response = ask(question.server, question.name, dns.rdatatype.TXT, limit, context.issuance)
         except LookupFailed as error:
             silent = TxtAnswer(trouble=f"{error}", no_route=error.no_route)
             return answers | {each: silent for each in batch if each not in answers}

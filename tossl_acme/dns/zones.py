@@ -128,7 +128,7 @@ class Zones:
             for server in self.servers(context, zone):
                 context.check(_WHAT)
                 try:
-                    response = ask(server, name, kind, min(QUERY_SECONDS, context.remaining()))
+                    response = ask(server, name, kind, min(QUERY_SECONDS, context.remaining()), context.issuance)
                 except LookupFailed as error:
                     trouble = error
                     continue

@@ -18,9 +18,10 @@ import urllib3
 from requests.cookies import extract_cookies_to_jar
 
 from ..context import Context
-from ..errors import HttpError, WaitTimeout
+from ..errors import HttpError, TosslError, WaitTimeout
 from .ahead import CONNECT_SECONDS, WIDTH
 from .failures import explained, too_late
+from .logged import log_answer, log_failure
 from .options import USER_AGENT, ConnectionOptions
 from .response import Response, whole_body
 from .sockets import ContextAdapter, Exchange, body_pieces, current_exchange
@@ -91,6 +92,16 @@ class HttpClient:
         A GET or HEAD goes out once more if the peer closed a kept connection before it answered. Raises HttpError,
         and WaitTimeout or Cancelled when the context is over.
         """
+        begun = time.monotonic()
+        try:
+            response = self._exchanged(context, request)
+        except TosslError as error:
+            log_failure(context, request.method, request.url, begun, error)
+            raise
+        log_answer(context, request.method, request.url, begun, response)
+        return response
+
+    def _exchanged(self, context: Context, request: HttpRequest) -> Response:
         exchange = self._begun(context, request)
         try:
             return self._exchange(exchange, request)

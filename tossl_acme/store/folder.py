@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
+from ..log import DEBUG
+from ..log import event as log_event
 from .options import FolderOptions, check_format
 from .protocol import Lock, check_name, check_values, is_part
 from .sets import Sets
@@ -56,7 +58,9 @@ class FolderStore:
             if folder is None:
                 return None
             with folder:
-                return _values(folder, name, only)
+                values = _values(folder, name, only)
+        log_event("tossl.store", DEBUG, f"read {name}")
+        return values
 
     def read_all(
         self, prefix: str, only: Collection[str] | None = None
@@ -78,7 +82,9 @@ class FolderStore:
             if above is None:
                 return []
             with above:
-                return [f"{prefix}/{name}" for name in sorted(above.names()) if _has_set(above, prefix, name)]
+                found = [f"{prefix}/{name}" for name in sorted(above.names()) if _has_set(above, prefix, name)]
+        log_event("tossl.store", DEBUG, f"listed {prefix}", sets=len(found))
+        return found
 
     def version(self, name: str) -> str:
         check_name(name)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from ..context import Context
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
+from ..log import DEBUG, wants
 from . import earlier, locks
 from .changes import ChangingSets, NoLinksError
 from .options import FORMAT, FORMAT_FILE, Access, FolderOptions, check_format
@@ -61,14 +62,17 @@ class FolderWriting:
             with refusals("store", self.path, name):
                 self._mark_format()
                 _recover(lock.folder, name)
+            if wants("tossl.store", DEBUG):
+                context.event("tossl.store", DEBUG, f"locked {name}", store=self.path.shown)
             try:
                 yield HeldLock(name, lock, context)
             finally:
+                context.event("tossl.store", DEBUG, f"unlocked {name}")
                 self._remove_unused(lock)
 
     def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
         held = self._held(lock, part)
-        with refusals("store", self.path, f"{lock.name}/{part}" if part else lock.name):
+        with self._logged(held, part, f"wrote {' '.join(values)} of"):
             held.folder_lock.check()
             self._move_over(held)
             if part:
@@ -81,7 +85,7 @@ class FolderWriting:
 
     def delete(self, lock: Lock, part: str = "") -> None:
         held = self._held(lock, part)
-        with refusals("store", self.path, f"{lock.name}/{part}" if part else lock.name):
+        with self._logged(held, part, "deleted"):
             held.folder_lock.check()
             self._move_over(held)
             folder = held.folder_lock.folder
@@ -93,6 +97,18 @@ class FolderWriting:
                         ChangingSets(below).delete(held.folder_lock.check)
                 folder.remove_folder(name)
             folder.sync()
+
+    @contextlib.contextmanager
+    def _logged(self, held: HeldLock, part: str, done: str) -> Iterator[None]:
+        """A `with` for a change of a set or a part of it: its errors, and its line in the log."""
+        name = f"{held.name}/{part}" if part else held.name
+        try:
+            with refusals("store", self.path, name):
+                yield
+        except ArgumentError as error:
+            held.context.event("tossl.store", DEBUG, f"could not change {name}: {error.message}")
+            raise
+        held.context.event("tossl.store", DEBUG, f"{done} {name}")
 
     def _write(self, held: HeldLock, folder: Folder, values: Mapping[str, bytes], access: Access) -> None:
         whole = held.folder_lock.folder

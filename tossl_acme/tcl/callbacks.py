@@ -64,6 +64,13 @@ class Callback:
         """
         self._invoke(self._words(values), frozenset())
 
+    def tell_error(self, error: ScriptError) -> None:
+        """Makes an error of the prefix a background error. For the interpreter's own thread."""
+        try:
+            self._host.call("::tossl::Tell", "error", error.message, error.trace, to_tcl(error.errorcode))
+        except (self._host.TclError, RuntimeError):  # interrupted, or deleted meanwhile
+            return
+
     @property
     def interpreter(self) -> object:
         """Returns the interpreter in which the prefix runs, to be compared."""

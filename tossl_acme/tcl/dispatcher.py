@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from os import environ
+
 from ..errors import Cancelled, ScriptError, TosslError, foreign_error, of_descriptors
+from ..log import deliver
 from ..version import __version__
 from .command import load_commands
 from .host import Wait
@@ -13,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol, TypeVar
 
+    from .callbacks import Callback
     from .command import Command, Groups
     from .events import Events
     from .host import TclHost, TclValue
     from .jobs import Jobs
+    from .logged import ScriptLog
 
     #: The modules of each Tcl package, by its name.
     Packages = Mapping[str, Sequence[str]]
@@ -60,12 +65,15 @@ class Interpreter:
         self._jobs: Jobs | None = None
         self._belongings: dict[Callable[[], _Closes], _Closes] = {}
         self._is_closed = False
+        self._log: ScriptLog | None = None
+        #: The commands that run now, one called back by another.
+        self._running = 0
 
     def answer(self, name: str, words: Sequence[str]) -> TclValue:
         """Returns (return options, value) for one call. Never raises: Tcl raises the error in the options."""
         try:
             command = self.commands.get(name)
-            value = self._run(command, words) if command is not None else self._serve(name, words)
+            value = self._counted(command, words) if command is not None else self._serve(name, words)
             return ("wait" if isinstance(value, Wait) else ()), value
         except TosslError as raised:
             error = of_descriptors(raised) or raised
@@ -74,12 +82,30 @@ class Interpreter:
         except Exception as error:  # noqa: BLE001 - a defect must not end the host
             known = foreign_error(error)
             return _refused(name, known), known.message
+        finally:
+            deliver()
+
+    def _counted(self, command: Command, words: Sequence[str]) -> TclValue:
+        self._running += 1
+        try:
+            return self._run(command, words)
+        finally:
+            self._running -= 1
+
+    @property
+    def is_idle(self) -> bool:
+        """Returns whether no command of this interpreter runs now. For its own thread."""
+        return not self._running
 
     def _run(self, command: Command, words: Sequence[str]) -> TclValue:
         """Runs a command and returns its result; with -command starts a job and returns its token."""
         from .environment import update_environment
 
         update_environment(self.host)
+        if "TOSSL_LOG" in environ:
+            from ..log.handlers import LOG
+
+            LOG.take_environment(environ["TOSSL_LOG"])
         call = command.bind(self.host, words)
         for parameter, kind in command.parameters.injected.items():
             call.values[parameter] = self if kind == "Interpreter" else self.jobs
@@ -153,6 +179,23 @@ class Interpreter:
         if self._is_closed:
             raise Cancelled
         return self._belongings.setdefault(kind, kind())  # type: ignore[return-value]
+
+    def log_to(self, prefix: Callback | None, words: str) -> None:
+        """Has this prefix, in place of the last one, called for the records of the log. words: the prefix as given."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        if prefix is not None:
+            from ..log.handlers import LOG
+            from .logged import ScriptLog
+
+            self._log = ScriptLog(self, prefix, words)
+            LOG.read_by_script()
+
+    @property
+    def log_prefix(self) -> str:
+        """Returns the prefix that is called for the log; empty without one."""
+        return self._log.words if self._log is not None else ""
 
     def close(self) -> None:
         """Ends everything after the Tcl interpreter or its dispatcher was deleted."""

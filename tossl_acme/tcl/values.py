@@ -156,7 +156,7 @@ def _path(host: TclHost, name: str, word: str) -> FilePath:
     """Returns the absolute path, with the bytes of Tcl's name for the file; the empty word stays empty."""
     from ..files import FilePath
 
-    return _native_path(host, name, name, word) if word else FilePath("")
+    return native_path(host, name, name, word) if word else FilePath("")
 
 
 def default_path(host: TclHost, name: str, find: Callable[[], tuple[str, str]]) -> FilePath:
@@ -170,10 +170,10 @@ def default_path(host: TclHost, name: str, find: Callable[[], tuple[str, str]]) 
         word = host.call("::tossl::PathWord", fsencode(path).hex())
     except host.TclError:  # Tcl 9 decodes strictly
         raise ArgumentError(name.lstrip("-"), f"{variable}: {quoted(path)} is no text in the system encoding") from None
-    return _native_path(host, name, variable, word)
+    return native_path(host, name, variable, word)
 
 
-def _native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
+def native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
     """Returns Tcl's path for a word of `source`, an option or a variable. Raises ArgumentError `name`."""
     from os import fsdecode
 
@@ -241,7 +241,7 @@ def _file_secret(host: TclHost, name: str, word: str) -> Secret:
     from ..files import read_secret
     from ..text import Secret
 
-    path = _native_path(host, name, name, word)
+    path = native_path(host, name, name, word)
     try:
         found = read_secret(path, _MOST_SECRET_BYTES, _SECRET_SECONDS).decode("utf-8", "surrogateescape")
     except OSError as error:
