@@ -17,6 +17,7 @@ import pytest
 
 import tossl_acme.certificates.testing.pebble
 from tossl_acme.certificates.testing.ca import start_ca
+from tossl_acme.certificates.testing.guard import Guard
 from tossl_acme.errors import TosslError
 
 TREE = Path(__file__).parents[2]
@@ -385,6 +386,16 @@ def test_a_pebble_that_does_not_start_says_why(place: Path, monkeypatch: pytest.
         start_ca(acme=True, folder=str(place))
     assert caught.value.errorcode == ("TOSSL", "RESOURCE", "pebble")
     assert list(place.iterdir()) == []
+
+
+def test_what_a_guard_held_is_left_alone_when_it_ends_twice(place: Path) -> None:
+    """Its descriptors' numbers are others' by then."""
+    first = Guard()
+    first.end()
+    with (place / "other").open("w") as other, (place / "another").open("w") as another:
+        first.end()
+        assert (other.tell(), another.tell()) == (0, 0)
+    assert [path.read_text() for path in place.iterdir()] == ["", ""]
 
 
 def test_a_child_that_is_forked_neither_ends_it_nor_keeps_it(place: Path) -> None:

@@ -14,7 +14,6 @@ from ...identifiers import Identifier, parse_identifiers
 from ...pki.keys import PrivateKey
 from ...pki.throwaway import DAY_SECONDS, Life, Throwaway, make_authority, make_certificate, make_crl, read_issuer
 from ..key import CertificateKey
-from .pebble import Pebble, check_pebble
 from .workspace import Workspace, temporary_folder
 
 SERVER_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -45,6 +44,8 @@ class Ca:
 
     def serve(self, context: Context, new_key: NewKey) -> None:
         """Starts the ACME server. Raises ResourceError, and what the context raises."""
+        from .pebble import Pebble  # it loads slowly
+
         own = make_certificate(parse_identifiers(SERVER_NAMES), new_key(), Life.of(), self.root)
         files = self._workspace.keep("pebble", own.as_dict())["files"]
         assert isinstance(files, dict)
@@ -96,6 +97,8 @@ def start_ca(
     kind = CertificateKey(key_type)
     identifiers = read_names(names)
     if acme:
+        from .pebble import check_pebble
+
         check_pebble()
     running = context or seconds(30).begin()
     workspace = Workspace(absolute(folder or temporary_folder()[1]))

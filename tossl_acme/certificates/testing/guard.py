@@ -54,6 +54,7 @@ class Guard:
     def __init__(self, folder: str = "", output: str = "", server: tuple[str, ...] = ()) -> None:
         if not hasattr(os, "posix_spawn"):
             raise ResourceError("processes", f"{_SHELL} cannot be started: this system has none")
+        self._is_over = False
         watched, self._end = _pipe()
         try:
             self._standing, held = _pipe()
@@ -93,7 +94,9 @@ class Guard:
             return True
 
     def end(self) -> None:
-        """Ends the server, removes the folder, and waits until it is done."""
+        """Ends the server, removes the folder, and waits until it is done. The second time nothing happens."""
+        if self._is_over:  # its descriptors may be another's by now
+            return
         with contextlib.suppress(OSError):  # somebody has killed the shell
             os.write(self._end, b"\n")
         self._close()
@@ -103,6 +106,7 @@ class Guard:
                 time.sleep(_POLL_SECONDS)
 
     def _close(self) -> None:
+        self._is_over = True
         for end in (self._end, self._standing):
             if end in _ends:
                 _ends.remove(end)

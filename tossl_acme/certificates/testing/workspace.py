@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 
 from ...context import Context
@@ -40,8 +39,10 @@ class Workspace:
             self.guard(folder=self.folder)
             self._debt = owe(lambda _context: self._end(), of_thread=False)
         except BaseException:
+            from shutil import rmtree  # it loads slowly
+
             self._end()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            rmtree(self.folder, ignore_errors=True)
             raise
 
     def guard(self, folder: str = "", output: str = "", server: tuple[str, ...] = ()) -> Guard:
