@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -116,3 +119,29 @@ def test_no_part_of_a_secret_is_shown_where_a_text_is_cut(
     assert caught.value.errorcode[1] in ("DNS", "HTTP")
     shown = f"{caught.value.message} {caught.value.details}"
     assert key[:6] not in shown, shown
+
+
+@pytest.mark.parametrize("line", ["{}", "HTTP/1.1 {}", "HTTP/1.1 200 OK\r\n{}", "HTTP/{} 200 OK"])
+def test_no_part_of_a_secret_is_shown_of_an_answer_that_is_none_of_http(
+    monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """A first line that is wrong is quoted, without the key."""
+    monkeypatch.setattr(hosted, "zone_name", lambda *_words: None)
+    key = "Sesame0Open1Sesame2Open3Sesame4Open5Sesame"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    with listener.accept()[0] as peer:
+                        peer.recv(65536)
+                        peer.sendall(f"{line.format('x' * 190 + key)}\r\n\r\n".encode())
+
+        threading.Thread(target=serve, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        provider = open_provider(ProviderOptions("cloudflare", {"api_key": Secret(key)}, endpoint=endpoint))
+        with pytest.raises(TosslError) as caught:
+            provider.publish(Context(5).begin(), NAME, "v" * 43)
+        listener.shutdown(socket.SHUT_RDWR)
+    assert caught.value.errorcode[1] in ("DNS", "HTTP")
+    assert key[:6] not in f"{caught.value.message} {caught.value.details}"

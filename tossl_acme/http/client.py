@@ -37,6 +37,8 @@ _MAX_COOKIE_CHARS = 8192
 _REDIRECTS = (301, 302, 303, 307, 308)
 #: A header whose name contains one of these is not sent on to another host.
 _PRIVATE = ("auth", "cookie", "token", "key", "secret", "password")
+#: Characters of a word in such a header that may be a credential.
+_LEAST_SECRET_CHARS = 4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -144,7 +146,8 @@ class HttpClient:
             OSError,
             ValueError,
         ) as error:
-            raise explained(error, context, request.url, self._trust.places if self._trust else ()) from None
+            places = self._trust.places if self._trust else ()
+            raise explained(error, context, request.url, places, _secrets(request)) from None
         finally:
             current_exchange.reset(token)
             self._bound_cookies()
@@ -241,6 +244,13 @@ def _redirected(request: HttpRequest, location: str) -> HttpRequest:
     if not _same_origin(here, target):
         headers = {name: value for name, value in headers.items() if not _stays_home(name)}
     return replace(request, url=without_user(target), headers=headers)
+
+
+def _secrets(request: HttpRequest) -> list[str]:
+    """Returns the words in the request's headers that may be a credential, the longest first."""
+    private = [value for name, value in request.headers.items() if _stays_home(name) and name.lower() != "host"]
+    words = {word for value in private for word in (value, *value.split()) if len(word) >= _LEAST_SECRET_CHARS}
+    return sorted(words, key=len, reverse=True)
 
 
 def _stays_home(name: str) -> bool:

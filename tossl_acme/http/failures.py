@@ -110,11 +110,11 @@ _ROWS = (
 
 
 def explained(
-    error: Exception, context: Context, url: str, roots: Sequence[str] = ()
+    error: Exception, context: Context, url: str, roots: Sequence[str] = (), secrets: Sequence[str] = ()
 ) -> HttpError | WaitTimeout | Cancelled:
     """Returns this package's error for a foreign one; the end of the context comes before any other reason.
 
-    roots: the files and folders that the roots were looked up in.
+    roots: the files and folders that the roots were looked up in. secrets: what the peer was sent, and may echo.
     """
     causes = _causes(error)
     if context.is_cancelled or any(isinstance(cause, Cancelled) for cause in causes):
@@ -127,7 +127,7 @@ def explained(
     if context.remaining() <= (_CLOCK_SECONDS if row.exceptions is _TIMEOUTS or row is _SILENT_PROXY else 0):
         return too_late(url, context)
     said = row.sentence.format(
-        url=shown_url(url), reason=_reason(causes[-1]), connect_seconds=CONNECT_SECONDS
+        url=shown_url(url), reason=_reason(causes[-1], secrets), connect_seconds=CONNECT_SECONDS
     )
     if roots and any(getattr(cause, "verify_code", 0) in _NO_ROOT for cause in causes):
         said += f"; it was looked for in {', '.join(roots)}; -ca_bundle names the CA certificates of another"
@@ -151,8 +151,11 @@ def _causes(error: BaseException | None) -> list[BaseException]:
     return found
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, secrets: Sequence[str]) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     # An error may quote the peer's text.
-    return clean(error, _MAX_REASON_CHARS) or type(error).__name__
+    said = str(error)
+    for secret in secrets:
+        said = said.replace(secret, "(hidden)")
+    return clean(said, _MAX_REASON_CHARS) or type(error).__name__
