@@ -325,8 +325,9 @@ class TestLego:
         url = "https://acme-v02.api.letsencrypt.org"
         keys = (good.fullchain, good.private_key, f"{url}/directory", good.account_key)
         tree = write_lego(tmp_path / "tree", Left(good.name, *keys, f"{url}/acme/acct/1"))
-        options = {"http01_response": 1}
-        assert "httpreq" not in _cause(tcl, "lego", tree, tmp_path / "store")
+        options = {"provider": "generic", "endpoint": "https://dns.example", "api_key_env": "PATH"}
+        refused = _cause(tcl, "lego", tree, tmp_path / "store", port=8080)
+        assert refused == "*.a.example can be proven by a DNS record alone: give -provider"
         found = _import(tcl, "lego", tree, tmp_path / "store", **options)
         assert [one["name"] for one in found["imported"]] == ["*.a.example"]
 
@@ -486,6 +487,12 @@ def _pipe(tree: Path) -> None:
     os.mkfifo(path)
 
 
+def _strange(tree: Path) -> None:
+    """A name longer than any file may have, in the place of the one in the configuration."""
+    conf = next(tree.rglob("a.example.conf"))
+    conf.write_text(conf.read_text().replace("/live/a.example/", f"/live/{'x' * 300}/"))
+
+
 def _huge(tree: Path) -> None:
     next(tree.rglob("fullchain1.pem")).write_bytes(b"x" * (1 << 21))
 
@@ -505,11 +512,12 @@ def _folder(tree: Path) -> None:
     [
         (_chown, "belongs to user 12345"),
         (_pipe, "is no plain file"),
+        (_strange, "File name too long"),
         (_huge, "it holds more than"),
         (_binary, "is no text file"),
         (_folder, "is no plain file"),
     ],
-    ids=["owner", "pipe", "huge", "binary", "folder"],
+    ids=["owner", "pipe", "strange", "huge", "binary", "folder"],
 )
 def test_an_odd_file_is_told(harm: Callable[[Path], None], cause: str, tcl: Tcl, tmp_path: Path) -> None:
     if harm is _chown and os.geteuid():

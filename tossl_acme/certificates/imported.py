@@ -15,6 +15,7 @@ from ..acme.order import OrderOptions
 from ..acme.public_cas import directory_url
 from ..acme.renewal import cert_id
 from ..challenges.choice import choose
+from ..challenges.registry import TYPES
 from ..challenges.solver import SolverOptions
 from ..context import Context
 from ..errors import ArgumentError, KeyFormatError, TosslError
@@ -209,7 +210,12 @@ def _solvers(found: FoundCertificate, identifiers: tuple[Identifier, ...], wishe
         raise ArgumentError("webroot", f"{found.unproven}: {_PROVEN_BY}")
     solvers = wishes.solvers if wishes.proves else found.solvers
     assert solvers is not None
-    choose(solvers, identifiers)
+    chosen = choose(solvers, identifiers)
+    for identifier in identifiers:
+        types = [TYPES[solver.challenge_type] for solver in chosen[identifier]]
+        if identifier.value.startswith("*.") and not any(one.dns_label for one in types):
+            cause = "can be proven by a DNS record alone: give -provider"
+            raise ArgumentError("challenge", f"{clean(identifier.value, 100)} {cause}")
     return solvers
 
 

@@ -130,8 +130,14 @@ class Tree:
 
 
 def exists(path: FilePath) -> bool:
-    """Returns whether something has this name, be it a broken link."""
-    return os.path.lexists(path)
+    """Returns whether something has this name, be it a broken link, or what may not be looked at: reading it tells."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def below(path: FilePath, *parts: str) -> FilePath:
