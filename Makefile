@@ -19,6 +19,7 @@
 # make wheel      build/dist/tossl_acme-*.whl, for pip, and the sdist; PYTHONS='/opt/python3.12/bin/python ...' to build for
 # make bundle     build/dist/tossl-*.tar.xz: the same with PYTHON and its libraries, for machines without Python
 # make deb        Debian packages in build/deb, as debian/ says; without the network
+# make cross      compiles the C for macOS and Windows with zig; nothing of it is run
 # make install    a package folder in TCLLIBDIR that works without this tree; `make uninstall` removes it
 #
 # TCLSH= and PYTHON= choose the tclsh and the python to build for. The system's own Python is the default: every user
@@ -50,10 +51,11 @@ SERVERS = $(VENV) -m tests.servers
 FETCH = TOSSL_WHEEL=pure $(VENV) -m pip wheel -qq --disable-pip-version-check -c constraints.txt
 UNPACK = $(VENV) -m pip --isolated install -q --disable-pip-version-check --no-index
 # The packages alone: building tossl-acme for them would take as long again.
-export define LIST_FOR_TESTS
+define LIST_FOR_TESTS
 import pathlib, tomllib
 print(*tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]["optional-dependencies"]["test"], sep="\n")
 endef
+export LIST_FOR_TESTS
 define LEAD_BY_RELATIVE_PATH
 import os, pathlib, sysconfig
 folder = sysconfig.get_path("purelib")
@@ -83,7 +85,7 @@ PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(str
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 .PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table import-programs disk-faults year \
-    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel bundle install uninstall deb clean FORCE
+    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel bundle cross install uninstall deb clean FORCE
 .DELETE_ON_ERROR:
 
 all: build/libraries $(if $(SYSTEM_PYTHON),,.venv/compiled)
@@ -223,6 +225,9 @@ tls-load: all .venv/tests
 
 wheel: man .venv/wheel
 	sh build-aux/wheel.sh build/dist
+
+cross: .venv/wheel
+	sh build-aux/cross.sh
 
 bundle: wheel
 	$(VENV) build-aux/bundle.py build/dist:build/wheels build/dist

@@ -5,6 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#if defined(__APPLE__)
+#include <crt_externs.h>
+#define environ (*_NSGetEnviron()) /* a library has no other */
+#endif
+
 #define MOST_READS 100 /* of an environment that keeps changing */
 #define FOREIGN_MS 10 /* between two checks of the parent's pipe */
 

@@ -68,7 +68,8 @@ add_environment() {
         "tossl-acme$extras==$version"
     # Other packages' commands, shell settings and pip's log contain the path of the staging folder.
     find "$new/.venv/bin" ! -type d ! -name 'python*' -exec rm {} +
-    sed -i '/^command/d' "$new/.venv/pyvenv.cfg"
+    sed '/^command/d' "$new/.venv/pyvenv.cfg" >"$new/.venv/pyvenv.cfg.new"
+    mv "$new/.venv/pyvenv.cfg.new" "$new/.venv/pyvenv.cfg"
     "$new/.venv/bin/python" -m compileall -q -s "$new" -p "$folder" "$new/.venv/lib"
 }
 
