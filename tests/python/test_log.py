@@ -25,10 +25,11 @@ from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.web import LookAlike, Reply, Request
 from tests.tclhost import Tcl, new_key
 from tossl_acme import log
+from tossl_acme.certificates.advice import advice_for
 from tossl_acme.context import Context
 from tossl_acme.dns.failure import LookupFailed
 from tossl_acme.dns.resolver import Nameserver, ask, dns_name
-from tossl_acme.errors import TosslError
+from tossl_acme.errors import AcmeError, ArgumentError, DnsError, HttpError, RetryError, TosslError, WaitTimeout
 from tossl_acme.log.handlers import LOG, NOWHERE, LogFile, LogPlace
 from tossl_acme.text import MAX_SAID_CHARS
 
@@ -194,7 +195,32 @@ def test_a_ca_that_is_not_there(tcl: Tcl, tmp_path: Path) -> None:
     options = {"directory": "https://127.0.0.1:9/directory", "webroot": tmp_path, "store": ""}
     line, _ = failed(tcl, tmp_path / "log", "a.example.com", **options)
     assert 'errorcode="TOSSL HTTP connect"' in line
-    assert "check the host in -directory" in line
+    assert "check its address (-directory," in line
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (WaitTimeout("propagation", "no"), "NS records"),
+        (WaitTimeout("request", "no"), "-timeout"),
+        (RetryError(60, "no"), "tries again by itself"),
+        (RetryError(0, "no", "https://h.example/"), "open the page"),
+        (AcmeError("no", "rateLimited", 429), "wait as long as it says"),
+        (AcmeError("no", "unauthorized", 403), "account key"),
+        (AcmeError("no", "unauthorized", 403, {"challenge": "dns-01"}), "TXT record"),
+        (AcmeError("no", "tls", 400, {"challenge": "tls-alpn-01"}), "port 443"),
+        (HttpError("dns", "no"), "/etc/resolv.conf"),
+        (HttpError("tls", "no"), "clock"),
+        (DnsError("hetzner", "zone", "no"), "-zone_id"),
+        (ArgumentError("store", "no"), "free space"),
+        (ArgumentError("domains", "no"), ""),
+    ],
+    ids=lambda value: " ".join(value.errorcode) if isinstance(value, TosslError) else "",
+)
+def test_what_to_do(error: TosslError, words: str) -> None:
+    advice = advice_for(error)
+    assert words in advice
+    assert bool(advice) == bool(words)
 
 
 # ---- where it goes ----

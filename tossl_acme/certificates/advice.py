@@ -36,8 +36,10 @@ _OF_ACME = {
     "badNonce": "the CA refused each nonce: try again later, and check that no proxy answers from a cache",
 }
 _OF_HTTP = {
-    "connect": "the server could not be reached: check the host in -directory, this machine's DNS and routes, its "
-    "firewall for outgoing port 443, and -proxy or HTTPS_PROXY",
+    "connect": "the server in the message could not be reached: check its address (-directory, -endpoint, -proxy, "
+    "HTTPS_PROXY), whether it is up, this machine's routes, and its firewall for outgoing connections",
+    "dns": "the name of the server in the message has no address: check how it is written (-directory, -endpoint, "
+    "-proxy), and this machine's DNS (/etc/resolv.conf)",
     "tls": "the server's TLS certificate is not trusted: check this machine's clock, and give the CA's root by "
     "-ca_bundle where the CA is your own",
     "status": "this is no answer of an ACME server: check -directory, and the proxy before it",
@@ -47,10 +49,13 @@ _OF_HTTP = {
 _OF_DNS = {
     "credentials": "the DNS provider refuses the credentials: check -api_key and its rights for this zone",
     "zone": "the DNS provider's account has no such zone: check -zone_id, and which account the API key is of",
-    "propagation": "the record did not appear at the zone's servers: check that the provider serves the zone (its NS "
-    "records), or give more -propagation_timeout",
     "refused": "the DNS provider refused the change: its own words are in the message",
 }
+_UNSEEN = (
+    "the record did not appear at the zone's servers: check that they are the provider's (the zone's NS records), or "
+    "give more -propagation_timeout"
+)
+_SLOW = "the time was over: give more -timeout; the next call goes on with the same order"
 _LATER = "nothing was sent; the next call tries again by itself when the time has come"
 
 
@@ -67,9 +72,9 @@ def advice_for(error: TosslError) -> str:
     if isinstance(error, DnsError):
         return _OF_DNS.get(kind, "")
     if isinstance(error, RetryError):
-        return _LATER
+        return _LATER if error.seconds else _OF_ACME["userActionRequired"]
     if isinstance(error, WaitTimeout):
-        return "the time was over: give more -timeout; the next call goes on with the same order"
+        return _UNSEEN if kind == "propagation" else _SLOW
     if isinstance(error, ArgumentError) and kind == "store":
         return "look at the owner, the rights and the free space of the store's folder"
     return ""
