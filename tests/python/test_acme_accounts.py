@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.acme import clients
 from tossl_acme.acme.encoding import b64url_bytes
 from tossl_acme.acme.jws import AccountKey
+from tossl_acme.certificates import accounts
 from tossl_acme.certificates.accounts import keep_account_key
 from tossl_acme.context import Context
 from tossl_acme.files import absolute
@@ -452,6 +454,21 @@ def test_an_account_in_the_store_that_the_ca_has_lost_is_looked_up(
     kept.write_text(json.dumps(json.loads(kept.read_text()) | {"url": f"{scripted_ca.directory}/lost"}))
     clients.reset()
     tcl.acme(command, directory, key, *words)
+
+
+def test_a_store_that_another_process_changes_is_not_waited_for_long(
+    tcl: Tcl, scripted_ca: ScriptedCa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of an account can be asked for again: the call's time is for the certificate."""
+    scripted_ca.script.authorization = "valid"
+    monkeypatch.setattr(accounts, "KEEP_SECONDS", 0.1)
+    directory, store = scripted_ca.directory, os.environ["TOSSL_HOME"]
+    tcl.acme("get_account_key", directory, generate=1)
+    (path,) = Path(store).glob("accounts/*/.lock")
+    with path.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = tcl.dict("obtain_certificate", ["a.example"], directory=directory, port=0, timeout=20)
+    assert made["issued"] == "1"
 
 
 def test_a_ca_that_wants_a_binding_and_does_not_say_so(tcl: Tcl, scripted_ca: ScriptedCa) -> None:

@@ -39,6 +39,8 @@ _KEY, _NEXT = "key.pem", "next.pem"
 _NEXT_ACCOUNT = "next.json"
 #: Mode bits by which others than a folder's owner can write to it.
 _OTHERS_WRITE = 0o022
+#: Seconds to wait for the lock of what can be asked for again: another process may change the account's key just now.
+KEEP_SECONDS = 10.0
 _T = TypeVar("_T")
 
 
@@ -301,7 +303,7 @@ def keep_known(store: Store, context: Context, client: Client) -> None:
     if all(kept.get(name) == value for name, value in known.items()):
         return
     try:
-        with _locked(store, context, client.server.url) as lock:
+        with _locked(store, context.narrowed(KEEP_SECONDS), client.server.url) as lock:
             texts = {name: json_lines(value) for name, value in known.items()}
             write_texts(store, lock, read_texts(store, lock.name) | texts)
     except (ArgumentError, WaitTimeout) as error:
