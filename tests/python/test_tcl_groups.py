@@ -255,6 +255,17 @@ def test_a_secret_that_is_not_there(words, argument, message) -> None:
     assert made == []
 
 
+@pytest.mark.parametrize("blank", ["\n", "\n\n", " \t\r\n"])
+def test_a_secret_of_white_space_is_none(tmp_path, monkeypatch, blank) -> None:
+    """The error names the file or the variable, as for an empty one."""
+    path = tmp_path / "secret"
+    path.write_text(blank)
+    monkeypatch.setenv("TOSSL_BLANK", blank)
+    for words, message in ((("-key_file", str(path)), '/secret" is empty'), (("-key_env", "TOSSL_BLANK"), "is empty")):
+        with pytest.raises(ArgumentError, match=message):
+            bound(options_alone, "-url", "u", *words)
+
+
 def test_a_pipe_that_says_nothing_is_not_waited_for_long(tmp_path, monkeypatch) -> None:
     import os
 

@@ -249,7 +249,7 @@ def _file_secret(host: TclHost, name: str, word: str) -> Secret:
     except ValueError as error:
         raise ArgumentError(name.lstrip("-"), f"{name}: cannot read {path.shown}: {error}") from None
     secret = found.removesuffix("\n").removesuffix("\r")
-    if not secret:
+    if not secret.strip():
         raise ArgumentError(name.lstrip("-"), f"{name}: {path.shown} is empty")
     return Secret(secret, file=path)
 
@@ -264,7 +264,7 @@ def _environment_secret(host: TclHost, name: str, word: str) -> Secret:
         secret = environ.get(word, "")
     except ValueError:  # half a character, which no name contains
         secret = ""
-    if not secret:
+    if not secret.strip():
         raise ArgumentError(name.lstrip("-"), f"{name}: {quoted(word)} is not set in the environment, or is empty")
     return Secret(secret, env=word)
 
