@@ -55,12 +55,11 @@ class FolderStore:
         check_name(name)
         with refusals("store", self.path, name):
             folder = self._opened(name)
+            log_event("tossl.store", DEBUG, f"read {name}" if folder is not None else f"there is no {name} to read")
             if folder is None:
                 return None
             with folder:
-                values = _values(folder, name, only)
-        log_event("tossl.store", DEBUG, f"read {name}")
-        return values
+                return _values(folder, name, only)
 
     def read_all(
         self, prefix: str, only: Collection[str] | None = None
@@ -68,6 +67,7 @@ class FolderStore:
         check_name(prefix)
         with refusals("store", self.path, prefix):
             above = self._opened(prefix)
+            log_event("tossl.store", DEBUG, f"read {prefix}" if above is not None else f"there is no {prefix} to read")
             if above is not None:
                 with above:
                     for name in sorted(filter(is_part, above.names())):
