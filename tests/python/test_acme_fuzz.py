@@ -94,6 +94,7 @@ def client_of(response: Response) -> Any:
     return SimpleNamespace(
         key=key,
         account_url=lambda context: AT,
+        knows_account=True,
         expects=lambda url: True,
         expect=lambda *urls: None,
         post_as_get=lambda context, url: response,
