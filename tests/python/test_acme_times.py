@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.servers.scripted_ca import ScriptedCa
 from tests.tclhost import Tcl
+from tossl_acme.acme.polling import poll
 from tossl_acme.acme.times import epoch_seconds
+from tossl_acme.context import Context
 
 NOON = datetime.datetime(2030, 6, 30, 12, 0, 0, tzinfo=datetime.UTC).timestamp()
 
@@ -35,6 +39,27 @@ def test_rfc3339(text: str, after: float) -> None:
 def test_other_texts(text: str) -> None:
     with pytest.raises(ValueError, match=r"time|range|day|hour"):
         epoch_seconds(text)
+
+
+@dataclass(frozen=True)
+class Polled:
+    """What a poll finds."""
+
+    status: str
+    retry_after: float | None = None
+
+
+def test_the_time_of_an_answer_is_part_of_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But not of the pause that the CA has asked for."""
+    real, asked, steps = time.monotonic, list[int](), list[dict[str, object]]()
+    monkeypatch.setattr(time, "monotonic", lambda: real() + len(asked))
+
+    def look() -> Polled:
+        asked.append(1)
+        return Polled("valid" if len(asked) == 5 else "pending", 0.03 if len(asked) == 4 else None)
+
+    poll(Context(60).begin(listener=steps.append), "order", look, lambda found: found.status == "valid")
+    assert [step["seconds"] for step in steps] == [0, 0, 0, 0.03]
 
 
 @pytest.mark.parametrize("address", ["::1", "::ffff:192.0.2.1"])

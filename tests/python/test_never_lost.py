@@ -446,6 +446,22 @@ def test_a_certificate_that_is_not_valid_yet_waits(world: World, monkeypatch: py
     assert (taken["not_before"], world.orders) == (str(int(start)), orders + 1)
 
 
+def test_a_certificate_that_begins_in_a_week_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call puts it aside, and orders another one; the one in force stays."""
+    before = world.obtain()
+    assert isinstance(before, dict)
+    start = time.time() + 7 * 86400
+    with monkeypatch.context() as odd:
+        odd.setattr(world.ca.script, "life", lambda: (start, start + 864000))
+        assert isinstance(world.obtain(force=1), Failure)
+    assert (world.store / "certificates" / NAME / "cert.pem").read_text() == before["certificate"]
+    orders = world.orders
+    after = world.obtain(force=1)
+    assert isinstance(after, dict)
+    assert (after["issued"], world.orders) == ("1", orders + 1)
+    assert "put aside" in after["warnings"]
+
+
 @pytest.mark.parametrize("fault", ["names", "key", "expired"])
 def test_what_cannot_serve_is_put_aside_and_named(world: World, fault: str) -> None:
     """With its key; the next call orders anew, with another."""
