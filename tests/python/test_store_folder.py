@@ -7,6 +7,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -322,6 +323,21 @@ def test_a_copy_without_its_links_is_taken_up(place: Path) -> None:
         assert store.read(NAME) == NEW
     assert store.version(NAME) == before
     assert shown(place / NAME) == NEW
+
+
+def test_a_copy_whose_links_were_followed_says_how_to_go_on(place: Path, tmp_path: Path) -> None:
+    write(store_at(place), OLD, NEW)
+    copy = tmp_path / "copy"
+    shutil.copytree(place, copy)  # as cp -L does
+    store = store_at(copy)
+    for action in (lambda: store.read(NAME), lambda: write(store, OLD)):
+        assert "copy the store with its links (cp -a), or remove that folder" in refused(action)
+    shutil.rmtree(copy / NAME / "..data")
+    found = store.read(NAME)
+    assert found
+    assert found["cert.pem"] == NEW["cert.pem"]
+    write(store, OLD)
+    assert shown(copy / NAME) == OLD == store.read(NAME)
 
 
 def age(folder: Path) -> None:

@@ -70,6 +70,10 @@ class Sets:
             except OSError as error:
                 if error.errno == errno.ELOOP:
                     continue  # it has become a link since
+                if error.errno == errno.EISDIR:
+                    cause = "is a folder, as in a copy whose links were followed: copy the store with its links (cp -a)"
+                    shown = (self.folder.path / POINTER).shown
+                    raise ArgumentError("store", f"{shown} {cause}, or remove that folder to go on") from None
                 raise
             return "" if content is None else content.decode("ascii", "replace").strip() or "?"
 
