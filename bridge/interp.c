@@ -1,16 +1,6 @@
 /* A Tcl interpreter as a Python object, with methods of tkinter's: createcommand, call, eval, createfilehandler, ... */
-#define _GNU_SOURCE
 #include "tossl.h"
 
-#include <string.h>
-#include <unistd.h>
-
-#if defined(__APPLE__)
-#include <crt_externs.h>
-#define environ (*_NSGetEnviron()) /* a library has no other */
-#endif
-
-#define MOST_READS 100 /* of an environment that keeps changing */
 #define FOREIGN_MS 10 /* between two checks of the parent's pipe */
 
 typedef struct {
@@ -299,74 +289,6 @@ static PyObject *splitList(Interp *self, PyObject *text)
     return result;
 }
 
-/* Returns the length of the environment, with a NUL after each variable. */
-static size_t environmentSize(void)
-{
-    char **entry;
-    size_t size = 0;
-
-    for (entry = environ; entry != NULL && *entry != NULL; entry++) {
-        size += strlen(*entry) + 1;
-    }
-    return size;
-}
-
-/* Copies no more than was counted: another thread may change it meanwhile, as with getenv(). */
-static void copyEnvironment(char *to, size_t left)
-{
-    char **entry;
-    size_t length;
-
-    for (entry = environ; entry != NULL && *entry != NULL; entry++) {
-        length = strnlen(*entry, left) + 1;
-        if (length > left) {
-            break;
-        }
-        memcpy(to, *entry, length - 1);
-        to[length - 1] = '\0';
-        to += length;
-        left -= length;
-    }
-    memset(to, 0, left);
-}
-
-static PyObject *readEnvironment(void)
-{
-    size_t size = environmentSize();
-    PyObject *block = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
-
-    if (block != NULL) {
-        copyEnvironment(PyBytes_AS_STRING(block), size);
-    }
-    return block;
-}
-
-static int isSame(PyObject *one, PyObject *other)
-{
-    return one != NULL && other != NULL && Py_SIZE(one) == Py_SIZE(other) &&
-           memcmp(PyBytes_AS_STRING(one), PyBytes_AS_STRING(other), (size_t)Py_SIZE(one)) == 0;
-}
-
-/* Reads until two results are equal, or equal to the last call's: then no other thread was changing it. */
-static PyObject *environment(PyObject *self, PyObject *unused)
-{
-    static PyObject *last; /* under the GIL */
-    PyObject *block = readEnvironment(), *before = Py_XNewRef(last);
-    int tries;
-
-    (void)self;
-    (void)unused;
-    for (tries = 0; tries < MOST_READS && block != NULL && !isSame(block, before); tries++) {
-        Py_XSETREF(before, block);
-        block = readEnvironment();
-    }
-    Py_XDECREF(before);
-    if (block != NULL) {
-        Py_XSETREF(last, Py_NewRef(block));
-    }
-    return block;
-}
-
 /* ---- descriptors that the event loop watches: not channels, so that no script sees, renames or closes them ---- */
 
 typedef struct Watch {
@@ -536,7 +458,7 @@ static PyMethodDef methods[] = {
     {"call", (PyCFunction)callWords, METH_VARARGS, "call(*words) -> the result of that command"},
     {"setvar", (PyCFunction)setVar, METH_VARARGS, "setvar(name, value)"},
     {"eval", (PyCFunction)evalScript, METH_O, "eval(script) -> its result"},
-    {"environment", environment, METH_NOARGS, "environment() -> the process's, each NAME=VALUE with a NUL behind it"},
+    {"environment", TosslEnvironment, METH_NOARGS, "environment() -> the process's, each NAME=VALUE with a NUL behind it"},
     {"splitlist", (PyCFunction)splitList, METH_O, "splitlist(text) -> its elements"},
     {"createfilehandler", (PyCFunction)createFileHandler, METH_VARARGS, "createfilehandler(descriptor, mask, function)"},
     {"createtimerhandler", (PyCFunction)createTimerHandler, METH_VARARGS, "createtimerhandler(milliseconds, function)"},

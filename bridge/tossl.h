@@ -6,6 +6,7 @@
  *   others.c  refuses a Python of others that keeps its lock
  *   fork.c    the way into Python, closed in a forked child where Python cannot work
  *   interp.c  a Tcl interpreter as a Python object
+ *   environment.c  the process's environment, for Python to read
  *   value.c   Tcl values to Python values and back
  *
  * It knows no command by name: the Python package tossl_acme creates all commands of scripts.
@@ -27,6 +28,7 @@ PyObject *TosslToPython(Tcl_Obj *value);
 PyObject *TosslTupleToPython(Tcl_Size count, Tcl_Obj *const values[]);
 Tcl_Obj *TosslToTcl(PyObject *value);
 PyObject *TosslNewInterp(Tcl_Interp *interp);
+PyObject *TosslEnvironment(PyObject *self, PyObject *unused); /* a method */
 
 /* The way into Python, with the GIL. TosslEnter() returns 0 if Python cannot work; report TosslForked then. */
 extern const char TosslForked[];
