@@ -16,6 +16,8 @@
 # make check-memory  the C parts under valgrind and gcc's sanitizers: some minutes
 # make test-servers  the examples in real web servers: NAVISERVER='/usr/local/ns ...' WAPP=FOLDER TCLHTTPD=FOLDER
 # make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
+# make test-install  the Debian packages, the wheel and the bundle in bare Debian 12 and 13, without compiler and network;
+#                 WAYS=deb tries one of them; needs root, 15 min
 # make wheel      build/dist/tossl_acme-*.whl, for pip, and the sdist; PYTHONS='/opt/python3.12/bin/python ...' to build for
 # make bundle     build/dist/tossl-*.tar.xz: the same with PYTHON and its libraries, for machines without Python
 # make deb        Debian packages in build/deb, as debian/ says; without the network
@@ -85,7 +87,7 @@ PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(str
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 
 .PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table import-programs disk-faults year \
-    test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel bundle cross install uninstall deb clean FORCE
+    test-install test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel bundle cross install uninstall deb clean FORCE
 .DELETE_ON_ERROR:
 
 all: build/libraries $(if $(SYSTEM_PYTHON),,.venv/compiled)
@@ -198,6 +200,12 @@ check-memory: all .venv/tests
 test-servers: all .venv/tests
 	TOSSL_TEST_REAL=1 TOSSL_NAVISERVER='$(NAVISERVER)' TOSSL_WAPP='$(WAPP)' TOSSL_TCLHTTPD='$(TCLHTTPD)' \
 	    $(SERVERS) --pebble --validity 16 --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl realservers.test
+
+# The ways in, each in bare Debians: WAYS="deb wheel bundle" or some of them. Needs root.
+WAYS = deb wheel bundle
+test-install: all .venv/tests $(filter wheel bundle,$(WAYS))
+	sh build-aux/need.sh install
+	$(VENV) tests/install/alone.py $(SERVERS) --pebble --authz-reuse 0 -- sh tests/install/each.sh $(WAYS)
 
 test-debian13:
 	sh tests/debian.sh trixie build/debian13 tclsh9.0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# need.sh build|demo|test|bench|memory|browser|debian: checks the required system packages. Quick and silent if nothing is missing;
+# need.sh build|demo|test|bench|memory|browser|install|debian: checks the required system packages. Quick and silent if nothing is missing;
 # else installs the packages if that is allowed, or names them. NEED=0 allows it never.
 set -u
 goal=$1
@@ -30,6 +30,12 @@ look() {
         browser)
             has chromium || lacks chromium
             has certutil || lacks libnss3-tools
+            ;;
+        install)
+            has pebble || lacks pebble
+            has mmdebstrap || lacks mmdebstrap
+            has unzip || lacks unzip
+            has nsenter || lacks util-linux
             ;;
         debian) has debootstrap || lacks debootstrap ;;
     esac

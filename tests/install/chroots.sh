@@ -1,5 +1,6 @@
 # Sourced by the scripts beside this, which run as root, in the tree: chroots that they try installations in, below
-# build/install. They have the network of the machine, and nothing else of it.
+# build/install. They have the network of whoever runs the script, and nothing else of the machine; under alone.py, that
+# is loopback, and `outside` leaves it.
 
 stop() { echo "tossl: $*" >&2; exit 1; }
 say() { echo "== $*"; }
@@ -9,6 +10,17 @@ command -v mmdebstrap >/dev/null || stop "trying installations needs mmdebstrap 
 chroots=$PWD/build/install
 mkdir -p "$chroots"
 
+# outside WORD...: runs a program in the network of the machine
+outside() {
+    if [ -n "${TOSSL_OUTSIDE:-}" ]; then nsenter --net="/proc/$TOSSL_OUTSIDE/ns/net" "$@"; else "$@"; fi
+}
+
+# The first source of Debian packages that the machine has, but for updates; else mmdebstrap's own.
+mirror() {
+    apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        sed -n 's/^Debian //p' | head -n 1
+}
+
 # debian VARIANT RELEASE NAME PACKAGE...: makes a Debian, unless it is there, and sets `root` to its folder. The variant
 # `extract` has the files of these packages alone; nothing was run in it.
 debian() {
@@ -16,7 +28,9 @@ debian() {
     shift 3
     [ ! -d "$root" ] || return 0
     rm -rf "$root.new"
-    mmdebstrap --quiet --variant="$variant" --include="$(echo "$*" | tr ' ' ,)" "$release" "$root.new" 2>"$root.log" ||
+    # shellcheck disable=SC2046 # no word where there is no mirror
+    outside mmdebstrap --quiet --variant="$variant" --include="$(echo "$*" | tr ' ' ,)" "$release" "$root.new" $(mirror) \
+        2>"$root.log" ||
         { cat "$root.log" >&2; stop "mmdebstrap failed"; }
     for folder in bin lib lib64; do
         [ -e "$root.new/$folder" ] || ln -s "usr/$folder" "$root.new/$folder"
@@ -24,6 +38,19 @@ debian() {
     mkdir -p "$root.new/proc" "$root.new/dev" "$root.new/tmp" "$root.new/root" "$root.new/etc" "$root.new/usr/bin"
     mv "$root.new" "$root"
 }
+
+# let_load: gives $root the machine's settings for its network
+let_load() {
+    for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do
+        mkdir -p "$(dirname "$root$file")"
+        [ ! -e "$file" ] || cp -L "$file" "$root$file"
+    done
+    mkdir -p "$root/etc/apt/apt.conf.d"
+    apt-config dump | grep -E '^Acquire::https?::Proxy ' >"$root/etc/apt/apt.conf.d/50proxy" || true
+}
+
+# loading WORD...: runs a program in $root as root, in the network of the machine
+loading() { outside chroot "$root" env DEBIAN_FRONTEND=noninteractive "$@"; }
 
 # inside WORD...: runs a program in $root, as root, or as the user of number $user, without this machine's environment
 inside() {

@@ -10,7 +10,7 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 list() { (cd "$root" && find . -xdev | grep -Ev '^\./(tmp|proc|dev|sys|var/lib/tossl)(/|$)|/__pycache__' | sort); }
 
 fetch() {
-    [ -d "$chroots/wheels-$1" ] || .venv/bin/python -m pip download -q --disable-pip-version-check -c constraints.txt \
+    [ -d "$chroots/wheels-$1" ] || outside .venv/bin/python -m pip download -q --disable-pip-version-check -c constraints.txt \
         --only-binary :all: --python-version "$1" --implementation cp --platform manylinux_2_34_x86_64 \
         --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
         -d "$chroots/wheels-$1" cryptography requests dnspython idna urllib3
