@@ -18,7 +18,7 @@ _WELL_KNOWN, _ACME = ".well-known", "acme-challenge"
 #: The web server's user must be able to read, whatever the umask is.
 _FOLDER_MODE, _FILE_MODE = 0o755, 0o644
 #: Other orders may remove the empty folders at any moment, but not this often in a row.
-_ATTEMPTS = 10
+_ATTEMPTS = 100
 
 
 class Webroot:
