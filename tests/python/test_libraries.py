@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tossl_acme.errors import foreign_error
-from tossl_acme.libraries import lack_of_library
+from tossl_acme.errors.libraries import lack_of_library
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 NEEDED = [

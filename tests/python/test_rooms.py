@@ -17,7 +17,7 @@ from tossl_acme.challenges import registry
 PACKAGE = Path(__file__).parents[2] / "tossl_acme"
 
 #: The rooms and the files beside them, each with what stands below it: that it may import, and itself.
-_BOTTOM = {"errors", "libraries", "text", "version"}
+_BOTTOM = {"errors", "text", "version"}
 _GROUND = _BOTTOM | {"identifiers", "context", "files", "log"}
 ALLOWED = {
     **dict.fromkeys(_BOTTOM, _BOTTOM),

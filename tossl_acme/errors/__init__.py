@@ -22,7 +22,7 @@ The message is for people, the errorcode (fixed positions) for programs. `detail
 
 from __future__ import annotations
 
-from .text import clean, safe
+from ..text import clean, safe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ def lack_of_library(error: BaseException) -> str | None:
     for _ in range(_MOST_CAUSES):
         if isinstance(cause, ImportError):
             module = (cause.name or "").partition(".")[0]
-            if module and module != __package__:
+            if module and module != "tossl_acme":
                 return _say(module, f"cannot be imported ({cause})")
         cause = cause and (cause.__cause__ or cause.__context__)
     for package, (needed, version) in _requirements().items():
