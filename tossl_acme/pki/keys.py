@@ -151,7 +151,7 @@ def check_public_key(key: object) -> None:
             cause = f"the curve {key.curve.name} is not usable in ACME; use {', '.join(ACME_CURVES)}"
             raise KeyFormatError("curve", cause)
     elif not isinstance(key, ed25519.Ed25519PublicKey):
-        kind = type(key).__name__.removesuffix("PublicKey") or "unknown"
+        kind = type(key).__name__.lstrip("_").removesuffix("PublicKey") or "unknown"
         raise KeyFormatError("type", f"a key of type {kind} is not usable in ACME")
 
 
@@ -248,7 +248,7 @@ def _check_ec(key: ec.EllipticCurvePrivateKey) -> None:
 
 def _usable(key: object) -> PrivateKey:
     if not isinstance(key, PrivateKey):
-        kind = type(key).__name__.removesuffix("PrivateKey")
+        kind = type(key).__name__.lstrip("_").removesuffix("PrivateKey")
         raise KeyFormatError("type", f"a key of type {kind} is not usable in ACME")
     check_public_key(key.public_key())
     return key
