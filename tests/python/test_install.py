@@ -104,7 +104,7 @@ def test_it_works_without_the_tree(package: Path) -> None:
     version, kind, *maps = run([TCLSH], script=USE, path=f"{{{package.parent}}}").splitlines()
     assert (version, kind) == (tossl_acme.__version__, "ec")
     assert not [line for line in maps if f"{TREE}/" in line]
-    assert [line for line in maps if str(package / "libtossl.so") in line]
+    assert [line for line in maps if re.search(rf"{re.escape(str(package))}/lib(tcl9)?tossl\.so$", line)]
 
 
 def test_commands_written_in_tcl_find_their_files(package: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_prefix_of_ones_own(prefix: Path) -> None:
     path = said.partition("look there by itself; ")[2].partition(" makes it do so")[0]
     known = ["sh", "-c", f"{path} exec {TCLSH}"]
     assert run(known, script="puts [package require tossl]") == f"{tossl_acme.__version__}\n"
-    assert (prefix / "lib" / NAME / "libtossl.so").exists()
+    assert list((prefix / "lib" / NAME).glob("lib*tossl.so"))
     version = run([TCLSH, prefix / "bin" / "tossl", "--version"])
     assert version == f"tossl {tossl_acme.__version__}\n"
     (prefix / "bin" / "other").touch()
