@@ -144,6 +144,7 @@ build/lowest/tests: .venv/tests
 	$(FETCH) -w build/wheels/bench '.[bench]'
 	rm build/wheels/bench/tossl_acme-*
 	$(UNPACK) -f build/wheels -f build/wheels/bench -e '.[bench]'
+	$(VENV) -c "$$LEAD_BY_RELATIVE_PATH"
 	touch $@
 
 demo: all

@@ -502,8 +502,9 @@ def test_an_unstored_certificates_key_is_in_no_log(tcl: Tcl, calm_pebble: Pebble
 
 
 def test_log_file_of_the_terminal_tool(tmp_path: Path, scripted_ca: ScriptedCa, certificates: Certificates) -> None:
-    command = [os.environ.get("TCLSH", "tclsh"), ROOT / "bin" / "tossl", "directory", scripted_ca.directory, "--ca-bundle"]
-    command += [certificates.ca_bundle, "--config", "", "--log-file", tmp_path / "log", "--log-level", "debug"]
+    tclsh, bundle = os.environ.get("TCLSH", "tclsh"), certificates.ca_bundle
+    command = [tclsh, ROOT / "bin" / "tossl", "directory", scripted_ca.directory, "--ca-bundle", bundle]
+    command += ["--config", "", "--log-file", tmp_path / "log", "--log-level", "debug"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ)
     assert any(f"GET {scripted_ca.directory} 200 ms=" in line for line in logged(tmp_path / "log"))
     command[-3] = "/no-folder/log"
