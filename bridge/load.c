@@ -78,7 +78,7 @@ static int registerPackage(Tcl_Interp *interp, const char *package, const char *
     return TCL_OK;
 }
 
-/* The bridge's only symbol. Each library has stubs of its own. */
+/* The loader looks up this symbol alone. It sets the stubs of Tcl in this library: the loader has others. */
 DLLEXPORT int TosslOpen(Tcl_Interp *interp, const TosslPython *python)
 {
     PyGILState_STATE gil;

@@ -1,4 +1,4 @@
-/* Checks a Python that other code has started: does it ever let go of its lock? */
+/* Tells whether a Python that other code has started ever lets go of its lock. */
 #include "tossl.h"
 
 #include <pthread.h>

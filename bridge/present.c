@@ -104,7 +104,7 @@ static void listLibraries(Libraries *libraries)
 
 #endif
 
-/* Adds the Python in that library, unless there is none, or it is known. */
+/* Adds the Python of that library to those found; leaves out one that is known already. */
 static int addPresent(TosslPresent found[TOSSL_MOST_PRESENT], int count, void *library)
 {
     void *getVersion = dlsym(library, "Py_GetVersion"), *isStarted = dlsym(library, "Py_IsInitialized");

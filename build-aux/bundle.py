@@ -150,7 +150,7 @@ def where_is(path):
 
 
 def add_libraries(folder):
-    """Copy each shared library that the files need, under a name of its own; return where they came from."""
+    """Copies each shared library that the files need, under a new name. Returns the original paths."""
     place = folder / "python" / "lib"
     todo = sorted(path for path in folder.rglob("*") if is_elf(path) and "site-packages" not in path.parts)
     came = {}

@@ -40,7 +40,7 @@ def main():
             " else it was built without --enable-shared); choose another with PYTHON="
         )
     print(f"PYTHON_INCLUDE={shlex.quote(sysconfig.get_path('include'))}")
-    # An environment has packages of its own, which the program behind its links does not see.
+    # The program behind the links of an environment does not see the packages of that environment.
     program = sys.executable if sys.prefix != sys.base_prefix else os.path.realpath(sys.executable)
     print(f"PYTHON_PROGRAM={shlex.quote(program)}")
     print(f"PYTHON_VERSION={sysconfig.get_python_version()}")
