@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ..context import Context
-from ..context.workers import Workers
+from ..context.workers import Workers, Works
 from ..errors import Cancelled, ClockError, ForkedError, TosslError, foreign_error
 from ..log import ERROR
 from . import clock, due
 from .due import Suggestion
+from .heartbeat import Heartbeat
 from .managed import Done, Managed, ask_due_time, ask_time, deploy_managed, facts_of, obtain_managed
 from .stand_in import put_stand_in
 from .upkeep import LEAST_SECONDS, NEVER, Upkeep
@@ -55,22 +56,16 @@ class Reports:
     failed: Callable[[dict[str, object]], None]
 
 
-class Works(Protocol):
-    """Does work, at once or later, in another thread or in this one."""
-
-    def put(self, work: Callable[[], None]) -> None: ...
-    def close(self) -> None: ...
-
-
 class Manager:
     """Keeps a declared set. Its methods are for one thread; look() waits for nothing.
 
-    found: the set; source: where it is read again, if it is.
+    found: the set; source: where it is read again, if it is. heartbeat: tells that it is at work.
     """
 
     def __init__(
         self, context: Context, found: Mapping[str, Managed], reports: Reports, source: Source | None = None, *,
         parallel: int = PARALLEL, issuers: Works | None = None, askers: Works | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:  # fmt: skip
         self._context = context
         self._found: Mapping[str, Managed] | None = found
@@ -78,6 +73,7 @@ class Manager:
         self._reports = reports
         self._issuers = issuers or Workers("tossl manage", parallel)
         self._askers = askers or Workers("tossl asks", 1)
+        self._heartbeat = heartbeat
         self._jumps = clock.JumpWatch()
         self._entries: dict[str, Upkeep] = {}
         self._agenda: list[tuple[float, int, Upkeep]] = []
@@ -103,6 +99,8 @@ class Manager:
             self._context.remove_interrupt(self._wake.set)
             self._issuers.close()
             self._askers.close()
+            if self._heartbeat is not None and self._context.is_cancelled:
+                self._heartbeat.end(self._entries.values())
 
     def look_soon(self) -> None:
         """Has serve() look at once. For any thread."""
@@ -126,6 +124,8 @@ class Manager:
         for entry in self._ready(at):
             self._begin(entry, at)
         self._take_done()
+        if self._heartbeat is not None:
+            self._heartbeat.look(self._entries.values())
         following = self._agenda[0][0] - due.now() if self._agenda else _LOOK_SECONDS
         return max(0.0, min(_LOOK_SECONDS, following))
 

@@ -6,8 +6,16 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from .threads import join_thread, start_thread
+
+
+class Works(Protocol):
+    """Does work, at once or later, in another thread or in this one."""
+
+    def put(self, work: Callable[[], None]) -> None: ...
+    def close(self) -> None: ...
 
 
 class Workers:

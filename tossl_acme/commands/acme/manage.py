@@ -71,16 +71,20 @@ def manage(
     Errors:
     TOSSL VALUE certificates  neither a dict nor a file that can be read
     TOSSL VALUE parallel      less than 1
+    TOSSL VALUE node          TOSSL_NODE cannot name this machine in a store
     TOSSL RESOURCE kind       no job was started: the process has no descriptors, or the system no threads left
     """
     from ...certificates.declaration import DeclaredFile
+    from ...certificates.heartbeat import Heartbeat
     from ...certificates.manage import Manager, Reports
+    from ...certificates.nodes import node_name
     from ...certificates.record import folder_name
     from ...certificates.stand_in import put_stand_in
     from ...context import seconds
 
     if parallel < 1:
         raise ArgumentError("parallel", "-parallel: must be at least 1")
+    node = node_name()
     path = wanted.path("certificates", certificates)
 
     def read(context: Context, text: str) -> Mapping[str, Managed]:
@@ -98,7 +102,8 @@ def manage(
     managers: list[Manager] = []
 
     def serve(context: Context) -> None:
-        managers.append(Manager(context, found, reports, source, parallel=parallel))
+        heartbeat = Heartbeat(context, node)
+        managers.append(Manager(context, found, reports, source, parallel=parallel, heartbeat=heartbeat))
         managers[0].serve()
 
     def reload() -> None:

@@ -1,0 +1,101 @@
+"""The heartbeat of manage: tells, in each store in which it keeps certificates, that it is at work.
+
+It holds up nobody: a worker writes, and a store that refuses it is a warning, once until it takes one again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from ..context import Context
+from ..context.workers import Workers, Works
+from ..errors import Cancelled, ForkedError, TosslError
+from ..store.protocol import Store
+from ..version import __version__
+from . import clock
+from .nodes import NODES, Node, read_node, write_node
+from .upkeep import Upkeep
+
+#: Seconds between two heartbeats, at least, and those that the writing of one may take.
+BEAT_SECONDS = 180.0
+_STORE_SECONDS = 5.0
+
+
+class Heartbeat:
+    """The heartbeat of one manage on the node with this name. Its methods are for one thread."""
+
+    def __init__(self, context: Context, name: str, works: Works | None = None) -> None:
+        self._context = context
+        self._name = name
+        self._works = works or Workers("tossl beats", 1)
+        self._started = clock.wall()
+        self._beaten = -BEAT_SECONDS
+        self._is_busy = False
+        #: The stores by where they are; those that have no certificate of its set any more, too.
+        self._stores: dict[str, Store] = {}
+        self._refused: set[str] = set()
+
+    def look(self, entries: Iterable[Upkeep]) -> None:
+        """Has the next heartbeat written if it is time for that. Waits for nothing."""
+        at = clock.counted()
+        if self._is_busy or at < self._beaten + BEAT_SECONDS:
+            return
+        self._beaten, self._is_busy = at, True
+        told = self._told(entries)
+        self._works.put(lambda: self._beat(told))
+
+    def end(self, entries: Iterable[Upkeep]) -> None:
+        """Writes that manage was ended. Waits for what is being written, and for its own: 5 s for each store."""
+        self._works.close()
+        for place, node in self._told(entries).items():
+            node.has_ended = True
+            if self._is_own(place):
+                self._write(place, node)
+
+    def _told(self, entries: Iterable[Upkeep]) -> dict[str, Node]:
+        """Returns what to tell in each store, by where it is."""
+        places: dict[int, str] = {}
+        told = {place: self._node() for place in self._stores}
+        for entry in entries:
+            store = entry.managed.store
+            place = places.get(id(store), "")
+            if not place:
+                place = places[id(store)] = store.where(NODES)
+                self._stores.setdefault(place, store)
+                told.setdefault(place, self._node())
+            told[place].certificates += 1
+            told[place].failing += bool(entry.failures or entry.deploy_failures)
+        return told
+
+    def _node(self) -> Node:
+        return Node(self._name, process=os.getpid(), started=self._started, at=clock.wall(), version=__version__)
+
+    def _is_own(self, place: str) -> bool:
+        """Returns whether no other manage of this node has told of itself since."""
+        try:
+            found = read_node(self._stores[place], self._name)
+        except TosslError:
+            return True
+        if found is None or found.problem:
+            return True
+        return (found.process, round(found.started)) == (os.getpid(), round(self._started))
+
+    def _beat(self, told: dict[str, Node]) -> None:
+        try:
+            for place, node in told.items():
+                self._write(place, node)
+        finally:
+            self._is_busy = False
+
+    def _write(self, place: str, node: Node) -> None:
+        try:
+            write_node(self._stores[place], self._context.for_cleanup(_STORE_SECONDS), node)
+        except (Cancelled, ForkedError):
+            return
+        except TosslError as error:
+            if place not in self._refused:
+                self._refused.add(place)
+                self._context.warn("warning", warning="heartbeat", message=f"no heartbeat is kept: {error.message}")
+        else:
+            self._refused.discard(place)

@@ -1,0 +1,116 @@
+"""The nodes that keep the certificates of a store: their names, and what manage on each has told of itself last.
+
+nodes/<NODE>/node.json    written by heartbeat.py
+
+Imports nothing that loads slowly: check reads it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import ArgumentError
+from ..store.protocol import MAX_PART_CHARS, is_part
+from .due import is_time
+from .record import read_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ..context import Context
+    from ..store.protocol import Store
+
+#: What the names of these sets begin with.
+NODES = "nodes"
+_VALUE = "node.json"
+_VARIABLE = "TOSSL_NODE"
+_TIMES = ("started", "at", "certificates", "failing", "process")
+
+
+def node_name() -> str:
+    """Returns this machine's name among the nodes of a store: TOSSL_NODE, else the host's name.
+
+    Raises ArgumentError "node" for a TOSSL_NODE that cannot be a name in a store.
+    """
+    given = os.environ.get(_VARIABLE, "")
+    if given:
+        if not is_part(given):
+            raise ArgumentError("node", f"{_VARIABLE} must be letters, digits and _ - . : alone, not first . or :")
+        return given
+    host = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    name = "".join(char if is_part(f"x{char}") else "-" for char in host).lstrip(".:")[:MAX_PART_CHARS]
+    return name or "localhost"
+
+
+class Node:
+    """A node as its manage told of itself. Times are epoch seconds, by that machine's clock.
+
+    process: its process id. started: when this manage began. at: when it told this. has_ended: it was ended, by a
+    signal or its program, and did not die. certificates: those that it keeps in this store; failing: of them, those
+    whose last attempt or deployment failed. problem: why the rest could not be read; empty otherwise.
+    """
+
+    __slots__ = ("at", "certificates", "failing", "has_ended", "name", "problem", "process", "started", "version")
+
+    def __init__(
+        self, name: str, *, process: int = 0, started: float = 0.0, at: float = 0.0, has_ended: bool = False,
+        certificates: int = 0, failing: int = 0, version: str = "", problem: str = "",
+    ) -> None:  # fmt: skip
+        self.name, self.process, self.version, self.problem = name, process, version, problem
+        self.started, self.at, self.has_ended = started, at, has_ended
+        self.certificates, self.failing = certificates, failing
+
+    @classmethod
+    def of_values(cls, name: str, values: Mapping[str, bytes]) -> Node:
+        """Returns what a set tells of a node."""
+        try:
+            data = read_json(values[_VALUE].decode())
+            if not isinstance(data, dict) or not all(is_time(data.get(member)) for member in _TIMES):
+                raise ValueError("not a heartbeat")
+        except (KeyError, ValueError):
+            return cls(name, problem="its heartbeat is damaged")
+        return cls(
+            name, process=int(data["process"]), started=float(data["started"]), at=float(data["at"]),
+            has_ended=data.get("ended") is True, certificates=int(data["certificates"]), failing=int(data["failing"]),
+            version=str(data.get("version") or ""),
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "node": self.name,
+            "process": self.process,
+            "started": round(self.started),
+            "at": round(self.at),
+            "ended": self.has_ended,
+            "certificates": self.certificates,
+            "failing": self.failing,
+            "version": self.version,
+        }
+
+
+def read_node(store: Store, name: str) -> Node | None:
+    """Returns the node with this name; None where the store knows of none. Raises ArgumentError "store"."""
+    values = store.read(f"{NODES}/{name}", (_VALUE,))
+    return Node.of_values(name, values) if values else None
+
+
+def write_node(store: Store, context: Context, node: Node) -> None:
+    """Keeps what a node tells of itself. Raises ArgumentError "store", and what the lock and the context raise."""
+    from .lines import json_lines  # json loads slowly
+
+    with store.locked(context, f"{NODES}/{node.name}") as lock:
+        store.write(lock, {_VALUE: json_lines(node.as_json()).encode()})
+
+
+def read_nodes(store: Store) -> list[Node]:
+    """Returns the nodes that a store knows of, by name."""
+    found = []
+    for where, values in store.read_all(NODES, (_VALUE,)):
+        name = where.removeprefix(f"{NODES}/")
+        if isinstance(values, ArgumentError):
+            found.append(Node(name, problem=values.message))
+        elif values:
+            found.append(Node.of_values(name, values))
+    return found
