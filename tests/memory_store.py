@@ -21,6 +21,8 @@ class MemoryStore:
         self.sets: dict[str, dict[str, bytes]] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._epochs = itertools.count(1)
+        #: The names of what was changed, in order.
+        self._changed: list[str] = []
 
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         found = self.sets.get(name)
@@ -38,6 +40,10 @@ class MemoryStore:
     def version(self, name: str) -> str:
         return str(hash(frozenset(self.sets.get(name, {}).items())))
 
+    def changes(self, since: str) -> tuple[str, frozenset[str]] | None:
+        told = self._changed[int(since or len(self._changed)) :]
+        return str(len(self._changed)), frozenset(told)
+
     @contextlib.contextmanager
     def locked(self, context: Context, name: str) -> Iterator[Lock]:
         context.check("the lock")
@@ -45,10 +51,15 @@ class MemoryStore:
             yield Lock(name, "this test", next(self._epochs))
 
     def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
-        self.sets[f"{lock.name}/{part}" if part else lock.name] = dict(values)
+        name = f"{lock.name}/{part}" if part else lock.name
+        self.sets[name] = dict(values)
+        self._changed.append(name)
 
     def delete(self, lock: Lock, part: str = "") -> None:
-        self.sets.pop(f"{lock.name}/{part}" if part else lock.name, None)
+        whole = f"{lock.name}/{part}" if part else lock.name
+        for name in [each for each in self.sets if each == whole or each.startswith(f"{whole}/")]:
+            del self.sets[name]
+            self._changed.append(name)
 
     def where(self, name: str, value: str = "") -> str:
         return f"{name}/{value}"

@@ -153,6 +153,29 @@ def test_the_hint_changes_with_every_change(store: Store) -> None:
     assert len(set(seen)) == len(seen)
 
 
+def test_what_changed_since(store: Store) -> None:
+    """A store that cannot say it never does."""
+    begun = store.changes("")
+    if begun is None:
+        assert store.changes("1") is None
+        return
+    cursor, told = begun
+    assert told == frozenset()
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+        store.write(lock, NEW, "pending")
+    with store.locked(context(), OTHER) as lock:
+        store.write(lock, SET)
+    after_two = store.changes(cursor)
+    assert after_two is not None
+    assert after_two[1] == {NAME, f"{NAME}/pending", OTHER}
+    with store.locked(context(), NAME) as lock:
+        store.delete(lock)
+    after_deletion = store.changes(after_two[0])
+    assert after_deletion is not None
+    assert after_deletion[1] >= {NAME, f"{NAME}/pending"}
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/..", "../a", "a//b", "a/", "/a", "a/.b", "a\0b", "a b", "x" * 300])
 def test_what_can_name_no_set(store: Store, name: str) -> None:
     def lock() -> None:

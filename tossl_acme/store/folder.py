@@ -96,6 +96,10 @@ class FolderStore:
                 sets = Sets(folder)
                 return sets.in_force() if sets.has_pointer else _earlier_version(folder, name) or sets.left()
 
+    def changes(self, since: str) -> tuple[str, frozenset[str]] | None:
+        """Returns None: a folder says of each set alone whether it changed."""
+        return None
+
     def where(self, name: str, value: str = "") -> str:
         return self.path_of(name, value).shown
 

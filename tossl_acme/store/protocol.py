@@ -61,6 +61,13 @@ class Store(Protocol):
     def version(self, name: str) -> str:
         """Returns a text that changes when the set is written or deleted: a hint, cheaper than reading it."""
 
+    def changes(self, since: str) -> tuple[str, frozenset[str]] | None:
+        """Returns a cursor for the next call, and the names of the sets and parts that changed since the one given.
+
+        since: the cursor of an earlier call; empty in the first, which names none. A hint: a name may be told twice.
+        None where the store cannot say: whoever asks looks at all sets, and begins anew with an empty cursor.
+        """
+
     def locked(self, context: Context, name: str) -> AbstractContextManager[Lock]:
         """Lets this caller alone write the set and its parts until the block ends; others wait, in other processes too.
 
