@@ -23,12 +23,13 @@ from ..acme.ended import account_has_ended
 from ..acme.server import Server
 from ..acme.servers import server_for
 from ..context import Context
-from ..errors import AcmeError, ArgumentError, HttpError, KeyFormatError, WaitTimeout
+from ..errors import AcmeError, ArgumentError, HttpError, KeyFormatError, RetryError, WaitTimeout
 from ..files import absolute
 from ..http.urls import shown_url
 from ..pki.keys import generate_private_key, private_pem
 from ..store.protocol import Lock, Store, read_texts, write_texts
 from . import due
+from .ca_limits import SharedLimits
 from .issuance import Issuance
 from .keys_apart import learn_keys
 from .known import ACCOUNT, DIRECTORY, account_set, is_fresh, read_known, take_kept_account, take_kept_directory
@@ -274,13 +275,18 @@ def make_accounts(context: Context, store: Store | None, issuances: Iterable[Iss
     """
     for issuance in issuances:
 
-        def ensure(client: Client, one: Issuance = issuance) -> Client:
-            ensure_account(client, context, one.account)
+        limits = SharedLimits(context, store, issuance)
+
+        def ensure(client: Client, one: Issuance = issuance, limits: SharedLimits = limits) -> Client:
+            if not client.knows_account:
+                limits.check(client)
+            with limits.kept():
+                ensure_account(client, context, one.account)
             return client
 
         try:
             client = with_account(context, store, issuance, ensure)
-        except (AcmeError, HttpError) as error:
+        except (AcmeError, HttpError, RetryError) as error:
             cause = f"{shown_url(issuance.directory)}, which is to be asked where others fail, gave no account"
             context.warn("warning", warning="fallback", message=f"{cause}: {error.message}")
             continue

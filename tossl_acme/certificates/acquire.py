@@ -18,6 +18,7 @@ from ..pki.chain import CertificateChain
 from ..store.protocol import Store
 from . import due
 from .accounts import keep_known
+from .ca_limits import SharedLimits
 from .files import CertificateFolder
 from .issuance import Issuance
 from .issue import Work, issue, take_up
@@ -64,18 +65,21 @@ def acquire(
 ) -> Certificate:
     """Returns a certificate from this CA, kept in its place; goes on where an earlier attempt stopped.
 
-    is_replaced: whether it takes the place of another.
+    is_replaced: whether it takes the place of another. Raises RetryError where the CA has told others to wait, and this
+    is held up as well; an order that is placed already goes on.
     """
-    folder = place.folder
+    folder, limits = place.folder, SharedLimits(context, place.store, issuance)
     attempt = Attempt(folder, wanted_of(issuance))
     attempt.sweep()
     if is_replaced and attempt.is_in_place:
         attempt.end()
     has_left_over = attempt.has_left_over
+    if not has_left_over:
+        limits.check(client)
     client.server.fetch_nonces(context, min(WIDTH, len(issuance.identifiers)))
-    with attempt.not_lost():
+    with attempt.not_lost(), limits.kept():
         csr = issuance.key.request(issuance.identifiers, attempt.left_over_key())
-        work = Work(client, context, issuance, csr, attempt)
+        work = Work(client, context, issuance, csr, attempt, limits)
         if not has_left_over:
             attempt.keep_key(csr, made_here=issuance.key.is_new)
         dead = attempt.traces

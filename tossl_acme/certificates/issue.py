@@ -12,7 +12,7 @@ from ..acme.known_keys import know_certificate_key
 from ..acme.lost_order import find_lost_order, is_open
 from ..acme.order import NewOrder, Order, check_authorizations, finish_order, get_order, new_order
 from ..context import Context
-from ..errors import AcmeError, Cancelled, HttpError, TosslError
+from ..errors import AcmeError, Cancelled, HttpError, RetryError, TosslError
 from ..log import INFO
 from ..pki.chain import (
     CertificateChain,
@@ -28,6 +28,7 @@ from ..pki.csr import Csr
 from ..text import clean
 from . import due
 from .ancestors import with_ancestors
+from .ca_limits import SharedLimits
 from .issuance import Issuance
 from .kept import Attempt
 from .logged import NAME
@@ -48,13 +49,14 @@ _PASSING = (407, 408, 425, 429)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Work:
-    """One certificate under way: the client at its CA, the request, and the attempt that stores it."""
+    """One certificate under way: the client at its CA, the request, the attempt that stores it, the CA's limits."""
 
     client: Client
     context: Context
     issuance: Issuance
     csr: Csr
     attempt: Attempt
+    limits: SharedLimits
 
     def warn(self, kind: str, message: str, **facts: object) -> None:
         """Reports a fault that does not fail the call, as progress and in the result."""
@@ -78,9 +80,10 @@ def _placed(work: Work, solvers: Solvers, *, may_be_taken: bool) -> CertificateC
     issuance = work.issuance
     check_standing(work.context, work.client, solvers)
     try:
+        work.limits.check(work.client)  # another node may have been refused a moment ago
         order = new_order(work.client, work.context, NewOrder(issuance.identifiers, issuance.order))
-    except AcmeError:
-        work.attempt.drop_order()  # the CA said no: there is none
+    except (AcmeError, RetryError):
+        work.attempt.drop_order()  # the CA said no, or was not asked: there is none
         raise
     work.attempt.keep_order(order.url)
     work.context.event(NAME, INFO, f"has placed an order, which is {order.status}", order=order.url)

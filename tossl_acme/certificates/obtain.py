@@ -68,10 +68,11 @@ def obtain(
 
     Where the CA fails repeatedly, its fallbacks are asked.
 
-    name: what it is kept as; else the first name. force: also where it is held, and through all pauses but what the CA
-    told. replace_names: also in the place of one with other names. by_itself: as ask_each() has it. within: seconds
-    until the next call; it is due where it is before that. said: what words_digests() returns of the words that ask for
-    it: a held certificate is renewed with these from now on. None for those of the kept one.
+    name: what it is kept as; else the first name. force: also where it is held, unless it was issued while this call
+    waited for whoever was at work on it; and through all pauses but what the CA told. replace_names: also in the place
+    of one with other names. by_itself: as ask_each() has it. within: seconds until the next call; it is due where it is
+    before that. said: what words_digests() returns of the words that ask for it: a held certificate is renewed with
+    these from now on. None for those of the kept one.
     """
     context.issuance = ""
     name = name or issuance.identifiers[0].value
@@ -83,8 +84,9 @@ def obtain(
         return _held(context, store, kept, issuance, said)
     check_key_unrevoked(store, issuance.key.public_key, "csr" if issuance.key.csr else "private_key")
     with certificate_folder(store, context, name) as folder:
-        # Whoever had it until now may have got one.
-        kept = read_kept(store, name)
+        # Whoever had it until now may have got one: this call takes that, also where it would replace the one before.
+        before, kept = kept, read_kept(store, name)
+        force = force and not _is_another(before, kept)
         if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
             return _held(context, store, kept, issuance, said, folder)
         words = said or {member: kept.asked(member) for member in ("said", "words") if kept is not None}
@@ -92,6 +94,13 @@ def obtain(
         place = Place(store, folder, about)
         with failure_kept(context, store, name) if kept is not None else contextlib.nullcontext():
             return _asked_of_each(context, issuance, name, place, kept, by_itself=by_itself, force=force)
+
+
+def _is_another(before: KeptCertificate | None, kept: KeptCertificate | None) -> bool:
+    """Returns whether a CA has issued the kept certificate since `before` was read."""
+    if kept is None or kept.is_self_signed:
+        return False
+    return before is None or (kept.directory, kept.serial) != (before.directory, before.serial)
 
 
 def _is_held(

@@ -54,7 +54,7 @@ def obtain_certificate(
     -name name             the certificate's name in the store; default: the first of domains. Two certificates for the
                            same domains, such as EC and RSA, need different names
     -force boolean         1 gets a new certificate even if one is held, and skips pauses after failures, but not those
-                           that the CA demands
+                           that the CA demands. After waiting for another call it returns that call's certificate
     -replace_names boolean
                            1 replaces a certificate that has other domains
     -pem_file path         a file for key, certificate and chain together, as nsssl and haproxy read them. It is written
