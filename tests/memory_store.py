@@ -17,7 +17,8 @@ from tossl_acme.store.protocol import Lock
 class MemoryStore:
     """Sets by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_shared: bool = False) -> None:
+        self.is_shared = is_shared
         self.sets: dict[str, dict[str, bytes]] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._epochs = itertools.count(1)

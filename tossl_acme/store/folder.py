@@ -49,6 +49,11 @@ class FolderStore:
         """Returns the same store, with these options for what is written."""
         return FolderStore(self.path, options, self.notice)
 
+    @property
+    def is_shared(self) -> bool:
+        """Returns False: a folder is for the processes of one machine, which share its web server and its ports."""
+        return False
+
     # ---- reading: needs no right to write ----
 
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:

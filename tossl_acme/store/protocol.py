@@ -47,6 +47,10 @@ class Lock:
 class Store(Protocol):
     """Sets by name. Its methods may be called from any thread."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Returns whether other machines may use it: what only this one can do for a CA is of no use to them."""
+
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         """Returns the set with this name, whole; None if it is missing. `only`: of these values, those it has."""
 
