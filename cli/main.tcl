@@ -10,30 +10,27 @@ namespace eval ::cli {
     variable status 0
 
     variable notes {
-CA is a directory URL or a short name (letsencrypt, letsencrypt-staging, ...). An option is that of the package's command,
-as --key-type ec384 for -key_type ec384; tossl COMMAND --help lists them. Secrets come from files and the environment,
-never from the command line: --api-key-file FILE or --api-key-env VARIABLE. What stands in a configuration file
-("name = value" lines; --config, else TOSSL_CONF, else ~/.config/tossl.conf, else /etc/tossl.conf) need not be given.
-
-  --config FILE      the configuration file; "" for none
-  --json             the result as JSON on standard output
-  --quiet            no progress
-  --log-file FILE    a log of what is done; "-" is standard error, with systemd's priorities where that is its journal
-  --log-level LEVEL  the least that is logged: error, warning, info (default), debug
-  --version          the version
-
-exit status: 0 done, or nothing to do, 1 refused or failed, 2 wrong use (nothing was sent), 75 try again later, 128 and more: ended by a
-signal; what was presented to the CA is removed first, unless a second signal comes
-}
+        {CA is a directory URL or a short name (letsencrypt, letsencrypt-staging, ...). An option is that of the package's
+        command, as --key-type ec384 for -key_type ec384; tossl help COMMAND lists them. Secrets come from files and the
+        environment, never from the command line: --api-key-file FILE or --api-key-env VARIABLE. What stands in a
+        configuration file ("name = value" lines; --config, else TOSSL_CONF, else ~/.config/tossl.conf, else
+        /etc/tossl.conf) need not be given.}
+        {tossl help tossl lists the commands of the Tcl package, tossl help acme::obtain_certificate describes one of
+        them, tossl help cloudflare a DNS provider. tossl --version says the version.}
+    }
+    variable statuses "exit status: 0 done, or nothing to do, 1 refused or failed, 2 wrong use (nothing was sent), 75 try again\
+        later, 128 and more: ended by a signal; what was presented to the CA is removed first, unless a second signal comes"
 }
 
-foreach ::cli::file {words conf output progress} {
+foreach ::cli::file {words conf output progress usage} {
     source [file join $::cli::folder $::cli::file.tcl]
 }
 unset ::cli::file
 
 # Declares a sub-command, in its file: the forms of its words, each with a text; the package's commands whose options it
-# takes; its other options (a dict of {word text} by name); and the script that runs with arguments and options.
+# takes; its other options (a dict of {word text} by name, perhaps with the words that it may have); and the script that
+# runs with arguments and options. Help and completion are made of it. In a form, lower case is a word as it is, and upper
+# case one to be given: NAME is a certificate in the store, FILE, FOLDER and CA are what they say.
 proc ::cli::command {name forms over own parameters body} {
     variable declared
     dict set declared $name [dict create forms $forms over $over own $own]
@@ -62,7 +59,7 @@ proc ::cli::run {words} {
         }]
     }
     if {$words eq "" || "--help" in $words || "-h" in $words} {
-        puts -nonewline [usage]
+        puts [usage]
         return [expr {$words eq "" ? 2 : 0}]
     }
     if {$name eq "--version"} {
@@ -119,60 +116,4 @@ proc ::cli::load_package {} {
 # Makes Ctrl-C and the like cancel a call, which then cleans up. Returns the number of the signal received, or 0.
 proc ::cli::trap_signals {} {
     return [lindex [::tossl::call Trap] 1]
-}
-
-# ---- the usage ----
-
-proc ::cli::usage {} {
-    variable commands
-    variable declared
-    variable notes
-    set lines {"usage: tossl COMMAND ?ARG ...? ?--OPTION VALUE ...?" ""}
-    foreach name $commands {
-        source_command $name
-        foreach {form text} [dict get $declared $name forms] {
-            lappend lines "  tossl $form" "                     $text"
-        }
-    }
-    return "[join $lines \n]\n$notes"
-}
-
-# Returns the usage of one sub-command, with the texts of the package's commands.
-proc ::cli::command_usage {name} {
-    variable declared
-    source_command $name
-    set lines {}
-    foreach {form text} [dict get $declared $name forms] {
-        lappend lines "[expr {[llength $lines] ? "      " : "usage:"}] tossl $form" "           $text"
-    }
-    set options [options_of $name]
-    if {[dict size $options]} {
-        lappend lines "" "options:"
-    }
-    dict for {option about} $options {
-        if {![dict get $about is_secret]} {
-            set default [dict get $about default]
-            set takes [expr {[is_flag $option $options] ? "" : " [string toupper [dict get $about word]][expr {
-                $default eq "" ? "" : " (default $default)"}]"}]
-            lappend lines "  [long_name $option]$takes" [wrapped [dict get $about text] 78 "      "]
-        }
-    }
-    return [join $lines \n]
-}
-
-# Returns a text in lines, with its options in the form of the terminal.
-proc ::cli::wrapped {text width indent} {
-    set lines {}
-    set line $indent
-    foreach word [split $text] {
-        if {[regexp {^(\W*)(-[a-z][a-z_]+)(.*)$} $word - before option after]} {
-            set word $before[long_name $option]$after
-        }
-        if {[string length $line$word] > $width && $line ne $indent} {
-            lappend lines [string trimright $line]
-            set line $indent
-        }
-        append line $word " "
-    }
-    return [join [lappend lines [string trimright $line]] \n]
 }

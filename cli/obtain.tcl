@@ -1,7 +1,7 @@
 # tossl obtain
 
 ::cli::command obtain {
-    "obtain NAME ?NAME ...? --directory CA --webroot DIR | --port N | --provider P"
+    "obtain DOMAIN ?DOMAIN ...? --directory CA --webroot DIR | --port N | --provider P"
     "a certificate for these names, unless it is held; its files are kept in the store"
 } acme::obtain_certificate {
     -csr_file {FILE "a file with the certificate request, instead of its text in -csr"}

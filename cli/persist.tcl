@@ -1,7 +1,7 @@
 # tossl persist
 
 ::cli::command persist {
-    "persist NAME --directory CA"
+    "persist DOMAIN --directory CA"
     "the permanent DNS record that lets this account get certificates for the name (dns-persist-01), and whether it stands"
 } acme::dns_persist01_record $::cli::new_account_options {names options} {
     if {[llength $names] != 1} {

@@ -1,9 +1,18 @@
 # Converts words of the command line to arguments and options, as the package's commands declare them.
 
 namespace eval ::cli {
-    # Options of the tool itself, which take no value, with their state.
+    # Options of the tool itself, {word text}: those without a word take no value.
+    variable everywhere {
+        -config {FILE {the configuration file; "" for none}}
+        -json {{} {the result as JSON on standard output}}
+        -quiet {{} {no progress}}
+        -log_file {FILE {a log of what is done; "-" is standard error, with systemd's priorities where that is its journal}}
+        -log_level {LEVEL {the least that is logged: error, warning, info (the default), debug}}
+        -help {{} {shows this}}
+    }
+    # The state of those without a value.
     variable settings {json 0 quiet 0}
-    # Those that take a value, and where the log goes: an option of tossl::log::configure each.
+    # Those with a value, and where the log goes: an option of tossl::log::configure each.
     variable valued {config log_file log_level}
     variable log {}
     # For sub-commands that use an account: its key is an argument of the package's commands.
@@ -21,14 +30,10 @@ namespace eval ::cli {
     variable most_chars 1048576
 }
 
-# Returns the options of a sub-command: dicts of word, text, default and is_secret, by name.
+# Returns the options of a sub-command: dicts of word, text, default, is_secret and choices, by name.
 proc ::cli::options_of {name} {
     variable declared
-    set found {}
-    dict for {option about} [dict get $declared $name own] {
-        lassign $about word text
-        dict set found $option [dict create word $word text $text default "" is_secret 0]
-    }
+    set found [plain_options [dict get $declared $name own]]
     foreach command [dict get $declared $name over] {
         dict for {option about} [described $command] {
             if {$option ni {-command -progress -deploy -return_details -http01_response -on_renewed -on_error} && ![dict exists $found $option]} {
@@ -37,6 +42,14 @@ proc ::cli::options_of {name} {
         }
     }
     return $found
+}
+
+# The same of {word text ?choices?}, by name.
+proc ::cli::plain_options {declared} {
+    return [dict map {option about} $declared {
+        lassign $about word text choices
+        dict create word $word text $text default "" is_secret 0 choices $choices
+    }]
 }
 
 proc ::cli::described {command} {

@@ -115,3 +115,13 @@ def test_what_a_provider_asks_for_is_no_other_option() -> None:
         known = {each.name for each in (*command.parameters.arguments, *command.parameters.options.values())}
         for more in command.parameters.more.values():
             assert not {each.name for each in more.parameters()} & known, name
+
+
+def test_the_words_that_an_option_may_have_are_those_of_its_text() -> None:
+    """Of a text that leads to another command, it is that one's."""
+    options: Any = Manual(COMMANDS["acme::obtain_certificate"]).as_dict(COMMANDS)["options"]
+    for name in ("-challenge", "-eab_alg", "-provider", "-layout"):
+        assert options[name]["choices"]
+        assert all(choice in options[name]["text"] for choice in options[name]["choices"]), name
+    assert "letsencrypt-staging" in options["-directory"]["choices"]
+    assert not options["-email"]["choices"]

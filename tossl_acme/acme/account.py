@@ -21,6 +21,9 @@ from .mailed_binding import mailed_binding, may_be_mailed
 from .orders_list import read_order_urls
 from .public_cas import binding_url, needs_binding
 
+#: Of an external account binding's signature (section 7.3.4): a MAC-based JWS.
+BINDING_ALGORITHMS = ("HS256", "HS384", "HS512")
+
 
 @dataclass(frozen=True)
 class Account:
@@ -51,8 +54,8 @@ class ExternalAccountBinding:
     def parse(cls, kid: str, hmac_key: Secret | None, alg: str) -> ExternalAccountBinding:
         """Returns the binding for three words. Raises ArgumentError eab_kid, eab_hmac_key or eab_alg."""
         kid = kid.strip()  # as read from a file, with the end of its line
-        if alg not in ("HS256", "HS384", "HS512"):
-            raise ArgumentError("eab_alg", "-eab_alg must be HS256, HS384 or HS512")
+        if alg not in BINDING_ALGORITHMS:
+            raise ArgumentError("eab_alg", f"-eab_alg must be one of {', '.join(BINDING_ALGORITHMS)}")
         if not kid:
             raise ArgumentError("eab_kid", "-eab_hmac_key needs -eab_kid")
         if not hmac_key or not hmac_key.value.strip():

@@ -37,6 +37,11 @@ _KEY_TYPES: dict[str, tuple[str, int | None, str | None]] = {
 }
 
 
+def names_of_key_types() -> tuple[str, ...]:
+    """Returns the words for types of a new key."""
+    return tuple(_KEY_TYPES)
+
+
 @dataclass(frozen=True)
 class CertificateKey:
     """The source of a certificate's key: the user's CSR, else the given key, else a new key.

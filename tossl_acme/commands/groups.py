@@ -13,7 +13,7 @@ from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol, TypeVar
 
     from ..acme.account import ExternalAccountBinding, NewAccount
@@ -692,40 +692,64 @@ managed.alternatives = (  # type: ignore[attr-defined]
 )
 
 
-def _provider_names() -> str:
+def _provider_names() -> Sequence[str]:
     from ..dns.registry import shown_names
 
-    return ", ".join(shown_names())
+    return shown_names()
 
 
-def _challenge_types() -> str:
+def _challenge_types() -> Sequence[str]:
     from ..challenges.registry import TYPES
 
-    return ", ".join(TYPES)
+    return tuple(TYPES)
 
 
-def _public_cas() -> str:
+def _public_cas() -> Sequence[str]:
     from ..acme.public_cas import PUBLIC_CAS
 
-    return ", ".join(ca.name for ca in PUBLIC_CAS)
+    return [ca.name for ca in PUBLIC_CAS]
 
 
-def _binding_cas() -> str:
+def _binding_cas() -> Sequence[str]:
     from ..acme.public_cas import PUBLIC_CAS
 
-    return ", ".join(ca.name for ca in PUBLIC_CAS if ca.needs_eab)
+    return [ca.name for ca in PUBLIC_CAS if ca.needs_eab]
 
 
-def _import_programs() -> str:
+def _mailing_cas() -> Sequence[str]:
+    from ..acme.public_cas import PUBLIC_CAS
+
+    return [ca.name for ca in PUBLIC_CAS if ca.binding_url]
+
+
+def _import_programs() -> Sequence[str]:
     from ..certificates.imported import names_of_programs
 
-    return ", ".join(names_of_programs())
+    return tuple(names_of_programs())
 
 
-def _mailing_cas() -> str:
-    from ..acme.public_cas import PUBLIC_CAS
+def _key_types() -> Sequence[str]:
+    from ..certificates.key import names_of_key_types
 
-    return ", ".join(ca.name for ca in PUBLIC_CAS if ca.binding_url)
+    return names_of_key_types()
+
+
+def _binding_algorithms() -> Sequence[str]:
+    from ..acme.account import BINDING_ALGORITHMS
+
+    return BINDING_ALGORITHMS
+
+
+def _propagation_modes() -> Sequence[str]:
+    from ..dns.propagation import MODES
+
+    return MODES
+
+
+def _layouts() -> Sequence[str]:
+    from ..store.options import LAYOUTS
+
+    return LAYOUTS
 
 
 #: What stands in braces in the texts above, found out when they are shown.
@@ -736,6 +760,19 @@ TEXTS = {
     "public_cas": _public_cas,
     "binding_cas": _binding_cas,
     "mailing_cas": _mailing_cas,
+}
+
+#: The words that an argument or option may have, where they are few: for completion in a shell.
+CHOICES = {
+    "program": _import_programs,
+    "provider": _provider_names,
+    "challenge": _challenge_types,
+    "directory": _public_cas,
+    "directory_url": _public_cas,
+    "key_type": _key_types,
+    "eab_alg": _binding_algorithms,
+    "propagation": _propagation_modes,
+    "layout": _layouts,
 }
 
 #: The groups by their annotations.

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..tcl.callbacks import Callback
     from ..tcl.dispatcher import Interpreter
     from .groups import Words
+
+
+def _levels() -> Sequence[str]:
+    from ..log import LEVELS
+
+    return ("off", *LEVELS)
+
+
+#: The words that an option may have.
+CHOICES = {"level": _levels}
 
 
 def configure(

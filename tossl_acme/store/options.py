@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: The version that is written, and the last that is read; the file that says it.
 FORMAT = 2
 FORMAT_FILE = "format"
+#: How the files of a set may be written.
+LAYOUTS = (LINKS, FILES)
 #: Where root's store is, unless there is one in root's home already.
 SYSTEM_STORE = "/var/lib/tossl"
 
@@ -59,8 +61,8 @@ class FolderOptions:
     @classmethod
     def parse(cls, layout: str = "", file_mode: str = "", group: str = "") -> FolderOptions:
         """Returns the options of these words. Raises ArgumentError layout, file_mode, group."""
-        if layout not in ("", LINKS, FILES):
-            raise ArgumentError("layout", f"layout must be {LINKS} or {FILES}, not {quoted(layout)}")
+        if layout and layout not in LAYOUTS:
+            raise ArgumentError("layout", f"layout must be {' or '.join(LAYOUTS)}, not {quoted(layout)}")
         mode, number = _mode_of(file_mode), _group_of(group)
         if number is not None and mode is not None and not mode & 0o040:
             raise ArgumentError("file_mode", f"mode {file_mode} does not let the group read: 0640 does")

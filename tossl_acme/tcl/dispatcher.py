@@ -129,7 +129,7 @@ class Interpreter:
         if name == "Describe":
             from .manual import Manual
 
-            return to_tcl(Manual(self.commands[words[0]]).as_dict())
+            return to_tcl(Manual(self.commands[words[0]]).as_dict(self.commands))
         if name == "Trap":
             from .signals import on_hangup, trap_signals
 

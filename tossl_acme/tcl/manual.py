@@ -25,7 +25,8 @@ module's errors, TOSSL VALUE url belongs to the commands that take url (or -url)
 
 belong to these commands too.
 
-In the text of an argument or option, {word} is what the function TEXTS["word"] of the docstring's module returns.
+In the text of an argument or option, {word} is the words that the function TEXTS["word"] of the docstring's module
+returns. CHOICES["name"] of such a module returns the words that an argument or option with this name may have.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType
@@ -44,6 +45,8 @@ from .values import to_tcl
 
 _TERM = re.compile(r"(\S+(?: \S+)*)  +(\S.*)")
 _BRACES = re.compile(r"\{(\w+)\}")
+#: The text of an argument of another command, by which this one is described.
+_ELSEWHERE = re.compile(r"as (\w+) of (\w+)")
 _WORDS = {
     "int": "integer",
     "float": "number",
@@ -85,13 +88,17 @@ class Text:
 
 @dataclass(frozen=True)
 class Entry:
-    """An argument or an option: its name, the word for an option's value, its default in Tcl, its meaning."""
+    """An argument or an option: its name, the word for an option's value, its default in Tcl, its meaning.
+
+    choices: the words that it may have, where they are few.
+    """
 
     name: str
     word: str
     default: str
     text: str
     shared: bool
+    choices: tuple[str, ...] = ()
 
     @property
     def is_option(self) -> bool:
@@ -191,19 +198,25 @@ class Manual:
             if option.annotation in _FORM_ERRORS
         }
 
-    def as_dict(self) -> dict[str, object]:
-        """Returns the summary, the texts of the arguments by name, and a dict for each option by name."""
+    def as_dict(self, commands: Mapping[str, Command]) -> dict[str, object]:
+        """Returns the summary, and a dict for each argument and each option by name.
+
+        commands: all that there are. A text that leads to another command begins with that one's text here.
+        """
         options = self.command.parameters.all_options()
         secrets = {name for name, each in options.items() if each.annotation.startswith("Secret")}
         return {
             "summary": self.text.summary,
-            "arguments": {entry.name: entry.text for entry in self.arguments},
+            "arguments": {
+                entry.name: {"text": entry.text, "choices": list(entry.choices)} for entry in self.arguments
+            },
             "options": {
                 entry.name: {
                     "word": entry.word,
-                    "text": entry.text,
+                    "text": _led_to(entry.text, commands),
                     "default": entry.default,
                     "is_secret": entry.name in secrets,
+                    "choices": list(entry.choices),
                 }
                 for entry in self.options
             },
@@ -214,15 +227,12 @@ class Manual:
 
     def _entry(self, parameter: Parameter) -> Entry:
         term, text, shared = self._found(parameter)
-        texts = {
-            name: ask
-            for function in parameter.functions
-            for name, ask in getattr(sys.modules[function.__module__], "TEXTS", {}).items()
-        }
-        text = _BRACES.sub(lambda found: texts[found[1]]() if found[1] in texts else found[0], text)
+        texts, choices = _named_in("TEXTS", parameter), _named_in("CHOICES", parameter)
+        text = _BRACES.sub(lambda found: ", ".join(texts[found[1]]()) if found[1] in texts else found[0], text)
+        words = tuple(choices[parameter.name]()) if parameter.name in choices else ()
         usual = "list" if parameter.annotation.startswith("list[") else "value"
         word = term.partition(" ")[2] or _WORDS.get(parameter.annotation.removesuffix(" | None"), usual)
-        return Entry(parameter.shown, word, self._default(parameter), text, shared)
+        return Entry(parameter.shown, word, self._default(parameter), text, shared, words)
 
     def _found(self, parameter: Parameter) -> tuple[str, str, bool]:
         """Returns a parameter's term and text, and whether other commands share them."""
@@ -248,6 +258,22 @@ class Manual:
             return ""
         value = to_tcl(default)
         return value if isinstance(value, str) else ""
+
+
+def _named_in(table: str, parameter: Parameter) -> dict[str, Callable[[], Sequence[str]]]:
+    """Returns what the modules of the functions that may describe a parameter have in this table."""
+    modules = (sys.modules[function.__module__] for function in parameter.functions)
+    return {name: ask for module in modules for name, ask in getattr(module, table, {}).items()}
+
+
+def _led_to(text: str, commands: Mapping[str, Command]) -> str:
+    """Returns the text with the one that it leads to in its place."""
+    found = _ELSEWHERE.match(text)
+    if not found:
+        return text
+    others = [each for name, each in commands.items() if name.rpartition("::")[2] == found[2]]
+    entries = [each for other in others[:1] for each in Manual(other).arguments if each.name == found[1]]
+    return entries[0].text + text[found.end() :] if entries else text
 
 
 @cache

@@ -7,10 +7,22 @@ from ...errors import AcmeError, ArgumentError, error_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...acme.client import Client
     from ...acme.server import Server
     from ...store.protocol import Store
     from ..groups import SecretGiven, TextGiven
+
+
+def _reasons() -> Sequence[str]:
+    from ...acme.certificate import REASONS
+
+    return tuple(REASONS)
+
+
+#: The words that an option may have.
+CHOICES = {"reason": _reasons}
 
 
 def finalize_order(
