@@ -24,15 +24,17 @@ from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.listed import forget_kept
 from tossl_acme.certificates.manage import Manager, Reports
 from tossl_acme.certificates.managed import Managed
+from tossl_acme.certificates.node_files import NodeFiles
 from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import KeptCertificate, read_kept
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, TosslError
-from tossl_acme.files import FilePath
+from tossl_acme.files import FilePath, absolute
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.store.folder import FolderStore
+from tossl_acme.store.options import FolderOptions
 from tossl_acme.store.protocol import Lock, Store
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -129,9 +131,15 @@ class Earth:
             self.pass_time(min(step, end - self.at))
         manager.look()
 
-    def obtain(self, name: str = NAME, **options: Any) -> None:
+    def obtain(self, name: str = NAME, *, force: bool = False, **options: Any) -> None:
         managed = self.managed(name, **options)
-        obtain(self.context, managed.issuance, self.store, name=name)
+        obtain(self.context, managed.issuance, self.store, name=name, force=force)
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        kept = read_kept(self.store, NAME)
+        assert kept is not None
+        return kept.texts
 
     def kept(self, name: str = NAME) -> KeptCertificate:
         kept = read_kept(self.store, name)
@@ -415,6 +423,60 @@ def test_what_others_do_in_the_store_is_followed(earth: Earth) -> None:
     earth.run(manager, 2 * MINUTE)
     assert earth.orders == 3
     assert earth.kept().serial == earth.renewed[-1]["serial"]
+
+
+def test_the_machine_s_own_files_are_written_for_what_others_renewed(earth: Earth, tmp_path: Path) -> None:
+    """Before the hooks are called and the script is told; also at the start, and once somebody removed them."""
+    called: list[object] = []
+
+    def script(_context: Context, found: Mapping[str, object]) -> None:
+        files = found["files"]
+        assert isinstance(files, dict)
+        called.append((found["serial"], sorted(files), Path(files["fullchain"]).read_text() == found["fullchain"]))
+
+    files = NodeFiles(absolute(tmp_path / "files"), FolderOptions())
+    pem_file = absolute(tmp_path / "site.pem")
+    earth.obtain()
+    managed = replace(earth.managed(hooks=Hooks(script), pem_file=pem_file), files=files)
+    manager = earth.manager({NAME: managed})
+    earth.run(manager, MINUTE)
+    kinds = ["certificate", "chain", "fullchain", "pem_file", "private_key"]
+    assert called == [(earth.kept().serial, kinds, True)]
+    earth.pass_time(DAY)
+    earth.obtain(force=True)
+    earth.run(manager, 2 * MINUTE)
+    assert called[1:] == [(earth.kept().serial, kinds, True)]
+    assert [one["serial"] for one in earth.renewed] == [earth.kept().serial]
+    pem_file_is_whole = Path(pem_file).read_text() == f"{earth.texts['privkey.pem']}{earth.texts['fullchain.pem']}"
+    assert pem_file_is_whole
+    for gone in (tmp_path / "site.pem", tmp_path / "files" / NAME / "..data"):
+        gone.unlink()
+        earth.run(earth.manager({NAME: managed}), MINUTE)
+        assert files.holds(earth.kept())
+        assert Path(pem_file).exists()
+    assert len(called) == 2
+
+
+def test_files_that_cannot_be_written_are_owed_and_the_script_is_told_once_they_are(
+    earth: Earth, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "files"
+    earth.obtain()
+    managed = replace(earth.managed(), files=NodeFiles(absolute(in_the_way), FolderOptions()))
+    manager = earth.manager({NAME: managed})
+    earth.run(manager, MINUTE)
+    (in_the_way / NAME / "..data").unlink()
+    (in_the_way / NAME / "..data").mkdir()
+    earth.pass_time(DAY)
+    earth.obtain(force=True)
+    earth.run(manager, 2 * MINUTE)
+    assert earth.errors[0] == ["TOSSL", "DEPLOY"]
+    assert not earth.renewed
+    (in_the_way / NAME / "..data").rmdir()
+    earth.run(manager, HOUR)
+    assert [one["serial"] for one in earth.renewed] == [earth.kept().serial]
+    assert managed.files is not None
+    assert managed.files.holds(earth.kept())
 
 
 def test_a_clock_that_is_wrong_by_a_year_is_told_and_the_ca_s_counts(earth: Earth) -> None:

@@ -480,6 +480,7 @@ TRIES: dict[str, Try] = {
     ),
     "`-store`": Try(options=lambda w: {"store": w.store.parent / "another"}),
     "`-layout`, `-file_mode`, `-group`": Try(options=lambda w: {"layout": "files", "file_mode": "0640"}),
+    "`-files`": Try(options=lambda w: {"files": w.store.parent / "files"}),
     "`-pem_file`": Try(options=lambda w: {"pem_file": w.store.parent / "site.pem"}),
     "`-deploy`, `-deploy_command`, `-deploy_timeout`": Try(
         options=lambda w: {"deploy": "list", "deploy_command": "true", "deploy_timeout": 9}

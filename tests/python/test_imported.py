@@ -476,6 +476,18 @@ def test_a_servers_names_become_links(program: str, tcl: Tcl, tmp_path: Path) ->
     assert "was made a link before" in again
 
 
+def test_the_machine_s_own_files_are_written_and_linked_to(tcl: Tcl, tmp_path: Path) -> None:
+    one, own = _issued(), tmp_path / "own"
+    tree = WRITERS["certbot"](tmp_path / "tree", one)
+    (told,) = _import(tcl, "certbot", tree, tmp_path / "store", port=8080, links=1, files=own)["imported"]
+    assert tcl.as_dict(told["files"])["fullchain"] == str(own / "a.example" / "fullchain.pem")
+    path = tree / "live/a.example/privkey.pem"
+    assert path.readlink() == own / "a.example" / "privkey.pem"
+    assert path.read_text() == one.private_key
+    folder = tmp_path / "another"
+    assert "has the certificate's files itself" in _cause(tcl, "certbot", tree, folder, port=8080, files=folder)
+
+
 def _chown(tree: Path) -> None:
     for path in tree.rglob("privkey*.pem"):
         os.chown(path, 12345, -1, follow_symlinks=False)

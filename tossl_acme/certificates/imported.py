@@ -40,8 +40,9 @@ from .foreign.naviserver import naviserver_certificates
 from .foreign.tree import Finding, FoundAccount, FoundCertificate, Tree
 from .issuance import Issuance
 from .key import CertificateKey, check_not_account_key, kind_of
+from .node_files import NodeFiles
 from .pem_file import check_pem_file, keep_pem_file
-from .record import FILES, FORMAT, digests_of, paths_of, read_kept
+from .record import FILES, FORMAT, digests_of, folder_name, paths_of, read_kept
 
 #: The programs whose trees are read.
 PROGRAMS: Mapping[str, Callable[[Tree], Iterator[Finding]]] = {
@@ -61,7 +62,7 @@ class Wishes:
 
     names: those of the certificates to take; all without any. solvers: how names are proven from now on; without any of
     its ways, as the tree has it. replace: also in the place of what is kept. links: the names that servers read become
-    links. is_trial: nothing is written.
+    links. files: this machine's own folder for the files. is_trial: nothing is written.
     """
 
     names: tuple[str, ...] = ()
@@ -71,6 +72,7 @@ class Wishes:
     replace: bool = False
     links: bool = False
     is_trial: bool = False
+    files: NodeFiles | None = None
 
     @property
     def proves(self) -> bool:
@@ -168,6 +170,10 @@ def _checked(entry: Finding, store: Store, wishes: Wishes) -> _Ready:
         if not found.files:
             raise ArgumentError("links", "no file is known that a server reads: -links 1 is not for it")
         check_linkable(found.files)
+    if wishes.files is not None:
+        wishes.files.check(store, found.name)
+    if wishes.links and not _server_files(store, found.name, wishes):
+        raise ArgumentError("links", "-links 1 is for the store's files, and this store has none: -files writes them")
     return _Ready(replace(found, account=account), chain, private_pem(key), issuance, entry.source)
 
 
@@ -245,8 +251,11 @@ def _keep(context: Context, store: Store, ready: _Ready, program: str, wishes: W
             FILES["private_key"]: ready.private_key,
         }
         folder.write_record(texts, _record(ready, program) | {"digests": digests_of(texts)})
+    if wishes.files is not None:
+        parts = {"certificate": chain.certificate, "chain": chain.issuers, "fullchain": chain.fullchain}
+        wishes.files.keep(context, {"name": ready.name, **parts, "private_key": ready.private_key})
     if wishes.links:
-        put_links(ready.found.files, paths_of(store, ready.name, has_key=True))
+        put_links(ready.found.files, _server_files(store, ready.name, wishes))
     if wishes.pem_file is not None:
         keep_pem_file(wishes.pem_file, ready.private_key, chain.fullchain)
 
@@ -292,8 +301,15 @@ def _told(ready: _Ready, store: Store, wishes: Wishes) -> dict[str, object]:
         "source": ready.source,
         "renewable": ready.issuance.is_renewable,
         "notes": notes,
-        "files": {} if wishes.is_trial else paths_of(store, ready.name, has_key=True),
+        "files": {} if wishes.is_trial else _server_files(store, ready.name, wishes),
     }
+
+
+def _server_files(store: Store, name: str, wishes: Wishes) -> dict[str, FilePath]:
+    """Returns the paths of the files that servers read."""
+    if wishes.files is not None:
+        return wishes.files.paths(folder_name(name), has_key=True)
+    return paths_of(store, name, has_key=True)
 
 
 def names_of_programs() -> Collection[str]:

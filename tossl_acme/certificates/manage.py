@@ -23,7 +23,7 @@ from ..log import ERROR
 from . import clock, due
 from .due import Suggestion
 from .heartbeat import Heartbeat
-from .managed import Done, Managed, ask_due_time, ask_time, deploy_managed, facts_of, obtain_managed
+from .managed import Done, Managed, ask_due_time, ask_time, deliver_managed, obtain_managed
 from .stand_in import put_stand_in
 from .upkeep import LEAST_SECONDS, NEVER, Upkeep
 
@@ -207,17 +207,12 @@ class Manager:
                 self._take_others(entry)
 
     def _take_others(self, entry: Upkeep) -> None:
-        before = entry.held.serial if entry.held else ""
+        before = entry.serial
         self._load(entry)
-        if entry.held is not None and entry.held.serial != before:
+        if entry.serial not in ("", before):
             entry.begin_anew()
+            entry.is_news, entry.deploy_at = True, due.now()
             self._aim(entry)
-            managed, name = entry.managed, entry.name
-            self._work(self._askers, None, lambda: facts_of(managed.store, name), self._tell_others)
-
-    def _tell_others(self, facts: dict[str, object] | None) -> None:
-        if facts is not None:
-            self._reports.renewed(facts | {"clean_up_failed": []})
 
     # ---- one certificate ----
 
@@ -232,8 +227,8 @@ class Manager:
             )  # fmt: skip
         elif entry.deploy_at <= at:
             self._work(
-                self._issuers, entry, lambda: deploy_managed(context, name, managed),
-                lambda failed: self._deployed(entry, failed),
+                self._issuers, entry, lambda: deliver_managed(context, name, managed),
+                lambda done: self._delivered(entry, done),
             )  # fmt: skip
         elif entry.ask_at <= at:
             self._ask(entry)
@@ -258,17 +253,20 @@ class Manager:
         self._aim(entry)
 
     def _obtained(self, entry: Upkeep, done: Done) -> None:
+        before = entry.serial
         entry.begin_anew()
         entry.load(len(self._entries))
-        if done.not_deployed:
-            self._deployed(entry, done.not_deployed)
-        if done.issued:
-            self._reports.renewed(dict(done.facts))
-        else:  # it was not due for whoever obtains, or another process was faster
+        if not done.issued:  # it was not due for whoever obtains, or another process was faster
             entry.retry_at = due.now() + LEAST_SECONDS
-        self._aim(entry)
+        entry.is_news = entry.is_news or entry.serial not in ("", before)
+        self._delivered(entry, done)
 
-    def _deployed(self, entry: Upkeep, failed: str) -> None:
+    def _delivered(self, entry: Upkeep, done: Done | None) -> None:
+        """Takes what became of files and hooks. The script is told once its files are there."""
+        failed = done.not_deployed if done is not None else ""
+        if done is not None and done.has_files and entry.is_news:
+            entry.is_news = False
+            self._reports.renewed({"clean_up_failed": [], **done.facts})
         entry.deployed(well=not failed)
         if failed:
             self._tell_failure(entry, TosslError(failed, "DEPLOY"), entry.deploy_at)

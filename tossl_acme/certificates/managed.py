@@ -15,7 +15,9 @@ from .deploy import Hooks, deploy
 from .due import Suggestion
 from .issuance import Issuance
 from .known import take_directory
+from .node_files import NodeFiles
 from .obtain import obtain
+from .pem_file import holds_pem_file, keep_pem_file
 from .record import KeptCertificate, read_kept
 from .suggested import Renewal, due_time
 
@@ -31,7 +33,8 @@ _DEPLOY_SECONDS = 30.0
 class Managed:
     """What one certificate is to be.
 
-    stand_in: whether a self-signed one is put in its place until it is there. limit: seconds for one issuance.
+    stand_in: whether a self-signed one is put in its place until it is there. limit: seconds for one issuance. files:
+    this machine's own folder for its files.
     """
 
     issuance: Issuance
@@ -39,6 +42,23 @@ class Managed:
     hooks: Hooks
     stand_in: bool = False
     limit: float = 600.0
+    files: NodeFiles | None = None
+
+    def lacks_files(self, kept: KeptCertificate) -> bool:
+        """Returns whether this machine's own files are not those of the certificate in force."""
+        pem_file = self.issuance.pem_file
+        return bool(
+            (self.files is not None and not self.files.holds(kept))
+            or (pem_file is not None and not holds_pem_file(pem_file, kept.record["digests"]))
+        )
+
+    def place_files(self, context: Context, facts: dict[str, object]) -> None:
+        """Writes this machine's own files of a certificate, unless they are there; its facts name them then."""
+        if self.issuance.pem_file is not None:
+            keep_pem_file(self.issuance.pem_file, str(facts["private_key"]), str(facts["fullchain"]))
+            facts["files"] = {**dict(facts["files"]), "pem_file": self.issuance.pem_file}  # type: ignore[call-overload]
+        if self.files is not None:
+            self.files.place(context, facts)
 
 
 class Held:
@@ -64,9 +84,14 @@ class Held:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of one. facts: what obtain_certificate returns; not_deployed: why, empty where it is."""
+    """What became of one.
+
+    facts: what obtain_certificate returns. has_files: whether this machine's own files are written. not_deployed: why,
+    empty where it is.
+    """
 
     facts: dict[str, object]
+    has_files: bool = True
     not_deployed: str = ""
 
     @property
@@ -78,21 +103,23 @@ def obtain_managed(context: Context, name: str, managed: Managed, *, by_itself: 
     """Obtains or renews a certificate, and deploys it. Its CA says first what time it is. by_itself: as in obtain()."""
     part = context.of_one(managed.limit, name=name)
     with running(part):
+        if managed.files is not None:
+            managed.files.check(managed.store, name)
         ask_time(part, managed)
         issuance = managed.issuance.for_renewal
         with part.naming("clean_up_failed"):
             found = obtain(part, issuance, managed.store, name=name, replace_names=True, by_itself=by_itself)
-        failed = _deployed(context, name, managed, found.facts)
+    done = _delivered(context, name, managed, dict(found.facts))
     told = {"clean_up_failed": part.told("clean_up_failed"), "warnings": part.told("warning")}
-    if failed:
-        told["warnings"] = [*told["warnings"], {"warning": "deploy", "message": failed}]
-    return Done({**found.facts, **told}, failed)
+    if done.not_deployed:
+        told["warnings"] = [*told["warnings"], {"warning": "deploy", "message": done.not_deployed}]
+    return Done({**done.facts, **told}, done.has_files, done.not_deployed)
 
 
-def deploy_managed(context: Context, name: str, managed: Managed) -> str:
-    """Calls what is owed for the certificate in force; returns why it is owed still, empty where it is not."""
+def deliver_managed(context: Context, name: str, managed: Managed) -> Done | None:
+    """Writes the files and calls the hooks that are owed for the certificate in force; None without one."""
     facts = facts_of(managed.store, name)
-    return _deployed(context, name, managed, facts) if facts is not None else ""
+    return _delivered(context, name, managed, facts) if facts is not None else None
 
 
 def facts_of(store: Store, name: str) -> dict[str, object] | None:
@@ -103,13 +130,21 @@ def facts_of(store: Store, name: str) -> dict[str, object] | None:
     return {"issued": False, **kept.as_dict(store), "renewable": kept.is_renewable, "warnings": []}
 
 
-def _deployed(context: Context, name: str, managed: Managed, facts: dict[str, object]) -> str:
-    hooks = managed.hooks
+def _delivered(context: Context, name: str, managed: Managed, facts: dict[str, object]) -> Done:
+    hooks, has_files = managed.hooks, False
     part = context.of_one(_DEPLOY_SECONDS + 2 * hooks.limit, name=name)
-    with running(part):
-        if deploy(part, managed.store, name, facts, hooks):
-            return ""
-    return "; ".join(str(warning["message"]) for warning in part.told("warning")) or f"{name} is not deployed"
+    try:
+        with running(part):
+            managed.place_files(part, facts)
+            has_files = True
+            if deploy(part, managed.store, name, facts, hooks):
+                return Done(facts)
+    except (Cancelled, ForkedError):
+        raise
+    except TosslError as error:  # the machine's own files: the certificate is there
+        return Done(facts, has_files, f"{name} is not deployed: {error.message}")
+    failed = "; ".join(str(warning["message"]) for warning in part.told("warning")) or f"{name} is not deployed"
+    return Done(facts, has_files, failed)
 
 
 def ask_due_time(context: Context, held: Held, managed: Managed, silent: set[str]) -> Suggestion:

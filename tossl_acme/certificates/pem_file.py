@@ -8,6 +8,11 @@ import stat
 
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
+from .record import FILES, sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MODE = 0o600
 #: Of one name, as file systems take it.
@@ -50,6 +55,20 @@ def keep_pem_file(path: FilePath, private_key: str, fullchain: str) -> bool:
         opened.rename(temporary, opened, name)
         opened.sync()
     return True
+
+
+def holds_pem_file(path: FilePath, digests: Mapping[str, str]) -> bool:
+    """Returns whether the file holds the key and the certificates with these digests, by their files' names."""
+    try:
+        folder, name = _place(path)
+        with Folder.open(folder) as opened:
+            content = opened.read(name, follow=False)
+    except (OSError, ArgumentError):  # whoever writes it tells why it cannot be read
+        return False
+    key, mark, certificates = (content or b"").partition(b"-----BEGIN CERTIFICATE-----")
+    return sha256(key) == digests.get(FILES["private_key"]) and sha256(mark + certificates) == digests.get(
+        FILES["fullchain"]
+    )
 
 
 def _temporary(name: str) -> str:

@@ -25,6 +25,7 @@ from .suggested import due_time, failure_kept
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .deploy import Hook
+    from .node_files import NodeFiles
 
 _RUNS, _VALUE = "runs/renew_certificates", "runs.json"
 #: Seconds that one certificate of many may take.
@@ -46,19 +47,24 @@ def renew(
     within: float = 0.0,
     script: Hook | None = None,
     http01_response: bool = False,
+    files: NodeFiles | None = None,
 ) -> Obtained:
     """Returns the certificate that is kept under this name, renewed if it is due or with force.
 
     It is asked for with what it was obtained with, but for the dates of that one certificate. within: seconds until the
     next call. by_itself: nobody asked for this certificate by name. script: called once it is there, and what it was
-    obtained with to be run. http01_response: this program's web server answers, if it was obtained so. Raises
-    ArgumentError "name" where none is kept, or where its name alone cannot renew it; "http01_response" where that web
-    server is needed.
+    obtained with to be run. http01_response: this program's web server answers, if it was obtained so. files: where
+    this machine has its files. Raises ArgumentError "name" where none is kept, or where its name alone cannot renew it;
+    "http01_response" where that web server is needed.
     """
     kept = read_kept(store, name)
     if kept is None:
         raise ArgumentError("name", f"no certificate {quoted(name)} is kept in the store")
+    if files is not None:
+        files.check(store, name)
     found = _renewed(context, store, kept, http01_response, force=force, by_itself=by_itself, within=within)
+    if files is not None:
+        files.place(context, found.facts)
     deploy(context, store, kept.name, found.facts, Hooks(script, *deployment_of(kept.issuance)))
     return found
 
@@ -114,12 +120,13 @@ def renew_all(
     script: Hook | None = None,
     *,
     http01_response: bool = False,
+    files: NodeFiles | None = None,
 ) -> Renewals:
     """Renews all certificates that are due, those first that expire first. One that fails does not stop the rest.
 
     within: seconds until the next call, None for what was usual so far: a certificate that is due before that is
     renewed now. script: called for each that was renewed; what is owed of an earlier call is called too.
-    http01_response: as in renew(). Raises Cancelled.
+    http01_response, files: as in renew(). Raises Cancelled.
     """
     runs = _read_runs(store).with_run(due.now())
     within = runs.interval if within is None else within
@@ -127,7 +134,7 @@ def renew_all(
     unanswered: set[str] = set()
     found = [kept for name, values in store.read_all(ABOVE, (RECORD,)) if (kept := _read(store, name, values, result))]
     for kept in sorted(found, key=lambda kept: kept.not_after):
-        _renew_if_due(context, store, kept, _Run(within, script, unanswered, http01_response), result)
+        _renew_if_due(context, store, kept, _Run(within, script, unanswered, http01_response, files), result)
     _keep_runs(context, store, runs)
     return result
 
@@ -140,6 +147,7 @@ class _Run:
     script: Hook | None
     unanswered: set[str]
     http01_response: bool
+    files: NodeFiles | None
 
 
 def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _Run, result: Renewals) -> None:
@@ -168,6 +176,7 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
                 within=run.within,
                 script=run.script,
                 http01_response=run.http01_response,
+                files=run.files,
             )
     except (Cancelled, ForkedError):
         raise
@@ -183,12 +192,17 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
 
 
 def _deploy_owed(context: Context, store: Store, kept: KeptCertificate, run: _Run) -> None:
-    """Calls the hooks that are owed for a certificate that is not due."""
-    if owed(store, kept)["deploy_owed"]:
+    """Writes the files and calls the hooks that this machine owes for a certificate that is not due."""
+    files = run.files
+    lacks_files = files is not None and not files.holds(kept)
+    if lacks_files or owed(store, kept)["deploy_owed"]:
         whole = read_kept(store, kept.name)
         if whole is not None:
-            hooks = Hooks(run.script, *deployment_of(kept.issuance))
-            deploy(context, store, kept.name, whole.as_dict(store), hooks)
+            certificate = whole.as_dict(store)
+            if files is not None:
+                files.check(store, kept.name)
+                files.place(context, certificate)
+            deploy(context, store, kept.name, certificate, Hooks(run.script, *deployment_of(kept.issuance)))
 
 
 def _read(

@@ -31,12 +31,13 @@ class Upkeep:
 
     at: when it is looked at next. due: when it is obtained; retry_at: not before that, after failures. ask_at: when its
     CA is asked. deploy_at: when what is owed is deployed. is_stale: what it is to be has changed while it was busy.
-    is_hurried: the next attempt is made in spite of pauses after failures.
+    is_hurried: the next attempt is made in spite of pauses after failures. is_news: the script is yet to be told of the
+    certificate in force.
     """
 
     __slots__ = (
         "ask_at", "at", "deploy_at", "deploy_failures", "due", "failures", "held", "is_busy", "is_gone", "is_hurried",
-        "is_stale", "managed", "name", "retry_at", "suggested", "version",
+        "is_news", "is_stale", "managed", "name", "retry_at", "suggested", "version",
     )  # fmt: skip
 
     def __init__(self, name: str, managed: Managed) -> None:
@@ -49,11 +50,16 @@ class Upkeep:
         self.at = self.due = self.retry_at = 0.0
         self.ask_at = self.deploy_at = NEVER
         self.failures = self.deploy_failures = 0
-        self.is_busy = self.is_stale = self.is_gone = self.is_hurried = False
+        self.is_busy = self.is_stale = self.is_gone = self.is_hurried = self.is_news = False
 
     @property
     def next(self) -> float:
         return min(max(self.due, self.retry_at), self.ask_at, self.deploy_at)
+
+    @property
+    def serial(self) -> str:
+        """Returns the serial number of the certificate in force as it was seen last; empty without one."""
+        return self.held.serial if self.held is not None else ""
 
     def is_due(self, at: float) -> bool:
         """Returns whether it is to be obtained by now."""
@@ -76,7 +82,7 @@ class Upkeep:
             if kept is None or kept.is_revoked or kept.is_self_signed:
                 return
             self.held = Held(kept, Renewal.read(managed.store, self.name).of(kept))
-            if is_owed(managed.store, kept, managed.hooks):
+            if is_owed(managed.store, kept, managed.hooks) or managed.lacks_files(kept):
                 self.deploy_at = at
             self._plan(at, count, is_other=bool(difference(kept, managed.issuance)))
         except TosslError:  # whoever obtains it meets that again, and tells it

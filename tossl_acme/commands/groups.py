@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..certificates.issuance import Authority
     from ..certificates.key import CertificateKey
     from ..certificates.managed import Managed
+    from ..certificates.node_files import NodeFiles
     from ..challenges.ports import Port
     from ..challenges.solver import Aliases, Propagation, SolverOptions
     from ..context import Context
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ..files import FilePath
     from ..http.options import ConnectionOptions
     from ..identifiers import Identifier
+    from ..store.options import FolderOptions
     from ..store.protocol import Store
     from ..text import Secret
 
@@ -78,6 +80,8 @@ if TYPE_CHECKING:
     Contacts = tuple[str, ...]
     #: The CAs to ask, in this order, and the order's options.
     Authorities = tuple[list[Authority], OrderOptions]
+    #: What is written outside the store: -files and -pem_file.
+    Places = tuple[NodeFiles | None, FilePath | None]
 
 
 def connection(*, ca_bundle: FilePath | None = None, proxy: str = "") -> ConnectionOptions:
@@ -586,10 +590,8 @@ def kept(
     return FolderStore(store, notice=notice_of(store)) if store else None
 
 
-def kept_for_servers(
-    *, store: Store | None, layout: str = "", file_mode: str = "", group: str = ""
-) -> CertificateStore | None:
-    """Returns the store, with the layout and rights of the certificates' files for servers.
+def file_options(*, layout: str = "", file_mode: str = "", group: str = "") -> FolderOptions:
+    """Returns the layout and rights of the certificates' files for servers: in -files, else in the store's folder.
 
     -layout name      links: the files' names are links to the set in force, so all files change at once. files: plain
                       files, for file systems without links. Default: unchanged; for a new certificate links, or files,
@@ -604,16 +606,53 @@ def kept_for_servers(
     TOSSL VALUE file_mode   not such a mode, or -group cannot read with it
     TOSSL VALUE group       there is no such group
     """
-    from ..store.folder import FolderStore
     from ..store.options import FolderOptions
 
-    given = {"layout": layout, "file_mode": file_mode, "group": group}
-    options = FolderOptions.parse(layout, file_mode, group)
+    return FolderOptions.parse(layout, file_mode, group)
+
+
+def node_files(*, files: FilePath | None = None, file_options: FolderOptions) -> NodeFiles | None:
+    """Returns the folder of this machine's own for the certificates' files.
+
+    -files folder     a folder of this machine's own: the files cert.pem, chain.pem, fullchain.pem and privkey.pem are
+                      written to folder/NAME, for web servers, whatever the store is. The store does not keep this: each
+                      call says it, or `files = folder` in tossl.conf for the terminal
+
+    Errors:
+    TOSSL VALUE files       not a folder that can be written to, or the store's own; or another program has files there
+    """
+    if not files:
+        return None
+    from ..certificates.node_files import NodeFiles
+
+    return NodeFiles(files, file_options)
+
+
+def places(*, node_files: NodeFiles | None, pem_file: FilePath | None = None) -> Places:
+    """Returns where a certificate's files are written outside the store.
+
+    -pem_file path    a file for key, certificate and chain together, as nsssl and haproxy read them. It is written
+                      whole, by every renewal too; an existing file keeps its mode and owners, a new one has 0600
+
+    Errors:
+    TOSSL VALUE pem_file    the file cannot be written, or -csr was given
+    """
+    return node_files, pem_file
+
+
+def kept_for_servers(
+    *, store: Store | None, file_options: FolderOptions, node_files: NodeFiles | None
+) -> CertificateStore | None:
+    """Returns the store, with the layout and rights of the certificates' files for servers."""
+    from ..store.folder import FolderStore
+
+    if node_files is not None:
+        return store
     if isinstance(store, FolderStore):
-        return store.with_options(options)
-    for name, word in given.items():
-        if word:
-            raise ArgumentError(name, f"-{name} is for a store in a folder")
+        return store.with_options(file_options)
+    for name in ("layout", "file_mode", "group"):
+        if getattr(file_options, name):
+            raise ArgumentError(name, f"-{name} is for a store in a folder, or for -files")
     return store
 
 
@@ -624,7 +663,7 @@ def managed(
     solvers: SolverOptions,
     key: CertificateKey,
     store: CertificateStore | None,
-    pem_file: FilePath | None = None,
+    places: Places,
     hooks: Hooks,
     self_signed: bool = False,
     connection: ConnectionOptions,
@@ -633,7 +672,6 @@ def managed(
     """One certificate of a declared set.
 
     domains              a list of DNS names, perhaps with "*.", and IP addresses
-    -pem_file path       as in obtain_certificate
     -self_signed boolean
                          1 keeps a self-signed certificate under this name at once, if none is kept, so that a server
                          can start. list_certificates marks it with self_signed 1. The first certificate of the CA
@@ -652,6 +690,7 @@ def managed(
 
     from ..certificates.issuance import Issuance
     from ..certificates.managed import Managed
+    from ..certificates.node_files import check_has_files
     from ..certificates.stand_in import check_stand_in
     from ..challenges.choice import choose
 
@@ -665,6 +704,7 @@ def managed(
         raise ArgumentError(name, f"-{name} is for one certificate, and this one is renewed")
     identifiers = key.identifiers(domains)
     choose(solvers, identifiers)
+    files, pem_file = places
     issuance = Issuance(
         identifiers,
         first.directory,
@@ -680,8 +720,9 @@ def managed(
         hooks.command,
         hooks.limit,
     )
-    made = Managed(issuance, store, hooks, self_signed, timeout)
+    made = Managed(issuance, store, hooks, self_signed, timeout, files)
     check_stand_in(made)
+    check_has_files(store, files or pem_file, hooks)
     return made
 
 
@@ -799,6 +840,9 @@ GROUPS: dict[str, Any] = {
         authority,
         authorities,
         kept,
+        file_options,
+        node_files,
+        places,
         kept_for_servers,
         managed,
     )

@@ -48,15 +48,19 @@ class FolderOptions:
     """How sets are written.
 
     layout: links or files, else as the set is. file_mode, group: who may read certificates and their keys, else as the
-    set in force.
+    set in force. for_servers: what the names of those sets begin with; all others are their owner's alone.
     """
 
-    __slots__ = ("file_mode", "group", "layout")
+    __slots__ = ("file_mode", "for_servers", "group", "layout")
 
-    def __init__(self, layout: str = "", file_mode: int | None = None, group: int | None = None) -> None:
+    def __init__(
+        self, layout: str = "", file_mode: int | None = None, group: int | None = None,
+        for_servers: str = "certificates/",
+    ) -> None:  # fmt: skip
         self.layout = layout
         self.file_mode = file_mode
         self.group = group
+        self.for_servers = for_servers
 
     @classmethod
     def parse(cls, layout: str = "", file_mode: str = "", group: str = "") -> FolderOptions:
@@ -67,6 +71,11 @@ class FolderOptions:
         if number is not None and mode is not None and not mode & 0o040:
             raise ArgumentError("file_mode", f"mode {file_mode} does not let the group read: 0640 does")
         return cls(layout, mode, number)
+
+    @property
+    def for_all(self) -> FolderOptions:
+        """Returns the same for a folder in which every set is for servers."""
+        return FolderOptions(self.layout, self.file_mode, self.group, "")
 
     @property
     def is_for_group(self) -> bool:

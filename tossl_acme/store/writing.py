@@ -22,8 +22,6 @@ from .sets import FILES, LINKS
 #: How old a temporary file beside the store's version is that nobody writes any more, in seconds.
 _LEFT_SECONDS = 60
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
-#: The sets that a group may be let into; all others are their owner's alone.
-_FOR_SERVERS = "certificates"
 
 
 class HeldLock(Lock):
@@ -151,7 +149,7 @@ class FolderWriting:
 
     def _access(self, held: HeldLock) -> Access:
         """Returns who may read the set that is to be written: as the options say, else as the one in force."""
-        if not held.name.startswith(f"{_FOR_SERVERS}/"):
+        if not held.name.startswith(self.options.for_servers):
             return Access()
         return self.options.access(ChangingSets(held.folder_lock.folder).access() or Access())
 

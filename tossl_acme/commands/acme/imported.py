@@ -7,6 +7,7 @@ from ...errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...certificates.node_files import NodeFiles
     from ...challenges.solver import SolverOptions
     from ...files import FilePath
     from ...http.options import ConnectionOptions
@@ -26,6 +27,7 @@ def import_certificate(
     links: bool = False,
     solvers: Lazy[SolverOptions],
     store: CertificateStore | None,
+    files: NodeFiles | None,
     connection: Lazy[ConnectionOptions],
     context: Context = seconds(60),
 ) -> dict[str, object]:
@@ -55,8 +57,9 @@ def import_certificate(
     -pem_file path         as in obtain_certificate, for one certificate: written now and by each renewal. Those of
                            NaviServer's module are written by renewals in any case
     -links boolean         1 makes the files that servers read (certbot's live/, dehydrated's certs/, lego's
-                           certificates/, where acme.sh installed) links to the store's, so that their configuration
-                           need not change; each file of before stays beside it, as NAME.before-tossl
+                           certificates/, where acme.sh installed) links to those in -files, else in the store, so that
+                           their configuration need not change; each file of before stays beside it, as
+                           NAME.before-tossl
 
     Returns a dict:
 
@@ -85,5 +88,7 @@ def import_certificate(
         ca = directory_url(directory) if directory else ""
     except ArgumentError as error:
         raise ArgumentError("directory", error.message) from None
-    wishes = Wishes(tuple(names), solvers(), connection(), pem_file, replace=replace, links=links, is_trial=dry_run)
+    wishes = Wishes(
+        tuple(names), solvers(), connection(), pem_file, replace=replace, links=links, is_trial=dry_run, files=files
+    )
     return import_tree(context, program, Tree(path, ca, email), store, wishes)

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
     from ...context.beside import Beside
-    from ...files import FilePath
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
-    from ..groups import Authorities, CertificateStore, Lazy, Words
+    from ..groups import Authorities, CertificateStore, Lazy, Places, Words
 
 
 def obtain_certificate(
@@ -30,7 +29,7 @@ def obtain_certificate(
     solvers: Lazy[SolverOptions],
     key: Lazy[CertificateKey],
     store: CertificateStore | None,
-    pem_file: FilePath | None = None,
+    places: Places,
     hooks: Hooks | None = None,
     dry_run: bool = False,
     connection: Lazy[ConnectionOptions],
@@ -57,8 +56,6 @@ def obtain_certificate(
                            that the CA demands. After waiting for another call it returns that call's certificate
     -replace_names boolean
                            1 replaces a certificate that has other domains
-    -pem_file path         a file for key, certificate and chain together, as nsssl and haproxy read them. It is written
-                           whole, by every renewal too; an existing file keeps its mode and owners, a new one has 0600
     -dry_run boolean       1 tries the set-up at the CA's staging end (letsencrypt, google), whose certificates nobody
                            trusts. Keeps the account there and nothing else; deploys nothing
 
@@ -81,8 +78,9 @@ def obtain_certificate(
     issuer       its issuer's name
     serial       its serial number, hexadecimal
     directory    the CA's directory URL
-    files        a dict certificate chain fullchain private_key of paths, empty if nothing is stored; and pem_file. With
-                 -dry_run it is empty, and so are certificate, chain, fullchain and private_key
+    files        a dict certificate chain fullchain private_key of paths, in -files, else in the store, empty if neither
+                 has files; and pem_file. With -dry_run it is empty, and so are certificate, chain, fullchain and
+                 private_key
     clean_up_failed  a list of dicts of challenges that could not be removed again: domain, record or file or port,
                      message; empty as a rule
     warnings     a list of dicts warning message of what did not fail the call but has to be known; empty as a rule.
@@ -117,7 +115,6 @@ def obtain_certificate(
     TOSSL VALUE private_key  the key of a revoked certificate
     TOSSL VALUE csr          likewise
     TOSSL VALUE store        the store's content is damaged, foreign, or of a later version
-    TOSSL VALUE pem_file     the file cannot be written, or -csr was given
     TOSSL VALUE option       the option's value is wrong, or a required option is missing
     TOSSL VALUE dry_run      tossl knows no staging end of this CA
     TOSSL DNS provider kind  a DNS provider failed
@@ -126,8 +123,9 @@ def obtain_certificate(
     """
     from ...certificates.held import held_as_said, told_of, words_digests
 
-    if hooks is not None and hooks.command and store is None:
-        raise ArgumentError("deploy_command", "-deploy_command needs a store: it is told of files")
+    files, pem_file = places
+    if files is not None or (hooks is not None and hooks.command):
+        _check_places(store, name or (domains[0] if domains else ""), places, hooks)
     said = words_digests(words)
     kept = None
     if store is not None and not force and not dry_run:
@@ -170,11 +168,25 @@ def obtain_certificate(
         certificate = found.as_dict()
     if dry_run:
         certificate |= dict.fromkeys(("certificate", "chain", "fullchain", "private_key"), "")
-    elif hooks is not None or kept is None or kept.deploy_command:
-        from ...certificates.deploy import Hooks, deploy_obtained
+    else:
+        if files is not None:
+            files.place(context, certificate)
+        if hooks is not None or kept is None or kept.deploy_command:
+            from ...certificates.deploy import Hooks, deploy_obtained
 
-        deploy_obtained(context, store, certificate, hooks or Hooks())
+            deploy_obtained(context, store, certificate, hooks or Hooks())
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
+
+
+def _check_places(store: Store | None, name: str, places: Places, hooks: Hooks | None) -> None:
+    """Raises ArgumentError where the files could not be written, or a command would be told of none."""
+    from ...certificates.node_files import check_has_files
+
+    files, pem_file = places
+    if hooks is not None:
+        check_has_files(store, files or pem_file, hooks)
+    if files is not None and name:
+        files.check(store, name)
 
 
 def _begin_ahead(

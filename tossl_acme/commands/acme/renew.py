@@ -7,8 +7,9 @@ from ...errors import AcmeError, ArgumentError, error_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...certificates.node_files import NodeFiles
     from ...store.protocol import Store
-    from ..groups import Callback
+    from ..groups import Callback, CertificateStore
 
 
 def renew_certificate(
@@ -17,7 +18,8 @@ def renew_certificate(
     force: bool = False,
     http01_response: bool = False,
     deploy: Callback | None = None,
-    store: Store | None,
+    store: CertificateStore | None,
+    files: NodeFiles | None,
     context: Context = seconds(600),
 ) -> dict[str, object]:
     """Renews a certificate that obtain_certificate has kept, if it is due; else returns it as it is.
@@ -57,6 +59,7 @@ def renew_certificate(
             force=force,
             script=deploy.call if deploy else None,
             http01_response=http01_response,
+            files=files,
         )
     found = done.as_dict()
     return found | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
@@ -67,7 +70,8 @@ def renew_certificates(
     within: float | None = None,
     http01_response: bool = False,
     deploy: Callback | None = None,
-    store: Store | None,
+    store: CertificateStore | None,
+    files: NodeFiles | None,
     context: Context = seconds(3600),
 ) -> dict[str, object]:
     """Renews all kept certificates that are due, first the one that expires first.
@@ -108,7 +112,7 @@ def renew_certificates(
     if within is not None and within < 0:
         raise ArgumentError("within", "-within: must be a number of seconds, 0 or more")
     script = deploy.call if deploy else None
-    found = renew_all(context, _required(store), within, script, http01_response=http01_response)
+    found = renew_all(context, _required(store), within, script, http01_response=http01_response, files=files)
     told = {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
     return found.as_dict() | told
 
