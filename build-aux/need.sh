@@ -7,6 +7,7 @@ here=$(dirname "$0")
 
 lacks() { missing="$missing $*"; }
 has() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null 2>&1; }
+has_postgres() { ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || has postgres; }
 stop() { echo "tossl: $*" >&2; exit 1; }
 
 # Sets `missing` to Debian's names of the missing packages.
@@ -24,6 +25,8 @@ look() {
             has strace || lacks strace
             has curl || lacks curl
             has nginx || lacks nginx
+            has_postgres || lacks postgresql
+            has pgbouncer || lacks pgbouncer
             ;;
         bench) look_for_clients ;;
         memory) has valgrind || lacks valgrind ;;
@@ -120,6 +123,13 @@ allowed || {
 }
 echo "tossl: installing$missing with apt-get"
 $as apt-get -qq -o DPkg::Lock::Timeout=300 update || true
+case " $missing " in
+    *" postgresql "*) # The tests start one of their own: no cluster is made for the system.
+        $as env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends \
+            postgresql-common >/dev/null || stop "cannot install postgresql-common"
+        $as sed -i 's/^#* *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+        ;;
+esac
 # shellcheck disable=SC2086 # one word per package
 $as env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends \
     $missing >/dev/null || stop "cannot install all of:$missing"

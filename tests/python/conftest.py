@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import dns.resolver
 import pytest
@@ -26,6 +27,9 @@ from tossl_acme.challenges.responders import ResponderPool
 from tossl_acme.context import Context
 from tossl_acme.dns import resolver
 from tossl_acme.dns.registry import provider_credentials
+
+if TYPE_CHECKING:
+    from tests.servers.postgresql import PgBouncer, PostgreSQL  # psycopg loads slowly
 
 _FROM_OUTSIDE = (
     "REQUESTS_CA_BUNDLE",
@@ -67,6 +71,35 @@ def _no_slow_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "fsync", os.fstat)
         yield
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """PostgreSQL with one database, which all tests share: empty() it. Whoever stops it makes one of its own."""
+    from tests.servers.postgresql import PostgreSQL
+    from tossl_acme.store.postgresql import database
+
+    with PostgreSQL() as server:
+        yield server
+        database.reset()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgresql: PostgreSQL) -> Iterator[PgBouncer]:
+    """pgbouncer in front of it, which lends connections by transactions."""
+    from tests.servers.postgresql import PgBouncer
+    from tossl_acme.store.postgresql import database
+
+    with PgBouncer(postgresql) as server:
+        yield server
+        database.reset()
+
+
+@pytest.fixture
+def database_url(postgresql: PostgreSQL) -> str:
+    """The URL, with a password in it, of a database without any set."""
+    postgresql.empty()
+    return postgresql.url
 
 
 @pytest.fixture

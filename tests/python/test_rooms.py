@@ -44,6 +44,7 @@ HOMES = {
     "requests": {"http"},
     "urllib3": {"http"},
     "cryptography": {"pki", "acme/jws.py", "challenges/tls_alpn01.py"},
+    "psycopg": {"store"},
     "tkinter": {"__main__", "__init__"},
     "_tkinter": {"__main__"},  # tkinter.Tcl() would run the profile scripts of the user as well
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,27 +14,56 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from tests.servers.postgresql import PostgreSQL
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled, WaitTimeout
 from tossl_acme.files import absolute
 from tossl_acme.store.folder import FolderStore
 from tossl_acme.store.options import FolderOptions
+from tossl_acme.store.postgresql.store import PostgreSQLStore
 from tossl_acme.store.protocol import Lock, Store, read_texts, write_texts
 
 #: Makes a handle of the one store in a folder, as every process does for itself.
-STORES: dict[str, Callable[[Path], Store]] = {
+FOLDERS: dict[str, Callable[[Path], Store]] = {
     "links": lambda folder: FolderStore(absolute(folder), FolderOptions(layout="links")),
     "files": lambda folder: FolderStore(absolute(folder), FolderOptions(layout="files")),
     "as it is": lambda folder: FolderStore(absolute(folder)),
 }
+#: The servers, by the names of their fixtures.
+DATABASES = ("postgresql", "pgbouncer")
+STORES = (*FOLDERS, *DATABASES)
 NAME, OTHER = "certificates/example.com", "certificates/_.example.org"
 SET = {"cert.pem": b"certificate 1", "privkey.pem": b"key 1", "certificate.json": b"{}"}
 NEW = {"cert.pem": b"certificate 2", "privkey.pem": b"key 2", "chain.pem": b""}
 
 
+class DatabaseStores:
+    """Makes a handle of the store in the one database of the tests, which is emptied for each folder's name."""
+
+    def __init__(self, server: PostgreSQL, url: str) -> None:
+        self._server = server
+        self._url = url
+        self._seen: set[Path] = set()
+
+    def __call__(self, folder: Path) -> Store:
+        if folder not in self._seen:
+            self._seen.add(folder)
+            self._server.empty()
+        return PostgreSQLStore(self._url)
+
+
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return STORES[request.param](tmp_path / "store")
+def make(request: pytest.FixtureRequest) -> Callable[[Path], Store]:
+    if request.param in FOLDERS:
+        return FOLDERS[request.param]
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    is_direct = request.param == "postgresql"
+    return DatabaseStores(server, server.url if is_direct else request.getfixturevalue("pgbouncer").url_of("tossl"))
+
+
+@pytest.fixture
+def store(make: Callable[[Path], Store], tmp_path: Path) -> Store:
+    return make(tmp_path / "store")
 
 
 def context(seconds: float = 20) -> Context:
@@ -411,13 +441,13 @@ class StoreMachine(RuleBasedStateMachine):
         self._folder.cleanup()
 
 
-@pytest.mark.parametrize("kind", STORES)
-def test_any_order_of_operations(kind: str) -> None:
-    machine = type("Machine", (StoreMachine,), {"make": staticmethod(STORES[kind])})
+def test_any_order_of_operations(make: Callable[[Path], Store], tmp_path: Path) -> None:
+    machine = type("Machine", (StoreMachine,), {"make": staticmethod(make)})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=12, stateful_step_count=15, deadline=None, database=None,
+            max_examples=12 if isinstance(make(tmp_path), FolderStore) or os.environ.get("TOSSL_TEST_ALL") else 2,
+            stateful_step_count=15, deadline=None, database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

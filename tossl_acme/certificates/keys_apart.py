@@ -8,10 +8,9 @@ import json
 from ..acme.clients import account_key_of
 from ..acme.known_keys import know_account_key, know_certificate_digest
 from ..errors import ArgumentError, KeyFormatError
-from ..files import absolute
-from ..store.folder import FolderStore
 from ..store.options import present_store
 from ..store.protocol import Store
+from ..store.registry import open_store
 from .record import ABOVE, RECORD
 
 _KEY, _ACCOUNT = "key.pem", "account.json"
@@ -39,7 +38,7 @@ def learn_keys(store: Store | None) -> None:
 def _default_store() -> Store:
     """Returns the default store; raises ArgumentError "store" where there is none."""
     if path := present_store():
-        return FolderStore(absolute(path))
+        return open_store(path)
     raise ArgumentError("store", "there is no store")
 
 

@@ -16,10 +16,9 @@ from ..acme.directory import directory_of
 from ..acme.server import Server
 from ..context import Context
 from ..errors import ArgumentError
-from ..files import absolute
-from ..store.folder import FolderStore
 from ..store.options import present_store
 from ..store.protocol import Store, read_texts
+from ..store.registry import open_store
 from . import due
 from .owners import check_owner
 
@@ -58,7 +57,7 @@ def take_kept_directory(kept: Mapping[str, Mapping[str, Any]], server: Server) -
 def default_store() -> Store | None:
     """Returns the default store; None where there is none yet."""
     path = present_store()
-    return FolderStore(absolute(path)) if path else None
+    return open_store(path) if path else None
 
 
 def take_account_of_store(client: Client, store: Store | None) -> None:

@@ -69,6 +69,8 @@ if TYPE_CHECKING:
     #: Makes what a group makes.
     Lazy = Callable[[], _Made]
     Identifiers = tuple[Identifier, ...]
+    #: The path of a folder, or a URL.
+    FilePathOrUrl = FilePath | str
     #: A store that knows who reads its certificates.
     CertificateStore = Store
     #: Of an account to one at the CA's website.
@@ -574,7 +576,7 @@ def _folder_of_environment() -> tuple[str, str]:
 
 def kept(
     *,
-    store: FilePath = _folder_of_environment,  # type: ignore[assignment] # asked at the time of the call
+    store: FilePathOrUrl = _folder_of_environment,  # type: ignore[assignment] # asked at the time of the call
 ) -> Store | None:
     """Where account keys and certificates are kept.
 
@@ -584,10 +586,10 @@ def kept(
     Errors:
     TOSSL VALUE store       not a folder that can be written to, or what is in it is damaged or of a later version
     """
-    from ..store.folder import FolderStore
     from ..store.options import notice_of
+    from ..store.registry import open_store
 
-    return FolderStore(store, notice=notice_of(store)) if store else None
+    return open_store(store, notice_of(store)) if store else None
 
 
 def file_options(*, layout: str = "", file_mode: str = "", group: str = "") -> FolderOptions:

@@ -257,6 +257,15 @@ def poll_seconds_here(limit: float) -> float:
     return min([limit, CANCEL_POLL_SECONDS, *(context.remaining() for context in contexts)])
 
 
+def context_here() -> Context | None:
+    """Returns the context of the innermost call at work in this thread: for waits below what hands a context down."""
+    if not _known:
+        return None
+    process = _process()
+    with process.look:
+        return next((context for thread, context in reversed(process.running) if thread == get_ident()), None)
+
+
 class in_script:
     """`with in_script(waiting)`: this thread runs a script that was called back; the threads `waiting` wait for it."""
 

@@ -156,9 +156,12 @@ def folder_of_environment() -> tuple[str, str]:
 
 
 def present_store() -> str:
-    """Returns the path of the default store if it is there; empty otherwise."""
+    """Returns the path of the default store if it is there, and its URL if it has one; empty otherwise."""
     try:
-        path = os.path.expanduser(folder_of_environment()[1])  # noqa: PTH111
+        path = folder_of_environment()[1]
+        if "://" in path:
+            return path
+        path = os.path.expanduser(path)  # noqa: PTH111
     except ArgumentError:
         return ""
     return path if _is_store(path) else ""

@@ -262,9 +262,10 @@ class Parameters:
                 values[parameter.target] = None
             elif callable(parameter.default):
                 is_path = parameter.annotation.startswith("FilePath")
+                may_be_url = parameter.annotation.startswith("FilePathOrUrl")
                 find = parameter.default
                 values[parameter.name] = (
-                    default_path(host, parameter.shown, find) if is_path
+                    default_path(host, parameter.shown, find, may_be_url=may_be_url) if is_path
                     else parameter.convert(host, parameter.shown, find())
                 )  # fmt: skip
         for name in self.more:

@@ -159,13 +159,27 @@ def _path(host: TclHost, name: str, word: str) -> FilePath:
     return native_path(host, name, name, word) if word else FilePath("")
 
 
-def default_path(host: TclHost, name: str, find: Callable[[], tuple[str, str]]) -> FilePath:
-    """Returns the path in the environment now, converted like a word of the option `name`."""
+def _path_or_url(host: TclHost, name: str, word: str) -> FilePath | str:
+    """Returns a URL as it is, and the path of any other word."""
+    return word if _is_url(word) else _path(host, name, word)
+
+
+def _is_url(word: str) -> bool:
+    scheme, separator, _ = word.partition("://")
+    return bool(separator) and scheme.isascii() and scheme[:1].isalpha() and not set(scheme) & set("/\\~ ")
+
+
+def default_path(
+    host: TclHost, name: str, find: Callable[[], tuple[str, str]], *, may_be_url: bool = False
+) -> FilePath | str:
+    """Returns the path in the environment now, converted like a word of the option `name`; a URL as it is."""
     from os import fsencode
 
     from ..text import quoted
 
     variable, path = find()
+    if may_be_url and _is_url(path):
+        return path
     try:
         word = host.call("::tossl::PathWord", fsencode(path).hex())
     except host.TclError:  # Tcl 9 decodes strictly
@@ -278,6 +292,7 @@ _CONVERTERS: dict[str, Converter] = {
     "list[str]": _list,
     "dict[str, str]": _dict,
     "FilePath": _path,
+    "FilePathOrUrl": _path_or_url,
     "Secret": _secret,
     "Secret | None": _optional_secret,
     "SecretGiven": _secret_given,

@@ -1,0 +1,227 @@
+"""The connections of this process to one database: few, opened when needed, closed when idle, replaced when lost."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from ...context import Backoff, Context, in_forked_child
+from ...context.farewell import context_here
+from ...errors import ArgumentError, Cancelled, WaitTimeout
+from ...log import WARNING
+from ...log import event as log_event
+from .failures import BrokenError, RefusedError, explained_failure
+from .keeper import keeper
+from .schema import make_tables, version_of
+from .url import DatabaseUrl
+from .wire import AWAITED, Wire, open_wire
+
+#: Connections of this process to one database at the same time.
+_MOST_WIRES = 4
+#: Seconds until a connection that nobody uses is closed.
+_IDLE_SECONDS = 20.0
+#: Seconds that a call waits for a database to come back, and for one that this process has never reached.
+_PATIENCE_SECONDS = 60.0
+_FIRST_PATIENCE_SECONDS = 2.0
+#: Seconds for what is read outside of a call that has a time limit.
+READ_SECONDS = 10.0
+#: Seconds for what a call still reads or writes when its time is over or it is cancelled; and if that failed just now.
+_GRACE_SECONDS = 2.0
+_SHORT_GRACE_SECONDS = 0.1
+_JUST_NOW_SECONDS = 10.0
+
+_T = TypeVar("_T")
+
+
+class Database:
+    """A database, for any number of stores and threads of this process."""
+
+    def __init__(self, url: DatabaseUrl) -> None:
+        self.url = url
+        self._changed = threading.Condition()
+        self._idle: list[Wire] = []
+        self._wires: set[Wire] = set()
+        self._opening = 0
+        self._was_reached = False
+        #: When a last moment's work was of no avail, by the monotonic clock.
+        self._failed_at = float("-inf")
+        self._has_tables = False
+
+    def call(self, work: Callable[[Context, Wire], _T], of: Context | None = None) -> _T:
+        """Returns the outcome of work on a connection, which is done again where the connection is lost.
+
+        So it must be as good twice as once. of: the call that it is part of, else that of this thread. What the end of
+        a call cuts off gets a last moment of its own: what has to be kept is kept.
+
+        Raises ArgumentError "store", RefusedError for missing tables, and WaitTimeout or Cancelled.
+        """
+        whole = of or context_here()
+        if whole is None:
+            return self._bounded(Context(READ_SECONDS).begin(), work)
+        try:
+            return self._tried(whole.narrowed(_PATIENCE_SECONDS), work)
+        except (WaitTimeout, Cancelled):
+            if whole.remaining() > 0 and not whole.is_cancelled:
+                raise
+            just_now = time.monotonic() - self._failed_at < _JUST_NOW_SECONDS
+            with self._noting_failure():
+                return self._tried(Context(_SHORT_GRACE_SECONDS if just_now else _GRACE_SECONDS).begin(), work)
+
+    def within(self, seconds: float, work: Callable[[Context, Wire], _T]) -> _T:
+        """Returns the outcome of work as call() does, but in so many seconds, whatever the call."""
+        return self._bounded(Context(seconds).begin(), work)
+
+    def _bounded(self, context: Context, work: Callable[[Context, Wire], _T]) -> _T:
+        try:
+            return self._tried(context, work)
+        except WaitTimeout as error:
+            raise ArgumentError("store", f"no answer from {self.url.shown}: {error.message}") from None
+
+    @contextlib.contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except (WaitTimeout, ArgumentError):
+            self._failed_at = time.monotonic()
+            raise
+
+    def _tried(self, context: Context, work: Callable[[Context, Wire], _T]) -> _T:
+        backoff = Backoff(most=2.0)
+        gives_up_at = time.monotonic() + (_PATIENCE_SECONDS if self._was_reached else _FIRST_PATIENCE_SECONDS)
+        failure: ArgumentError | None = None
+        try:
+            while True:
+                try:
+                    with self._taken(context) as wire:
+                        return work(context, wire)
+                except (BrokenError, RefusedError) as error:
+                    if isinstance(error, RefusedError) and error.is_missing:
+                        raise
+                    failure = explained_failure(error, self.url)
+                    if not error.is_transient or time.monotonic() >= gives_up_at:
+                        raise failure from None
+                    log_event("tossl.store", WARNING, f"trying again: {failure.message}")
+                context.sleep(backoff.next(), AWAITED)
+        except WaitTimeout as error:
+            if failure is not None:
+                error.message += f": {failure.message}"
+            raise
+
+    # ---- tables ----
+
+    def prepare(self, of: Context) -> None:
+        """Makes the tables unless this process has seen them. Raises as call()."""
+        if not self._has_tables:
+            self.call(lambda context, wire: make_tables(context, wire, self.url), of)
+            self._has_tables = True
+
+    def forget_tables(self) -> None:
+        """Has prepare() look again."""
+        self._has_tables = False
+
+    # ---- connections ----
+
+    @contextlib.contextmanager
+    def _taken(self, context: Context) -> Iterator[Wire]:
+        wire = self._take(context)
+        try:
+            yield wire
+        finally:
+            self._give_back(wire)
+
+    def _take(self, context: Context) -> Wire:
+        with self._changed:
+            while not self._idle and len(self._wires) + self._opening >= _MOST_WIRES:
+                self._changed.wait(context.poll_seconds(AWAITED))
+            context.check(AWAITED)
+            if self._idle:
+                return self._idle.pop()
+            self._opening += 1
+        try:
+            wire = self._opened(context)
+            with self._changed:
+                self._wires.add(wire)
+        finally:
+            with self._changed:
+                self._opening -= 1
+                self._changed.notify()
+        return wire
+
+    def _opened(self, context: Context) -> Wire:
+        wire = open_wire(context, self.url)
+        try:
+            version_of(context, wire, self.url)
+        except BaseException:
+            wire.close()
+            raise
+        self._was_reached = True
+        return wire
+
+    def _give_back(self, wire: Wire) -> None:
+        is_free = wire.is_free
+        with self._changed:
+            if is_free:
+                self._idle.append(wire)
+            else:
+                self._wires.discard(wire)
+            self._changed.notify()
+        if is_free:
+            keeper().ask(self._close_idle, _IDLE_SECONDS)
+        else:
+            wire.close()
+
+    def _close_idle(self) -> float | None:
+        """Closes what was not used for long; returns the seconds until it is to look again, None if nothing is open."""
+        oldest = time.monotonic() - _IDLE_SECONDS
+        with self._changed:
+            closed = [wire for wire in self._idle if wire.used_at <= oldest]
+            self._idle = [wire for wire in self._idle if wire.used_at > oldest]
+            self._wires.difference_update(closed)
+            next_at = min((wire.used_at for wire in self._idle), default=None)
+        for wire in closed:
+            wire.close()
+        return None if next_at is None else next_at - oldest
+
+    def close(self, *, is_parents: bool = False) -> None:
+        """Closes all connections; is_parents: this process's ends of them alone, in a forked child."""
+        for wire in self._wires:
+            if is_parents:
+                wire.leave()
+            else:
+                wire.close()
+        self._wires.clear()
+        self._idle.clear()
+
+
+#: The databases of this process, by the connections to them.
+_databases: dict[str, Database] = {}
+_making = threading.Lock()
+#: Connections of the parent, in a forked child: libpq must not say farewell to the server in its name.
+_parents: list[Database] = []
+
+
+def database_of(url: DatabaseUrl) -> Database:
+    """Returns this process's database for a URL."""
+    with _making:
+        return _databases.setdefault(url.key, Database(url))
+
+
+def reset() -> None:
+    """Closes all connections."""
+    while _databases:
+        _databases.popitem()[1].close()
+
+
+def _leave_to_parent() -> None:
+    global _making
+    _making = threading.Lock()
+    while _databases:
+        database = _databases.popitem()[1]
+        _parents.append(database)
+        database.close(is_parents=True)
+
+
+in_forked_child(_leave_to_parent)

@@ -1,0 +1,294 @@
+"""Locks as leases: a row says who holds a name, with which epoch, and until when by the database's own clock.
+
+A thread of this process renews its leases. A holder that was stopped, or cut off, for longer than its lease has lost
+it: each of its writes looks at the row in the same transaction. The claim, which nobody else knows, makes it safe to
+send a statement again whose answer was lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+from _thread import get_ident
+from collections.abc import Callable, Iterator
+
+from ...context import Backoff, Context, in_forked_child
+from ...context.farewell import owe, waiting_threads
+from ...errors import ArgumentError, TosslError, WaitTimeout
+from ...log import DEBUG, WARNING
+from ...log import event as log_event
+from ...text import clean, quoted
+from ..protocol import Lock
+from .database import Database
+from .failures import RefusedError
+from .keeper import keeper
+from .wire import Wire
+
+#: How long a lease lasts that is not renewed, in seconds, unless TOSSL_LEASE_SECONDS says otherwise.
+_LEASE_SECONDS = 60.0
+_LEASE_RANGE_SECONDS = 1.0, 3600.0
+_VARIABLE = "TOSSL_LEASE_SECONDS"
+#: So often a lease is renewed in its time.
+_RENEWALS = 4
+#: Seconds that a release may take: what is not released in time expires.
+_RELEASE_SECONDS = 2.0
+_AWAITED = "another process that holds the store"
+_MAX_HOLDER_CHARS = 200
+
+_TAKE = """
+WITH taken AS (
+    INSERT INTO tossl.leases AS lease (name, epoch, claim, holder, writes, expires)
+    VALUES ($1::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $2::text, $3::text, 0,
+            clock_timestamp() + $4::text::interval)
+    ON CONFLICT (name) DO UPDATE SET
+        epoch = CASE WHEN lease.claim = excluded.claim THEN lease.epoch
+                     ELSE greatest(lease.epoch + 1, excluded.epoch) END,
+        claim = excluded.claim, holder = excluded.holder, writes = 0, expires = excluded.expires
+    WHERE lease.expires <= clock_timestamp() OR (lease.claim = excluded.claim AND lease.writes = 0)
+    RETURNING epoch)
+SELECT (SELECT epoch::text FROM taken),
+       (SELECT holder FROM tossl.leases WHERE name = $1::text),
+       (SELECT extract(epoch FROM expires - clock_timestamp())::text FROM tossl.leases WHERE name = $1::text)"""
+_RENEW = """
+UPDATE tossl.leases AS lease SET expires = clock_timestamp() + $3::text::interval
+FROM unnest($1::text[], $2::text[]) AS own (name, claim)
+WHERE lease.name = own.name AND lease.claim = own.claim AND lease.expires > clock_timestamp()
+RETURNING lease.claim"""
+_RELEASE = "UPDATE tossl.leases SET expires = clock_timestamp() WHERE name = $1::text AND claim = $2::text"
+_LOOK = """
+SELECT claim, holder, writes::text, (expires > clock_timestamp())::text FROM tossl.leases WHERE name = $1::text"""
+#: What each change of a set begins with, behind "WITH": `held` has one row if this lease counts and this is news.
+HELD = """
+held AS (
+    UPDATE tossl.leases SET writes = $4::text::bigint
+    WHERE name = $1::text AND epoch = $2::text::bigint AND claim = $3::text AND writes < $4::text::bigint
+      AND expires > clock_timestamp()
+    RETURNING epoch, writes)"""
+
+#: The leases that this process holds or waits for, by claim.
+_leases: dict[str, Lease] = {}
+
+
+def lease_seconds() -> float:
+    """Returns how long a lease lasts that is not renewed. Raises ArgumentError "store" for what is no such number."""
+    word = os.environ.get(_VARIABLE, "")
+    with contextlib.suppress(ValueError):
+        least, most = _LEASE_RANGE_SECONDS
+        if not word or least <= float(word) <= most:
+            return float(word or _LEASE_SECONDS)
+    raise ArgumentError("store", f"{_VARIABLE} must be a number of seconds from 1 to 3600, not {quoted(word)}")
+
+
+def array_of(texts: list[str]) -> str:
+    """Returns PostgreSQL's literal for an array of these texts."""
+    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in escaped) + "}"
+
+
+class Lease(Lock):
+    """The lock of a name in a database."""
+
+    __slots__ = (
+        "_guard",
+        "_process",
+        "_seconds",
+        "claim",
+        "context",
+        "database",
+        "is_held",
+        "is_over",
+        "thread",
+        "writes",
+    )
+
+    def __init__(self, database: Database, context: Context, name: str) -> None:
+        super().__init__(name, clean(f"process {os.getpid()} on {socket.gethostname()}", _MAX_HOLDER_CHARS), 0)
+        self.database = database
+        self.context = context
+        self.claim = secrets.token_hex(16)
+        self.thread = get_ident()
+        self._seconds = lease_seconds()
+        self._process = os.getpid()
+        self._guard = threading.Lock()
+        #: How many changes were sent under it.
+        self.writes = 0
+        self.is_held = self.is_over = False
+
+    @property
+    def where(self) -> str:
+        return f"{self.name} in {self.database.url.shown}"
+
+    # ---- taking ----
+
+    def take(self) -> None:
+        """Waits until the name is free. Raises WaitTimeout and Cancelled, and ArgumentError "store"."""
+        context, backoff = self.context, Backoff(0.01, 0.5)
+        context.check(_AWAITED)
+        is_told = False
+        while True:
+            holder, seconds = self._try()
+            if self.is_held:
+                return
+            context.waits_for = self._holding_thread
+            if not is_told:
+                is_told = True
+                context.tell("lock", folder=self.where, holder=holder)
+            try:
+                context.sleep(max(0.01, min(backoff.next(), seconds)), _AWAITED)
+            except WaitTimeout as error:
+                error.message += f": {self.where} is held by {holder}" if holder else ""
+                raise
+
+    def _try(self) -> tuple[str, float]:
+        """Takes the lease if it is free; else returns who has it, and in how many seconds it ends if not renewed."""
+        words = (self.name, self.claim, self.holder, f"{self._seconds} seconds")
+
+        def work(context: Context, wire: Wire) -> tuple[bytes, bytes, bytes]:
+            ((epoch, holder, left),) = wire.execute(context, _TAKE, *words)
+            return epoch, holder, left
+
+        try:
+            epoch, holder, left = self.database.call(work, self.context)
+        except RefusedError:  # somebody removed the tables
+            self.database.forget_tables()
+            self.database.prepare(self.context)
+            return "", 0.0
+        if epoch:
+            self.epoch = int(epoch)
+            self.is_held = True
+            keeper().ask(renew_leases, self._seconds / _RENEWALS)
+        return holder.decode("utf-8", "replace"), float(left or b"0")
+
+    def _holding_thread(self) -> int | None:
+        """Returns the thread of this process that has the name."""
+        for other in list(_leases.values()):
+            if other.is_held and other.is_of(self.database, self.name):
+                return other.thread
+        return None
+
+    def is_of(self, database: Database, name: str) -> bool:
+        return self.database is database and self.name == name
+
+    # ---- holding ----
+
+    def change(self, statement: str, *values: str | bytes) -> None:
+        """Runs a statement that begins with HELD, and whose one value is how many rows that has.
+
+        Raises ArgumentError "store" where the lease is lost, and as Database.call(). The statement is sent again where
+        its answer is lost: the number of the change says whether the first one was done.
+        """
+        with self._guard:
+            if self.is_over or self._process != os.getpid():
+                raise self._lost("it is released")
+            self.writes += 1
+            own = (self.name, str(self.epoch), self.claim, str(self.writes))
+            is_again: list[bool] = []
+
+            def work(context: Context, wire: Wire) -> None:
+                ((count,),) = wire.execute(context, statement, *own, *values)
+                if count != b"1":
+                    self._check_done(context, wire, is_again=bool(is_again))
+
+            def counted(context: Context, wire: Wire) -> None:
+                try:
+                    work(context, wire)
+                finally:
+                    is_again.append(True)
+
+            try:
+                self.database.call(counted, self.context)
+            except RefusedError:
+                raise self._lost("its tables are gone") from None
+
+    def _check_done(self, context: Context, wire: Wire, *, is_again: bool) -> None:
+        """Raises ArgumentError unless the change was done by a statement whose answer was lost."""
+        rows = wire.execute(context, _LOOK, self.name)
+        claim, holder, writes, counts = rows[0] if rows else (b"", b"", b"0", b"false")
+        if is_again and claim.decode() == self.claim and int(writes) == self.writes:
+            return
+        if claim.decode() != self.claim:
+            who = holder.decode("utf-8", "replace") if counts == b"true" else "another process"
+            raise self._lost(f"{who} has had it since")
+        cause = f"it was not renewed for {self._seconds:g} s: this process was stopped, or the database out of reach"
+        raise self._lost(cause)
+
+    def _lost(self, cause: str) -> ArgumentError:
+        return ArgumentError("store", f"the lock of {self.where} is lost: {cause}; nothing was written")
+
+    # ---- its end ----
+
+    def end(self, _context: Context) -> None:
+        """Releases it: what is not released in time expires."""
+        self.is_over = True
+        if _leases.pop(self.claim, None) is None:
+            return
+
+        def release(context: Context, wire: Wire) -> None:
+            wire.execute(context, _RELEASE, self.name, self.claim)
+
+        try:
+            self.database.within(_RELEASE_SECONDS, release)
+        except (TosslError, RefusedError) as error:
+            log_event("tossl.store", WARNING, f"could not release {self.name}: {getattr(error, 'message', '')}")
+
+
+@contextlib.contextmanager
+def leased(database: Database, context: Context, name: str) -> Iterator[Lease]:
+    """Holds the lock of a name until the block ends."""
+    waiting = waiting_threads()
+    if any(other.thread in waiting and other.is_of(database, name) for other in list(_leases.values())):
+        cause = "this thread works on it already: wait until that call has returned"
+        raise ArgumentError("store", f"{name} in {database.url.shown} is in use: {cause}")
+    database.prepare(context)
+    lease = Lease(database, context, name)
+    _leases[lease.claim] = lease
+    debt = owe(lease.end)
+    try:
+        lease.take()
+        context.event("tossl.store", DEBUG, f"locked {name}", store=database.url.shown)
+        yield lease
+    finally:
+        context.event("tossl.store", DEBUG, f"unlocked {name}")
+        debt.settle(context)
+
+
+def renew_leases() -> float | None:
+    """Renews the leases of this process; returns the seconds until that is due again, None without any."""
+    by_database: dict[Database, list[Lease]] = {}
+    for lease in list(_leases.values()):
+        if lease.is_held:
+            by_database.setdefault(lease.database, []).append(lease)
+    if not by_database:
+        return None
+    seconds = lease_seconds()
+    for database, leases in by_database.items():
+        with contextlib.suppress(TosslError, RefusedError):
+            database.within(max(1.0, seconds / _RENEWALS), _renewal(leases, seconds))
+    return seconds / _RENEWALS
+
+
+def _renewal(leases: list[Lease], seconds: float) -> Callable[[Context, Wire], None]:
+    names, claims = array_of([lease.name for lease in leases]), array_of([lease.claim for lease in leases])
+
+    def work(context: Context, wire: Wire) -> None:
+        rows = wire.execute(context, _RENEW, names, claims, f"{seconds} seconds")
+        renewed = {claim.decode() for (claim,) in rows}
+        for lease in leases:
+            if lease.claim not in renewed and not lease.is_over:
+                lease.is_held = False  # whoever writes under it is told
+                log_event("tossl.store", WARNING, f"the lock of {lease.where} is lost")
+
+    return work
+
+
+def _let_go() -> None:
+    """Forgets the leases in a forked child: they are its parent's."""
+    for lease in _leases.values():
+        lease.is_over = True
+    _leases.clear()
+
+
+in_forked_child(_let_go)

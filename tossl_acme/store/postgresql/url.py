@@ -1,0 +1,124 @@
+"""Where a database is: a URL taken apart as libpq reads it, and shown without secrets.
+
+What the URL leaves out, libpq takes from PGHOST, PGUSER, PGPASSWORD and the like, a service file, and .pgpass.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple
+
+from psycopg import Error, pq
+from psycopg.conninfo import make_conninfo
+
+from ...errors import ArgumentError
+from ...text import clean
+
+#: Of libpq's options, those that are secret.
+_SECRET = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+_HIDDEN = "(hidden)"
+#: A silent peer is given up long before TCP would do so. In seconds, but for the one that is in milliseconds.
+_USUAL = {
+    "client_encoding": "UTF8",
+    "fallback_application_name": "tossl",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+
+
+class Host(NamedTuple):
+    """One of the servers that a URL names. Both empty: libpq finds it."""
+
+    name: str
+    address: str
+    port: str
+
+    @property
+    def is_to_be_resolved(self) -> bool:
+        """Returns whether a name server is asked for its address; a socket's folder begins with "/" or "@"."""
+        if self.address or not self.name or self.name.startswith(("/", "@")):
+            return False
+        try:
+            return not ipaddress.ip_address(self.name)
+        except ValueError:
+            return True
+
+
+class DatabaseUrl:
+    """A URL of a database. Its repr() and all that it shows are without its secrets.
+
+    Raises ArgumentError "store" for one that libpq cannot read.
+    """
+
+    def __init__(self, word: str) -> None:
+        try:
+            given = _options(pq.Conninfo.parse(word.encode()))
+            found = _options(pq.Conninfo.get_defaults()) | given
+        except (Error, UnicodeError, ValueError):
+            # libpq's own words quote the URL, with its password.
+            cause = (
+                "is no usable URL of a database: postgresql://USER@HOST:PORT/DATABASE is, with %-escapes in its parts"
+            )
+            raise ArgumentError("store", f"{_shown_word(word)} {cause}") from None
+        self._given = given
+        self._secrets = sorted({found[name] for name in _SECRET if found.get(name)}, key=len, reverse=True)
+        self.hosts = _hosts(found if "service" not in given else given)
+        self.shown = _shown(found, given)
+        #: What two URLs with the same connections have in common.
+        self.key = make_conninfo(**{name: value for name, value in (found | given).items() if value})
+
+    def __repr__(self) -> str:
+        return f"DatabaseUrl({self.shown})"
+
+    def conninfo(self, host: Host, address: str = "") -> bytes:
+        """Returns what libpq connects with to one of the hosts, at this address of it."""
+        options = dict(self._given)
+        for name, value in (("host", host.name), ("hostaddr", address or host.address), ("port", host.port)):
+            if value:
+                options[name] = value
+            elif host.name or host.address:
+                options.pop(name, None)
+        for name, value in _USUAL.items():
+            options.setdefault(name, value)
+        if len(self.hosts) > 1:
+            options.setdefault("target_session_attrs", "read-write")
+        return make_conninfo(**options).encode()
+
+    def without_secrets(self, text: str) -> str:
+        """Returns libpq's or the server's words, fit for a message: the one place where they become ours."""
+        for secret in self._secrets:
+            text = text.replace(secret, _HIDDEN)
+        return clean(text)
+
+
+def _options(found: list[pq.ConninfoOption]) -> dict[str, str]:
+    return {option.keyword.decode(): option.val.decode() for option in found if option.val}
+
+
+def _hosts(found: dict[str, str]) -> tuple[Host, ...]:
+    names, addresses = found.get("host", "").split(","), found.get("hostaddr", "").split(",")
+    count = max(len(names), len(addresses))
+    ports = found.get("port", "").split(",")
+    if len(ports) == 1:
+        ports *= count
+    if count != len(ports) or (found.get("host") and found.get("hostaddr") and len(names) != len(addresses)):
+        raise ValueError("hosts and ports do not match")
+    pad = ("",) * count
+    return tuple(Host(*each) for each in zip((*names, *pad), (*addresses, *pad), ports, strict=False))
+
+
+def _shown(found: dict[str, str], given: dict[str, str]) -> str:
+    if "service" in given and "host" not in given:
+        return clean(f"postgresql://?service={given['service']}")
+    user = f"{found['user']}@" if found.get("user") else ""
+    hosts = found.get("host") or found.get("hostaddr") or "localhost"
+    where = ",".join(f"[{host}]" if ":" in host and not host.startswith("/") else host for host in hosts.split(","))
+    port = "" if found.get("port", "5432") == "5432" else f":{found['port']}"
+    return clean(f"postgresql://{user}{where}{port}/{found.get('dbname') or found.get('user', '')}")
+
+
+def _shown_word(word: str) -> str:
+    """Returns of a URL that cannot be read what is no secret for sure: its scheme."""
+    return f'"{word.partition("://")[0]}://..."'

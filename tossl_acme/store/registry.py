@@ -1,0 +1,43 @@
+"""The word of -store, or of TOSSL_STORE, to a Store: a folder's path, or the URL of a database."""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+from ..files import absolute
+from .folder import FolderStore
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .protocol import Store
+
+#: The schemes of URLs that name a store.
+_POSTGRESQL = ("postgresql", "postgres")
+
+
+def open_store(word: str, notice: str = "") -> Store:
+    """Returns the store that a word names; a path is a FilePath, or one that Python can make absolute.
+
+    notice: of FolderStore. Nothing is opened yet. Raises ArgumentError "store" for a URL of another kind, one that
+    cannot be read, and where the library for it is missing.
+    """
+    scheme = scheme_of(word)
+    if not scheme:
+        return FolderStore(absolute(word), notice=notice)
+    if scheme.lower() not in _POSTGRESQL:
+        # The rest of the word may hold a password.
+        known = f"a store is a folder's path, or a URL that begins with {' or '.join(f'{s}://' for s in _POSTGRESQL)}"
+        raise ArgumentError("store", f"unknown scheme {scheme}:// of a store: {known}")
+    try:
+        from .postgresql.store import PostgreSQLStore
+    except ImportError as error:
+        how = "run `make EXTRAS=postgresql`, or pip install 'tossl-acme[postgresql]' (Debian: python3-psycopg)"
+        cause = f"needs the extra tossl-acme[postgresql], whose psycopg cannot be imported ({error})"
+        raise ArgumentError("store", f"a store in PostgreSQL {cause}: {how}") from None
+    return PostgreSQLStore(f"{scheme.lower()}{word[len(scheme) :]}")
+
+
+def scheme_of(word: str) -> str:
+    """Returns the scheme of a word that is a URL; empty for a path."""
+    scheme, separator, _ = word.partition("://")
+    is_one = scheme[:1].isalpha() and all(char.isalnum() or char in "+-." for char in scheme) and scheme.isascii()
+    return scheme if separator and is_one else ""
