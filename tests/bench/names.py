@@ -25,6 +25,7 @@ from tossl_acme.acme.jws import AccountKey
 from tossl_acme.acme.order import NewOrder, new_order
 from tossl_acme.acme.server import Server
 from tossl_acme.certificates.kept import Attempt
+from tossl_acme.certificates.sharing import SharedAnswers
 from tossl_acme.certificates.solve import get_authorizations, solve
 from tossl_acme.challenges.dns01 import Dns01
 from tossl_acme.context import Context
@@ -70,7 +71,8 @@ def published(client: Client, account: Cloudflare, count: int) -> float:
     authorizations = get_authorizations(client, context, order)
     solver = Dns01(provider_at(account.url, account.token), PropagationCheck(), zones=zones_through())
     began = time.perf_counter()
-    solve(client, context, authorizations, dict.fromkeys(identifiers, (solver,)), Attempt(None, {}))
+    solvers = dict.fromkeys(identifiers, (solver,))
+    solve(client, context, authorizations, solvers, Attempt(None, {}), SharedAnswers(None))
     return done[0] - began
 
 

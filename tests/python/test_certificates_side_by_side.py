@@ -19,6 +19,7 @@ from tossl_acme.acme.jws import AccountKey
 from tossl_acme.acme.order import NewOrder, new_order
 from tossl_acme.acme.server import Server
 from tossl_acme.certificates.kept import Attempt
+from tossl_acme.certificates.sharing import SharedAnswers
 from tossl_acme.certificates.solve import deactivate_pending, get_authorizations, solve
 from tossl_acme.context import Context, farewell
 from tossl_acme.context.farewell import end_process, in_script, owe
@@ -115,7 +116,8 @@ def prove(client: Client, context: Context, *names: str, solver: Presented | Non
     order = new_order(client, context, NewOrder(identifiers))
     found = get_authorizations(client, context, order)
     assert [one.url for one in found] == list(order.authorizations)
-    solve(client, context, found, dict.fromkeys(identifiers, (solver or Presented(),)), Attempt(None, {}))
+    solvers = dict.fromkeys(identifiers, (solver or Presented(),))
+    solve(client, context, found, solvers, Attempt(None, {}), SharedAnswers(None))
 
 
 def names(count: int) -> list[str]:

@@ -22,6 +22,7 @@ from tossl_acme.acme.jws import AccountKey
 from tossl_acme.acme.order import NewOrder, new_order, wait_order
 from tossl_acme.acme.server import Server
 from tossl_acme.certificates.kept import Attempt
+from tossl_acme.certificates.sharing import SharedAnswers
 from tossl_acme.certificates.solve import get_authorizations, solve
 from tossl_acme.challenges.dns01 import Dns01
 from tossl_acme.challenges.http01 import HttpServerSolver
@@ -60,7 +61,8 @@ def prove(client: Client, solver: Solver, *names: str) -> str:
     identifiers = parse_identifiers(names)
     order = new_order(client, context, NewOrder(identifiers))
     authorizations = get_authorizations(client, context, order)
-    solve(client, context, authorizations, dict.fromkeys(identifiers, (solver,)), Attempt(None, {}))
+    solvers = dict.fromkeys(identifiers, (solver,))
+    solve(client, context, authorizations, solvers, Attempt(None, {}), SharedAnswers(None))
     return wait_order(client, context, order.url).status
 
 
@@ -98,7 +100,7 @@ def test_all_are_presented_then_awaited_then_answered(
     context = Context(30).begin(listener=listen)
     order = new_order(client, context, NewOrder(identifiers))
     watched = dict.fromkeys(identifiers, (Watched(responders, pebble.http_port, seen),))
-    solve(client, context, get_authorizations(client, context, order), watched, Attempt(None, {}))
+    solve(client, context, get_authorizations(client, context, order), watched, Attempt(None, {}), SharedAnswers(None))
     assert seen == [step for step in ("present", "wait", "answered", "validated", "clean_up") for _ in identifiers]
 
 

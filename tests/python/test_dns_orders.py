@@ -21,6 +21,7 @@ from tossl_acme.acme.order import NewOrder, new_order, wait_order
 from tossl_acme.acme.server import Server
 from tossl_acme.certificates.crew import side_by_side
 from tossl_acme.certificates.kept import Attempt
+from tossl_acme.certificates.sharing import SharedAnswers
 from tossl_acme.certificates.solve import get_authorizations, solve
 from tossl_acme.challenges.dns01 import Dns01
 from tossl_acme.context import Context
@@ -101,7 +102,8 @@ def order_with(client: Client, context: Context, solver: Dns01, names: Sequence[
     identifiers = parse_identifiers(names)
     order = new_order(client, context, NewOrder(identifiers))
     authorizations = get_authorizations(client, context, order)
-    solve(client, context, authorizations, dict.fromkeys(identifiers, (solver,)), Attempt(None, {}))
+    solvers = dict.fromkeys(identifiers, (solver,))
+    solve(client, context, authorizations, solvers, Attempt(None, {}), SharedAnswers(None))
     return wait_order(client, context, order.url).status
 
 

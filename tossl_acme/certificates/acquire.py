@@ -27,6 +27,7 @@ from .key import kind_of
 from .pem_file import keep_pem_file
 from .permission import CaaLook, caa_look
 from .persisted import standing_ends, warn_of_end
+from .sharing import SharedAnswers
 from .solve import Solvers
 from .traces import Trace, remove_traces
 
@@ -69,17 +70,20 @@ def acquire(
     is held up as well; an order that is placed already goes on.
     """
     folder, limits = place.folder, SharedLimits(context, place.store, issuance)
+    answers = SharedAnswers(place.store, folder.name if folder is not None else "")
     attempt = Attempt(folder, wanted_of(issuance))
     attempt.sweep()
     if is_replaced and attempt.is_in_place:
         attempt.end()
     has_left_over = attempt.has_left_over
-    if not has_left_over:
+    if has_left_over:
+        answers.forget(context)
+    else:
         limits.check(client)
     client.server.fetch_nonces(context, min(WIDTH, len(issuance.identifiers)))
     with attempt.not_lost(), limits.kept():
         csr = issuance.key.request(issuance.identifiers, attempt.left_over_key())
-        work = Work(client, context, issuance, csr, attempt, limits)
+        work = Work(client, context, issuance, csr, attempt, limits, answers)
         if not has_left_over:
             attempt.keep_key(csr, made_here=issuance.key.is_new)
         dead = attempt.traces

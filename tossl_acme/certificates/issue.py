@@ -33,6 +33,7 @@ from .issuance import Issuance
 from .kept import Attempt
 from .logged import NAME
 from .persisted import check_standing
+from .sharing import SharedAnswers
 from .solve import Solvers, deactivate_pending, get_authorizations, solve
 
 #: Seconds that deactivating the rest of a failed order may take.
@@ -49,7 +50,10 @@ _PASSING = (407, 408, 425, 429)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Work:
-    """One certificate under way: the client at its CA, the request, the attempt that stores it, the CA's limits."""
+    """One certificate under way: the client at its CA, the request, the attempt that stores it, the CA's limits.
+
+    answers: to its challenges, for other nodes.
+    """
 
     client: Client
     context: Context
@@ -57,6 +61,7 @@ class Work:
     csr: Csr
     attempt: Attempt
     limits: SharedLimits
+    answers: SharedAnswers
 
     def warn(self, kind: str, message: str, **facts: object) -> None:
         """Reports a fault that does not fail the call, as progress and in the result."""
@@ -221,7 +226,7 @@ def _prove(work: Work, order: Order, authorizations: Sequence[Authorization], so
     """Makes every authorization of the order valid. Where that fails, what is still pending is deactivated."""
     try:
         allowed = with_ancestors(solvers, authorizations, work.issuance.order)
-        solve(work.client, work.context, authorizations, allowed, work.attempt)
+        solve(work.client, work.context, authorizations, allowed, work.attempt, work.answers)
     except TosslError:
         if deactivate_pending(work.client, work.context.for_cleanup(_GIVING_UP_SECONDS), order):
             work.attempt.drop_order()

@@ -24,6 +24,7 @@ from . import clock, due
 from .due import Suggestion
 from .heartbeat import Heartbeat
 from .managed import Done, Managed, ask_due_time, ask_time, deliver_managed, obtain_managed
+from .serving import AnswerServer
 from .stand_in import put_stand_in
 from .upkeep import LEAST_SECONDS, NEVER, Upkeep
 
@@ -74,6 +75,7 @@ class Manager:
         self._issuers = issuers or Workers("tossl manage", parallel)
         self._askers = askers or Workers("tossl asks", 1)
         self._heartbeat = heartbeat
+        self._answers = AnswerServer(lambda error: self._end(None, lambda: self._tell_failed("", error)))
         self._jumps = clock.JumpWatch()
         self._entries: dict[str, Upkeep] = {}
         self._agenda: list[tuple[float, int, Upkeep]] = []
@@ -99,6 +101,7 @@ class Manager:
             self._context.remove_interrupt(self._wake.set)
             self._issuers.close()
             self._askers.close()
+            self._answers.close()
             if self._heartbeat is not None and self._context.is_cancelled:
                 self._heartbeat.end(self._entries.values())
 
@@ -161,6 +164,7 @@ class Manager:
         for name in [name for name in known if name not in found]:
             known.pop(name).is_gone = True
             self._context.tell("unmanaged", name=name)
+        self._answers.take(found)
         changed = [name for name in found if name not in known or known[name].managed is not found[name]]
         for name in changed:
             entry = known.setdefault(name, Upkeep(name, found[name]))

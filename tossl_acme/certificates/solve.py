@@ -29,6 +29,7 @@ from ..text import clean
 from .crew import side_by_side
 from .kept import Attempt
 from .logged import log_presented, log_proven
+from .sharing import SharedAnswers
 from .traces import Trace
 
 
@@ -67,13 +68,14 @@ def get_authorizations(client: Client, context: Context, order: Order) -> list[A
 
 
 def solve(
-    client: Client, context: Context, authorizations: Iterable[Authorization], solvers: Solvers, attempt: Attempt
-) -> None:
+    client: Client, context: Context, authorizations: Iterable[Authorization], solvers: Solvers, attempt: Attempt,
+    answers: SharedAnswers,
+) -> None:  # fmt: skip
     """Makes every authorization valid, each with its first solver whose type the CA offers.
 
     One that is for no identifier of `solvers` is refused: no CA decides where a file or a record is put.
-    `attempt` keeps what is presented, from before that. A challenge that an earlier attempt answered is presented again
-    (the CA may not have looked yet), and not answered again.
+    `attempt` keeps what is presented, from before that; `answers` shares it with other nodes. A challenge that an
+    earlier attempt answered is presented again (the CA may not have looked yet), and not answered again.
     Two requests per name (answer, one poll or more; no poll where the answer says valid), none for a name that is valid
     already.
     """
@@ -84,6 +86,13 @@ def solve(
     for solver, challenges in _together(tasks):
         solver.prepare(context, challenges)
     attempt.keep_traces(trace for task in tasks if (trace := task.trace) is not None)
+    with answers.shown(context, [task.challenge for task in tasks]):
+        _prove(client, context, tasks, attempt, answers)
+
+
+def _prove(
+    client: Client, context: Context, tasks: Sequence[_Task], attempt: Attempt, answers: SharedAnswers
+) -> None:
     presented: dict[Debt, _Task] = {}
     try:
         _present_all(context, tasks, presented)
@@ -92,6 +101,7 @@ def solve(
         for task in tasks:
             if not is_together(task.solver):
                 task.solver.wait(context, task.challenge)
+        answers.wait(context)
         log_presented(context, [(task.challenge.identifier, task.challenge.type) for task in tasks])
         _validate(client, context, tasks)
         log_proven(context, [task.challenge.identifier for task in tasks])

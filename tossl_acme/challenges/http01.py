@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ..acme.authorization import Challenge
 from ..context import Context
 from ..errors import ArgumentError
+from .elsewhere import BY_TOKEN
 from .http_server import HttpResponder
 from .ports import Port
 from .presented import RESPONDERS
@@ -67,4 +68,4 @@ def http01_solver(options: SolverOptions) -> Webroot | HttpServerSolver | OwnSer
     return OwnServerSolver() if options.http01_response else HttpServerSolver(RESPONDERS, options.port or 0)
 
 
-TYPE = ChallengeType("http-01", http01_solver, at_place=Webroot.at_place)
+TYPE = ChallengeType("http-01", http01_solver, at_place=Webroot.at_place, asked_by=BY_TOKEN)

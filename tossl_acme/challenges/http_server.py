@@ -7,6 +7,7 @@ import selectors
 import socket
 from collections.abc import Callable
 
+from .elsewhere import BY_TOKEN, find_elsewhere
 from .ports import Port
 from .responders import Responder
 
@@ -18,13 +19,19 @@ _MOST_LEFTOVER_BYTES = 65536
 
 
 class HttpResponder(Responder):
-    """Answers requests for tokens with their key authorizations.
+    """Answers requests for tokens with their key authorizations: its own, and those that other nodes present.
 
     Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
 
     def __init__(self, port: Port) -> None:
-        super().__init__(port, lambda sock: _HttpConnection(sock, self._shown.get))
+        super().__init__(port, lambda sock: _HttpConnection(sock, self._value_of))
+
+    def _value_of(self, token: str) -> str | None:
+        if own := self._shown.get(token):
+            return own
+        other = find_elsewhere(BY_TOKEN, token)
+        return other.key_authorization if other is not None else None
 
 
 class _HttpConnection:

@@ -8,7 +8,7 @@ from ..acme.authorization import Challenge
 from ..context import Context, cleanup_seconds, in_forked_child
 from ..context.farewell import fall_due, owe
 from ..errors import TosslError
-from . import responses
+from . import elsewhere, responses
 from .responders import ResponderPool
 from .solver import Solver
 
@@ -73,6 +73,7 @@ def reset() -> None:
         _presented.clear()
         RESPONDERS.close()
         responses.reset()
+        elsewhere.reset()
 
 
 def _leave_to_parent() -> None:

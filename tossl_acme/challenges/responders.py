@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from ..acme.authorization import Challenge
@@ -50,11 +51,33 @@ _Place = tuple[Callable[[Port], Responder], Port]
 
 
 class ResponderPool:
-    """The responders of this process, each alive while it shows anything. A process keeps one of these."""
+    """The responders of this process, each alive while it shows anything or is held. A process keeps one of these."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[_Place, Responder] = {}
+        #: How often each is held.
+        self._held: Counter[_Place] = Counter()
+
+    def hold(self, start: Callable[[Port], Responder], port: Port) -> int:
+        """Keeps a responder open until release(), for what other nodes present; returns its port.
+
+        Raises ArgumentError("port") if the port cannot be used.
+        """
+        place = (start, port)
+        with self._lock:
+            if place not in self._open:
+                self._open[place] = start(port)
+            self._held[place] += 1
+            return self._open[place].port
+
+    def release(self, start: Callable[[Port], Responder], port: Port) -> None:
+        """Undoes one hold()."""
+        place = (start, port)
+        with self._lock:
+            self._held -= Counter([place])
+            if place in self._open:
+                self._close_idle(place)
 
     def show(self, start: Callable[[Port], Responder], port: Port, key: str, value: str) -> int:
         """Shows the value at start(port), which is started if it is not running; returns its port.
@@ -90,18 +113,20 @@ class ResponderPool:
     def close(self) -> None:
         """Closes every responder."""
         with self._lock:
+            self._held.clear()
             while self._open:
                 self._open.popitem()[1].close()
 
     def leave_to_parent(self) -> None:
         """Closes the descriptors in a forked child; the parent's responders go on."""
         self._lock = threading.Lock()
+        self._held.clear()
         while self._open:
             self._open.popitem()[1].leave_to_parent()
 
     def _close_idle(self, place: _Place) -> None:
         responder = self._open[place]
-        if responder.is_idle:
+        if responder.is_idle and not self._held[place]:
             del self._open[place]
             responder.close()
 
@@ -134,6 +159,19 @@ class ResponderSolver:
         """Answers the CA's requests for the challenge from now on."""
         self._ended.discard(challenge)
         self.port = self._responders.show(*self._place, self._key(challenge), challenge.key_authorization)
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Returns what tells its server from another."""
+        return self._place
+
+    def hold(self) -> int:
+        """Keeps the server open until release(); returns its port. Raises ArgumentError("port")."""
+        return self._responders.hold(*self._place)
+
+    def release(self) -> None:
+        """Undoes one hold()."""
+        self._responders.release(*self._place)
 
     def describe(self, challenge: Challenge) -> dict[str, object]:
         """Returns the port."""

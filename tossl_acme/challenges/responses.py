@@ -6,6 +6,7 @@ A web server may ask at every request, so this imports neither requests nor cryp
 from __future__ import annotations
 
 from ..context import in_forked_child
+from .elsewhere import BY_TOKEN, find_elsewhere
 from .shown import Shown
 
 _shown = Shown()
@@ -26,10 +27,11 @@ def hide_response(token: str, key_authorization: str) -> None:
 
 
 def response_to(token: str) -> str:
-    """Returns the key authorization that answers the token now; empty for every other text."""
+    """Returns the key authorization that answers the token now, here or on another node; empty for other texts."""
     found = _shown.get(token)
     if found is None:
-        return ""
+        other = find_elsewhere(BY_TOKEN, token)
+        return other.key_authorization if other is not None else ""
     _asked.add(token)
     return found
 

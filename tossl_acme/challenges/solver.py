@@ -68,6 +68,25 @@ class TogetherSolver(Solver, Protocol):
         """Returns a solver that cleans up at a place of place_of(); None if this one has no access to it."""
 
 
+class ServingSolver(Solver, Protocol):
+    """A solver with a server of this process, which can answer what other nodes present as well."""
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What tells its server from another."""
+
+    def hold(self) -> int:
+        """Keeps the server open until release(); returns its port. Raises ArgumentError "port"."""
+
+    def release(self) -> None:
+        """Undoes one hold()."""
+
+
+def is_serving(solver: Solver) -> TypeGuard[ServingSolver]:
+    """Returns whether it is a ServingSolver."""
+    return hasattr(solver, "hold")
+
+
 def is_standing(solver: Solver) -> TypeGuard[StandingSolver]:
     """Returns whether it is a StandingSolver; isinstance() of a Protocol takes 300 microseconds."""
     return hasattr(solver, "check_standing")
@@ -157,9 +176,11 @@ class ChallengeType:
     from_options: returns a solver; raises ArgumentError with the missing or wrong option.
     dns_label: for a type that a DNS record proves, a regular expression of the labels before the domain.
     at_place: returns a solver that can clean up at a place without credentials; None for a type that needs some.
+    asked_by: how the CA asks a server for it, as elsewhere.py has it; empty for a type that no server answers.
     """
 
     name: str
     from_options: Callable[[SolverOptions], Solver]
     dns_label: str = ""
     at_place: Callable[[Mapping[str, str]], Solver] | None = None
+    asked_by: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import selectors
 import socket
 import ssl
@@ -16,6 +15,7 @@ from ..errors import ResourceError
 from ..identifiers import parse_identifier
 from ..pki.self_signed import challenge_certificate
 from .client_hello import ClientHello
+from .elsewhere import BY_NAME, ElsewhereAnswer, find_elsewhere, server_name
 from .ports import Port
 from .presented import RESPONDERS
 from .responders import Responder, ResponderPool, ResponderSolver
@@ -23,6 +23,8 @@ from .solver import ChallengeType, SolverOptions
 
 PROTOCOL = "acme-tls/1"
 
+#: Certificates for other nodes' names that are kept: a CA asks for each from several places.
+_MOST_OTHERS = 100
 #: Bytes from a client; a handshake has a few thousand.
 _MOST_BYTES = 1 << 16
 #: Fatal alerts (RFC 8446 section 6), as the first record of an answer.
@@ -30,16 +32,10 @@ _UNRECOGNIZED_NAME = bytes((21, 3, 3, 0, 2, 2, ssl.ALERT_DESCRIPTION_UNRECOGNIZE
 _NO_APPLICATION_PROTOCOL = bytes((21, 3, 3, 0, 2, 2, 120))
 
 
-def server_name(domain: str) -> str:
-    """Returns the SNI with which a CA asks for the domain: for an IP address its reverse name (RFC 8738 section 6)."""
-    try:
-        return ipaddress.ip_address(domain).reverse_pointer
-    except ValueError:
-        return domain.lower()
-
-
 class TlsResponder(Responder):
     """A TLS server that speaks only acme-tls/1 and shows the certificate of the requested name.
+
+    It makes those of the names that other nodes present, from their key authorizations.
 
     Raises ArgumentError("port") if it cannot listen. Port 0: the system chooses a port.
     """
@@ -47,14 +43,14 @@ class TlsResponder(Responder):
     def __init__(self, port: Port) -> None:
         self._lock = threading.Lock()
         self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
+        #: The last of those that other nodes present.
+        self._others: dict[tuple[str, str], ssl.SSLContext] = {}
         super().__init__(port, lambda sock: _Handshake(sock, self._context_of))
 
     def show(self, key: str, value: str) -> None:
         """Shows the key authorization's certificate for the domain or IP address."""
         name = server_name(key)
-        context = _context()
-        digest = hashlib.sha256(value.encode()).digest()
-        _load(context, *challenge_certificate(parse_identifier(key), digest))
+        context = _context_for(key, value)
         with self._lock:
             self._contexts.setdefault((name, value), context)
             super().show(name, value)
@@ -70,7 +66,20 @@ class TlsResponder(Responder):
     def _context_of(self, name: str) -> ssl.SSLContext | None:
         with self._lock:
             value = self._shown.get(name)
-            return None if value is None else self._contexts.get((name, value))
+            if value is not None:
+                return self._contexts.get((name, value))
+        other = find_elsewhere(BY_NAME, name)
+        return None if other is None else self._context_of_other(name, other)
+
+    def _context_of_other(self, name: str, other: ElsewhereAnswer) -> ssl.SSLContext:
+        """Returns the context for a name that another node presents. For the server's one thread."""
+        made = self._others.get((name, other.key_authorization))
+        if made is None:
+            made = _context_for(other.domain, other.key_authorization)
+            while len(self._others) >= _MOST_OTHERS:
+                self._others.pop(next(iter(self._others)))
+            self._others[name, other.key_authorization] = made
+        return made
 
 
 class TlsAlpn01(ResponderSolver):
@@ -87,7 +96,7 @@ def tls_alpn01_solver(options: SolverOptions) -> TlsAlpn01:
     return TlsAlpn01(RESPONDERS, options.tls_port)
 
 
-TYPE = ChallengeType("tls-alpn-01", tls_alpn01_solver)
+TYPE = ChallengeType("tls-alpn-01", tls_alpn01_solver, asked_by=BY_NAME)
 
 
 class _Handshake:
@@ -155,6 +164,14 @@ class _Handshake:
             # Only the client's closing can follow. Closing first could cut the answer on its way.
             tls.read(1)
         self._is_over = True
+
+
+def _context_for(domain: str, key_authorization: str) -> ssl.SSLContext:
+    """Returns the context with a domain's certificate (RFC 8737 section 3)."""
+    context = _context()
+    digest = hashlib.sha256(key_authorization.encode()).digest()
+    _load(context, *challenge_certificate(parse_identifier(domain), digest))
+    return context
 
 
 def _context() -> ssl.SSLContext:

@@ -113,9 +113,10 @@ def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, po
     TOSSL VALUE domain   not a name
     """
     from ...acme.authorization import Challenge
+    from ...challenges.elsewhere import server_name
     from ...challenges.presented import present
     from ...challenges.solver import SolverOptions
-    from ...challenges.tls_alpn01 import server_name, tls_alpn01_solver
+    from ...challenges.tls_alpn01 import tls_alpn01_solver
 
     challenge = Challenge.from_words("tls-alpn-01", domain, token, account_key)
     solver = tls_alpn01_solver(SolverOptions(tls_port=port))

@@ -1,0 +1,142 @@
+"""Answers to challenges in a store that other machines use: whichever node the CA asks can give them.
+
+answers/<NAME>/answers.json    what is presented for one certificate, until its names are proven: its id, when and by
+                               which process it was written, and the key authorizations, which are no secret
+                               (RFC 8555 section 8.3)
+
+What a node does not show itself it looks for in the store. Imports nothing that loads slowly: web servers read this.
+"""
+
+from __future__ import annotations
+
+import time
+from _thread import allocate_lock
+
+from ..challenges.elsewhere import BY_NAME, BY_TOKEN, ElsewhereAnswer
+from ..context import Context, in_forked_child
+from ..errors import ArgumentError, TosslError, foreign_error
+from ..log import WARNING
+from ..log import event as log_event
+from .due import is_time
+from .record import read_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..store.protocol import Store
+
+#: What the names of these sets begin with.
+ANSWERS = "answers"
+VALUE = "answers.json"
+#: Answers that are older are nobody's any more, in seconds: no proof takes a day.
+STALE_SECONDS = 86400.0
+#: What was read from a store is as good as new for so many seconds: a scanner's requests read it no more often. Whoever
+#: presents an answer waits as long before a CA may ask for it.
+FRESH_SECONDS = 0.1
+#: Seconds that a request waits for the store, and until the next attempt after one that failed.
+LOOK_UP_SECONDS = 2.0
+_PAUSE_SECONDS = 5.0
+
+
+class Batch:
+    """The answers of one certificate. id: differs each time they are written. by: the process; at: epoch seconds."""
+
+    __slots__ = ("answers", "at", "by", "id", "name")
+
+    def __init__(self, name: str, batch_id: str, by: str, at: float, answers: Iterable[ElsewhereAnswer]) -> None:
+        self.name = name
+        self.id = batch_id
+        self.by = by
+        self.at = at
+        self.answers = tuple(answers)
+
+    @classmethod
+    def of_values(cls, name: str, values: Mapping[str, bytes]) -> Batch | None:
+        """Returns what a set holds; None for what is damaged."""
+        try:
+            data = read_json(values[VALUE].decode())
+            if not isinstance(data, dict) or not is_time(data["at"]):
+                return None
+            found = [
+                ElsewhereAnswer(*(str(one[key]) for key in ("asked_by", "domain", "token", "key_authorization")))
+                for one in data["answers"]
+                if one["asked_by"] in (BY_TOKEN, BY_NAME)
+            ]
+            return cls(name, str(data["id"]), str(data["by"]), float(data["at"]), found)
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def as_json(self) -> dict[str, object]:
+        members = ("asked_by", "domain", "token", "key_authorization")
+        answers = [{member: getattr(one, member) for member in members} for one in self.answers]
+        return {"id": self.id, "by": self.by, "at": self.at, "answers": answers}
+
+    def is_stale(self, at: float) -> bool:
+        return at - self.at > STALE_SECONDS
+
+
+def read_batches(store: Store) -> list[Batch]:
+    """Returns the answers of all certificates, also stale ones. Raises ArgumentError "store"."""
+    found = []
+    for name, values in store.read_all(ANSWERS, (VALUE,)):
+        if not isinstance(values, ArgumentError) and (batch := Batch.of_values(name, values)) is not None:
+            found.append(batch)
+    return found
+
+
+class StoredAnswers:
+    """Looks for answers in a store: reads it ten times a second at most, whatever is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = allocate_lock()
+        self._read_at = self._pause_until = float("-inf")
+        self._answers: dict[tuple[str, str], ElsewhereAnswer] = {}
+
+    def find(self, asked_by: str, key: str) -> ElsewhereAnswer | None:
+        """Returns the answer to what a CA asks for; None without one, or where the store says nothing in 2 seconds."""
+        if not self._lock.acquire(timeout=LOOK_UP_SECONDS):
+            return None
+        try:
+            began = time.monotonic()
+            if began - self._read_at >= FRESH_SECONDS and began >= self._pause_until:
+                self._read(began)
+            return self._answers.get((asked_by, key))
+        finally:
+            self._lock.release()
+
+    def _read(self, began: float) -> None:
+        """Reads the store in a thread, which is left to itself where that takes too long."""
+        self._answers = {}
+        try:
+            context = Context(LOOK_UP_SECONDS).begin()
+            batches = context.run(lambda: read_batches(self._store), "the store")
+        except Exception as caught:  # noqa: BLE001 - a web server's request is no place for it
+            error = caught if isinstance(caught, TosslError) else foreign_error(caught)
+            self._pause_until = time.monotonic() + _PAUSE_SECONDS
+            where = self._store.where(ANSWERS)
+            log_event("tossl.store", WARNING, f"{where} cannot be read, to answer a CA: {error.message}")
+            return
+        now = time.time()
+        live = [batch for batch in batches if not batch.is_stale(now)]
+        live.sort(key=lambda batch: batch.at)
+        self._answers = {answer.key: answer for batch in live for answer in batch.answers}
+        self._read_at = began
+
+
+#: The stores that this process looks in, by where they are.
+_known: dict[str, StoredAnswers] = {}
+
+
+def stored_answers(store: Store) -> StoredAnswers:
+    """Returns the one that looks in this store, for the whole process."""
+    return _known.setdefault(store.where(ANSWERS), StoredAnswers(store))
+
+
+def reset() -> None:
+    """Forgets all stores; a child process opens them anew."""
+    _known.clear()
+
+
+in_forked_child(reset)

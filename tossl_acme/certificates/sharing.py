@@ -1,0 +1,95 @@
+"""The answers of one certificate, shared with the other nodes of its store while its names are proven."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+
+from ..acme.authorization import Challenge
+from ..challenges.elsewhere import BY_TOKEN, ElsewhereAnswer, look_away, look_in
+from ..challenges.registry import TYPES
+from ..context import Backoff, Context
+from ..errors import TosslError
+from ..store.protocol import Store
+from .answers import ANSWERS, FRESH_SECONDS, VALUE, Batch, stored_answers
+from .lines import json_lines
+from .record import folder_name
+from .served import Served, process_name, read_served
+
+_WHAT = "the other nodes"
+#: Seconds that the other nodes' web servers have to take an answer over.
+_SERVED_SECONDS = 10.0
+#: Seconds that the store has to forget answers.
+_STORE_SECONDS = 10.0
+
+
+class SharedAnswers:
+    """Leaves answers in a store that other machines use; does nothing with any other, or for types that need none.
+
+    name: the certificate's, whose attempts take turns; empty for one that is not kept.
+    """
+
+    def __init__(self, store: Store | None, name: str = "") -> None:
+        self._store = store if store is not None and store.is_shared else None
+        self._name = f"{ANSWERS}/{folder_name(name) if name else os.urandom(16).hex()}"
+        self._batch: Batch | None = None
+        self._ready_at = 0.0
+
+    @contextlib.contextmanager
+    def shown(self, context: Context, challenges: Sequence[Challenge]) -> Iterator[None]:
+        """Leaves the answers to these challenges in the store until the block ends. Raises ArgumentError "store"."""
+        answers = [
+            ElsewhereAnswer(TYPES[one.type].asked_by, one.identifier.value, one.token, one.key_authorization)
+            for one in challenges
+            if TYPES[one.type].asked_by
+        ]
+        if self._store is None or not answers:
+            yield
+            return
+        # This process may be asked for what others present as well, for as long as its own servers answer.
+        elsewhere = stored_answers(self._store)
+        look_in(elsewhere)
+        try:
+            self._batch = Batch(self._name, os.urandom(16).hex(), process_name(), time.time(), answers)
+            with self._store.locked(context, self._name) as lock:
+                self._store.write(lock, {VALUE: json_lines(self._batch.as_json()).encode()})
+            self._ready_at = time.monotonic() + FRESH_SECONDS
+            yield
+        finally:
+            look_away(elsewhere)
+            self.forget(context)
+            self._batch = None
+
+    def wait(self, context: Context) -> None:
+        """Waits until every node that is alive can answer, for 10 s at most; tells of those that did not say so."""
+        if self._batch is None or self._store is None:
+            return
+        context.sleep(max(0.0, self._ready_at - time.monotonic()), _WHAT)
+        if any(answer.asked_by == BY_TOKEN for answer in self._batch.answers):
+            for served in self._awaited(context, self._store, self._batch):
+                cause = served.failed.get(self._batch.id) or "it has not said that its web server can answer"
+                context.tell("not_served", node=served.node, message=cause)
+
+    def _awaited(self, context: Context, store: Store, batch: Batch) -> list[Served]:
+        """Returns the nodes with web servers' folders that cannot answer, once all have said so or the time is over."""
+        ends = time.monotonic() + min(_SERVED_SECONDS, context.remaining() / 4)
+        backoff = Backoff(0.05, 0.5)
+        while True:
+            served = [one for one in read_served(store) if one.is_alive() and one.by != batch.by]
+            silent = [one for one in served if batch.id not in one.seen and batch.id not in one.failed]
+            if not silent or time.monotonic() >= ends:
+                return [one for one in served if batch.id not in one.seen]
+            context.sleep(min(backoff.next(), max(0.0, ends - time.monotonic())), _WHAT)
+
+    def forget(self, context: Context) -> None:
+        """Removes the answers, also those of an attempt that died. What cannot be removed is nobody's after a day."""
+        if self._store is None:
+            return
+        try:
+            if self._store.version(self._name):
+                with self._store.locked(context.for_cleanup(_STORE_SECONDS), self._name) as lock:
+                    self._store.delete(lock)
+        except TosslError as error:
+            context.tell("not_kept", name=self._name, message=error.message)
