@@ -16,7 +16,7 @@ from tests.servers.certs import Certificates
 from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, HttpError
 from tossl_acme.http import clients
-from tossl_acme.http.ahead import open_ahead
+from tossl_acme.http.ahead import connect_ahead, open_ahead
 from tossl_acme.http.client import HttpRequest
 from tossl_acme.http.clients import http_client
 from tossl_acme.http.options import ConnectionOptions
@@ -88,6 +88,26 @@ def test_the_first_request_takes_the_connection_that_was_opened(
     assert (server.connections, len(server.requests)) == (1, 3)
 
 
+def test_a_connection_that_was_begun_before_goes_on(
+    server: Counting, options: ConnectionOptions, context: Context
+) -> None:
+    """TLS shakes hands over it; what is known by now is not connected to again."""
+    assert open_ahead(context, server.url, options, 1, connect_ahead(context, server.url, "", 1))
+    assert http_client(options).exchange(context, HttpRequest("HEAD", server.url)).status == 200
+    assert connect_ahead(context, server.url, "", 1) == []
+    assert (server.connections, len(server.requests)) == (1, 1)
+
+
+def test_a_connection_that_cannot_be_gone_on_with_is_closed(
+    server: Counting, certificates: Certificates, context: Context
+) -> None:
+    (begun,) = connect_ahead(context, server.url, "")
+    assert not open_ahead(context, server.url, ConnectionOptions(proxy="http://127.0.0.1:1"), 1, [begun])
+    sock = begun.take(context)
+    assert sock is not None
+    assert sock.fileno() == -1
+
+
 def test_several_connections_are_opened_at_once(server: Counting, options: ConnectionOptions, context: Context) -> None:
     server.may_greet.clear()
     open_ahead(context, server.url, options, 3)
@@ -111,11 +131,17 @@ def test_nothing_is_opened_ahead_of_a_proxy(
     assert not open_ahead(context, "https://ca.example/dir", ConnectionOptions(bundle))
     assert not open_ahead(context, server.url, ConnectionOptions(bundle, "http://127.0.0.1:1"))
     assert not open_ahead(context, "http://127.0.0.1:1/dir", ConnectionOptions(bundle))
+    assert connect_ahead(context, "https://ca.example/dir", "") == []
+    monkeypatch.delenv("https_proxy")
+    assert connect_ahead(context, server.url, "http://127.0.0.1:1") == []
+    assert connect_ahead(context, "http://127.0.0.1:1/dir", "") == []
+    assert server.connections == 0
 
 
 def test_opening_ahead_loads_no_slow_library() -> None:
     """They load while the connection is on its way."""
-    code = "import tossl_acme.http.ahead, sys; print(sorted({'requests', 'urllib3', 'certifi'} & set(sys.modules)))"
+    slow = {"requests", "urllib3", "certifi", "ssl", "dataclasses", "typing"}
+    code = f"import tossl_acme.acme.public_cas, tossl_acme.http.ahead, sys; print(sorted({slow} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
 

@@ -59,8 +59,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     real = socket.getaddrinfo
 
     def resolve_to(*ports: int) -> None:
-        def resolve(host: str, *rest: Any, **options: Any) -> list[Any]:
-            if host != NAME:
+        def resolve(host: bytes, *rest: Any, **options: Any) -> list[Any]:
+            if host != NAME.encode():
                 return real(host, *rest, **options)
             kind = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
             return [(*kind, ("127.0.0.1", port)) for port in ports]

@@ -19,9 +19,8 @@ class _Side(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         #: Pieces on their way to this end; None is its end.
         self.coming: deque[bytes | None] = deque()
-        #: Seconds by which the first piece leaves later: connecting takes a round trip.
-        self.late = 0.0
-        self._leaves = 0.0
+        #: When the next piece may leave, by the loop's clock.
+        self.leaves = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -36,10 +35,9 @@ class _Side(asyncio.Protocol):
     def _send(self, piece: bytes | None) -> None:
         if self.other is not None:
             loop = asyncio.get_running_loop()
-            self._leaves = max(self._leaves, loop.time() + self.late)
+            self.leaves = max(self.leaves, loop.time())
             self.other.coming.append(piece)
-            loop.call_at(self._leaves + self._delay, self.other.arrive)
-            self.late = 0.0
+            loop.call_at(self.leaves + self._delay, self.other.arrive)
 
     def arrive(self) -> None:
         piece = self.coming.popleft()
@@ -64,8 +62,10 @@ class _Near(_Side):
         assert isinstance(transport, asyncio.Transport)
         far = _Side(self._delay)
         self.other, far.other = far, self
-        self.late = 2 * self._delay  # the loopback interface has connected already
-        self._connecting = asyncio.get_running_loop().create_task(self._connect(transport, far))
+        loop = asyncio.get_running_loop()
+        # The loopback interface has connected already: far away, that takes a round trip.
+        self.leaves = loop.time() + 2 * self._delay
+        self._connecting = loop.create_task(self._connect(transport, far))
 
     async def _connect(self, transport: asyncio.Transport, far: _Side) -> None:
         try:

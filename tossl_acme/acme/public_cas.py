@@ -1,25 +1,23 @@
-"""The short names of public CAs."""
+"""The short names of public CAs. Loads little: a call connects to its CA before it loads the rest."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from ..errors import ArgumentError
 from ..text import quoted
 from .urls import https_url
 
 
-@dataclass(frozen=True, eq=False)
 class PublicCa:
     """A public CA: its directory's URL, and whether it requires an external account binding.
 
     binding_url: where it gives one for a mail address.
     """
 
-    name: str
-    url: str
-    needs_eab: bool = False
-    binding_url: str = ""
+    def __init__(self, name: str, url: str, needs_eab: bool = False, binding_url: str = "") -> None:
+        self.name = name
+        self.url = url
+        self.needs_eab = needs_eab
+        self.binding_url = binding_url
 
 
 PUBLIC_CAS = (

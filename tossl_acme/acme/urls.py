@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urljoin
 
 from ..errors import ArgumentError, HttpError
 from ..http.urls import UrlError, shown_url, split_url
 from ..text import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Characters of a CA's URL; every server and proxy accepts as many.
 _MAX_URL_CHARS = 2048

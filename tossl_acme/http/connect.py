@@ -8,14 +8,19 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterable
-from typing import Any
 
-from ..context import Context
 from ..files import socket_beyond_standard
 
-#: Family, type, protocol, canonical name and address, as getaddrinfo() has them.
-_Found = tuple[Any, Any, int, str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ..context import Context
+
+    #: Family, type, protocol, canonical name and address, as getaddrinfo() has them.
+    _Found = tuple[Any, Any, int, str, Any]
+
 #: Seconds that each address gets at least, also if it is one of many.
 LEAST_SHARE_SECONDS = 2.0
 #: What connect() says where it goes on by itself; Windows, which has no poll(), says the second.
@@ -44,11 +49,12 @@ def connected(
 
 
 def _addresses(context: Context, host: str, port: int, deadline: float) -> list[_Found]:
+    name = host.encode("ascii") if host.isascii() else host  # what encodes a text loads slowly
     if _is_known(host):
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     # getaddrinfo() cannot be stopped: after the deadline its thread ends by itself.
     limit = max(0.0, deadline - time.monotonic())
-    return context.run(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), "answer", limit)
+    return context.run(lambda: socket.getaddrinfo(name, port, type=socket.SOCK_STREAM), "answer", limit)
 
 
 def _is_known(host: str) -> bool:

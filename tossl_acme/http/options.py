@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, field
 
 from ..errors import ArgumentError
 from ..version import __version__
+from .proxies import may_have_proxy
 from .socks import SOCKS, check_socks
 from .trust import Trust, trust_in
 from .urls import UrlError, split_url
@@ -55,7 +55,7 @@ class ConnectionOptions:
 
     def proxies(self, url: str) -> dict[str, str]:
         """Returns the proxies for a URL. Raises ArgumentError "proxy" for one that needs what is not installed."""
-        if not self.proxy and not _may_have_proxy():
+        if not self.proxy and not may_have_proxy():
             return {}
         import requests.utils  # it loads slowly
 
@@ -63,11 +63,6 @@ class ConnectionOptions:
         found = given or dict(requests.utils.get_environ_proxies(url))
         check_socks(requests.utils.select_proxy(url, found) or "")
         return found
-
-
-def _may_have_proxy() -> bool:
-    """Returns whether a proxy may be set: by the environment, or by the settings of macOS and Windows."""
-    return sys.platform in ("darwin", "win32") or any(name.lower().endswith("_proxy") for name in os.environ)
 
 
 def _proxy_url(proxy: str) -> str:

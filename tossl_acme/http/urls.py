@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-from ..identifiers import MAX_NAME_CHARS
 from ..text import clean, without_credentials
 
 #: Characters of a URL in a message.
 _MAX_SHOWN_CHARS = 500
 #: Every server and proxy accepts as many; longer URLs would take too long to check.
 _MAX_URL_CHARS = 8192
+#: Characters of a host's name (RFC 1035 section 3.1); encoding an international one takes the square of its length.
+_MAX_HOST_CHARS = 253
 
 
 class UrlError(ValueError):
@@ -32,8 +33,8 @@ def split_url(url: str, schemes: tuple[str, ...] = ("https", "http")) -> SplitRe
         raise UrlError(f"must begin with {' or '.join(f'{scheme}://' for scheme in reversed(schemes))}")
     if not host:
         raise UrlError("has no host")
-    if len(host) > MAX_NAME_CHARS:  # encoding an international name takes the square of its length
-        raise UrlError(f"has a host of more than {MAX_NAME_CHARS} characters")
+    if len(host) > _MAX_HOST_CHARS:
+        raise UrlError(f"has a host of more than {_MAX_HOST_CHARS} characters")
     # urllib3 would connect to another host: to the part before the backslash, or to the decoded name.
     if "\\" in parts.netloc or "%" in parts.netloc.rpartition("@")[2].rpartition("]")[2]:
         raise UrlError("has an invalid character in its host")

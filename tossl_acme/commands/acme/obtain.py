@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ...certificates.deploy import Hooks
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
-    from ...context.beside import Beside
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
     from ..groups import Authorities, CertificateStore, Lazy, Places, Words
@@ -134,7 +133,7 @@ def obtain_certificate(
     if kept is not None and store is not None:
         certificate = told_of(context, store, kept, pem_file)
     else:
-        ahead = _begin_ahead(context, words, connection, store, len(domains))
+        _begin_ahead(context, words, connection, store, len(domains))
         from dataclasses import replace
 
         from ...certificates.issuance import Issuance
@@ -156,8 +155,6 @@ def obtain_certificate(
             pem_file,
             *((hooks.command, hooks.limit) if hooks is not None else ()),
         )
-        if ahead is not None:
-            ahead.wait(context, "request")
         with context.naming("clean_up_failed"), error_context("Certificate not obtained", AcmeError):
             if dry_run:
                 found = prove(context, issuance, store, name)
@@ -191,31 +188,27 @@ def _check_places(store: Store | None, name: str, places: Places, hooks: Hooks |
 
 def _begin_ahead(
     context: Context, words: Words, connection: Lazy[ConnectionOptions], store: Store | None, count: int
-) -> Beside | None:
-    """Begins to connect to the CA, and to fetch its nonces, while the modules load that obtaining needs.
-
-    Returns what has to be waited for then.
-    """
+) -> None:
+    """Begins to connect to the CA, and to fetch its nonces, while the modules load that obtaining needs."""
     from ...acme.public_cas import directory_url
-    from ...context.beside import Beside
-    from ...http.ahead import WIDTH, open_ahead
+    from ...http.ahead import WIDTH, connect_ahead, open_ahead
 
-    try:
-        url, options = directory_url(words.get("directory") or os.environ.get("TOSSL_DIRECTORY", "")), connection()
-    except ArgumentError:  # a list of CAs, or a mistake, which is told in its place
-        return None
     width = max(1, min(count, WIDTH))
-    if not open_ahead(context, url, options, width) or store is None:
-        return None
-    part = context.aside()
-
-    def fetch() -> None:
+    connecting = []
+    try:
+        url = directory_url(words.get("directory") or os.environ.get("TOSSL_DIRECTORY", ""))
+        connecting = connect_ahead(context, url, words.get("proxy", ""), width)
+        options = connection()
+    except ArgumentError:  # a list of CAs, or a mistake, which is told in its place
+        for one in connecting:
+            one.drop()
+        return
+    if open_ahead(context, url, options, width, connecting) and store is not None:
+        # What sends requests loads first: the connection is there before all has loaded.
         from ...acme.servers import server_for
         from ...certificates.known import fetch_nonces_ahead
 
-        fetch_nonces_ahead(part, store, server_for(url, options), width)
-
-    return Beside("tossl ahead", fetch)
+        fetch_nonces_ahead(context, store, server_for(url, options), width)
 
 
 def get_account_key(
