@@ -3,9 +3,11 @@
 namespace eval ::cli {
     variable folder [file dirname [file normalize [info script]]]
     # Each is a file beside this one. They are listed in this order.
-    variable commands {obtain renew manage list show import persist revoke account directory help}
+    variable commands {obtain renew manage list show check import persist revoke account directory help}
     # What the files say of themselves, by sub-command.
     variable declared {}
+    # Those that a monitoring system runs: their exit status is 0 to 3, and 3 where they could not do their work.
+    variable plugins {check}
     # The exit status of a sub-command that ends without an error.
     variable status 0
 
@@ -85,12 +87,22 @@ proc ::cli::perform {name words} {
         lassign [read_words $words [options_of $name]] arguments options
         open_log
         run_$name $arguments $options
-    } trap {CLI WRONG} message {
-        return [wrong $message]
     } on error {message details} {
-        return [failed $message $details]
+        return [unanswered $name $message $details]
     }
     return $status
+}
+
+# Tells why a sub-command could not do its work; returns its exit status.
+proc ::cli::unanswered {name message details} {
+    variable plugins
+    if {$name in $plugins && [dict get $details -errorcode] ne "TOSSL CANCELLED"} {
+        return [unknown $message $details]
+    }
+    if {[dict get $details -errorcode] eq "CLI WRONG"} {
+        return [wrong $message]
+    }
+    return [failed $message $details]
 }
 
 # Begins the log that --log-file and --log-level ask for.

@@ -138,6 +138,16 @@ proc ::cli::failed {message details} {
     return [exit_status $code]
 }
 
+# What a plugin could not find out, where its monitoring system looks for that. Returns its exit status.
+proc ::cli::unknown {message details} {
+    if {[regexp {^error (?:writing|flushing) "stdout": } $message] || [is_json]} {
+        failed $message $details
+    } else {
+        catch {puts "TOSSL UNKNOWN - [string map {| / \n " "} [printable $message]]"}
+    }
+    return 3
+}
+
 # The exit status for an errorcode.
 proc ::cli::exit_status {code} {
     if {[lindex $code 0] ne "TOSSL"} {

@@ -12,7 +12,7 @@ from tossl_acme.pki.keys import generate_private_key, private_pem
 #: Commands without -ca_bundle: they speak to nobody, or as they did before.
 _LOCAL = (
     "http01_challenge", "tls_alpn01_challenge", "cleanup_challenge", "list_certificates", "get_certificate",
-    "forget_certificate", "renew_certificate", "renew_certificates",
+    "check_certificates", "forget_certificate", "renew_certificate", "renew_certificates",
 )  # fmt: skip
 
 

@@ -156,6 +156,7 @@ def call_kept(tcl: Tcl, call: Results, pebble: Pebble, store: Path) -> None:
     call("renew_certificate", name, store=store)
     call("renew_certificates", store=store)
     call("get_certificate", name, store=store)
+    call("check_certificates", store=store)
     (store / "other" / "renewal").mkdir(parents=True)
     call("import_certificate", "certbot", store / "other", store=store)
     (store / "certificates" / "damaged.example.com").mkdir()

@@ -13,10 +13,9 @@ from ..http.urls import shown_url
 from ..store.protocol import Store
 from . import due
 from .issuance import Issuance
-from .limits import Limits, check_may_ask, counts_as_failure, limits_name
+from .limits import LIMITS_VALUE, Limits, check_may_ask, counts_as_failure, limits_name
 from .lines import json_lines
 
-_VALUE = "limits.json"
 #: Seconds that the store has to keep that an attempt has failed.
 _STORE_SECONDS = 10.0
 _T = TypeVar("_T")
@@ -87,11 +86,11 @@ def attempt(
 def read_limits(store: Store, issuance: Issuance) -> Limits:
     """Returns the failures of these names at this CA. Raises ArgumentError store if their record is damaged."""
     name = limits_name(issuance.directory, issuance.identifiers)
-    text = (store.read(name) or {}).get(_VALUE)
+    text = (store.read(name) or {}).get(LIMITS_VALUE)
     try:
         return Limits.from_json(json.loads(text)) if text else Limits()
     except (ValueError, RecursionError):
-        raise ArgumentError("store", f"{store.where(name, _VALUE)} is damaged: move it away to go on") from None
+        raise ArgumentError("store", f"{store.where(name, LIMITS_VALUE)} is damaged: move it away to go on") from None
 
 
 def _keep(context: Context, store: Store, issuance: Issuance, error: TosslError | None) -> None:
@@ -105,6 +104,6 @@ def _keep(context: Context, store: Store, issuance: Issuance, error: TosslError 
             limits = read_limits(store, issuance).failed(error, due.now())
             names = [identifier.value for identifier in issuance.identifiers]
             about = {"directory": issuance.directory, "names": names}
-            store.write(lock, {_VALUE: json_lines({**about, **limits.as_json()}).encode()})
+            store.write(lock, {LIMITS_VALUE: json_lines({**about, **limits.as_json()}).encode()})
     except TosslError as refused:
         context.tell("not_kept", name=name, message=refused.message)

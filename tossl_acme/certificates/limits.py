@@ -17,6 +17,8 @@ from ..errors import AcmeError, ArgumentError, Cancelled, DnsError, ForkedError,
 from ..identifiers import Identifier
 from .due import is_time
 
+#: What the names of these sets begin with, and the value that each has.
+LIMITS, LIMITS_VALUE = "limits", "limits.json"
 #: Seconds after the first failure, the second and so on; the last one for all that follow.
 _PAUSES_SECONDS = (60.0, 600.0, 6000.0, 86400.0)
 #: No pause is longer than this share of the life that is left ...
@@ -167,7 +169,7 @@ def limits_name(directory: str, identifiers: Iterable[Identifier]) -> str:
     """Returns under which name the limits of this set of names at this CA are kept, in whatever order it is given."""
     names = sorted({(identifier.normal.type, identifier.normal.value) for identifier in identifiers})
     digest = hashlib.sha256(repr((directory, names)).encode("utf-8", "surrogatepass")).hexdigest()
-    return f"limits/{digest[:32]}"
+    return f"{LIMITS}/{digest[:32]}"
 
 
 def _is_pause(error: TosslError) -> bool:

@@ -69,6 +69,7 @@ def _told(store: Store, kept: KeptCertificate, renewal: Renewal, debts: dict[str
         "domains": kept.domains,
         "not_before": kept.not_before,
         "not_after": kept.not_after,
+        "issued_at": int(kept.record["issued_at"]),
         "issuer": kept.issuer,
         "serial": kept.serial,
         "directory": kept.directory,

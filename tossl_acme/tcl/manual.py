@@ -55,6 +55,7 @@ _WORDS = {
     "dict[str, str]": "dict",
     "SecretDict": "dict",
     "FilePath": "path",
+    "list[FilePath]": "list",
     "FileSecret": "path",
     "EnvironmentSecret": "variable",
     "Callback": "prefix",

@@ -159,6 +159,10 @@ def _path(host: TclHost, name: str, word: str) -> FilePath:
     return native_path(host, name, name, word) if word else FilePath("")
 
 
+def _paths(host: TclHost, name: str, word: str) -> list[FilePath]:
+    return [native_path(host, name, name, each) for each in split(host, name.lstrip("-"), word)]
+
+
 def _path_or_url(host: TclHost, name: str, word: str) -> FilePath | str:
     """Returns a URL as it is, and the path of any other word."""
     return word if _is_url(word) else _path(host, name, word)
@@ -293,6 +297,7 @@ _CONVERTERS: dict[str, Converter] = {
     "dict[str, str]": _dict,
     "FilePath": _path,
     "FilePathOrUrl": _path_or_url,
+    "list[FilePath]": _paths,
     "Secret": _secret,
     "Secret | None": _optional_secret,
     "SecretGiven": _secret_given,

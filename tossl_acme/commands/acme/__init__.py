@@ -34,7 +34,7 @@ from .challenge import cleanup_challenge, http01_challenge, http01_response, tls
 from .directory import directory
 from .dns_challenge import cleanup_dns, dns01_challenge, dns_account01_challenge, dns_persist01_record
 from .imported import import_certificate
-from .kept import forget_certificate, get_certificate, list_certificates
+from .kept import check_certificates, forget_certificate, get_certificate, list_certificates
 from .manage import manage
 from .obtain import get_account_key, obtain_certificate
 from .order import create_order, get_order, wait_order
@@ -74,6 +74,7 @@ COMMANDS = (
     renew_certificates,
     list_certificates,
     get_certificate,
+    check_certificates,
     forget_certificate,
     import_certificate,
     manage,

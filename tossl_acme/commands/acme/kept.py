@@ -6,6 +6,7 @@ from ...context import Context, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...files import FilePath
     from ...store.protocol import Store
 
 
@@ -20,6 +21,7 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
     domains     a list of its names
     not_before  when it begins, epoch seconds
     not_after   when it ends, epoch seconds
+    issued_at   when it was obtained, epoch seconds; 0 if it is not known
     issuer      its issuer's name
     serial      its serial number, hexadecimal
     directory   the CA's directory URL
@@ -70,6 +72,77 @@ def get_certificate(name: str, *, store: Store | None) -> dict[str, object]:
     assert store is not None
     kept.check_files()
     return told(store, kept) | kept.as_dict(store)
+
+
+def check_certificates(
+    files: list[FilePath] = [],  # noqa: B006 - only read
+    *,
+    warn: float | None = None,
+    critical: float | None = None,
+    silent: float = 900,
+    prometheus: FilePath | None = None,
+    store: Store | None,
+) -> dict[str, object]:
+    """Says what will happen to certificates unless somebody acts, for programs that watch. Sends nothing.
+
+    Without files it looks at the store's records: at the end of each certificate, at renewals that are late, fail, or
+    that the CA has paused, at deployments that are owed, permanent DNS records (dns-persist-01) that are about to end,
+    names that were asked for within two days in vain, and at the heartbeat of manage. That none has ever run is no
+    fault; one that died is.
+
+    files                 a list of PEM files to look at instead of the store, with or without chain and key: the first
+                          certificate of each counts
+    -warn seconds         how long before its end a certificate is a warning; default: 10 days, and no more than a
+                          quarter of its life
+    -critical seconds     how long before its end it is critical; default: 3 days, and no more than a tenth of its life
+    -silent seconds       how long manage may have told nothing of itself, unless it was ended
+    -prometheus path      a file that gets all of it as metrics, for node_exporter's textfile collector: written whole,
+                          mode 0644; "-" leaves the text in the result
+    -store folder         the store of obtain_certificate, found as there
+
+    Returns a dict:
+
+    state         ok, warning, critical, or unknown where something could not be looked at and the rest is ok
+    status        the exit status of a monitoring plugin: 0 to 3, in that order
+    text          the output of such a plugin: a line with figures behind a bar, then a line for each finding
+    metrics       the metrics; empty unless -prometheus is "-"
+    certificates  a list of dicts: name or file, state, problems (a list of texts, the worst first), and of those that
+                  can be read domains (a list), not_before, not_after, due, last_success (when it was obtained, 0 if it
+                  is not known), failures (since then), paused, last_error, deploy_owed, persist_until; of a file the
+                  first three
+    nodes         a list of dicts, for each machine where manage has run: node, state, problems, heartbeat (when it was
+                  last seen at work), ended, certificates, failing (of these), process, version
+    others        a list of dicts for what is neither: name or store, state, problems
+
+    Errors:
+    TOSSL VALUE warn        less than 0, or less than -critical
+    TOSSL VALUE critical    less than 0
+    TOSSL VALUE silent      less than 0
+    TOSSL VALUE files       not a list of paths
+    TOSSL VALUE prometheus  the file cannot be written
+    """
+    from ...certificates.check import Thresholds, report_on_files, report_on_store
+    from ...certificates.plugin import exit_status, plugin_text
+
+    thresholds = Thresholds(warn, critical, silent)
+    report = report_on_files(files, thresholds) if files else report_on_store(store, thresholds)
+    metrics = ""
+    if prometheus:
+        from ...certificates.metrics import metrics_text, write_metrics
+
+        metrics = metrics_text(report)
+        if prometheus.given != "-":
+            write_metrics(prometheus, metrics)
+            metrics = ""
+    return {
+        "state": report.state,
+        "status": exit_status(report.state),
+        "text": plugin_text(report),
+        "metrics": metrics,
+        "certificates": [verdict.as_dict() for verdict in report.certificates],
+        "nodes": [verdict.as_dict() for verdict in report.nodes],
+        "others": [verdict.as_dict() for verdict in report.others],
+    }
 
 
 def forget_certificate(name: str, *, store: Store | None, context: Context = seconds(60)) -> str:
