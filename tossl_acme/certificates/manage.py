@@ -270,7 +270,7 @@ class Manager:
         failed = done.not_deployed if done is not None else ""
         if done is not None and done.has_files and entry.is_news:
             entry.is_news = False
-            self._reports.renewed({"clean_up_failed": [], **done.facts})
+            self._reports.renewed({**done.facts, "clean_up_failed": done.facts.get("clean_up_failed", [])})
         entry.deployed(well=not failed)
         if failed:
             self._tell_failure(entry, TosslError(failed, "DEPLOY"), entry.deploy_at)
