@@ -12,7 +12,8 @@
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own, and has manage keep
 #                 them while the CA is away, the machine sleeps and the clock is set; 5 min
 # make tls-load   200 renewals under 200 TLS connections a second; curl, openssl and a Chromium look: 5 min
-# make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man
+# make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man;
+#                 `make completion`: what bash and zsh complete, in build/completion
 # make check-memory  the C parts under valgrind and gcc's sanitizers: some minutes
 # make test-servers  the examples in real web servers: NAVISERVER='/usr/local/ns ...' WAPP=FOLDER TCLHTTPD=FOLDER
 # make test-debian13  `make test` in a Debian 13 of its own (Python 3.13, Tcl 9.0); needs root
@@ -85,9 +86,10 @@ COMMA = ,
 NOTHING =
 PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(strip $(EXTRAS)))])
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
+COMPLETIONS = build/completion/tossl build/completion/_tossl
 
 .PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table import-programs disk-faults year \
-    test-install test-debian13 check-memory demo docs man bench bench-short soak tls-load test-servers wheel bundle cross install uninstall deb clean FORCE
+    test-install test-debian13 check-memory demo docs man completion bench bench-short soak tls-load test-servers wheel bundle cross install uninstall deb clean FORCE
 .DELETE_ON_ERROR:
 
 all: build/libraries $(if $(SYSTEM_PYTHON),,.venv/compiled)
@@ -217,6 +219,14 @@ docs: .venv/built
 man: $(if $(SYSTEM_PYTHON),,.venv/built)
 	$(if $(SYSTEM_PYTHON),"$(PYTHON)" -B,$(VENV)) -m docs.generator --man build/man
 
+# What bash and zsh complete, as the commands declare it.
+completion: $(COMPLETIONS)
+build/completion/tossl: for = bash
+build/completion/_tossl: for = zsh
+$(COMPLETIONS): $(wildcard cli/*) $(SOURCES) | all
+	mkdir -p build/completion
+	TOSSL_CONF= LC_ALL=C.UTF-8 "$(TCLSH)" bin/tossl completion $(for) >$@.$$$$ && mv $@.$$$$ $@
+
 bench bench-short: all .venv/bench
 	sh build-aux/need.sh bench
 	TCLLIBPATH='$(CURDIR)' $(VENV) -m tests.bench $(if $(filter bench-short,$@),short)
@@ -232,7 +242,7 @@ tls-load: all .venv/tests
 	$(UNPACK) -f build/wheels -f build/wheels/wheel hatchling -e '.[wheel]'
 	touch $@
 
-wheel: man .venv/wheel
+wheel: man completion .venv/wheel
 	sh build-aux/wheel.sh build/dist
 
 cross: .venv/wheel
@@ -244,7 +254,7 @@ bundle: wheel
 soak: all .venv/tests
 	$(VENV) -m tests.bench.soak
 
-install: all man
+install: all man completion
 	sh build-aux/install.sh install
 
 # A copy of the tree is packaged, without what was built in it.

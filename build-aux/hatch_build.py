@@ -1,4 +1,5 @@
-"""Puts into the wheel, beside the Python package, what Tcl needs: the libraries, cli/, bin/tossl and the man pages.
+"""Puts into the wheel, beside the Python package, what Tcl needs: the libraries, cli/, bin/tossl, the man pages
+and what shells complete.
 
 The environment says whether: TOSSL_WHEEL=pure leaves it out, TOSSL_WHEEL=tcl fails where it cannot be built; else it
 is built where a compiler and the headers of Tcl and Python are there. PYTHONS names the Pythons to build for (the
@@ -25,6 +26,8 @@ PYTHON_CFG = """\
 program = ../../../bin/python
 mend = install tossl-acme anew, with the pip of a Python that is there
 """
+#: What shells complete, as `make completion` makes it: where they look for it, below the prefix.
+COMPLETIONS = {"tossl": "share/bash-completion/completions", "_tossl": "share/zsh/site-functions"}
 FOLLOWED = "[file dirname [file normalize [file join [info script] x]]]"  # its links too
 CLI_IN_PREFIX = f"set cli [file join [file dirname [file dirname {FOLLOWED}]] {PLACE} cli]"
 #: What glibc has had since 2012; Pythons that are older than this do not matter.
@@ -115,22 +118,24 @@ class ForTcl(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version, build_data):
-        """Add the files for Tcl, and the pages that `make man` has made."""
+        """Add the files for Tcl, and what `make man completion` has made."""
         os.chdir(self.root)
-        pages = sorted(Path("build/man").glob("*.[1n]"))
+        made = {page: f"share/man/man{page.suffix[1:]}" for page in sorted(Path("build/man").glob("*.[1n]"))}
+        completions = {Path("build/completion", name): place for name, place in COMPLETIONS.items()}
+        made |= {path: place for path, place in completions.items() if path.is_file()}
         wanted = os.environ.get("TOSSL_WHEEL", "")
         if self.target_name == "sdist":
-            build_data["force_include"] |= {str(page.absolute()): str(page) for page in pages}
+            build_data["force_include"] |= {str(path.absolute()): str(path) for path in made}
         elif version != "editable" and wanted != "pure":
             lack = find_lack() if "shared_data" in build_data else "hatchling is older than 1.24"
             if lack is None:
-                self.add(build_data, pages)
+                self.add(build_data, made)
             elif wanted == "tcl":
                 sys.exit(f"tossl: cannot build for Tcl: {lack}")
             else:
                 self.app.display_warning(f"tossl: the wheel is for Python alone: {lack}")
 
-    def add(self, build_data, pages):
+    def add(self, build_data, made):
         """Build for Tcl, and name the files."""
         self.made = tempfile.TemporaryDirectory()
         folder = Path(self.made.name, "tossl")
@@ -139,7 +144,7 @@ class ForTcl(BuildHookInterface):
         write_command(Path(self.made.name, "command"))
         # each by its name: of a folder, hatchling leaves out what git ignores
         shared = {path: f"{PLACE}/{path.relative_to(folder)}" for path in folder.rglob("*") if path.is_file()}
-        shared |= {page.absolute(): f"share/man/man{page.suffix[1:]}/{page.name}" for page in pages}
+        shared |= {path.absolute(): f"{place}/{path.name}" for path, place in made.items()}
         build_data["shared_data"] |= {str(path): place for path, place in sorted(shared.items())}
         build_data["shared_scripts"][str(Path(self.made.name, "command"))] = "tossl"
         build_data["pure_python"] = False

@@ -1,5 +1,6 @@
 #!/bin/sh
-# install.sh install|uninstall: the package folder, and bin/tossl, man pages, units and share/tossl below $PREFIX.
+# install.sh install|uninstall: the package folder, and bin/tossl, man pages, completions, units and share/tossl below
+# $PREFIX.
 #
 # The folder contains libraries, python.cfg, pkgIndex.tcl, cli/ and .venv (with a copy of the package), as the tree after
 # make. Its file `installed` lists the files elsewhere. No file contains the path of the tree or $DESTDIR. Nothing is
@@ -107,7 +108,7 @@ done <build/libraries
 [ -z "${SYSTEM_PYTHON:-}" ] || sh "$(dirname "$0")/build.sh" config "$new" >/dev/null
 install -m 644 pkgIndex.tcl mounted.tcl LICENSE "$new/"
 install -d "$new/cli"
-install -m 644 cli/*.tcl "$new/cli/"
+install -m 644 cli/* "$new/cli/"
 
 # Remove the earlier installation only now.
 remove "$stage$folder"
@@ -117,6 +118,8 @@ for page in build/man/*.n; do
 done
 add 644 build/man/tossl.1 "$PREFIX/share/man/man1"
 add 644 share/tossl.conf "$PREFIX/share/tossl"
+add 644 build/completion/tossl "$PREFIX/share/bash-completion/completions"
+add 644 build/completion/_tossl "$PREFIX/share/zsh/site-functions"
 # Its own path stands in the services. systemd starts no program with a quote or a backslash in its path; env does. In
 # quotes it reads a backslash as C does, "%" begins one of its variables, and behind the program "$" one of the environment.
 program=$PREFIX/bin/tossl

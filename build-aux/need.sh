@@ -27,6 +27,7 @@ look() {
             has nginx || lacks nginx
             has_postgres || lacks postgresql
             has pgbouncer || lacks pgbouncer
+            has zsh || lacks zsh
             ;;
         bench) look_for_clients ;;
         memory) has valgrind || lacks valgrind ;;

@@ -16,6 +16,7 @@ try() {
     TCLLIBPATH="{$1}" inside "$tclsh" /tmp/use.tcl
     unset TCLLIBPATH
     inside "$tclsh" "$1/$name/bin/tossl" list || stop "tossl list failed"
+    completes "$1/$name/share/bash-completion/completions/tossl"
     inside busybox sh -c 'cd "$1" && busybox sha256sum -c -s SHA256SUMS' sh "$1/$name" || stop "using it changed it"
     rm -rf "${root:?}$1/${name:?}"
 }

@@ -39,6 +39,13 @@ debian() {
     mv "$root.new" "$root"
 }
 
+# completes FILE: whether what bash completes is in that file of $root, and made of the commands
+completes() {
+    # shellcheck disable=SC2016 # the inner shell's own words
+    bash -c '. "$1"; COMP_WORDS=(tossl obt) COMP_CWORD=1 COMP_LINE="tossl obt"; _tossl; [ "${COMPREPLY[*]}" = obtain ]' \
+        bash "$root$1" || stop "bash completes nothing by $1"
+}
+
 # let_load: gives $root the machine's settings for its network
 let_load() {
     for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do

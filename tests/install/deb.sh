@@ -86,6 +86,8 @@ try() {
     for gone in cc gcc pip pip3 make; do
         [ ! -e "$root/usr/bin/$gone" ] || stop "$gone is in $root"
     done
+    completes /usr/share/bash-completion/completions/tossl
+    grep -q '^#compdef tossl' "$root/usr/share/zsh/vendor-completions/_tossl" || stop "zsh completes nothing"
     user=0 home=/root use
     user=1000 home="/home/mü ller" use
     mkdir -p "$root/var/lib/tossl/certificates/kept"

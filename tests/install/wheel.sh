@@ -47,6 +47,7 @@ as_root() {
     inside ln -s /opt/tossl/bin/tossl /usr/local/bin/tossl
     inside tossl list
     [ -f "$root/opt/tossl/share/man/mann/tossl.n" ] || stop "no man pages"
+    completes /opt/tossl/share/bash-completion/completions/tossl
     say "pip again, over itself"
     inside /opt/tossl/bin/pip --isolated -q install --no-index --no-deps --force-reinstall -f /tmp/wheels tossl-acme
     inside tossl list

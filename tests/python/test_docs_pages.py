@@ -45,6 +45,11 @@ def test_every_argument_and_option_has_a_text(manual: Manual) -> None:
 
 
 @each_command
+def test_the_words_in_braces_are_found_out(manual: Manual) -> None:
+    assert not [each.name for each in (*manual.arguments, *manual.options) if re.search(r"\{[a-z_]+\}", each.text)]
+
+
+@each_command
 def test_every_text_is_of_something(manual: Manual) -> None:
     known = {each.name for each in (*manual.arguments, *manual.options)}
     terms = {term.partition(" ")[0] for term in manual.text.description.terms}

@@ -100,6 +100,12 @@ def test_the_manual_lies_where_man_looks(stage: Path) -> None:
     assert sorted(path.name for path in (stage / "usr/local/share/man/mann").iterdir()) == [p.name for p in pages]
 
 
+def test_what_shells_complete_lies_where_they_look(stage: Path) -> None:
+    for shell, place in (("bash", "bash-completion/completions/tossl"), ("zsh", "zsh/site-functions/_tossl")):
+        said = run([TCLSH, TREE / "bin/tossl", "completion", shell, "--config", ""])
+        assert (stage / "usr/local/share" / place).read_text() == said
+
+
 def test_it_works_without_the_tree(package: Path) -> None:
     version, kind, *maps = run([TCLSH], script=USE, path=f"{{{package.parent}}}").splitlines()
     assert (version, kind) == (tossl_acme.__version__, "ec")
@@ -231,7 +237,9 @@ def test_the_libraries_of_the_system(tmp_path: Path) -> None:
     make("install", **settings)
     (folder,) = tmp_path.glob("root/lib/tossl*")
     assert not (folder / ".venv").exists()
-    assert {path.suffix for path in files(folder)} == {".py", ".pyc", ".tcl", ".so", ".cfg", ".typed", ""}
+    assert {path.suffix for path in files(folder)} == {
+        ".py", ".pyc", ".tcl", ".so", ".cfg", ".typed", ".bash", ".sh", ".zsh", "",
+    }  # fmt: skip
     assert f"program = {python}\npackages = .\n" in (folder / "python.cfg").read_text()
     assert f"{tossl_acme.__version__}\nec\n" in run([TCLSH], script=USE, path=str(folder.parent))
     assert run([TCLSH, tmp_path / "root/bin/tossl", "--version"]) == f"tossl {tossl_acme.__version__}\n"

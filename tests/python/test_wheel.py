@@ -48,6 +48,8 @@ def pip(*words: str | Path, **environment: str) -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For the Tcl and the Python of the tests, built without the network."""
     folder = tmp_path_factory.mktemp("wheel")
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
+    subprocess.run(["make", "-s", "-C", TREE, "completion"], env=outer, check=True, capture_output=True)
     run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder], folder=TREE, TOSSL_WHEEL="tcl")
     (made,) = folder.iterdir()
     return made
@@ -78,6 +80,8 @@ def test_a_wheel_has_what_tcl_needs_and_names_what_it_is_for(wheel: Path) -> Non
     assert all(path.startswith(tcl) for path in libraries)
     commands = {f"{tcl}/cli/{path.name}" for path in (TREE / "cli").iterdir()}
     assert files >= commands | {f"{tcl}/pkgIndex.tcl", f"{tcl}/python.cfg", f"{name}.data/scripts/tossl"}
+    share = f"{name}.data/data/share"
+    assert files >= {f"{share}/bash-completion/completions/tossl", f"{share}/zsh/site-functions/_tossl"}
 
 
 def test_tclsh_finds_what_pip_installed_until_it_is_told_otherwise(python: Path, tmp_path: Path) -> None:

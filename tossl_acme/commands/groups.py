@@ -765,12 +765,6 @@ def _mailing_cas() -> Sequence[str]:
     return [ca.name for ca in PUBLIC_CAS if ca.binding_url]
 
 
-def _import_programs() -> Sequence[str]:
-    from ..certificates.imported import names_of_programs
-
-    return tuple(names_of_programs())
-
-
 def _key_types() -> Sequence[str]:
     from ..certificates.key import names_of_key_types
 
@@ -797,7 +791,6 @@ def _layouts() -> Sequence[str]:
 
 #: What stands in braces in the texts above, found out when they are shown.
 TEXTS = {
-    "import_programs": _import_programs,
     "providers": _provider_names,
     "challenge_types": _challenge_types,
     "public_cas": _public_cas,
@@ -807,7 +800,6 @@ TEXTS = {
 
 #: The words that an argument or option may have, where they are few: for completion in a shell.
 CHOICES = {
-    "program": _import_programs,
     "provider": _provider_names,
     "challenge": _challenge_types,
     "directory": _public_cas,

@@ -7,11 +7,24 @@ from ...errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...certificates.node_files import NodeFiles
     from ...challenges.solver import SolverOptions
     from ...files import FilePath
     from ...http.options import ConnectionOptions
     from ..groups import CertificateStore, Lazy
+
+
+def _programs() -> Sequence[str]:
+    from ...certificates.imported import names_of_programs
+
+    return tuple(names_of_programs())
+
+
+#: The words in braces below, and those that an argument may have.
+TEXTS = {"import_programs": _programs}
+CHOICES = {"program": _programs}
 
 
 def import_certificate(
