@@ -56,7 +56,9 @@ proc ::cli::places_of {name options} {
     foreach {form text} [dict get $declared $name forms] {
         set place -1
         set is_choice 0
-        foreach word [lrange [split [regsub -all {[?]|\.\.\.} $form {}]] 1 end] {
+        # Options in between stand in question marks.
+        set form [regsub -all {[?]|\.\.\.} [regsub -all {\?--[^?]*\?} $form {}] {}]
+        foreach word [lrange [split $form] 1 end] {
             if {[string match -* $word]} break
             if {$word eq ""} continue
             if {$word eq "|"} {
