@@ -10,7 +10,7 @@ proc ::cli::progress {step} {
     # Warnings are in the result.
     if {[dict get $settings quiet] || [dict get $step step] eq "warning"} return
     set text [dict get $step step]
-    foreach name {name domain type what status seconds folder} {
+    foreach name {name check subject domain type what status seconds folder} {
         if {[dict exists $step $name]} {
             append text " " [dict get $step $name]
         }

@@ -95,7 +95,10 @@ def acquire(
         found = Certificate(issuance.identifiers, chain, work.csr.private_key, client.server.url)
         if folder is not None:
             found = replace(
-                found, files=_stored(folder, found, {**_of_itself(found, issuance, solvers), **place.about})
+                found,
+                files=_stored(
+                    folder, found, {**_of_itself(found, issuance, solvers), **place.about, "exempt": _is_exempt(work)}
+                ),
             )
             context.tell("stored", folder=folder.path)
         if issuance.pem_file is not None:
@@ -193,6 +196,11 @@ def _stored(folder: CertificateFolder, certificate: Certificate, about: Mapping[
     left_out = (*texts, "private_key", "files")
     record = {name: value for name, value in values.items() if name not in left_out}
     return folder.keep(texts, {**record, **about}, has_key=bool(certificate.private_key), ends=False)
+
+
+def _is_exempt(work: Work) -> bool:
+    """Returns whether the order named the certificate that it replaces, so that CAs do not count it in their limits."""
+    return bool(work.issuance.order.replaces) and "renewalInfo" in work.client.directory(work.context).urls
 
 
 def _of_itself(certificate: Certificate, issuance: Issuance, solvers: Solvers) -> dict[str, object]:

@@ -20,6 +20,7 @@ from .authorities import ask_each
 from .dns_accounts import DnsAccounts
 from .files import CertificateFolder, certificate_folder
 from .held import check_replaceable, difference, has_attempt, is_kept_due, is_usable, told_of
+from .history import issuances_before
 from .issuance import Issuance
 from .kept import Attempt
 from .key import check_not_account_key
@@ -91,6 +92,7 @@ def obtain(
             return _held(context, store, kept, issuance, said, folder)
         words = said or {member: kept.asked(member) for member in ("said", "words") if kept is not None}
         about = {**words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable}
+        about["history"] = issuances_before(kept)
         place = Place(store, folder, about)
         with failure_kept(context, store, name) if kept is not None else contextlib.nullcontext():
             return _asked_of_each(context, issuance, name, place, kept, by_itself=by_itself, force=force)

@@ -13,6 +13,7 @@ from .ports import Port
 from .presented import RESPONDERS
 from .responders import ResponderPool, ResponderSolver
 from .responses import hide_response, show_response
+from .seen import see_by_http
 from .solver import ChallengeType, SolverOptions
 from .webroot import Webroot
 
@@ -68,4 +69,6 @@ def http01_solver(options: SolverOptions) -> Webroot | HttpServerSolver | OwnSer
     return OwnServerSolver() if options.http01_response else HttpServerSolver(RESPONDERS, options.port or 0)
 
 
-TYPE = ChallengeType("http-01", http01_solver, at_place=Webroot.at_place, asked_by=BY_TOKEN)
+TYPE = ChallengeType(
+    "http-01", http01_solver, at_place=Webroot.at_place, asked_by=BY_TOKEN, see=see_by_http, scheme="http"
+)

@@ -11,6 +11,7 @@ from ..context import Context
 from ..dns.provider import ProviderOptions
 from ..files import FilePath
 from .ports import Port, check_port
+from .seen import AskedAt, Seen
 
 
 class Solver(Protocol):
@@ -177,6 +178,8 @@ class ChallengeType:
     dns_label: for a type that a DNS record proves, a regular expression of the labels before the domain.
     at_place: returns a solver that can clean up at a place without credentials; None for a type that needs some.
     asked_by: how the CA asks a server for it, as elsewhere.py has it; empty for a type that no server answers.
+    see: asks for the response as a CA does, at one address; None for a type that no address of the name proves.
+    scheme: of the port at which CAs ask, in seen.PORTS.
     """
 
     name: str
@@ -184,3 +187,5 @@ class ChallengeType:
     dns_label: str = ""
     at_place: Callable[[Mapping[str, str]], Solver] | None = None
     asked_by: str = ""
+    see: Callable[[Context, Challenge, AskedAt], Seen] | None = None
+    scheme: str = ""

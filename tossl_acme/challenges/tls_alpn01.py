@@ -19,6 +19,7 @@ from .elsewhere import BY_NAME, ElsewhereAnswer, find_elsewhere, server_name
 from .ports import Port
 from .presented import RESPONDERS
 from .responders import Responder, ResponderPool, ResponderSolver
+from .seen import see_by_tls
 from .solver import ChallengeType, SolverOptions
 
 PROTOCOL = "acme-tls/1"
@@ -96,7 +97,7 @@ def tls_alpn01_solver(options: SolverOptions) -> TlsAlpn01:
     return TlsAlpn01(RESPONDERS, options.tls_port)
 
 
-TYPE = ChallengeType("tls-alpn-01", tls_alpn01_solver, asked_by=BY_NAME)
+TYPE = ChallengeType("tls-alpn-01", tls_alpn01_solver, asked_by=BY_NAME, see=see_by_tls, scheme="https")
 
 
 class _Handshake:

@@ -9,7 +9,8 @@ from __future__ import annotations
 #: "tossl::testing" for test suites.
 PACKAGES: dict[str, tuple[str, ...]] = {
     "tossl": tuple(
-        f"{__name__}.{module}" for module in ("acme", "http", "job", "key", "dns", "tls", "naviserver", "log", "help")
+        f"{__name__}.{module}"
+        for module in ("acme", "http", "job", "key", "dns", "tls", "naviserver", "log", "doctor", "help")
     ),
     "tossl::acme": tuple(f"{__name__}.{module}" for module in ("acme", "job", "dns")),
     "tossl::testing": tuple(f"{__name__}.{module}" for module in ("testing", "testing.ca", "key", "job")),

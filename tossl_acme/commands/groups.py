@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     SecretDict = dict[str, Secret] | Secret
     #: A secret, perhaps with secrets by name in it.
     SecretOrDict = Secret
+    #: Facts of the interpreter's Tcl.
+    TclFacts = Mapping[str, str]
     #: The words of a call, by argument and option.
     Words = Mapping[str, str]
     _Made = TypeVar("_Made")

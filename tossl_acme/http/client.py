@@ -45,7 +45,8 @@ _LEAST_SECRET_CHARS = 4
 class HttpRequest:
     """A request and the limits of its answer.
 
-    most_bytes: limit of the decoded body. silence: seconds that may pass without a byte.
+    most_bytes: limit of the decoded body. silence: seconds that may pass without a byte. address: an IP address that is
+    connected to in the place of those of the URL's host, without a proxy; for a client that asks nothing else.
     """
 
     method: str
@@ -54,6 +55,7 @@ class HttpRequest:
     data: bytes | None = None
     most_bytes: int = MAX_BYTES
     silence: float = SILENCE_SECONDS
+    address: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +123,9 @@ class HttpClient:
 
     def _begun(self, context: Context, request: HttpRequest) -> Exchange:
         return Exchange(
-            context, request.url, request.most_bytes, request.silence, self._trusted_from, self._trust, self._way
-        )
+            context, request.url, request.most_bytes, request.silence, self._trusted_from, self._trust, self._way,
+            request.address,
+        )  # fmt: skip
 
     def _exchange(self, exchange: Exchange, request: HttpRequest) -> Response:
         context = exchange.context
@@ -133,7 +136,7 @@ class HttpClient:
             try:
                 coding = answer.headers.get("Content-Encoding", "")
                 body = whole_body(body_pieces(answer), request.url, coding, request.most_bytes)
-                return _response_of(request.url, answer, body)
+                return _response_of(request.url, answer, body, exchange.peer)
             finally:
                 answer.close()
                 answer.release_conn()
@@ -161,7 +164,7 @@ class HttpClient:
             stream=True,
             timeout=(min(left, CONNECT_SECONDS), left),
             verify=self._trust is not None,
-            proxies=self._proxies_for(request.url),
+            proxies={} if request.address else self._proxies_for(request.url),
         )
         if self._keeps_cookies and "Set-Cookie" in answer.headers:
             extract_cookies_to_jar(self._session.cookies, prepared, answer)  # type: ignore[no-untyped-call]
@@ -265,6 +268,6 @@ def _same_origin(old: SplitResult, new: SplitResult) -> bool:
     return old.hostname == new.hostname and (was == now or upgraded)
 
 
-def _response_of(url: str, answer: Any, body: bytes) -> Response:
+def _response_of(url: str, answer: Any, body: bytes, peer: bytes) -> Response:
     version = {10: "1.0", 11: "1.1"}.get(answer.version, "")
-    return Response(url, answer.status, answer.headers, body, tuple(answer.headers.iteritems()), version)
+    return Response(url, answer.status, answer.headers, body, tuple(answer.headers.iteritems()), version, peer)

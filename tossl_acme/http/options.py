@@ -64,6 +64,15 @@ class ConnectionOptions:
         check_socks(requests.utils.select_proxy(url, found) or "")
         return found
 
+    def proxy_for(self, url: str) -> str:
+        """Returns the proxy for a URL, with its credentials; empty without one. Raises as proxies() does."""
+        found = self.proxies(url)
+        if not found:
+            return ""
+        import requests.utils  # it loads slowly
+
+        return requests.utils.select_proxy(url, found) or ""
+
 
 def _proxy_url(proxy: str) -> str:
     url = proxy if "://" in proxy else f"http://{proxy}"

@@ -30,6 +30,7 @@ class Response:
     """An answer, complete and within its limits.
 
     `headers` joins lines of one name; `header_lines` keeps every line apart, for Set-Cookie cannot be joined.
+    peer: the server's TLS certificate, DER, where the exchange made the connection; else empty.
     """
 
     url: str
@@ -38,6 +39,7 @@ class Response:
     body: bytes
     header_lines: tuple[tuple[str, str], ...] = ()
     http_version: str = ""
+    peer: bytes = b""
 
     @property
     def media_type(self) -> str:

@@ -50,7 +50,8 @@ class Exchange:
 
     silence: seconds without a byte after which the connection counts as lost.
     trusted_from: connections that are older (monotonic seconds) are not used again. trust: the roots of TLS.
-    way: how the peer is reached, to find a connection that was opened ahead.
+    way: how the peer is reached, to find a connection that was opened ahead. address: the one to connect to, empty for
+    those of the host.
     """
 
     def __init__(
@@ -62,8 +63,12 @@ class Exchange:
         trusted_from: float = 0.0,
         trust: Trust | None = None,
         way: tuple[object, ...] = (),
+        address: str = "",
     ) -> None:
         self.context = context
+        self.address = address
+        #: The server's TLS certificate, DER, once a connection is made.
+        self.peer = b""
         self.way = way
         self.trust = trust
         self.most_bytes = most_bytes
@@ -239,7 +244,7 @@ def _connected(connection: HTTPConnection) -> socket.socket:
     exchange = current_exchange.get()
     exchange.is_fresh = True
     context = exchange.context
-    host = connection._dns_host.strip("[]")
+    host = exchange.address or connection._dns_host.strip("[]")
     left = max(0.001, min(CONNECT_SECONDS, context.remaining()))
     options = getattr(connection, "socks_options", None)
     try:
@@ -362,6 +367,8 @@ class _TlsConnection(_Kept, HTTPSConnection):
         context.add_interrupt(self._shut_down)
         try:
             super().connect()
+            if isinstance(self.sock, ssl.SSLSocket):
+                exchange.peer = self.sock.getpeercert(True) or b""
         finally:
             context.remove_interrupt(self._shut_down)
             if self._handshake is not None:

@@ -13,7 +13,8 @@ options is given. Words are converted when the command is called; objects are ma
     context: Context = seconds(60)    marks a command that waits: it takes what call.waiting takes
     group: Lazy[Group]                gets a function that makes the group's object, for what is not always needed
     interpreter: Interpreter          is the calling interpreter,
-    jobs: Jobs                        its background jobs, and
+    jobs: Jobs                        its background jobs,
+    tcl: TclFacts                     a dict patchlevel executable of its Tcl, and
     words: Words                      {name: word} for what was given, as it was given: none of them is an option
     key: Secret                       as an option has -key_file and -key_env beside it
     email: str = find                 has a default that find() returns at the time of the call; of a FilePath with the
@@ -85,7 +86,7 @@ def _arguments(function: FunctionType, groups: Groups) -> tuple[list[TclValue], 
     count, defaults = code.co_argcount, function.__defaults__ or ()
     found: list[TclValue] = []
     keywords = code.co_varnames[count : count + code.co_kwonlyargcount]
-    takes_options = any(kinds[name] not in ("Interpreter", "Jobs", "Words") for name in keywords)
+    takes_options = any(kinds[name] not in ("Interpreter", "Jobs", "TclFacts", "Words") for name in keywords)
     for index, name in enumerate(code.co_varnames[:count], len(defaults) - count):
         group = groups.get(kinds[name])
         if group is not None:

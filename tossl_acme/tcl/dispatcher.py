@@ -108,7 +108,7 @@ class Interpreter:
             LOG.take_environment(environ["TOSSL_LOG"])
         call = command.bind(self.host, words)
         for parameter, kind in command.parameters.injected.items():
-            call.values[parameter] = self if kind == "Interpreter" else self.jobs
+            call.values[parameter] = self._injected(kind)
         for callback in call.callbacks():
             callback.events = self.events
         for parameter in command.parameters.declared:
@@ -116,6 +116,12 @@ class Interpreter:
         if call.in_background:
             return self.jobs.start(call)
         return call.run_here(self.host) if call.context is not None else call.run()
+
+    def _injected(self, kind: str) -> object:
+        if kind == "TclFacts":  # asked here: a job may not ask the interpreter
+            asked = {"patchlevel": "info patchlevel", "executable": "info nameofexecutable"}
+            return {name: str(self.host.eval(script)) for name, script in asked.items()}
+        return self if kind == "Interpreter" else self.jobs
 
     def _serve(self, name: str, words: Sequence[str]) -> TclValue:
         """Answers the internal calls of the prelude and bin/tossl, which are not commands."""

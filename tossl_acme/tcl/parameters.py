@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Groups = Mapping[str, FunctionType]
 
 #: Annotations of parameters that are neither argument nor option.
-_INJECTED = ("Interpreter", "Jobs")
+_INJECTED = ("Interpreter", "Jobs", "TclFacts")
 _LAZY = "Lazy["
 _DECLARED = "Declared["
 _NAMED = "Named["

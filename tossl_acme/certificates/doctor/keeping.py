@@ -1,0 +1,129 @@
+"""What is held for each name, when it is due, and what failed last."""
+
+from __future__ import annotations
+
+import time
+
+from ...context import Context
+from ...errors import ArgumentError
+from .. import due
+from ..authorities import read_limits
+from ..issuance import needs_own_server
+from ..listed import told
+from .diagnosis import Diagnosis
+from .subjects import Examination, Subject
+
+
+def option_findings(context: Context, examined: Examination) -> list[Diagnosis]:
+    """Whether each certificate's options can be used: its secrets can be read, its folder is there."""
+    advice = "obtain_certificate (tossl obtain) with the right options keeps these for the renewals"
+    found = [Diagnosis.of_error("records", "", error) for error in examined.damaged]
+    for subject in examined.subjects:
+        if subject.trouble is not None:
+            found.append(Diagnosis.of_error("options", subject.name, subject.trouble, advice))
+        else:
+            types = dict.fromkeys(solver.challenge_type for chosen in subject.solvers.values() for solver in chosen)
+            found.append(Diagnosis.ok("options", subject.name, f"proven by {', '.join(types)}", challenges=list(types)))
+    return found
+
+
+def held_findings(context: Context, examined: Examination) -> list[Diagnosis]:
+    """What is held, and when it is due."""
+    return [finding for subject in examined.subjects for finding in _of_subject(examined, subject)]
+
+
+def _of_subject(examined: Examination, subject: Subject) -> list[Diagnosis]:
+    if subject.kept is None or examined.store is None:
+        found = [Diagnosis.ok("held", subject.name, "no certificate is kept under this name")]
+    else:
+        try:
+            facts = told(examined.store, subject.kept)
+        except ArgumentError as error:
+            return [Diagnosis.of_error("held", subject.name, error)]
+        found = [_held(subject.name, facts), *_notes(subject, facts)]
+    return [*found, *_failures(examined, subject)]
+
+
+def _held(name: str, facts: dict[str, object]) -> Diagnosis:
+    not_after, due_at = _number(facts["not_after"]), _number(facts["due"])
+    said = f"valid until {_day(not_after)}, due {_day(due_at)}"
+    brief = {"not_after": not_after, "due": due_at, "issuer": facts["issuer"], "directory": facts["directory"]}
+    again = "tossl renew NAME; a timer or manage does it by itself (docs/terminal.md)"
+    if facts["revoked"]:
+        return Diagnosis.failed("held", name, "it was revoked", f"get another: {again}", **brief)
+    if not_after <= due.now():
+        return Diagnosis.failed("held", name, f"it ended {_day(not_after)}", again, **brief)
+    if facts["self_signed"]:
+        return Diagnosis.warned("held", name, "a self-signed one stands in for the first", "manage obtains it", **brief)
+    if due_at <= due.now():
+        return Diagnosis.warned("held", name, f"{said}: nobody has renewed it yet", again, **brief)
+    return Diagnosis.ok("held", name, said, **brief)
+
+
+def _notes(subject: Subject, facts: dict[str, object]) -> list[Diagnosis]:
+    """What else is known of a kept certificate that keeps it from being renewed and used."""
+    found = []
+    error = facts["last_error"]
+    if isinstance(error, dict) and error:
+        visit = str(error.get("visit") or "")
+        advice = (
+            f"open {visit}, and do what it says there"
+            if visit
+            else "the lines of this name tell the cause, if it lasts"
+        )
+        said = f"the last renewal failed, {_day(_number(error.get('at')))}: {error.get('message')}"
+        found.append(Diagnosis.warned("error", subject.name, said, advice, errorcode=error.get("errorcode", [])))
+    if not facts["renewable"]:
+        advice = "give secrets by -X_file or -X_env, so that the renewal finds them"
+        said = "its name alone cannot renew it: a secret was given literally"
+        found.append(Diagnosis.warned("renewal", subject.name, said, advice))
+    elif subject.kept is not None and needs_own_server(subject.kept.issuance):
+        advice = "let that program renew it: renew_certificates -http01_response 1, or manage"
+        said = "the web server of the program that obtained it answers its challenges"
+        found.append(Diagnosis.warned("renewal", subject.name, said, advice))
+    if facts["deploy_owed"]:
+        said = f"its deployment has not succeeded: {facts['deploy_error'] or 'not called yet'}"
+        found.append(
+            Diagnosis.warned("deploy", subject.name, said, "mend the command; the next renewal run calls it again")
+        )
+    warnings = facts["warnings"]
+    for warning in warnings if isinstance(warnings, list) else []:
+        found.append(
+            Diagnosis.warned("persist", subject.name, str(warning["message"]), "tossl persist NAME shows the record")
+        )
+    return found
+
+
+def _failures(examined: Examination, subject: Subject) -> list[Diagnosis]:
+    """What failed lately for this set of names, and whether the CA wants no request now."""
+    found = []
+    for one in subject.issuance.at_each:
+        if examined.store is None or not one.directory:
+            continue
+        try:
+            known = read_limits(examined.store, one)
+        except ArgumentError as error:
+            found.append(Diagnosis.of_error("records", subject.name, error))
+            continue
+        if not known.failures:
+            continue
+        at = due.now()
+        wait = max(known.ca_wait(at), known.hourly_wait(at))
+        advice = (
+            f"open {known.visit}, and do what it says there"
+            if known.visit
+            else "mend the cause before the next attempt"
+        )
+        times = f"{known.failures} attempt{'' if known.failures == 1 else 's'} failed, the last {_day(known.failed_at)}"
+        pause = f"; no request is sent for {wait:.0f} s" if wait else ""
+        facts = {"failures": known.failures, "retry_after": round(wait), "visit": known.visit}
+        found.append(Diagnosis.warned("error", subject.name, f"{times}{pause}: {known.message}", advice, **facts))
+    return found
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _day(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(at))

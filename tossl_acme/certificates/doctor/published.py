@@ -1,0 +1,252 @@
+"""What the DNS says of the names, and whether credentials can write there: CAA, CNAME, TXT, permanent records."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+from ...acme.authorization import Challenge, is_provable
+from ...acme.servers import server_for
+from ...challenges.solver import Solver, is_standing, is_together
+from ...context import Context
+from ...dns.caa import CaaRequest, CaaSet, caa_refusal, caa_sets
+from ...dns.delegation import Delegation, delegations
+from ...dns.failure import LookupFailed
+from ...dns.resolver import resolver_for
+from ...dns.texts import seen_texts
+from ...dns.zones import zones_through
+from ...errors import AcmeError, Cancelled, DnsError, TosslError, WaitTimeout
+from ...identifiers import Identifier
+from ...text import clean
+from .. import due
+from ..crew import side_by_side
+from ..permission import CAA_SECONDS
+from .beside import each_finding
+from .diagnosis import Diagnosis
+from .shown import presented_for, throwaway
+from .subjects import Examination, Subject, known_account
+
+#: Seconds for one record to be written, seen and removed.
+_WRITE_SECONDS = 60.0
+#: Seconds that the zone's servers have to show it.
+_SHOWN_SECONDS = 20.0
+_MOST_SHOWN = 4
+
+
+@runtime_checkable
+class _RecordSolver(Protocol):
+    """A solver that publishes records."""
+
+    def name_for(self, challenge: Challenge) -> str: ...
+
+
+# ---- CAA (RFC 8659, RFC 8657) ----
+
+
+def caa_findings(context: Context, examined: Examination) -> list[Diagnosis]:
+    """Whether CAA records allow each CA for each name."""
+    return each_finding(context, lambda part, one: _caa_of(part, examined, one), examined.subjects)
+
+
+def _caa_of(context: Context, examined: Examination, subject: Subject) -> list[Diagnosis]:
+    issuance = subject.issuance
+    names = [one for one in issuance.identifiers if one.is_provable_by_dns]
+    if not issuance.directory or not names:
+        return []
+    directory = server_for(issuance.directory, issuance.connection).directory(context)
+    issuers = [name.strip().lower().rstrip(".") for name in directory.caa_identities]
+    if not issuers:
+        return [Diagnosis.ok("caa", subject.name, "the CA's directory has no caaIdentities to look for in CAA records")]
+    resolver, part = resolver_for(issuance.solvers.resolvers), context.narrowed(3 * CAA_SECONDS)
+    domains = list(dict.fromkeys(one.base.value for one in names))
+    sets = part.run(lambda: caa_sets(part, resolver, domains, {}), "the CAA records")
+    account = known_account(examined.store, issuance)
+    return [
+        _caa_finding(subject, one, sets.get(one.base.value, "no answer in time"), issuers, account) for one in names
+    ]
+
+
+def _caa_finding(
+    subject: Subject, identifier: Identifier, found: CaaSet | str, issuers: Sequence[str], account: str
+) -> Diagnosis:
+    name = identifier.value
+    if isinstance(found, str):
+        advice = "a CA refuses a name whose CAA records it cannot look up: look at the zone's servers, and at DNSSEC"
+        return Diagnosis.warned("caa", name, f"the DNS does not tell: {found}", advice)
+    methods = {solver.challenge_type for solver in subject.solvers.get(identifier, ())}
+    refusal = caa_refusal(found, CaaRequest(issuers, account, methods, identifier.wildcard))
+    facts: dict[str, object] = {"at": found.name, "records": [f'{one.tag} "{one.value}"' for one in found.properties]}
+    if not refusal:
+        said = f"the CAA records at {found.name} allow {issuers[0]}" if found.properties else "no CAA record forbids it"
+        return Diagnosis.ok("caa", name, said, **facts)
+    if not account and "accounturi" in refusal:
+        advice = "the account is not made yet: compare its URL once it is (tossl account show)"
+        return Diagnosis.warned("caa", name, refusal, advice, **facts)
+    return Diagnosis.failed("caa", name, refusal, "the message has the record to set; or ask another CA", **facts)
+
+
+# ---- CNAME and TXT at the names of the records ----
+
+
+def alias_findings(context: Context, examined: Examination) -> list[Diagnosis]:
+    """Where CNAME records lead from the names of the records, and what already stands there."""
+    return each_finding(context, lambda part, one: _alias_of(part, examined, one), examined.subjects)
+
+
+def _alias_of(context: Context, examined: Examination, subject: Subject) -> list[Diagnosis]:
+    names = _record_names(examined, subject)
+    options = subject.issuance.solvers
+    zones = zones_through(options.resolvers) if options.follow_cname and names else None
+    found = delegations(context, zones, list(names)) if zones is not None else {}
+    findings = [_alias_finding(name, one) for name, one in found.items()]
+    endless = {name for name, one in found.items() if one.is_endless}
+    texts = each_finding(
+        context,
+        lambda part, name: _texts_at(part, name, options.resolvers),
+        [one for one in names if one not in endless],
+    )
+    return [*findings, *texts]
+
+
+def _record_names(examined: Examination, subject: Subject) -> dict[str, Challenge]:
+    """Returns the names of the records that prove names, with a challenge for each."""
+    account = known_account(examined.store, subject.issuance)
+    found: dict[str, Challenge] = {}
+    for domain in subject.domains:
+        solver = _solver_of(subject, domain)
+        if isinstance(solver, _RecordSolver) and is_provable(domain, solver.challenge_type):
+            challenge = throwaway(solver, domain, account)
+            name = solver.name_for(challenge)
+            # A record whose name depends on the account has none before that.
+            if account or name == solver.name_for(replace(challenge, account_url=challenge.token)):
+                found.setdefault(name, challenge)
+    return found
+
+
+def _solver_of(subject: Subject, domain: Identifier) -> Solver | None:
+    """Returns the solver of the name, or of its wildcard."""
+    return subject.solver(domain) or subject.solver(Identifier(domain.type, f"*.{domain.value}"))
+
+
+def _alias_finding(name: str, found: Delegation) -> Diagnosis:
+    at = found.published_name
+    if found.is_endless:
+        advice = f"remove the CNAME record at {name}, or let it lead to a name in a zone that can be written to"
+        return Diagnosis.failed("cname", name, found.trouble, advice)
+    if found.trouble:
+        return Diagnosis.warned(
+            "cname", name, found.trouble, "look at the zone's servers: a CA may get no answer either"
+        )
+    if at == name:
+        return Diagnosis.ok("cname", name, "no CNAME record: the TXT record is published here", published_name=at)
+    return Diagnosis.ok("cname", name, f"is an alias of {at}, where the TXT record is published", published_name=at)
+
+
+def _texts_at(context: Context, name: str, resolvers: Sequence[str]) -> list[Diagnosis]:
+    try:
+        values = seen_texts(context, name, resolvers)
+    except (LookupFailed, DnsError) as error:
+        advice = "a CA that gets no answer refuses the name: look at the zone's servers, and at DNSSEC"
+        return [Diagnosis.warned("txt", name, f"the DNS does not tell its TXT records: {clean(error)}", advice)]
+    if not values:
+        return []
+    shown = ", ".join(map(repr, values[:_MOST_SHOWN]))
+    advice = "remove what no call is using now; many old values make answers too long"
+    return [Diagnosis.warned("txt", name, f"{len(values)} TXT values stand here: {clean(shown)}", advice)]
+
+
+# ---- a real write ----
+
+
+def write_findings(context: Context, examined: Examination) -> list[Diagnosis]:
+    """Publishes a throw-away TXT value at each record's name, looks for it, and removes it.
+
+    As many at a time as the provider takes, and in the call's own thread where that is one: a provider of a script's
+    own is called there.
+    """
+    tasks: dict[str, tuple[Solver, Challenge]] = {}
+    for subject in examined.subjects:
+        for name, challenge in _record_names(examined, subject).items():
+            solver = _solver_of(subject, challenge.identifier)
+            assert solver is not None
+            tasks.setdefault(name, (solver, challenge))
+    found: dict[str, list[Diagnosis]] = {}
+
+    def write(part: Context, name: str) -> None:
+        found[name] = _written_at(part, name, *tasks[name])
+
+    for width, names in _by_width(tasks).items():
+        side_by_side(context, write, names, width)
+    return [finding for name in tasks for finding in found[name]]
+
+
+def _by_width(tasks: dict[str, tuple[Solver, Challenge]]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for name, (solver, challenge) in tasks.items():
+        width = _width(solver, challenge)
+        found.setdefault(width, []).append(name)
+    return found
+
+
+def _width(solver: Solver, challenge: Challenge) -> int:
+    try:
+        return solver.width(challenge) if is_together(solver) else 1
+    except TosslError:  # no provider is for this name, which presenting tells
+        return 1
+
+
+def _written_at(context: Context, name: str, solver: Solver, challenge: Challenge) -> list[Diagnosis]:
+    part = context.narrowed(_WRITE_SECONDS)
+    late: list[Diagnosis] = []
+    try:
+        with presented_for(part, solver, challenge):
+            try:
+                solver.wait(part.narrowed(_SHOWN_SECONDS), challenge)
+            except WaitTimeout as error:
+                context.check("the record")
+                advice = "look whether the zone's NS records name the provider's servers; some take minutes"
+                late = [Diagnosis.of_error("credentials", name, error, advice)]
+    except Cancelled:
+        raise
+    except TosslError as error:
+        context.check("the record")
+        return [Diagnosis.of_error("credentials", name, error)]
+    said = "a TXT record was written, seen and removed again"
+    return late or [Diagnosis.ok("credentials", name, said, **solver.describe(challenge))]
+
+
+# ---- permanent records (dns-persist-01) ----
+
+
+def standing_findings(context: Context, examined: Examination) -> list[Diagnosis]:
+    """Whether the permanent record of each name stands, and when it ends."""
+    wanted = [
+        (subject, one)
+        for subject in examined.subjects
+        for one in subject.issuance.identifiers
+        if (solver := subject.solver(one)) is not None and is_standing(solver)
+    ]
+    return each_finding(context, lambda part, one: _standing_of(part, examined, *one), wanted)
+
+
+def _standing_of(context: Context, examined: Examination, subject: Subject, one: Identifier) -> list[Diagnosis]:
+    solver, issuance = subject.solver(one), subject.issuance
+    assert solver is not None and is_standing(solver)
+    account = known_account(examined.store, issuance)
+    if not account or not issuance.directory:
+        advice = "make the account, and its record: tossl persist NAME"
+        return [Diagnosis.failed("persist", one.value, "no account is known, whose URL the record has to name", advice)]
+    issuers = tuple(server_for(issuance.directory, issuance.connection).directory(context).caa_identities)
+    challenge = Challenge(solver.challenge_type, one.base, wildcard=one.wildcard, account_url=account, issuers=issuers)
+    try:
+        solver.check_standing(context, challenge)
+    except (DnsError, AcmeError) as error:
+        return [Diagnosis.of_error("persist", one.value, error, "set the record: tossl persist NAME shows it")]
+    ends = solver.ends
+    due_at = due.life_due_at(subject.kept.not_before, subject.kept.not_after) if subject.kept else due.now()
+    if warning := due.record_warning(ends, due_at, due.now()):
+        return [Diagnosis.warned("persist", one.value, warning, "tossl persist NAME shows the record", ends=ends)]
+    until = f" until {time.strftime('%Y-%m-%d', time.gmtime(ends))}" if ends else ", without an end"
+    return [Diagnosis.ok("persist", one.value, f"its permanent record stands{until}", ends=ends)]

@@ -1,0 +1,252 @@
+"""The addresses of the names, and what a CA would get there: the response to a throw-away token, over each of them."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...acme.authorization import Challenge
+from ...acme.public_cas import PUBLIC_CAS
+from ...challenges.registry import TYPES
+from ...challenges.responses import unasked_hint
+from ...challenges.seen import PORTS, AskedAt, Seen
+from ...challenges.solver import ChallengeType, Solver
+from ...context import Context
+from ...dns.addresses import Addresses, addresses_of
+from ...dns.failure import LookupFailed
+from ...dns.resolver import Resolver, resolver_for
+from ...errors import Cancelled, HttpError, TosslError
+from ...identifiers import Identifier
+from .beside import each_finding, each_result
+from .diagnosis import Diagnosis
+from .shown import presented_for, throwaway
+from .subjects import Examination, Subject, asked_of_each
+
+_ADDRESS_SECONDS = 12.0
+_BY_DNS = "where that cannot be, prove the name by dns-01 (-provider) or dns-persist-01 (tossl persist)"
+_SET = "set an A record (and AAAA, if the server has IPv6) to the server's address"
+_OUTSIDE = "have somebody outside ask for it, as https://letsdebug.net does"
+_LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+
+
+def reached_findings(context: Context, examined: Examination) -> list[Diagnosis]:
+    """Looks up the addresses of each name, and asks for a token over each where addresses prove the name."""
+    return each_finding(context, lambda part, one: _of_name(part, *one), asked_of_each(examined.subjects))
+
+
+def _of_name(context: Context, subject: Subject, domain: Identifier) -> list[Diagnosis]:
+    solver = subject.solver(domain)
+    kind = TYPES[solver.challenge_type] if solver is not None else None
+    is_asked = kind is not None and kind.see is not None
+    if not domain.is_provable_by_dns:
+        found = Addresses((domain.value,))
+        findings: list[Diagnosis] = []
+    else:
+        try:
+            resolver = resolver_for(subject.issuance.solvers.resolvers)
+            found, findings = _looked_up(context, subject, resolver, domain, is_asked=is_asked)
+        except TosslError as error:
+            context.check("the addresses")
+            return [Diagnosis.of_error("addresses", domain.value, error, "look at this machine's DNS")]
+    if solver is None or kind is None or kind.see is None or not found.values:
+        return findings
+    return [*findings, *_asked(context, _Asked(subject, domain, solver, kind, found.values))]
+
+
+def _looked_up(
+    context: Context, subject: Subject, resolver: Resolver, domain: Identifier, *, is_asked: bool
+) -> tuple[Addresses, list[Diagnosis]]:
+    name = domain.value
+    part = context.narrowed(_ADDRESS_SECONDS)
+    try:
+        found = part.run(lambda: addresses_of(part, resolver, name), "the addresses")
+    except LookupFailed as error:
+        advice = "look at the servers of its zone and at DNSSEC, for example at https://dnsviz.net"
+        failed = Diagnosis.failed if is_asked else Diagnosis.warned
+        return Addresses(()), [failed("addresses", name, f"the DNS does not tell its addresses: {error}", advice)]
+    if not found.values:
+        cause = "it has neither an A nor an AAAA record" if found.exists else "the DNS knows no such name"
+        if is_asked:
+            return found, [Diagnosis.failed("addresses", name, cause, f"{_SET}; {_BY_DNS}")]
+        return found, [Diagnosis.ok("addresses", name, f"{cause}; its challenge needs none")]
+    facts = {"addresses": list(found.values)}
+    private = [value for value in found.values if not ipaddress.ip_address(value).is_global]
+    if private and is_asked and _is_public(subject):
+        cause = f"no public CA can reach {', '.join(private)}: no address of the Internet"
+        return found, [Diagnosis.failed("addresses", name, cause, f"{_SET} in the Internet; {_BY_DNS}", **facts)]
+    return found, [Diagnosis.ok("addresses", name, ", ".join(found.values), **facts)]
+
+
+def _is_public(subject: Subject) -> bool:
+    return any(subject.issuance.directory == ca.url for ca in PUBLIC_CAS)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A name whose addresses a CA asks, and how."""
+
+    subject: Subject
+    domain: Identifier
+    solver: Solver
+    kind: ChallengeType
+    addresses: Sequence[str]
+
+    @property
+    def port(self) -> int:
+        return PORTS[self.kind.scheme]
+
+    def locate(self, context: Context) -> AskedAt:
+        """Returns where to look, with no address yet."""
+
+        def locate(host: str) -> str:
+            resolver = resolver_for(self.subject.issuance.solvers.resolvers)
+            try:
+                values = context.run(lambda: addresses_of(context, resolver, host), "the addresses").values
+            except LookupFailed as error:
+                raise HttpError(
+                    "dns", f"it redirects to {host}, whose addresses the DNS does not tell: {error}"
+                ) from None
+            if not values:
+                raise HttpError("dns", f"it redirects to {host}, which has no address")
+            return values[0]
+
+        return AskedAt("", locate)
+
+
+def _asked(context: Context, asked: _Asked) -> list[Diagnosis]:
+    """Presents a throw-away challenge, and asks for it over each address."""
+    challenge = throwaway(asked.solver, asked.domain)
+    try:
+        with presented_for(context, asked.solver, challenge):
+            at = asked.locate(context)
+            look = _Look(asked, challenge, at, _own_port(asked.solver, challenge))
+            seen = each_result(context, look.see, asked.addresses)
+            hint = unasked_hint(challenge.token)
+            is_right = any(one.is_right for one in seen)
+            return [
+                look.finding(context, address, one, hint=hint, others_are_right=is_right)
+                for address, one in zip(asked.addresses, seen, strict=True)
+            ]
+    except Cancelled:
+        raise
+    except TosslError as error:
+        context.check("the response")
+        advice = f"free the port, or give another -port or -webroot; {_BY_DNS}"
+        return [Diagnosis.of_error("port", asked.domain.value, error, advice)]
+
+
+def _own_port(solver: Solver, challenge: Challenge) -> int:
+    """Returns the port at which this process answers; 0 where another program does."""
+    port = solver.describe(challenge).get("port", 0)
+    return port if isinstance(port, int) else 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    asked: _Asked
+    challenge: Challenge
+    at: AskedAt
+    own_port: int
+
+    def see(self, context: Context, address: str, port: int = 0) -> Seen:
+        assert self.asked.kind.see is not None
+        return self.asked.kind.see(context, self.challenge, replace(self.at, address=address, port=port))
+
+    def finding(self, context: Context, address: str, seen: Seen, *, hint: str, others_are_right: bool) -> Diagnosis:
+        name, port = self.asked.domain.value, self.asked.port
+        record = "AAAA" if ":" in address else "A"
+        where = f"port {port} at {address} ({record})"
+        facts: dict[str, object] = {"address": address, "port": port, "redirects": list(seen.urls)}
+        if seen.is_right:
+            by = f", over {' and '.join(seen.urls)}" if seen.urls else ""
+            return Diagnosis.ok("port", name, f"{where} answers the token{by}", **facts)
+        if self.own_port not in (0, port) and self.see(context, address, self.own_port).is_right:
+            return self._at_own_port(where, facts)
+        if seen.is_reached:
+            said = f"{where}: {seen.trouble}" + (f" (of {seen.server})" if seen.server else "")
+            facts["server"] = seen.server
+            advice = hint or _to_mend(record, self.own_port, port, others_are_right=others_are_right)
+            check = "redirect" if seen.urls or "redirect" in seen.trouble else "port"
+            return Diagnosis.failed(check, name, said, advice, **facts)
+        return self._unreached(context, address, seen, others_are_right=others_are_right)
+
+    def _at_own_port(self, where: str, facts: dict[str, object]) -> Diagnosis:
+        """Tells of a response at the port of this process, where a CA does not look."""
+        name = self.asked.domain.value
+        said = f"the token is answered at port {self.own_port}, not at {where}, where CAs ask"
+        advice = f"forward port {facts['port']} to port {self.own_port} of this machine; {_BY_DNS}"
+        if _is_public(self.asked.subject):
+            return Diagnosis.failed("port", name, said, advice, **facts)
+        own = f"{advice}; nothing is wrong if this CA asks at port {self.own_port}"
+        return Diagnosis.warned("port", name, said, own, **facts)
+
+    def _unreached(self, context: Context, address: str, seen: Seen, *, others_are_right: bool) -> Diagnosis:
+        """Tells a closed port from an address that this machine itself cannot reach."""
+        name, port = self.asked.domain.value, self.asked.port
+        record = "AAAA" if ":" in address else "A"
+        where = f"port {port} at {address} ({record})"
+        facts: dict[str, object] = {"address": address, "port": port}
+        if not has_route(address):
+            said = f"{where} was not looked at: this machine has no route to it"
+            advice = f"a CA uses an AAAA record first: if the server has no IPv6, remove it, else {_OUTSIDE}"
+            return Diagnosis.warned("port", name, said, advice, **facts)
+        if has_address(address):
+            said = f"{where} is closed, and the address is this machine's: {seen.trouble}"
+            return Diagnosis.failed(
+                "port", name, said, f"start what listens there, or open the firewall; {_BY_DNS}", **facts
+            )
+        if local := self._local_answer(context):
+            said = f"{where} cannot be reached from here, while {local} answers the token: {seen.trouble}"
+            advice = (
+                f"behind NAT that means nothing, for many routers do not let a machine reach itself: {_OUTSIDE}; "
+                f"the router must forward port {port} to this machine; {_BY_DNS}"
+            )
+            return Diagnosis.warned("nat", name, said, advice, **facts)
+        advice = f"open port {port} in the firewall, and forward it to this machine; {_BY_DNS}"
+        if others_are_right and record == "AAAA":
+            advice = f"correct the AAAA record, or remove it: a CA uses it first; {_BY_DNS}"
+        return Diagnosis.failed("port", name, f"{where} cannot be reached: {seen.trouble}", advice, **facts)
+
+    def _local_answer(self, context: Context) -> str:
+        """Returns where on this machine the token is answered; empty if nowhere."""
+        for port in dict.fromkeys(filter(None, (self.own_port, self.asked.port))):
+            for address in _LOOPBACK.values():
+                if self.see(context, address, port).is_right:
+                    return f"port {port} of this machine"
+        return ""
+
+
+def _to_mend(record: str, own_port: int, port: int, *, others_are_right: bool) -> str:
+    """Returns what to do where a server answers, but not with the response."""
+    if others_are_right:
+        return f"the {record} record leads to another server: correct it, or remove it; {_BY_DNS}"
+    if own_port:
+        return f"forward port {port} to port {own_port} of this machine, or give the web server's folder by -webroot"
+    return (
+        "let the web server serve /.well-known/acme-challenge/ from the folder that -webroot names, without a rewrite"
+    )
+
+
+def has_route(address: str) -> bool:
+    """Returns whether this machine has a way to the address. Sends nothing: UDP connects without a packet."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))
+    except OSError as error:
+        return error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return True
+
+
+def has_address(address: str) -> bool:
+    """Returns whether an interface of this machine has the address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.bind((address, 0))
+    except OSError:
+        return False
+    return True

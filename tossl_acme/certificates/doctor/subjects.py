@@ -1,0 +1,194 @@
+"""What the doctor looks at: a store, CAs, and certificates, with the options that each is obtained with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ...acme.clients import account_key_of, client_of
+from ...acme.servers import server_for
+from ...challenges.choice import choose
+from ...challenges.solver import Solver, SolverOptions
+from ...context import Context
+from ...errors import ArgumentError, TosslError
+from ...http.options import ConnectionOptions
+from ...identifiers import Identifier, parse_identifiers
+from ...store.protocol import Store
+from ..accounts import account_key
+from ..dns_accounts import DnsAccounts
+from ..issuance import Authority, Issuance, connection_of
+from ..known import ACCOUNT, read_known
+from ..listed import names_of
+from ..record import KeptCertificate, read_kept
+
+#: The options that a call gives in the place of those that a certificate is kept with.
+_OF_SOLVERS = {"challenge", "webroot", "port", "http01_response", "tls_port", "provider"}
+_OF_CONNECTION = {"proxy", "ca_bundle"}
+
+
+@dataclass(frozen=True)
+class Given:
+    """The options of the call. words: by option, those alone that were given."""
+
+    authorities: Callable[[], tuple[list[Authority], object]]
+    solvers: Callable[[], SolverOptions]
+    connection: ConnectionOptions
+    words: Mapping[str, str]
+
+    @property
+    def names_a_ca(self) -> bool:
+        return bool(self.words.get("directory"))
+
+    @property
+    def says_the_ca(self) -> bool:
+        """Returns whether the call itself names the CA, not the environment."""
+        return self.words.get("directory", "") not in ("", os.environ.get("TOSSL_DIRECTORY", ""))
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A certificate, kept or wanted. directory of its issuance is empty where no CA is named.
+
+    trouble: why its options cannot be used; the solvers are missing then.
+    """
+
+    name: str
+    issuance: Issuance
+    kept: KeptCertificate | None = None
+    solvers: Mapping[Identifier, Sequence[Solver]] = field(default_factory=dict)
+    trouble: TosslError | None = None
+
+    def solver(self, identifier: Identifier) -> Solver | None:
+        """Returns the one that is tried first."""
+        return next(iter(self.solvers.get(identifier, ())), None)
+
+    @property
+    def domains(self) -> list[Identifier]:
+        """Returns the names to prove, each once: a wildcard and its domain share most."""
+        return list(dict.fromkeys(identifier.base for identifier in self.issuance.identifiers))
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """All that is looked at. tcl: facts of the interpreter. counts: whether Let's Encrypt's limits are for each CA."""
+
+    store: Store | None
+    connection: ConnectionOptions
+    subjects: tuple[Subject, ...]
+    issuances: tuple[Issuance, ...]
+    damaged: tuple[TosslError, ...] = ()
+    tcl: Mapping[str, str] = field(default_factory=dict)
+    counts: bool = False
+
+
+def examination(
+    context: Context, names: Sequence[str], store: Store | None, given: Given, tcl: Mapping[str, str], *, counts: bool
+) -> Examination:
+    """Returns what is to be looked at for these names: of certificates that are kept, or that are to be obtained.
+
+    Without names, for all that are kept. Raises ArgumentError for a wrong name.
+    """
+    kept, damaged = _kept(store, names)
+    covered = {domain for one in kept for domain in (one.name, *one.domains)}
+    wanted = [name for name in names if name not in covered and name not in damaged]
+    subjects = [_subject(context, store, one, given) for one in kept]
+    if wanted:
+        subjects.append(_wanted(context, store, wanted, given))
+    issuances = [each for one in subjects for each in one.issuance.at_each if each.directory]
+    if not issuances and given.names_a_ca:
+        issuances = [_issuance((), given)]
+    return Examination(store, given.connection, tuple(subjects), tuple(issuances), tuple(damaged.values()), tcl, counts)
+
+
+def _kept(store: Store | None, names: Sequence[str]) -> tuple[list[KeptCertificate], dict[str, TosslError]]:
+    """Returns the certificates that are kept under these names, under any without, and those that cannot be read."""
+    found: list[KeptCertificate] = []
+    damaged: dict[str, TosslError] = {}
+    for name in dict.fromkeys(names) if names else _all_names(store):
+        try:
+            one = read_kept(store, name) if store is not None else None
+        except ArgumentError as error:
+            if error.errorcode[-1] == "store":  # else it is no name in a store
+                damaged[name] = error
+            continue
+        if one is not None:
+            found.append(one)
+    return found, damaged
+
+
+def _all_names(store: Store | None) -> list[str]:
+    try:
+        return names_of(store) if store is not None else []
+    except ArgumentError:  # the store's own check tells
+        return []
+
+
+def _subject(context: Context, store: Store | None, kept: KeptCertificate, given: Given) -> Subject:
+    """Returns a kept certificate, with the options that it was obtained with, or that the call gives."""
+    identifiers = parse_identifiers(kept.domains)
+    try:
+        issuance = Issuance.from_json(kept.issuance).for_renewal
+    except ArgumentError as error:
+        bare = Issuance(identifiers, kept.directory, connection=connection_of(kept.issuance))
+        if not _OF_SOLVERS & given.words.keys():
+            return Subject(kept.name, bare, kept, trouble=error)
+        issuance = bare
+    if given.says_the_ca:
+        issuance = _at(issuance, given)
+    if _OF_SOLVERS & given.words.keys():
+        issuance = replace(issuance, solvers=given.solvers())
+    if _OF_CONNECTION & given.words.keys():
+        issuance = replace(issuance, connection=given.connection)
+    return _with_solvers(context, store, Subject(kept.name, issuance, kept))
+
+
+def _wanted(context: Context, store: Store | None, names: Sequence[str], given: Given) -> Subject:
+    return _with_solvers(context, store, Subject(names[0], _issuance(parse_identifiers(names), given)))
+
+
+def _issuance(identifiers: tuple[Identifier, ...], given: Given) -> Issuance:
+    base = Issuance(identifiers, "", solvers=given.solvers(), connection=given.connection)
+    return _at(base, given) if given.names_a_ca else base
+
+
+def _at(issuance: Issuance, given: Given) -> Issuance:
+    (first, *others), _order = given.authorities()
+    return replace(
+        issuance,
+        directory=first.directory,
+        account=first.account,
+        account_key=first.account_key,
+        order=replace(issuance.order, profile=first.profile),
+        fallbacks=tuple(others),
+    )
+
+
+def _with_solvers(context: Context, store: Store | None, subject: Subject) -> Subject:
+    accounts = DnsAccounts(store, context) if store is not None else None
+    try:
+        solvers = choose(subject.issuance.solvers, subject.issuance.identifiers, accounts)
+    except TosslError as error:
+        return replace(subject, trouble=error)
+    return replace(subject, solvers=solvers)
+
+
+def known_account(store: Store | None, issuance: Issuance) -> str:
+    """Returns the URL of the account at the CA as the store or this process knows it; empty if nobody does."""
+    try:
+        pem = issuance.account_key.value if issuance.account_key else ""
+        if not pem and store is not None:
+            pem = account_key(store, issuance.directory)
+        if pem:
+            key = account_key_of(pem)
+            url = client_of(server_for(issuance.directory, issuance.connection), key).known_account[0]
+            about = read_known(store, issuance.directory).get(ACCOUNT, {}) if store is not None and not url else {}
+            return url or (str(about.get("url") or "") if about.get("thumbprint") == key.thumbprint else "")
+    except TosslError:  # whoever looks at the store tells
+        return ""
+    return ""
+
+
+def asked_of_each(subjects: Collection[Subject]) -> list[tuple[Subject, Identifier]]:
+    """Returns each name of each certificate, those to prove."""
+    return [(subject, domain) for subject in subjects for domain in subject.domains]
