@@ -29,7 +29,7 @@ proc ::cli::finding_json {one} {
         dict set types $name number
     }
     set facts [json [dict get $one facts] $types]
-    return "[string range [json [dict remove $one facts] {}] 0 end-1], \"facts\": $facts}"
+    return "[string range [json [dict remove $one facts] {}] 0 end-1], \"facts\": $facts\}"
 }
 
 # A line that says what was found, and below it what to do.

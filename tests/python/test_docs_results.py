@@ -76,6 +76,10 @@ class Results:
     def script(self, name: str, *words: str) -> dict[str, str]:
         return self.note(name, self._tcl.as_dict(self._tcl.eval(" ".join((f"tossl::{name}", *words)))))
 
+    def script_list(self, name: str, *words: str) -> None:
+        for each in self._tcl.dicts(self._tcl.eval(" ".join((f"tossl::{name}", *words)))):
+            self.note(name, each)
+
     def listed(self, name: str, **options: object) -> None:
         for each in self._tcl.dicts(self._tcl.acme(name, **options)):
             self.note(f"acme::{name}", each)
@@ -173,6 +177,7 @@ def call_local(call: Results) -> None:
     call.script("key::generate", "-type ec")
     call.script("key::generate", "-type rsa")
     call.script("key::self_signed", "a.example.com")
+    call.script_list("doctor")
 
 
 def differences(seen: dict[str, set[str]]) -> dict[str, tuple[set[str], set[str]]]:

@@ -144,7 +144,11 @@ def _subject(context: Context, store: Store | None, kept: KeptCertificate, given
 
 
 def _wanted(context: Context, store: Store | None, names: Sequence[str], given: Given) -> Subject:
-    return _with_solvers(context, store, Subject(names[0], _issuance(parse_identifiers(names), given)))
+    try:
+        identifiers = parse_identifiers(names)
+    except ArgumentError as error:
+        raise ArgumentError("names", error.message) from None
+    return _with_solvers(context, store, Subject(names[0], _issuance(identifiers, given)))
 
 
 def _issuance(identifiers: tuple[Identifier, ...], given: Given) -> Issuance:
