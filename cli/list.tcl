@@ -13,17 +13,37 @@
         return
     }
     set wide [tcl::mathfunc::max 4 {*}[lmap one $found {string length [dict get $one name]}]]
+    # Who obtained it is said where several nodes are known.
+    set nodes [lmap one $found {expr {[has_nodes $one] ? [dict get $one node] : ""}}]
+    set by [tcl::mathfunc::max {*}[lmap node [list "" {*}$nodes] {string length $node}]]
+    set by [expr {$by ? "%-[expr {max(3, $by)}]s  " : "%s"}]
     if {[llength $found]} {
-        print [format "%-${wide}s  %-20s  %-20s  %s" name "valid until" due state]
+        print [format "%-${wide}s  %-20s  %-20s  $by%s" name "valid until" due [expr {$by eq "%s" ? "" : "by"}] state]
     }
-    foreach one $found {
+    foreach one $found node $nodes {
         if {[dict exists $one damaged]} {
-            print [format "%-${wide}s  %-20s  %-20s  %s" [dict get $one name] - - "damaged: [dict get $one damaged]"]
+            print [format "%-${wide}s  %-20s  %-20s  $by%s" [dict get $one name] - - $node "damaged: [dict get $one damaged]"]
             continue
         }
-        print [format "%-${wide}s  %-20s  %-20s  %s" [dict get $one name] [time_text [dict get $one not_after]] \
-            [time_text [dict get $one due]] [state_of $one]]
+        print [format "%-${wide}s  %-20s  %-20s  $by%s" [dict get $one name] [time_text [dict get $one not_after]] \
+            [time_text [dict get $one due]] $node [state_of $one]]
     }
+}
+
+proc ::cli::has_nodes {kept} {
+    return [expr {[dict exists $kept nodes] && [llength [dict get $kept nodes]] > 1}]
+}
+
+# In a few words for each node that has not all of it.
+proc ::cli::nodes_behind {kept} {
+    if {![has_nodes $kept]} return
+    return [lmap one [dict get $kept nodes] {
+        if {[dict get $one deploy_owed] && [dict get $one deploy_error] ne ""} {
+            string cat [dict get $one node] ": not deployed: " [dict get $one deploy_error]
+        } elseif {![dict get $one has] || [dict get $one deploy_owed]} {
+            string cat [dict get $one node] ": not there yet"
+        } else continue
+    }]
 }
 
 # In a few words, the worst first.
@@ -38,9 +58,11 @@ proc ::cli::state_of {kept} {
         lappend words due
     }
     if {[dict size [dict get $kept last_error]]} {
-        lappend words "failed: [dict get $kept last_error message]"
+        set at [expr {[has_nodes $kept] && [dict exists $kept last_error node] ? " on [dict get $kept last_error node]" : ""}]
+        lappend words "failed$at: [dict get $kept last_error message]"
     }
-    if {[dict exists $kept deploy_owed] && [dict get $kept deploy_owed]} {
+    lappend words {*}[nodes_behind $kept]
+    if {![has_nodes $kept] && [dict exists $kept deploy_owed] && [dict get $kept deploy_owed]} {
         lappend words "not deployed[expr {[dict get $kept deploy_error] eq "" ? "" : ": [dict get $kept deploy_error]"}]"
     }
     foreach warning [dict get $kept warnings] {

@@ -5,6 +5,7 @@ namespace eval ::cli {
     variable kept_types {
         domains list files dict last_error dict not_before number not_after number due number issued number
         renewable number revoked number deploy_owed number persist_until number clean_up_failed dicts warnings dicts
+        nodes nodes
     }
     # Characters that steer a terminal, or show a text as another one: the controls of ASCII and of C1, those of
     # direction, and those without width. The end of a line and a tab are not among them.
@@ -94,6 +95,7 @@ proc ::cli::json {result types} {
             list {string cat \[ [join [lmap item $value {json_string $item}] ", "] \]}
             dict {json $value {}}
             dicts {string cat \[ [join [lmap item $value {json $item {}}] ", "] \]}
+            nodes {string cat \[ [join [lmap item $value {json $item {has number at number deploy_owed number}}] ", "] \]}
             number {set value}
             default {json_string $value}
         }]"

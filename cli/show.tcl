@@ -27,5 +27,11 @@
             line "deploy command" [dict get $result deploy_command]
         }
         dict for {what path} [dict get $result files] {line $what $path}
+        if {[has_nodes $result]} {
+            line "obtained by" [dict get $result node]
+            foreach one [dict get $result nodes] {
+                line "on [dict get $one node]" [expr {[dict get $one has] ? "since [time_text [dict get $one at]]" : "not yet"}]
+            }
+        }
     }
 }

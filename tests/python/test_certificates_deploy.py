@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.memory_store import MemoryStore
 from tossl_acme.certificates import deploy as hooks
 from tossl_acme.certificates.command import CommandError, run_command
 from tossl_acme.certificates.deploy import Hooks, deploy, forget_hooks, owed
+from tossl_acme.certificates.nodes import node_name
 from tossl_acme.certificates.record import KeptCertificate
 from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, ScriptError
@@ -109,6 +111,35 @@ def test_one_that_failed_is_owed_and_called_again(store: FolderStore, context: C
     assert script.calls == ["01"] * 3
     assert owed(store, kept()) == {"deploy_owed": False, "deploy_error": ""}
     assert messages(context) == [f"{NAME} is not deployed: no reload today"] * 2
+
+
+def test_each_node_owes_its_own_hooks(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where several machines use the store: by TOSSL_NODE, else by the host's name."""
+    store, script = MemoryStore(is_shared=True), Script()
+    for node in ("www1", "www2", ""):
+        monkeypatch.setenv("TOSSL_NODE", node)
+        for _ in range(2):
+            assert deploy(context, store, NAME, certificate(), Hooks(script))
+    assert script.calls == ["01"] * 3
+    assert sorted(store.sets) == sorted(f"deploy.{node}/{NAME}" for node in ("www1", "www2", node_name()))
+    monkeypatch.setenv("TOSSL_NODE", "www2")
+    forget_hooks(context, store, NAME)
+    assert f"deploy.www2/{NAME}" not in store.sets
+
+
+def test_one_that_is_told_its_name_knows_the_marks_of_before(
+    store: FolderStore, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Script()
+    assert deploy(context, store, NAME, certificate(), Hooks(script))
+    monkeypatch.setenv("TOSSL_NODE", "www1")
+    assert deploy(context, store, NAME, certificate(), Hooks(script))
+    assert script.calls == ["01"]
+    assert deploy(context, store, NAME, certificate("02"), Hooks(script))
+    assert store.list("deploy.www1") == [f"deploy.www1/{NAME}"]
+    monkeypatch.setenv("TOSSL_NODE", "no/name")
+    assert not deploy(context, store, NAME, certificate("03"), Hooks(script))
+    assert "TOSSL_NODE must be" in str(messages(context))
 
 
 def test_a_command_that_was_never_called_is_owed(store: FolderStore, context: Context) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tossl_acme.certificates import clock
 from tossl_acme.certificates.declaration import DeclaredFile, without_comments
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
-from tossl_acme.certificates.listed import forget_kept
+from tossl_acme.certificates.listed import all_told, forget_kept
 from tossl_acme.certificates.manage import Manager, Reports
 from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.node_files import NodeFiles
@@ -477,6 +477,75 @@ def test_files_that_cannot_be_written_are_owed_and_the_script_is_told_once_they_
     assert [one["serial"] for one in earth.renewed] == [earth.kept().serial]
     assert managed.files is not None
     assert managed.files.holds(earth.kept())
+
+
+class Node:
+    """A machine with manage on a store that others use, too."""
+
+    def __init__(self, earth: Earth, name: str, folder: Path) -> None:
+        self.earth, self.name = earth, name
+        self.called: list[str] = []
+        self.failures = 0
+        self.files = NodeFiles(absolute(folder / name), FolderOptions())
+        self.start()
+
+    def start(self) -> None:
+        self.renewed: list[dict[str, object]] = []
+        hooks = Hooks(self._call)
+        declared = {NAME: replace(self.earth.managed(hooks=hooks), files=self.files)}
+        reports = Reports(self.renewed.append, self.earth.failed.append)
+        queue = self.earth.queue
+        self.manager = Manager(self.earth.context, declared, reports, issuers=queue, askers=queue)
+
+    def _call(self, _context: Context, found: Mapping[str, object]) -> None:
+        self.called.append(str(found["serial"]))
+        if self.failures:
+            self.failures -= 1
+            raise ArgumentError("web", "the server is down")
+
+    def look(self) -> None:
+        os.environ["TOSSL_NODE"] = self.name
+        self.manager.look()
+
+
+@pytest.fixture
+def shared(earth: Earth, monkeypatch: pytest.MonkeyPatch) -> Earth:
+    monkeypatch.setenv("TOSSL_NODE", "none")
+    earth.store = MemoryStore(is_shared=True)
+    return earth
+
+
+def run_nodes(earth: Earth, nodes: Iterable[Node], seconds: float, step: float = 10) -> None:
+    end = earth.at + seconds
+    while earth.at < end:
+        for node in nodes:
+            node.look()
+        earth.pass_time(step)
+
+
+def test_one_node_issues_and_all_have_files_and_hooks(shared: Earth, tmp_path: Path) -> None:
+    """Also one that was down meanwhile, at its start; and one whose server is down, once it is up."""
+    nodes = [Node(shared, f"www{number}", tmp_path) for number in range(5)]
+    nodes[3].failures = 2
+    run_nodes(shared, nodes[:4], 10 * MINUTE)
+    assert shared.orders == 1
+    serial = shared.kept().serial
+    assert [node.called for node in nodes] == [[serial]] * 3 + [[serial] * 2, []]
+    assert [[one["serial"] for one in node.renewed] for node in nodes] == [[serial]] * 4 + [[]]
+    assert sum(one["issued"] is True for node in nodes for one in node.renewed) == 1
+    (listed,) = all_told(shared.store)
+    assert listed["node"] in [node.name for node in nodes]
+    run_nodes(shared, nodes, 10 * MINUTE)
+    assert [node.called for node in nodes] == [[serial]] * 3 + [[serial] * 3, [serial]]
+    assert all(node.files.holds(shared.kept()) for node in nodes)
+    for node in nodes:
+        node.start()
+    run_nodes(shared, nodes, 5 * MINUTE)
+    assert [node.renewed for node in nodes] == [[]] * 5  # it was told before
+    shared.pass_time(60 * DAY)
+    run_nodes(shared, nodes, 10 * MINUTE)
+    assert shared.orders == 2
+    assert {node.called[-1] for node in nodes} == {shared.kept().serial}
 
 
 def test_a_clock_that_is_wrong_by_a_year_is_told_and_the_ca_s_counts(earth: Earth) -> None:

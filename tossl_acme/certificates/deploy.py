@@ -1,7 +1,9 @@
 """The hooks that are called with a new certificate: a script's prefix and a shell command. A failed hook stays owed.
 
-deploy/NAME    a set with, for each kind of hook (`script`, `command`) that was called, the certificate with which it
-               ended well last; `error`, the last failure, and `failed_at`, epoch seconds
+deploy/NAME         a set with, for each kind of hook (`script`, `command`) that was called, the certificate with which
+                    it ended well last; `error`, the last failure, and `failed_at`, epoch seconds
+deploy.NODE/NAME    the same of one node: where several machines use the store, or TOSSL_NODE is set, each has its own
+                    hooks; and `told`, the certificate that manage on it has told of last, and `told_at`
 
 A hook is owed until it has succeeded for the certificate in force. The next call for that certificate calls it again,
 also if the process died before it or in it. So a hook has to accept the same certificate twice.
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 from ..errors import ArgumentError, Cancelled, ForkedError, TosslError, WaitTimeout
 from .due import is_time, now
+from .nodes import is_named, node_name
 from .record import folder_name, read_kept
 
 TYPE_CHECKING = False
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..context import Context
-    from ..store.protocol import Lock, Store
+    from ..store.protocol import Lock, Readable, Store
     from .record import KeptCertificate
 
     #: Called with a context and the certificate's dict.
@@ -31,6 +34,8 @@ _LOCK_SECONDS = 5.0
 #: What the names of its sets begin with.
 DEPLOYMENTS = "deploy"
 _KINDS = ("script", "command")
+#: The mark of a certificate that manage on a node has told of, and when that was.
+_TOLD, _TOLD_AT = "told", "told_at"
 _FILES = ("certificate", "chain", "fullchain", "private_key", "pem_file")
 
 
@@ -76,7 +81,7 @@ def deploy(context: Context, store: Store | None, name: str, certificate: Mappin
     try:
         if not _left(kinds, _marks(store, name), certificate):
             return True
-        with store.locked(context.narrowed(_LOCK_SECONDS), _set(name)) as lock:
+        with store.locked(context.narrowed(_LOCK_SECONDS), _set(store, name)) as lock:
             return _deployed(context, store, lock, name, certificate, hooks)
     except WaitTimeout:
         return _told(context, name, "another one is at it just now")
@@ -107,8 +112,20 @@ def _deployed(
         if is_done:
             marks.pop("error", None)
             marks.pop("failed_at", None)
-        store.write(lock, {name: text.encode("utf-8", "replace") for name, text in marks.items()})
+        _write(store, lock, marks)
     return is_done
+
+
+def mark_told(context: Context, store: Store, certificate: Mapping[str, object]) -> None:
+    """Keeps that manage on this node has told of this certificate. Raises ArgumentError store."""
+    name = str(certificate["name"])
+    with store.locked(context, _set(store, name)) as lock:
+        told = {_TOLD: _identity(certificate), _TOLD_AT: str(int(now()))}
+        _write(store, lock, {**_marks(store, name), **told})
+
+
+def _write(store: Store, lock: Lock, marks: Mapping[str, str]) -> None:
+    store.write(lock, {name: text.encode("utf-8", "replace") for name, text in marks.items()})
 
 
 def _called(hooks: Hooks, kind: str, context: Context, name: str, certificate: Mapping[str, object]) -> str:
@@ -138,24 +155,63 @@ def owed(store: Store, kept: KeptCertificate) -> dict[str, object]:
 
     The command that it is kept with is owed until it has ended well, a script's prefix where one was called before.
     """
-    return owed_of(kept, store.read(_set(kept.name)) or {})
+    return debts_of(kept, _marks(store, kept.name))
 
 
 def owed_of(kept: KeptCertificate, values: Mapping[str, bytes]) -> dict[str, object]:
-    """Returns what owed() does, of a set of DEPLOYMENTS."""
-    marks = _texts(values)
+    """Returns what owed() does, of a set of this node's marks."""
+    return debts_of(kept, _texts(values))
+
+
+def debts_of(kept: KeptCertificate, marks: Mapping[str, str]) -> dict[str, object]:
+    """Returns what owed() does, of these marks."""
     kinds = (["command"] if kept.deploy_command else []) + (["script"] if "script" in marks else [])
-    left = [kind for kind in kinds if marks.get(kind) != f"{kept.serial} {kept.not_after}"]
+    left = [kind for kind in kinds if marks.get(kind) != _identity_of(kept)]
     return {"deploy_owed": bool(left), "deploy_error": marks.get("error", "") if left else ""}
 
 
-def is_owed(store: Store, kept: KeptCertificate, hooks: Hooks) -> bool:
-    """Returns whether any of these hooks has not ended well yet for the certificate in force."""
-    kinds = hooks.kinds()
-    if not kinds:
-        return False
-    marks = _marks(store, kept.name)
-    return any(marks.get(kind) != f"{kept.serial} {kept.not_after}" for kind in kinds)
+class Marks:
+    """What this node has done with a certificate, as it was read."""
+
+    __slots__ = ("_is_nodes", "_marks")
+
+    def __init__(self, store: Readable, name: str) -> None:
+        self._is_nodes = has_own_marks(store)
+        self._marks = _marks(store, name)
+
+    def owes(self, kept: KeptCertificate, hooks: Hooks) -> bool:
+        """Returns whether any of these hooks has not ended well yet for the certificate in force."""
+        return any(self._marks.get(kind) != _identity_of(kept) for kind in hooks.kinds())
+
+    def is_news(self, kept: KeptCertificate) -> bool:
+        """Returns whether manage on this node has yet to tell of it; known where marks are a node's own."""
+        return self._is_nodes and self._marks.get(_TOLD) != _identity_of(kept)
+
+
+def node_state(kept: KeptCertificate, values: Mapping[str, bytes]) -> dict[str, object]:
+    """Returns what a node has done with a certificate, of its set of marks.
+
+    A dict has (whether manage there has told of the certificate in force), at (when, epoch seconds; 0 if it has not),
+    deploy_owed, deploy_error.
+    """
+    marks = _texts(values)
+    has, at = marks.get(_TOLD) == _identity_of(kept), marks.get(_TOLD_AT, "")
+    return {"has": has, "at": int(at) if has and at.isdecimal() else 0, **debts_of(kept, marks)}
+
+
+def has_own_marks(store: Readable) -> bool:
+    """Returns whether each node has marks of its own: others use the store, or this one is told its name."""
+    return store.is_shared or is_named()
+
+
+def room_of_node(node: str) -> str:
+    """Returns what the names of the sets begin with that hold a node's marks."""
+    return f"{DEPLOYMENTS}.{node}"
+
+
+def own_room(store: Readable) -> str:
+    """Returns what the names of the sets begin with that hold this node's marks. Raises ArgumentError "node"."""
+    return room_of_node(node_name()) if has_own_marks(store) else DEPLOYMENTS
 
 
 def kept_command(store: Store, name: str) -> tuple[str, float]:
@@ -182,10 +238,14 @@ def is_command_text(command: str) -> bool:
 
 
 def forget_hooks(context: Context, store: Store, name: str) -> None:
-    """Removes what is kept of a certificate's hooks. Raises ArgumentError store."""
-    if store.read(_set(name)) is not None:
-        with store.locked(context, _set(name)) as lock:
-            store.delete(lock)
+    """Removes what is kept of a certificate's hooks, on all nodes. Raises ArgumentError store."""
+    from .nodes import read_nodes
+
+    rooms = [DEPLOYMENTS, own_room(store), *(room_of_node(node.name) for node in read_nodes(store))]
+    for place in dict.fromkeys(f"{room}/{folder_name(name)}" for room in rooms):
+        if store.read(place) is not None:
+            with store.locked(context, place) as lock:
+                store.delete(lock)
 
 
 def command_environment(name: str, certificate: Mapping[str, object]) -> dict[str, str]:
@@ -215,13 +275,20 @@ def _identity(certificate: Mapping[str, object]) -> str:
     return f"{certificate['serial']} {certificate['not_after']}"
 
 
-def _marks(store: Store, name: str) -> dict[str, str]:
-    return _texts(store.read(_set(name)) or {})
+def _identity_of(kept: KeptCertificate) -> str:
+    return f"{kept.serial} {kept.not_after}"
+
+
+def _marks(store: Readable, name: str) -> dict[str, str]:
+    values = store.read(_set(store, name))
+    if values is None and not store.is_shared:  # those of before it was told a name
+        values = store.read(f"{DEPLOYMENTS}/{folder_name(name)}")
+    return _texts(values or {})
 
 
 def _texts(values: Mapping[str, bytes]) -> dict[str, str]:
     return {kind: text.decode("utf-8", "replace") for kind, text in values.items()}
 
 
-def _set(name: str) -> str:
-    return f"{DEPLOYMENTS}/{folder_name(name)}"
+def _set(store: Readable, name: str) -> str:
+    return f"{own_room(store)}/{folder_name(name)}"

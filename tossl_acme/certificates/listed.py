@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from ..errors import ArgumentError
 from . import due
-from .deploy import DEPLOYMENTS, forget_hooks, owed, owed_of
-from .record import ABOVE, RECORD, certificate_name, kept_of, paths_of, read_kept, set_name
+from .deploy import forget_hooks, has_own_marks, node_state, owed, owed_of, own_room, room_of_node
+from .nodes import read_nodes
+from .record import ABOVE, RECORD, certificate_name, folder_name, kept_of, paths_of, read_kept, set_name
 from .suggested import RENEWALS, Renewal, forget_renewal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..context import Context
     from ..store.protocol import Store
     from .record import KeptCertificate
@@ -22,7 +25,9 @@ def names_of(store: Store) -> list[str]:
 
 def all_told(store: Store) -> list[dict[str, object]]:
     """Returns list_certificates' result. A certificate with an unreadable record has its name and the reason."""
-    renewals, deployments = dict(store.read_all(RENEWALS)), dict(store.read_all(DEPLOYMENTS))
+    renewals, own = dict(store.read_all(RENEWALS)), own_room(store)
+    rooms = {(node, is_at_work): room_of_node(node) for node, is_at_work in _nodes_of(store).items()}
+    deployments = {room: dict(store.read_all(room)) for room in {own, *rooms.values()}}
     found = []
     for where, values in store.read_all(ABOVE, (RECORD,)):
         folder = where.removeprefix(f"{ABOVE}/")
@@ -30,11 +35,26 @@ def all_told(store: Store) -> list[dict[str, object]]:
         try:
             kept = kept_of(store, name, _read(values))
             renewal = Renewal.of_values(_read(renewals.get(f"{RENEWALS}/{folder}", {})))
-            marks = _read(deployments.get(f"{DEPLOYMENTS}/{folder}", {}))
-            found.append(_told(store, kept, renewal, owed_of(kept, marks)))
+            marks = {room: _read(sets.get(f"{room}/{folder}", {})) for room, sets in deployments.items()}
+            states = _states(kept, {node: (is_at_work, marks[room]) for (node, is_at_work), room in rooms.items()})
+            found.append(_told(store, kept, renewal, owed_of(kept, marks[own]), states))
         except ArgumentError as error:
             found.append({"name": name, "damaged": error.message})
     return found
+
+
+def _nodes_of(store: Store) -> dict[str, bool]:
+    """Returns the nodes that a store knows of, and whether manage was not ended there, if each has marks of its own."""
+    return {node.name: not node.has_ended for node in read_nodes(store)} if has_own_marks(store) else {}
+
+
+def _states(kept: KeptCertificate, nodes: Mapping[str, tuple[bool, Mapping[str, bytes]]]) -> list[dict[str, object]]:
+    """Returns what each node has done with a certificate, of its marks, with whether it is at work.
+
+    One that was ended and has never had it is none of those that keep it.
+    """
+    found = ((node, marks) for node, (is_at_work, marks) in nodes.items() if is_at_work or marks)
+    return [{"node": node, **node_state(kept, marks)} for node, marks in found]
 
 
 def _read(values: dict[str, bytes] | ArgumentError) -> dict[str, bytes]:
@@ -57,10 +77,17 @@ def kept_certificate(store: Store | None, name: str, *, record_alone: bool = Fal
 
 def told(store: Store, kept: KeptCertificate) -> dict[str, object]:
     """Returns all that is known of a certificate beside its files' contents."""
-    return _told(store, kept, Renewal.read(store, kept.name), owed(store, kept))
+    folder = folder_name(kept.name)
+    marks = {
+        node: (is_at_work, store.read(f"{room_of_node(node)}/{folder}") or {})
+        for node, is_at_work in _nodes_of(store).items()
+    }
+    return _told(store, kept, Renewal.read(store, kept.name), owed(store, kept), _states(kept, marks))
 
 
-def _told(store: Store, kept: KeptCertificate, renewal: Renewal, debts: dict[str, object]) -> dict[str, object]:
+def _told(
+    store: Store, kept: KeptCertificate, renewal: Renewal, debts: dict[str, object], states: list[dict[str, object]]
+) -> dict[str, object]:
     suggestion = renewal.of(kept)
     due_at = due.due_at(kept.not_before, kept.not_after, suggestion)
     warning = due.record_warning(kept.persist_until, due_at, due.now())
@@ -82,6 +109,8 @@ def _told(store: Store, kept: KeptCertificate, renewal: Renewal, debts: dict[str
         "last_error": renewal.last_error,
         "deploy_command": kept.deploy_command,
         **debts,
+        "node": kept.node,
+        "nodes": states,
         "persist_until": kept.persist_until,
         "warnings": [{"warning": "persist_until", "message": warning}] if warning else [],
         "files": paths_of(store, kept.name, kept.has_key),

@@ -21,6 +21,7 @@ from ..context.workers import Workers, Works
 from ..errors import Cancelled, ClockError, ForkedError, TosslError, foreign_error
 from ..log import ERROR
 from . import clock, due
+from .deploy import has_own_marks, mark_told
 from .due import Suggestion
 from .heartbeat import Heartbeat
 from .managed import Done, Managed, ask_due_time, ask_time, deliver_managed, obtain_managed
@@ -39,6 +40,8 @@ _SEEN_A_MINUTE = 200
 _CLOCK_SECONDS = 86400.0
 #: A clock that is wrong by more than this is told of, in seconds.
 _MOST_WRONG_SECONDS = 3600.0
+#: Seconds that the store has to keep what was told.
+_STORE_SECONDS = 10.0
 _T = TypeVar("_T")
 
 
@@ -270,11 +273,19 @@ class Manager:
         failed = done.not_deployed if done is not None else ""
         if done is not None and done.has_files and entry.is_news:
             entry.is_news = False
-            self._reports.renewed({**done.facts, "clean_up_failed": done.facts.get("clean_up_failed", [])})
+            self._reports.renewed(dict(done.facts))
+            self._mark_told(entry, done)
         entry.deployed(well=not failed)
         if failed:
             self._tell_failure(entry, TosslError(failed, "DEPLOY"), entry.deploy_at)
         self._aim(entry)
+
+    def _mark_told(self, entry: Upkeep, done: Done) -> None:
+        """Keeps, once the script was told, that it was: else it is told again at the next start."""
+        store, context = entry.managed.store, self._context
+        if has_own_marks(store):
+            part = context.for_cleanup(_STORE_SECONDS)
+            self._work(self._askers, None, lambda: mark_told(part, store, done.facts), lambda _: None)
 
     def _failed(self, entry: Upkeep, error: TosslError) -> None:
         if entry.fail(error):

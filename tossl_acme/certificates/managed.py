@@ -127,7 +127,8 @@ def facts_of(store: Store, name: str) -> dict[str, object] | None:
     kept = read_kept(store, name)
     if kept is None:
         return None
-    return {"issued": False, **kept.as_dict(store), "renewable": kept.is_renewable, "warnings": []}
+    facts = {"issued": False, **kept.as_dict(store), "renewable": kept.is_renewable}
+    return {**facts, "clean_up_failed": [], "warnings": []}
 
 
 def _delivered(context: Context, name: str, managed: Managed, facts: dict[str, object]) -> Done:

@@ -29,6 +29,11 @@ _VARIABLE = "TOSSL_NODE"
 _TIMES = ("started", "at", "certificates", "failing", "process")
 
 
+def is_named() -> bool:
+    """Returns whether this node was told its name, by TOSSL_NODE."""
+    return bool(os.environ.get(_VARIABLE))
+
+
 def node_name() -> str:
     """Returns this machine's name among the nodes of a store: TOSSL_NODE, else the host's name.
 

@@ -26,6 +26,7 @@ from .kept import Attempt
 from .key import check_not_account_key
 from .keys_apart import learn_account_keys
 from .logged import logged_issuance
+from .nodes import node_name
 from .options import keep_options, renewed_with
 from .owners import check_certificate_owner
 from .pem_file import check_pem_file
@@ -91,7 +92,7 @@ def obtain(
         if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
             return _held(context, store, kept, issuance, said, folder)
         words = said or {member: kept.asked(member) for member in ("said", "words") if kept is not None}
-        about = {**words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable}
+        about = {**words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable, "node": node_name()}
         about["history"] = issuances_before(kept)
         place = Place(store, folder, about)
         with failure_kept(context, store, name) if kept is not None else contextlib.nullcontext():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..files import FilePath
-    from ..store.protocol import Store
+    from ..store.protocol import Readable, Store
 
 #: The version of the record that this writes, and the last that it reads. One without a version is of 0.1.
 FORMAT = 1
@@ -57,6 +57,7 @@ _MEMBERS: dict[str, tuple[type, object]] = {
     "digests": (dict, {}),
     "issuance": (dict, {}),
     "self_signed": (bool, False),
+    "node": (str, ""),
 }
 
 
@@ -160,6 +161,11 @@ class KeptCertificate:
         return bool(self.record["self_signed"])
 
     @property
+    def node(self) -> str:
+        """Returns the node that obtained it; empty if that was not kept."""
+        return str(self.record["node"])
+
+    @property
     def is_renewable(self) -> bool:
         """Returns whether its name alone is enough to renew it."""
         return bool(self.record["renewable"])
@@ -223,7 +229,7 @@ def paths_of(store: Store, name: str, has_key: bool) -> dict[str, FilePath]:
     return {kind: path for kind, path in paths.items() if path is not None}
 
 
-def read_kept(store: Store, name: str, *, record_alone: bool = False) -> KeptCertificate | None:
+def read_kept(store: Readable, name: str, *, record_alone: bool = False) -> KeptCertificate | None:
     """Returns the certificate with this name; None if it is missing.
 
     record_alone: reads none of its files. Raises ArgumentError "store" for a record that is damaged, of a later version
@@ -233,7 +239,7 @@ def read_kept(store: Store, name: str, *, record_alone: bool = False) -> KeptCer
     return None if values is None else kept_of(store, name, values)
 
 
-def kept_of(store: Store, name: str, values: Mapping[str, bytes]) -> KeptCertificate:
+def kept_of(store: Readable, name: str, values: Mapping[str, bytes]) -> KeptCertificate:
     """Returns the certificate whose set holds these values. Raises ArgumentError as read_kept()."""
     where = set_name(name)
     texts = {value: _text(content, store, where, value) for value, content in values.items()}
@@ -297,7 +303,7 @@ class _Scanning:
         raise ValueError(f"{name} is no JSON")
 
 
-def _text(content: bytes, store: Store, name: str, value: str) -> str:
+def _text(content: bytes, store: Readable, name: str, value: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, RetryError, TosslError, WaitTimeout
 from . import due
 from .due import Suggestion
+from .nodes import node_name
 from .record import folder_name, read_json
 
 TYPE_CHECKING = False
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..context import Context
     from ..http.options import ConnectionOptions
-    from ..store.protocol import Store
+    from ..store.protocol import Readable, Store
 
     class Held(Protocol):
         """A certificate's known facts. cert_id: as acme.renewal.cert_id() returns it, empty where it has none."""
@@ -64,7 +65,7 @@ class Renewal:
         self.last_error = last_error or {}
 
     @classmethod
-    def read(cls, store: Store, name: str) -> Renewal:
+    def read(cls, store: Readable, name: str) -> Renewal:
         """Returns what is kept for the certificate with this name; ignores damaged values."""
         return cls.of_values(store.read(_set_name(name)) or {})
 
@@ -159,6 +160,7 @@ def _keep_failure(context: Context, store: Store, name: str, error: TosslError |
     if error is not None:
         visit = str(error.details.get("visit") or "")
         told = {"message": error.message, "errorcode": list(error.errorcode), "at": due.now(), "visit": visit}
+        told["node"] = node_name()
     Renewal(known.cert_id, known.suggestion, told).write(store, context, name)
 
 

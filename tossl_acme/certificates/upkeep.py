@@ -6,7 +6,7 @@ import random
 
 from ..errors import RetryError, TosslError
 from . import due
-from .deploy import is_owed
+from .deploy import Marks
 from .due import Suggestion
 from .held import difference
 from .limits import pause_seconds
@@ -82,7 +82,9 @@ class Upkeep:
             if kept is None or kept.is_revoked or kept.is_self_signed:
                 return
             self.held = Held(kept, Renewal.read(managed.store, self.name).of(kept))
-            if is_owed(managed.store, kept, managed.hooks) or managed.lacks_files(kept):
+            marks = Marks(managed.store, self.name)
+            self.is_news = self.is_news or marks.is_news(kept)
+            if self.is_news or marks.owes(kept, managed.hooks) or managed.lacks_files(kept):
                 self.deploy_at = at
             self._plan(at, count, is_other=bool(difference(kept, managed.issuance)))
         except TosslError:  # whoever obtains it meets that again, and tells it

@@ -44,8 +44,8 @@ class Lock:
         self.epoch = epoch
 
 
-class Store(Protocol):
-    """Sets by name. Its methods may be called from any thread."""
+class Readable(Protocol):
+    """Sets that can be read by name, from any thread."""
 
     @property
     def is_shared(self) -> bool:
@@ -53,6 +53,13 @@ class Store(Protocol):
 
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         """Returns the set with this name, whole; None if it is missing. `only`: of these values, those it has."""
+
+    def where(self, name: str, value: str = "") -> str:
+        """Returns where a set or one of its values is, for a message."""
+
+
+class Store(Readable, Protocol):
+    """Sets by name. Its methods may be called from any thread."""
 
     def read_all(
         self, prefix: str, only: Collection[str] | None = None
@@ -89,9 +96,6 @@ class Store(Protocol):
 
     def delete(self, lock: Lock, part: str = "") -> None:
         """Removes a set with all its parts, or a part of it, if it is there. Raises as write() does."""
-
-    def where(self, name: str, value: str = "") -> str:
-        """Returns where a set or one of its values is, for a message."""
 
     def path_of(self, name: str, value: str = "") -> FilePath | None:
         """Returns the path of a set or one of its values for other programs; None in a store that has no files."""

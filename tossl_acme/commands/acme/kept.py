@@ -31,11 +31,15 @@ def list_certificates(*, store: Store | None) -> list[dict[str, object]]:
     renewable   1 if its name alone is enough to renew it: no literal secret was given
     revoked     1 if it was revoked by revoke_certificate
     self_signed  1 if it is the self-signed one of manage -self_signed, which stands in for the first one
-    last_error  a dict of the last renewal's error: message, errorcode, at (epoch seconds), visit (a page to open);
-                empty after a success
+    last_error  a dict of the last renewal's error: message, errorcode, at (epoch seconds), visit (a page to open), node
+                (where it failed); empty after a success
     deploy_command  its -deploy_command, which renewals run; empty without one
     deploy_owed  1 if a deployment is owed: -deploy_command has not succeeded yet, or -deploy has failed
     deploy_error  the last deployment's error; empty if it was not called yet
+    node        the node that obtained it: TOSSL_NODE there, else the host's name; empty if that was not kept
+    nodes       a list of dicts, one for each node that keeps certificates with manage, where several machines use the
+                store, or TOSSL_NODE is set: node, has (1 once its files are there and its -on_renewed was called for
+                this certificate), at (when, epoch seconds; 0 if not yet), deploy_owed, deploy_error
     persist_until  when the first of its permanent records ends (dns-persist-01), epoch seconds, as seen when it was
                 obtained; 0 without an end
     warnings    a list of dicts warning message: persist_until, if a permanent record ends before the renewal or within

@@ -55,7 +55,8 @@ def manage(
                         store; or the path of a file that contains such a dict in UTF-8, and is read again when it
                         changes. In a file, lines that begin with # are comments
     -on_renewed prefix  called with the certificate's dict, as obtain_certificate returns it, for each new certificate:
-                        issued here (issued 1), or by another process with the same store (issued 0)
+                        issued here (issued 1), or by another process with the same store (issued 0). Where several
+                        machines use the store, or TOSSL_NODE is set, also at the start for one that came meanwhile
     -on_error prefix    called with a dict for each failure: name (empty if it concerns all), message, errorcode, next
                         (when it is tried again, epoch seconds), retry_after and visit where the CA said so, and
                         clean_up_failed where a challenge could not be removed again; and once a day for
