@@ -138,7 +138,10 @@ def see_by_tls(context: Context, challenge: Challenge, at: AskedAt) -> Seen:
         return Seen(f"no connection: {error.strerror or error}", is_reached=False)
     with sock:
         try:
-            protocol, certificate = _shaken(part, sock, challenge)
+            protocol, certificate = part.run(lambda: _shaken(part, sock, challenge), "answer")
+        except WaitTimeout:
+            context.check("answer")
+            return Seen(f"no TLS connection for acme-tls/1 within {part.limit:g} s")
         except OSError as error:
             cause = clean(getattr(error, "reason", "") or error.strerror or error, 200)
             return Seen(f"no TLS connection for acme-tls/1: {cause}")

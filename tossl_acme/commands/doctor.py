@@ -43,8 +43,8 @@ def doctor(
 
     Returns a list of dicts, in the order of the checks:
 
-    check    python libraries tcl; store space owner rights records; ca proxy clock terms account profile; options held
-             error renewal deploy limits; addresses port redirect nat; caa cname txt persist credentials
+    check    python libraries tcl; store space owner rights records; ca proxy clock terms account profile; options
+             challenge held error renewal deploy limits; addresses port redirect nat; caa cname txt persist credentials
     subject  the name, the CA's URL or the path that it is about
     status   ok, warning or failed
     message  the reason

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...context import Context
-from ...errors import Cancelled, ForkedError, TosslError, foreign_error
 from .authority import authority_findings
-from .beside import each_result
+from .beside import each_result, findings_of
 from .diagnosis import Diagnosis
 from .keeping import held_findings, option_findings
 from .machine import python_findings, tcl_findings
@@ -65,14 +64,7 @@ def examine(context: Context, examined: Examination) -> list[Diagnosis]:
 
 def _made(context: Context, check: Check, examined: Examination) -> list[Diagnosis]:
     part = context.narrowed(_CHECK_SECONDS)
-    try:
-        findings = check.examine(part, examined)
-    except (Cancelled, ForkedError):
-        raise
-    except TosslError as error:
-        findings = [Diagnosis.of_error(check.name, "", error)]
-    except Exception as error:  # noqa: BLE001 - a defect that one check meets does not hide the others' findings
-        findings = [Diagnosis.of_error(check.name, "", foreign_error(error), "this is a defect of tossl: report it")]
+    findings = findings_of(check.name, "", lambda: check.examine(part, examined))
     for finding in findings:
         context.tell("examined", check=finding.check, subject=finding.subject, status=finding.status)
     return findings

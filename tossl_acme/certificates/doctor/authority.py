@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import ssl
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...acme.account import check_binding
-from ...acme.directory import Directory, read_directory
+from ...acme.directory import Directory
 from ...acme.mailed_binding import may_be_mailed
-from ...acme.server import LANGUAGE, Server
 from ...context import Context
 from ...errors import ArgumentError, Cancelled, HttpError, TosslError
-from ...http.client import HttpClient, HttpRequest, follow
-from ...http.retry import Retries, with_retries
 from ...http.urls import shown_url
 from ...pki.chain import read_certificate
 from .. import clock
 from ..issuance import Issuance
+from .answered import ask_directory
 from .beside import each_finding
 from .diagnosis import Diagnosis
 from .subjects import Examination, known_account
 
-_ASK_SECONDS = 20.0
-#: Before the directory is asked for once more.
-_PAUSES_SECONDS = (0.3,)
-_MOST_REDIRECTS = 5
 #: A clock that differs by less is right enough, in seconds.
 _MOST_SECONDS = 300.0
 _NO_CA = "name it: -directory (--directory), or TOSSL_DIRECTORY in the environment"
@@ -47,14 +41,8 @@ def authority_findings(context: Context, examined: Examination) -> list[Diagnosi
         ones.setdefault((one.directory, one.connection), one)
     if not ones:
         return [Diagnosis.warned("ca", "", "no CA is named, so none was looked at", _NO_CA)]
-    return each_finding(context, lambda part, one: _of_one(part, examined, one), list(ones.values()))
-
-
-@dataclass(frozen=True, eq=False)
-class _Answer:
-    directory: Directory
-    peer: bytes
-    date: float | None
+    look = lambda part, one: _of_one(part, examined, one)  # noqa: E731
+    return each_finding(context, "ca", look, list(ones.values()), lambda one: shown_url(one.directory))
 
 
 def _of_one(context: Context, examined: Examination, one: Issuance) -> list[Diagnosis]:
@@ -63,7 +51,7 @@ def _of_one(context: Context, examined: Examination, one: Issuance) -> list[Diag
     proxy = one.connection.proxy_for(one.directory)
     by = f" by the proxy {shown_url(proxy)}" if proxy else ""
     try:
-        answer = _asked(context.narrowed(_ASK_SECONDS), one)
+        answer = examined.answer_of(context, one)
     except Cancelled:
         raise
     except TosslError as error:
@@ -76,20 +64,6 @@ def _of_one(context: Context, examined: Examination, one: Issuance) -> list[Diag
     found += _clock(subject, answer.date)
     found += [_terms(subject, answer.directory, one), _binding(subject, answer.directory, one, examined)]
     return [*found, *_profile(subject, answer.directory, one)]
-
-
-def _asked(context: Context, one: Issuance) -> _Answer:
-    """Asks over a connection of its own, so that its server's certificate is seen."""
-    http = HttpClient(one.connection)
-    try:
-        server = Server(one.directory, http)
-        request = HttpRequest("GET", one.directory, LANGUAGE)
-        retries = Retries(context, _PAUSES_SECONDS, lambda response: response.status >= 500)
-        response = with_retries(retries, lambda: follow(http, context, request, _MOST_REDIRECTS).response)
-        server.keep_nonce(response)
-        return _Answer(read_directory(response), response.peer, server.date)
-    finally:
-        http.close()
 
 
 def _of_peer(peer: bytes) -> dict[str, object]:
@@ -110,7 +84,7 @@ def _unreached(context: Context, one: Issuance, error: TosslError, proxy: str) -
     if not (isinstance(error, HttpError) and error.kind == "tls"):
         return [Diagnosis.of_error("ca", subject, error, **facts)]
     try:
-        answer = _asked(context.narrowed(_ASK_SECONDS), replace(one, connection=replace(one.connection, verify=False)))
+        answer = ask_directory(context, replace(one, connection=replace(one.connection, verify=False)))
     except Cancelled:
         raise
     except TosslError:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ...context import Context
+from ...errors import Cancelled, ForkedError, TosslError, foreign_error
 from ..crew import side_by_side
+from .diagnosis import Diagnosis
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
@@ -25,6 +27,34 @@ def each_result(context: Context, work: Callable[[Context, _S], _T], items: Sequ
     return [found[index] for index in range(len(items))]
 
 
-def each_finding(context: Context, work: Callable[[Context, _S], Sequence[_T]], items: Sequence[_S]) -> list[_T]:
-    """Returns the lists that work(context, item) returns, joined."""
-    return [finding for result in each_result(context, work, items) for finding in result]
+def each_finding(
+    context: Context,
+    check: str,
+    work: Callable[[Context, _S], list[Diagnosis]],
+    items: Sequence[_S],
+    name_of: Callable[[_S], str],
+) -> list[Diagnosis]:
+    """Returns what work(context, item) finds of each item; an error is a finding of its item alone.
+
+    check, name_of: under which check and subject an error is told. Raises Cancelled.
+    """
+
+    def safely(part: Context, item: _S) -> list[Diagnosis]:
+        return findings_of(check, name_of(item), lambda: work(part, item))
+
+    return [finding for result in each_result(context, safely, items) for finding in result]
+
+
+def findings_of(check: str, subject: str, look: Callable[[], list[Diagnosis]]) -> list[Diagnosis]:
+    """Returns what a look finds; its error is a finding: also a defect does not hide those of others.
+
+    Raises Cancelled.
+    """
+    try:
+        return look()
+    except (Cancelled, ForkedError):
+        raise
+    except TosslError as error:
+        return [Diagnosis.of_error(check, subject, error)]
+    except Exception as error:  # noqa: BLE001 - as above
+        return [Diagnosis.of_error(check, subject, foreign_error(error), "this is a defect of tossl: please report it")]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...errors import TosslError, WaitTimeout
+from ...text import safe
 from ..advice import advice_for
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
@@ -44,9 +45,16 @@ class Diagnosis:
     def as_dict(self) -> dict[str, object]:
         return {
             "check": self.check,
-            "subject": self.subject,
+            "subject": safe(self.subject),
             "status": self.status,
-            "message": self.message,
-            "advice": self.advice,
-            "facts": dict(self.facts),
+            "message": safe(self.message),
+            "advice": safe(self.advice),
+            "facts": {name: _safe_fact(fact) for name, fact in self.facts.items()},
         }
+
+
+def _safe_fact(fact: object) -> object:
+    """Returns a fact made safe for terminals: many are words of a peer."""
+    if isinstance(fact, list):
+        return [_safe_fact(one) for one in fact]
+    return safe(fact) if isinstance(fact, str) else fact

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 
+from ...acme.authorization import is_provable
+from ...challenges.registry import TYPES
 from ...context import Context
-from ...errors import ArgumentError
+from ...errors import ArgumentError, RetryError
+from ...store.protocol import Store
 from .. import due
 from ..authorities import read_limits
-from ..issuance import needs_own_server
+from ..ca_limits import SharedLimits
+from ..issuance import Issuance, needs_own_server
 from ..listed import told
 from .diagnosis import Diagnosis
-from .subjects import Examination, Subject
+from .subjects import Examination, Subject, known_client
 
 
 def option_findings(context: Context, examined: Examination) -> list[Diagnosis]:
@@ -22,8 +26,25 @@ def option_findings(context: Context, examined: Examination) -> list[Diagnosis]:
         if subject.trouble is not None:
             found.append(Diagnosis.of_error("options", subject.name, subject.trouble, advice))
         else:
+            found += _unprovable(subject)
             types = dict.fromkeys(solver.challenge_type for chosen in subject.solvers.values() for solver in chosen)
             found.append(Diagnosis.ok("options", subject.name, f"proven by {', '.join(types)}", challenges=list(types)))
+    return found
+
+
+def _unprovable(subject: Subject) -> list[Diagnosis]:
+    """Names that none of their challenges can prove."""
+    found = []
+    for identifier, solvers in subject.solvers.items():
+        kinds = [solver.challenge_type for solver in solvers]
+        if identifier.wildcard and all(TYPES[kind].see is not None for kind in kinds):
+            cause = f"a wildcard is proven through the DNS alone, and not by {' or '.join(kinds)}"
+            advice = "prove it by dns-01 (-provider) or dns-persist-01 (tossl persist)"
+            found.append(Diagnosis.failed("challenge", identifier.value, cause, advice))
+        elif not any(is_provable(identifier.base, kind) for kind in kinds):
+            cause = f"no DNS record proves an address, and so {' and '.join(kinds)} cannot"
+            advice = "prove it by http-01 or tls-alpn-01: -challenge may be a dict by name"
+            found.append(Diagnosis.failed("challenge", identifier.value, cause, advice))
     return found
 
 
@@ -105,6 +126,7 @@ def _failures(examined: Examination, subject: Subject) -> list[Diagnosis]:
         except ArgumentError as error:
             found.append(Diagnosis.of_error("records", subject.name, error))
             continue
+        found += _told_to_all(examined.store, subject, one)
         if not known.failures:
             continue
         at = due.now()
@@ -119,6 +141,20 @@ def _failures(examined: Examination, subject: Subject) -> list[Diagnosis]:
         facts = {"failures": known.failures, "retry_after": round(wait), "visit": known.visit}
         found.append(Diagnosis.warned("error", subject.name, f"{times}{pause}: {known.message}", advice, **facts))
     return found
+
+
+def _told_to_all(store: Store, subject: Subject, one: Issuance) -> list[Diagnosis]:
+    """Whether the CA has told anybody with this store to wait, which holds for these names too."""
+    client = known_client(store, one)
+    try:
+        if client is not None:
+            SharedLimits(Context(1.0).begin(), store, one).check(client)
+    except RetryError as error:
+        facts = {"retry_after": error.seconds}
+        return [Diagnosis.of_error("limits", subject.name, error, "wait as long as the message says", **facts)]
+    except ArgumentError as error:
+        return [Diagnosis.of_error("records", subject.name, error)]
+    return []
 
 
 def _number(value: object) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import ssl
 import sys
+from pathlib import Path
 
 from ...context import Context
 from ...errors.libraries import lack_of_library
@@ -12,6 +14,8 @@ from ...version import __version__
 from .diagnosis import Diagnosis
 from .subjects import Examination
 
+#: What the process has loaded, on Linux.
+_MAPS = Path("/proc/self/maps")
 _LIBRARIES = ("cryptography", "requests", "urllib3", "dnspython", "idna", "certifi")
 
 
@@ -39,7 +43,20 @@ def tcl_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     if not examined.tcl:
         return []
     patchlevel, program = examined.tcl["patchlevel"], examined.tcl["executable"]
-    bridge = getattr(sys.modules.get("_tossl"), "__file__", "") or ("the bridge" if "_tossl" in sys.modules else "")
-    how = "tossl's library brought Python into it" if bridge else "Python is the program around it"
+    how = "tossl's bridge brought Python into it" if "_tossl" in sys.modules else "Python is the program around it"
     message = f"Tcl {patchlevel} of {program or 'a program without a name'}; {how}"
-    return [Diagnosis.ok("tcl", f"Tcl {patchlevel}", message, patchlevel=patchlevel, executable=program)]
+    facts = {"patchlevel": patchlevel, "executable": program, **_libraries()}
+    return [Diagnosis.ok("tcl", f"Tcl {patchlevel}", message, **facts)]
+
+
+def _libraries() -> dict[str, str]:
+    """Returns the paths of the bridge and of libpython in this process, where the system tells them."""
+    found: dict[str, str] = {}
+    with contextlib.suppress(OSError), _MAPS.open(encoding="utf-8", errors="replace") as maps:
+        for line in maps:
+            path = line.rstrip("\n").partition("/")[2]
+            name = path.rpartition("/")[2]
+            for kind, begin in (("bridge", "tossl-tcl"), ("libpython", "libpython")):
+                if name.startswith(begin) and ".so" in name:
+                    found[kind] = f"/{path}"
+    return found

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from ...acme.authorization import Challenge, is_provable
-from ...acme.servers import server_for
+from ...acme.directory import Directory
 from ...challenges.solver import Solver, is_standing, is_together
 from ...context import Context
 from ...dns.caa import CaaRequest, CaaSet, caa_refusal, caa_sets
@@ -17,13 +17,14 @@ from ...dns.failure import LookupFailed
 from ...dns.resolver import resolver_for
 from ...dns.texts import seen_texts
 from ...dns.zones import zones_through
-from ...errors import AcmeError, Cancelled, DnsError, TosslError, WaitTimeout
+from ...errors import AcmeError, Cancelled, DnsError, HttpError, TosslError, WaitTimeout
 from ...identifiers import Identifier
 from ...text import clean
 from .. import due
 from ..crew import side_by_side
+from ..issuance import Issuance
 from ..permission import CAA_SECONDS
-from .beside import each_finding
+from .beside import each_finding, findings_of
 from .diagnosis import Diagnosis
 from .shown import presented_for, throwaway
 from .subjects import Examination, Subject, known_account
@@ -47,15 +48,24 @@ class _RecordSolver(Protocol):
 
 def caa_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     """Whether CAA records allow each CA for each name."""
-    return each_finding(context, lambda part, one: _caa_of(part, examined, one), examined.subjects)
+    asked = [(subject, one) for subject in examined.subjects for one in subject.issuance.at_each if one.directory]
+    look = lambda part, one: _caa_of(part, examined, *one)  # noqa: E731
+    return each_finding(context, "caa", look, asked, lambda one: one[0].name)
 
 
-def _caa_of(context: Context, examined: Examination, subject: Subject) -> list[Diagnosis]:
-    issuance = subject.issuance
+def _directory(context: Context, examined: Examination, issuance: Issuance) -> Directory | None:
+    """Returns the CA's directory; None where it gives none, which its own check tells."""
+    try:
+        return examined.answer_of(context, issuance).directory
+    except (AcmeError, HttpError):
+        return None
+
+
+def _caa_of(context: Context, examined: Examination, subject: Subject, issuance: Issuance) -> list[Diagnosis]:
     names = [one for one in issuance.identifiers if one.is_provable_by_dns]
-    if not issuance.directory or not names:
+    directory = _directory(context, examined, issuance) if names else None
+    if directory is None:
         return []
-    directory = server_for(issuance.directory, issuance.connection).directory(context)
     issuers = [name.strip().lower().rstrip(".") for name in directory.caa_identities]
     if not issuers:
         return [Diagnosis.ok("caa", subject.name, "the CA's directory has no caaIdentities to look for in CAA records")]
@@ -77,7 +87,10 @@ def _caa_finding(
         return Diagnosis.warned("caa", name, f"the DNS does not tell: {found}", advice)
     methods = {solver.challenge_type for solver in subject.solvers.get(identifier, ())}
     refusal = caa_refusal(found, CaaRequest(issuers, account, methods, identifier.wildcard))
-    facts: dict[str, object] = {"at": found.name, "records": [f'{one.tag} "{one.value}"' for one in found.properties]}
+    facts: dict[str, object] = {
+        "at": found.name,
+        "records": [clean(f'{one.tag} "{one.value}"') for one in found.properties],
+    }
     if not refusal:
         said = f"the CAA records at {found.name} allow {issuers[0]}" if found.properties else "no CAA record forbids it"
         return Diagnosis.ok("caa", name, said, **facts)
@@ -92,7 +105,8 @@ def _caa_finding(
 
 def alias_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     """Where CNAME records lead from the names of the records, and what already stands there."""
-    return each_finding(context, lambda part, one: _alias_of(part, examined, one), examined.subjects)
+    look = lambda part, one: _alias_of(part, examined, one)  # noqa: E731
+    return each_finding(context, "cname", look, examined.subjects, lambda one: one.name)
 
 
 def _alias_of(context: Context, examined: Examination, subject: Subject) -> list[Diagnosis]:
@@ -102,11 +116,9 @@ def _alias_of(context: Context, examined: Examination, subject: Subject) -> list
     found = delegations(context, zones, list(names)) if zones is not None else {}
     findings = [_alias_finding(name, one) for name, one in found.items()]
     endless = {name for name, one in found.items() if one.is_endless}
-    texts = each_finding(
-        context,
-        lambda part, name: _texts_at(part, name, options.resolvers),
-        [one for one in names if one not in endless],
-    )
+    looked = [one for one in names if one not in endless]
+    look = lambda part, name: _texts_at(part, name, options.resolvers)  # noqa: E731
+    texts = each_finding(context, "txt", look, looked, str)
     return [*findings, *texts]
 
 
@@ -175,7 +187,7 @@ def write_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     found: dict[str, list[Diagnosis]] = {}
 
     def write(part: Context, name: str) -> None:
-        found[name] = _written_at(part, name, *tasks[name])
+        found[name] = findings_of("credentials", name, lambda: _written_at(part, name, *tasks[name]))
 
     for width, names in _by_width(tasks).items():
         side_by_side(context, write, names, width)
@@ -228,7 +240,8 @@ def standing_findings(context: Context, examined: Examination) -> list[Diagnosis
         for one in subject.issuance.identifiers
         if (solver := subject.solver(one)) is not None and is_standing(solver)
     ]
-    return each_finding(context, lambda part, one: _standing_of(part, examined, *one), wanted)
+    look = lambda part, one: _standing_of(part, examined, *one)  # noqa: E731
+    return each_finding(context, "persist", look, wanted, lambda one: one[1].value)
 
 
 def _standing_of(context: Context, examined: Examination, subject: Subject, one: Identifier) -> list[Diagnosis]:
@@ -238,7 +251,10 @@ def _standing_of(context: Context, examined: Examination, subject: Subject, one:
     if not account or not issuance.directory:
         advice = "make the account, and its record: tossl persist NAME"
         return [Diagnosis.failed("persist", one.value, "no account is known, whose URL the record has to name", advice)]
-    issuers = tuple(server_for(issuance.directory, issuance.connection).directory(context).caa_identities)
+    directory = _directory(context, examined, issuance)
+    if directory is None:
+        return []
+    issuers = tuple(directory.caa_identities)
     challenge = Challenge(solver.challenge_type, one.base, wildcard=one.wildcard, account_url=account, issuers=issuers)
     try:
         solver.check_standing(context, challenge)

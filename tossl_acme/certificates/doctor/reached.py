@@ -29,12 +29,13 @@ _ADDRESS_SECONDS = 12.0
 _BY_DNS = "where that cannot be, prove the name by dns-01 (-provider) or dns-persist-01 (tossl persist)"
 _SET = "set an A record (and AAAA, if the server has IPv6) to the server's address"
 _OUTSIDE = "have somebody outside ask for it, as https://letsdebug.net does"
-_LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+_LOOPBACK = ("127.0.0.1", "::1")
 
 
 def reached_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     """Looks up the addresses of each name, and asks for a token over each where addresses prove the name."""
-    return each_finding(context, lambda part, one: _of_name(part, *one), asked_of_each(examined.subjects))
+    names = asked_of_each(examined.subjects)
+    return each_finding(context, "port", lambda part, one: _of_name(part, *one), names, lambda one: one[1].value)
 
 
 def _of_name(context: Context, subject: Subject, domain: Identifier) -> list[Diagnosis]:
@@ -198,7 +199,7 @@ class _Look:
             return Diagnosis.failed(
                 "port", name, said, f"start what listens there, or open the firewall; {_BY_DNS}", **facts
             )
-        if local := self._local_answer(context):
+        if local := self._local_answer(context, address):
             said = f"{where} cannot be reached from here, while {local} answers the token: {seen.trouble}"
             advice = (
                 f"behind NAT that means nothing, for many routers do not let a machine reach itself: {_OUTSIDE}; "
@@ -210,11 +211,11 @@ class _Look:
             advice = f"correct the AAAA record, or remove it: a CA uses it first; {_BY_DNS}"
         return Diagnosis.failed("port", name, f"{where} cannot be reached: {seen.trouble}", advice, **facts)
 
-    def _local_answer(self, context: Context) -> str:
+    def _local_answer(self, context: Context, address: str) -> str:
         """Returns where on this machine the token is answered; empty if nowhere."""
         for port in dict.fromkeys(filter(None, (self.own_port, self.asked.port))):
-            for address in _LOOPBACK.values():
-                if self.see(context, address, port).is_right:
+            for near in dict.fromkeys((*_LOOPBACK, own_address(address))):
+                if near and self.see(context, near, port).is_right:
                     return f"port {port} of this machine"
         return ""
 
@@ -250,3 +251,14 @@ def has_address(address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def own_address(address: str) -> str:
+    """Returns the address of this machine from which it reaches another; empty where it does not. Sends nothing."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))
+            return str(sock.getsockname()[0])
+    except OSError:
+        return ""

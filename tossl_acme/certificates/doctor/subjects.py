@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ...acme.client import Client
 from ...acme.clients import account_key_of, client_of
 from ...acme.servers import server_for
 from ...challenges.choice import choose
@@ -18,9 +19,10 @@ from ...store.protocol import Store
 from ..accounts import account_key
 from ..dns_accounts import DnsAccounts
 from ..issuance import Authority, Issuance, connection_of
-from ..known import ACCOUNT, read_known
+from ..known import take_account_of_store
 from ..listed import names_of
 from ..record import KeptCertificate, read_kept
+from .answered import AskedOnce, AuthorityAnswer, ask_directory
 
 #: The options that a call gives in the place of those that a certificate is kept with.
 _OF_SOLVERS = {"challenge", "webroot", "port", "http01_response", "tls_port", "provider"}
@@ -80,6 +82,11 @@ class Examination:
     damaged: tuple[TosslError, ...] = ()
     tcl: Mapping[str, str] = field(default_factory=dict)
     counts: bool = False
+    answers: AskedOnce[AuthorityAnswer] = field(default_factory=AskedOnce)
+
+    def answer_of(self, context: Context, one: Issuance) -> AuthorityAnswer:
+        """Returns what the CA answers, which is asked once. Raises as ask_directory() does."""
+        return self.answers.answer(context, (one.directory, one.connection), lambda: ask_directory(context, one))
 
 
 def examination(
@@ -126,7 +133,10 @@ def _all_names(store: Store | None) -> list[str]:
 
 def _subject(context: Context, store: Store | None, kept: KeptCertificate, given: Given) -> Subject:
     """Returns a kept certificate, with the options that it was obtained with, or that the call gives."""
-    identifiers = parse_identifiers(kept.domains)
+    try:
+        identifiers = parse_identifiers(kept.domains)
+    except ArgumentError as error:
+        return Subject(kept.name, Issuance((), kept.directory), kept, trouble=error)
     try:
         issuance = Issuance.from_json(kept.issuance).for_renewal
     except ArgumentError as error:
@@ -177,20 +187,25 @@ def _with_solvers(context: Context, store: Store | None, subject: Subject) -> Su
     return replace(subject, solvers=solvers)
 
 
-def known_account(store: Store | None, issuance: Issuance) -> str:
-    """Returns the URL of the account at the CA as the store or this process knows it; empty if nobody does."""
+def known_client(store: Store | None, issuance: Issuance) -> Client | None:
+    """Returns the account key at the CA, with its account where that is known; None without a key. Sends nothing."""
     try:
         pem = issuance.account_key.value if issuance.account_key else ""
         if not pem and store is not None:
             pem = account_key(store, issuance.directory)
-        if pem:
-            key = account_key_of(pem)
-            url = client_of(server_for(issuance.directory, issuance.connection), key).known_account[0]
-            about = read_known(store, issuance.directory).get(ACCOUNT, {}) if store is not None and not url else {}
-            return url or (str(about.get("url") or "") if about.get("thumbprint") == key.thumbprint else "")
+        if not pem:
+            return None
+        found = client_of(server_for(issuance.directory, issuance.connection), account_key_of(pem))
+        take_account_of_store(found, store)
     except TosslError:  # whoever looks at the store tells
-        return ""
-    return ""
+        return None
+    return found
+
+
+def known_account(store: Store | None, issuance: Issuance) -> str:
+    """Returns the URL of the account at the CA as the store or this process knows it; empty if nobody does."""
+    found = known_client(store, issuance) if issuance.directory else None
+    return found.known_account[0] if found is not None else ""
 
 
 def asked_of_each(subjects: Collection[Subject]) -> list[tuple[Subject, Identifier]]:

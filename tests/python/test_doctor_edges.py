@@ -1,0 +1,202 @@
+"""tossl::doctor where little works: no time, no answers, nobody who listens, stores without files, wrong options."""
+
+from __future__ import annotations
+
+import http.server
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from tests.memory_store import MemoryStore
+from tests.python.test_doctor import Found, kept, not_found, of, one_of, web_server, wrong
+from tests.python.test_doctor import doctor as doctor
+from tests.python.test_doctor import http_port as http_port
+from tests.servers.certs import Certificates
+from tests.servers.cloudflare import Cloudflare
+from tests.servers.pebble import ChallTestSrv
+from tests.servers.process import free_port
+from tests.servers.scripted_ca import ScriptedCa
+from tests.servers.scripted_dns import ScriptedDns
+from tests.tclhost import Tcl
+from tossl_acme.acme import clients
+from tossl_acme.certificates.doctor import examine
+from tossl_acme.certificates.doctor.subjects import Examination
+from tossl_acme.challenges import seen
+from tossl_acme.context import Context
+from tossl_acme.http.options import ConnectionOptions
+
+
+def test_a_store_without_files(context: Context) -> None:
+    examined = Examination(MemoryStore(), ConnectionOptions(), (), ())
+    found = [one.as_dict() for one in examine(context, examined)]
+    assert [(one["check"], one["status"]) for one in found if one["check"] in ("store", "records")] == [
+        ("store", "ok"),
+        ("records", "ok"),
+    ]
+    assert not [one for one in found if one["check"] in ("owner", "space", "rights")]
+
+
+def test_no_time_is_a_warning_of_each_look(doctor: Callable[..., Found], tmp_path: Path) -> None:
+    begun = time.monotonic()
+    with ScriptedDns(lambda _query, _by_tcp: None) as server:
+        found = doctor(["slow.example.com"], webroot=tmp_path, resolvers=server.address, timeout=1)
+    assert time.monotonic() - begun < 8
+    assert one_of(found, "python")["status"] == one_of(found, "options")["status"] == "ok"
+    late = [one for one in found if "slow.example.com" in one["subject"] and one["status"] != "ok"]
+    assert late and {one["check"] for one in late} <= {"port", "addresses"}
+
+
+def test_a_cancelled_call_leaves_nothing(tcl: Tcl, challtestsrv: ChallTestSrv, http_port: int, tmp_path: Path) -> None:
+    """A server that never answers is asked; the job is cancelled meanwhile."""
+    asked, over = threading.Event(), threading.Event()
+
+    def hold(_handler: http.server.BaseHTTPRequestHandler) -> None:
+        asked.set()
+        over.wait(20)
+
+    with web_server(http_port, "127.0.0.1", hold):
+        job = tcl.eval(
+            f"::tossl::doctor held.example.com -webroot {{{tmp_path}}} -resolvers {challtestsrv.dns}"
+            " -store {} -command {set ::done}"
+        )
+        assert asked.wait(10)
+        assert (tmp_path / ".well-known").exists()
+        tcl.eval(f"::tossl::job::cancel {job}; vwait ::done")
+        over.set()
+    assert tcl.eval(f"::tossl::job::status {job}") == "cancelled"
+    assert not (tmp_path / ".well-known").exists()
+
+
+def test_a_ca_that_is_away_is_told_once(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int
+) -> None:
+    away = f"https://127.0.0.1:{free_port()}/dir"
+    options = {"directory": away, "resolvers": challtestsrv.dns}
+    found = doctor(["away.example.com"], **options, port=http_port)
+    assert wrong(found) == [("ca", "failed")]
+    assert "cannot connect" in one_of(found, "ca")["message"]
+    assert one_of(found, "port")["status"] == "ok"
+
+
+def test_what_its_challenges_cannot_prove(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, tmp_path: Path
+) -> None:
+    found = doctor(["*.wild.example.com"], webroot=tmp_path, resolvers=challtestsrv.dns)
+    assert "a wildcard is proven through the DNS alone" in one_of(found, "challenge")["message"]
+    found = doctor(["192.0.2.1"], challenge="dns-persist-01", resolvers=challtestsrv.dns)
+    assert "no DNS record proves an address" in one_of(found, "challenge")["message"]
+    found = doctor(["gone.example.com"], webroot=tmp_path / "gone", resolvers=challtestsrv.dns)
+    assert ("options", "failed") in wrong(found)
+    assert "there is no folder" in one_of(found, "options")["message"]
+
+
+def test_a_port_that_another_program_has(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int
+) -> None:
+    with web_server(http_port, "127.0.0.1", not_found):
+        found = doctor(["taken.example.com"], port=f"127.0.0.1:{http_port}", resolvers=challtestsrv.dns)
+    taken = one_of(found, "port")
+    assert taken["status"] == "failed"
+    assert "free the port, or give another -port or -webroot" in taken["advice"]
+
+
+def test_a_redirect_to_https_is_followed_whatever_its_certificate(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, certificates: Certificates, http_port: int,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    """As CAs do; and no proxy is asked, which a CA does not know either."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
+    port = free_port()
+    monkeypatch.setitem(seen.PORTS, "https", port)
+
+    def redirect(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(HTTPStatus.MOVED_PERMANENTLY)
+        handler.send_header("Location", f"https://safe.example.com{handler.path}")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args, directory=str(tmp_path))  # type: ignore[arg-type]
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Files) as server:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificates.cert, certificates.key)
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        with web_server(http_port, "127.0.0.1", redirect):
+            found = doctor(["safe.example.com"], webroot=tmp_path, resolvers=challtestsrv.dns, ca_bundle="")
+        server.shutdown()
+    assert one_of(found, "port")["status"] == "ok"
+    assert f"over https://safe.example.com:{port}/" in one_of(found, "port")["message"]
+
+
+def test_a_permanent_record_that_ends_soon(
+    doctor: Callable[..., Found], tcl: Tcl, scripted_ca: ScriptedCa, challtestsrv: ChallTestSrv, tmp_path: Path
+) -> None:
+    """It names the account that the store knows."""
+    kept(tcl, scripted_ca, tmp_path / "store")
+    scripted_ca.script.caa_identities = ("ca.example",)
+    clients.reset()
+    given = {"directory": scripted_ca.directory, "challenge": "dns-persist-01", "resolvers": challtestsrv.dns}
+    options = {**given, "store": tmp_path / "store"}
+    # The directory that the store keeps has no caaIdentities yet.
+    for path in (tmp_path / "store").glob("accounts/*/directory.json"):
+        path.unlink()
+    account = dict(tcl.as_dict(one_of(doctor(["b.example"], **options), "account")["facts"]))["account"]
+    assert one_of(doctor(["b.example"], **options), "persist")["status"] == "failed"
+    ends = int(time.time()) + 86400
+    value = f"ca.example; accounturi={account}; persistUntil={ends}"
+    challtestsrv.set_txt("_validation-persist.b.example", value)
+    soon = one_of(doctor(["b.example"], **options), "persist")
+    assert (soon["status"], soon["facts"]) == ("warning", f"ends {ends}")
+    challtestsrv.clear_txt("_validation-persist.b.example")
+    challtestsrv.set_txt("_validation-persist.b.example", value.partition("; persist")[0])
+    assert one_of(doctor(["b.example"], **options), "persist")["status"] == "ok"
+
+
+def test_a_server_of_the_script_that_does_not_ask(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int
+) -> None:
+    with web_server(http_port, "127.0.0.1", not_found):
+        found = doctor(["own.example.com"], http01_response=1, resolvers=challtestsrv.dns)
+    assert "nothing in this process has asked tossl::acme::http01_response" in one_of(found, "port")["advice"]
+
+
+def test_no_secret_is_told(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, cloudflare: Cloudflare, tmp_path: Path
+) -> None:
+    secret = "Sup3rSecretApiKeyValue99"
+    found = doctor(
+        ["a.example.com"], provider="cloudflare", api_key=secret, endpoint=cloudflare.url,
+        resolvers=challtestsrv.dns, store=tmp_path / "store", eab_kid="k", follow_cname=0, eab_hmac_key=secret,
+        directory=f"https://127.0.0.1:{free_port()}/dir",
+    )  # fmt: skip
+    assert [check for check, _status in wrong(found)] == ["ca", "credentials"]
+    assert secret not in str(found)
+
+
+def test_wrong_options_are_findings_of_a_kept_certificate(
+    doctor: Callable[..., Found], tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path
+) -> None:
+    """A secret's file that is gone; other options that are given take their place."""
+    key = tmp_path / "api-key"
+    key.write_text("token")
+    scripted_ca.script.authorization = "valid"
+    kept(tcl, scripted_ca, tmp_path / "store", provider="cloudflare", api_key_file=key)
+    key.unlink()
+    found = doctor(store=tmp_path / "store")
+    assert ("options", "failed") in wrong(found)
+    assert "api-key" in one_of(found, "options")["message"]
+    found = doctor(["a.example"], store=tmp_path / "store", challenge="dns-persist-01")
+    assert one_of(found, "options")["status"] == "ok"
+    assert of(found, "persist")
