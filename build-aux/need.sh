@@ -25,6 +25,7 @@ look() {
             has strace || lacks strace
             has curl || lacks curl
             has nginx || lacks nginx
+            has tmux || lacks tmux
             has_postgres || lacks postgresql
             has pgbouncer || lacks pgbouncer
             has zsh || lacks zsh

@@ -14,7 +14,7 @@ import pytest
 
 from tests.memory_store import MemoryStore
 from tests.pem import write_block
-from tests.stores import DAY, put, record
+from tests.stores import DAY, put, put_set, record
 from tossl_acme.certificates import clock
 from tossl_acme.certificates.check import Report, Thresholds, Verdict, report_on_files, report_on_store
 from tossl_acme.certificates.metrics import metrics_text, write_metrics
@@ -174,6 +174,18 @@ def test_what_else_can_be_wrong_with_one(shop: Shop) -> None:
     }  # fmt: skip
     assert "dns-persist-01 record ends at 2027-02-04T" in verdicts["p.example"].problems[0]
     assert verdicts["d.example"].problems == ["it is not deployed"]
+
+
+def test_where_several_nodes_keep_it_a_deployment_that_failed_is_said_of_its_node(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOSSL_NODE", "watching")
+    shop.put(issuance={"deploy_command": "systemctl reload nginx"})
+    shop.beat(MINUTE)
+    shop.store.sets["deploy.web/a.example"] = {"command": b"", "error": b"exit status 1"}
+    assert shop.said() == ("warning", "it is not deployed on web: exit status 1")
+    shop.store.sets["deploy.web/a.example"] = {"command": f"1f {int(NOW + 80 * DAY)}".encode()}
+    assert shop.said() == ("ok", "")
 
 
 def test_a_damaged_record_is_unknown_and_hides_nothing(shop: Shop) -> None:
@@ -437,15 +449,18 @@ def test_the_file_of_metrics_is_written_whole_for_everybody(shop: Shop, tmp_path
 
 
 def test_records_are_looked_at_without_what_loads_slowly(tmp_path: Path) -> None:
+    """A damaged one is read in the same way: the reader of JSON has its errors from a package that is not loaded."""
     put(tmp_path, "a.example", -10, 80)
+    for name in ("{", '{"x": \x00}', '{"x": "', "[1,", '{"x": NaN}'):
+        put_set(tmp_path, f"certificates/b{len(name)}.example", "certificate.json", name)
     program = """
 import sys
 from tossl_acme.commands.acme import check_certificates
 from tossl_acme.files import FilePath
 from tossl_acme.store.folder import FolderStore
 said = check_certificates(prometheus=FilePath(sys.argv[1] + "/x.prom"), store=FolderStore(FilePath(sys.argv[1])))
-assert said["state"] == "ok", said
-print([name for name in ("requests", "urllib3", "cryptography", "dns", "ssl", "socket") if name in sys.modules])
+assert [one["state"] for one in said["certificates"]] == ["ok", *["unknown"] * 5], said
+print([name for name in ("requests", "urllib3", "cryptography", "dns", "ssl", "socket", "json") if name in sys.modules])
 """
     ran = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"

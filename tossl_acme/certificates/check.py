@@ -161,14 +161,14 @@ def _kept(told: dict[str, Any], limits: _Failing | None, thresholds: Thresholds,
         found = Verdict("name", told["name"])
         found.add(UNKNOWN, told["damaged"])
         return found
-    error = told["last_error"]
+    error, owed = told["last_error"], _owed(told)
     is_failing = limits is not None and limits.failed_at > told["issued_at"]
     found = Verdict(
         "name", told["name"], domains=told["domains"], not_before=told["not_before"], not_after=told["not_after"],
         due=told["due"], last_success=told["issued_at"],
         failures=limits.failures if limits is not None and is_failing else int(bool(error)),
         paused=limits is not None and is_failing and limits.paused, last_error=error.get("message", ""),
-        deploy_owed=told["deploy_owed"], persist_until=told["persist_until"],
+        deploy_owed=bool(owed), persist_until=told["persist_until"],
     )  # fmt: skip
     _judge_life(found, thresholds, at)
     if told["revoked"]:
@@ -176,12 +176,20 @@ def _kept(told: dict[str, Any], limits: _Failing | None, thresholds: Thresholds,
     if told["self_signed"]:
         found.add(WARNING, "it is self-signed, in the place of one that has not come yet")
     _judge_renewal(found, limits if is_failing else None, error, at)
-    if told["deploy_owed"]:
-        cause = f": {told['deploy_error']}" if told["deploy_error"] else ""
-        found.add(WARNING, f"it is not deployed{cause}")
+    for problem in owed:
+        found.add(WARNING, problem)
     for warning in told["warnings"]:
         found.add(WARNING, warning["message"])
     return found
+
+
+def _owed(told: dict[str, Any]) -> list[str]:
+    """Returns what is said of deployments that are owed: where several nodes keep it, of those that have failed."""
+    if not told["nodes"]:
+        cause = f": {told['deploy_error']}" if told["deploy_error"] else ""
+        return [f"it is not deployed{cause}"] if told["deploy_owed"] else []
+    failed = [node for node in told["nodes"] if node["deploy_owed"] and node["deploy_error"]]
+    return [f"it is not deployed on {node['node']}: {node['deploy_error']}" for node in failed]
 
 
 def _judge_life(found: Verdict, thresholds: Thresholds, at: float) -> None:

@@ -283,7 +283,7 @@ def read_json(text: str) -> Any:
     stripped = text.strip(" \t\r\n")
     try:
         value, end = scan(stripped, 0)
-    except (StopIteration, RecursionError):
+    except (StopIteration, RecursionError, SystemError):  # the last where its error's package, json, is not loaded
         raise ValueError("not JSON") from None
     if end != len(stripped):
         raise ValueError("more than one JSON value")
