@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import os
@@ -29,7 +30,7 @@ from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import KeptCertificate, read_kept
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
-from tossl_acme.errors import ArgumentError, TosslError
+from tossl_acme.errors import ArgumentError, TosslError, WaitTimeout
 from tossl_acme.files import FilePath, absolute
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import parse_identifiers
@@ -50,8 +51,12 @@ class AwayCa(ScriptedCa):
     """A CA that can be away: it answers nothing of use then, and at once."""
 
     is_away = False
+    #: Called before an order is answered.
+    before_order: Callable[[Request], None] | None = None
 
     def answer(self, request: Request) -> Reply:
+        if self.before_order is not None and request.path == "/new-order":
+            self.before_order(request)
         if self.is_away:
             problem = {"type": "urn:ietf:params:acme:error:serverInternal", "detail": "away", "status": 400}
             return Reply(400, json.dumps(problem).encode(), {**PROBLEM, **self.script.headers})
@@ -482,8 +487,8 @@ def test_files_that_cannot_be_written_are_owed_and_the_script_is_told_once_they_
 class Node:
     """A machine with manage on a store that others use, too."""
 
-    def __init__(self, earth: Earth, name: str, folder: Path) -> None:
-        self.earth, self.name = earth, name
+    def __init__(self, earth: Earth, name: str, folder: Path, *names: str) -> None:
+        self.earth, self.name, self.names = earth, name, names or (NAME,)
         self.called: list[str] = []
         self.failures = 0
         self.files = NodeFiles(absolute(folder / name), FolderOptions())
@@ -492,7 +497,7 @@ class Node:
     def start(self) -> None:
         self.renewed: list[dict[str, object]] = []
         hooks = Hooks(self._call)
-        declared = {NAME: replace(self.earth.managed(hooks=hooks), files=self.files)}
+        declared = {name: replace(self.earth.managed(name, hooks=hooks), files=self.files) for name in self.names}
         reports = Reports(self.renewed.append, self.earth.failed.append)
         queue = self.earth.queue
         self.manager = Manager(self.earth.context, declared, reports, issuers=queue, askers=queue)
@@ -546,6 +551,108 @@ def test_one_node_issues_and_all_have_files_and_hooks(shared: Earth, tmp_path: P
     run_nodes(shared, nodes, 10 * MINUTE)
     assert shared.orders == 2
     assert {node.called[-1] for node in nodes} == {shared.kept().serial}
+
+
+def test_one_node_asks_for_renewal_information_for_all(shared: Earth, tmp_path: Path) -> None:
+    """And another does once that one is gone."""
+    shared.ca.script.renewal, shared.ca.script.retry_after = True, "21600"
+    shared.ca.script.window = lambda: (BEGAN + 80 * DAY, BEGAN + 81 * DAY)
+    nodes = [Node(shared, f"www{number}", tmp_path) for number in range(4)]
+
+    def asked() -> int:
+        return sum(request.path.startswith("/renewal/") for request in shared.ca.requests)
+
+    run_nodes(shared, nodes, 20 * MINUTE, 30)
+    assert asked() == 1
+    run_nodes(shared, nodes, 13 * HOUR, MINUTE)
+    assert asked() == 3
+    run_nodes(shared, nodes[3:], 13 * HOUR, MINUTE)
+    assert asked() == 5
+    assert shared.orders == 1
+
+
+def test_a_node_does_not_wait_for_another_at_work(shared: Earth, tmp_path: Path) -> None:
+    """It lets go after a second, and looks again within a minute."""
+
+    class Held(MemoryStore):
+        is_held = True
+
+        @contextlib.contextmanager
+        def locked(self, context: Context, name: str) -> Iterator[Lock]:
+            if self.is_held and name.startswith("certificates/"):
+                assert context.limit <= 1
+                raise WaitTimeout("the store", "another process holds it")
+            with super().locked(context, name) as lock:
+                yield lock
+
+    shared.store = store = Held(is_shared=True)
+    node = Node(shared, "www1", tmp_path)
+    run_nodes(shared, [node], MINUTE)
+    assert (shared.orders, shared.failed) == (0, [])
+    store.is_held = False
+    run_nodes(shared, [node], MINUTE + 10)
+    assert (shared.orders, shared.failed) == (1, [])
+
+
+def test_a_store_that_is_away_is_one_failure_and_is_read_when_it_is_back(shared: Earth, tmp_path: Path) -> None:
+    class Away(MemoryStore):
+        is_away = True
+
+        def changes(self, since: str) -> tuple[str, frozenset[str]] | None:
+            if self.is_away:
+                raise ArgumentError("store", "no answer from the database")
+            return super().changes(since)
+
+    shared.store = store = Away(is_shared=True)
+    node = Node(shared, "www1", tmp_path)
+    run_nodes(shared, [node], 10 * MINUTE)
+    assert (shared.orders, shared.errors) == (0, [["TOSSL", "VALUE", "store"]])
+    store.is_away = False
+    run_nodes(shared, [node], 2 * MINUTE)
+    assert shared.orders == 1
+    store.is_away = True
+    run_nodes(shared, [node], 5 * MINUTE)
+    assert shared.errors == [["TOSSL", "VALUE", "store"]] * 2
+    shared.obtain(force=True)
+    store.is_away = False
+    run_nodes(shared, [node], 2 * MINUTE)
+    assert node.called[-1] == shared.kept().serial
+
+
+def test_what_a_store_can_no_longer_say_is_read_anew(shared: Earth, tmp_path: Path) -> None:
+    class Forgetful(MemoryStore):
+        def changes(self, since: str) -> tuple[str, frozenset[str]] | None:
+            return None if since else super().changes(since)
+
+    shared.store = Forgetful(is_shared=True)
+    nodes = [Node(shared, f"www{number}", tmp_path, "a.example", "b.example") for number in range(2)]
+    run_nodes(shared, nodes, 5 * MINUTE)
+    assert shared.orders == 2
+    shared.obtain(force=True)
+    run_nodes(shared, nodes, 5 * MINUTE)
+    assert {node.called[-1] for node in nodes} == {shared.kept().serial}
+
+
+def test_many_first_certificates_wait_for_the_ca_behind_one_that_tries(shared: Earth, tmp_path: Path) -> None:
+    """A CA that takes an order a minute gets little more than one request for an order a minute, from all nodes."""
+    names = [f"n{number}.example" for number in range(30)]
+    nodes = [Node(shared, f"www{number}", tmp_path, *names) for number in range(3)]
+    taken: list[float] = []
+
+    def limit(_request: Request) -> None:
+        if taken and shared.at < taken[-1] + MINUTE:
+            detail = "too many new orders (300) from this account in the last 3h0m0s, retry after then"
+            problem = {"type": "urn:ietf:params:acme:error:rateLimited", "detail": detail, "status": 429}
+            after = str(int(taken[-1] + MINUTE - shared.at))
+            headers = {**PROBLEM, **shared.ca.script.headers, "Retry-After": after}
+            shared.ca.answers["/new-order"].append(Reply(429, json.dumps(problem).encode(), headers))
+        else:
+            taken.append(shared.at)
+
+    shared.ca.before_order = limit
+    run_nodes(shared, nodes, 20 * MINUTE, 5)
+    assert len(taken) > 12
+    assert shared.orders < 2.2 * len(taken)
 
 
 def test_a_clock_that_is_wrong_by_a_year_is_told_and_the_ca_s_counts(earth: Earth) -> None:

@@ -165,7 +165,9 @@ class SharedLimits:
         held = [told for told in self._read(self._store) if told.concerns(self._issuance, has_account=has_account)]
         longest = max(held, key=lambda told: told.wait(at), default=None)
         if longest is not None and (wait := longest.wait(at)) > 0:
-            raise RetryError(math.ceil(wait), f"the CA asked to wait, and this is held up as well: {longest.message}")
+            error = RetryError(math.ceil(wait), f"the CA asked to wait, and this is held up as well: {longest.message}")
+            error.details["scope"] = longest.scope
+            raise error
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:

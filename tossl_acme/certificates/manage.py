@@ -1,9 +1,9 @@
 """The one scheduler of a declared set: obtains what is missing, renews what is due, deploys what is owed.
 
 It is one thread, which looks at the clock once a minute; a few threads more issue and ask, while there is something to
-do. What is known of each certificate stays in memory: a look touches what is due, and few of the rest, to see what
-other processes have done. Every certificate is in the store and locked there, so two that manage the same set do
-everything once.
+do. What is known of each certificate stays in memory: a look touches what is due. What other processes have done, a
+store that several machines use says itself; of another, few certificates are looked at each time. Every certificate is
+in the store and locked there, so two that manage the same set do everything once.
 """
 
 from __future__ import annotations
@@ -12,22 +12,26 @@ import heapq
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 from ..context import Context
 from ..context.workers import Workers, Works
-from ..errors import Cancelled, ClockError, ForkedError, TosslError, foreign_error
+from ..errors import ArgumentError, Cancelled, ClockError, ForkedError, TosslError, foreign_error
 from ..log import ERROR
 from . import clock, due
 from .deploy import has_own_marks, mark_told
 from .due import Suggestion
 from .heartbeat import Heartbeat
-from .managed import Done, Managed, ask_due_time, ask_time, deliver_managed, obtain_managed
+from .held_up import HeldUp
+from .managed import Done, Managed, TakenError, ask_due_time, ask_time, deliver_managed, obtain_managed
+from .nodes import NODES
 from .serving import AnswerServer
 from .stand_in import put_stand_in
 from .upkeep import LEAST_SECONDS, NEVER, Upkeep
+from .watched import WATCH_SECONDS, Watch, changed_names, load_many
 
 _WHAT = "the certificates"
 _LOOK_SECONDS = 60.0
@@ -88,6 +92,9 @@ class Manager:
         self._minute = self._clock_at = -NEVER
         self._asked = 0
         self._seen: Iterator[Upkeep] = iter(())
+        self._watches: dict[str, Watch] = {}
+        self._watched_at = -NEVER
+        self._held_up = HeldUp()
         self._silent: set[str] = set()
         self._told_of_set = ""
         self._told_of_clock = False
@@ -123,17 +130,25 @@ class Manager:
             self._minute, self._asked, self._silent = at, 0, set()
             self._see_others()
             self._tell_clock()
+        if not self._watched_at <= at < self._watched_at + WATCH_SECONDS:
+            self._watched_at = at
+            self._ask_stores()
         if not self._clock_at - _CLOCK_SECONDS <= at < self._clock_at:
             self._clock_at = at + _CLOCK_SECONDS
             self._ask_clocks()
             self._tell_ends(at)
-        for entry in self._ready(at):
+        for entry in [*self._ready(at), *self._held_up.ready(at)]:
             self._begin(entry, at)
         self._take_done()
         if self._heartbeat is not None:
             self._heartbeat.look(self._entries.values())
-        following = self._agenda[0][0] - due.now() if self._agenda else _LOOK_SECONDS
-        return max(0.0, min(_LOOK_SECONDS, following))
+        return max(0.0, min(_LOOK_SECONDS, self._next_at() - due.now()))
+
+    def _next_at(self) -> float:
+        """Returns when something is to be done, as far as is known, epoch seconds."""
+        planned = self._agenda[0][0] if self._agenda else NEVER
+        watched = self._watched_at + WATCH_SECONDS if self._watches else NEVER
+        return min(planned, watched, self._held_up.next_at())
 
     def _ready(self, at: float) -> list[Upkeep]:
         """Returns those for which something is to be done by now, each once."""
@@ -176,8 +191,7 @@ class Manager:
         for name in changed:
             self._context.check(_WHAT)
             self._stand_in(name, found[name])
-            if not known[name].is_busy:
-                self._load(known[name])
+        self._load_all([known[name] for name in changed if not known[name].is_busy])
 
     def _stand_in(self, name: str, managed: Managed) -> None:
         if managed.stand_in:
@@ -187,6 +201,32 @@ class Manager:
                 raise
             except TosslError as error:
                 self._tell_failed(name, error)
+
+    def _load_all(self, entries: Iterable[Upkeep]) -> None:
+        """Reads what is kept of these: of those in a store that several machines use, at once."""
+        shared: dict[str, list[Upkeep]] = {}
+        for entry in entries:
+            store = entry.managed.store
+            if store.is_shared:
+                place = store.where(NODES)
+                if place not in self._watches:
+                    self._watches[place] = Watch(store)
+                shared.setdefault(place, []).append(entry)
+            else:
+                self._context.check(_WHAT)
+                self._load(entry)
+        for place, group in shared.items():
+            self._load_from(self._watches[place], group)
+
+    def _load_from(self, watch: Watch, entries: list[Upkeep]) -> None:
+        try:
+            watch.begin()
+            load_many(watch.store, entries, len(self._entries), self._aim)
+        except (Cancelled, ForkedError):
+            raise
+        except TosslError as error:  # they are read once the store says what has changed
+            watch.lose(error.message)
+            self._tell_failed("", error)
 
     def _load(self, entry: Upkeep) -> None:
         entry.load(len(self._entries))
@@ -198,12 +238,14 @@ class Manager:
             heapq.heappush(self._agenda, (entry.at, next(self._numbers), entry))
 
     def _see_others(self) -> None:
-        """Looks whether other processes have changed some of the certificates."""
+        """Looks whether other processes have changed some of the certificates, where the store does not say that."""
         for _ in range(min(_SEEN_A_MINUTE, len(self._entries))):
             entry = next(self._seen, None)
             if entry is None:
-                self._seen = iter(list(self._entries.values()))
-                entry = next(self._seen)
+                self._seen = iter([one for one in self._entries.values() if not one.managed.store.is_shared])
+                entry = next(self._seen, None)
+            if entry is None:
+                return
             if entry.is_gone or entry.is_busy:
                 continue
             try:
@@ -211,6 +253,34 @@ class Manager:
             except TosslError:  # whoever renews it meets that again
                 continue
             if version != entry.version:
+                self._take_others(entry)
+
+    def _ask_stores(self) -> None:
+        """Asks each store that several machines use what has changed."""
+        for watch in self._watches.values():
+            if watch.may_ask():
+                self._work(self._askers, None, watch.ask, partial(self._take_changes, watch, watch.problem))
+
+    def _take_changes(self, watch: Watch, before: str, changed: frozenset[str] | None) -> None:
+        if watch.problem:
+            if not before:
+                self._tell_failed("", ArgumentError("store", watch.problem))
+            return
+        if changed is None:
+            mine = [entry for entry in self._entries.values() if watch.has(entry.managed.store) and not entry.is_busy]
+            self._load_from(watch, mine)
+            return
+        certificates, asked = changed_names(changed)
+        for name in certificates | asked:
+            entry = self._entries.get(name)
+            if entry is None or not watch.has(entry.managed.store):
+                continue
+            if name not in certificates:
+                entry.hear()
+                self._aim(entry)
+            elif entry.is_busy:
+                entry.is_stale = True
+            else:
                 self._take_others(entry)
 
     def _take_others(self, entry: Upkeep) -> None:
@@ -226,6 +296,8 @@ class Manager:
     def _begin(self, entry: Upkeep, at: float) -> None:
         """Begins what is to be done for it by now."""
         managed, name, context = entry.managed, entry.name, self._context
+        if entry.is_due(at) and self._held_up.takes(entry, at):
+            return
         if entry.is_due(at):
             by_itself, entry.is_hurried = not entry.is_hurried, False
             self._work(
@@ -260,6 +332,7 @@ class Manager:
         self._aim(entry)
 
     def _obtained(self, entry: Upkeep, done: Done) -> None:
+        self._held_up.ended(entry, is_issued=done.issued)
         before = entry.serial
         entry.begin_anew()
         entry.load(len(self._entries))
@@ -272,7 +345,7 @@ class Manager:
         """Takes what became of files and hooks. The script is told once its files are there."""
         failed = done.not_deployed if done is not None else ""
         if done is not None and done.has_files and entry.is_news:
-            entry.is_news = False
+            entry.is_news, entry.told = False, entry.serial
             self._reports.renewed(dict(done.facts))
             self._mark_told(entry, done)
         entry.deployed(well=not failed)
@@ -288,7 +361,10 @@ class Manager:
             self._work(self._askers, None, lambda: mark_told(part, store, done.facts), lambda _: None)
 
     def _failed(self, entry: Upkeep, error: TosslError) -> None:
-        if entry.fail(error):
+        self._held_up.failed(entry, error)
+        if isinstance(error, TakenError):
+            entry.give_way()
+        elif entry.fail(error):
             self._tell_failure(entry, error, entry.retry_at)
         entry.due = min(entry.due, due.now())  # whatever failed: whoever obtains it finds out what is to be done
         self._aim(entry)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..acme.servers import server_for
 from ..context import Context
 from ..context.farewell import running
-from ..errors import Cancelled, ForkedError, TosslError
+from ..errors import Cancelled, ForkedError, TosslError, WaitTimeout
 from ..store.protocol import Store
 from . import due
 from .clock import take_date
@@ -18,15 +18,24 @@ from .known import take_directory
 from .node_files import NodeFiles
 from .obtain import obtain
 from .pem_file import holds_pem_file, keep_pem_file
-from .record import KeptCertificate, read_kept
-from .suggested import Renewal, due_time
+from .record import KeptCertificate, read_kept, set_name
+from .suggested import ask_once
 
 #: Seconds that a CA has to say what time it is.
 _CLOCK_SECONDS = 10.0
 #: Seconds that a question to a CA may take, with the locks that keep its answer.
 _ASK_SECONDS = 30.0
+#: Seconds that are waited for another node at work on the same certificate.
+_TURN_SECONDS = 1.0
 #: Seconds beside the hooks' own that a deployment may take.
 _DEPLOY_SECONDS = 30.0
+
+
+class TakenError(TosslError):
+    """Another node is at work on the certificate."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "TAKEN")
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,8 @@ def obtain_managed(context: Context, name: str, managed: Managed, *, by_itself: 
     """Obtains or renews a certificate, and deploys it. Its CA says first what time it is. by_itself: as in obtain()."""
     part = context.of_one(managed.limit, name=name)
     with running(part):
+        if managed.store.is_shared:
+            _look_for_others(part, managed.store, name)
         if managed.files is not None:
             managed.files.check(managed.store, name)
         ask_time(part, managed)
@@ -114,6 +125,16 @@ def obtain_managed(context: Context, name: str, managed: Managed, *, by_itself: 
     if done.not_deployed:
         told["warnings"] = [*told["warnings"], {"warning": "deploy", "message": done.not_deployed}]
     return Done({**done.facts, **told}, done.has_files, done.not_deployed)
+
+
+def _look_for_others(context: Context, store: Store, name: str) -> None:
+    """Raises TakenError where another node is at work on it: nobody waits here for that one's end."""
+    try:
+        with store.locked(context.narrowed(_TURN_SECONDS), set_name(name)):
+            pass
+    except WaitTimeout as error:
+        context.check("the certificate")
+        raise TakenError(error.message) from None
 
 
 def deliver_managed(context: Context, name: str, managed: Managed) -> Done | None:
@@ -151,10 +172,8 @@ def _delivered(context: Context, name: str, managed: Managed, facts: dict[str, o
 def ask_due_time(context: Context, held: Held, managed: Managed, silent: set[str]) -> Suggestion:
     """Asks the CA when it wants a certificate to be renewed; returns what is known then. silent: as in due_time()."""
     part = context.of_one(_ASK_SECONDS, name=held.name)
-    connection = managed.issuance.connection
     with running(part):
-        due_time(part, managed.store, held, lambda: connection, silent)
-        return Renewal.read(managed.store, held.name).of(held)
+        return ask_once(part, managed.store, held, managed.issuance.connection, silent)
 
 
 def ask_time(context: Context, managed: Managed) -> None:

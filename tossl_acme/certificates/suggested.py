@@ -46,6 +46,8 @@ _VALUE = "renewal.json"
 RENEWALS = "renewal"
 #: Seconds that the store has for what can be asked again.
 _STORE_SECONDS = 10.0
+#: Seconds for the question with the wait for another who asks, and what is read and written for it.
+_QUESTION_SECONDS = 20.0
 
 
 class Renewal:
@@ -84,14 +86,18 @@ class Renewal:
 
     def write(self, store: Store, context: Context, name: str) -> None:
         """Keeps it. Nothing fails if the store cannot be written: the CA is asked once more."""
+        try:
+            with store.locked(context.for_cleanup(_STORE_SECONDS), _set_name(name)) as lock:
+                store.write(lock, self.as_values())
+        except (ArgumentError, WaitTimeout) as error:
+            context.tell("not_kept", name=name, message=error.message)
+
+    def as_values(self) -> dict[str, bytes]:
+        """Returns the set that of_values() reads."""
         from .lines import json_lines  # json loads slowly
 
         data = {"cert_id": self.cert_id, "ari": self.suggestion.as_json(), "last_error": self.last_error}
-        try:
-            with store.locked(context.for_cleanup(_STORE_SECONDS), _set_name(name)) as lock:
-                store.write(lock, {_VALUE: json_lines(data).encode()})
-        except (ArgumentError, WaitTimeout) as error:
-            context.tell("not_kept", name=name, message=error.message)
+        return {_VALUE: json_lines(data).encode()}
 
     def of(self, held: Held) -> Suggestion:
         """Returns what the CA said of this certificate: nothing, if it was another that it told of."""
@@ -116,13 +122,35 @@ def due_time(
     holds, else the share of life. connection: returns how the CA is reached; called where it is asked. unanswered: the
     directory URLs of CAs that are not asked any more, for they have just given no answer; one more is added.
     """
-    known = Renewal.read(store, held.name)
-    suggestion, at = known.of(held), due.now()
+    suggestion = Renewal.read(store, held.name).of(held)
     silent = unanswered if unanswered is not None else set()
-    if held.cert_id and held.directory not in silent and suggestion.may_ask(at, held.not_after):
-        suggestion = _asked(context, store, held, connection(), suggestion, silent)
-        Renewal(held.cert_id, suggestion, known.last_error).write(store, context, held.name)
+    if held.cert_id and held.directory not in silent and suggestion.may_ask(due.now(), held.not_after):
+        suggestion = ask_once(context, store, held, connection(), silent)
     return due.due_at(held.not_before, held.not_after, suggestion)
+
+
+def ask_once(
+    context: Context, store: Store, held: Held, connection: ConnectionOptions, silent: set[str]
+) -> Suggestion:
+    """Asks the CA for all with this store, unless another has done so meanwhile; returns what is known then.
+
+    silent: as `unanswered` of due_time(). A store that cannot be locked or written to keeps nobody from asking.
+    """
+    found: Suggestion | None = None
+    try:
+        with store.locked(context.narrowed(_QUESTION_SECONDS), _set_name(held.name)) as lock:
+            renewal = Renewal.read(store, held.name)
+            found = renewal.of(held)
+            if found.may_ask(due.now(), held.not_after):
+                found = _asked(context, store, held, connection, found, silent)
+                store.write(lock, Renewal(held.cert_id, found, renewal.last_error).as_values())
+    except (ArgumentError, WaitTimeout) as error:
+        context.check("renewal information")
+        context.tell("not_kept", name=held.name, message=error.message)
+        if found is None:
+            known = Renewal.read(store, held.name).of(held)
+            found = _asked(context, store, held, connection, known, silent)
+    return found
 
 
 def forget_renewal(context: Context, store: Store, name: str) -> None:

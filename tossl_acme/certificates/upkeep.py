@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from ..errors import RetryError, TosslError
+from ..store.protocol import Readable
 from . import due
 from .deploy import Marks
 from .due import Suggestion
@@ -19,6 +20,10 @@ NEVER = float("inf")
 _SPREAD_SECONDS = 300.0
 #: ... a second for each certificate, and no more than this share of the life that is left.
 _SPREAD_SHARE = 0.02
+#: Where several nodes keep a certificate, each begins at a random moment within so many seconds, and asks its CA
+#: within so many: whoever comes second finds it done.
+_TURNS_SECONDS = 10.0
+_QUESTIONS_SECONDS = 300.0
 #: Seconds until that is tried again which only a person can let go on: a look into the store, no request.
 _VISIT_SECONDS = 3600.0
 #: Seconds between two questions to the CA, and between two attempts, at least.
@@ -37,7 +42,8 @@ class Upkeep:
 
     __slots__ = (
         "ask_at", "at", "deploy_at", "deploy_failures", "due", "failures", "held", "is_busy", "is_gone", "is_hurried",
-        "is_news", "is_stale", "managed", "name", "retry_at", "suggested", "version",
+        "is_news", "is_stale", "managed", "name", "retry_at", "suggested", "told",
+        "version",
     )  # fmt: skip
 
     def __init__(self, name: str, managed: Managed) -> None:
@@ -45,6 +51,8 @@ class Upkeep:
         self.managed = managed
         self.held: Held | None = None
         self.version = ""
+        #: The serial number of the certificate of which the script was told last.
+        self.told = ""
         #: The due time without what spreads them.
         self.suggested = 0.0
         self.at = self.due = self.retry_at = 0.0
@@ -71,24 +79,33 @@ class Upkeep:
         """Returns what changes when the certificate in the store does. Raises ArgumentError."""
         return self.managed.store.version(set_name(self.name))
 
-    def load(self, count: int) -> None:
-        """Reads what is kept. count: how many certificates may be due with it."""
+    def load(self, count: int, read: Readable | None = None) -> None:
+        """Reads what is kept. count: how many certificates may be due with it. read: where, if not from the store."""
         managed, at = self.managed, due.now()
         self.is_stale = False
-        self.held, self.due, self.ask_at, self.deploy_at = None, at, NEVER, NEVER
+        self.held, self.ask_at, self.deploy_at = None, NEVER, NEVER
+        self.due = at + (max(self._turn(), spread(count, NEVER)) if managed.store.is_shared else 0.0)
         try:
-            self.version = self.read_version()
-            kept = read_kept(managed.store, self.name, record_alone=True)
+            if not managed.store.is_shared:  # else it says itself what has changed
+                self.version = self.read_version()
+            kept = read_kept(read or managed.store, self.name, record_alone=True)
             if kept is None or kept.is_revoked or kept.is_self_signed:
                 return
-            self.held = Held(kept, Renewal.read(managed.store, self.name).of(kept))
-            marks = Marks(managed.store, self.name)
-            self.is_news = self.is_news or marks.is_news(kept)
+            self.held = Held(kept, Renewal.read(read or managed.store, self.name).of(kept))
+            marks = Marks(read or managed.store, self.name)
+            self.is_news = self.is_news or (marks.is_news(kept) and kept.serial != self.told)
             if self.is_news or marks.owes(kept, managed.hooks) or managed.lacks_files(kept):
                 self.deploy_at = at
             self._plan(at, count, is_other=bool(difference(kept, managed.issuance)))
         except TosslError:  # whoever obtains it meets that again, and tells it
             self.held = None
+
+    def hear(self) -> None:
+        """Puts its question off, for another node has asked the CA: as long as the CA wanted last."""
+        held = self.held
+        if held is not None and self.ask_at < NEVER:
+            pause = held.suggestion.retry_at - held.suggestion.asked_at
+            self.ask_at = due.now() + max(LEAST_SECONDS, pause) + _ANY.uniform(0, _QUESTIONS_SECONDS)
 
     def take(self, known: Suggestion) -> None:
         """Takes what the CA has answered."""
@@ -107,9 +124,9 @@ class Upkeep:
         self.suggested = held.due
         left = held.not_after - at
         if left <= 0 or is_other:
-            self.due = at
+            self.due = at + self._turn()
         elif held.due <= at:
-            self.due = at + spread(count, left)
+            self.due = at + max(self._turn(), spread(count, left))
         else:
             self.due = held.due + spread(_SPREAD_SECONDS, held.not_after - held.due)
         self._plan_question(at)
@@ -120,6 +137,8 @@ class Upkeep:
             self.ask_at = NEVER
         else:
             self.ask_at = at if held.suggestion.may_ask(at, held.not_after) else held.suggestion.retry_at
+            if self.managed.store.is_shared:  # one node asks for all
+                self.ask_at += _ANY.uniform(0, _QUESTIONS_SECONDS)
 
     def ask_later(self, seconds: float) -> None:
         """Puts the question to the CA off, for a minute, and some of so many seconds."""
@@ -142,13 +161,21 @@ class Upkeep:
         if isinstance(error, RetryError):
             is_new = not self.failures
             self.failures = max(self.failures, 1)
-            self.retry_at = at + (error.seconds or _VISIT_SECONDS)
+            self.retry_at = at + (error.seconds or _VISIT_SECONDS) + self._turn()
             return is_new
         self.failures += 1
         pause = pause_seconds(self.failures, None if self.held is None else self.held.not_after - at)
         after = error.details.get("retry_after")
-        self.retry_at = at + max(pause, float(after) if isinstance(after, int | float) else 0.0)
+        self.retry_at = at + max(pause, float(after) if isinstance(after, int | float) else 0.0) + self._turn()
         return True
+
+    def give_way(self) -> None:
+        """Has it looked at again soon, for another node is at work on it."""
+        self.retry_at = due.now() + _ANY.uniform(LEAST_SECONDS / 2, LEAST_SECONDS)
+
+    def _turn(self) -> float:
+        """Returns the seconds of its own by which each of several nodes begins later than it may."""
+        return spread(_TURNS_SECONDS, NEVER) if self.managed.store.is_shared else 0.0
 
     def deployed(self, *, well: bool) -> None:
         """Says when its deployment is tried again, if it did not end well."""

@@ -1,0 +1,116 @@
+"""What others change in a store that several machines use: asked in one round trip; and what it says of many, at once.
+
+Each manage looks by itself. Nothing that it needs depends on being told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from ..errors import ArgumentError, Cancelled, ForkedError, TosslError
+from ..store.protocol import Store
+from .deploy import own_room
+from .record import ABOVE, RECORD, certificate_name, set_name
+from .suggested import RENEWALS
+from .upkeep import Upkeep
+
+#: Seconds between two looks.
+WATCH_SECONDS = 30.0
+
+
+class Watch:
+    """One store. Its methods are for one thread, but for ask(): that of a worker."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        #: Why it could not be asked; empty once it could.
+        self.problem = ""
+        self._cursor = ""
+        self._is_asked = False
+
+    def has(self, store: Store) -> bool:
+        """Returns whether this is the store, or another way to it."""
+        return store is self.store or store.where(ABOVE) == self.store.where(ABOVE)
+
+    def begin(self) -> None:
+        """Has what changes from now on told. Raises ArgumentError "store"."""
+        found = self.store.changes("")
+        self._cursor = found[0] if found is not None else ""
+
+    def lose(self, problem: str) -> None:
+        """Takes what was read for lost: the next answer says that everything may have changed."""
+        self.problem, self._cursor = problem, ""
+
+    def may_ask(self) -> bool:
+        """Returns whether it is to be asked now: it was not, or has answered since; and takes it for asked."""
+        is_free, self._is_asked = not self._is_asked, True
+        return is_free
+
+    def ask(self) -> frozenset[str] | None:
+        """Returns the names of the sets that changed since the last question; None where the store cannot say."""
+        try:
+            found = self.store.changes(self._cursor) if self._cursor else None
+            if found is None:
+                self.begin()
+            self.problem = ""
+        except (Cancelled, ForkedError):
+            raise
+        except TosslError as error:
+            self.problem = error.message
+            return frozenset()
+        finally:
+            self._is_asked = False
+        if found is None:
+            return None
+        self._cursor = found[0]
+        return found[1]
+
+
+def changed_names(changed: Collection[str]) -> tuple[set[str], set[str]]:
+    """Returns the names of the certificates among these sets, and those that the CA was asked about."""
+    parts = [name.split("/") for name in changed]
+    found = {room: {certificate_name(words[1]) for words in parts if words[0] == room and len(words) == 2}
+             for room in (ABOVE, RENEWALS)}  # fmt: skip
+    return found[ABOVE], found[RENEWALS]
+
+
+def load_many(store: Store, entries: Iterable[Upkeep], count: int, loaded: Callable[[Upkeep], None]) -> None:
+    """Reads what is kept of many certificates in a few round trips. count: as in Upkeep.load().
+
+    loaded: called with each. Raises ArgumentError "store" where the store cannot be read.
+    """
+    left = {set_name(entry.name): entry for entry in entries}
+    read = _ReadAhead(store, (RENEWALS, own_room(store)))
+    for where, values in store.read_all(ABOVE, (RECORD,)):
+        entry = left.pop(where, None)
+        if entry is not None:
+            read.record = where, values
+            entry.load(count, read)
+            loaded(entry)
+    read.record = "", {}
+    for entry in left.values():
+        entry.load(count, read)
+        loaded(entry)
+
+
+class _ReadAhead:
+    """Reads from what was read of whole rooms, and one record. See store.protocol.Readable."""
+
+    def __init__(self, store: Store, rooms: Iterable[str]) -> None:
+        self._store = store
+        self._sets = {name: values for room in rooms for name, values in store.read_all(room)}
+        #: The name of a certificate's set, and its values.
+        self.record: tuple[str, Mapping[str, bytes] | ArgumentError] = "", {}
+
+    @property
+    def is_shared(self) -> bool:
+        return self._store.is_shared
+
+    def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
+        found = self.record[1] if name == self.record[0] else self._sets.get(name)
+        if isinstance(found, ArgumentError):
+            raise found
+        return None if found is None else {key: value for key, value in found.items() if only is None or key in only}
+
+    def where(self, name: str, value: str = "") -> str:
+        return self._store.where(name, value)
