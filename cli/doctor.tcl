@@ -32,16 +32,25 @@ proc ::cli::finding_json {one} {
     return "[string range [json [dict remove $one facts] {}] 0 end-1], \"facts\": $facts\}"
 }
 
-# A line that says what was found, and below it what to do.
+# What was found, and below it what to do: a line each, on a terminal in its width.
 proc ::cli::print_finding {one} {
     set subject [dict get $one subject]
     set message [dict get $one message]
     if {$subject ne "" && ![string match "*$subject*" $message]} {
         set message "$subject: $message"
     }
-    print [format "%-8s %-12s %s" [dict get $one status] [dict get $one check] $message]
+    print_hanging [format "%-8s %-12s " [dict get $one status] [dict get $one check]] $message
     if {[dict get $one advice] ne ""} {
-        print "                      [dict get $one advice]"
+        print_hanging "" [dict get $one advice]
+    }
+}
+
+proc ::cli::print_hanging {head text} {
+    set text [string map {\n ? \t ?} [printable $text]]
+    if {[is_terminal stdout]} {
+        puts "[format %-22s $head][string range [wrapped $text 22] 22 end]"
+    } else {
+        puts "[format %-22s $head]$text"
     }
 }
 

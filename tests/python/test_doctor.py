@@ -294,6 +294,21 @@ def test_behind_nat_is_no_closed_port(
     assert "NAT" in told["advice"] and "dns-01" in told["advice"] and "dns-persist-01" in told["advice"]
 
 
+def test_an_aaaa_that_leads_nowhere_is_no_nat(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPv6 knows no such routers."""
+    challtestsrv.add_aaaa("nowhere.example.com", "::1")
+    monkeypatch.setattr(reached, "has_address", lambda _address: False)
+    found = doctor(["nowhere.example.com"], port=f"127.0.0.1:{http_port}", resolvers=challtestsrv.dns)
+    bad, good = of(found, "port")
+    assert (bad["status"], good["status"]) == ("failed", "ok")
+    assert (
+        bad["message"] == f"port {http_port} at ::1 (AAAA) cannot be reached: cannot connect to it: Connection refused"
+    )
+    assert "correct the AAAA record, or remove it" in bad["advice"]
+
+
 @pytest.mark.parametrize(
     ("location", "said"),
     [
@@ -394,7 +409,8 @@ def test_a_limit_is_near(doctor: Callable[..., Found], tcl: Tcl, scripted_ca: Sc
     store = tmp_path / "store"
     for _ in range(2):
         kept(tcl, scripted_ca, store, "often.example.co.uk", webroot=tmp_path, force=1)
-    options: dict[str, object] = {"store": store, "challenge": "dns-persist-01"}
+    own = {"directory": scripted_ca.directory, "challenge": "dns-persist-01", "as_kept": 0}
+    options: dict[str, object] = {"store": store, **own}
     (exempt,) = exactly(doctor(["often.example.co.uk"], **options, count_limits=1))
     # The second took the first's place by its name in renewal information.
     assert (exempt["status"], exempt["message"][:6]) == ("ok", "1 of 5")

@@ -73,7 +73,7 @@ def see_by_http(context: Context, challenge: Challenge, at: AskedAt) -> Seen:
         response = _followed(http, part, at, urls)
     except HttpError as error:
         is_reached = error.kind not in ("connect", "dns") or len(urls) > 1
-        return Seen(error.cause, is_reached, tuple(urls[1:]))
+        return Seen(error.cause.replace(shown_url(urls[-1]), "it"), is_reached, tuple(urls[1:]))
     except WaitTimeout:
         context.check("answer")
         return Seen(f"no answer within {part.limit:g} s", urls=tuple(urls[1:]))

@@ -21,6 +21,7 @@ def doctor(
     authorities: Lazy[Authorities],
     solvers: Lazy[SolverOptions],
     store: Store | None,
+    as_kept: bool = True,
     count_limits: bool = False,
     connection: ConnectionOptions,
     tcl: TclFacts,
@@ -36,8 +37,10 @@ def doctor(
 
     names  a list of names of kept certificates, which are looked at with the options that they were obtained with;
            other names are looked at together, with the options given here, as obtain_certificate takes them. Empty is
-           all that are kept; without any, machine, store and CA. An option given here takes the place of the kept one
+           all that are kept; without any, machine, store and CA
     -store folder  the store of obtain_certificate, found as there
+    -as_kept boolean
+           0 looks at all names with the options given here, whatever is kept
     -count_limits boolean
            1 counts Let's Encrypt's published limits also for other CAs
 
@@ -57,7 +60,7 @@ def doctor(
     from ..certificates.doctor import examine
     from ..certificates.doctor.subjects import Given, examination
 
-    given = Given(authorities, solvers, connection, words)
+    given = Given(authorities, solvers, connection, words, as_kept)
     looked_at = examination(context, names, store, given, tcl, counts=count_limits)
     return [finding.as_dict() for finding in examine(context, looked_at)]
 

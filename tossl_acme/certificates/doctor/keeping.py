@@ -17,13 +17,16 @@ from ..listed import told
 from .diagnosis import Diagnosis
 from .subjects import Examination, Subject, known_client
 
+_OBTAIN = "obtain_certificate (tossl obtain) with the right options keeps these for the renewals"
+_GIVE = "mend what the message names, or give another option"
+
 
 def option_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     """Whether each certificate's options can be used: its secrets can be read, its folder is there."""
-    advice = "obtain_certificate (tossl obtain) with the right options keeps these for the renewals"
     found = [Diagnosis.of_error("records", "", error) for error in examined.damaged]
     for subject in examined.subjects:
         if subject.trouble is not None:
+            advice = _OBTAIN if subject.kept is not None else _GIVE
             found.append(Diagnosis.of_error("options", subject.name, subject.trouble, advice))
         else:
             found += _unprovable(subject)

@@ -23,7 +23,7 @@ def python_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     """Which Python it is, and whether its libraries are there and new enough."""
     from importlib.metadata import PackageNotFoundError, version
 
-    libraries = {"tossl": __version__, "OpenSSL": ssl.OPENSSL_VERSION}
+    libraries = {"tossl": __version__, "OpenSSL": ssl.OPENSSL_VERSION.removeprefix("OpenSSL ")}
     for name in _LIBRARIES:
         try:
             libraries[name] = version(name)

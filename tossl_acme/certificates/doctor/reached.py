@@ -72,6 +72,8 @@ def _looked_up(
         cause = "it has neither an A nor an AAAA record" if found.exists else "the DNS knows no such name"
         if is_asked:
             return found, [Diagnosis.failed("addresses", name, cause, f"{_SET}; {_BY_DNS}")]
+        if subject.trouble is not None:
+            return found, [Diagnosis.warned("addresses", name, cause, _SET)]
         return found, [Diagnosis.ok("addresses", name, f"{cause}; its challenge needs none")]
     facts = {"addresses": list(found.values)}
     private = [value for value in found.values if not ipaddress.ip_address(value).is_global]
@@ -199,7 +201,7 @@ class _Look:
             return Diagnosis.failed(
                 "port", name, said, f"start what listens there, or open the firewall; {_BY_DNS}", **facts
             )
-        if local := self._local_answer(context, address):
+        if record == "A" and (local := self._local_answer(context, address)):
             said = f"{where} cannot be reached from here, while {local} answers the token: {seen.trouble}"
             advice = (
                 f"behind NAT that means nothing, for many routers do not let a machine reach itself: {_OUTSIDE}; "
@@ -207,7 +209,7 @@ class _Look:
             )
             return Diagnosis.warned("nat", name, said, advice, **facts)
         advice = f"open port {port} in the firewall, and forward it to this machine; {_BY_DNS}"
-        if others_are_right and record == "AAAA":
+        if record == "AAAA" and others_are_right:
             advice = f"correct the AAAA record, or remove it: a CA uses it first; {_BY_DNS}"
         return Diagnosis.failed("port", name, f"{where} cannot be reached: {seen.trouble}", advice, **facts)
 

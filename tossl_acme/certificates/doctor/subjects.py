@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ...acme.client import Client
@@ -24,28 +24,20 @@ from ..listed import names_of
 from ..record import KeptCertificate, read_kept
 from .answered import AskedOnce, AuthorityAnswer, ask_directory
 
-#: The options that a call gives in the place of those that a certificate is kept with.
-_OF_SOLVERS = {"challenge", "webroot", "port", "http01_response", "tls_port", "provider"}
-_OF_CONNECTION = {"proxy", "ca_bundle"}
-
 
 @dataclass(frozen=True)
 class Given:
-    """The options of the call. words: by option, those alone that were given."""
+    """The options of the call. words: as they were given. as_kept: whether kept certificates have their own instead."""
 
     authorities: Callable[[], tuple[list[Authority], object]]
     solvers: Callable[[], SolverOptions]
     connection: ConnectionOptions
     words: Mapping[str, str]
+    as_kept: bool = True
 
     @property
     def names_a_ca(self) -> bool:
         return bool(self.words.get("directory"))
-
-    @property
-    def says_the_ca(self) -> bool:
-        """Returns whether the call itself names the CA, not the environment."""
-        return self.words.get("directory", "") not in ("", os.environ.get("TOSSL_DIRECTORY", ""))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +88,10 @@ def examination(
 
     Without names, for all that are kept. Raises ArgumentError for a wrong name.
     """
-    kept, damaged = _kept(store, names)
+    kept, damaged = _kept(store, names) if given.as_kept else ([], {})
     covered = {domain for one in kept for domain in (one.name, *one.domains)}
     wanted = [name for name in names if name not in covered and name not in damaged]
-    subjects = [_subject(context, store, one, given) for one in kept]
+    subjects = [_subject(context, store, one) for one in kept]
     if wanted:
         subjects.append(_wanted(context, store, wanted, given))
     issuances = [each for one in subjects for each in one.issuance.at_each if each.directory]
@@ -131,25 +123,16 @@ def _all_names(store: Store | None) -> list[str]:
         return []
 
 
-def _subject(context: Context, store: Store | None, kept: KeptCertificate, given: Given) -> Subject:
-    """Returns a kept certificate, with the options that it was obtained with, or that the call gives."""
-    try:
-        identifiers = parse_identifiers(kept.domains)
-    except ArgumentError as error:
-        return Subject(kept.name, Issuance((), kept.directory), kept, trouble=error)
+def _subject(context: Context, store: Store | None, kept: KeptCertificate) -> Subject:
+    """Returns a kept certificate, with the options that it was obtained with."""
     try:
         issuance = Issuance.from_json(kept.issuance).for_renewal
     except ArgumentError as error:
-        bare = Issuance(identifiers, kept.directory, connection=connection_of(kept.issuance))
-        if not _OF_SOLVERS & given.words.keys():
+        with suppress(ArgumentError):
+            connection = connection_of(kept.issuance)
+            bare = Issuance(parse_identifiers(kept.domains), kept.directory, connection=connection)
             return Subject(kept.name, bare, kept, trouble=error)
-        issuance = bare
-    if given.says_the_ca:
-        issuance = _at(issuance, given)
-    if _OF_SOLVERS & given.words.keys():
-        issuance = replace(issuance, solvers=given.solvers())
-    if _OF_CONNECTION & given.words.keys():
-        issuance = replace(issuance, connection=given.connection)
+        return Subject(kept.name, Issuance((), kept.directory), kept, trouble=error)
     return _with_solvers(context, store, Subject(kept.name, issuance, kept))
 
 
