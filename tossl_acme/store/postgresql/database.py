@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ...context import Backoff, Context, in_forked_child
 from ...context.farewell import context_here
-from ...errors import ArgumentError, Cancelled, WaitTimeout
+from ...errors import ArgumentError, Cancelled, TosslError, WaitTimeout
 from ...log import WARNING
 from ...log import event as log_event
 from .failures import BrokenError, RefusedError, explained_failure
@@ -50,48 +50,52 @@ class Database:
         self._failed_at = float("-inf")
         self._has_tables = False
 
-    def call(self, work: Callable[[Context, Wire], _T], of: Context | None = None) -> _T:
+    def call(
+        self, work: Callable[[Context, Wire], _T], of: Context | None = None, *, lasts: bool = False
+    ) -> _T:
         """Returns the outcome of work on a connection, which is done again where the connection is lost.
 
-        So it must be as good twice as once. of: the call that it is part of, else that of this thread. What the end of
-        a call cuts off gets a last moment of its own: what has to be kept is kept.
+        So it must be as good twice as once. of: the call that it is part of, else that of this thread. What begins when
+        that is over gets a last moment of its own: what is to be kept is kept. lasts: so does what its end cuts off.
 
         Raises ArgumentError "store", RefusedError for missing tables, and WaitTimeout or Cancelled.
         """
         whole = of or context_here()
         if whole is None:
-            return self._bounded(Context(READ_SECONDS).begin(), work)
+            return self.within(READ_SECONDS, work)
+        if whole.is_cancelled or whole.remaining() <= 0:
+            over = WaitTimeout(AWAITED, f"timed out after {whole.limit:g} s waiting for {AWAITED}")
+            return self._at_last(work, Cancelled() if whole.is_cancelled else over)
+        is_part = whole.remaining() > _PATIENCE_SECONDS
         try:
-            return self._tried(whole.narrowed(_PATIENCE_SECONDS), work)
-        except (WaitTimeout, Cancelled):
-            if whole.remaining() > 0 and not whole.is_cancelled:
-                raise
-            just_now = time.monotonic() - self._failed_at < _JUST_NOW_SECONDS
-            with self._noting_failure():
-                return self._tried(Context(_SHORT_GRACE_SECONDS if just_now else _GRACE_SECONDS).begin(), work)
+            return self._tried(whole.narrowed(_PATIENCE_SECONDS) if is_part else whole, work)
+        except (WaitTimeout, Cancelled) as error:
+            if lasts and (whole.is_cancelled or whole.remaining() <= 0):
+                return self._at_last(work, error)
+            if is_part and isinstance(error, WaitTimeout):
+                raise ArgumentError("store", error.message) from None
+            raise
 
     def within(self, seconds: float, work: Callable[[Context, Wire], _T]) -> _T:
         """Returns the outcome of work as call() does, but in so many seconds, whatever the call."""
-        return self._bounded(Context(seconds).begin(), work)
-
-    def _bounded(self, context: Context, work: Callable[[Context, Wire], _T]) -> _T:
         try:
-            return self._tried(context, work)
+            return self._tried(Context(seconds).begin(), work)
         except WaitTimeout as error:
-            raise ArgumentError("store", f"no answer from {self.url.shown}: {error.message}") from None
+            raise ArgumentError("store", error.message) from None
 
-    @contextlib.contextmanager
-    def _noting_failure(self) -> Iterator[None]:
+    def _at_last(self, work: Callable[[Context, Wire], _T], over: TosslError) -> _T:
+        """Returns the outcome of work in a last moment. Raises `over` where that does not do."""
+        just_now = time.monotonic() - self._failed_at < _JUST_NOW_SECONDS
         try:
-            yield
+            return self._tried(Context(_SHORT_GRACE_SECONDS if just_now else _GRACE_SECONDS).begin(), work)
         except (WaitTimeout, ArgumentError):
             self._failed_at = time.monotonic()
-            raise
+            raise over from None
 
     def _tried(self, context: Context, work: Callable[[Context, Wire], _T]) -> _T:
         backoff = Backoff(most=2.0)
         gives_up_at = time.monotonic() + (_PATIENCE_SECONDS if self._was_reached else _FIRST_PATIENCE_SECONDS)
-        failure: ArgumentError | None = None
+        said = f"{self.url.shown} does not answer"
         try:
             while True:
                 try:
@@ -103,11 +107,11 @@ class Database:
                     failure = explained_failure(error, self.url)
                     if not error.is_transient or time.monotonic() >= gives_up_at:
                         raise failure from None
-                    log_event("tossl.store", WARNING, f"trying again: {failure.message}")
+                    said = failure.message
+                    log_event("tossl.store", WARNING, f"trying again: {said}")
                 context.sleep(backoff.next(), AWAITED)
         except WaitTimeout as error:
-            if failure is not None:
-                error.message += f": {failure.message}"
+            error.message += f": {said}"
             raise
 
     # ---- tables ----

@@ -93,6 +93,7 @@ class Lease(Lock):
 
     __slots__ = (
         "_guard",
+        "_may_be_held",
         "_process",
         "_seconds",
         "claim",
@@ -116,6 +117,7 @@ class Lease(Lock):
         #: How many changes were sent under it.
         self.writes = 0
         self.is_held = self.is_over = False
+        self._may_be_held = False
 
     @property
     def where(self) -> str:
@@ -147,7 +149,9 @@ class Lease(Lock):
         words = (self.name, self.claim, self.holder, f"{self._seconds} seconds")
 
         def work(context: Context, wire: Wire) -> tuple[bytes, bytes, bytes]:
+            self._may_be_held = True  # also if the answer is lost
             ((epoch, holder, left),) = wire.execute(context, _TAKE, *words)
+            self._may_be_held = bool(epoch)
             return epoch, holder, left
 
         try:
@@ -199,7 +203,7 @@ class Lease(Lock):
                     is_again.append(True)
 
             try:
-                self.database.call(counted, self.context)
+                self.database.call(counted, self.context, lasts=True)
             except RefusedError:
                 raise self._lost("its tables are gone") from None
 
@@ -223,7 +227,7 @@ class Lease(Lock):
     def end(self, _context: Context) -> None:
         """Releases it: what is not released in time expires."""
         self.is_over = True
-        if _leases.pop(self.claim, None) is None:
+        if _leases.pop(self.claim, None) is None or not self._may_be_held:
             return
 
         def release(context: Context, wire: Wire) -> None:

@@ -17,6 +17,7 @@ from ...text import clean
 #: Of libpq's options, those that are secret.
 _SECRET = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 _HIDDEN = "(hidden)"
+_PORTS = 65536
 #: A silent peer is given up long before TCP would do so. In seconds, but for the one that is in milliseconds.
 _USUAL = {
     "client_encoding": "UTF8",
@@ -54,17 +55,17 @@ class DatabaseUrl:
 
     def __init__(self, word: str) -> None:
         try:
+            _check_word(word)
             given = _options(pq.Conninfo.parse(word.encode()))
             found = _options(pq.Conninfo.get_defaults()) | given
+            self.hosts = _hosts(found if "service" not in given else given)
         except (Error, UnicodeError, ValueError):
             # libpq's own words quote the URL, with its password.
-            cause = (
-                "is no usable URL of a database: postgresql://USER@HOST:PORT/DATABASE is, with %-escapes in its parts"
-            )
+            usable = "postgresql://USER@HOST:PORT/DATABASE is, with / @ : ? and % in a part as %2F %40 %3A %3F and %25"
+            cause = f"is no usable URL of a database: {usable}"
             raise ArgumentError("store", f"{_shown_word(word)} {cause}") from None
         self._given = given
         self._secrets = sorted({found[name] for name in _SECRET if found.get(name)}, key=len, reverse=True)
-        self.hosts = _hosts(found if "service" not in given else given)
         self.shown = _shown(found, given)
         #: What two URLs with the same connections have in common.
         self.key = make_conninfo(**{name: value for name, value in (found | given).items() if value})
@@ -97,12 +98,24 @@ def _options(found: list[pq.ConninfoOption]) -> dict[str, str]:
     return {option.keyword.decode(): option.val.decode() for option in found if option.val}
 
 
+def _check_word(word: str) -> None:
+    """Raises ValueError for a word that libpq reads in another way than whoever wrote it.
+
+    A slash in a password would make the rest of it the name of the database, which messages show.
+    """
+    path = word.partition("://")[2].partition("?")[0].partition("/")[2]
+    if "@" in path or not word.isprintable():
+        raise ValueError("not escaped")
+
+
 def _hosts(found: dict[str, str]) -> tuple[Host, ...]:
     names, addresses = found.get("host", "").split(","), found.get("hostaddr", "").split(",")
     count = max(len(names), len(addresses))
     ports = found.get("port", "").split(",")
     if len(ports) == 1:
         ports *= count
+    if not all(not port or (port.isdigit() and 0 < int(port) < _PORTS) for port in ports):
+        raise ValueError("no port")  # it may be a password
     if count != len(ports) or (found.get("host") and found.get("hostaddr") and len(names) != len(addresses)):
         raise ValueError("hosts and ports do not match")
     pad = ("",) * count

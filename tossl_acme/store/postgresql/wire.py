@@ -175,7 +175,8 @@ def _connected(context: Context, conninfo: bytes, ends: float) -> pq.abc.PGconn:
                     raise BrokenError("timed out")
                 status = connection.connect_poll()
             if connection.status == pq.ConnStatus.BAD or status == pq.PollingStatus.FAILED:
-                words = bytes(connection.error_message).decode("utf-8", "replace")
+                lines = bytes(connection.error_message).decode("utf-8", "replace").splitlines()
+                words = "; ".join(line.strip() for line in lines)
                 raise BrokenError(_with_advice(words, connection), is_final=not may_come(words))
         except BaseException as error:
             _finish(connection)
@@ -187,7 +188,7 @@ def _connected(context: Context, conninfo: bytes, ends: float) -> pq.abc.PGconn:
 
 def _with_advice(words: str, connection: pq.abc.PGconn) -> str:
     if connection.needs_password and not may_come(words):
-        return f"{words.strip()}; PGPASSWORD, a service file or .pgpass says the password"
+        return f"{words}; PGPASSWORD, a service file or .pgpass says the password"
     return words
 
 
