@@ -17,11 +17,11 @@ from ..log import DEBUG
 from ..log import event as log_event
 from .options import FolderOptions, check_format
 from .protocol import Lock, check_name, check_values, is_part
-from .sets import Sets
+from .sets import Sets, value_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from ..context import Context
@@ -99,7 +99,11 @@ class FolderStore:
                 return ""
             with folder:
                 sets = Sets(folder)
-                return sets.in_force() if sets.has_pointer else _earlier_version(folder, name) or sets.left()
+                if not sets.has_pointer:
+                    return _stamps(folder, _earlier(folder, name) or {}) or sets.left()
+                in_force = sets.in_force()
+                # Of a part one value may have changed in place.
+                return f"{in_force} {_stamps_in(folder, in_force)}" if in_force and name.count("/") > 1 else in_force
 
     def changes(self, since: str) -> tuple[str, frozenset[str]] | None:
         """Returns None: a folder says of each set alone whether it changed."""
@@ -193,7 +197,15 @@ def _earlier(folder: Folder, name: str) -> dict[str, bytes] | None:
     return earlier.read_earlier(folder, name)
 
 
-def _earlier_version(folder: Folder, name: str) -> str:
-    values = _earlier(folder, name) or {}
+def _stamps_in(folder: Folder, name: str) -> str:
+    try:
+        with folder.enter(name) as entered:
+            return _stamps(entered, value_names(entered))
+    except FileNotFoundError:  # another set is in force by now
+        return ""
+
+
+def _stamps(folder: Folder, values: Iterable[str]) -> str:
+    """Returns a text that changes with each of these files."""
     statuses = [folder.status(value) for value in sorted(values)]
     return " ".join(f"{status.st_ino}:{status.st_mtime_ns}" for status in statuses if status is not None)
