@@ -6,6 +6,8 @@
 # make test-lowest  the tests in Python, with the lowest versions of libraries that pyproject.toml allows; 20 min
 # make soak       many threads, a CA that refuses nonces
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min
+# make test-postgresql  the store in PostgreSQL, also through pgbouncer, with servers that stop, stay silent and come back;
+#                 2 min
 # make import-programs  takes over what certbot, lego and dehydrated made at Pebble, and renews it; a minute
 # make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 40 min, needs strace
 # make test-tcl-often  forks of busy processes, ten times as often as in `make test`
@@ -88,7 +90,7 @@ PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(str
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 COMPLETIONS = build/completion/tossl build/completion/_tossl
 
-.PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short kill-table import-programs disk-faults year \
+.PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short test-postgresql kill-table import-programs disk-faults year \
     test-install test-debian13 check-memory demo docs man completion bench bench-short soak tls-load test-servers wheel bundle cross install uninstall deb clean FORCE
 .DELETE_ON_ERROR:
 
@@ -185,6 +187,9 @@ test-lowest-short: all build/lowest/tests
 
 kill-table: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_resume.py
+
+test-postgresql: all .venv/tests
+	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q tests/python/test_store_postgresql.py tests/python/test_store_protocol.py
 
 import-programs: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q tests/python/test_imported_programs.py

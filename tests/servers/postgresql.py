@@ -24,8 +24,8 @@ port = {port}
 unix_socket_directories = '{folder}'
 max_connections = 100
 shared_buffers = '16MB'
-fsync = {fsync}
-full_page_writes = {fsync}
+fsync = off
+full_page_writes = off
 autovacuum = off
 log_min_messages = warning
 """
@@ -87,13 +87,12 @@ class _OwnFolder(ServerProgram):
 
 
 class PostgreSQL(_OwnFolder):
-    """A cluster with an empty database and a role that owns it; both keep what they hold over a restart."""
+    """A cluster with an empty database and a role that owns it; both outlive a restart, but not the machine's end."""
 
-    def __init__(self, *, fsync: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.port = free_port()
         self.password = secrets.token_hex(12)
-        self._fsync = "on" if fsync else "off"
         self._is_made = False
 
     @property
@@ -120,7 +119,7 @@ class PostgreSQL(_OwnFolder):
         secret.unlink()
         if done.returncode:
             raise ServerError(f"initdb failed: {done.stderr[-1000:]}")
-        config = _CONFIG.format(port=self.port, folder=self.folder, fsync=self._fsync)
+        config = _CONFIG.format(port=self.port, folder=self.folder)
         with (data / "postgresql.conf").open("a") as file:
             file.write(config)
         self._is_made = True
@@ -153,7 +152,13 @@ class PostgreSQL(_OwnFolder):
     def kill(self) -> None:
         """End the server as a crash would: all of its processes at once, without a word."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.stop()
+        super().stop()
+
+    def stop(self) -> None:
+        """End the server at once; it would wait for its clients else, for as long as they like."""
+        if self._process is not None and self._process.is_running():
+            os.kill(self._process.pid, signal.SIGQUIT)
+        super().stop()
 
     def crash(self) -> None:
         """Kill it and start it again."""

@@ -1,0 +1,709 @@
+"""What holds of a store in PostgreSQL alone: leases, lost connections, rights, and who may see its password."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.servers.postgresql import PgBouncer, PostgreSQL
+from tests.servers.relay import Relay
+from tossl_acme.context import Context
+from tossl_acme.context.farewell import running
+from tossl_acme.errors import ArgumentError, Cancelled, TosslError, WaitTimeout
+from tossl_acme.store.postgresql import database, leases, schema, wire
+from tossl_acme.store.postgresql.failures import RefusedError
+from tossl_acme.store.postgresql.store import PostgreSQLStore
+from tossl_acme.store.postgresql.url import DatabaseUrl
+from tossl_acme.store.registry import open_store
+
+NAME, OTHER = "certificates/example.com", "certificates/example.org"
+SET, NEW = {"cert.pem": b"1", "privkey.pem": b"2"}, {"cert.pem": b"3"}
+_ROOT = Path(__file__).parents[2]
+_ALL = os.environ.get("TOSSL_TEST_ALL") == "1"
+long = pytest.mark.skipif(not _ALL, reason="make test-postgresql")
+
+
+def context(seconds: float = 20) -> Context:
+    return Context(seconds).begin()
+
+
+@pytest.fixture
+def store(database_url: str) -> PostgreSQLStore:
+    return PostgreSQLStore(database_url)
+
+
+@pytest.fixture
+def own() -> Iterator[PostgreSQL]:
+    """A server of the test's own, which it may end."""
+    with PostgreSQL() as server:
+        yield server
+        database.reset()
+
+
+@pytest.fixture
+def relay(postgresql: PostgreSQL) -> Iterator[Relay]:
+    postgresql.empty()
+    with Relay(postgresql.port) as relayed:
+        yield relayed
+        database.reset()
+
+
+def write(store: PostgreSQLStore, values: dict[str, bytes], seconds: float = 20, name: str = NAME) -> None:
+    with store.locked(context(seconds), name) as lock:
+        store.write(lock, values)
+
+
+def refused(action: Callable[[], object]) -> str:
+    with pytest.raises(ArgumentError) as caught:
+        action()
+    assert caught.value.errorcode == ("TOSSL", "VALUE", "store")
+    return caught.value.message
+
+
+def child(script: str, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """A process that runs Python over the package."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *words], cwd=_ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+_HOLDER = """
+import sys
+from tossl_acme.context import Context
+from tossl_acme.errors import TosslError
+from tossl_acme.store.postgresql.store import PostgreSQLStore
+store = PostgreSQLStore(sys.argv[1])
+with store.locked(Context(60).begin(), "certificates/example.com") as lock:
+    store.write(lock, {"cert.pem": b"first"})
+    print("held", flush=True)
+    sys.stdin.readline()
+    late = {"cert.pem": b"late"}
+    for change in (lambda: store.write(lock, late), lambda: store.write(lock, late, "a"), lambda: store.delete(lock)):
+        try:
+            change()
+            print("wrote", flush=True)
+        except TosslError as error:
+            print(error.errorcode, error.message, flush=True)
+"""
+
+
+def _expired(url: str) -> None:
+    """Returns once no lease counts any more, by the database's clock."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute("SELECT 1 FROM tossl.leases WHERE expires > clock_timestamp()").fetchone():
+            connection.execute("SELECT pg_sleep(0.05)")
+
+
+@pytest.mark.parametrize(
+    ("way", "is_taken"),
+    [
+        ("postgresql", True),
+        pytest.param("postgresql", False, marks=long),
+        pytest.param("pgbouncer", True, marks=long),
+        pytest.param("pgbouncer", False, marks=long),
+    ],
+)
+def test_a_holder_that_was_stopped_writes_nothing(
+    request: pytest.FixtureRequest, postgresql: PostgreSQL, way: str, is_taken: bool
+) -> None:
+    """Whether a successor has it by then, or nobody."""
+    postgresql.empty()
+    server: PostgreSQL | PgBouncer = request.getfixturevalue(way)
+    url = server.url_of("tossl")
+    store = PostgreSQLStore(postgresql.url)
+    with child(_HOLDER, url, TOSSL_LEASE_SECONDS="1") as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == "held\n"
+        os.kill(holder.pid, signal.SIGSTOP)
+        try:
+            if is_taken:
+                write(store, NEW)
+            else:
+                _expired(postgresql.url)
+        finally:
+            os.kill(holder.pid, signal.SIGCONT)
+        told, _ = holder.communicate("\n")
+    assert len(told.splitlines()) == 3
+    for line in told.splitlines():
+        assert line.startswith("('TOSSL', 'VALUE', 'store') the lock of certificates/example.com in postgresql://")
+        assert "nothing was written" in line
+    assert store.read(NAME) == (NEW if is_taken else {"cert.pem": b"first"})
+
+
+@long
+def test_a_lease_is_renewed_while_it_is_held(store: PostgreSQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For more than twice its time; another process that wants it waits until it is released."""
+    monkeypatch.setenv("TOSSL_LEASE_SECONDS", "1")
+    waiting = threading.Event()
+
+    def listen(step: dict[str, object]) -> None:
+        if step["step"] == "lock":
+            assert str(step["holder"]).startswith(f"process {os.getpid()} on ")
+            waiting.set()
+
+    def take() -> dict[str, bytes] | None:
+        with store.locked(Context(20).begin(listener=listen), NAME):
+            return store.read(NAME)
+
+    with ThreadPoolExecutor(1) as pool, store.locked(context(), NAME) as lock:
+        pending = pool.submit(take)
+        assert waiting.wait(10)
+        with pytest.raises(TimeoutError):
+            pending.result(2.2)
+        store.write(lock, NEW)
+    assert pending.result() == NEW
+
+
+@long
+def test_a_holder_that_died_is_followed(postgresql: PostgreSQL, store: PostgreSQLStore) -> None:
+    with child(_HOLDER, postgresql.url, TOSSL_LEASE_SECONDS="1") as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        holder.kill()
+    with store.locked(context(), NAME) as lock:
+        assert store.read(NAME) == {"cert.pem": b"first"}
+        store.write(lock, NEW)
+
+
+@pytest.mark.parametrize("word", ["x", "0", "-1", "nan", "1e9"])
+def test_what_is_no_time_of_a_lease(store: PostgreSQLStore, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setenv("TOSSL_LEASE_SECONDS", word)
+    assert "TOSSL_LEASE_SECONDS must be" in refused(lambda: write(store, SET))
+
+
+def test_no_statement_is_done_twice_whose_answer_is_lost(relay: Relay, postgresql: PostgreSQL) -> None:
+    """The answers of lock, write, deletion and release get lost in turn: what was done is seen, and not done again."""
+    store = PostgreSQLStore(postgresql.url_of("tossl", port=relay.port))
+    write(store, SET)
+    seen = [store.version(NAME)]
+
+    @contextlib.contextmanager
+    def lost_answer() -> Iterator[None]:
+        relay.lose_next_answer()
+        yield
+        assert relay.has_lost.wait(10)
+
+    for number in range(3):
+        entered = store.locked(context(), NAME)
+        with lost_answer():
+            lock = entered.__enter__()
+        with lost_answer():
+            store.write(lock, {"n": b"%d" % number})
+        assert store.read(NAME) == {"n": b"%d" % number}
+        seen.append(store.version(NAME))
+        with lost_answer():
+            store.write(lock, SET, "pending")
+        with lost_answer():
+            store.delete(lock, "pending")
+        assert store.read(f"{NAME}/pending") is None
+        with lost_answer():
+            entered.__exit__(None, None, None)
+    assert seen == sorted(set(seen), key=lambda version: [*map(int, version.split("."))])
+    assert [version.partition(".")[2] for version in seen] == ["1"] * 4
+
+
+def test_a_change_that_comes_late_changes_nothing(store: PostgreSQLStore, database_url: str) -> None:
+    """A statement that was on its way when its connection was cut arrives behind the next one of the same holder."""
+    sent: list[tuple[str, tuple[str | bytes, ...]]] = []
+    with store.locked(context(), NAME) as lock:
+        plain = wire.Wire.execute
+
+        def noting(self: wire.Wire, context: Context, statement: str, *values: str | bytes) -> wire.Rows:
+            sent.append((statement, values))
+            return plain(self, context, statement, *values)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(wire.Wire, "execute", noting)
+            store.write(lock, SET)
+            store.write(lock, NEW)
+        statement, values = sent[0]
+        same = database.database_of(DatabaseUrl(database_url))
+        assert same.within(5, lambda context, wire: wire.execute(context, statement, *values)) == [(b"0",)]
+        assert store.read(NAME) == NEW
+
+
+@pytest.mark.parametrize("way", ["cut", pytest.param("silent", marks=long), pytest.param("terminated", marks=long)])
+def test_a_lost_connection_is_taken_up_again(
+    relay: Relay, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(wire, "_ANSWER_SECONDS", 0.5)
+    store = PostgreSQLStore(postgresql.url_of("tossl", port=relay.port))
+    write(store, SET)
+
+    def lose() -> None:
+        if way == "cut":
+            relay.cut()
+        elif way == "silent":
+            relay.silence()
+        else:
+            postgresql.cut_connections()
+
+    for _ in range(3):
+        lose()
+        assert store.read(NAME) == SET
+    lose()
+    with store.locked(context(), NAME) as lock:
+        lose()
+        store.write(lock, NEW)
+        lose()
+        assert store.read(NAME) == NEW
+        lose()
+        store.delete(lock)
+        lose()
+    lose()
+    assert store.list("certificates") == []
+
+
+def test_a_server_that_is_killed_and_comes_back(postgresql: PostgreSQL, store: PostgreSQLStore) -> None:
+    """In the midst of writes; each that returned is there."""
+    number = 0
+    with store.locked(context(60), NAME) as lock:
+        for _ in range(4 if _ALL else 1):
+            killed = threading.Event()
+
+            def crash() -> None:
+                postgresql.kill()
+                killed.set()
+                postgresql.start()
+
+            with ThreadPoolExecutor(1) as pool:
+                restarted = pool.submit(crash)
+                while not killed.is_set():
+                    number += 1
+                    store.write(lock, {"n": b"%d" % number})
+                    assert store.read(NAME) == {"n": b"%d" % number}
+                store.write(lock, {"n": b"%d" % number})
+                restarted.result()
+            assert store.read(NAME) == {"n": b"%d" % number}
+
+
+@long
+def test_a_server_that_stays_away(own: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = PostgreSQLStore(own.url)
+    write(store, SET)
+    with store.locked(context(1), NAME) as lock:
+        own.kill()
+        with pytest.raises(WaitTimeout) as timed_out:
+            store.write(lock, NEW)
+        assert timed_out.value.errorcode == ("TOSSL", "TIMEOUT", "the database")
+        assert "Connection refused" in timed_out.value.message
+    monkeypatch.setattr(database, "READ_SECONDS", 0.5)
+    assert "Connection refused" in refused(lambda: store.read(NAME))
+    own.start()
+    assert store.read(NAME) == SET
+
+
+def test_a_silent_server_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes connections and says nothing: a call ends by its time limit and by its cancellation."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = PostgreSQLStore(f"postgresql://u:sesame@127.0.0.1:{silent.getsockname()[1]}/x")
+        with pytest.raises(WaitTimeout) as timed_out:
+            write(store, SET, 0.5)
+        assert "sesame" not in timed_out.value.message
+        whole = context(60)
+        cancelling = threading.Timer(0.3, whole.cancel)
+        cancelling.start()
+        with running(whole), pytest.raises(Cancelled):
+            store.read(NAME)
+        cancelling.join()
+        monkeypatch.setattr(database, "READ_SECONDS", 0.5)
+        assert "does not answer" in refused(lambda: store.read(NAME))
+
+
+@long
+def test_many_begin_with_an_empty_database(postgresql: PostgreSQL) -> None:
+    """Ten processes make the tables, and count together."""
+    url = postgresql.create_database("begun")
+    script = """
+import sys
+from tossl_acme.context import Context
+from tossl_acme.store.postgresql.store import PostgreSQLStore
+store = PostgreSQLStore(sys.argv[1])
+sys.stdin.readline()
+with store.locked(Context(30).begin(), "certificates/count") as lock:
+    found = int((store.read("certificates/count") or {"n": b"0"})["n"])
+    store.write(lock, {"n": b"%d" % (found + 1)})
+"""
+    children = [child(script, url) for _ in range(10)]
+    for each in children:
+        assert each.stdin is not None
+        each.stdin.write("\n")
+        each.stdin.flush()
+    for each in children:
+        each.communicate()
+        assert each.returncode == 0
+    assert PostgreSQLStore(url).read("certificates/count") == {"n": b"10"}
+    database.reset()
+
+
+def test_a_forked_child_leaves_the_connections_to_its_parent(store: PostgreSQLStore) -> None:
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                told = f"{store.read(NAME) == SET}"
+                try:
+                    store.write(lock, NEW)
+                except ArgumentError as error:
+                    told += f" {'is lost' in error.message}"
+                with store.locked(context(), OTHER) as own_lock:
+                    store.write(own_lock, NEW)
+            except BaseException as error:  # noqa: BLE001 - it is what is asked
+                told = repr(error)
+            os.write(writer, told.encode())
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader, encoding="utf-8") as heard:
+            assert heard.read() == "True True"
+        os.waitpid(pid, 0)
+        store.write(lock, NEW)
+    assert (store.read(NAME), store.read(OTHER)) == (NEW, NEW)
+
+
+@long
+def test_connections_are_few_and_closed_when_idle(
+    store: PostgreSQLStore, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_IDLE_SECONDS", 0.2)
+    store = PostgreSQLStore(f"{postgresql.url}?application_name=few")
+
+    def open_now() -> int:
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'few'"
+        return int(postgresql.run(asked))
+
+    with ThreadPoolExecutor(16) as pool:
+        done = [pool.submit(write, store, SET, 20, f"certificates/{number}") for number in range(24)]
+        most = open_now()
+        for each in done:
+            each.result()
+    assert 0 < most <= 4
+    ends = time.monotonic() + 20
+    while open_now():
+        assert time.monotonic() < ends
+    assert len(store.list("certificates")) == 24
+
+
+# ---- what is refused ----
+
+
+def test_a_wrong_password(postgresql: PostgreSQL) -> None:
+    store = PostgreSQLStore(postgresql.url_of("tossl", password="sesame"))
+    said = refused(lambda: store.list("certificates"))
+    assert 'password authentication failed for user "tossl"' in said
+    assert "sesame" not in said
+
+
+def test_the_password_from_elsewhere(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bare = f"postgresql://tossl@127.0.0.1:{postgresql.port}/tossl"
+    assert "PGPASSWORD" in refused(lambda: PostgreSQLStore(bare).list("certificates"))
+    monkeypatch.setenv("PGPASSWORD", postgresql.password)
+    assert PostgreSQLStore(bare).list("nothing") == []
+    monkeypatch.delenv("PGPASSWORD")
+    service = tmp_path / "service.conf"
+    service.write_text(f"[fleet]\nhost=127.0.0.1\nport={postgresql.port}\ndbname=tossl\nuser=tossl\n")
+    passwords = tmp_path / "pgpass"
+    passwords.write_text(f"*:*:*:*:{postgresql.password}\n")
+    passwords.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(passwords))
+    monkeypatch.setenv("PGSERVICEFILE", str(service))
+    served = PostgreSQLStore("postgresql://?service=fleet")
+    assert served.list("nothing") == []
+    assert served.where(NAME) == f"{NAME} in postgresql://?service=fleet"
+
+
+def test_a_role_without_rights(postgresql: PostgreSQL) -> None:
+    own, name = postgresql, "rights"
+    url = own.create_database(name)
+    own.run("CREATE ROLE guest LOGIN PASSWORD 'x'")
+    guest = PostgreSQLStore(own.url_of(name, role="guest", password="x"))
+    assert 'GRANT CREATE ON DATABASE "rights" TO "guest"' in refused(lambda: write(guest, SET))
+    write(PostgreSQLStore(url), SET)
+    usage, tables = 'GRANT USAGE ON SCHEMA tossl TO "guest"', "ON ALL TABLES IN SCHEMA tossl"
+    grants = f"{usage}; GRANT SELECT, INSERT, UPDATE, DELETE {tables}"
+    for action in (lambda: guest.read(NAME), lambda: write(guest, NEW)):
+        assert f'{grants} TO "guest"' in refused(action)
+    own.run(f'{usage}; GRANT SELECT {tables} TO "guest"', name)
+    assert guest.read(NAME) == SET
+    assert f'{grants} TO "guest"' in refused(lambda: write(guest, NEW))
+    own.run(f'{grants} TO "guest"', name)
+    write(guest, NEW)
+    assert guest.read(NAME) == NEW
+    # Where the tables are, nobody needs the right to make any; where their schema is given, neither.
+    own.create_database("given")
+    own.run("CREATE SCHEMA tossl AUTHORIZATION guest", "given")
+    write(PostgreSQLStore(own.url_of("given", role="guest", password="x")), SET)
+    database.reset()
+
+
+def test_a_later_version_is_not_touched(postgresql: PostgreSQL) -> None:
+    url = postgresql.create_database("later")
+    store = PostgreSQLStore(url)
+    write(store, SET)
+    database.reset()
+    postgresql.run("UPDATE tossl.format SET version = 99", "later")
+    store = PostgreSQLStore(url)
+    actions = (lambda: store.read(NAME), lambda: list(store.read_all("certificates")), lambda: write(store, NEW))
+    for action in actions:
+        assert "is of a later version: its schema tossl has format 99" in refused(action)
+    database.reset()
+
+
+def test_an_earlier_version_is_brought_up_to_date(postgresql: PostgreSQL) -> None:
+    """Its sets stay; steps of a version that is to come take the place of today's last."""
+    url = DatabaseUrl(postgresql.create_database("earlier"))
+    write(PostgreSQLStore(postgresql.url_of("earlier")), SET)
+    later = (*schema.STEPS, ("ALTER TABLE tossl.sets ADD COLUMN note text",))
+
+    def make(context: Context, wire: wire.Wire) -> int:
+        schema.make_tables(context, wire, url, later)
+        schema.make_tables(context, wire, url, later)
+        return schema.version_of(context, wire, url, later)
+
+    assert database.database_of(url).within(10, make) == len(later)
+    assert postgresql.run("SELECT name, note FROM tossl.sets", "earlier") == f"{NAME}|"
+    broken = (*later, ("ALTER TABLE tossl.sets ADD COLUMN other text", "SELECT nonsense"))
+    with pytest.raises(ArgumentError):
+        database.database_of(url).within(10, lambda context, wire: schema.make_tables(context, wire, url, broken))
+    assert postgresql.run("SELECT version FROM tossl.format", "earlier") == str(len(later))
+    columns = postgresql.run("SELECT column_name FROM information_schema.columns WHERE table_name = 'sets'", "earlier")
+    assert "note" in columns.split()
+    assert "other" not in columns.split()
+    database.reset()
+
+
+def test_tables_that_are_not_ours(postgresql: PostgreSQL) -> None:
+    url = postgresql.create_database("foreign")
+    postgresql.run("CREATE SCHEMA tossl AUTHORIZATION tossl", "foreign")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE tossl.format (version integer)")
+        connection.execute("INSERT INTO tossl.format VALUES (1)")
+        connection.execute("CREATE TABLE tossl.sets (name text)")
+    store = PostgreSQLStore(url)
+    assert "are not those of this version of tossl" in refused(lambda: store.list("certificates"))
+    database.reset()
+
+
+@long
+def test_a_standby(own: PostgreSQL) -> None:
+    store = PostgreSQLStore(own.url)
+    write(store, SET)
+    own.run("ALTER DATABASE tossl SET default_transaction_read_only = on")
+    database.reset()
+    store = PostgreSQLStore(own.url)
+    assert store.read(NAME) == SET
+    assert "is read-only, as a standby is: name the primary" in refused(lambda: write(store, NEW))
+    # Of several servers the one that can be written to is taken, whichever is named first.
+    with PostgreSQL() as other, socket.create_server(("127.0.0.1", 0)) as silent:
+        other.run(f"ALTER ROLE tossl PASSWORD '{own.password}'")
+        hosts = f"127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{own.port},127.0.0.1:{other.port}"
+        write(PostgreSQLStore(f"postgresql://tossl:{own.password}@{hosts}/tossl"), NEW)
+        assert PostgreSQLStore(other.url_of("tossl", password=own.password)).read(NAME) == NEW
+        database.reset()
+
+
+def test_what_the_server_says_of_a_full_disk(store: PostgreSQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(store, SET)
+    with store.locked(context(), NAME) as lock:
+        with pytest.MonkeyPatch.context() as patched:
+
+            def full(*_: object) -> wire.Rows:
+                raise RefusedError("53100", 'could not extend file "base/1": No space left on device', "tossl", "tossl")
+
+            patched.setattr(wire.Wire, "execute", full)
+            said = refused(lambda: store.write(lock, NEW))
+        assert "has no space left on its disk" in said
+        assert store.read(NAME) == SET
+        store.write(lock, NEW)
+    assert store.read(NAME) == NEW
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "postgresql://u:se/same@h/x", "postgresql://u:sesame%zz@h/x", "postgresql://u:sesame@h:x/x",
+        "postgresql://u:sesame@h/x?nix=1", "postgresql://u:sesame\0@h/x", "postgresql://u:sesame\ud800@h/x",
+        "postgresql://u:sesame@h:99999/x", "postgresql://u:sesame",
+        "postgresql://u:sesame@a:1,b:2,c:3/x?hostaddr=127.0.0.1",
+    ],
+    ids=range(9),
+)  # fmt: skip
+def test_a_url_that_cannot_be_read_is_not_shown(word: str) -> None:
+    said = refused(lambda: open_store(word).list("certificates"))
+    assert "is no usable URL of a database" in said
+    assert "sesame" not in said
+    assert "same" not in said
+
+
+@pytest.mark.parametrize(
+    "word", ["mysql://u:sesame@h/x", "https://sesame@h", "postgresqlx://u:sesame@h", "a+b.c-1://sesame"]
+)
+def test_an_unknown_scheme_is_named(word: str) -> None:
+    said = refused(lambda: open_store(word))
+    assert said.startswith(f"unknown scheme {word.partition(':')[0]}:// of a store")
+    assert "postgresql://" in said
+    assert "sesame" not in said
+
+
+def test_without_psycopg() -> None:
+    script = """
+import sys
+sys.modules["psycopg"] = None
+from tossl_acme.errors import TosslError
+from tossl_acme.store.registry import open_store
+open_store("/nowhere")
+try:
+    open_store("postgresql://u:sesame@h/x")
+except TosslError as error:
+    print(error.errorcode, error.message)
+"""
+    told, _ = child(script).communicate()
+    assert told.startswith("('TOSSL', 'VALUE', 'store') a store in PostgreSQL needs the extra tossl-acme[postgresql]")
+    assert "make EXTRAS=postgresql" in told
+    assert "sesame" not in told
+
+
+def test_a_folder_loads_nothing_of_a_database() -> None:
+    script = """
+import sys
+from tossl_acme.files import absolute
+from tossl_acme.store.registry import open_store
+open_store(absolute("/nowhere-at-all")).list("certificates")
+print([name for name in sys.modules if "psycopg" in name or "postgresql" in name])
+"""
+    assert child(script).communicate()[0] == "[]\n"
+
+
+def test_no_message_has_the_password(
+    postgresql: PostgreSQL, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor has a step, a traceback or the log; not even where the server's own words have it."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(database, "_FIRST_PATIENCE_SECONDS", 0.1)
+    secret = "Sesame-0pen"
+    postgresql.run(f"CREATE ROLE named LOGIN PASSWORD '{secret}'")
+    said: list[object] = []
+    for url in (
+        postgresql.url_of("tossl", role="named", password=secret),
+        postgresql.url_of("tossl", password=secret),
+        f"postgresql://tossl:{secret}@127.0.0.1:1/x",
+        f"postgresql://127.0.0.1:1/x?password={secret}",
+    ):
+        store = open_store(url)
+        steps = Context(5).begin(listener=said.append)
+        with pytest.raises(TosslError) as caught, running(steps), store.locked(steps, NAME):
+            raise AssertionError
+        said += ["".join(traceback.format_exception(caught.value)), repr(caught.value), repr(store), repr(vars(store))]
+        said.append(store.where(NAME, "x"))
+    assert secret not in f"{said} {caplog.text}"
+    known = DatabaseUrl(f"postgresql://u:{secret}@h/x?sslpassword=other")
+    assert known.without_secrets(f'near "{secret}" and other') == 'near "(hidden)" and (hidden)'
+
+
+def test_a_long_array_of_odd_names(store: PostgreSQLStore) -> None:
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+    odd = ['"', "\\", "{}", "NULL", "a,b", "\0", "\xe9", "", "cert.pem"]
+    assert store.read(NAME, odd) == {"cert.pem": b"1"}
+    assert list(store.read_all("certificates", odd)) == [(NAME, {"cert.pem": b"1"})]
+
+
+def test_more_sets_than_a_page(store: PostgreSQLStore, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO tossl.sets SELECT 'certificates/' || n, 'certificates', 1, 1, 1, now(), n % 7 = 0"
+            " FROM generate_series(1, 1203) n"
+        )
+        connection.execute("INSERT INTO tossl.set_values SELECT name, 'n', convert_to(name, 'UTF8') FROM tossl.sets")
+    expected = sorted(f"certificates/{n}" for n in range(1, 1204) if n % 7)
+    for only in (None, ("n",)):
+        assert list(store.read_all("certificates", only)) == [(name, {"n": name.encode()}) for name in expected]
+    assert store.list("certificates") == store.names() == expected
+
+
+def test_cursors_of_changes(store: PostgreSQLStore, database_url: str) -> None:
+    first = store.changes("")
+    assert first is not None
+    cursor, _ = first
+    for foreign in ("x", "1", "1.x", "-1.2", f"{'9' * 40}.1", f"{10**17}.{cursor.partition('.')[2]}", "1.1"):
+        assert store.changes(foreign) is None
+    # One that began first and ends last is not missed.
+    with psycopg.connect(database_url) as slow:
+        slow.execute("INSERT INTO tossl.sets VALUES ('certificates/slow', 'certificates', 1, 1,"
+                     " pg_current_xact_id()::text::bigint, now(), false)")  # fmt: skip
+        write(store, SET)
+        between = store.changes(cursor)
+        assert between is not None
+        assert between[1] == {NAME}
+        slow.commit()
+    after = store.changes(between[0])
+    assert after is not None
+    assert "certificates/slow" in after[1]
+    for _ in range(3):
+        again = store.changes(after[0])
+        assert again is not None
+    assert again[1] == frozenset()
+
+
+def test_what_is_long_gone_leaves_no_row(store: PostgreSQLStore, database_url: str) -> None:
+    for name in (NAME, OTHER):
+        write(store, SET, name=name)
+        with store.locked(context(), name) as lock:
+            store.delete(lock)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE tossl.sets SET changed_at = now() - interval '2 days'")
+        connection.execute("UPDATE tossl.leases SET expires = now() - interval '2 days'")
+        with store.locked(context(), "certificates/third") as lock:
+            store.write(lock, SET)
+            store.delete(lock)
+        left = [connection.execute(f"SELECT name FROM tossl.{table}").fetchall() for table in ("sets", "leases")]
+    assert left == [[("certificates/third",)], [("certificates/third",)]]
+    write(store, NEW)
+    assert store.read(NAME) == NEW
+
+
+def test_leases_end_with_their_blocks(store: PostgreSQLStore, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        held = "SELECT name FROM tossl.leases WHERE expires > clock_timestamp()"
+        with pytest.raises(ZeroDivisionError), store.locked(context(), NAME):
+            assert connection.execute(held).fetchall() == [(NAME,)]
+            raise ZeroDivisionError
+        assert connection.execute(held).fetchall() == []
+        over = context(60)
+        with store.locked(over, NAME):
+            over.cancel()
+        assert connection.execute(held).fetchall() == []
+    assert leases.renew_leases() is None
+
+
+@long
+def test_the_end_of_a_process_releases_its_leases(store: PostgreSQLStore, database_url: str) -> None:
+    script = """
+import sys
+from tossl_acme.context import Context
+from tossl_acme.store.postgresql.store import PostgreSQLStore
+entered = PostgreSQLStore(sys.argv[1]).locked(Context(60).begin(), "certificates/example.com")
+entered.__enter__()
+sys.exit()
+"""
+    child(script, database_url).communicate()
+    write(store, NEW, 5)
