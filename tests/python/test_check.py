@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -442,7 +443,9 @@ def test_the_file_of_metrics_is_written_whole_for_everybody(shop: Shop, tmp_path
     assert metrics_of(path.read_text())["tossl_check_state"] == 0
     assert path.stat().st_mode & 0o777 == 0o644
     assert [each.name for each in tmp_path.iterdir()] == ["tossl.prom"]
-    for wrong in (tmp_path, tmp_path / "none" / "x.prom"):
+    (tmp_path / "link").symlink_to(path)
+    os.mkfifo(tmp_path / "pipe")
+    for wrong in (tmp_path, tmp_path / "none" / "x.prom", tmp_path / "link", tmp_path / "pipe", Path("/dev/null")):
         with pytest.raises(ArgumentError) as caught:
             write_metrics(FilePath(str(wrong)), "x")
         assert caught.value.errorcode == ("TOSSL", "VALUE", "prometheus")

@@ -79,7 +79,7 @@ class Heartbeat:
             return True
         if found is None or found.problem:
             return True
-        return (found.process, round(found.started)) == (os.getpid(), round(self._started))
+        return (found.process, int(found.started)) == (os.getpid(), int(self._started))
 
     def _beat(self, told: dict[str, Node]) -> None:
         try:

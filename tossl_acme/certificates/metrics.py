@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
@@ -64,6 +65,9 @@ def write_metrics(path: FilePath, text: str) -> None:
     if not name:
         raise ArgumentError("prometheus", f"{path.shown} is a folder: give a file in it, tossl.prom")
     with refusals("prometheus", path), Folder.open(FilePath(folder)) as opened:
+        before = opened.status(name)
+        if before is not None and not stat.S_ISREG(before.st_mode):  # /dev/null would be no device any more
+            raise ArgumentError("prometheus", f"cannot write {path.shown}: it is no plain file; - prints the metrics")
         opened.write_whole(name, text.encode("utf-8", "replace"), _MODE)
 
 

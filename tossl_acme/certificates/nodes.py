@@ -86,8 +86,8 @@ class Node:
         return {
             "node": self.name,
             "process": self.process,
-            "started": round(self.started),
-            "at": round(self.at),
+            "started": int(self.started),
+            "at": int(self.at),
             "ended": self.has_ended,
             "certificates": self.certificates,
             "failing": self.failing,
