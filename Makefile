@@ -5,7 +5,8 @@
 # make bench-short  prints the ratios that tell of a regression; 2 min
 # make test-lowest  the tests in Python, with the lowest versions of libraries that pyproject.toml allows; 20 min
 # make soak       many threads, a CA that refuses nonces
-# make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min
+# make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min. STORE=postgresql:
+#                 with its certificates in a database
 # make test-postgresql  the store in PostgreSQL, also through pgbouncer, with servers that stop, stay silent and come back;
 #                 2 min
 # make import-programs  takes over what certbot, lego and dehydrated made at Pebble, and renews it; a minute
@@ -186,7 +187,7 @@ test-lowest-short: all build/lowest/tests
 	    tests/python/test_http_connections.py tests/python/test_challenges_tls_alpn01.py
 
 kill-table: all .venv/tests
-	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_resume.py
+	TOSSL_TEST_ALL=1 TOSSL_TEST_STORE="$(STORE)" $(VENV) -m pytest -q -s tests/python/test_resume.py
 
 test-postgresql: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q tests/python/test_store_postgresql.py tests/python/test_store_protocol.py

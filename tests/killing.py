@@ -24,6 +24,8 @@ from tests.tclhost import Failure, Tcl
 from tossl_acme.acme import clients
 from tossl_acme.pki.chain import read_chain
 from tossl_acme.pki.keys import load_private_key, public_der
+from tossl_acme.store.protocol import Store, read_texts
+from tossl_acme.store.registry import open_store
 
 _TREE = Path(__file__).parent.parent
 _TCLSH = os.environ.get("TCLSH", "tclsh")
@@ -125,10 +127,12 @@ class World:
     ca_bundle: Path
     webroot: Path | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    #: Of the database that is the store; empty for the folder.
+    url: str = ""
 
     def command(self, **options: object) -> list[str]:
-        given: dict[str, object] = {"-directory": self.proxy.directory, "-store": self.store, "-timeout": 30}
-        given |= {"-ca_bundle": self.ca_bundle}
+        given: dict[str, object] = {"-directory": self.proxy.directory, "-store": self.url or self.store}
+        given |= {"-timeout": 30, "-ca_bundle": self.ca_bundle}
         if self.webroot:
             given |= {"-webroot": self.webroot}
         else:
@@ -164,9 +168,12 @@ class World:
             del os.environ["KILLED_TOKEN"]
         return Outcome(1, "", found.message) if isinstance(found, Failure) else Outcome(0, found, "")
 
+    @property
+    def kept(self) -> Store:
+        return open_store(self.url or str(self.store))
+
     def file(self, name: str) -> str:
-        path = self.store / "certificates" / self.name / name
-        return path.read_text() if path.exists() else ""
+        return read_texts(self.kept, f"certificates/{self.name}").get(name, "")
 
     def check_pair(self) -> None:
         """Certificate and key in force fit each other."""
@@ -199,6 +206,7 @@ def opened(
     killer: Killer,
     *,
     webroot: Path | None = None,
+    url: str = "",
     **options: object,
 ) -> Iterator[World]:
     """A world of its own, in which the killer sees every request."""
@@ -208,7 +216,7 @@ def opened(
         with FaultProxy(directory, certificates) as proxy:
             proxy.fault(_killing(killer), times=None)
             name = f"killed{next(_NUMBERS)}.example.com"
-            yield World(name, folder / "store", proxy, provider, killer, certificates.ca_bundle, webroot, options)
+            yield World(name, folder / "store", proxy, provider, killer, certificates.ca_bundle, webroot, options, url)
     finally:
         provider.stop()
 

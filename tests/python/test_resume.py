@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -22,11 +23,14 @@ from tests.servers.actions import Exchange, Response
 from tests.servers.certs import Certificates
 from tests.servers.faults import Rule
 from tests.servers.pebble import ChallTestSrv, Pebble
+from tests.servers.postgresql import PostgreSQL
 from tests.servers.sinks import ChallTestSrvSink
 from tests.tclhost import Tcl, new_key
 from tossl_acme.acme import clients
 
 _NUMBERS = itertools.count(1)
+#: The store of the long form: folder, or postgresql.
+STORE = os.environ.get("TOSSL_TEST_STORE") or ("folder" if ALL else "")
 #: The requests at which the short form kills: what a second one of would be spent, and what comes before and after.
 _SHORT = (
     ("newOrder", True),
@@ -46,6 +50,8 @@ class Place:
     sink: ChallTestSrvSink
     folder: Path
     webroot: Path
+    #: Makes an empty database, and returns its URL; None where stores are folders.
+    new_database: Callable[[], str] | None = None
 
     def new_webroot(self) -> Path:
         """A folder whose files the CA sees."""
@@ -61,6 +67,7 @@ class Place:
         return folder
 
     def open(self, name: str, killer: Killer, *, webroot: bool, **options: object) -> AbstractContextManager[World]:
+        name = f"{name} in a database" if self.new_database else name
         if webroot:
             (self.webroot / name).mkdir()
         return opened(
@@ -70,6 +77,7 @@ class Place:
             self.sink,
             killer,
             webroot=self.webroot / name if webroot else None,
+            url=self.new_database() if self.new_database else "",
             **options,
         )
 
@@ -87,6 +95,18 @@ def place(
     calm_pebble: Pebble, certificates: Certificates, challtestsrv: ChallTestSrv, tmp_path: Path, webroot: Path
 ) -> Place:
     return Place(calm_pebble, certificates, ChallTestSrvSink(challtestsrv), tmp_path, webroot)
+
+
+@pytest.fixture(params=["folder", "postgresql"])
+def place_of_any_store(request: pytest.FixtureRequest, place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """One where certificates are kept in a folder, or each world's in a database of its own."""
+    if STORE and request.param != STORE:
+        pytest.skip(f"make kill-table STORE={request.param}")
+    if request.param == "folder":
+        return place
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    monkeypatch.setenv("TOSSL_LEASE_SECONDS", "1")  # the killed one's has to end
+    return replace(place, new_database=lambda: server.create_database(f"killed{next(_NUMBERS)}"))
 
 
 @dataclass(frozen=True)
@@ -130,7 +150,7 @@ def killed_at(place: Place, request: str, nth: int, *, after: bool, webroot: boo
 
 def problems(world: World, result: str) -> str:
     found = [f"left: {world.left}"] if world.left else []
-    if (world.store / "certificates" / world.name / "pending").exists():
+    if world.kept.read(f"certificates/{world.name}/pending") is not None:
         found.append("something is pending")
     if "clean_up_failed {}" not in result:
         found.append(result[result.find("clean_up_failed") :])
@@ -147,13 +167,15 @@ def requests_of(place: Place, *, webroot: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["webroot", "dns"])
-def test_killed_at_every_request_then_the_same_call(place: Place, how: str) -> None:
-    webroot = how == "webroot"
+def test_killed_at_every_request_then_the_same_call(place_of_any_store: Place, how: str) -> None:
+    place, webroot = place_of_any_store, how == "webroot"
     if ALL:
         asked = requests_of(place, webroot=webroot)
         points = [(request, nth, after) for nth, request in enumerate(asked, 1) for after in (False, True)]
     else:
         wanted = _SHORT if webroot else (("provider /present", True), ("provider /cleanup", False))
+        if place.new_database:
+            wanted = wanted[3:4]
         points = [(request, 0, after) for request, after in wanted]
     with ThreadPoolExecutor(2 if ALL else 1) as pool:  # the short form has one process for all that is called again
         rows = list(pool.map(lambda one: killed_at(place, one[0], one[1], after=one[2], webroot=webroot), points))
@@ -311,7 +333,10 @@ def test_other_names_take_nothing_up(place: Place) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 10] if ALL else [2])
-def test_processes_at_once_on_one_name_place_one_order(place: Place, tcl: Tcl, count: int) -> None:
+def test_processes_at_once_on_one_name_place_one_order(place_of_any_store: Place, tcl: Tcl, count: int) -> None:
+    place = place_of_any_store
+    if place.new_database and not ALL:
+        pytest.skip("make kill-table STORE=postgresql")
     with place.open(f"{count} at once", Killer(), webroot=True) as world:
         children = [world.start() for _ in range(count)]
         ended = [(child.communicate(timeout=60), child.returncode) for child in children]

@@ -8,6 +8,8 @@ import secrets
 import shutil
 import signal
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -75,6 +77,13 @@ def _as_user(argv: list[str]) -> list[str]:
         return argv
     ids = ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"]
     return [find_program("setpriv"), *ids, "--", *argv]
+
+
+def _parent_of(process: Path) -> int:
+    """The parent of a process in /proc; 0 if it is gone."""
+    with suppress(OSError):
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 class _OwnFolder(ServerProgram):
@@ -151,8 +160,14 @@ class PostgreSQL(_OwnFolder):
 
     def kill(self) -> None:
         """End the server as a crash would: all of its processes at once, without a word."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        parent = self.process.pid
+        children = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _parent_of(path) == parent]
+        for pid in (parent, *children):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         super().stop()
+        while any(Path(f"/proc/{pid}").exists() for pid in children):  # its memory is in use until then
+            time.sleep(0.002)
 
     def stop(self) -> None:
         """End the server at once; it would wait for its clients else, for as long as they like."""
