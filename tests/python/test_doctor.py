@@ -142,14 +142,19 @@ def test_a_wrong_aaaa(doctor: Callable[..., Found], challtestsrv: ChallTestSrv, 
 
 def test_caa_forbids(doctor: Callable[..., Found], scripted_ca: ScriptedCa, challtestsrv: ChallTestSrv) -> None:
     challtestsrv.add_caa("caa.example.com", "other.example")
+    challtestsrv.add_caa("methods.example.com", "ca.example; validationmethods=http-01")
+    challtestsrv.add_caa("account.example.com", "ca.example; accounturi=https://ca.example/acct/1")
     scripted_ca.script.caa_identities = ("ca.example",)
-    names = ["caa.example.com", "free.example.com"]
+    names = ["caa.example.com", "free.example.com", "methods.example.com", "account.example.com"]
     options = {"directory": scripted_ca.directory, "challenge": "dns-persist-01", "resolvers": challtestsrv.dns}
     found = doctor(names, **options)
     assert one_of(found, "caa", "caa.")["status"] == "failed"
     assert 'CAA 0 issue "other.example" does not allow the CA' in one_of(found, "caa", "caa.")["message"]
     assert 'set caa.example.com. CAA 0 issue "ca.example"' in one_of(found, "caa", "caa.")["message"]
     assert one_of(found, "caa", "free.")["status"] == "ok"
+    assert "does not allow this account or challenge type" in one_of(found, "caa", "methods.")["message"]
+    # Whether it is this account is not known before it is made.
+    assert one_of(found, "caa", "account.")["status"] == "warning"
     # No account is made for it.
     assert {one["status"] for one in of(found, "persist")} == {"failed"}
     assert scripted_ca.payloads("new-account") == scripted_ca.payloads("new-order") == []
@@ -266,6 +271,25 @@ def test_a_proxy_that_wants_a_password(doctor: Callable[..., Found], calm_pebble
     assert "407" in bad["message"]
     assert "give the proxy's user and password" in bad["advice"]
     assert "hidden-word" not in str(found)
+
+
+def test_by_which_proxy_a_ca_is_reached(doctor: Callable[..., Found], calm_proxy: FaultProxy) -> None:
+    """The proxy leads to another CA here, whose directory names that."""
+    found = doctor(directory="letsencrypt", proxy=calm_proxy.connect_url.replace("://", "://me:hidden-word@"))
+    assert wrong(found) == []
+    assert one_of(found, "ca")["message"].startswith(f"answers by the proxy {calm_proxy.connect_url}; its TLS")
+    assert "hidden-word" not in str(found)
+
+
+def test_a_clock_that_makes_tls_fail(calm_pebble: Pebble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is asked for without trust, and named first."""
+    real = clock.wall
+    monkeypatch.setattr(clock, "wall", lambda: real() + 3 * 86400)
+    tcl = Tcl()
+    found = tcl.dicts(tcl.eval(f"::tossl::doctor -directory {calm_pebble.directory}"))
+    assert wrong(found) == [("clock", "failed"), ("ca", "failed")]
+    assert "3.0 days ahead of the CA's" in one_of(found, "clock")["message"]
+    assert "set the machine's clock" in one_of(found, "ca")["advice"]
 
 
 def test_a_ca_with_an_unknown_tls_root(calm_pebble: Pebble) -> None:
@@ -443,6 +467,19 @@ def test_what_failed_last(doctor: Callable[..., Found], tcl: Tcl, scripted_ca: S
     bound = doctor(["a.example"], **given, eab_kid="kid", eab_hmac_key="c2VjcmV0LXNlY3JldC1zZWNyZXQ")
     assert one_of(bound, "account")["status"] == "ok"
     assert "c2VjcmV0" not in str(bound)
+
+
+def test_the_last_renewal_failed(
+    doctor: Callable[..., Found], tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path
+) -> None:
+    kept(tcl, scripted_ca, tmp_path / "store", deploy_command="exit 3", webroot=tmp_path)
+    scripted_ca.script.refuse_replaces = scripted_ca.script.order = "invalid"
+    tcl.failure("renew_certificate", "a.example", store=tmp_path / "store", force=1)
+    found = doctor(store=tmp_path / "store")
+    errors = of(found, "error")
+    assert errors[0]["message"].startswith("the last renewal failed, ")
+    assert errors[1]["message"].startswith("1 attempt failed")
+    assert "its deployment has not succeeded" in one_of(found, "deploy")["message"]
 
 
 def test_wrong_words_are_errors(tcl: Tcl, doctor: Callable[..., Found]) -> None:

@@ -95,6 +95,46 @@ def test_what_its_challenges_cannot_prove(
     assert "there is no folder" in one_of(found, "options")["message"]
 
 
+def test_names_that_no_public_ca_issues_for(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, tmp_path: Path
+) -> None:
+    """Nor does it reach private addresses. The CA itself is not there: its proxy refuses."""
+    away = {"directory": "letsencrypt", "proxy": f"http://127.0.0.1:{free_port()}", "resolvers": challtestsrv.dns}
+    found = doctor(["printer.local", "www.example.com", "192.168.0.1"], **away, webroot=tmp_path)
+    assert {one["subject"] for one in of(found, "challenge")} == {"printer.local", "192.168.0.1"}
+    assert "no public CA can reach 127.0.0.1" in one_of(found, "addresses", "www.example.com")["message"]
+
+
+@pytest.mark.parametrize(
+    ("location", "server", "said"),
+    [
+        ("http://{name}.well-known/acme-challenge/x", "nginx", "lacks a slash"),
+        ("", "cloudflare", "Cloudflare's proxy"),
+        ("https://{name}{path}", "nginx", "port 443 speaks HTTP without TLS"),
+    ],
+    ids=["slash", "cloudflare", "no tls"],
+)
+def test_answers_that_tell_their_cause(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, location: str, server: str, said: str,
+) -> None:  # fmt: skip
+    monkeypatch.setitem(seen.PORTS, "https", http_port)
+    name = "telling.example.com"
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response_only(HTTPStatus.FOUND if location else HTTPStatus.FORBIDDEN)
+        handler.send_header("Server", server)
+        if location:
+            handler.send_header("Location", location.format(name=name, path=handler.path))
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with web_server(http_port, "127.0.0.1", answer):
+        found = doctor([name], webroot=tmp_path, resolvers=challtestsrv.dns)
+    (bad,) = [one for one in found if one["status"] == "failed"]
+    assert said in bad["advice"], bad
+
+
 def test_a_port_that_another_program_has(
     doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int
 ) -> None:
@@ -154,6 +194,9 @@ def test_a_permanent_record_that_ends_soon(
         path.unlink()
     account = dict(tcl.as_dict(one_of(doctor(["b.example"], **options), "account")["facts"]))["account"]
     assert one_of(doctor(["b.example"], **options), "persist")["status"] == "failed"
+    challtestsrv.set_txt("_validation-persist.b.example.b.example", "typed with its zone")
+    doubled = one_of(doctor(["b.example"], **options), "persist")
+    assert "stands at _validation-persist.b.example.b.example: leave the zone out of its name" in doubled["advice"]
     ends = int(time.time()) + 86400
     value = f"ca.example; accounturi={account}; persistUntil={ends}"
     challtestsrv.set_txt("_validation-persist.b.example", value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 
 from ...acme.authorization import is_provable
 from ...challenges.registry import TYPES
 from ...context import Context
 from ...errors import ArgumentError, RetryError
+from ...identifiers import Identifier
 from ...store.protocol import Store
 from .. import due
 from ..authorities import read_limits
@@ -17,6 +19,8 @@ from ..listed import told
 from .diagnosis import Diagnosis
 from .subjects import Examination, Subject, known_client
 
+#: Top-level domains that are nobody's in the public DNS (RFC 6761, RFC 6762, RFC 7686, ICANN's .internal).
+_NOT_PUBLIC = {"local", "localhost", "internal", "test", "example", "invalid", "onion", "lan", "home", "corp"}
 _OBTAIN = "obtain_certificate (tossl obtain) with the right options keeps these for the renewals"
 _GIVE = "mend what the message names, or give another option"
 
@@ -39,6 +43,9 @@ def _unprovable(subject: Subject) -> list[Diagnosis]:
     """Names that none of their challenges can prove."""
     found = []
     for identifier, solvers in subject.solvers.items():
+        if cause := _no_public_name(subject, identifier):
+            advice = "such names are for a CA of your own: -directory; or give the name that is registered"
+            found.append(Diagnosis.failed("challenge", identifier.value, cause, advice))
         kinds = [solver.challenge_type for solver in solvers]
         if identifier.wildcard and all(TYPES[kind].see is not None for kind in kinds):
             cause = f"a wildcard is proven through the DNS alone, and not by {' or '.join(kinds)}"
@@ -49,6 +56,19 @@ def _unprovable(subject: Subject) -> list[Diagnosis]:
             advice = "prove it by http-01 or tls-alpn-01: -challenge may be a dict by name"
             found.append(Diagnosis.failed("challenge", identifier.value, cause, advice))
     return found
+
+
+def _no_public_name(subject: Subject, identifier: Identifier) -> str:
+    """Returns why no public CA issues for the name; empty where one may."""
+    if not subject.is_of_a_public_ca:
+        return ""
+    if identifier.type == "ip":
+        is_global = ipaddress.ip_address(identifier.value).is_global
+        return "" if is_global else f"no public CA issues for {identifier.value}, which is no address of the Internet"
+    last = identifier.value.rpartition(".")[2]
+    if "." not in identifier.base.value or last in _NOT_PUBLIC or identifier.value.endswith(".home.arpa"):
+        return f"no public CA issues for {identifier.value}: nobody can register it"
+    return ""
 
 
 def held_findings(context: Context, examined: Examination) -> list[Diagnosis]:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from ...acme.authorization import Challenge, is_provable
 from ...acme.directory import Directory
+from ...challenges.registry import TYPES
 from ...challenges.solver import Solver, is_standing, is_together
 from ...context import Context
 from ...dns.caa import CaaRequest, CaaSet, caa_refusal, caa_sets
@@ -26,6 +27,7 @@ from ..issuance import Issuance
 from ..permission import CAA_SECONDS
 from .beside import each_finding, findings_of
 from .diagnosis import Diagnosis
+from .rates import registered_domain
 from .shown import presented_for, throwaway
 from .subjects import Examination, Subject, known_account
 
@@ -256,13 +258,30 @@ def _standing_of(context: Context, examined: Examination, subject: Subject, one:
         return []
     issuers = tuple(directory.caa_identities)
     challenge = Challenge(solver.challenge_type, one.base, wildcard=one.wildcard, account_url=account, issuers=issuers)
+    own = TYPES[solver.challenge_type].from_options(issuance.solvers)  # it has seen no other name's record
+    assert is_standing(own)
     try:
-        solver.check_standing(context, challenge)
+        own.check_standing(context, challenge)
     except (DnsError, AcmeError) as error:
-        return [Diagnosis.of_error("persist", one.value, error, "set the record: tossl persist NAME shows it")]
-    ends = solver.ends
+        advice = _doubled(context, own, challenge, issuance) or "set the record: tossl persist NAME shows it"
+        return [Diagnosis.of_error("persist", one.value, error, advice)]
+    ends = own.ends
     due_at = due.life_due_at(subject.kept.not_before, subject.kept.not_after) if subject.kept else due.now()
     if warning := due.record_warning(ends, due_at, due.now()):
         return [Diagnosis.warned("persist", one.value, warning, "tossl persist NAME shows the record", ends=ends)]
     until = f" until {time.strftime('%Y-%m-%d', time.gmtime(ends))}" if ends else ", without an end"
     return [Diagnosis.ok("persist", one.value, f"its permanent record stands{until}", ends=ends)]
+
+
+def _doubled(context: Context, solver: Solver, challenge: Challenge, issuance: Issuance) -> str:
+    """Returns what to do where the record stands at its name with the zone's behind it once more; else empty.
+
+    Web pages of many DNS providers add the zone to what is typed.
+    """
+    record = str(solver.describe(challenge)["record"])
+    doubled = f"{record}.{registered_domain(challenge.identifier.value)}"
+    try:
+        values = seen_texts(context, doubled, issuance.solvers.resolvers)
+    except (LookupFailed, DnsError):
+        return ""
+    return f"the record stands at {doubled}: leave the zone out of its name, for it is added" if values else ""

@@ -7,9 +7,9 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from ...acme.authorization import Challenge
-from ...acme.public_cas import PUBLIC_CAS
 from ...challenges.registry import TYPES
 from ...challenges.responses import unasked_hint
 from ...challenges.seen import PORTS, AskedAt, Seen
@@ -77,14 +77,10 @@ def _looked_up(
         return found, [Diagnosis.ok("addresses", name, f"{cause}; its challenge needs none")]
     facts = {"addresses": list(found.values)}
     private = [value for value in found.values if not ipaddress.ip_address(value).is_global]
-    if private and is_asked and _is_public(subject):
+    if private and is_asked and subject.is_of_a_public_ca:
         cause = f"no public CA can reach {', '.join(private)}: no address of the Internet"
         return found, [Diagnosis.failed("addresses", name, cause, f"{_SET} in the Internet; {_BY_DNS}", **facts)]
     return found, [Diagnosis.ok("addresses", name, ", ".join(found.values), **facts)]
-
-
-def _is_public(subject: Subject) -> bool:
-    return any(subject.issuance.directory == ca.url for ca in PUBLIC_CAS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +167,9 @@ class _Look:
         if seen.is_reached:
             said = f"{where}: {seen.trouble}" + (f" (of {seen.server})" if seen.server else "")
             facts["server"] = seen.server
-            advice = hint or _to_mend(record, self.own_port, port, others_are_right=others_are_right)
+            advice = (
+                hint or _of_answer(seen) or _to_mend(record, self.own_port, port, others_are_right=others_are_right)
+            )
             check = "redirect" if seen.urls or "redirect" in seen.trouble else "port"
             return Diagnosis.failed(check, name, said, advice, **facts)
         return self._unreached(context, address, seen, others_are_right=others_are_right)
@@ -181,7 +179,7 @@ class _Look:
         name = self.asked.domain.value
         said = f"the token is answered at port {self.own_port}, not at {where}, where CAs ask"
         advice = f"forward port {facts['port']} to port {self.own_port} of this machine; {_BY_DNS}"
-        if _is_public(self.asked.subject):
+        if self.asked.subject.is_of_a_public_ca:
             return Diagnosis.failed("port", name, said, advice, **facts)
         own = f"{advice}; nothing is wrong if this CA asks at port {self.own_port}"
         return Diagnosis.warned("port", name, said, own, **facts)
@@ -220,6 +218,20 @@ class _Look:
                 if near and self.see(context, near, port).is_right:
                     return f"port {port} of this machine"
         return ""
+
+
+def _of_answer(seen: Seen) -> str:
+    """Returns what to do about an answer that tells its cause; empty about all others."""
+    if seen.urls and (urlsplit(seen.urls[-1]).hostname or "").endswith(".well-known"):
+        return "the redirect lacks a slash between the name and the path: mend it in the web server"
+    if seen.urls and "wrong version number" in seen.trouble.replace("_", " ").lower():
+        return "port 443 speaks HTTP without TLS: let it speak TLS, or do not redirect to it"
+    if "cloudflare" in seen.server.lower():
+        proxied = "the name leads to Cloudflare's proxy, which asks the server behind it in its own way"
+        return (
+            f"{proxied}: let it pass /.well-known/acme-challenge/ on by http, or prove the name by dns-01 (-provider)"
+        )
+    return ""
 
 
 def _to_mend(record: str, own_port: int, port: int, *, others_are_right: bool) -> str:

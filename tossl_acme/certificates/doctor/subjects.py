@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ...acme.client import Client
 from ...acme.clients import account_key_of, client_of
+from ...acme.public_cas import PUBLIC_CAS
 from ...acme.servers import server_for
 from ...challenges.choice import choose
 from ...challenges.solver import Solver, SolverOptions
@@ -56,6 +57,10 @@ class Subject:
     def solver(self, identifier: Identifier) -> Solver | None:
         """Returns the one that is tried first."""
         return next(iter(self.solvers.get(identifier, ())), None)
+
+    @property
+    def is_of_a_public_ca(self) -> bool:
+        return any(self.issuance.directory == ca.url for ca in PUBLIC_CAS)
 
     @property
     def domains(self) -> list[Identifier]:
