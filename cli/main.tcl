@@ -41,6 +41,8 @@ proc ::cli::command {name forms over own parameters body} {
 
 # Returns the exit status.
 proc ::cli::main {words} {
+    # A character that the locale does not have is a question mark, as in Tcl 8; in Tcl 9 it would be an error.
+    catch {chan configure stdout -profile replace}
     try {
         return [run $words]
     } on error {message details} {
