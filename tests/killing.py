@@ -240,7 +240,7 @@ def resource_of(path: str) -> str:
 class Static:
     """A web server on a port of this machine: a path is looked for in every folder below `folder`."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, address: str = "127.0.0.1") -> None:
         class Handler(SimpleHTTPRequestHandler):
             def translate_path(self, path: str) -> str:
                 below = path.lstrip("/")
@@ -250,7 +250,7 @@ class Static:
             def log_message(self, format: str, *args: object) -> None:
                 """Log nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer((address, port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:

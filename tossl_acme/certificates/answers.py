@@ -125,8 +125,9 @@ class StoredAnswers:
         self._read_at = began
 
 
-#: The stores that this process looks in, by where they are.
+#: The stores that this process looks in, by where they are, and by -store's words; None for one of this machine alone.
 _known: dict[str, StoredAnswers] = {}
+_of_words: dict[str, StoredAnswers | None] = {}
 
 
 def stored_answers(store: Store) -> StoredAnswers:
@@ -134,9 +135,23 @@ def stored_answers(store: Store) -> StoredAnswers:
     return _known.setdefault(store.where(ANSWERS), StoredAnswers(store))
 
 
+def answers_of(word: str) -> StoredAnswers | None:
+    """Returns the one that looks in the store of -store's word; None for a store of this machine alone.
+
+    Raises ArgumentError "store" for a word that names no store.
+    """
+    if word not in _of_words:
+        from ..store.registry import open_store
+
+        store = open_store(word)
+        _of_words[word] = stored_answers(store) if store.is_shared else None
+    return _of_words[word]
+
+
 def reset() -> None:
     """Forgets all stores; a child process opens them anew."""
     _known.clear()
+    _of_words.clear()
 
 
 in_forked_child(reset)

@@ -20,6 +20,7 @@ from ..challenges.elsewhere import BY_TOKEN, ElsewhereAnswer, look_away, look_in
 from ..challenges.registry import TYPES
 from ..challenges.solver import ServingSolver, Solver, is_serving
 from ..context import Context
+from ..context.farewell import owe
 from ..context.threads import join_thread, start_thread
 from ..errors import ArgumentError, TosslError, foreign_error
 from ..identifiers import Identifier, parse_identifier
@@ -103,12 +104,17 @@ class AnswerServer:
             join_thread(self._thread)
 
     def _run(self) -> None:
-        while not self._is_over:
-            self._wake.clear()
-            self._look()
-            is_mirroring = any(mirror.folders or mirror.shown for mirror in self._mirrors.values())
-            self._wake.wait(LOOK_SECONDS if is_mirroring else _REST_SECONDS)
-        self._end()
+        debt = owe(lambda _context: self._end())
+        try:
+            while True:
+                self._wake.clear()
+                if self._is_over:
+                    return
+                self._look()
+                is_mirroring = any(mirror.folders or mirror.shown for mirror in self._mirrors.values())
+                self._wake.wait(LOOK_SECONDS if is_mirroring else _REST_SECONDS)
+        finally:
+            debt.settle(_soon())
 
     def _look(self) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from ..acme.authorization import Challenge
 from ..challenges.elsewhere import BY_TOKEN, ElsewhereAnswer, look_away, look_in
 from ..challenges.registry import TYPES
 from ..context import Backoff, Context
+from ..context.farewell import owe
 from ..errors import TosslError
 from ..store.protocol import Store
 from .answers import ANSWERS, FRESH_SECONDS, VALUE, Batch, stored_answers
@@ -51,6 +52,7 @@ class SharedAnswers:
         # This process may be asked for what others present as well, for as long as its own servers answer.
         elsewhere = stored_answers(self._store)
         look_in(elsewhere)
+        debt = owe(self.forget)
         try:
             self._batch = Batch(self._name, os.urandom(16).hex(), process_name(), time.time(), answers)
             with self._store.locked(context, self._name) as lock:
@@ -59,7 +61,7 @@ class SharedAnswers:
             yield
         finally:
             look_away(elsewhere)
-            self.forget(context)
+            debt.settle(context.for_cleanup(_STORE_SECONDS))
             self._batch = None
 
     def wait(self, context: Context) -> None:

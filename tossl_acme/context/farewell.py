@@ -65,10 +65,13 @@ class Debt:
         """Undoes the action, and raises its errors. Returns False if another thread, or the parent, settles it."""
         if self._process != os.getpid() or not self._taken.acquire(blocking=False):
             return False
+        process, this_thread = _process(), get_ident()
+        process.settling.append(this_thread)
         try:
             self._undo(context)
         finally:
-            _process().forget(self)
+            process.settling.remove(this_thread)
+            process.forget(self)
         return True
 
     def drop(self) -> None:
@@ -91,6 +94,8 @@ class _Process:
         self._changed: threading.Condition | None = None
         self.debts: list[Debt] = []
         self.running: list[tuple[int, Context]] = []
+        #: The threads that settle a debt, each as often as it does.
+        self.settling: list[int] = []
         self.is_ending = False
         self.ending_thread = 0
         self.farewell_seconds = FAREWELL_SECONDS
@@ -186,7 +191,7 @@ def owe(undo: Callable[[Context], None], *, at_exit: bool = True, of_thread: boo
 
     at_exit: whether the end of the process waits for it; False for things that vanish with the process. of_thread:
     whether it is this thread's; else it outlives the thread, and anybody may settle it.
-    Raises Cancelled once the process ends.
+    Raises Cancelled once the process ends, unless this thread is settling another debt: that may take locks.
     """
     process = _process()
     debt = Debt(undo, at_exit=at_exit)
@@ -194,7 +199,7 @@ def owe(undo: Callable[[Context], None], *, at_exit: bool = True, of_thread: boo
         debt.thread = 0
         debt.is_due = True
     with process.look:
-        if process.is_ending:
+        if process.is_ending and get_ident() not in process.settling:
             raise Cancelled
         process.debts.append(debt)
     return debt

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ...context import Context
 from ...errors import ArgumentError
 
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from ...acme.jws import AccountKey
     from ...challenges.ports import Port
     from ...files import FilePath
+    from ..groups import FilePathOrUrl
 
 
 def http01_challenge(
@@ -69,23 +72,41 @@ def http01_challenge(
     }
 
 
-def http01_response(token: str) -> str:
+def http01_response(token: str, *, store: FilePathOrUrl = "") -> str:
     """Returns the response to an http-01 token, for a web server that answers /.well-known/acme-challenge/ itself.
 
     It is there while obtain_certificate, a renewal or http01_challenge presents the token with -http01_response 1, in
-    every thread and every interpreter of the process; a child process has none. The server sends it as the body, with
+    every thread and every interpreter of the process; a child process has none. Another process or machine presents it
+    as well where both use a store in a database, with whatever option: the store is asked for a token that this process
+    does not present, for 2 seconds at most and ten times a second at most. The server sends it as the body, with
     status 200 and the type application/octet-stream, to a GET of /.well-known/acme-challenge/ and the token; and its
     own 404 where it is empty. The CA sends its request to port 80. RFC 8555 section 8.3.
 
     No token is wrong: a text with slashes, spaces or NUL characters, as a request may have it, has an empty response.
 
-    token  the last part of the path of the request
+    token       the last part of the path of the request
+    -store url  the store in a database that other nodes use; default: TOSSL_STORE of the environment, and those of
+                manage in this process. In a folder nothing is looked for
 
     Returns the key authorization; empty for a token that is not presented now.
+
+    Errors:
+    TOSSL VALUE store  the URL of no database, or the extra for it is not installed
     """
     from ...challenges.responses import response_to
 
-    return response_to(token)
+    found, word = response_to(token), str(store) or os.environ.get("TOSSL_STORE", "")
+    if found or not word:
+        return found
+    from ...challenges.elsewhere import BY_TOKEN, is_asked_for
+
+    if not is_asked_for(BY_TOKEN, token):
+        return ""
+    from ...certificates.answers import answers_of
+
+    place = answers_of(word)
+    other = place.find(BY_TOKEN, token) if place is not None else None
+    return other.key_authorization if other is not None else ""
 
 
 def tls_alpn01_challenge(domain: str, token: str, account_key: AccountKey, *, port: Port = 443) -> dict[str, object]:

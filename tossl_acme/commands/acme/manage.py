@@ -48,6 +48,9 @@ def manage(
     sent then. The options behind the set are those of obtain_certificate, for all certificates of the set. A
     certificate's own option overrides them; its own -webroot, -port or -http01_response overrides all three.
 
+    With a store in a database it answers the CA for other machines as well, while it runs: "One issues, all serve" on
+    this page.
+
     The set says what there is to be: a certificate whose domains have changed is replaced. Certificates that are in the
     store and not in the set are left alone.
 
