@@ -171,7 +171,8 @@ test-tcl: test-tcl-1 test-tcl-2
 
 # The halves of it.
 test-tcl-1 test-tcl-2: test-tcl-%: all .venv/tests
-	$(SERVERS) --pebble --cloudflare --httpreq --impersonate --authz-reuse 0 -- "$(TCLSH)" tests/tcl/all.tcl -half $*
+	$(SERVERS) --pebble --cloudflare --httpreq --impersonate --authz-reuse 0 $(if $(filter 2,$*),--postgresql) \
+	    -- "$(TCLSH)" tests/tcl/all.tcl -half $*
 
 # What may go wrong by chance, ten times as often as in `make test`.
 test-tcl-often: all .venv/tests

@@ -18,7 +18,7 @@ namespace eval ::cli {
     # For sub-commands that use an account: its key is an argument of the package's commands.
     variable account_options {
         -directory {URL "the CA; by default TOSSL_DIRECTORY of the environment"}
-        -store {FOLDER "the folder with the account's key, as for obtain"}
+        -store {FOLDER "the store with the account's key, as for obtain"}
         -account_key_file {FILE "a file with the account's private key, instead of the store's"}
         -account_key_env {VARIABLE "an environment variable with the account's private key"}
     }

@@ -33,6 +33,8 @@ The command finds the servers in its environment:
                                 _CLOUDFLARE_ZONE_ID of example.com. To make it fail:
                                 POST ORIGIN/control/fail?what=429|500|403|html&times=N
   TOSSL_TEST_HTTPREQ            URL of the httpreq receiver; _HTTPREQ_TOKEN
+  TOSSL_TEST_POSTGRESQL         URL of an empty database of PostgreSQL, without its password; _POSTGRESQL_PASSWORD;
+                                _POSTGRESQL_POOLED is the same through pgbouncer, by transactions
   TOSSL_TEST_PROXY              directory URL of the fault proxy in front of Pebble
   TOSSL_TEST_CONNECT_PROXY      HTTP proxy that leads the documented hosts here; it is also the fault
                                 proxy's control: POST /control/fault
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(own)
     if not command:
         parser.error("no command: write it after --")
-    for name in ("pebble", "bind", "cloudflare", "httpreq", "proxy") if options.all else ():
+    for name in ("pebble", "bind", "cloudflare", "httpreq", "postgresql", "proxy") if options.all else ():
         setattr(options, name, True)
     options.proxy = options.proxy or options.impersonate
     with tempfile.TemporaryDirectory(prefix="tossl-servers-") as folder:
@@ -83,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bind-zone", action="append", metavar="ZONE", help="other zones for BIND")
     parser.add_argument("--cloudflare", action="store_true", help="the look-alike of Cloudflare's API")
     parser.add_argument("--httpreq", action="store_true", help="the receiver for httpreq")
+    parser.add_argument("--postgresql", action="store_true", help="PostgreSQL, and pgbouncer in front of it")
     parser.add_argument("--proxy", action="store_true", help="the fault proxy in front of Pebble")
     parser.add_argument("--impersonate", action="store_true", help="lead documented hosts here (implies --proxy)")
     parser.add_argument("--dns-delay", type=float, default=0, metavar="SECONDS", help="of Cloudflare and httpreq")

@@ -114,6 +114,10 @@ class PostgreSQL(_OwnFolder):
         user = f"{role or _ROLE}:{quote(password or self.password)}"
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"
 
+    def bare_url_of(self, port: int) -> str:
+        """The URL of the common database at a port, without the password."""
+        return f"postgresql://{_ROLE}@127.0.0.1:{port}/{_DATABASE}"
+
     def make(self) -> None:
         """Make the cluster's files."""
         if self._is_made:

@@ -52,6 +52,8 @@ class Stack:
         bind = self._start_bind() if options.bind else None
         dns = self._choose_dns(mock, bind)
         pebble = self._start_pebble(dns) if options.pebble or options.proxy else None
+        if options.postgresql:
+            self._start_postgresql()
         # Each was started without waiting, so that they come up side by side.
         for program in self._programs:
             program.wait_ready()
@@ -115,6 +117,17 @@ class Stack:
             tls_port=server.tls_port,
         )
         return server
+
+    def _start_postgresql(self) -> None:
+        from .postgresql import PgBouncer, PostgreSQL  # psycopg is not needed else
+
+        server = self._launch(PostgreSQL())
+        pooled = self._launch(PgBouncer(server))
+        self._export(
+            postgresql=server.bare_url_of(server.port),
+            postgresql_password=server.password,
+            postgresql_pooled=server.bare_url_of(pooled.port),
+        )
 
     def _sink(self, mock: ChallTestSrv | None) -> TxtSink | None:
         if mock is None:

@@ -17,7 +17,7 @@ namespace eval support {
     }
 
     foreach {constraint name} {
-        pebble DIRECTORY   proxy PROXY   cloudflare CLOUDFLARE   httpreq HTTPREQ
+        pebble DIRECTORY   proxy PROXY   cloudflare CLOUDFLARE   httpreq HTTPREQ   postgresql POSTGRESQL
     } {
         testConstraint $constraint [expr {[given $name] ne ""}]
     }

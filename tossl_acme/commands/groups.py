@@ -582,11 +582,13 @@ def kept(
 ) -> Store | None:
     """Where account keys and certificates are kept.
 
-    -store folder     where account keys and certificates are kept; without it the environment's TOSSL_STORE, else
+    -store folder     where account keys and certificates are kept: a folder, or the URL of a PostgreSQL database,
+                      postgresql://user@host/database, for many machines; without it the environment's TOSSL_STORE, else
                       /var/lib/tossl for root, and tossl in the XDG data home for others; empty stores nothing
 
     Errors:
-    TOSSL VALUE store       not a folder that can be written to, or what is in it is damaged or of a later version
+    TOSSL VALUE store       not a folder that can be written to, or what is in it is damaged or of a later version; a
+                            database that cannot be reached or does not let its role do this, or an unknown scheme
     """
     from ..store.options import notice_of
     from ..store.registry import open_store
@@ -655,7 +657,7 @@ def kept_for_servers(
     if isinstance(store, FolderStore):
         return store.with_options(file_options)
     for name in ("layout", "file_mode", "group"):
-        if getattr(file_options, name):
+        if getattr(file_options, name) not in ("", None):
             raise ArgumentError(name, f"-{name} is for a store in a folder, or for -files")
     return store
 
