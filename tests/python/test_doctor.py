@@ -413,7 +413,7 @@ def test_a_kept_certificate_needs_no_options(
     monkeypatch.setenv("TOSSL_RESOLVERS", challtestsrv.dns)
     kept(tcl, scripted_ca, tmp_path / "store", "kept.example.com", port=http_port)
     orders = len(scripted_ca.payloads("new-order"))
-    for names in ([], ["kept.example.com"]):
+    for names in ([], ["kept.example.com"], ["KEPT.example.com."]):
         found = doctor(names, store=tmp_path / "store", count_limits=1)
         assert wrong(found) == []
         assert one_of(found, "held")["message"].startswith("valid until ")

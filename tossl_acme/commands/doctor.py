@@ -35,9 +35,9 @@ def doctor(
     does: at port 80 or 443, without a proxy, along redirects. With a DNS provider, writes a throw-away TXT record at
     each name, and removes it again.
 
-    names  a list of names of kept certificates, which are looked at with the options that they were obtained with;
-           other names are looked at together, with the options given here, as obtain_certificate takes them. Empty is
-           all that are kept; without any, machine, store and CA
+    names  a list of names of kept certificates, or of names in them: these certificates are looked at with the options
+           that they were obtained with. Other names are looked at together, with the options given here, as
+           obtain_certificate takes them. Empty is all that are kept; without any, machine, store and CA
     -store folder  the store of obtain_certificate, found as there
     -as_kept boolean
            0 looks at all names with the options given here, whatever is kept

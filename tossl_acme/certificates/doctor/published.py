@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from ...acme.authorization import Challenge, is_provable
 from ...acme.directory import Directory
 from ...challenges.registry import TYPES
-from ...challenges.solver import Solver, is_standing, is_together
+from ...challenges.solver import Propagation, Solver, is_standing, is_together
 from ...context import Context
 from ...dns.caa import CaaRequest, CaaSet, caa_refusal, caa_sets
 from ...dns.delegation import Delegation, delegations
 from ...dns.failure import LookupFailed
+from ...dns.propagation import WAIT
 from ...dns.resolver import resolver_for
 from ...dns.texts import seen_texts
 from ...dns.zones import zones_through
@@ -36,6 +37,8 @@ _WRITE_SECONDS = 60.0
 #: Seconds that the zone's servers have to show it.
 _SHOWN_SECONDS = 20.0
 _MOST_SHOWN = 4
+#: How the error begins that servers do not show a record.
+_UNSEEN = "DNS propagation timeout"
 
 
 @runtime_checkable
@@ -180,55 +183,71 @@ def write_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     As many at a time as the provider takes, and in the call's own thread where that is one: a provider of a script's
     own is called there.
     """
-    tasks: dict[str, tuple[Solver, Challenge]] = {}
+    tasks: dict[str, _Task] = {}
     for subject in examined.subjects:
         for name, challenge in _record_names(examined, subject).items():
             solver = _solver_of(subject, challenge.identifier)
             assert solver is not None
-            tasks.setdefault(name, (solver, challenge))
+            tasks.setdefault(name, _Task(solver, challenge, subject.issuance.solvers.propagating))
     found: dict[str, list[Diagnosis]] = {}
 
     def write(part: Context, name: str) -> None:
-        found[name] = findings_of("credentials", name, lambda: _written_at(part, name, *tasks[name]))
+        found[name] = findings_of("credentials", name, lambda: _written_at(part, name, tasks[name]))
 
     for width, names in _by_width(tasks).items():
         side_by_side(context, write, names, width)
     return [finding for name in tasks for finding in found[name]]
 
 
-def _by_width(tasks: dict[str, tuple[Solver, Challenge]]) -> dict[int, list[str]]:
+@dataclass(frozen=True, eq=False)
+class _Task:
+    solver: Solver
+    challenge: Challenge
+    propagation: Propagation
+
+    @property
+    def width(self) -> int:
+        """Returns how many such records may be published at the same time."""
+        try:
+            return self.solver.width(self.challenge) if is_together(self.solver) else 1
+        except TosslError:  # no provider is for this name, which presenting tells
+            return 1
+
+    @property
+    def looks(self) -> bool:
+        """Returns whether servers are asked for the record."""
+        return self.propagation.looks and self.propagation.mode != WAIT
+
+
+def _by_width(tasks: dict[str, _Task]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    for name, (solver, challenge) in tasks.items():
-        width = _width(solver, challenge)
-        found.setdefault(width, []).append(name)
+    for name, task in tasks.items():
+        found.setdefault(task.width, []).append(name)
     return found
 
 
-def _width(solver: Solver, challenge: Challenge) -> int:
-    try:
-        return solver.width(challenge) if is_together(solver) else 1
-    except TosslError:  # no provider is for this name, which presenting tells
-        return 1
-
-
-def _written_at(context: Context, name: str, solver: Solver, challenge: Challenge) -> list[Diagnosis]:
+def _written_at(context: Context, name: str, task: _Task) -> list[Diagnosis]:
     part = context.narrowed(_WRITE_SECONDS)
-    late: list[Diagnosis] = []
+    late: WaitTimeout | None = None
     try:
-        with presented_for(part, solver, challenge):
+        with presented_for(part, task.solver, task.challenge):
             try:
-                solver.wait(part.narrowed(_SHOWN_SECONDS), challenge)
+                if task.looks:
+                    task.solver.wait(part.narrowed(_SHOWN_SECONDS), task.challenge)
             except WaitTimeout as error:
                 context.check("the record")
-                advice = "look whether the zone's NS records name the provider's servers; some take minutes"
-                late = [Diagnosis.of_error("credentials", name, error, advice)]
+                late = error
     except Cancelled:
         raise
     except TosslError as error:
         context.check("the record")
         return [Diagnosis.of_error("credentials", name, error)]
-    said = "a TXT record was written, seen and removed again"
-    return late or [Diagnosis.ok("credentials", name, said, **solver.describe(challenge))]
+    facts = task.solver.describe(task.challenge)
+    if late is not None and late.message.startswith(_UNSEEN):
+        advice = "look whether the zone's NS records name the provider's servers; some take minutes"
+        return [Diagnosis.of_error("credentials", name, late, advice, **facts)]
+    seen = ", seen" if task.looks and late is None else ""  # else the provider wants more time than is spent here
+    return [Diagnosis.ok("credentials", name, f"a TXT record was written{seen} and removed again", **facts)]
 
 
 # ---- permanent records (dns-persist-01) ----

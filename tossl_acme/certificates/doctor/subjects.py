@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -15,14 +15,13 @@ from ...challenges.solver import Solver, SolverOptions
 from ...context import Context
 from ...errors import ArgumentError, TosslError
 from ...http.options import ConnectionOptions
-from ...identifiers import Identifier, parse_identifiers
+from ...identifiers import Identifier, parse_identifier, parse_identifiers
 from ...store.protocol import Store
 from ..accounts import account_key
 from ..dns_accounts import DnsAccounts
 from ..issuance import Authority, Issuance, connection_of
 from ..known import take_account_of_store
-from ..listed import names_of
-from ..record import KeptCertificate, read_kept
+from ..record import ABOVE, RECORD, KeptCertificate, certificate_name, kept_of
 from .answered import AskedOnce, AuthorityAnswer, ask_directory
 
 
@@ -94,8 +93,8 @@ def examination(
     Without names, for all that are kept. Raises ArgumentError for a wrong name.
     """
     kept, damaged = _kept(store, names) if given.as_kept else ([], {})
-    covered = {domain for one in kept for domain in (one.name, *one.domains)}
-    wanted = [name for name in names if name not in covered and name not in damaged]
+    covered = {domain for one in kept for domain in (one.name, *one.domains)} | damaged.keys()
+    wanted = [name for name in names if _normal(name) not in covered]
     subjects = [_subject(context, store, one) for one in kept]
     if wanted:
         subjects.append(_wanted(context, store, wanted, given))
@@ -106,26 +105,48 @@ def examination(
 
 
 def _kept(store: Store | None, names: Sequence[str]) -> tuple[list[KeptCertificate], dict[str, TosslError]]:
-    """Returns the certificates that are kept under these names, under any without, and those that cannot be read."""
-    found: list[KeptCertificate] = []
+    """Returns the certificates that are kept under these names, or for them, and those that cannot be read.
+
+    Without names, all.
+    """
+    every: dict[str, KeptCertificate] = {}
     damaged: dict[str, TosslError] = {}
-    for name in dict.fromkeys(names) if names else _all_names(store):
-        try:
-            one = read_kept(store, name) if store is not None else None
-        except ArgumentError as error:
-            if error.errorcode[-1] == "store":  # else it is no name in a store
-                damaged[name] = error
-            continue
-        if one is not None:
-            found.append(one)
-    return found, damaged
+    for name, one in _all_kept(store):
+        if isinstance(one, KeptCertificate):
+            every[name] = one
+        else:
+            damaged[name] = one
+    if not names:
+        return list(every.values()), damaged
+    found: dict[str, KeptCertificate] = {}
+    for name in map(_normal, names):
+        covering = every.get(name) or next((each for each in every.values() if name in each.domains), None)
+        if covering is not None:
+            found[covering.name] = covering
+    return list(found.values()), {name: error for name, error in damaged.items() if name in map(_normal, names)}
 
 
-def _all_names(store: Store | None) -> list[str]:
+def _all_kept(store: Store | None) -> Iterator[tuple[str, KeptCertificate | ArgumentError]]:
+    """Yields the name of each certificate, and what is kept of it, or why that cannot be read."""
+    if store is None:
+        return
     try:
-        return names_of(store) if store is not None else []
+        for where, values in store.read_all(ABOVE, (RECORD,)):
+            name = certificate_name(where.removeprefix(f"{ABOVE}/"))
+            try:
+                yield name, values if isinstance(values, ArgumentError) else kept_of(store, name, values)
+            except ArgumentError as error:
+                yield name, error
     except ArgumentError:  # the store's own check tells
-        return []
+        return
+
+
+def _normal(name: str) -> str:
+    """Returns a name in the form in which it is kept."""
+    try:
+        return parse_identifier(name).value
+    except ArgumentError:  # it may be the name of a certificate, or is told as wrong
+        return name
 
 
 def _subject(context: Context, store: Store | None, kept: KeptCertificate) -> Subject:
