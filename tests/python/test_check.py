@@ -368,7 +368,7 @@ def test_many_certificates_make_no_long_output(shop: Shop) -> None:
 #: A line of the text exposition format 0.0.4 for a gauge.
 _METRIC = re.compile(
     r"# HELP (?P<helped>[a-z_]+) [^\n]+|# TYPE (?P<typed>[a-z_]+) gauge|"
-    r'(?P<name>[a-z_]+)(?P<labels>\{[a-z]+="(?:[^"\\\n]|\\[\\n"])*"\})? (?P<value>-?\d+)'
+    r'(?P<name>[a-z_]+)(?P<labels>\{(?:,?[a-z]+="(?:[^"\\\n]|\\[\\n"])*")+\}) (?P<value>-?\d+)'
 )
 
 
@@ -399,8 +399,9 @@ def test_the_metrics(shop: Shop) -> None:
     shop.fail("b.example", paused=True)
     shop.fail("never.example")
     shop.beat(MINUTE, failing=1)
+    shop.store.where = lambda name, value="": "here"  # type: ignore[method-assign]
     found = metrics_of(metrics_text(shop.report()))
-    one, two = ("tossl_certificate_{}{{name=\"" + name + ".example\"}}" for name in "ab")
+    one, two = ("tossl_certificate_{}{{name=\"" + name + '.example",store="here"}}' for name in "ab")
     times = {}
     for name, first, second in (("not_before", -10, -85), ("not_after", 80, 5), ("due", 50, -25),
                                 ("last_success", -10, -85), ("persist_until", 300, None)):  # fmt: skip
@@ -408,19 +409,34 @@ def test_the_metrics(shop: Shop) -> None:
         if second is not None:
             times[two.format(f"{name}_timestamp_seconds")] = NOW + second * DAY
     assert found == {
-        "tossl_check_state": 1,
-        **{f'tossl_check_verdicts{{state="{state}"}}': count
+        'tossl_check_state{store="here"}': 1,
+        **{f'tossl_check_verdicts{{state="{state}",store="here"}}': count
            for state, count in {"ok": 1, "warning": 3, "critical": 0, "unknown": 0}.items()},
         one.format("state"): 0, two.format("state"): 1,
         one.format("failures"): 0, two.format("failures"): 2,
         one.format("paused"): 0, two.format("paused"): 1,
         one.format("deploy_owed"): 0, two.format("deploy_owed"): 0,
         **times,
-        'tossl_node_state{node="web"}': 1,
-        'tossl_node_heartbeat_timestamp_seconds{node="web"}': NOW - MINUTE,
-        'tossl_node_ended{node="web"}': 0, 'tossl_node_certificates{node="web"}': 3,
-        'tossl_node_failing{node="web"}': 1,
+        'tossl_node_state{node="web",store="here"}': 1,
+        'tossl_node_heartbeat_timestamp_seconds{node="web",store="here"}': NOW - MINUTE,
+        'tossl_node_ended{node="web",store="here"}': 0, 'tossl_node_certificates{node="web",store="here"}': 3,
+        'tossl_node_failing{node="web",store="here"}': 1,
     }  # fmt: skip
+
+
+def test_the_metrics_of_two_runs_are_no_two_values_of_one(shop: Shop, pem: Pem, tmp_path: Path) -> None:
+    """A collector that reads both files would refuse them."""
+    shop.put()
+    first = metrics_of(metrics_text(shop.report()))
+    shop.store.where = lambda name, value="": "elsewhere"  # type: ignore[method-assign]
+    second = metrics_of(metrics_text(shop.report()))
+    (tmp_path / "f.pem").write_text(pem.make(-10, 80)["certificate"])
+    third = metrics_of(metrics_text(report_on_files([FilePath(str(tmp_path / "f.pem"))], Thresholds())))
+    assert set(third) == {
+        f'tossl_certificate_{name}{{file="{tmp_path}/f.pem"}}'
+        for name in ("state", "not_before_timestamp_seconds", "not_after_timestamp_seconds")
+    }
+    assert not set(first) & set(second)
 
 
 def test_odd_names_and_files_that_come_twice_spoil_no_metrics(tmp_path: Path) -> None:
@@ -440,7 +456,7 @@ def test_the_file_of_metrics_is_written_whole_for_everybody(shop: Shop, tmp_path
     with path.open() as before:
         write_metrics(FilePath(str(path)), metrics_text(shop.report()))
         assert before.read() == "before"  # another file has its name
-    assert metrics_of(path.read_text())["tossl_check_state"] == 0
+    assert metrics_of(path.read_text())['tossl_check_state{store="certificates/"}'] == 0
     assert path.stat().st_mode & 0o777 == 0o644
     assert [each.name for each in tmp_path.iterdir()] == ["tossl.prom"]
     (tmp_path / "link").symlink_to(path)

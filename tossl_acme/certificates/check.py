@@ -99,12 +99,15 @@ class Verdict:
 
 
 class Report:
-    """All verdicts. certificates: in the store, or in files; nodes; others: of the store itself."""
+    """All verdicts. certificates: in the store, or in files; nodes; others: of the store itself.
 
-    __slots__ = ("at", "certificates", "nodes", "others")
+    place: where the store is; empty if no store was looked at.
+    """
 
-    def __init__(self, at: float) -> None:
-        self.at = at
+    __slots__ = ("at", "certificates", "nodes", "others", "place")
+
+    def __init__(self, at: float, place: str = "") -> None:
+        self.at, self.place = at, place
         self.certificates: list[Verdict] = []
         self.nodes: list[Verdict] = []
         self.others: list[Verdict] = []
@@ -120,8 +123,8 @@ class Report:
 
 def report_on_store(store: Store | None, thresholds: Thresholds) -> Report:
     """Returns what there is to say of a store; that it cannot be read is a verdict, too."""
-    report = Report(due.now())
-    where = Verdict("store", store.where(ABOVE).strip('"').removesuffix(f"/{ABOVE}") if store is not None else "")
+    report = Report(due.now(), _place(store) if store is not None else "")
+    where = Verdict("store", report.place)
     try:
         told: list[dict[str, Any]] = all_told(store) if store is not None else []
         failing = _failing(store) if store is not None else {}
@@ -143,6 +146,12 @@ def report_on_store(store: Store | None, thresholds: Thresholds) -> Report:
         where.add(UNKNOWN, "there is no certificate in the store")
         report.others.append(where)
     return report
+
+
+def _place(store: Store) -> str:
+    """Returns where a store is: its path, if it is a folder."""
+    path = store.path_of(ABOVE)
+    return path.word.removesuffix(f"/{ABOVE}") if path is not None else store.where(ABOVE)
 
 
 def report_on_files(paths: Sequence[FilePath], thresholds: Thresholds) -> Report:

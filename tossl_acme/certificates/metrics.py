@@ -40,18 +40,19 @@ _STATES = ", ".join(f"{number} {state}" for number, state in enumerate(STATES))
 
 
 def metrics_text(report: Report) -> str:
-    """Returns the metrics, each with its HELP and TYPE."""
+    """Returns the metrics, each with its HELP and TYPE.
+
+    A store's have a label `store`: a collector reads several files, and would refuse the same metric in two.
+    """
     lines: list[str] = []
-    _add(lines, "tossl_check_state", f"The state of all together: {_STATES}.", {"": STATES.index(report.state)})
-    states = [verdict.state for verdict in report.verdicts]
-    counts = {f'{{state="{state}"}}': states.count(state) for state in STATES}
-    _add(lines, "tossl_check_verdicts", "Certificates, nodes and whatever else was looked at, by state.", counts)
+    if report.place:
+        _add_store(lines, report)
     for what, verdicts, known in (
         ("certificate", report.certificates, _OF_CERTIFICATES),
         ("node", report.nodes, _OF_NODES),
     ):
         begin = f"tossl_{what}_"
-        labelled = {_labels(verdict): verdict for verdict in verdicts}
+        labelled = {_labels(report, {verdict.kind: verdict.name}): verdict for verdict in verdicts}
         each = {labels: STATES.index(verdict.state) for labels, verdict in labelled.items()}
         _add(lines, f"{begin}state", f"The state of the {what}: {_STATES}.", each)
         for name, text, fact in known:
@@ -84,6 +85,19 @@ def _add(lines: list[str], name: str, text: str, samples: Mapping[str, int]) -> 
         lines += [f"{name}{labels} {value}" for labels, value in samples.items()]
 
 
-def _labels(verdict: Verdict) -> str:
-    value = verdict.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'{{{verdict.kind}="{value}"}}'
+def _add_store(lines: list[str], report: Report) -> None:
+    whole = {_labels(report, {}): STATES.index(report.state)}
+    _add(lines, "tossl_check_state", f"The state of all in the store together: {_STATES}.", whole)
+    states = [verdict.state for verdict in report.verdicts]
+    counts = {_labels(report, {"state": state}): states.count(state) for state in STATES}
+    _add(lines, "tossl_check_verdicts", "Certificates, nodes and whatever else was looked at, by state.", counts)
+
+
+def _labels(report: Report, labels: dict[str, str]) -> str:
+    known = {**labels, "store": report.place} if report.place else labels
+    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in known.items())
+    return f"{{{pairs}}}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
