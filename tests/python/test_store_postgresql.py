@@ -412,7 +412,7 @@ def test_a_wrong_password(postgresql: PostgreSQL) -> None:
 
 
 def test_the_password_from_elsewhere(
-    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bare = f"postgresql://tossl@127.0.0.1:{postgresql.port}/tossl"
     assert "PGPASSWORD" in refused(lambda: PostgreSQLStore(bare).list("certificates"))
@@ -428,6 +428,14 @@ def test_the_password_from_elsewhere(
     monkeypatch.setenv("PGSERVICEFILE", str(service))
     served = PostgreSQLStore("postgresql://?service=fleet")
     assert served.list("nothing") == []
+    passwords.chmod(0o600)
+    assert PostgreSQLStore(bare).list("nothing") == []
+    passwords.chmod(0o644)
+    database.reset()
+    said = refused(lambda: PostgreSQLStore(bare).list("nothing"))
+    assert f'"{passwords}" does not count' in said
+    assert postgresql.password not in said
+    assert capfd.readouterr().err == ""
     assert served.where(NAME) == f"{NAME} in postgresql://?service=fleet"
 
 

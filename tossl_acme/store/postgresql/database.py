@@ -48,6 +48,8 @@ class Database:
         self._was_reached = False
         #: When a last moment's work was of no avail, by the monotonic clock.
         self._failed_at = float("-inf")
+        #: Why the last attempt failed that is made again.
+        self._failure = ""
         self._has_tables = False
 
     def call(
@@ -90,6 +92,8 @@ class Database:
             return self._tried(Context(_SHORT_GRACE_SECONDS if just_now else _GRACE_SECONDS).begin(), work)
         except (WaitTimeout, ArgumentError):
             self._failed_at = time.monotonic()
+            if isinstance(over, WaitTimeout) and self._failure and self._failure not in over.message:
+                over.message += f": {self._failure}"
             raise over from None
 
     def _tried(self, context: Context, work: Callable[[Context, Wire], _T]) -> _T:
@@ -107,7 +111,7 @@ class Database:
                     failure = explained_failure(error, self.url)
                     if not error.is_transient or time.monotonic() >= gives_up_at:
                         raise failure from None
-                    said = failure.message
+                    self._failure = said = failure.message
                     log_event("tossl.store", WARNING, f"trying again: {said}")
                 context.sleep(backoff.next(), AWAITED)
         except WaitTimeout as error:

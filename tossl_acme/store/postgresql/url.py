@@ -6,6 +6,7 @@ What the URL leaves out, libpq takes from PGHOST, PGUSER, PGPASSWORD and the lik
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import NamedTuple
 
 from psycopg import Error, pq
@@ -67,6 +68,7 @@ class DatabaseUrl:
         self._given = given
         self._secrets = sorted({found[name] for name in _SECRET if found.get(name)}, key=len, reverse=True)
         self.shown = _shown(found, given)
+        self._passfile = None if found.get("password") else found.get("passfile", "~/.pgpass")
         #: What two URLs with the same connections have in common.
         self.key = make_conninfo(**{name: value for name, value in (found | given).items() if value})
 
@@ -83,9 +85,24 @@ class DatabaseUrl:
                 options.pop(name, None)
         for name, value in _USUAL.items():
             options.setdefault(name, value)
+        if open_passwords := self.open_passwords():
+            options["passfile"] = f"{open_passwords}.none"
         if len(self.hosts) > 1:
             options.setdefault("target_session_attrs", "read-write")
         return make_conninfo(**options).encode()
+
+    def open_passwords(self) -> str:
+        """Returns the file of passwords that libpq does not read, for others have rights on it; else an empty text.
+
+        It would say so on standard error, which is the program's.
+        """
+        if self._passfile is None:
+            return ""
+        path = Path(self._passfile).expanduser()
+        try:
+            return str(path) if path.exists() and (not path.is_file() or path.stat().st_mode & 0o077) else ""
+        except OSError:
+            return ""
 
     def without_secrets(self, text: str) -> str:
         """Returns libpq's or the server's words, fit for a message: the one place where they become ours."""

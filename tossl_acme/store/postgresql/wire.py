@@ -17,6 +17,7 @@ from psycopg import Error, pq
 
 from ...context import Context
 from ...errors import ResourceError
+from ...text import quoted
 from .failures import BrokenError, RefusedError, may_come
 from .url import DatabaseUrl, Host
 
@@ -132,7 +133,7 @@ def open_wire(context: Context, url: DatabaseUrl) -> Wire:
         left = ends - time.monotonic()
         share = max(min(left, _LEAST_SHARE_SECONDS), left / (len(attempts) - number))
         try:
-            return Wire(_connected(context, url.conninfo(host, address), time.monotonic() + share))
+            return Wire(_connected(context, url, url.conninfo(host, address), time.monotonic() + share))
         except BrokenError as error:
             failure = error
     raise failure
@@ -159,7 +160,7 @@ def _addresses(context: Context, host: Host, ends: float) -> list[str]:
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
-def _connected(context: Context, conninfo: bytes, ends: float) -> pq.abc.PGconn:
+def _connected(context: Context, url: DatabaseUrl, conninfo: bytes, ends: float) -> pq.abc.PGconn:
     begun = pq.PGconn.connect_start
     with _standard_descriptors_taken():
         # Of a service libpq finds the host itself, and its address, which may last.
@@ -177,7 +178,7 @@ def _connected(context: Context, conninfo: bytes, ends: float) -> pq.abc.PGconn:
             if connection.status == pq.ConnStatus.BAD or status == pq.PollingStatus.FAILED:
                 lines = bytes(connection.error_message).decode("utf-8", "replace").splitlines()
                 words = "; ".join(line.strip() for line in lines)
-                raise BrokenError(_with_advice(words, connection), is_final=not may_come(words))
+                raise BrokenError(_with_advice(words, connection, url), is_final=not may_come(words))
         except BaseException as error:
             _finish(connection)
             if isinstance(error, Error):
@@ -186,8 +187,10 @@ def _connected(context: Context, conninfo: bytes, ends: float) -> pq.abc.PGconn:
     return connection
 
 
-def _with_advice(words: str, connection: pq.abc.PGconn) -> str:
+def _with_advice(words: str, connection: pq.abc.PGconn, url: DatabaseUrl) -> str:
     if connection.needs_password and not may_come(words):
+        if open_passwords := url.open_passwords():
+            return f"{words}; {quoted(open_passwords)} does not count, for others have rights on it: chmod 600"
         return f"{words}; PGPASSWORD, a service file or .pgpass says the password"
     return words
 
