@@ -17,7 +17,7 @@ from tests.servers.process import free_port
 from tossl_acme.acme.account import NewAccount
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.acme.order import OrderOptions
-from tossl_acme.certificates import answers, serving, sharing
+from tossl_acme.certificates import answers, served, serving
 from tossl_acme.certificates.answers import FRESH_SECONDS, read_batches, stored_answers
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
@@ -79,7 +79,7 @@ def by_another_node(store: MemoryStore, *challenges: Challenge, name: str = NAME
     told: list[dict[str, object]] = []
     context = Context(60).begin(listener=told.append)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sharing, "process_name", lambda: "another:1")
+        patch.setattr(served, "process_name", lambda: "another:1")
         shared = SharedAnswers(store, name)
         with shared.shown(context, challenges):
             shared.wait(context)
@@ -178,16 +178,27 @@ def test_a_store_of_one_machine_keeps_no_answers() -> None:
 
 def test_whoever_goes_on_forgets_what_a_dead_attempt_had_shown(store: Counting) -> None:
     with by_another_node(store, HTTP):
-        SharedAnswers(store, NAME).forget(Context(10).begin())
+        SharedAnswers(store, NAME).forget_dead(Context(10).begin())
         assert store.sets == {}
+
+
+def test_who_was_stopped_for_too_long_takes_nothing_from_its_successor(store: Counting) -> None:
+    """It wakes up while the other presents, and goes on until its lock is looked at."""
+    own = Challenge("http-01", Identifier("dns", NAME), "token-b", "token-b.thumbprint")
+    with by_another_node(store, HTTP):
+        with by_another_node(store, own):
+            assert {answer.token for batch in read_batches(store) for answer in batch.answers} == {"token-a", "token-b"}
+        [batch] = read_batches(store)
+        assert [answer.token for answer in batch.answers] == ["token-a"]
+    assert store.sets == {}
 
 
 @pytest.mark.parametrize(
     "text",
-    ["{}", "[]", "", '{"at": 1, "id": "x", "by": "y", "answers": [7]}', '{"at": "x", "answers": []}'],
+    ["{}", "[]", "", '{"at": 1, "by": "y", "answers": [7]}', '{"at": "x", "answers": []}'],
 )
 def test_a_damaged_set_hides_no_other(store: Counting, text: str) -> None:
-    store.sets["answers/b.example"] = {"answers.json": text.encode()}
+    store.sets["answers/b.example"] = {"x.json": text.encode()}
     with by_another_node(store, HTTP):
         assert response_to(HTTP.token) == HTTP.key_authorization
 
@@ -299,7 +310,7 @@ def test_what_a_killed_node_left_is_removed_by_its_next_start(
     ):
         with store.locked(Context(10).begin(), served_name(one.by)) as lock:
             write_served(store, lock, one)
-    store.sets["answers/old"] = {"answers.json": b'{"id": "x", "by": "other:1", "at": 1, "answers": []}'}
+    store.sets["answers/old"] = {"x.json": b'{"by": "other:1", "at": 1, "answers": []}'}
     server.take({"a": managed(store, NAME, webroot=FilePath(str(tmp_path)))})
     wait_for(lambda: sorted(store.sets) == ["served/live:1", served_name(process_name())])
     assert list(well_known(tmp_path).iterdir()) == []

@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.servers.certs import Certificates
 from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.web import Reply, Request
 from tests.tclhost import Failure, Tcl
@@ -287,11 +288,51 @@ def test_forced_at_the_same_moment_it_is_issued_once(ask: Asking, monkeypatch: p
     assert {"lock", "held"} <= {step["step"] for step in began}
 
 
+def test_whoever_waited_for_one_that_was_refused_asks_nothing(
+    ask: Asking, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of these names alone, in words that nobody knows."""
+    waits, answer = threading.Event(), ask.ca.answer
+
+    def held_up(request: Request) -> Reply:
+        if request.path == "/new-order":
+            assert waits.wait(30)
+        return answer(request)
+
+    monkeypatch.setattr(ask.ca, "answer", held_up)
+    ask.refuse("too much")
+    asked = replace(
+        issuance("a.example", directory=ask.ca.directory),
+        connection=ConnectionOptions(ca_bundle=str(certificates.ca_bundle)),
+        solvers=SolverOptions(("dns-persist-01",), propagation_timeout=0),
+    )
+
+    def other() -> TosslError | None:
+        def heard(step: dict[str, object]) -> None:
+            if step["step"] == "lock":
+                waits.set()
+
+        with pytest.raises(TosslError) as raised:
+            obtain(Context(30).begin(listener=heard), asked, FolderStore(FilePath(str(ask.store))))
+        return raised.value
+
+    with ThreadPoolExecutor(2) as pool:
+        errors = [done.result(30) for done in [pool.submit(other), pool.submit(other)]]
+    assert sorted(error.errorcode[1] for error in errors if error) == ["ACME", "RETRY"]
+    assert len(ask.ca.payloads("new-order")) == 0  # the one that was refused is not counted
+
+
 def test_refusals_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     store, asked = FolderStore(FilePath(str(tmp_path / "store"))), issuance("a.example")
-    for detail in (ORDERS, DOMAIN, FAILED, DOMAIN):
+    begun = threading.Barrier(4)
+
+    def keep(detail: str) -> None:
         with pytest.raises(TosslError), SharedLimits(Context(10).begin(), store, asked).kept():
+            begun.wait(10)
             raise refused(detail)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(keep, (ORDERS, DOMAIN, FAILED, DOMAIN)))
     [file] = (tmp_path / "store").glob("limits/*/limits.json")
     found = json.loads(file.read_text())
     assert sorted(one["scope"] for one in found["told"]) == ["account", "domain", "name"]

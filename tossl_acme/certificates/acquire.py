@@ -77,7 +77,7 @@ def acquire(
         attempt.end()
     has_left_over = attempt.has_left_over
     if has_left_over:
-        answers.forget(context)
+        answers.forget_dead(context)
     else:
         limits.check(client)
     client.server.fetch_nonces(context, min(WIDTH, len(issuance.identifiers)))

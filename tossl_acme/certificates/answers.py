@@ -1,8 +1,10 @@
 """Answers to challenges in a store that other machines use: whichever node the CA asks can give them.
 
-answers/<NAME>/answers.json    what is presented for one certificate, until its names are proven: its id, when and by
-                               which process it was written, and the key authorizations, which are no secret
-                               (RFC 8555 section 8.3)
+answers/<NAME>/<ID>.json    what is presented for one certificate, until its names are proven: when and by which process
+                            it was written, and the key authorizations, which are no secret (RFC 8555 section 8.3)
+
+There is one ID, but for a moment: a process that was stopped for so long that another has taken its attempt over adds
+and removes its own.
 
 What a node does not show itself it looks for in the store. Imports nothing that loads slowly: web servers read this.
 """
@@ -22,13 +24,13 @@ from .record import read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from ..store.protocol import Store
+    from ..store.protocol import Lock, Store
 
 #: What the names of these sets begin with.
 ANSWERS = "answers"
-VALUE = "answers.json"
+_ENDING = ".json"
 #: Answers that are older are nobody's any more, in seconds: no proof takes a day.
 STALE_SECONDS = 86400.0
 #: What was read from a store is as good as new for so many seconds: a scanner's requests read it no more often. Whoever
@@ -40,7 +42,7 @@ _PAUSE_SECONDS = 5.0
 
 
 class Batch:
-    """The answers of one certificate. id: differs each time they are written. by: the process; at: epoch seconds."""
+    """The answers of one attempt. name: of their set. id: differs for each. by: the process; at: epoch seconds."""
 
     __slots__ = ("answers", "at", "by", "id", "name")
 
@@ -52,10 +54,10 @@ class Batch:
         self.answers = tuple(answers)
 
     @classmethod
-    def of_values(cls, name: str, values: Mapping[str, bytes]) -> Batch | None:
-        """Returns what a set holds; None for what is damaged."""
+    def of_text(cls, name: str, value: str, text: bytes) -> Batch | None:
+        """Returns what a value of a set holds; None for what is damaged."""
         try:
-            data = read_json(values[VALUE].decode())
+            data = read_json(text.decode())
             if not isinstance(data, dict) or not is_time(data["at"]):
                 return None
             found = [
@@ -63,14 +65,19 @@ class Batch:
                 for one in data["answers"]
                 if one["asked_by"] in (BY_TOKEN, BY_NAME)
             ]
-            return cls(name, str(data["id"]), str(data["by"]), float(data["at"]), found)
+            return cls(name, value.removesuffix(_ENDING), str(data["by"]), float(data["at"]), found)
         except (KeyError, TypeError, ValueError):
             return None
+
+    @property
+    def value(self) -> str:
+        """Returns the name of its value."""
+        return f"{self.id}{_ENDING}"
 
     def as_json(self) -> dict[str, object]:
         members = ("asked_by", "domain", "token", "key_authorization")
         answers = [{member: getattr(one, member) for member in members} for one in self.answers]
-        return {"id": self.id, "by": self.by, "at": self.at, "answers": answers}
+        return {"by": self.by, "at": self.at, "answers": answers}
 
     def is_stale(self, at: float) -> bool:
         return at - self.at > STALE_SECONDS
@@ -79,10 +86,21 @@ class Batch:
 def read_batches(store: Store) -> list[Batch]:
     """Returns the answers of all certificates, also stale ones. Raises ArgumentError "store"."""
     found = []
-    for name, values in store.read_all(ANSWERS, (VALUE,)):
-        if not isinstance(values, ArgumentError) and (batch := Batch.of_values(name, values)) is not None:
-            found.append(batch)
+    for name, values in store.read_all(ANSWERS):
+        if not isinstance(values, ArgumentError):
+            read = (Batch.of_text(name, value, text) for value, text in values.items())
+            found += [batch for batch in read if batch is not None]
     return found
+
+
+def remove_values(store: Store, lock: Lock, is_over: Callable[[str], bool]) -> None:
+    """Removes those values of a set of answers that are over, in its lock."""
+    values = store.read(lock.name) or {}
+    left = {value: text for value, text in values.items() if not is_over(value)}
+    if left and len(left) < len(values):
+        store.write(lock, left)
+    elif not left:
+        store.delete(lock)
 
 
 class StoredAnswers:

@@ -49,10 +49,10 @@ NAME = "name"
 
 #: How Boulder, which Let's Encrypt runs, words its limits (ratelimits/limiter.go): the one place that knows.
 _WORDINGS = (
-    (ACCOUNT, re.compile(r"too many new orders\b(?! for)()")),
-    (NEW_ACCOUNT, re.compile(r"too many (?:new )?registrations\b()")),
-    (DOMAIN, re.compile(r'too many certificates (?:\(\d+\) )?already issued for "([^"\\]{1,300})"')),
-    (NAME, re.compile(r'too many failed authorizations (?:\(\d+\) )?for "([^"\\]{1,300})"')),
+    (ACCOUNT, r"too many new orders\b(?! for)()"),
+    (NEW_ACCOUNT, r"too many (?:new )?registrations\b()"),
+    (DOMAIN, r'too many certificates (?:\(\d+\) )?already issued for "([^"\\]{1,300})"'),
+    (NAME, r'too many failed authorizations (?:\(\d+\) )?for "([^"\\]{1,300})"'),
 )  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def _scope_of(error: AcmeError | HttpError) -> tuple[str, str]:
     problem = error.details.get("problem")
     said = str(problem.get("detail") or "") if isinstance(problem, dict) else ""
     for scope, wording in _WORDINGS:
-        if found := wording.search(said):
+        if found := re.search(wording, said):
             return scope, found[1].lower()
     return "", ""
 

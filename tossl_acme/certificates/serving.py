@@ -25,7 +25,7 @@ from ..context.threads import join_thread, start_thread
 from ..errors import ArgumentError, TosslError, foreign_error
 from ..identifiers import Identifier, parse_identifier
 from ..store.protocol import Store
-from .answers import ANSWERS, STALE_SECONDS, Batch, read_batches, stored_answers
+from .answers import ANSWERS, STALE_SECONDS, Batch, read_batches, remove_values, stored_answers
 from .issuance import Issuance
 from .managed import Managed
 from .served import BEAT_SECONDS, Served, process_name, read_served, served_name, write_served
@@ -307,6 +307,4 @@ def _is_running(process: int) -> bool:
 
 def _remove_stale(store: Store, batch: Batch) -> None:
     with store.locked(_soon(), batch.name) as lock:
-        found = {one.name: one for one in read_batches(store)}.get(batch.name)
-        if found is not None and found.id == batch.id:
-            store.delete(lock)
+        remove_values(store, lock, lambda value: value == batch.value)

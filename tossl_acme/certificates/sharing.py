@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..acme.authorization import Challenge
 from ..challenges.elsewhere import BY_TOKEN, ElsewhereAnswer, look_away, look_in
@@ -14,10 +14,13 @@ from ..context import Backoff, Context
 from ..context.farewell import owe
 from ..errors import TosslError
 from ..store.protocol import Store
-from .answers import ANSWERS, FRESH_SECONDS, VALUE, Batch, stored_answers
+from .answers import ANSWERS, FRESH_SECONDS, Batch, remove_values, stored_answers
 from .lines import json_lines
 from .record import folder_name
-from .served import Served, process_name, read_served
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .served import Served
 
 _WHAT = "the other nodes"
 #: Seconds that the other nodes' web servers have to take an answer over.
@@ -49,14 +52,18 @@ class SharedAnswers:
         if self._store is None or not answers:
             yield
             return
+        from .served import process_name  # where a store is shared: it loads more slowly than all of this
+
         # This process may be asked for what others present as well, for as long as its own servers answer.
         elsewhere = stored_answers(self._store)
         look_in(elsewhere)
-        debt = owe(self.forget)
+        debt = owe(self._forget_own)
         try:
             self._batch = Batch(self._name, os.urandom(16).hex(), process_name(), time.time(), answers)
             with self._store.locked(context, self._name) as lock:
-                self._store.write(lock, {VALUE: json_lines(self._batch.as_json()).encode()})
+                others = self._store.read(self._name) or {}
+                new = {self._batch.value: json_lines(self._batch.as_json()).encode()}
+                self._store.write(lock, {**others, **new})
             self._ready_at = time.monotonic() + FRESH_SECONDS
             yield
         finally:
@@ -76,6 +83,8 @@ class SharedAnswers:
 
     def _awaited(self, context: Context, store: Store, batch: Batch) -> list[Served]:
         """Returns the nodes with web servers' folders that cannot answer, once all have said so or the time is over."""
+        from .served import read_served
+
         ends = time.monotonic() + min(_SERVED_SECONDS, context.remaining() / 4)
         backoff = Backoff(0.05, 0.5)
         while True:
@@ -85,13 +94,21 @@ class SharedAnswers:
                 return [one for one in served if batch.id not in one.seen]
             context.sleep(min(backoff.next(), max(0.0, ends - time.monotonic())), _WHAT)
 
-    def forget(self, context: Context) -> None:
-        """Removes the answers, also those of an attempt that died. What cannot be removed is nobody's after a day."""
+    def forget_dead(self, context: Context) -> None:
+        """Removes what attempts left that died, or were stopped for too long."""
+        self._remove(context, lambda _value: True)
+
+    def _forget_own(self, context: Context) -> None:
+        own = self._batch.value if self._batch is not None else ""
+        self._remove(context, lambda value: value == own)
+
+    def _remove(self, context: Context, is_over: Callable[[str], bool]) -> None:
+        """Removes answers of this certificate. What cannot be removed is nobody's after a day."""
         if self._store is None:
             return
         try:
             if self._store.version(self._name):
                 with self._store.locked(context.for_cleanup(_STORE_SECONDS), self._name) as lock:
-                    self._store.delete(lock)
+                    remove_values(self._store, lock, is_over)
         except TosslError as error:
             context.tell("not_kept", name=self._name, message=error.message)
