@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 
 from ..context import Context
+from ..context.farewell import Debt, owe
 from ..context.workers import Workers, Works
 from ..errors import Cancelled, ForkedError, TosslError
 from ..store.protocol import Store
@@ -35,6 +36,12 @@ class Heartbeat:
         #: The stores by where they are; those that have no certificate of its set any more, too.
         self._stores: dict[str, Store] = {}
         self._refused: set[str] = set()
+        self._last: dict[str, Node] = {}
+        self._debt: Debt | None = None
+
+    def begin(self) -> None:
+        """Has the end of the process, too, write that manage was ended. Raises Cancelled in that end."""
+        self._debt = owe(lambda _: self._write_end(), of_thread=False)
 
     def look(self, entries: Iterable[Upkeep]) -> None:
         """Has the next heartbeat written if it is time for that. Waits for nothing."""
@@ -42,14 +49,24 @@ class Heartbeat:
         if self._is_busy or at < self._beaten + BEAT_SECONDS:
             return
         self._beaten, self._is_busy = at, True
-        told = self._told(entries)
-        self._works.put(lambda: self._beat(told))
+        self._last = self._told(entries)
+        self._works.put(self._beat)
 
-    def end(self, entries: Iterable[Upkeep]) -> None:
-        """Writes that manage was ended. Waits for what is being written, and for its own: 5 s for each store."""
+    def end(self, *, is_asked: bool) -> None:
+        """Waits for what is being written. Writes that manage was ended, if somebody asked for that.
+
+        It has 5 s for each store.
+        """
         self._works.close()
-        for place, node in self._told(entries).items():
-            node.has_ended = True
+        if self._debt is not None:
+            if is_asked:
+                self._debt.settle(self._context)
+            else:
+                self._debt.drop()
+
+    def _write_end(self) -> None:
+        for place, node in self._last.items():
+            node.at, node.has_ended = clock.wall(), True
             if self._is_own(place):
                 self._write(place, node)
 
@@ -81,9 +98,9 @@ class Heartbeat:
             return True
         return (found.process, int(found.started)) == (os.getpid(), int(self._started))
 
-    def _beat(self, told: dict[str, Node]) -> None:
+    def _beat(self) -> None:
         try:
-            for place, node in told.items():
+            for place, node in self._last.items():
                 self._write(place, node)
         finally:
             self._is_busy = False

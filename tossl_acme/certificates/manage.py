@@ -103,6 +103,8 @@ class Manager:
         """Keeps the set until the context is cancelled; waits then for what is at work. Raises Cancelled."""
         self._context.add_interrupt(self._wake.set)
         try:
+            if self._heartbeat is not None:
+                self._heartbeat.begin()
             while True:
                 self._wake.clear()
                 self._context.check(_WHAT)
@@ -112,8 +114,8 @@ class Manager:
             self._issuers.close()
             self._askers.close()
             self._answers.close()
-            if self._heartbeat is not None and self._context.is_cancelled:
-                self._heartbeat.end(self._entries.values())
+            if self._heartbeat is not None:
+                self._heartbeat.end(is_asked=self._context.is_cancelled)
 
     def look_soon(self) -> None:
         """Has serve() look at once. For any thread."""
