@@ -3,7 +3,7 @@
 namespace eval ::cli {
     variable folder [file dirname [file normalize [info script]]]
     # Each is a file beside this one. They are listed in this order.
-    variable commands {obtain renew manage list show doctor check import persist revoke account directory completion help}
+    variable commands {obtain renew manage list show doctor check import store persist revoke account directory completion help}
     # What the files say of themselves, by sub-command.
     variable declared {}
     # Those that a monitoring system runs: their exit status is 0 to 3, and 3 where they could not do their work.

@@ -19,6 +19,8 @@ namespace eval ::cli {
     variable account_options {
         -directory {URL "the CA; by default TOSSL_DIRECTORY of the environment"}
         -store {FOLDER "the store with the account's key, as for obtain"}
+        -seal_key_file {FILE "a file with the keys that the store is sealed with, as for obtain"}
+        -seal_key_env {VARIABLE "an environment variable with these keys"}
         -account_key_file {FILE "a file with the account's private key, instead of the store's"}
         -account_key_env {VARIABLE "an environment variable with the account's private key"}
     }
@@ -171,7 +173,8 @@ proc ::cli::take_email {variable} {
 # Returns the account key: from its file or the environment, else from the store. args: options of get_account_key.
 proc ::cli::take_account_key {variable directory args} {
     upvar 1 $variable options
-    set store [expr {[dict exists $options -store] ? [list -store [take options -store]] : {}}]
+    set store [dict filter $options key -store -seal_key_*]
+    set options [dict remove $options {*}[dict keys $store]]
     set file [take options -account_key_file ""]
     set name [take options -account_key_env ""]
     if {$file ne "" && $name ne ""} {

@@ -35,6 +35,9 @@ class MemoryStore:
         for name in self.list(prefix):
             yield name, self.read(name, only) or {}
 
+    def names(self) -> list[str]:
+        return sorted(self.sets)
+
     def list(self, prefix: str) -> list[str]:
         return sorted(name for name in self.sets if name.rpartition("/")[0] == prefix)
 

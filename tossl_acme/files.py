@@ -43,6 +43,8 @@ _HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_CLOEXEC", 0)
 #: Flags for reading a plain file of this name, never a pipe or where a link leads.
 _WAIT_FOR_NOBODY = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _READ_PLAIN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _WAIT_FOR_NOBODY
+#: Mode bits by which others than a file's owner can read or change it.
+_OF_OTHERS = 0o066
 #: Errors of a mount without modes.
 _NO_MODES = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 #: Errors of a mount that cannot sync a folder.
@@ -381,6 +383,29 @@ def read_secret(path: str, most: int, seconds: float) -> bytes:
         with suppress(OSError):
             return read_small(f"{folder}/{name}", most, seconds)
         raise
+
+
+def check_owner(path: FilePath | None, what: str) -> None:
+    """Raises ArgumentError "store" for a file, `what` in the message, that is another user's."""
+    try:
+        owner = 0 if path is None else os.stat(path).st_uid  # noqa: PTH116 - pathlib loads slowly
+    except OSError:  # whoever reads it tells why it cannot be read
+        return
+    if path is not None and owner not in (0, os.geteuid()):
+        cause = f"belongs to user {owner}, who is neither root nor the user of this process ({os.geteuid()})"
+        raise ArgumentError("store", f"{what} {path.shown} {cause}: move it away, or give it to this user (chown)")
+
+
+def check_private(path: str, argument: str, source: str) -> None:
+    """Raises ArgumentError `argument` if others can read or change a secret's file, which `source` names."""
+    try:
+        mode = os.stat(path).st_mode & 0o777  # noqa: PTH116 - pathlib loads slowly
+    except OSError:
+        return  # systemd keeps it elsewhere, for this service alone
+    if mode & _OF_OTHERS:
+        shown = getattr(path, "shown", path)
+        cause = f"others can read or change {shown} (mode {mode:04o}); chmod 600 makes it yours alone"
+        raise ArgumentError(argument, f"{source}: {cause}")
 
 
 def _await_readable(descriptor: int, deadline: float) -> None:

@@ -92,7 +92,7 @@ def test_one_name_in_two_namespaces() -> None:
 
 
 def test_no_such_command() -> None:
-    with pytest.raises(ArgumentError, match=r'"generat" \(near: generate, get\)') as caught:
+    with pytest.raises(ArgumentError, match=r'"generat" \(near: generate, generate_key, get\)') as caught:
         help_text(COMMANDS, "generat")
     assert caught.value.errorcode == ("TOSSL", "VALUE", "command")
 

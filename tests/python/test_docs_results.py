@@ -166,6 +166,12 @@ def call_kept(tcl: Tcl, call: Results, pebble: Pebble, store: Path) -> None:
     (store / "certificates" / "damaged.example.com").mkdir()
     (store / "certificates" / "damaged.example.com" / "certificate.json").write_text("{")
     call.listed("list_certificates", store=store)
+    key = tcl.eval("tossl::store::generate_key")
+    sealed = f"-seal_key {key} -progress note_step"
+    for name, words in (("store::reseal", f"-store {store}"), ("store::copy", f"{store} {store}.copy")):
+        tcl.eval("set ::steps {}")
+        call.script(name, words, sealed)
+        call.steps[name] = tcl.eval("set ::steps").split()
 
 
 def call_local(call: Results) -> None:

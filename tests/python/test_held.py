@@ -32,6 +32,7 @@ from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.chain import read_chain
 from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import load_private_key, public_der
+from tossl_acme.pki.sealing import generate_sealing_key
 from tossl_acme.tcl.command import Command
 
 PAGE = Path(__file__).parents[2] / "docs" / "source" / "acme.md"
@@ -299,7 +300,8 @@ def test_of_a_secret_no_digest_is_kept() -> None:
     names = {option[1:] for option in Command("tossl::acme", obtain_certificate, GROUPS).parameters.options}
     secrets = {name for name in names if f"{name}_file" in names}
     assert {"api_key", "private_key"} <= secrets
-    for name in secrets | {"csr", "proxy"}:
+    assert words_digests({"seal_key": "one"}) == words_digests({})  # of the store, not of the request
+    for name in (secrets - {"seal_key"}) | {"csr", "proxy"}:
         assert words_digests({name: "one"}) == words_digests({name: "another"})
         assert words_digests({name: "one"}) != words_digests({})
 
@@ -479,6 +481,7 @@ TRIES: dict[str, Try] = {
         options=lambda w: {"ca_bundle": w.bundle, "timeout": 50, "progress": "list"}
     ),
     "`-store`": Try(options=lambda w: {"store": w.store.parent / "another"}),
+    "`-seal_key`": Try(options=lambda w: {"seal_key": generate_sealing_key()}),
     "`-layout`, `-file_mode`, `-group`": Try(options=lambda w: {"layout": "files", "file_mode": "0640"}),
     "`-files`": Try(options=lambda w: {"files": w.store.parent / "files"}),
     "`-pem_file`": Try(options=lambda w: {"pem_file": w.store.parent / "site.pem"}),

@@ -18,16 +18,20 @@ from tests.servers.postgresql import PostgreSQL
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled, WaitTimeout
 from tossl_acme.files import absolute
+from tossl_acme.pki.sealing import generate_sealing_key
 from tossl_acme.store.folder import FolderStore
 from tossl_acme.store.options import FolderOptions
 from tossl_acme.store.postgresql.store import PostgreSQLStore
 from tossl_acme.store.protocol import Lock, Store, read_texts, write_texts
+from tossl_acme.store.sealed import MARK, SealedStore, SealKey
 
+SEALING_KEY = generate_sealing_key()
 #: Makes a handle of the one store in a folder, as every process does for itself.
 FOLDERS: dict[str, Callable[[Path], Store]] = {
     "links": lambda folder: FolderStore(absolute(folder), FolderOptions(layout="links")),
     "files": lambda folder: FolderStore(absolute(folder), FolderOptions(layout="files")),
     "as it is": lambda folder: FolderStore(absolute(folder)),
+    "sealed": lambda folder: SealedStore(FolderStore(absolute(folder)), SealKey("-seal_key", SEALING_KEY)),
 }
 #: The servers, by the names of their fixtures.
 DATABASES = ("postgresql", "pgbouncer")
@@ -120,6 +124,22 @@ def test_names_are_listed_by_what_they_begin_with(store: Store) -> None:
     assert store.list("accounts") == ["accounts/ca-1"]
     assert store.list("nothing") == []
     assert store.list(NAME) == [f"{NAME}/pending"]
+
+
+def test_the_names_of_sets_and_parts(store: Store) -> None:
+    def names() -> list[str]:
+        return [name for name in store.names() if name != MARK]
+
+    assert names() == []
+    for name in (NAME, "accounts/ca-1", "single"):
+        with store.locked(context(), name) as lock:
+            store.write(lock, SET)
+    with store.locked(context(), NAME) as lock, store.locked(context(), OTHER) as other:
+        store.write(lock, NEW, "pending")
+        store.write(other, NEW, "pending")
+        assert names() == ["accounts/ca-1", f"{OTHER}/pending", NAME, f"{NAME}/pending", "single"]
+        store.delete(lock)
+    assert names() == ["accounts/ca-1", f"{OTHER}/pending", "single"]
 
 
 def test_all_sets_are_read_at_once(store: Store) -> None:

@@ -24,7 +24,7 @@ from ..acme.server import Server
 from ..acme.servers import server_for
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, KeyFormatError, RetryError, WaitTimeout
-from ..files import absolute
+from ..files import absolute, check_owner
 from ..http.urls import shown_url
 from ..pki.keys import generate_private_key, private_pem
 from ..store.protocol import Lock, Store, read_texts, write_texts
@@ -34,7 +34,6 @@ from .issuance import Issuance
 from .keys_apart import learn_keys
 from .known import ACCOUNT, DIRECTORY, account_set, is_fresh, read_known, take_kept_account, take_kept_directory
 from .lines import json_lines
-from .owners import check_owner
 
 _KEY, _NEXT = "key.pem", "next.pem"
 _NEXT_ACCOUNT = "next.json"

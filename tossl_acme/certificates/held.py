@@ -29,8 +29,8 @@ _DECIDING = ("domains", "directory", "key_type", "profile", "preferred_chain")
 _WITH_KEY = ("private_key", "private_key_file", "private_key_env", "csr")
 #: The words that say nothing of renewals, nor of how the files are kept, ...
 _PASSING = frozenset((
-    "name", "force", "replace_names", "dry_run", "deploy", "files", "store", "timeout", "progress", "command",
-    "not_before", "not_after",
+    "name", "force", "replace_names", "dry_run", "deploy", "files", "store", "seal_key", "seal_key_file",
+    "seal_key_env", "timeout", "progress", "command", "not_before", "not_after",
 ))  # fmt: skip
 #: ... and those that may be secrets, which are in no digest.
 _SECRET = frozenset(("account_key", "api_key", "credentials", "csr", "eab_hmac_key", "private_key", "proxy"))

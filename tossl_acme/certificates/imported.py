@@ -169,11 +169,9 @@ def _checked(entry: Finding, store: Store, wishes: Wishes) -> _Ready:
     if wishes.links:
         if not found.files:
             raise ArgumentError("links", "no file is known that a server reads: -links 1 is not for it")
-        check_linkable(found.files)
+        check_linkable(found.files, _server_files(store, found.name, wishes))
     if wishes.files is not None:
         wishes.files.check(store, found.name)
-    if wishes.links and not _server_files(store, found.name, wishes):
-        raise ArgumentError("links", "-links 1 is for the store's files, and this store has none: -files writes them")
     return _Ready(replace(found, account=account), chain, private_pem(key), issuance, entry.source)
 
 

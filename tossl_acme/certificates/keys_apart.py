@@ -8,9 +8,8 @@ import json
 from ..acme.clients import account_key_of
 from ..acme.known_keys import know_account_key, know_certificate_digest
 from ..errors import ArgumentError, KeyFormatError
-from ..store.options import present_store
 from ..store.protocol import Store
-from ..store.registry import open_store
+from .known import default_store
 from .record import ABOVE, RECORD
 
 _KEY, _ACCOUNT = "key.pem", "account.json"
@@ -36,10 +35,11 @@ def learn_keys(store: Store | None) -> None:
 
 
 def _default_store() -> Store:
-    """Returns the default store; raises ArgumentError "store" where there is none."""
-    if path := present_store():
-        return open_store(path)
-    raise ArgumentError("store", "there is no store")
+    """Returns the default store; raises ArgumentError "store" without it."""
+    store = default_store()
+    if store is None:
+        raise ArgumentError("store", "there is no store")
+    return store
 
 
 def _where(name: str, values: dict[str, bytes]) -> str:

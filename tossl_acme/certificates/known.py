@@ -16,11 +16,12 @@ from ..acme.directory import directory_of
 from ..acme.server import Server
 from ..context import Context
 from ..errors import ArgumentError
+from ..files import check_owner
 from ..store.options import present_store
 from ..store.protocol import Store, read_texts
 from ..store.registry import open_store
+from ..store.sealed import SealedStore, SealKey
 from . import due
-from .owners import check_owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def take_kept_directory(kept: Mapping[str, Mapping[str, Any]], server: Server) -
 def default_store() -> Store | None:
     """Returns the default store; None where there is none yet."""
     path = present_store()
-    return open_store(path) if path else None
+    return SealedStore(open_store(path), SealKey.given(None)) if path else None
 
 
 def take_account_of_store(client: Client, store: Store | None) -> None:

@@ -579,21 +579,29 @@ def _folder_of_environment() -> tuple[str, str]:
 def kept(
     *,
     store: FilePathOrUrl = _folder_of_environment,  # type: ignore[assignment] # asked at the time of the call
+    seal_key: Secret | None = None,
 ) -> Store | None:
     """Where account keys and certificates are kept.
 
     -store folder     where account keys and certificates are kept: a folder, or the URL of a PostgreSQL database,
                       postgresql://user@host/database, for many machines; without it the environment's TOSSL_STORE, else
                       /var/lib/tossl for root, and tossl in the XDG data home for others; empty stores nothing
+    -seal_key keys    seals private keys and other secrets before they are stored, and opens those that are sealed: keys
+                      as tossl::store::generate_key returns them, one on each line. The first seals, all open. Default:
+                      the file that TOSSL_SEAL_KEY_FILE of the environment names; without both nothing is sealed, and
+                      a store with sealed secrets is refused
 
     Errors:
     TOSSL VALUE store       not a folder that can be written to, or what is in it is damaged or of a later version; a
                             database that cannot be reached or does not let its role do this, or an unknown scheme
+    TOSSL VALUE seal_key    no such keys, not those that the store is sealed with, missing for a store that is sealed,
+                            or in a file that others can read
     """
     from ..store.options import notice_of
     from ..store.registry import open_store
+    from ..store.sealed import SealedStore, SealKey
 
-    return open_store(store, notice_of(store)) if store else None
+    return SealedStore(open_store(store, notice_of(store)), SealKey.given(seal_key)) if store else None
 
 
 def file_options(*, layout: str = "", file_mode: str = "", group: str = "") -> FolderOptions:
@@ -650,15 +658,13 @@ def kept_for_servers(
     *, store: Store | None, file_options: FolderOptions, node_files: NodeFiles | None
 ) -> CertificateStore | None:
     """Returns the store, with the layout and rights of the certificates' files for servers."""
-    from ..store.folder import FolderStore
+    from ..store.sealed import SealedStore
 
     if node_files is not None:
         return store
-    if isinstance(store, FolderStore):
+    if isinstance(store, SealedStore):
         return store.with_options(file_options)
-    for name in ("layout", "file_mode", "group"):
-        if getattr(file_options, name) not in ("", None):
-            raise ArgumentError(name, f"-{name} is for a store in a folder, or for -files")
+    file_options.check_unasked()
     return store
 
 

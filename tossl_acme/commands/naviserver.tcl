@@ -111,7 +111,7 @@ proc ::tossl::naviserver::Place {name options} {
 
 # The certificate in the store; empty if there is none with a key.
 proc ::tossl::naviserver::Kept {name options} {
-    set store [expr {[dict exists $options -store] ? [list -store [dict get $options -store]] : ""}]
+    set store [dict filter $options key -store -seal_key*]
     if {[catch {::tossl::acme::get_certificate $name {*}$store} kept] || [dict get $kept private_key] eq ""} {
         return ""
     }

@@ -1,8 +1,8 @@
 # tls_certificate.tcl: the certificate that new connections of a listener get, as tcltls reads it.
 #
 # tcltls reads its files for each connection. They are those of one set, so that key and certificate never come from two:
-# the folder of the set in force in the store, whoever put it there. Where the store has no such folders, and for a
-# certificate that is in no store, they are files of this process's own.
+# the folder of the set in force in the store, whoever put it there. Where the store has no such folders, or its keys are
+# sealed, and for a certificate that is in no store, they are files of this process's own.
 
 oo::class create ::tossl::tls::Certificate {
     variable link set options made
@@ -23,7 +23,7 @@ oo::class create ::tossl::tls::Certificate {
         set made {}
         set set ""
         set link ""
-        if {[dict exists $certificate files certificate]} {
+        if {[dict exists $certificate files certificate] && [dict exists $certificate files private_key]} {
             set link [file join [file dirname [dict get $certificate files certificate]] ..data]
         }
         if {[catch {my Follow}]} {

@@ -98,7 +98,7 @@ oo::class create ::tossl::tls::Listener {
 
     # What the store holds; empty without one.
     method Held {options} {
-        if {[catch {::tossl::acme::get_certificate [my Name] {*}[dict filter $options key -store]} held]} {
+        if {[catch {::tossl::acme::get_certificate [my Name] {*}[dict filter $options key -store -seal_key*]} held]} {
             return ""
         }
         return $held

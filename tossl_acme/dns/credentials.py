@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping
-from pathlib import Path
 
 from ..errors import ArgumentError
+from ..files import check_private
 from ..text import Secret
 from .provider import Credential, ProviderOptions
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-#: Bits of a file's mode that let others read it, or change what is read.
-_OTHERS = stat.S_IRGRP | stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH
 #: Windows' editors put it before the first line.
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -74,7 +71,7 @@ def _lines_of(text: Secret | None) -> dict[str, str]:
     if text is None or not text.value:
         return {}
     if text.file:
-        _check_private(text.file)
+        check_private(text.file, "credentials", "-credentials_file")
     return read_lines(text.value)
 
 
@@ -85,18 +82,6 @@ def _check_some(
     wanted = [key for credential in credentials for key in (credential.field, *credential.environment)]
     if text is not None and not set(wanted) & set(lines):
         raise ArgumentError("credentials", f"the credentials have nothing for {name}, which takes {', '.join(wanted)}")
-
-
-def _check_private(path: str) -> None:
-    """Raises ArgumentError "credentials" if others can read or change the file."""
-    try:
-        mode = stat.S_IMODE(Path(path).stat().st_mode)
-    except OSError:
-        return  # systemd keeps it elsewhere, for this service alone
-    if mode & _OTHERS:
-        shown = getattr(path, "shown", path)
-        cause = f"others can read or change {shown} (mode {mode:04o}); chmod 600 makes it yours alone"
-        raise ArgumentError("credentials", f"-credentials_file: {cause}")
 
 
 def _value(name: str, credential: Credential, given: Mapping[str, str], lines: Mapping[str, str]) -> str:

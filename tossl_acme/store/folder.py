@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .writing import FolderWriting
 
 _USUAL = FolderOptions()
+#: Words in the longest name: of a room, a set in it, and a part of that.
+_MOST_WORDS = 3
 
 
 class FolderStore:
@@ -79,6 +81,16 @@ class FolderStore:
                         found = _found(above, name, f"{prefix}/{name}", only)
                         if found is not None:
                             yield f"{prefix}/{name}", found
+
+    def names(self) -> list[str]:
+        with refusals("store", self.path):
+            try:
+                root = Folder.open(self.path)
+            except FileNotFoundError:
+                return []
+            with root:
+                check_format(root)
+                return sorted(_names_below(root, ""))
 
     def list(self, prefix: str) -> list[str]:
         check_name(prefix)
@@ -173,6 +185,31 @@ def _found(
                 return _values(folder, name, only)
     except ArgumentError as error:
         return error
+
+
+def _names_below(above: Folder, prefix: str) -> Iterator[str]:
+    """Yields the names of the sets in an open folder, and of those below them."""
+    words = len(prefix.split("/")) if prefix else 0
+    for name in filter(is_part, above.names()):
+        full = f"{prefix}/{name}" if prefix else name
+        # No set of an earlier form stands in the store itself.
+        if _has_set(above, prefix, name) if words else _has_pointer(above, name):
+            yield full
+        if words + 1 < _MOST_WORDS:
+            try:
+                folder = above.enter(name)
+            except (NotADirectoryError, FileNotFoundError):
+                continue
+            with folder:
+                yield from _names_below(folder, full)
+
+
+def _has_pointer(above: Folder, name: str) -> bool:
+    try:
+        with above.enter(name) as folder:
+            return bool(Sets(folder).in_force())
+    except (NotADirectoryError, FileNotFoundError):
+        return False
 
 
 def _has_set(above: Folder, prefix: str, name: str) -> bool:

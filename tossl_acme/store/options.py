@@ -72,6 +72,12 @@ class FolderOptions:
             raise ArgumentError("file_mode", f"mode {file_mode} does not let the group read: 0640 does")
         return cls(layout, mode, number)
 
+    def check_unasked(self) -> None:
+        """Raises ArgumentError layout, file_mode, group for one that is given: only a folder has use for it."""
+        for name in self.__slots__:
+            if getattr(self, name) not in ("", None):
+                raise ArgumentError(name, f"-{name} is for a store in a folder, or for -files")
+
     @property
     def for_all(self) -> FolderOptions:
         """Returns the same for a folder in which every set is for servers."""

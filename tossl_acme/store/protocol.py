@@ -66,6 +66,9 @@ class Store(Readable, Protocol):
     ) -> Iterator[tuple[str, dict[str, bytes] | ArgumentError]]:
         """Yields each name of list(), and its set as read() returns it, or why it cannot be read; quicker than both."""
 
+    def names(self) -> list[str]:
+        """Returns the names of all sets and of all parts, sorted; two words at most name a set, a third its part."""
+
     def list(self, prefix: str) -> list[str]:
         """Returns the names of the sets right below a prefix, sorted: list("certificates")."""
 

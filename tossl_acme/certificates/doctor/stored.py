@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from ...context import Context
 from ...errors import ArgumentError, TosslError, WaitTimeout
-from ...files import FilePath, absolute
+from ...files import FilePath, absolute, check_owner
 from ...store.protocol import Store
 from ..deploy import DEPLOYMENTS
 from ..listed import all_told, kept_certificate, names_of
-from ..owners import check_certificate_owner, check_owner
+from ..owners import check_certificate_owner
 from ..record import FILES, set_name
 from ..suggested import RENEWALS
 from .diagnosis import Diagnosis

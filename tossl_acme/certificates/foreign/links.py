@@ -12,8 +12,12 @@ from ...files import FilePath, Folder, refusals
 BEFORE = ".before-tossl"
 
 
-def check_linkable(files: Mapping[str, FilePath]) -> None:
-    """Raises ArgumentError "links" where a name cannot become a link, or what it leads to now cannot be kept."""
+def check_linkable(files: Mapping[str, FilePath], kept: Mapping[str, FilePath]) -> None:
+    """Raises ArgumentError "links" where a name cannot become a link, or what it leads to now cannot be kept.
+
+    kept: the store's files by their kinds, as servers can read them.
+    """
+    _check_kept(files, kept)
     for path in files.values():
         folder, name = _place(path)
         with refusals("links", path), Folder.open(folder) as opened:
@@ -25,9 +29,8 @@ def check_linkable(files: Mapping[str, FilePath]) -> None:
 
 def put_links(files: Mapping[str, FilePath], kept: Mapping[str, FilePath]) -> None:
     """Makes each name a link to the store's file of its kind, in one step; what had it stays beside it."""
+    _check_kept(files, kept)
     for kind, path in files.items():
-        if kind not in kept:
-            continue
         folder, name = _place(path)
         with refusals("links", path), Folder.open(folder) as opened:
             if target := opened.link_target(name):
@@ -38,6 +41,12 @@ def put_links(files: Mapping[str, FilePath], kept: Mapping[str, FilePath]) -> No
                 opened.write_whole(f"{name}{BEFORE}", content, mode)
             opened.make_link(name, kept[kind])
             opened.sync()
+
+
+def _check_kept(files: Mapping[str, FilePath], kept: Mapping[str, FilePath]) -> None:
+    if missing := sorted(set(files) - set(kept)):
+        cause = f"this store has no {missing[0]} as a file that they can read, for it is sealed or no folder"
+        raise ArgumentError("links", f"-links 1 is for files of servers, and {cause}: -files writes them")
 
 
 def _place(path: FilePath) -> tuple[FilePath, str]:

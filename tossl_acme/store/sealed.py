@@ -1,0 +1,323 @@
+"""A store whose secrets are sealed before they leave the process: whoever reads a database, a folder or a backup of
+these has no key without the sealing key (pki/sealing.py).
+
+sealing    a set that marks a store as sealed: `sealed-by`, the id of the key
+
+Every store is read and written through this, also without a sealing key: then a sealed value is an error that names the
+option, and no secret is written where others are sealed. With a key, what is not sealed yet is read as it is, and
+sealed by the next write. The name of a value is sealed with it: it opens nowhere else.
+"""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from ..context import Context
+    from ..files import FilePath
+    from ..pki.sealing import SealingKeys
+    from ..text import Secret
+    from .options import FolderOptions
+    from .protocol import Lock, Store
+
+#: The environment's variable with the path of the sealing keys.
+VARIABLE = "TOSSL_SEAL_KEY_FILE"
+#: The set that marks a sealed store, and its value.
+MARK = "sealing"
+_SEALED_BY = "sealed-by"
+#: What a sealed value begins with.
+_SEALED = b"tossl-sealed "
+#: Sets with secrets alone: passwords of accounts at DNS services.
+_SECRET_SETS = ("accounts/dns",)
+#: What the names of keys begin with, up to a hyphen or full stop: in use, on their way, put aside.
+_SECRET_NAMES = ("privkey", "key", "next")
+_MOST_KEY_BYTES = 65536
+_KEY_SECONDS = 5.0
+#: Values whose tokens are known in one process: what does not change is not sealed anew.
+_MOST_KNOWN = 256
+
+
+class SealKey:
+    """The sealing keys, read when they are first needed. source: the option or variable they are from."""
+
+    __slots__ = ("_keys", "_path", "_text", "source")
+
+    def __init__(self, source: str, text: str = "", path: str = "") -> None:
+        """text: the keys, or else `path`: the file that has them."""
+        self.source = source
+        self._text = text
+        self._path = path
+        self._keys: SealingKeys | None = None
+
+    @classmethod
+    def given(cls, secret: Secret | None, option: str = "seal_key") -> SealKey | None:
+        """Returns the keys of an option, else those of the environment; None without both."""
+        import os
+
+        if secret is not None and secret.value:
+            form = "_file" if secret.file else "_env" if secret.env else ""
+            return cls(f"-{option}{form}", secret.value, secret.file)
+        path = os.environ.get(VARIABLE, "")
+        return cls(VARIABLE, "", os.path.expanduser(path)) if path else None  # noqa: PTH111 - pathlib loads slowly
+
+    def keys(self) -> SealingKeys:
+        """Returns the keys. Raises ArgumentError "seal_key" where they cannot be read, or others can read them."""
+        if self._keys is None:
+            from ..pki.sealing import SealError, SealingKeys
+
+            try:
+                self._keys = SealingKeys(self._text or self._read())
+            except SealError as error:
+                raise ArgumentError("seal_key", f"{self.shown}: {error}") from None
+            if self._path:
+                from ..files import absolute, check_private
+
+                check_private(absolute(self._path), "seal_key", self.source)
+        return self._keys
+
+    @property
+    def shown(self) -> str:
+        """Returns where the keys are from, for a message."""
+        from ..files import absolute
+
+        return f"{self.source} {absolute(self._path).shown}" if self._path else self.source
+
+    def _read(self) -> str:
+        from ..files import absolute, read_secret
+
+        try:
+            return read_secret(absolute(self._path), _MOST_KEY_BYTES, _KEY_SECONDS).decode("utf-8", "replace")
+        except (OSError, ValueError) as error:
+            cause = f"cannot read {absolute(self._path).shown}: {getattr(error, 'strerror', '') or error}"
+            raise ArgumentError("seal_key", f"{self.source}: {cause}") from None
+
+
+class SealedStore:
+    """A Store over another, `inner`, where the secrets are sealed; without a key it reads none that is."""
+
+    __slots__ = ("_is_marked", "_is_ours", "_key", "_known", "inner")
+
+    def __init__(self, inner: Store, key: SealKey | None = None) -> None:
+        self.inner = inner
+        self._key = key
+        #: Whether the store is marked, as far as is known; None if nobody has looked.
+        self._is_marked: bool | None = None
+        #: Whether it is marked with one of our keys.
+        self._is_ours = False
+        #: The digests of contents, and their tokens, by name.
+        self._known: dict[str, tuple[bytes, bytes]] = {}
+
+    def with_options(self, options: FolderOptions) -> SealedStore:
+        """Returns the same store, with these options for what is written to a folder.
+
+        Raises ArgumentError for options of a store that is none.
+        """
+        from .folder import FolderStore
+
+        if isinstance(self.inner, FolderStore):
+            return SealedStore(self.inner.with_options(options), self._key)
+        options.check_unasked()
+        return self
+
+    @property
+    def is_shared(self) -> bool:
+        return self.inner.is_shared
+
+    @property
+    def has_key(self) -> bool:
+        """Returns whether what is written is sealed."""
+        return self._key is not None
+
+    # ---- reading ----
+
+    def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
+        values = self.inner.read(name, only)
+        return values if values is None else self._opened(name, values)
+
+    def read_all(
+        self, prefix: str, only: Collection[str] | None = None
+    ) -> Iterator[tuple[str, dict[str, bytes] | ArgumentError]]:
+        for name, values in self.inner.read_all(prefix, only):
+            try:
+                yield name, values if isinstance(values, ArgumentError) else self._opened(name, values)
+            except ArgumentError as error:
+                yield name, error
+
+    def names(self) -> list[str]:
+        return self.inner.names()
+
+    def list(self, prefix: str) -> list[str]:
+        return self.inner.list(prefix)
+
+    def version(self, name: str) -> str:
+        return self.inner.version(name)
+
+    def changes(self, since: str) -> tuple[str, frozenset[str]] | None:
+        return self.inner.changes(since)
+
+    def where(self, name: str, value: str = "") -> str:
+        return self.inner.where(name, value)
+
+    def path_of(self, name: str, value: str = "") -> FilePath | None:
+        """Returns the path of a set or one of its values.
+
+        None for a value that is sealed, or is missing and would be: no other program can use it.
+        """
+        path = self.inner.path_of(name, value)
+        if path is None or not is_secret_name(name, value) or not (self.has_key or self._may_be_marked()):
+            return path
+        content = (self.inner.read(name, (value,)) or {}).get(value)
+        return None if content is None or is_sealed(content) else path
+
+    def _opened(self, name: str, values: dict[str, bytes]) -> dict[str, bytes]:
+        sealed = [value for value, content in values.items() if is_sealed(content)]
+        return values | {value: self._open(name, value, values[value]) for value in sealed} if sealed else values
+
+    def _open(self, name: str, value: str, sealed: bytes) -> bytes:
+        """Returns the content of a sealed value."""
+        self._is_marked = True
+        if self._key is None:
+            cause = "is sealed: give -seal_key_file with the file of its key, or set TOSSL_SEAL_KEY_FILE"
+            raise ArgumentError("seal_key", f"{self.inner.where(name, value)} {cause}")
+        keys = self._key.keys()
+        from ..pki.sealing import SealError, sealing_key_of
+
+        full = f"{name}/{value}"
+        try:
+            content = keys.open(full, sealed)
+        except SealError as error:
+            is_foreign = sealing_key_of(sealed) not in keys.ids
+            mend = f", which {self._key.shown} does not have" if is_foreign else ": move it away to go on"
+            argument = "seal_key" if is_foreign else "store"
+            raise ArgumentError(argument, f"{self.inner.where(name, value)} {error}{mend}") from None
+        self._remember(full, content, sealed)
+        return content
+
+    # ---- writing ----
+
+    def locked(self, context: Context, name: str) -> AbstractContextManager[Lock]:
+        if self._key is not None and not self._is_ours:
+            self._mark(context, self._key.keys())
+        return self.inner.locked(context, name)
+
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+        name = f"{lock.name}/{part}" if part else lock.name
+        secret = secrets_of(name, values)
+        if secret:
+            values = {**values, **self._sealed(name, {value: values[value] for value in secret})}
+        self.inner.write(lock, values, part)
+
+    def delete(self, lock: Lock, part: str = "") -> None:
+        self.inner.delete(lock, part)
+
+    def _sealed(self, name: str, values: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        if self._key is not None:
+            keys = self._key.keys()
+            return {value: self._seal(keys, f"{name}/{value}", content) for value, content in values.items()}
+        if self.marked_by():
+            cause = "is not written, for keys in this store are sealed: give -seal_key_file, or set TOSSL_SEAL_KEY_FILE"
+            raise ArgumentError("seal_key", f"{self.inner.where(name, min(values))} {cause}")
+        return values
+
+    def _seal(self, keys: SealingKeys, full: str, content: bytes) -> bytes:
+        from ..pki.sealing import sealing_key_of
+
+        digest, token = self._known.get(full, (b"", b""))
+        if digest == _digest(content) and sealing_key_of(token) == keys.ids[0]:
+            return token
+        sealed = keys.seal(full, content)
+        self._remember(full, content, sealed)
+        return sealed
+
+    def _remember(self, full: str, content: bytes, sealed: bytes) -> None:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[full] = _digest(content), sealed
+
+    def is_as_written(self, name: str) -> bool:
+        """Returns whether each secret of a set is kept as it would be written now: with the first key, or open."""
+        first = self._key.keys().ids[0] if self._key is not None else ""
+        values = self.inner.read(name) or {}
+        return all(_sealed_by(values[value]) == first for value in secrets_of(name, values))
+
+    # ---- the mark ----
+
+    def marked_by(self) -> str:
+        """Returns the id of the key that the store is marked with; empty for a store that is not sealed."""
+        values = self.inner.read(MARK)
+        self._is_marked = values is not None
+        return "" if values is None else values.get(_SEALED_BY, b"").decode("ascii", "replace").strip() or "?"
+
+    def _may_be_marked(self) -> bool:
+        """Returns whether values may be sealed; asks once, until one is found."""
+        if self._is_marked is None:
+            self.marked_by()
+        return bool(self._is_marked)
+
+    def _mark(self, context: Context, keys: SealingKeys) -> None:
+        """Marks the store. Raises ArgumentError "seal_key" where others have sealed it with a key that is not here."""
+        found = self.marked_by()
+        if not found:
+            with self.inner.locked(context, MARK) as lock:
+                found = self.marked_by()
+                if not found:
+                    found = keys.ids[0]
+                    self.inner.write(lock, {_SEALED_BY: found.encode()})
+                    self._is_marked = True
+        if found not in keys.ids:
+            assert self._key is not None
+            cause = f"is sealed with another key ({found}), which {self._key.shown} does not have"
+            raise ArgumentError("seal_key", f"the store at {self.inner.where(MARK)} {cause}")
+        self._is_ours = True
+
+    def mark_anew(self, context: Context) -> None:
+        """Marks the store with the first key; without a key as one that is not sealed."""
+        with self.inner.locked(context, MARK) as lock:
+            if self._key is None:
+                self.inner.delete(lock)
+            else:
+                self.inner.write(lock, {_SEALED_BY: self._key.keys().ids[0].encode()})
+
+
+def secrets_of(name: str, values: Mapping[str, bytes]) -> list[str]:
+    """Returns the values of the set with this name that have to be sealed: the one place that decides."""
+    return [
+        value
+        for value, content in values.items()
+        if is_secret_name(name, value) or is_sealed(content) or _holds_key(content)
+    ]
+
+
+def is_secret_name(name: str, value: str) -> bool:
+    """Returns whether a value of the set with this name is secret, whatever it holds."""
+    return name in _SECRET_SETS or (value.endswith(".pem") and value[:-4].partition("-")[0] in _SECRET_NAMES)
+
+
+def is_sealed(content: bytes) -> bool:
+    """Returns whether a value is sealed."""
+    return content.startswith(_SEALED)
+
+
+def _holds_key(content: bytes) -> bool:
+    """Returns whether there is a private key in a value: PEM, or a JWK (RFC 7517)."""
+    if b"PRIVATE KEY-----" in content:
+        return True
+    return b'"kty"' in content and b'"d"' in content
+
+
+def _sealed_by(content: bytes) -> str:
+    if not is_sealed(content):
+        return ""
+    from ..pki.sealing import sealing_key_of
+
+    return sealing_key_of(content)
+
+
+def _digest(content: bytes) -> bytes:
+    from hashlib import sha256
+
+    return sha256(content).digest()
