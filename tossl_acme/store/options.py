@@ -74,7 +74,7 @@ class FolderOptions:
 
     def check_unasked(self) -> None:
         """Raises ArgumentError layout, file_mode, group for one that is given: only a folder has use for it."""
-        for name in self.__slots__:
+        for name in ("layout", "file_mode", "group"):
             if getattr(self, name) not in ("", None):
                 raise ArgumentError(name, f"-{name} is for a store in a folder, or for -files")
 
