@@ -18,6 +18,8 @@ from .registry import open_store
 from .reseal import sets_of
 from .sealed import MARK, SealedStore, SealKey
 
+#: What machines say of themselves at this moment: of the store that they use.
+_OF_THE_MOMENT = ("answers", "nodes", "served")
 #: Names of sets in one error.
 _MOST_NAMED = 5
 
@@ -57,7 +59,7 @@ def copy_sets(
     """
     if source.where(MARK) == target.where(MARK):
         raise ArgumentError("target", "the store is to be copied into itself")
-    names = [name for name in source.names() if name != MARK]
+    names = [name for name in source.names() if name.partition("/")[0] not in (MARK, *_OF_THE_MOMENT)]
     differing = [name for name in names if _differs(context, source, target, name)]
     if differing and not overwrite:
         raise _conflict(target, differing)
