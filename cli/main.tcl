@@ -3,11 +3,19 @@
 namespace eval ::cli {
     variable folder [file dirname [file normalize [info script]]]
     # Each is a file beside this one. They are listed in this order.
-    variable commands {obtain renew manage list show doctor check import store persist revoke account directory completion help}
+    variable commands {
+        obtain renew manage list show doctor check import store persist revoke account directory support
+        completion help
+    }
     # What the files say of themselves, by sub-command.
     variable declared {}
     # Those that a monitoring system runs: their exit status is 0 to 3, and 3 where they could not do their work.
     variable plugins {check}
+    # Those that are wanted where the configuration file or the log is broken: they get on without.
+    variable undeterred {support}
+    # The configuration file that was read, and whether its faults are told and passed over.
+    variable conf ""
+    variable is_undeterred 0
     # The exit status of a sub-command that ends without an error.
     variable status 0
 
@@ -83,11 +91,13 @@ proc ::cli::run {words} {
 # Runs a sub-command; returns its exit status.
 proc ::cli::perform {name words} {
     variable status
+    variable undeterred
+    variable is_undeterred [expr {$name in $undeterred}]
     try {
         load_package
         source_command $name
         lassign [read_words $words [options_of $name]] arguments options
-        open_log
+        if {!$is_undeterred} open_log
         run_$name $arguments $options
     } on error {message details} {
         return [unanswered $name $message $details]

@@ -38,7 +38,7 @@ proc ::cli::options_of {name} {
     set found [plain_options [dict get $declared $name own]]
     foreach command [dict get $declared $name over] {
         dict for {option about} [described $command] {
-            if {$option ni {-command -progress -deploy -return_details -http01_response -on_renewed -on_error} && ![dict exists $found $option]} {
+            if {$option ni {-command -progress -deploy -return_details -http01_response -on_renewed -on_error -config -log} && ![dict exists $found $option]} {
                 dict set found $option $about
             }
         }
@@ -109,9 +109,15 @@ proc ::cli::read_words {words known} {
             dict set options -$name $value
         }
     }
-    set path [conf_path $own]
-    if {$path ne ""} {
-        set options [add_conf $path $options $known]
+    variable conf [conf_path $own]
+    if {$conf ne ""} {
+        try {
+            set options [add_conf $conf $options $known]
+        } trap {CLI WRONG} message {
+            variable is_undeterred
+            if {!$is_undeterred} {misuse $message}
+            say "tossl: $message"
+        }
     }
     if {[dict exists $options -store] && [dict get $options -store] eq ""} {
         misuse "--store is empty, and nothing would be kept: give a folder, or leave --store out"

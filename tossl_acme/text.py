@@ -7,6 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable
 
 #: Characters of a server's text in a message: as much as people read.
@@ -27,6 +28,20 @@ _RUN = r"[A-Za-z0-9/_+-]{24,}"
 _RUN_IN_PATH = r"[A-Za-z0-9+]{24,}"
 #: A line of a key in base64; few paths are without a dot, hyphen or underscore for so long.
 _KEY_LINE = r"[A-Za-z0-9/+]{32,}={0,2}"
+#: What stands in the place of a secret.
+HIDDEN = "(hidden)"
+#: What a word of a text is made of; in it, a part of a path that is as random as a token.
+_WORD = r"[^\s\"'=,;()\[\]{}<>|]{20,}"
+_RANDOM_IN_PATH = r"(?<=/)[^/?#]{20,}"
+#: A token that happens to have no digit, and a number in hexadecimal.
+_LONG_MIXED = r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[A-Za-z0-9_+/=-]{40,}\W*"
+_HEX = r"[0-9A-Fa-f-]{32,}\W*"
+#: A name by which secrets are called, up to its value; the rest of such a line.
+_NAMED = (
+    r"(?i)([\w.-]*(?:passw|passphrase|secret|token|[_-]key|apikey|hmac|credential|kid)[\w.-]*[\"']?\s*[:=]\s*)"
+    r"(\"[^\"]*\"|'[^']*'|[^\s,;]+)"
+)
+_HEADER = r"(?i)((?:authorization|cookie|x-[a-z-]*(?:key|token))\s*:|\bbearer\b|\bbasic\b)\s.*"
 _PATH = ("/", "./", "../", "~")
 
 
@@ -37,7 +52,7 @@ def quoted(text: str) -> str:
     - a URL without user, password, query and fragment;
     - else 80 characters at most, a question mark for each unprintable one.
     """
-    if len(text) > _MAX_EXAMINED_CHARS or _may_be_secret(text):
+    if len(text) > _MAX_EXAMINED_CHARS or may_be_secret(text):
         return f"a value of {len(text)} characters"
     shown = _printable(without_credentials(text) if "://" in text else text)
     return f'"{_shortened(shown, _MAX_QUOTED_CHARS)}"'
@@ -97,7 +112,8 @@ def _on_one_line(char: str) -> str:
     return " " if char in "\r\n\t" else char
 
 
-def _may_be_secret(text: str) -> bool:
+def may_be_secret(text: str) -> bool:
+    """Returns whether a value may be a misplaced key, token or passphrase."""
     import re  # not at the top: a process without errors does not need it
 
     is_path = "://" in text or text.startswith(_PATH)
@@ -109,6 +125,40 @@ def _may_be_secret(text: str) -> bool:
             return True
         return any(_has_all(run, str.isupper, str.islower, str.isdigit) for run in re.findall(_RUN_IN_PATH, text))
     return any(_has_all(run, str.isalpha, str.isdigit) for run in re.findall(_RUN, text))
+
+
+def masked(text: str) -> str:
+    """Returns a text of unknown origin with what may be a secret hidden: values behind such names, and words like keys.
+
+    PEM blocks and URLs are log.without_secrets()'s to hide.
+    """
+    import re
+
+    text = re.sub(_HEADER, lambda found: f"{found[1]} {HIDDEN}", text)
+    text = re.sub(_NAMED, _masked_value, text)
+    return re.sub(_WORD, lambda found: _masked_word(found[0]), text)
+
+
+def _masked_value(found: re.Match[str]) -> str:
+    """Returns a name with its value hidden, unless that is only where the value is."""
+    name = found[1].rstrip(" \t:=\"'").lower()
+    return found[0] if name.endswith(("file", "env")) else f"{found[1]}{HIDDEN}"
+
+
+def _masked_word(word: str) -> str:
+    import re
+
+    if "://" not in word and not word.startswith(_PATH):
+        return HIDDEN if may_be_secret(word) or re.fullmatch(_LONG_MIXED, word) else word
+    shown = re.sub(_RANDOM_IN_PATH, lambda found: HIDDEN if _is_random(found[0]) else found[0], word)
+    return HIDDEN if may_be_secret(shown) else shown
+
+
+def _is_random(part: str) -> bool:
+    """Returns whether a part of a path has letters of both cases and digits, as tokens have, or is a long number."""
+    import re
+
+    return _has_all(part, str.isupper, str.islower, str.isdigit) or bool(re.fullmatch(f"{_LONG_MIXED}|{_HEX}", part))
 
 
 def _has_all(run: str, *kinds: Callable[[str], bool]) -> bool:

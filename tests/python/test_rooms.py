@@ -36,7 +36,7 @@ ALLOWED = {
 }
 #: The commands that act on the interpreter itself.
 OF_THE_INTERPRETER = {
-    "commands/job.py", "commands/help.py", "commands/log.py", "commands/acme/manage.py",
+    "commands/job.py", "commands/help.py", "commands/log.py", "commands/support.py", "commands/acme/manage.py",
     "commands/testing/__init__.py", "commands/testing/ca.py",
 }  # fmt: skip
 #: Libraries that have one home.

@@ -31,7 +31,7 @@ from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.keys import load_private_key
 from tossl_acme.pki.pem import PemError, certificate_blocks, read_blocks
 from tossl_acme.tcl.values import converter
-from tossl_acme.text import Secret, clean, quoted, without_credentials
+from tossl_acme.text import Secret, clean, masked, quoted, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -176,3 +176,35 @@ def test_a_keys_line_that_looks_like_a_path(line: str) -> None:
 @pytest.mark.parametrize("path", ["/srv/www/Sites2/example.com/htdocs/public_html", "/usr/local/share/tossl/certs"])
 def test_a_path_is_shown(path: str) -> None:
     assert quoted(path) == f'"{path}"'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "api_key=swordfish",
+        "API-KEY: 'sword fish'",
+        'the answer was {"token": "swordfish"}',
+        "password = swordfish",
+        "Authorization: Bearer swordfish more of it",
+        "Proxy-Authorization: Basic swordfish",
+        "https://hooks.example/swordfish/aB3aB3aB3aB3aB3aB3aB3aB3",
+        "https://hooks.example/v1.0-a_B3-aB3_aB3-aB3aB3x/swordfish-A1-swordfish",
+        "it is aB3aB3aB3aB3aB3aB3aB3aB3swordfish.",
+    ],
+)
+def test_a_secret_in_a_text_of_others_is_masked(line: str) -> None:
+    shown = masked(line.replace("/swordfish/", "/"))
+    assert "swordfish" not in shown and "aB3aB3" not in shown
+    assert "(hidden)" in shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "order https://ca.example/order/12 is ready for www.example.com",
+        "api_key_file = /etc/tossl/api-key",
+        "2026-11-26T07:05:59.123Z info    tossl.acme [3f9a] new key: certificates/example.com",
+    ],
+)
+def test_the_rest_of_it_stays(line: str) -> None:
+    assert masked(line) == line

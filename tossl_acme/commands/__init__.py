@@ -10,7 +10,9 @@ from __future__ import annotations
 PACKAGES: dict[str, tuple[str, ...]] = {
     "tossl": tuple(
         f"{__name__}.{module}"
-        for module in ("acme", "http", "job", "key", "dns", "tls", "naviserver", "log", "store", "doctor", "help")
+        for module in (
+            "acme", "http", "job", "key", "dns", "tls", "naviserver", "log", "store", "doctor", "help", "support",
+        )
     ),
     "tossl::acme": tuple(f"{__name__}.{module}" for module in ("acme", "job", "dns")),
     "tossl::testing": tuple(f"{__name__}.{module}" for module in ("testing", "testing.ca", "key", "job")),

@@ -185,6 +185,8 @@ class Log:
     def __init__(self) -> None:
         self.level = ""
         self.file = ""
+        #: The absolute path of the file; empty without one.
+        self.path = ""
         self._place: logging.Handler | None = None
         self._readers: logging.Handler | None = None
         #: What of TOSSL_LOG was taken.
@@ -199,6 +201,7 @@ class Log:
         if place is not None:
             self._exchange(_handler_of(place))
             self.file = place.word
+            self.path = "" if place is STDERR else place.path
         if number is not None or not self.level:
             self.level = level or "info"
             logging.getLogger(ROOT).setLevel(logging.INFO if number is None else number)
