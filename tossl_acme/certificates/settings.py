@@ -39,7 +39,7 @@ def environment_text() -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def secrets_of(environment: Mapping[str, str]) -> list[str]:
+def secrets_in_environment(environment: Mapping[str, str]) -> list[str]:
     """Returns the secrets in these variables, those in URLs too."""
     variables = _provider_variables()
     found = [value for name, value in environment.items() if _is_secret_variable(name, variables)]

@@ -57,7 +57,7 @@ class Member:
 def pack_support(path: FilePath, asked: Asked) -> list[dict[str, object]]:
     """Writes the archive; returns what is in it: name, size, about. Raises ArgumentError "output"."""
     _check_free(path)
-    secrets = settings.secrets_of(os.environ)
+    secrets = settings.secrets_in_environment(os.environ)
     members = [
         Member("versions.txt", "versions, and the machine", "".join(f"{line}\n" for line in asked.versions)),
         Member("environment.txt", "variables that count for tossl", _told(settings.environment_text)),
