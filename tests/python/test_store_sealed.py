@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.killing import Killer, opened
 from tests.memory_store import MemoryStore
 from tests.servers.certs import Certificates
 from tests.servers.pebble import ChallTestSrv, Pebble
+from tests.servers.postgresql import PostgreSQL
 from tests.servers.sinks import ChallTestSrvSink
 from tests.tclhost import Tcl, new_key
 from tossl_acme.certificates.dns_accounts import DnsAccounts
@@ -24,6 +28,7 @@ from tossl_acme.pki.keys import load_private_key
 from tossl_acme.pki.sealing import generate_sealing_key
 from tossl_acme.store.folder import FolderStore
 from tossl_acme.store.options import FolderOptions
+from tossl_acme.store.postgresql.store import PostgreSQLStore
 from tossl_acme.store.protocol import Store
 from tossl_acme.store.reseal import seal_anew
 from tossl_acme.store.sealed import MARK, SealedStore, SealKey
@@ -54,8 +59,6 @@ def forms_of(pem: str) -> list[bytes]:
     """Everything by which a private key could be known: its lines, its DER's scalar in hex, base64 and as bytes."""
     numbers = load_private_key(pem).private_numbers()  # type: ignore[union-attr]
     scalar = numbers.private_value.to_bytes(32, "big")  # type: ignore[union-attr]
-    import base64
-
     lines = [line.encode() for line in pem.splitlines() if "-----" not in line]
     return [*lines, scalar, scalar.hex().encode(), base64.urlsafe_b64encode(scalar).rstrip(b"=")]
 
@@ -295,41 +298,82 @@ def test_a_store_is_opened_for_good(plain: FolderStore, folder: Path, context: C
 # ---- as a script meets it, before a real CA ----
 
 
+def files_of(server: PostgreSQL) -> dict[Path, bytes]:
+    """All files of a cluster, those of its log of transactions too, with everything that was committed."""
+    role = server.url_of("tossl", "postgres")
+    with psycopg.connect(role, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+    return {path: path.read_bytes() for path in (server.folder / "data").rglob("*") if path.is_file()}
+
+
+@dataclass
+class Kept:
+    """Where a store is, and all bytes of it."""
+
+    word: str
+    contents: Callable[[], dict[Path, bytes]]
+    #: The files that servers can read.
+    files: list[str]
+
+    def holding(self, *forms: bytes) -> list[str]:
+        """The files with any of these in them."""
+        return [str(path) for path, content in self.contents().items() if any(form in content for form in forms)]
+
+
+@pytest.fixture(params=["folder", "postgresql"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    if request.param == "postgresql":
+        monkeypatch.setenv("TOSSL_LEASE_SECONDS", "1")
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        server.empty()
+        return Kept(server.url, lambda: files_of(server), [])
+    folder = tmp_path / "world" / "store"
+    return Kept(
+        str(folder),
+        lambda: {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()},
+        ["certificate", "chain", "fullchain"],
+    )
+
+
 def test_a_certificate_of_a_real_ca_whose_process_is_killed(
-    calm_pebble: Pebble, certificates: Certificates, challtestsrv: ChallTestSrv, tmp_path: Path, tcl: Tcl
+    calm_pebble: Pebble, certificates: Certificates, challtestsrv: ChallTestSrv, tmp_path: Path, tcl: Tcl, kept: Kept
 ) -> None:
     """While it is obtained, and afterwards, no file has a byte of the account's key or the certificate's."""
     key_file = tmp_path / "sealing keys"
     key_file.write_text(f"{KEY}\n")
     key_file.chmod(0o600)
-    killer = Killer()
-    options = {"-seal_key_file": key_file, "-pem_file": tmp_path / "server.pem"}
+    killer, seal = Killer(), {"seal_key_file": key_file}
+    options = {"-store": kept.word, "-seal_key_file": key_file, "-pem_file": tmp_path / "server.pem"}
     with opened(
         tmp_path / "world", calm_pebble.directory, certificates, ChallTestSrvSink(challtestsrv), killer, **options
     ) as world:
         killer.kill_at("finalize", after=True)
         assert world.run().status == -9
-        assert (world.store / "certificates" / world.name / "pending" / "privkey.pem").exists()
-        killed = {path: path.read_bytes() for path in world.store.rglob("*") if path.is_file()}
+        killed = kept.contents()
         killer.stop()
         again = world.again()
         assert again.status == 0, again.err
         got = tcl.as_dict(again.out)
-        account = tcl.acme("get_account_key", world.proxy.directory, store=world.store, seal_key_file=key_file)
-        keys = [got["private_key"], account]
-        forms = [b"PRIVATE KEY", *(form for pem in keys for form in forms_of(pem))]
+        account = tcl.acme("get_account_key", world.proxy.directory, store=kept.word, **seal)
+        forms = [form for pem in (got["private_key"], account) for form in forms_of(pem)]
+        assert world.spent("newOrder") == world.spent("finalize") == 1
         assert [str(path) for path, content in killed.items() if any(form in content for form in forms)] == []
-        assert found_in(world.store, keys) == []
-        assert sorted(tcl.as_dict(got["files"])) == ["certificate", "chain", "fullchain", "pem_file"]
+        assert kept.holding(*forms) == []
+        # What is not secret is found so, and so would be a key.
+        assert kept.holding(got["certificate"].splitlines()[2].encode())
+        assert sorted(tcl.as_dict(got["files"])) == [*kept.files, "pem_file"]
         assert got["private_key"] in (tmp_path / "server.pem").read_text()
         # Held, listed and shown: without the key, where none is needed.
         assert tcl.as_dict(world.again().out)["private_key"] == got["private_key"]
-        (listed,) = tcl.dicts(tcl.acme("list_certificates", store=world.store))
-        assert sorted(tcl.as_dict(listed["files"])) == ["certificate", "chain", "fullchain"]
-        refusal = tcl.failure("get_certificate", world.name, store=world.store)
+        (listed,) = tcl.dicts(tcl.acme("list_certificates", store=kept.word))
+        assert sorted(tcl.as_dict(listed["files"])) == kept.files
+        refusal = tcl.failure("get_certificate", world.name, store=kept.word)
         assert refusal.code == ("TOSSL", "VALUE", "seal_key")
-        refusal = tcl.failure("get_certificate", world.name, store=world.store, seal_key_file=tmp_path / "none")
+        refusal = tcl.failure("get_certificate", world.name, store=kept.word, seal_key_file=tmp_path / "none")
         assert refusal.code == ("TOSSL", "VALUE", "seal_key_file")
+        # Opened, a key is found.
+        assert tcl.eval(f"tossl::store::reseal -unseal 1 -store {kept.word} -seal_key {KEY}").endswith("sealed 2")
+        assert kept.holding(*forms)
 
 
 def test_the_environment_names_the_key_for_every_command(
@@ -352,12 +396,12 @@ def test_the_environment_names_the_key_for_every_command(
 # ---- copied ----
 
 
-def copied(tcl: Tcl, source: Path, target: Path, **options: object) -> dict[str, str]:
+def copied(tcl: Tcl, source: object, target: object, **options: object) -> dict[str, str]:
     words = [word for name, value in options.items() for word in (f"-{name}", f"{{{value}}}")]
     return tcl.as_dict(tcl.eval(" ".join(["tossl::store::copy", str(source), str(target), *words])))
 
 
-def failed(tcl: Tcl, source: Path, target: Path, **options: object) -> tuple[str, str]:
+def failed(tcl: Tcl, source: object, target: object, **options: object) -> tuple[str, str]:
     words = [word for name, value in options.items() for word in (f"-{name}", f"{{{value}}}")]
     script = " ".join(["tossl::store::copy", str(source), str(target), *words])
     message = tcl.eval(f"catch {{{script}}} message options; set message")
@@ -405,6 +449,34 @@ def test_a_copy_has_every_set_with_its_parts(tcl: Tcl, tmp_path: Path, context: 
     assert copied(tcl, target, source) == {"copied": "0", "same": "12"}
     message, code = failed(tcl, source, source)
     assert (code, "into itself" in message) == ("TOSSL VALUE target", True)
+
+
+def test_from_a_folder_into_a_database_and_back(
+    tcl: Tcl, tmp_path: Path, context: Context, database_url: str, postgresql: PostgreSQL
+) -> None:
+    first, back = tmp_path / "a", tmp_path / "b"
+    fill(FolderStore(absolute(first)), context)
+    wanted = contents(FolderStore(absolute(first)))
+    assert copied(tcl, first, database_url, seal_key=KEY) == {"copied": "12", "same": "0"}
+    database = PostgreSQLStore(database_url)
+    assert contents(sealed(database, KEY)) == wanted
+    everything = b"".join(files_of(postgresql).values())
+    assert not [form for form in forms_of(PEM) if form in everything]
+    assert failed(tcl, database_url, back)[1] == "TOSSL VALUE seal_key"
+    assert not back.exists()
+    assert copied(tcl, database_url, back, source_seal_key=KEY, unseal=1) == {"copied": "12", "same": "0"}
+    assert contents(FolderStore(absolute(back))) == wanted
+    assert copied(tcl, back, database_url, seal_key=KEY) == {"copied": "0", "same": "12"}
+    # A new key, and then a conflict.
+    assert seal_anew(context, sealed(database, OTHER, KEY)) == (12, 6)
+    assert seal_anew(context, sealed(database, OTHER, KEY)) == (12, 0)
+    assert contents(sealed(database, OTHER)) == wanted
+    put(FolderStore(absolute(back)), context, "accounts/ca-1", values={"key.pem": b"another"})
+    assert failed(tcl, back, database_url, seal_key=OTHER)[1] == "TOSSL VALUE overwrite"
+    message, code = failed(tcl, database_url, database_url, seal_key=OTHER)
+    assert (code, "into itself" in message) == ("TOSSL VALUE target", True)
+    for other in (KEY, ""):
+        assert failed(tcl, database_url, tmp_path / "c", seal_key=other)[1] == "TOSSL VALUE seal_key"
 
 
 def test_what_differs_is_a_conflict_before_anything_is_written(tcl: Tcl, tmp_path: Path, context: Context) -> None:
