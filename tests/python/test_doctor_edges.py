@@ -24,9 +24,12 @@ from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.scripted_dns import ScriptedDns
 from tests.tclhost import Tcl
 from tossl_acme.acme import clients
+from tossl_acme.certificates.answers import StoredAnswers
 from tossl_acme.certificates.doctor import examine
-from tossl_acme.certificates.doctor.subjects import Examination
+from tossl_acme.certificates.doctor.subjects import Examination, Given, examination
 from tossl_acme.challenges import seen
+from tossl_acme.challenges.elsewhere import BY_TOKEN
+from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.http.options import ConnectionOptions
 
@@ -39,6 +42,41 @@ def test_a_store_without_files(context: Context) -> None:
         ("records", "ok"),
     ]
     assert not [one for one in found if one["check"] in ("owner", "space", "rights")]
+
+
+def test_a_store_that_nobody_can_read(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int, tmp_path: Path
+) -> None:
+    """That is told once, and not taken for a store without certificates."""
+    (tmp_path / "store" / "certificates").mkdir(parents=True)
+    (tmp_path / "store" / "format").write_text("99\n")
+    options = {"store": tmp_path / "store", "resolvers": challtestsrv.dns}
+    found = doctor(["a.example.com"], **options)
+    assert wrong(found) == [("store", "failed"), ("ca", "warning"), ("options", "failed")]
+    assert "the store is of a later version" in one_of(found, "options")["message"]
+    found = doctor(["a.example.com"], **options, port=http_port)
+    assert one_of(found, "port")["status"] == "ok"
+
+
+def test_another_node_answers(context: Context, challtestsrv: ChallTestSrv, http_port: int) -> None:
+    """The name leads to it; it looks in the store that both have. Nothing is left there."""
+    store = MemoryStore(is_shared=True)
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        found = StoredAnswers(store).find(BY_TOKEN, handler.path.rpartition("/")[2])
+        body = found.key_authorization.encode() if found else b""
+        handler.send_response(HTTPStatus.OK)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    options = SolverOptions(port=f"127.0.0.2:{http_port}", resolvers=(challtestsrv.dns,))
+    given = Given(lambda: ([], None), lambda: options, ConnectionOptions(), {})
+    with web_server(http_port, "127.0.0.1", answer):
+        examined = examination(context, ["fleet.example.com"], store, given, {}, counts=False)
+        found = [one for one in examine(context, examined) if one.check == "port"]
+    assert [one.status for one in found] == ["ok"]
+    assert not list(store.list("answers"))
 
 
 def test_no_time_is_a_warning_of_each_look(doctor: Callable[..., Found], tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def _no_public_name(subject: Subject, identifier: Identifier) -> str:
 
 def held_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     """What is held, and when it is due."""
+    if examined.is_unread:
+        return []
     return [finding for subject in examined.subjects for finding in _of_subject(examined, subject)]
 
 

@@ -61,7 +61,10 @@ def rate_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     store = examined.store
     if store is None:
         return []
-    issued = _issued(store)
+    try:
+        issued = _issued(store)
+    except ArgumentError:  # the store's own check tells
+        return []
     found: dict[tuple[str, str, str], Diagnosis] = {}
     for subject in examined.subjects:
         for one in subject.issuance.at_each:

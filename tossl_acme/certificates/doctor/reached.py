@@ -20,6 +20,7 @@ from ...dns.failure import LookupFailed
 from ...dns.resolver import Resolver, resolver_for
 from ...errors import Cancelled, HttpError, TosslError
 from ...identifiers import Identifier
+from ..sharing import SharedAnswers
 from .beside import each_finding, each_result
 from .diagnosis import Diagnosis
 from .shown import presented_for, throwaway
@@ -35,10 +36,12 @@ _LOOPBACK = ("127.0.0.1", "::1")
 def reached_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     """Looks up the addresses of each name, and asks for a token over each where addresses prove the name."""
     names = asked_of_each(examined.subjects)
-    return each_finding(context, "port", lambda part, one: _of_name(part, *one), names, lambda one: one[1].value)
+    return each_finding(
+        context, "port", lambda part, one: _of_name(part, examined, *one), names, lambda one: one[1].value
+    )
 
 
-def _of_name(context: Context, subject: Subject, domain: Identifier) -> list[Diagnosis]:
+def _of_name(context: Context, examined: Examination, subject: Subject, domain: Identifier) -> list[Diagnosis]:
     solver = subject.solver(domain)
     kind = TYPES[solver.challenge_type] if solver is not None else None
     is_asked = kind is not None and kind.see is not None
@@ -54,7 +57,7 @@ def _of_name(context: Context, subject: Subject, domain: Identifier) -> list[Dia
             return [Diagnosis.of_error("addresses", domain.value, error, "look at this machine's DNS")]
     if solver is None or kind is None or kind.see is None or not found.values:
         return findings
-    return [*findings, *_asked(context, _Asked(subject, domain, solver, kind, found.values))]
+    return [*findings, *_asked(context, examined, _Asked(subject, domain, solver, kind, found.values))]
 
 
 def _looked_up(
@@ -115,11 +118,13 @@ class _Asked:
         return AskedAt("", locate)
 
 
-def _asked(context: Context, asked: _Asked) -> list[Diagnosis]:
-    """Presents a throw-away challenge, and asks for it over each address."""
+def _asked(context: Context, examined: Examination, asked: _Asked) -> list[Diagnosis]:
+    """Presents a throw-away challenge, for the other nodes of a shared store too, and asks for it over each address."""
     challenge = throwaway(asked.solver, asked.domain)
+    answers = SharedAnswers(examined.store)
     try:
-        with presented_for(context, asked.solver, challenge):
+        with answers.shown(context, [challenge]), presented_for(context, asked.solver, challenge):
+            answers.wait(context)
             at = asked.locate(context)
             look = _Look(asked, challenge, at, _own_port(asked.solver, challenge))
             seen = each_result(context, look.see, asked.addresses)

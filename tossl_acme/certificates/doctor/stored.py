@@ -15,7 +15,7 @@ from ..listed import all_told, kept_certificate, names_of
 from ..owners import check_certificate_owner
 from ..record import FILES, set_name
 from ..suggested import RENEWALS
-from .diagnosis import Diagnosis
+from .diagnosis import FAILED, Diagnosis
 from .subjects import Examination
 
 _TRIED = "runs/doctor"
@@ -25,6 +25,7 @@ LEAST_FREE_BYTES, USUAL_FREE_BYTES = 1 << 20, 50 << 20
 _WRITE_SECONDS = 10.0
 _OTHERS_WRITE, _OTHERS_READ = 0o022, 0o007
 _RIGHTS = "look at the owner and the rights of the store's folder and of those above it; -store names another"
+_DATABASE = "look whether the database answers at this address, and which rights its role has"
 _SPACE = "make space on this disk, or give another -store: without space a certificate that is issued cannot be kept"
 
 
@@ -35,13 +36,18 @@ def store_findings(context: Context, examined: Examination) -> list[Diagnosis]:
         return [Diagnosis.ok("store", "", "-store is empty: nothing is kept")]
     path = store.path_of("accounts")
     where = absolute(os.path.dirname(path)) if path is not None else None  # noqa: PTH120
-    shown = where.shown if where is not None else store.where("accounts")
+    shown = where.shown if where is not None else store.where("accounts").rpartition(" in ")[2]
     if where is not None and not os.path.lexists(where):
         return _to_come(where)
     found = list(_owners(store, where)) if where is not None else []
     found += _space(where) if where is not None else []
-    found += _written(context, store, shown)
-    return [*found, *_records(store, shown)]
+    advice = _RIGHTS if where is not None else _DATABASE
+    written = _written(context, store, shown, advice)
+    try:
+        return [*found, *written, *_records(store, shown)]
+    except ArgumentError as error:  # nothing can be read
+        is_told = any(one.status == FAILED for one in written)
+        return [*found, *(written if is_told else [Diagnosis.of_error("store", shown, error, advice)])]
 
 
 def _to_come(where: FilePath) -> list[Diagnosis]:
@@ -56,7 +62,7 @@ def _to_come(where: FilePath) -> list[Diagnosis]:
     return [Diagnosis.ok("store", where.shown, said), *_space(absolute(above))]
 
 
-def _written(context: Context, store: Store, shown: str) -> list[Diagnosis]:
+def _written(context: Context, store: Store, shown: str, rights: str) -> list[Diagnosis]:
     """Writes a set, and removes it again."""
     part = context.narrowed(_WRITE_SECONDS)
     try:
@@ -71,7 +77,7 @@ def _written(context: Context, store: Store, shown: str) -> list[Diagnosis]:
         return [Diagnosis.of_error("store", shown, error, advice)]
     except TosslError as error:
         full = "No space left" in error.message or "quota exceeded" in error.message
-        return [Diagnosis.of_error("space" if full else "store", shown, error, _SPACE if full else _RIGHTS)]
+        return [Diagnosis.of_error("space" if full else "store", shown, error, _SPACE if full else rights)]
     return [Diagnosis.ok("store", shown, f"{shown} can be read and written to")]
 
 
@@ -155,13 +161,10 @@ def _names(store: Store) -> list[str]:
 
 
 def _records(store: Store, shown: str) -> list[Diagnosis]:
-    """Reads everything that is kept."""
+    """Reads everything that is kept. Raises ArgumentError "store" where nothing can be read."""
     found: list[Diagnosis] = []
     advice = "move what is damaged away; the certificate is obtained again by the next call"
-    try:
-        told = all_told(store)
-    except ArgumentError as error:
-        return [Diagnosis.of_error("records", shown, error, _RIGHTS)]
+    told = all_told(store)
     for one in told:
         name = str(one["name"])
         try:

@@ -24,6 +24,9 @@ from ..known import take_account_of_store
 from ..record import ABOVE, RECORD, KeptCertificate, certificate_name, kept_of
 from .answered import AskedOnce, AuthorityAnswer, ask_directory
 
+#: The options of a call that say how names are proven.
+_OF_SOLVERS = {"challenge", "webroot", "port", "http01_response", "provider"}
+
 
 @dataclass(frozen=True)
 class Given:
@@ -69,7 +72,11 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """All that is looked at. tcl: facts of the interpreter. counts: whether Let's Encrypt's limits are for each CA."""
+    """All that is looked at.
+
+    tcl: facts of the interpreter. counts: whether Let's Encrypt's limits are for each CA. is_unread: whether the store
+    cannot be read.
+    """
 
     store: Store | None
     connection: ConnectionOptions
@@ -78,6 +85,7 @@ class Examination:
     damaged: tuple[TosslError, ...] = ()
     tcl: Mapping[str, str] = field(default_factory=dict)
     counts: bool = False
+    is_unread: bool = False
     answers: AskedOnce[AuthorityAnswer] = field(default_factory=AskedOnce)
 
     def answer_of(self, context: Context, one: Issuance) -> AuthorityAnswer:
@@ -92,7 +100,10 @@ def examination(
 
     Without names, for all that are kept. Raises ArgumentError for a wrong name.
     """
-    kept, damaged = _kept(store, names) if given.as_kept else ([], {})
+    try:
+        kept, damaged = _kept(store, names) if given.as_kept else ([], {})
+    except ArgumentError as error:
+        return _unread(context, names, store, given, error, tcl)
     covered = {domain for one in kept for domain in (one.name, *one.domains)} | damaged.keys()
     wanted = [name for name in names if _normal(name) not in covered]
     subjects = [_subject(context, store, one) for one in kept]
@@ -104,10 +115,31 @@ def examination(
     return Examination(store, given.connection, tuple(subjects), tuple(issuances), tuple(damaged.values()), tcl, counts)
 
 
+def _unread(
+    context: Context, names: Sequence[str], store: Store | None, given: Given, error: ArgumentError,
+    tcl: Mapping[str, str],
+) -> Examination:  # fmt: skip
+    """Returns what is looked at where nobody knows what the store has of the names."""
+    subjects: list[Subject] = []
+    if names and _OF_SOLVERS & given.words.keys():
+        subjects = [_wanted(context, None, names, given)]
+    elif names:
+        subjects = [Subject(names[0], Issuance(_identifiers(names), "", solvers=given.solvers()), trouble=error)]
+    issuances = (_issuance((), given),) if given.names_a_ca else ()
+    return Examination(store, given.connection, tuple(subjects), issuances, tcl=tcl, is_unread=True)
+
+
+def _identifiers(names: Sequence[str]) -> tuple[Identifier, ...]:
+    try:
+        return parse_identifiers(names)
+    except ArgumentError as error:
+        raise ArgumentError("names", error.message) from None
+
+
 def _kept(store: Store | None, names: Sequence[str]) -> tuple[list[KeptCertificate], dict[str, TosslError]]:
     """Returns the certificates that are kept under these names, or for them, and those that cannot be read.
 
-    Without names, all.
+    Without names, all. Raises ArgumentError "store" where nothing can be read.
     """
     every: dict[str, KeptCertificate] = {}
     damaged: dict[str, TosslError] = {}
@@ -130,15 +162,12 @@ def _all_kept(store: Store | None) -> Iterator[tuple[str, KeptCertificate | Argu
     """Yields the name of each certificate, and what is kept of it, or why that cannot be read."""
     if store is None:
         return
-    try:
-        for where, values in store.read_all(ABOVE, (RECORD,)):
-            name = certificate_name(where.removeprefix(f"{ABOVE}/"))
-            try:
-                yield name, values if isinstance(values, ArgumentError) else kept_of(store, name, values)
-            except ArgumentError as error:
-                yield name, error
-    except ArgumentError:  # the store's own check tells
-        return
+    for where, values in store.read_all(ABOVE, (RECORD,)):
+        name = certificate_name(where.removeprefix(f"{ABOVE}/"))
+        try:
+            yield name, values if isinstance(values, ArgumentError) else kept_of(store, name, values)
+        except ArgumentError as error:
+            yield name, error
 
 
 def _normal(name: str) -> str:
@@ -163,11 +192,7 @@ def _subject(context: Context, store: Store | None, kept: KeptCertificate) -> Su
 
 
 def _wanted(context: Context, store: Store | None, names: Sequence[str], given: Given) -> Subject:
-    try:
-        identifiers = parse_identifiers(names)
-    except ArgumentError as error:
-        raise ArgumentError("names", error.message) from None
-    return _with_solvers(context, store, Subject(names[0], _issuance(identifiers, given)))
+    return _with_solvers(context, store, Subject(names[0], _issuance(_identifiers(names), given)))
 
 
 def _issuance(identifiers: tuple[Identifier, ...], given: Given) -> Issuance:
