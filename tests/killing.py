@@ -46,8 +46,8 @@ puts [tossl::acme::[lindex $argv 1] {*}[lrange $argv 2 end]]
 class Killer:
     """Counts requests of whatever kind, and kills the child at one of them: before it is served, or after it was."""
 
-    def __init__(self, nth: int = 0, *, after: bool = False) -> None:
-        self._nth, self._after, self._at = nth, after, ""
+    def __init__(self, nth: int = 0, *, after: bool = False, by: signal.Signals = signal.SIGKILL) -> None:
+        self._nth, self._after, self._at, self._by = nth, after, "", by
         self._lock = threading.Lock()
         self._child = threading.Event()
         self.pid = 0
@@ -89,7 +89,7 @@ class Killer:
 
     def _kill(self) -> None:
         assert self._child.wait(_SECONDS)
-        os.kill(self.pid, signal.SIGKILL)
+        os.kill(self.pid, self._by)
 
 
 class KilledProvider(HttpReq):

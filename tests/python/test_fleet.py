@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -254,3 +255,31 @@ def test_a_node_killed_at_every_request_is_taken_over(
                 dying.read()
     print("", *rows, sep="\n")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.skipif(not ALL, reason="make fleet-nodes")
+@pytest.mark.parametrize("request_", ["newOrder", "challenge", "finalize"])
+def test_a_node_that_slept_longer_than_its_lease_does_nothing_more(
+    fleet: Callable[[Killer], contextlib.AbstractContextManager[Fleet]], request_: str
+) -> None:
+    killer = Killer(by=signal.SIGSTOP)
+    with fleet(killer) as sleeping:
+        world = sleeping.world
+        killer.kill_at(request_, after=True)
+        child = world.start()
+        killer.watch(child.pid)
+        wait_for(lambda: Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        killer.stop()
+        again = world.again()
+        assert again.status == 0, again
+        found = sleeping.read()
+        spent = world.spent("newOrder"), world.spent("finalize")
+        assert spent == (1, 1)
+        child.send_signal(signal.SIGCONT)
+        _, err = child.communicate(timeout=60)
+        assert child.returncode == 1
+        assert "is lost" in err
+        # An order whose answer was lost is asked for once more, and goes no further.
+        assert (world.spent("newOrder"), world.spent("finalize")) == (2 if request_ == "newOrder" else 1, 1)
+        assert sleeping.read() == found
+        assert open_store(sleeping.database).list("answers") == []

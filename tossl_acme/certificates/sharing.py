@@ -41,6 +41,11 @@ class SharedAnswers:
         self._batch: Batch | None = None
         self._ready_at = 0.0
 
+    @property
+    def are_shown(self) -> bool:
+        """Returns whether other nodes can answer what this one presents now."""
+        return self._batch is not None
+
     @contextlib.contextmanager
     def shown(self, context: Context, challenges: Sequence[Challenge]) -> Iterator[None]:
         """Leaves the answers to these challenges in the store until the block ends. Raises ArgumentError "store"."""

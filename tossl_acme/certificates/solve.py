@@ -103,7 +103,7 @@ def _prove(
                 task.solver.wait(context, task.challenge)
         answers.wait(context)
         log_presented(context, [(task.challenge.identifier, task.challenge.type) for task in tasks])
-        _validate(client, context, tasks)
+        _validate(client, context, tasks, has_hints=not answers.are_shown)
         log_proven(context, [task.challenge.identifier for task in tasks])
     finally:
         _clean_up(context, presented, attempt)
@@ -116,8 +116,11 @@ def _together(tasks: Sequence[_Task]) -> Iterator[tuple[TogetherSolver, list[Cha
             yield solver, [task.challenge for task in tasks if task.solver is solver]
 
 
-def _validate(client: Client, context: Context, tasks: Sequence[_Task]) -> None:
-    """Answers all challenges, then waits for those that were not valid at once (section 7.1.6): side by side."""
+def _validate(client: Client, context: Context, tasks: Sequence[_Task], *, has_hints: bool) -> None:
+    """Answers all challenges, then waits for those that were not valid at once (section 7.1.6): side by side.
+
+    has_hints: whether an error says so where nobody has asked this process for the response.
+    """
     proven: set[_Task] = set()
     answered_at: dict[_Task, float] = {}
 
@@ -130,7 +133,7 @@ def _validate(client: Client, context: Context, tasks: Sequence[_Task]) -> None:
         if task in proven:
             part.tell("validated", domain=task.authorization.identifier.value)
         else:
-            _await_validation(client, part, task, answered_at[task])
+            _await_validation(client, part, task, answered_at[task], has_hints=has_hints)
 
     side_by_side(context, answer, tasks, WIDTH)
     side_by_side(context, wait, tasks, WIDTH if len(proven) < len(tasks) else 1)
@@ -143,13 +146,14 @@ def _answer(client: Client, context: Context, task: _Task) -> Challenge:
     return answer_challenge(client, context, task.challenge.url, task.authorization.url)
 
 
-def _await_validation(client: Client, context: Context, task: _Task, answered_at: float) -> None:
-    """Waits until the authorization is valid. An error says so where nobody has asked this process for the response."""
+def _await_validation(client: Client, context: Context, task: _Task, answered_at: float, *, has_hints: bool) -> None:
+    """Waits until the authorization is valid. has_hints: as in _validate()."""
     try:
         found = task.authorization
         wait_authorization(client, context, found.url, found, task.challenge.url, answered_at)
     except (AcmeError, WaitTimeout) as error:
-        if hint := unasked_hint(task.challenge.token):
+        hint = unasked_hint(task.challenge.token) if has_hints else ""
+        if hint:
             error.message += f" ({hint})"
         raise
 
