@@ -82,7 +82,7 @@ proc ::cli::kinds_of_word {name word options} {
         NAME {return @certificate}
         COMMAND {return @command}
         FILE {return @file}
-        FOLDER {return @folder}
+        FOLDER - FROM - TO {return @folder}
         CA {return [kinds_of -directory $options]}
     }
     if {[string is upper $word]} { # an argument of the package's command

@@ -14,7 +14,7 @@
             dict set options $option $path
         }
     }
-    set result [tossl::support {*}$options]
+    set result [packed $options]
     if {[is_json]} {
         puts [json $result {members dicts}]
         return
@@ -24,4 +24,23 @@
         print [format "  %8d  %-18s %s" [dict get $member size] [dict get $member name] [dict get $member about]]
     }
     print "Nothing was sent anywhere, and no secret is in it. Read it, then add it to your report yourself."
+}
+
+# Packs, without the settings that are wrong: these are told, and are in the archive.
+proc ::cli::packed {options} {
+    while 1 {
+        try {
+            return [tossl::support {*}$options]
+        } trap {TOSSL VALUE} {message details} {
+            set name [lindex [dict get $details -errorcode] 2]
+            if {$name eq "TOSSL_LOG" && [info exists ::env(TOSSL_LOG)]} {
+                unset ::env(TOSSL_LOG)
+            } elseif {$name ne "output" && [dict exists $options -$name]} {
+                dict unset options -$name
+            } else {
+                return -options $details $message
+            }
+            say "tossl: $message"
+        }
+    }
 }

@@ -157,16 +157,19 @@ def test_no_secret_is_packed_wherever_it_stands(pebble: Pebble, tcl: Tcl, tmp_pa
     assert done.stderr == f'tossl: {conf}:9: expected a line "name = value"\n'
 
 
-def test_nothing_to_pack_is_told(tmp_path: Path) -> None:
-    done = support(tmp_path, "--store", "nowhere", "--output", "r.tgz", "--json")
+def test_nothing_to_pack_and_settings_that_are_wrong_are_told(tmp_path: Path) -> None:
+    (tmp_path / "conf").write_text("seal-key-file = /dev/null/key\n")
+    environment = {"TOSSL_CONF": str(tmp_path / "conf"), "TOSSL_LOG": "debug:/dev/null/log"}
+    done = support(tmp_path, "--store", "nowhere", "--output", "r.tgz", "--json", **environment)
     texts = unpacked(tmp_path / "r.tgz")
     assert "is not there" in texts["store.txt"]
     assert json.loads(texts["certificates.json"]) == []
     assert texts["log.txt"] == "no log is written to a file: --log-file names one\n"
-    assert "tossl.conf" not in texts
+    assert texts["tossl.conf"].endswith('1: seal_key_file = "/dev/null/key"\n')
     said = json.loads(done.stdout)
     assert said["file"] == str(tmp_path / "r.tgz")
     assert [member["name"] for member in said["members"]] == list(texts)
+    assert sorted(re.findall("/dev/null/log|/dev/null/key", done.stderr)) == ["/dev/null/key", "/dev/null/log"]
 
 
 def test_a_damaged_store(tmp_path: Path, packed_by: Pack) -> None:
