@@ -16,6 +16,8 @@
 # make test-tcl-often  forks of busy processes, ten times as often as in `make test`
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own, and has manage keep
 #                 them while the CA is away, the machine sleeps and the clock is set; 5 min
+# make fleet      20 nodes on one PostgreSQL by a clock of its own, at a CA with Let's Encrypt's limits; RUNS="10000:365"
+#                 are certificates and days: 5 round trips for each question to the CA, 4 of these for each in a day; 30 min
 # make tls-load   200 renewals under 200 TLS connections a second; curl, openssl and a Chromium look: 5 min
 # make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man;
 #                 `make completion`: what bash and zsh complete, in build/completion
@@ -93,7 +95,7 @@ PACKAGE = .$(if $(strip $(EXTRAS)),[$(subst $(NOTHING) $(NOTHING),$(COMMA),$(str
 SOURCES = $(shell find tossl_acme -name '[a-z_]*.py')
 COMPLETIONS = build/completion/tossl build/completion/_tossl
 
-.PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short test-postgresql kill-table fleet-nodes import-programs disk-faults year \
+.PHONY: all test lint test-tcl test-tcl-1 test-tcl-2 test-tcl-often test-python test-lowest test-lowest-short test-postgresql kill-table fleet fleet-nodes import-programs disk-faults year \
     test-install test-debian13 check-memory demo docs man completion bench bench-short soak tls-load test-servers wheel bundle cross install uninstall deb clean FORCE
 .DELETE_ON_ERROR:
 
@@ -207,6 +209,10 @@ disk-faults: all .venv/tests
 year: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -n 2 tests/python/test_certificates_renew.py \
 	    tests/python/test_certificates_manage.py -k 'year or 500'
+
+RUNS = 200:90 1000:10 10000:1
+fleet: all .venv/tests
+	$(VENV) -m tests.bench.fleet $(RUNS)
 
 check-memory: all .venv/tests
 	sh build-aux/need.sh memory

@@ -94,6 +94,8 @@ class Manager:
         self._seen: Iterator[Upkeep] = iter(())
         self._watches: dict[str, Watch] = {}
         self._watched_at = -NEVER
+        #: How many of the entries are in stores that several machines use.
+        self._shared_count = 0
         self._held_up = HeldUp()
         self._silent: set[str] = set()
         self._told_of_set = ""
@@ -135,6 +137,7 @@ class Manager:
         if not self._watched_at <= at < self._watched_at + WATCH_SECONDS:
             self._watched_at = at
             self._ask_stores()
+            self._take_done()
         if not self._clock_at - _CLOCK_SECONDS <= at < self._clock_at:
             self._clock_at = at + _CLOCK_SECONDS
             self._ask_clocks()
@@ -144,13 +147,12 @@ class Manager:
         self._take_done()
         if self._heartbeat is not None:
             self._heartbeat.look(self._entries.values())
-        return max(0.0, min(_LOOK_SECONDS, self._next_at() - due.now()))
-
-    def _next_at(self) -> float:
-        """Returns when something is to be done, as far as is known, epoch seconds."""
-        planned = self._agenda[0][0] if self._agenda else NEVER
         watched = self._watched_at + WATCH_SECONDS if self._watches else NEVER
-        return min(planned, watched, self._held_up.next_at())
+        return max(0.0, min(_LOOK_SECONDS, min(self.next_at(), watched) - due.now()))
+
+    def next_at(self) -> float:
+        """Returns when something is to be done, as far as is known, epoch seconds; infinite where nothing is."""
+        return min(self._agenda[0][0] if self._agenda else NEVER, self._held_up.next_at())
 
     def _ready(self, at: float) -> list[Upkeep]:
         """Returns those for which something is to be done by now, each once."""
@@ -190,6 +192,7 @@ class Manager:
             entry = known.setdefault(name, Upkeep(name, found[name]))
             entry.managed, entry.is_stale = found[name], entry.is_busy
             entry.begin_anew()
+        self._shared_count = sum(entry.managed.store.is_shared for entry in known.values())
         for name in changed:
             self._context.check(_WHAT)
             self._stand_in(name, found[name])
@@ -241,13 +244,11 @@ class Manager:
 
     def _see_others(self) -> None:
         """Looks whether other processes have changed some of the certificates, where the store does not say that."""
-        for _ in range(min(_SEEN_A_MINUTE, len(self._entries))):
+        for _ in range(min(_SEEN_A_MINUTE, len(self._entries) - self._shared_count)):
             entry = next(self._seen, None)
             if entry is None:
                 self._seen = iter([one for one in self._entries.values() if not one.managed.store.is_shared])
-                entry = next(self._seen, None)
-            if entry is None:
-                return
+                entry = next(self._seen)
             if entry.is_gone or entry.is_busy:
                 continue
             try:

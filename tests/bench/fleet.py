@@ -1,0 +1,421 @@
+"""A fleet simulated: nodes with manage on one PostgreSQL, by a clock of its own, at a CA with Let's Encrypt's limits.
+
+Schedulers, flow, locks and store are the real ones. The CA answers in the place of HttpClient.exchange, and takes every
+name for proven. A node is looked at when something is due for it, within 30 s after another has issued, and every
+LOOK_SECONDS in any case; between its looks nothing happens on it. (manage itself looks every 30 s.)
+
+    python -m tests.bench.fleet CERTIFICATES:DAYS[:NODES] ...
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import json
+import math
+import os
+import random
+import sys
+import time
+import tracemalloc
+from base64 import urlsafe_b64decode
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+from cryptography import x509
+
+from tests.servers.issuer import Issuer
+from tests.servers.postgresql import PostgreSQL
+from tossl_acme.acme import clients
+from tossl_acme.acme.renewal import cert_id
+from tossl_acme.certificates import clock
+from tossl_acme.certificates.deploy import Hooks
+from tossl_acme.certificates.issuance import Issuance
+from tossl_acme.certificates.manage import Manager, Reports
+from tossl_acme.certificates.managed import Managed
+from tossl_acme.challenges.solver import SolverOptions
+from tossl_acme.context import Context
+from tossl_acme.http.client import HttpClient, HttpRequest
+from tossl_acme.http.response import Response
+from tossl_acme.identifiers import parse_identifiers
+from tossl_acme.pki.chain import read_certificate
+from tossl_acme.store.postgresql import database
+from tossl_acme.store.postgresql.wire import Rows, Wire
+from tossl_acme.store.protocol import Store
+from tossl_acme.store.registry import open_store
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+BEGAN = 2_000_000_000.0
+ORIGIN = "https://ca.example"
+#: Names of one registered domain.
+OF_A_DOMAIN = 10
+LOOK_SECONDS = 10 * MINUTE
+HINT_SECONDS = 30.0
+PROBLEM = "urn:ietf:params:acme:error:"
+
+
+@dataclass
+class Limit:
+    """A token bucket, as Boulder has them. wording: what it says; scope: of all orders, a domain's, or a set's."""
+
+    count: int
+    seconds: float
+    wording: str
+    #: By subject: tokens, and when they were counted.
+    tokens: dict[str, tuple[float, float]] = field(default_factory=dict)
+    #: By subject, until when nobody is to ask.
+    refused_until: dict[str, float] = field(default_factory=dict)
+
+    def wait(self, subject: str, at: float) -> float:
+        """Seconds until there is a token."""
+        tokens, counted = self.tokens.get(subject, (float(self.count), at))
+        tokens = min(self.count, tokens + (at - counted) * self.count / self.seconds)
+        self.tokens[subject] = (tokens, at)
+        return 0.0 if tokens >= 1 - 1e-9 else (1 - tokens) * self.seconds / self.count
+
+    def spend(self, subject: str) -> None:
+        tokens, at = self.tokens[subject]
+        self.tokens[subject] = (tokens - 1, at)
+
+
+@dataclass(frozen=True)
+class World:
+    """What may differ from Let's Encrypt for a short run. look_seconds: how often a node is looked at in any case."""
+
+    life: float = 90 * DAY
+    ari_seconds: float = 6 * HOUR
+    orders: int = 300
+    orders_seconds: float = 3 * HOUR
+    look_seconds: float = LOOK_SECONDS
+
+
+class LetsEncrypt:
+    """The CA: answers requests in the process, and remembers what must not have happened."""
+
+    def __init__(self, now: Simulation, world: World) -> None:
+        self.now, self.world = now, world
+        self.issuer = Issuer()
+        self.requests: Counter[str] = Counter()
+        self.orders: dict[str, dict[str, Any]] = {}
+        #: The certificates in force: their lives, by the names that ARI has for them, and by the name in them.
+        self.lives: dict[str, tuple[float, float]] = {}
+        self.latest: dict[str, tuple[str, float]] = {}
+        self.replaced: set[str] = set()
+        self.issued: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.limits = {
+            "account": Limit(
+                world.orders, world.orders_seconds, "too many new orders (300) from this account in the last 3h0m0s"
+            ),
+            "domain": Limit(50, 7 * DAY, 'too many certificates (50) already issued for "{}" in the last 168h0m0s'),
+            "set": Limit(5, 7 * DAY, "too many certificates (5) already issued for this exact set of identifiers"),
+        }
+        self._numbers = 0
+
+    def exchange(self, _client: object, _context: Context, request: HttpRequest) -> Response:
+        """Takes the place of HttpClient.exchange."""
+        kind, _, name = request.url.removeprefix(f"{ORIGIN}/").partition("/")
+        self.requests[kind] += 1
+        payload = None
+        if request.data is not None:
+            coded = json.loads(request.data)["payload"]
+            payload = json.loads(_decoded(coded)) if coded else None
+        status, body, headers = getattr(self, f"_{kind.replace('-', '_')}")(name, payload)
+        self._numbers += 1
+        headers = {"Replay-Nonce": f"n{self._numbers:019}", "Content-Type": "application/json", **headers}
+        return Response(request.url, status, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+    def _directory(self, _name: str, _payload: object) -> tuple[int, object, dict[str, str]]:
+        names = {"newNonce": "nonce", "newAccount": "account", "newOrder": "new-order", "revokeCert": "revoke"}
+        return 200, {name: f"{ORIGIN}/{path}" for name, path in {**names, "renewalInfo": "renewal"}.items()}, {}
+
+    def _nonce(self, _name: str, _payload: object) -> tuple[int, object, dict[str, str]]:
+        return 200, b"", {}
+
+    def _account(self, _name: str, _payload: object) -> tuple[int, object, dict[str, str]]:
+        return 201, {"status": "valid"}, {"Location": f"{ORIGIN}/account/1"}
+
+    def _new_order(self, _name: str, payload: Any) -> tuple[int, object, dict[str, str]]:
+        at, name = self.now.at, str(payload["identifiers"][0]["value"])
+        replaces = str(payload.get("replaces") or "")
+        before, ends = self.latest.get(name, ("", 0.0))
+        if replaces in self.replaced or (before and replaces != before and at < ends):
+            self.wrong.append(f"{name} is issued twice, {at - BEGAN:.0f} s after the begin")
+        if not replaces:
+            refused = self._refused(name)
+            if refused is not None:
+                return refused
+        self.requests["orders placed"] += 1
+        url = f"{ORIGIN}/order/{self._numbers}"
+        self.orders[url] = {
+            "status": "ready", "expires": "2099-01-01T00:00:00Z", "identifiers": payload["identifiers"],
+            "authorizations": [], "finalize": f"{ORIGIN}/finalize/{self._numbers}", "replaces": replaces,
+        }  # fmt: skip
+        return 201, self.orders[url], {"Location": url}
+
+    def _refused(self, name: str) -> tuple[int, object, dict[str, str]] | None:
+        """What the limits say to an order that replaces nothing."""
+        at = self.now.at
+        subjects = {"account": "", "domain": name.partition(".")[2], "set": name}
+        for scope, subject in subjects.items():
+            limit = self.limits[scope]
+            if at < limit.refused_until.get(subject, 0.0):
+                self.wrong.append(f"{scope} {subject} is asked for before its Retry-After is over")
+            wait = math.ceil(limit.wait(subject, at))
+            if wait > 0:
+                limit.refused_until[subject] = at + wait
+                self.requests["orders refused"] += 1
+                detail = f"{limit.wording.format(subject)}, retry after a while"
+                problem = {"type": f"{PROBLEM}rateLimited", "detail": detail, "status": 429}
+                return 429, problem, {"Retry-After": str(wait), "Content-Type": "application/problem+json"}
+        for scope, subject in subjects.items():
+            self.limits[scope].spend(subject)
+        return None
+
+    def _order(self, name: str, _payload: object) -> tuple[int, object, dict[str, str]]:
+        return 200, self.orders[f"{ORIGIN}/order/{name}"], {}
+
+    def _finalize(self, number: str, payload: Any) -> tuple[int, object, dict[str, str]]:
+        order = self.orders[f"{ORIGIN}/order/{number}"]
+        csr = x509.load_der_x509_csr(_decoded(payload["csr"]))
+        begin, end = self.now.at - HOUR, self.now.at - HOUR + self.world.life
+        chain = self.issuer.issue(csr, life=(begin, end))[0]
+        name, ari = str(order["identifiers"][0]["value"]), cert_id(read_certificate(chain))
+        before, ends = self.latest.get(name, ("", math.inf))
+        if self.now.at >= ends:
+            self.wrong.append(f"{name} has expired")
+        if before:
+            self.replaced.add(before)
+            self.lives.pop(before)
+        self.lives[ari], self.latest[name] = (begin, end), (ari, end)
+        self.issued["renewed" if before else "first"] += 1
+        self.now.last_issued = self.now.at
+        order |= {"status": "valid", "certificate": f"{ORIGIN}/certificate/{number}", "chain": chain}
+        return 200, {key: value for key, value in order.items() if key != "chain"}, {}
+
+    def _certificate(self, number: str, _payload: object) -> tuple[int, object, dict[str, str]]:
+        order = self.orders.pop(f"{ORIGIN}/order/{number}")
+        return 200, order["chain"].encode(), {"Content-Type": "application/pem-certificate-chain"}
+
+    def _renewal(self, name: str, _payload: object) -> tuple[int, object, dict[str, str]]:
+        begin, end = self.lives[name]
+        middle, half = begin + (end - begin) * 2 / 3, (end - begin) / 90
+        window = {"start": _time(middle - half), "end": _time(middle + half)}
+        return 200, {"suggestedWindow": window}, {"Retry-After": str(round(self.world.ari_seconds))}
+
+
+USUAL = World()
+
+
+class AtOnce:
+    """Does work in this thread."""
+
+    def put(self, work: Any) -> None:
+        work()
+
+    def close(self) -> None:
+        pass
+
+
+class Node:
+    """A machine with manage."""
+
+    def __init__(self, number: int, declared: dict[str, Managed], failed: list[dict[str, object]]) -> None:
+        self.name = f"www{number}"
+        self.told: Counter[str] = Counter()
+        reports = Reports(lambda facts: self.told.update([str(facts["name"])]), failed.append)
+        works = AtOnce()
+        self.manager = Manager(Context(1e9).begin(), declared, reports, issuers=works, askers=works)
+        #: When it is looked at next.
+        self.at = 0.0
+
+    def look(self) -> None:
+        os.environ["TOSSL_NODE"] = self.name
+        self.manager.look()
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a run took."""
+
+    certificates: int
+    nodes: int
+    days: float
+    first: int
+    renewed: int
+    missing: int
+    refused: int
+    questions: int
+    requests: int
+    round_trips: int
+    looks: int
+    bytes_each: float
+    seconds: float
+    first_days: float
+
+    HEADS = (
+        "certificates", "nodes", "days", "first", "in days", "renewed", "missing", "refused", "ARI",
+        "requests /cert/day", "round trips /cert/node/day", "looks /node/day", "memory /cert/node", "ran for",
+    )  # fmt: skip
+
+    def cells(self) -> tuple[str, ...]:
+        each = self.certificates * self.days
+        first_days = f"{self.first_days:.1f}" if not self.missing else f">{self.days:g}"
+        return (
+            f"{self.certificates:,}", str(self.nodes), f"{self.days:g}", f"{self.first:,}", first_days,
+            f"{self.renewed:,}", f"{self.missing:,}", f"{self.refused:,}", f"{self.questions:,}",
+            f"{self.requests / each:.2f}", f"{self.round_trips / each / self.nodes:.2f}",
+            f"{self.looks / self.nodes / self.days:,.0f}", f"{self.bytes_each:,.0f} B", f"{self.seconds:,.0f} s",
+        )  # fmt: skip
+
+
+class Simulation:
+    """One run. Use it as a `with`; store: empty."""
+
+    def __init__(self, store: Store, count: int, nodes: int, world: World = USUAL) -> None:
+        self.at = BEGAN
+        self.last_issued = 0.0
+        self.store, self.count, self.world = store, count, world
+        self.ca = LetsEncrypt(self, world)
+        self.failed: list[dict[str, object]] = []
+        self.round_trips = self.looks = 0
+        self.all_first_at = 0.0
+        solvers = SolverOptions(("dns-persist-01",), propagation_timeout=0, check_caa=False)
+        names = [f"n{number}.d{number // OF_A_DOMAIN}.example" for number in range(count)]
+        self.declared = {
+            name: Managed(
+                Issuance(tuple(parse_identifiers([name])), f"{ORIGIN}/directory", solvers=solvers), store, Hooks()
+            )
+            for name in names
+        }  # fmt: skip
+        self.nodes = [Node(number, self.declared, self.failed) for number in range(nodes)]
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        execute = Wire.execute
+
+        def counted(wire: Wire, context: Context, statement: str, *values: str | bytes) -> Rows:
+            self.round_trips += 1
+            return execute(wire, context, statement, *values)
+
+        with (
+            mock.patch.object(HttpClient, "exchange", lambda *words: self.ca.exchange(*words)),
+            mock.patch.object(Wire, "execute", counted),
+            mock.patch.object(clock, "wall", lambda: self.at),
+            mock.patch.object(clock, "counted", lambda: self.at - BEGAN),
+            mock.patch.dict(os.environ, {"TOSSL_NODE": "none"}),
+        ):
+            clients.reset()
+            clock.reset()
+            yield
+        clients.reset()
+        clock.reset()
+
+    def run(self, days: float) -> Row:
+        """Lets so many days pass."""
+        began = time.monotonic()
+        with self.running():
+            self._pass(self.at + days * DAY)
+            bytes_each = self._bytes_each()
+        asked, issued = self.ca.requests, self.ca.issued
+        real = sum(number for kind, number in asked.items() if " " not in kind)
+        return Row(
+            self.count, len(self.nodes), days, issued["first"], issued["renewed"], self.count - issued["first"],
+            asked["orders refused"], asked["renewal"], real, self.round_trips, self.looks, bytes_each,
+            time.monotonic() - began, (self.all_first_at - BEGAN) / DAY,
+        )  # fmt: skip
+
+    def _pass(self, end: float) -> None:
+        agenda = [(self.at + index / 10, index) for index in range(len(self.nodes))]
+        for at, index in agenda:
+            self.nodes[index].at = at
+        while agenda[0][0] < end:
+            at, index = heapq.heappop(agenda)
+            node = self.nodes[index]
+            if at != node.at:
+                continue  # it was looked at since, or is looked at earlier
+            self.at = max(self.at, at)
+            node.look()
+            self.looks += 1
+            node.at = max(self.at + 0.01, min(node.manager.next_at(), self.at + self.world.look_seconds))
+            heapq.heappush(agenda, (node.at, index))
+            if self.last_issued == self.at:
+                self._hint(agenda, node)
+            if not self.all_first_at and self.ca.issued["first"] == self.count:
+                self.all_first_at = self.at
+        self.at = end
+
+    def _hint(self, agenda: list[tuple[float, int]], issuer: Node) -> None:
+        """A node has issued: the others see that at their next look of every 30 s."""
+        for index, node in enumerate(self.nodes):
+            soon = self.at + random.uniform(0, HINT_SECONDS)
+            if node is not issuer and soon < node.at:
+                node.at = soon
+                heapq.heappush(agenda, (soon, index))
+
+    def _bytes_each(self) -> float:
+        """What a node keeps in memory for each certificate: a node that is started anew."""
+        before = self.round_trips
+        tracemalloc.start()
+        node = Node(0, self.declared, self.failed)
+        node.look()
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        self.round_trips = before
+        return held / self.count
+
+    def check(self) -> None:
+        """Raises AssertionError for what must not have happened."""
+        assert not self.ca.wrong, self.ca.wrong[:5]
+        expired = [name for name, (_, ends) in self.ca.latest.items() if ends <= self.at]
+        assert not expired, f"{len(expired)} have expired: {expired[:5]}"
+        assert not self.failed_otherwise(), self.failed_otherwise()[:3]
+
+    def failed_otherwise(self) -> list[dict[str, object]]:
+        """What went wrong beside the CA's refusals."""
+        return [one for one in self.failed if not {"RETRY", "rateLimited"}.intersection(one["errorcode"])]  # type: ignore[arg-type]
+
+
+def shown(rows: list[Row]) -> str:
+    table = [Row.HEADS, *(row.cells() for row in rows)]
+    wide = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, wide, strict=True)) for row in table)
+
+
+def main(words: list[str]) -> None:
+    rows = []
+    with PostgreSQL() as server:
+        for word in words:
+            count, days, *more = word.split(":")
+            server.empty()
+            database.reset()
+            simulation = Simulation(open_store(server.url), int(count), int(more[0]) if more else 20)
+            rows.append(simulation.run(float(days)))
+            simulation.check()
+            print(shown(rows[-1:]), flush=True)
+            database.reset()
+    print(f"\n{shown(rows)}\n\n{EXPLAINED}")
+
+
+EXPLAINED = f"""\
+No certificate expired once it was issued, none was issued twice, and nobody asked before a Retry-After was over.
+Looked at: when something is due, within {HINT_SECONDS:g} s after another node has issued, and every \
+{LOOK_SECONDS / MINUTE:g} minutes; manage itself looks
+every 30 s, which is one round trip: {DAY / 30:,.0f} more for each node and day, whatever the number of certificates.
+By the limits (300 orders in 3 hours) the first 100,000 certificates take {100_000 / 300 * 3 / 24:.1f} days, the first \
+10,000 {10_000 / 300 * 3 / 24:.1f}."""
+
+
+def _decoded(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
