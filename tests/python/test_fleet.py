@@ -34,8 +34,8 @@ from tossl_acme.pki.keys import load_private_key, public_der
 from tossl_acme.store.registry import open_store
 
 _NUMBERS = itertools.count(1)
-#: The requests at which the short form kills a node.
-_SHORT = (("challenge", True), ("finalize", True))
+#: The request at which the short form kills a node.
+_SHORT = (("finalize", True),)
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def fleet(
 def test_nodes_that_ask_at_once_place_one_order(
     fleet: Callable[[Killer], contextlib.AbstractContextManager[Fleet]], how: str
 ) -> None:
-    count = 10 if ALL else 3
+    count = 10 if ALL else 2
     with fleet(Killer()) as asked:
         world = asked.world
         orders = 1
