@@ -106,8 +106,8 @@ def refused(tcl: Tcl, proxy: FaultProxy, name: str, options: dict[str, object] |
 
 
 #: Commands that need no argument.
-_ALONE = ("list_certificates", "renew_certificates")
-#: The command that a web server calls with what a request says: it takes any text, and no options.
+_ALONE = ("check_certificates", "list_certificates", "renew_certificates")
+#: The command that a web server calls with what a request says: it takes any text.
 _ASKED = "http01_response"
 
 
@@ -217,9 +217,10 @@ def test_a_request_with_no_token_has_an_empty_response(token: str) -> None:
     assert Tcl().acme(_ASKED, token) == ""
 
 
-def test_the_response_to_a_token_takes_no_options() -> None:
-    """A request's path is its only word."""
-    assert Tcl().failure(_ASKED, TOKEN, nonsense=1).code == ("TCL", "WRONGARGS")
+def test_the_response_to_a_token_takes_the_store_alone() -> None:
+    """What a request says is one word, and never an option."""
+    failure = Tcl().failure(_ASKED, TOKEN, nonsense=1)
+    assert (failure.message, failure.code[1:]) == ('unknown option "-nonsense": must be -store', ("VALUE", "nonsense"))
 
 
 @pytest.mark.parametrize("command", commands_with("email"))
