@@ -567,12 +567,13 @@ def _make_missing(path: FilePath, mode: int) -> None:
 
 
 def _open_folder(parent: int, name: str, links: Iterator[int]) -> int:
-    handle = _open(name, _HANDLE | os.O_NOFOLLOW, dir_fd=parent)
-    kind = os.fstat(handle).st_mode
-    if stat.S_ISDIR(kind):
-        return handle
-    with _closing(handle):
-        if not stat.S_ISLNK(kind):
+    try:
+        return _open(name, _HANDLE | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+    with _closing(_open(name, _HANDLE | os.O_NOFOLLOW, dir_fd=parent)) as handle:
+        if not stat.S_ISLNK(os.fstat(handle).st_mode):
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         target = _link_target(handle, links)
     return _walk(parent, target, links)
