@@ -130,6 +130,7 @@ def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over:
             ensure_account(work.client, work.context, work.issuance.account)
             if store is not None:
                 keep_known(store, work.context, work.client)
+            known = _known_of(work.client)
             if has_left_over:
                 chain = take_up(work, solvers)
                 if chain is not None:
@@ -142,7 +143,7 @@ def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over:
                 look.check(work.context, work.client, solvers)
             work.attempt.keep_key(work.csr, made_here=work.issuance.key.is_new)
             chain = issue(work, solvers)
-            if store is not None:
+            if store is not None and _known_of(work.client) != known:
                 keep_known(store, work.context, work.client)
             return work, chain
         except (AcmeError, HttpError, ArgumentError) as error:
@@ -155,6 +156,11 @@ def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over:
             elif not (_may_have_moved(error) and work.client.server.drop_kept_directory()):
                 raise
             has_left_over = work.attempt.has_left_over
+
+
+def _known_of(client: Client) -> tuple[object, object]:
+    """Returns what keep_known() keeps of it."""
+    return client.known_account, client.server.known_directory
 
 
 def _caa_look(work: Work) -> CaaLook | None:
