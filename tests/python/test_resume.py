@@ -346,6 +346,56 @@ def test_processes_at_once_on_one_name_place_one_order(place_of_any_store: Place
         world.check_pair()
 
 
+# ---- a database that ends in the midst ----
+
+
+def test_a_database_that_restarts_in_the_midst_of_an_issuance(place: Place, postgresql: PostgreSQL) -> None:
+    """Its connections are cut at one request, and it is killed at another: the call goes on."""
+    in_database = replace(place, new_database=lambda: postgresql.create_database(f"killed{next(_NUMBERS)}"))
+    with in_database.open("restarted", Killer(), webroot=True) as world:
+        done = []
+        for path, act in (("challenge", postgresql.cut_connections), ("finalize", postgresql.crash)):
+
+            def first(exchange: Exchange, path: str = path, act: Callable[[], None] = act) -> None:
+                act()
+                done.append(path)
+                exchange.send(exchange.deliver())
+
+            world.proxy.rules.insert(0, Rule(first, path=path, times=1))
+        outcome = world.again()
+        assert outcome.status == 0, outcome.err
+        assert done == ["challenge", "finalize"]
+        world.check_pair()
+        assert problems(world, outcome.out) == ""
+        assert "issued 0" in world.again().out
+
+
+@pytest.mark.skipif(not ALL, reason="make kill-table STORE=postgresql")
+@pytest.mark.parametrize("request_path", ["newOrder", "challenge", "finalize", "certificate"])
+def test_a_database_that_stays_away_loses_nothing(
+    place: Place, postgresql: PostgreSQL, request_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call fails; when the database is back, the same call takes the order up, or the certificate."""
+    monkeypatch.setenv("TOSSL_LEASE_SECONDS", "2")
+    in_database = replace(place, new_database=lambda: postgresql.create_database(f"killed{next(_NUMBERS)}"))
+    with in_database.open(f"away-{request_path}", Killer(), webroot=True, **{"-timeout": 4}) as world:
+
+        def first(exchange: Exchange) -> None:
+            answer = exchange.deliver()
+            postgresql.kill()
+            exchange.send(answer)
+
+        world.proxy.rules.insert(0, Rule(first, path=request_path, times=1))
+        failed = world.run()
+        assert failed.status == 1
+        assert "Connection refused" in failed.err
+        postgresql.start()
+        outcome = world.run(words=world.command(**{"-timeout": 60}))
+        assert outcome.status == 0, outcome.err
+        world.check_pair()
+        assert world.killer.served.count("newOrder") <= 1
+
+
 # ---- two stores with one account ----
 
 

@@ -307,6 +307,8 @@ def test_a_server_that_stays_away(own: PostgreSQL, monkeypatch: pytest.MonkeyPat
     assert "Connection refused" in refused(lambda: store.read(NAME))
     own.start()
     assert store.read(NAME) == SET
+    # What could not be released is released now, long before its time is over.
+    write(store, NEW)
 
 
 def test_a_silent_server_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -543,6 +545,42 @@ def test_what_the_server_says_of_a_full_disk(store: PostgreSQLStore, monkeypatch
         assert store.read(NAME) == SET
         store.write(lock, NEW)
     assert store.read(NAME) == NEW
+
+
+@pytest.fixture
+def small_disk(own: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file system of 6 MB, where the server has its values."""
+    folder = own.folder / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=6m,uid={own.folder.stat().st_uid}", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        yield folder
+    finally:
+        own.stop()
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@long
+def test_a_disk_that_is_full(own: PostgreSQL, small_disk: Path) -> None:
+    """A clear error, nothing lost, and success once there is space."""
+    store = PostgreSQLStore(own.url)
+    write(store, SET)
+    own.run(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+    own.run("ALTER TABLE tossl.set_values SET TABLESPACE small", "tossl")
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(4 * 1024 * 1024))
+    large = {"privkey.pem": os.urandom(3 * 1024 * 1024)}
+    with store.locked(context(), NAME) as lock:
+        for change in (lambda: store.write(lock, large), lambda: store.write(lock, large, "pending")):
+            said = refused(change)
+            assert "has no space left on its disk" in said
+            assert "nothing was written" in said
+        assert (store.read(NAME), store.read(f"{NAME}/pending")) == (SET, None)
+        filler.unlink()
+        store.write(lock, large)
+    assert store.read(NAME) == large
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from _thread import get_ident
 from collections.abc import Callable, Iterator
 
@@ -225,10 +226,16 @@ class Lease(Lock):
     # ---- its end ----
 
     def end(self, _context: Context) -> None:
-        """Releases it: what is not released in time expires."""
+        """Releases it: what is not released expires."""
         self.is_over = True
-        if _leases.pop(self.claim, None) is None or not self._may_be_held:
-            return
+        if _leases.pop(self.claim, None) is not None and self._may_be_held:
+            expires_at = time.monotonic() + self._seconds
+            again = self._release(expires_at)
+            if again is not None:
+                keeper().ask(lambda: self._release(expires_at), again)
+
+    def _release(self, expires_at: float) -> float | None:
+        """Releases it; returns the seconds until that is worth another try, None if it is not."""
 
         def release(context: Context, wire: Wire) -> None:
             wire.execute(context, _RELEASE, self.name, self.claim)
@@ -237,6 +244,8 @@ class Lease(Lock):
             self.database.within(_RELEASE_SECONDS, release)
         except (TosslError, RefusedError) as error:
             log_event("tossl.store", WARNING, f"could not release {self.name}: {getattr(error, 'message', '')}")
+            return _RELEASE_SECONDS if time.monotonic() < expires_at else None
+        return None
 
 
 @contextlib.contextmanager
