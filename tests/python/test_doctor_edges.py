@@ -26,7 +26,8 @@ from tests.tclhost import Tcl
 from tossl_acme.acme import clients
 from tossl_acme.certificates.answers import StoredAnswers
 from tossl_acme.certificates.doctor import examine
-from tossl_acme.certificates.doctor.subjects import Examination, Given, examination
+from tossl_acme.certificates.doctor.chosen import Given, examination
+from tossl_acme.certificates.doctor.subjects import Examination
 from tossl_acme.challenges import seen
 from tossl_acme.challenges.elsewhere import BY_TOKEN
 from tossl_acme.challenges.solver import SolverOptions

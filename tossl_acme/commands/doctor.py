@@ -58,7 +58,7 @@ def doctor(
     TOSSL VALUE names  not names, or no domain names
     """
     from ..certificates.doctor import examine
-    from ..certificates.doctor.subjects import Given, examination
+    from ..certificates.doctor.chosen import Given, examination
 
     given = Given(authorities, solvers, connection, words, as_kept)
     looked_at = examination(context, names, store, given, tcl, counts=count_limits)

@@ -15,9 +15,11 @@ from .beside import each_result, findings_of
 from .diagnosis import Diagnosis
 from .keeping import held_findings, option_findings
 from .machine import python_findings, tcl_findings
-from .published import alias_findings, caa_findings, standing_findings, write_findings
+from .permitted import caa_findings
+from .published import alias_findings, write_findings
 from .rates import rate_findings
 from .reached import reached_findings
+from .standing import standing_findings
 from .stored import store_findings
 from .subjects import Examination
 

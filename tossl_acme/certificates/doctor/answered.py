@@ -18,7 +18,7 @@ from ..issuance import Issuance
 _T = TypeVar("_T")
 _ASK_SECONDS = 20.0
 #: Before the directory is asked for once more.
-_PAUSES_SECONDS = (0.3,)
+_PAUSES_SECONDS = (0.2,)
 _MOST_REDIRECTS = 5
 
 

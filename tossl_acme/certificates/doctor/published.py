@@ -1,34 +1,25 @@
-"""What the DNS says of the names, and whether credentials can write there: CAA, CNAME, TXT, permanent records."""
+"""The records that prove names: where CNAME records lead from them, what stands there, and whether one can be written."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from ...acme.authorization import Challenge, is_provable
-from ...acme.directory import Directory
-from ...challenges.registry import TYPES
-from ...challenges.solver import Propagation, Solver, is_standing, is_together
+from ...challenges.solver import Propagation, Solver, is_together
 from ...context import Context
-from ...dns.caa import CaaRequest, CaaSet, caa_refusal, caa_sets
 from ...dns.delegation import Delegation, delegations
 from ...dns.failure import LookupFailed
 from ...dns.propagation import WAIT
-from ...dns.resolver import resolver_for
 from ...dns.texts import seen_texts
 from ...dns.zones import zones_through
-from ...errors import AcmeError, Cancelled, DnsError, HttpError, TosslError, WaitTimeout
+from ...errors import Cancelled, DnsError, TosslError, WaitTimeout
 from ...identifiers import Identifier
 from ...text import clean
-from .. import due
 from ..crew import side_by_side
-from ..issuance import Issuance
-from ..permission import CAA_SECONDS
 from .beside import each_finding, findings_of
 from .diagnosis import Diagnosis
-from .rates import registered_domain
 from .shown import presented_for, throwaway
 from .subjects import Examination, Subject, known_account
 
@@ -46,63 +37,6 @@ class _RecordSolver(Protocol):
     """A solver that publishes records."""
 
     def name_for(self, challenge: Challenge) -> str: ...
-
-
-# ---- CAA (RFC 8659, RFC 8657) ----
-
-
-def caa_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """Whether CAA records allow each CA for each name."""
-    asked = [(subject, one) for subject in examined.subjects for one in subject.issuance.at_each if one.directory]
-    look = lambda part, one: _caa_of(part, examined, *one)  # noqa: E731
-    return each_finding(context, "caa", look, asked, lambda one: one[0].name)
-
-
-def _directory(context: Context, examined: Examination, issuance: Issuance) -> Directory | None:
-    """Returns the CA's directory; None where it gives none, which its own check tells."""
-    try:
-        return examined.answer_of(context, issuance).directory
-    except (AcmeError, HttpError):
-        return None
-
-
-def _caa_of(context: Context, examined: Examination, subject: Subject, issuance: Issuance) -> list[Diagnosis]:
-    names = [one for one in issuance.identifiers if one.is_provable_by_dns]
-    directory = _directory(context, examined, issuance) if names else None
-    if directory is None:
-        return []
-    issuers = [name.strip().lower().rstrip(".") for name in directory.caa_identities]
-    if not issuers:
-        return [Diagnosis.ok("caa", subject.name, "the CA's directory has no caaIdentities to look for in CAA records")]
-    resolver, part = resolver_for(issuance.solvers.resolvers), context.narrowed(3 * CAA_SECONDS)
-    domains = list(dict.fromkeys(one.base.value for one in names))
-    sets = part.run(lambda: caa_sets(part, resolver, domains, {}), "the CAA records")
-    account = known_account(examined.store, issuance)
-    return [
-        _caa_finding(subject, one, sets.get(one.base.value, "no answer in time"), issuers, account) for one in names
-    ]
-
-
-def _caa_finding(
-    subject: Subject, identifier: Identifier, found: CaaSet | str, issuers: Sequence[str], account: str
-) -> Diagnosis:
-    name = identifier.value
-    if isinstance(found, str):
-        advice = "a CA refuses a name whose CAA records it cannot look up: look at the zone's servers, and at DNSSEC"
-        return Diagnosis.warned("caa", name, f"the DNS does not tell: {found}", advice)
-    methods = {solver.challenge_type for solver in subject.solvers.get(identifier, ())}
-    refusal = caa_refusal(found, CaaRequest(issuers, account, methods, identifier.wildcard))
-    facts: dict[str, object] = {
-        "at": found.name,
-        "records": [clean(f'{one.tag} "{one.value}"') for one in found.properties],
-    }
-    if not refusal:
-        said = f"the CAA records at {found.name} allow {issuers[0]}" if found.properties else "no CAA record forbids it"
-        return Diagnosis.ok("caa", name, said, **facts)
-    if not account and "accounturi" in refusal:
-        advice = "the account is not made yet: compare its URL once it is (tossl account show)"
-        return Diagnosis.warned("caa", name, refusal, advice, **facts)
-    return Diagnosis.failed("caa", name, refusal, "the message has the record to set; or ask another CA", **facts)
 
 
 # ---- CNAME and TXT at the names of the records ----
@@ -248,59 +182,3 @@ def _written_at(context: Context, name: str, task: _Task) -> list[Diagnosis]:
         return [Diagnosis.of_error("credentials", name, late, advice, **facts)]
     seen = ", seen" if task.looks and late is None else ""  # else the provider wants more time than is spent here
     return [Diagnosis.ok("credentials", name, f"a TXT record was written{seen} and removed again", **facts)]
-
-
-# ---- permanent records (dns-persist-01) ----
-
-
-def standing_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """Whether the permanent record of each name stands, and when it ends."""
-    wanted = [
-        (subject, one)
-        for subject in examined.subjects
-        for one in subject.issuance.identifiers
-        if (solver := subject.solver(one)) is not None and is_standing(solver)
-    ]
-    look = lambda part, one: _standing_of(part, examined, *one)  # noqa: E731
-    return each_finding(context, "persist", look, wanted, lambda one: one[1].value)
-
-
-def _standing_of(context: Context, examined: Examination, subject: Subject, one: Identifier) -> list[Diagnosis]:
-    solver, issuance = subject.solver(one), subject.issuance
-    assert solver is not None and is_standing(solver)
-    account = known_account(examined.store, issuance)
-    if not account or not issuance.directory:
-        advice = "make the account, and its record: tossl persist NAME"
-        return [Diagnosis.failed("persist", one.value, "no account is known, whose URL the record has to name", advice)]
-    directory = _directory(context, examined, issuance)
-    if directory is None:
-        return []
-    issuers = tuple(directory.caa_identities)
-    challenge = Challenge(solver.challenge_type, one.base, wildcard=one.wildcard, account_url=account, issuers=issuers)
-    own = TYPES[solver.challenge_type].from_options(issuance.solvers)  # it has seen no other name's record
-    assert is_standing(own)
-    try:
-        own.check_standing(context, challenge)
-    except (DnsError, AcmeError) as error:
-        advice = _doubled(context, own, challenge, issuance) or "set the record: tossl persist NAME shows it"
-        return [Diagnosis.of_error("persist", one.value, error, advice)]
-    ends = own.ends
-    due_at = due.life_due_at(subject.kept.not_before, subject.kept.not_after) if subject.kept else due.now()
-    if warning := due.record_warning(ends, due_at, due.now()):
-        return [Diagnosis.warned("persist", one.value, warning, "tossl persist NAME shows the record", ends=ends)]
-    until = f" until {time.strftime('%Y-%m-%d', time.gmtime(ends))}" if ends else ", without an end"
-    return [Diagnosis.ok("persist", one.value, f"its permanent record stands{until}", ends=ends)]
-
-
-def _doubled(context: Context, solver: Solver, challenge: Challenge, issuance: Issuance) -> str:
-    """Returns what to do where the record stands at its name with the zone's behind it once more; else empty.
-
-    Web pages of many DNS providers add the zone to what is typed.
-    """
-    record = str(solver.describe(challenge)["record"])
-    doubled = f"{record}.{registered_domain(challenge.identifier.value)}"
-    try:
-        values = seen_texts(context, doubled, issuance.solvers.resolvers)
-    except (LookupFailed, DnsError):
-        return ""
-    return f"the record stands at {doubled}: leave the zone out of its name, for it is added" if values else ""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -23,6 +21,7 @@ from ...identifiers import Identifier
 from ..sharing import SharedAnswers
 from .beside import each_finding, each_result
 from .diagnosis import Diagnosis
+from .near import has_address, has_route, own_address
 from .shown import presented_for, throwaway
 from .subjects import Examination, Subject, asked_of_each
 
@@ -248,36 +247,3 @@ def _to_mend(record: str, own_port: int, port: int, *, others_are_right: bool) -
     return (
         "let the web server serve /.well-known/acme-challenge/ from the folder that -webroot names, without a rewrite"
     )
-
-
-def has_route(address: str) -> bool:
-    """Returns whether this machine has a way to the address. Sends nothing: UDP connects without a packet."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect((address, 9))
-    except OSError as error:
-        return error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-    return True
-
-
-def has_address(address: str) -> bool:
-    """Returns whether an interface of this machine has the address."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.bind((address, 0))
-    except OSError:
-        return False
-    return True
-
-
-def own_address(address: str) -> str:
-    """Returns the address of this machine from which it reaches another; empty where it does not. Sends nothing."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect((address, 9))
-            return str(sock.getsockname()[0])
-    except OSError:
-        return ""

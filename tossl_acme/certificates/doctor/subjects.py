@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ...acme.client import Client
 from ...acme.clients import account_key_of, client_of
+from ...acme.directory import Directory
 from ...acme.public_cas import PUBLIC_CAS
 from ...acme.servers import server_for
-from ...challenges.choice import choose
-from ...challenges.solver import Solver, SolverOptions
+from ...challenges.solver import Solver
 from ...context import Context
-from ...errors import ArgumentError, TosslError
+from ...errors import AcmeError, HttpError, TosslError, WaitTimeout
 from ...http.options import ConnectionOptions
-from ...identifiers import Identifier, parse_identifier, parse_identifiers
+from ...identifiers import Identifier
 from ...store.protocol import Store
 from ..accounts import account_key
-from ..dns_accounts import DnsAccounts
-from ..issuance import Authority, Issuance, connection_of
+from ..issuance import Issuance
 from ..known import take_account_of_store
-from ..record import ABOVE, RECORD, KeptCertificate, certificate_name, kept_of
+from ..record import KeptCertificate
 from .answered import AskedOnce, AuthorityAnswer, ask_directory
-
-#: The options of a call that say how names are proven.
-_OF_SOLVERS = {"challenge", "webroot", "port", "http01_response", "provider"}
-
-
-@dataclass(frozen=True)
-class Given:
-    """The options of the call. words: as they were given. as_kept: whether kept certificates have their own instead."""
-
-    authorities: Callable[[], tuple[list[Authority], object]]
-    solvers: Callable[[], SolverOptions]
-    connection: ConnectionOptions
-    words: Mapping[str, str]
-    as_kept: bool = True
-
-    @property
-    def names_a_ca(self) -> bool:
-        return bool(self.words.get("directory"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,133 +72,13 @@ class Examination:
         """Returns what the CA answers, which is asked once. Raises as ask_directory() does."""
         return self.answers.answer(context, (one.directory, one.connection), lambda: ask_directory(context, one))
 
-
-def examination(
-    context: Context, names: Sequence[str], store: Store | None, given: Given, tcl: Mapping[str, str], *, counts: bool
-) -> Examination:
-    """Returns what is to be looked at for these names: of certificates that are kept, or that are to be obtained.
-
-    Without names, for all that are kept. Raises ArgumentError for a wrong name.
-    """
-    try:
-        kept, damaged = _kept(store, names) if given.as_kept else ([], {})
-    except ArgumentError as error:
-        return _unread(context, names, store, given, error, tcl)
-    covered = {domain for one in kept for domain in (one.name, *one.domains)} | damaged.keys()
-    wanted = [name for name in names if _normal(name) not in covered]
-    subjects = [_subject(context, store, one) for one in kept]
-    if wanted:
-        subjects.append(_wanted(context, store, wanted, given))
-    issuances = [each for one in subjects for each in one.issuance.at_each if each.directory]
-    if not issuances and given.names_a_ca:
-        issuances = [_issuance((), given)]
-    return Examination(store, given.connection, tuple(subjects), tuple(issuances), tuple(damaged.values()), tcl, counts)
-
-
-def _unread(
-    context: Context, names: Sequence[str], store: Store | None, given: Given, error: ArgumentError,
-    tcl: Mapping[str, str],
-) -> Examination:  # fmt: skip
-    """Returns what is looked at where nobody knows what the store has of the names."""
-    subjects: list[Subject] = []
-    if names and _OF_SOLVERS & given.words.keys():
-        subjects = [_wanted(context, None, names, given)]
-    elif names:
-        subjects = [Subject(names[0], Issuance(_identifiers(names), "", solvers=given.solvers()), trouble=error)]
-    issuances = (_issuance((), given),) if given.names_a_ca else ()
-    return Examination(store, given.connection, tuple(subjects), issuances, tcl=tcl, is_unread=True)
-
-
-def _identifiers(names: Sequence[str]) -> tuple[Identifier, ...]:
-    try:
-        return parse_identifiers(names)
-    except ArgumentError as error:
-        raise ArgumentError("names", error.message) from None
-
-
-def _kept(store: Store | None, names: Sequence[str]) -> tuple[list[KeptCertificate], dict[str, TosslError]]:
-    """Returns the certificates that are kept under these names, or for them, and those that cannot be read.
-
-    Without names, all. Raises ArgumentError "store" where nothing can be read.
-    """
-    every: dict[str, KeptCertificate] = {}
-    damaged: dict[str, TosslError] = {}
-    for name, one in _all_kept(store):
-        if isinstance(one, KeptCertificate):
-            every[name] = one
-        else:
-            damaged[name] = one
-    if not names:
-        return list(every.values()), damaged
-    found: dict[str, KeptCertificate] = {}
-    for name in map(_normal, names):
-        covering = every.get(name) or next((each for each in every.values() if name in each.domains), None)
-        if covering is not None:
-            found[covering.name] = covering
-    return list(found.values()), {name: error for name, error in damaged.items() if name in map(_normal, names)}
-
-
-def _all_kept(store: Store | None) -> Iterator[tuple[str, KeptCertificate | ArgumentError]]:
-    """Yields the name of each certificate, and what is kept of it, or why that cannot be read."""
-    if store is None:
-        return
-    for where, values in store.read_all(ABOVE, (RECORD,)):
-        name = certificate_name(where.removeprefix(f"{ABOVE}/"))
+    def directory_of(self, context: Context, one: Issuance) -> Directory | None:
+        """Returns the CA's directory; None where it gives none, which its own check tells."""
         try:
-            yield name, values if isinstance(values, ArgumentError) else kept_of(store, name, values)
-        except ArgumentError as error:
-            yield name, error
-
-
-def _normal(name: str) -> str:
-    """Returns a name in the form in which it is kept."""
-    try:
-        return parse_identifier(name).value
-    except ArgumentError:  # it may be the name of a certificate, or is told as wrong
-        return name
-
-
-def _subject(context: Context, store: Store | None, kept: KeptCertificate) -> Subject:
-    """Returns a kept certificate, with the options that it was obtained with."""
-    try:
-        issuance = Issuance.from_json(kept.issuance).for_renewal
-    except ArgumentError as error:
-        with suppress(ArgumentError):
-            connection = connection_of(kept.issuance)
-            bare = Issuance(parse_identifiers(kept.domains), kept.directory, connection=connection)
-            return Subject(kept.name, bare, kept, trouble=error)
-        return Subject(kept.name, Issuance((), kept.directory), kept, trouble=error)
-    return _with_solvers(context, store, Subject(kept.name, issuance, kept))
-
-
-def _wanted(context: Context, store: Store | None, names: Sequence[str], given: Given) -> Subject:
-    return _with_solvers(context, store, Subject(names[0], _issuance(_identifiers(names), given)))
-
-
-def _issuance(identifiers: tuple[Identifier, ...], given: Given) -> Issuance:
-    base = Issuance(identifiers, "", solvers=given.solvers(), connection=given.connection)
-    return _at(base, given) if given.names_a_ca else base
-
-
-def _at(issuance: Issuance, given: Given) -> Issuance:
-    (first, *others), _order = given.authorities()
-    return replace(
-        issuance,
-        directory=first.directory,
-        account=first.account,
-        account_key=first.account_key,
-        order=replace(issuance.order, profile=first.profile),
-        fallbacks=tuple(others),
-    )
-
-
-def _with_solvers(context: Context, store: Store | None, subject: Subject) -> Subject:
-    accounts = DnsAccounts(store, context) if store is not None else None
-    try:
-        solvers = choose(subject.issuance.solvers, subject.issuance.identifiers, accounts)
-    except TosslError as error:
-        return replace(subject, trouble=error)
-    return replace(subject, solvers=solvers)
+            return self.answer_of(context, one).directory
+        except (AcmeError, HttpError, WaitTimeout):
+            context.check("the CA")
+            return None
 
 
 def known_client(store: Store | None, issuance: Issuance) -> Client | None:
