@@ -60,7 +60,8 @@ def forms_of(pem: str) -> list[bytes]:
     numbers = load_private_key(pem).private_numbers()  # type: ignore[union-attr]
     scalar = numbers.private_value.to_bytes(32, "big")  # type: ignore[union-attr]
     lines = [line.encode() for line in pem.splitlines() if "-----" not in line]
-    return [*lines, scalar, scalar.hex().encode(), base64.urlsafe_b64encode(scalar).rstrip(b"=")]
+    # The third line of a key on P-256 is of its public half alone, which a certificate has, too.
+    return [*lines[:2], scalar, scalar.hex().encode(), base64.urlsafe_b64encode(scalar).rstrip(b"=")]
 
 
 def found_in(folder: Path, pems: list[str]) -> list[str]:
