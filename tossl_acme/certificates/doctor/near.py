@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import socket
 
+from ...files import socket_beyond_standard
+
 
 def has_route(address: str) -> bool:
     """Returns whether this machine has a way to the address. UDP connects without a packet."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        with _new_socket(address, socket.SOCK_DGRAM) as sock:
             sock.connect((address, 9))
     except OSError as error:
         return error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -19,9 +20,8 @@ def has_route(address: str) -> bool:
 
 def has_address(address: str) -> bool:
     """Returns whether an interface of this machine has the address."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as sock:
+        with _new_socket(address, socket.SOCK_STREAM) as sock:
             sock.bind((address, 0))
     except OSError:
         return False
@@ -30,10 +30,13 @@ def has_address(address: str) -> bool:
 
 def own_address(address: str) -> str:
     """Returns the address of this machine from which it reaches another; empty where it does not."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        with _new_socket(address, socket.SOCK_DGRAM) as sock:
             sock.connect((address, 9))
             return str(sock.getsockname()[0])
     except OSError:
         return ""
+
+
+def _new_socket(address: str, kind: int) -> socket.socket:
+    return socket_beyond_standard(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind))

@@ -1,4 +1,4 @@
-"""The records that prove names: where CNAME records lead from them, what stands there, and whether one can be written."""
+"""The records that prove names: where CNAME records lead from there, what stands there, a real write."""
 
 from __future__ import annotations
 
