@@ -6,6 +6,8 @@ import base64
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +142,22 @@ def test_without_a_key_the_error_names_the_option(plain: FolderStore, context: C
     assert store.read(NAME, ("certificate.json",)) == {"certificate.json": b"{}"}
     assert dict(store.read_all("certificates", ("certificate.json",))) == {NAME: {"certificate.json": b"{}"}}
     assert store.list("certificates") == [NAME]
+
+
+@pytest.mark.parametrize("key", ["", KEY], ids=["without", "with"])
+def test_whoever_lists_loads_no_cryptography(plain: FolderStore, folder: Path, context: Context, key: str) -> None:
+    put(sealed(plain, KEY), context)
+    script = (
+        "import sys; from tossl_acme.certificates.listed import all_told\n"
+        "from tossl_acme.store.folder import FolderStore\n"
+        "from tossl_acme.files import absolute; from tossl_acme.store.sealed import SealedStore, SealKey\n"
+        "key = SealKey('-seal_key', sys.argv[2]) if sys.argv[2] else None\n"
+        "(found,) = all_told(SealedStore(FolderStore(absolute(sys.argv[1])), key))\n"
+        "print(found['name'], 'cryptography' in sys.modules)"
+    )
+    argv = [sys.executable, "-c", script, str(folder), key]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stdout == "example.com False\n"
 
 
 def test_without_a_key_no_secret_is_written_among_sealed_ones(plain: FolderStore, context: Context) -> None:
