@@ -198,7 +198,7 @@ test-postgresql: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q tests/python/test_store_postgresql.py tests/python/test_store_protocol.py
 
 fleet-nodes: all .venv/tests
-	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_fleet.py
+	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_fleet.py tests/python/test_fleet_manage.py tests/python/test_docs_fleet.py
 
 import-programs: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q tests/python/test_imported_programs.py

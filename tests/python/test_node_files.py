@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from tests.memory_store import MemoryStore
+from tests.servers.issuer import Issuer
+from tests.tclhost import new_key
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.node_files import NodeFiles, check_has_files
 from tossl_acme.certificates.record import FILES, KeptCertificate, digests_of
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
 from tossl_acme.files import absolute
+from tossl_acme.identifiers import parse_identifiers
+from tossl_acme.pki.csr import csr_for
+from tossl_acme.pki.keys import load_private_key
 from tossl_acme.store.folder import FolderStore
 from tossl_acme.store.options import FolderOptions
 
@@ -34,7 +41,8 @@ def files_in(path: Path, **options: str) -> NodeFiles:
 
 def certificate(key: str = "a key", number: int = 1) -> dict[str, object]:
     texts = {kind: f"{kind} {number}\n" for kind in ("certificate", "chain", "fullchain")}
-    return {"name": NAME, **texts, "private_key": key, "files": {"pem_file": "/site.pem", "private_key": "/store/key"}}
+    paths = {"pem_file": "/site.pem", "private_key": "/store/key"}
+    return {"name": NAME, "not_before": 0, **texts, "private_key": key, "files": paths}
 
 
 def kept(found: Mapping[str, object]) -> KeptCertificate:
@@ -135,3 +143,24 @@ def test_a_command_is_told_of_files_or_refused(tmp_path: Path) -> None:
         check_has_files(MemoryStore(), None, command)
     with pytest.raises(ArgumentError, match="needs a store"):
         check_has_files(None, None, command)
+
+
+def test_a_store_that_is_an_old_copy_does_not_put_an_old_certificate_in_place(tmp_path: Path, context: Context) -> None:
+    """As where two nodes were given two stores; one that begins an hour earlier is of another CA."""
+    files = files_in(tmp_path)
+
+    def issued(days: float) -> dict[str, object]:
+        at = time.time() + days * 86400
+        key = new_key("ec")
+        csr = x509.load_der_x509_csr(csr_for(load_private_key(key), parse_identifiers([NAME]), "").der)
+        chain = Issuer().issue(csr, life=(at, at + 86400))[0]
+        return certificate(key) | {"fullchain": chain, "not_before": int(at)}
+
+    newer = issued(0)
+    files.keep(context, newer)
+    with pytest.raises(ArgumentError, match="is newer than the store's by 2 days") as raised:
+        files.keep(context, issued(-2.5))
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "files")
+    assert contents(tmp_path / "files" / FOLDER)["fullchain.pem"] == newer["fullchain"]
+    for days in (-0.04, 60):
+        files.keep(context, issued(days))

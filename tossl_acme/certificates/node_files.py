@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .record import KeptCertificate
 
 _FOLDER_MODE = 0o700
+#: CAs begin a certificate's life up to an hour before they issue it: so much later is another order.
+_MOST_LATER_SECONDS = 86400
 
 
 class NodeFiles:
@@ -66,8 +68,10 @@ class NodeFiles:
         has_key = bool(texts[FILES["private_key"]])
         values = {file: text.encode() for file, text in texts.items() if has_key or file != FILES["private_key"]}
         with _of_files():
-            if self._folder.read(folder) != values or not self._are_as_asked(folder):
+            before = self._folder.read(folder)
+            if before != values or not self._are_as_asked(folder):
                 self._check_free(folder)
+                self._check_not_newer(folder, before or {}, certificate)
                 with self._folder.locked(context, folder) as lock:
                     self._folder.write(lock, values)
                 context.tell("written", name=str(certificate["name"]), folder=self._folder.path_of(folder))
@@ -103,6 +107,23 @@ class NodeFiles:
             status = os.stat(path)  # noqa: PTH116
         found = Access(status.st_mode & 0o777, status.st_gid)
         return asked.layout in ("", layout) and asked.access(found).is_of(status)
+
+    def _check_not_newer(self, folder: str, before: Mapping[str, bytes], certificate: Mapping[str, object]) -> None:
+        """Raises ArgumentError where the files are of a much newer certificate: it came from another store."""
+        text = before.get(FILES["fullchain"], b"").decode("utf-8", "replace")
+        if not text or text == certificate["fullchain"]:
+            return
+        from ..pki.chain import read_certificate
+
+        try:
+            later = read_certificate(text).not_before - int(str(certificate["not_before"]))
+        except TosslError:  # what stands there is no certificate: it is replaced
+            return
+        if later > _MOST_LATER_SECONDS:
+            where = self._folder.path_of(folder).shown
+            cause = f"{where} has a certificate that is newer than the store's by {later // 86400} days"
+            advice = "this machine was given another -store before, or the store is an old copy"
+            raise ArgumentError("files", f"{cause}: {advice}; give all the same, or move that folder away to go on")
 
     def _check_free(self, folder: str) -> None:
         """Raises ArgumentError where files with these names are another program's."""
