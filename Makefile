@@ -10,7 +10,7 @@
 # make test-postgresql  the store in PostgreSQL, also through pgbouncer, with servers that stop, stay silent and come back;
 #                 2 min
 # make fleet-nodes  ten nodes with one store in PostgreSQL ask at once, the CA asks another than the one that issues, and a
-#                 node killed at each request is taken over: prints what was spent; 3 min
+#                 node killed at each request is taken over: prints what was spent; 5 min
 # make import-programs  takes over what certbot, lego and dehydrated made at Pebble, and renews it; a minute
 # make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 40 min, needs strace
 # make test-tcl-often  forks of busy processes, ten times as often as in `make test`

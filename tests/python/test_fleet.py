@@ -283,3 +283,42 @@ def test_a_node_that_slept_longer_than_its_lease_does_nothing_more(
         assert (world.spent("newOrder"), world.spent("finalize")) == (2 if request_ == "newOrder" else 1, 1)
         assert sleeping.read() == found
         assert open_store(sleeping.database).list("answers") == []
+
+
+@pytest.mark.skipif(not ALL, reason="make fleet-nodes")
+def test_managing_nodes_take_over_from_one_that_is_killed(
+    fleet: Callable[[Killer], contextlib.AbstractContextManager[Fleet]], tmp_path: Path, webroot: Path
+) -> None:
+    """Each with a folder of its own for its web server; the CA sees all of them."""
+    killer = Killer()
+    killer.kill_at("challenge", after=True)
+    with fleet(killer) as managed_by_all, contextlib.ExitStack() as nodes:
+        world = managed_by_all.world
+        running = []
+        for name in ("first", "second", "third"):
+            root = webroot / f"{name}{next(_NUMBERS)}"
+            root.mkdir()
+            script = (
+                f"tossl::acme::manage {{web {{domains {world.name}}}}} -directory {world.proxy.directory} "
+                f"-ca_bundle {world.ca_bundle} -store {managed_by_all.database} -webroot {root} "
+                "-on_renewed renewed -on_error failed"
+            )
+            running.append(nodes.enter_context(node(tmp_path, name, script, TOSSL_LEASE_SECONDS="1")))
+            if name == "first":
+                killer.watch(running[0].process.pid)
+                running[0].wait_for("ready")
+        assert running[0].process.wait(60) == -signal.SIGKILL
+        killer.stop()
+        told = [one.wait_for("renewed") for one in running[1:]]
+        assert len({serial for _, _, serial in told}) == 1
+        assert sorted(issued for _, issued, _ in told) == ["0", "1"]
+        assert (world.spent("newOrder"), world.spent("finalize")) == (1, 1)
+        assert open_store(managed_by_all.database).list("answers") == []
+        assert [one.stop() for one in running[1:]] == ["", ""]
+        assert [line for one in running[1:] for line in one.told if line[0] == "failed"] == []
+        # The one that was killed removes its file when it comes back.
+        root = next(root for root in webroot.iterdir() if root.name.startswith("first"))
+        with node(tmp_path, "first", script) as again:
+            again.wait_for("ready")
+            wait_for(lambda: [path for path in root.rglob("*") if path.is_file()] == [])
+        assert [path for path in webroot.rglob("*") if path.is_file()] == []
