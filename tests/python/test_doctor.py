@@ -247,6 +247,8 @@ def test_a_foreign_owner_of_the_store(
         what for what in ("the account's key", "the certificate's key") for one in bad if what in one["message"]
     }
     assert "chown" in bad[0]["advice"]
+    # Nor is anything of this user's left in it.
+    assert os.geteuid() != 0 or {path.lstat().st_uid for path in (tmp_path / "store").rglob("*")} == {12345}
 
 
 def test_a_proxy_that_wants_a_password(doctor: Callable[..., Found], calm_pebble: Pebble) -> None:

@@ -254,6 +254,19 @@ def test_a_server_of_the_script_that_does_not_ask(
     assert "nothing in this process has asked tossl::acme::http01_response" in one_of(found, "port")["advice"]
 
 
+def test_a_server_of_another_program(
+    doctor: Callable[..., Found], tcl: Tcl, scripted_ca: ScriptedCa, challtestsrv: ChallTestSrv, http_port: int,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    """What it would answer to its own challenges is not known here."""
+    monkeypatch.setenv("TOSSL_RESOLVERS", challtestsrv.dns)
+    kept(tcl, scripted_ca, tmp_path / "store", "other.example.com", http01_response=1)
+    with web_server(http_port, "127.0.0.1", not_found):
+        found = doctor(store=tmp_path / "store")
+    assert [check for check, _status in wrong(found)] == ["renewal", "port"]
+    assert one_of(found, "port")["status"] == "warning"
+
+
 def test_no_secret_is_told(
     doctor: Callable[..., Found], challtestsrv: ChallTestSrv, cloudflare: Cloudflare, tmp_path: Path
 ) -> None:

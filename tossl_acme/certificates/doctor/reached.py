@@ -174,6 +174,11 @@ class _Look:
             advice = (
                 hint or _of_answer(seen) or _to_mend(record, self.own_port, port, others_are_right=others_are_right)
             )
+            if hint and self.asked.subject.kept is not None:
+                own = (
+                    "the web server of the program that obtained it answers challenges, and this may be another program"
+                )
+                return Diagnosis.warned("port", name, f"{said}; {own}", hint, **facts)
             check = "redirect" if seen.urls or "redirect" in seen.trouble else "port"
             return Diagnosis.failed(check, name, said, advice, **facts)
         return self._unreached(context, address, seen, others_are_right=others_are_right)

@@ -42,12 +42,18 @@ def store_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     found = list(_owners(store, where)) if where is not None else []
     found += _space(where) if where is not None else []
     advice = _RIGHTS if where is not None else _DATABASE
-    written = _written(context, store, shown, advice)
+    # What root writes into another user's store, that user cannot change any more.
+    written = [] if where is not None and _is_of_another(where) else _written(context, store, shown, advice)
     try:
         return [*found, *written, *_records(store, shown)]
     except ArgumentError as error:  # nothing can be read
         is_told = any(one.status == FAILED for one in written)
         return [*found, *(written if is_told else [Diagnosis.of_error("store", shown, error, advice)])]
+
+
+def _is_of_another(where: FilePath) -> bool:
+    """Returns whether root looks at the store of another user, which its owner's finding tells."""
+    return os.geteuid() == 0 and os.stat(where).st_uid != 0  # noqa: PTH116
 
 
 def _to_come(where: FilePath) -> list[Diagnosis]:
