@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import ArgumentError
 from ..files import absolute
+from ..text import clean
 from .folder import FolderStore
 
 TYPE_CHECKING = False
@@ -31,7 +32,9 @@ def open_store(word: str, notice: str = "") -> Store:
         from .postgresql.store import PostgreSQLStore
     except ImportError as error:
         how = "run `make EXTRAS=postgresql`, or pip install 'tossl-acme[postgresql]' (Debian: python3-psycopg)"
-        cause = f"needs the extra tossl-acme[postgresql], whose psycopg cannot be imported ({error})"
+        if error.name is None:  # psycopg is there
+            how = "psycopg needs the system's libpq (Debian: libpq5), or pip install 'psycopg[binary]'"
+        cause = f"needs the extra tossl-acme[postgresql], whose psycopg cannot be imported ({clean(error, 200)})"
         raise ArgumentError("store", f"a store in PostgreSQL {cause}: {how}") from None
     return PostgreSQLStore(f"{scheme.lower()}{word[len(scheme) :]}")
 

@@ -248,6 +248,14 @@ class Lease(Lock):
         return None
 
 
+def context_of_lease(database: Database) -> Context | None:
+    """Returns the context of a lease that this thread holds in the database: of whatever it reads there meanwhile."""
+    for lease in list(_leases.values()):
+        if lease.thread == get_ident() and lease.database is database:
+            return lease.context
+    return None
+
+
 @contextlib.contextmanager
 def leased(database: Database, context: Context, name: str) -> Iterator[Lease]:
     """Holds the lock of a name until the block ends."""

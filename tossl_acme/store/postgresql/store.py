@@ -14,7 +14,7 @@ from ...log import event as log_event
 from ..protocol import Lock, check_name, check_values
 from .database import database_of
 from .failures import RefusedError
-from .leases import HELD, Lease, array_of, leased
+from .leases import HELD, Lease, array_of, context_of_lease, leased
 from .url import DatabaseUrl
 from .wire import Rows, Wire
 
@@ -171,7 +171,7 @@ class PostgreSQLStore:
             return wire.execute(context, statement, *values)
 
         try:
-            return self._database.call(work)
+            return self._database.call(work, context_of_lease(self._database))
         except RefusedError:
             return []
 
