@@ -330,8 +330,9 @@ def test_a_silent_server_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @long
 def test_many_begin_with_an_empty_database(postgresql: PostgreSQL) -> None:
-    """Ten processes make the tables, and count together."""
+    """Ten processes make the tables, and count together, however careful the database is with its transactions."""
     url = postgresql.create_database("begun")
+    postgresql.run("ALTER DATABASE begun SET default_transaction_isolation = 'serializable'")
     script = """
 import sys
 from tossl_acme.context import Context

@@ -15,6 +15,8 @@ from ...context.threads import start_thread
 
 #: Seconds that the thread waits for more to do before it ends.
 _LINGER_SECONDS = 5.0
+#: Seconds until a chore that failed is tried again.
+_AGAIN_SECONDS = 1.0
 
 #: Does what is due, and returns the seconds until more is; None if nothing will be.
 Chore = Callable[[], float | None]
@@ -42,7 +44,7 @@ class Keeper:
 
     def _run(self) -> None:
         while (chore := self._next()) is not None:
-            again: float | None = None
+            again: float | None = _AGAIN_SECONDS
             with contextlib.suppress(Exception):
                 again = chore()
             if again is not None:

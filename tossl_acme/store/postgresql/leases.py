@@ -96,12 +96,12 @@ class Lease(Lock):
         "_guard",
         "_may_be_held",
         "_process",
-        "_seconds",
         "claim",
         "context",
         "database",
         "is_held",
         "is_over",
+        "seconds",
         "thread",
         "writes",
     )
@@ -112,7 +112,7 @@ class Lease(Lock):
         self.context = context
         self.claim = secrets.token_hex(16)
         self.thread = get_ident()
-        self._seconds = lease_seconds()
+        self.seconds = lease_seconds()
         self._process = os.getpid()
         self._guard = threading.Lock()
         #: How many changes were sent under it.
@@ -147,7 +147,7 @@ class Lease(Lock):
 
     def _try(self) -> tuple[str, float]:
         """Takes the lease if it is free; else returns who has it, and in how many seconds it ends if not renewed."""
-        words = (self.name, self.claim, self.holder, f"{self._seconds} seconds")
+        words = (self.name, self.claim, self.holder, f"{self.seconds} seconds")
 
         def work(context: Context, wire: Wire) -> tuple[bytes, bytes, bytes]:
             self._may_be_held = True  # also if the answer is lost
@@ -164,7 +164,7 @@ class Lease(Lock):
         if epoch:
             self.epoch = int(epoch)
             self.is_held = True
-            keeper().ask(renew_leases, self._seconds / _RENEWALS)
+            keeper().ask(renew_leases, self.seconds / _RENEWALS)
         return holder.decode("utf-8", "replace"), float(left or b"0")
 
     def _holding_thread(self) -> int | None:
@@ -217,7 +217,7 @@ class Lease(Lock):
         if claim.decode() != self.claim:
             who = holder.decode("utf-8", "replace") if counts == b"true" else "another process"
             raise self._lost(f"{who} has had it since")
-        cause = f"it was not renewed for {self._seconds:g} s: this process was stopped, or the database out of reach"
+        cause = f"it was not renewed for {self.seconds:g} s: this process was stopped, or the database out of reach"
         raise self._lost(cause)
 
     def _lost(self, cause: str) -> ArgumentError:
@@ -229,7 +229,7 @@ class Lease(Lock):
         """Releases it: what is not released expires."""
         self.is_over = True
         if _leases.pop(self.claim, None) is not None and self._may_be_held:
-            expires_at = time.monotonic() + self._seconds
+            expires_at = time.monotonic() + self.seconds
             again = self._release(expires_at)
             if again is not None:
                 keeper().ask(lambda: self._release(expires_at), again)
@@ -278,17 +278,14 @@ def leased(database: Database, context: Context, name: str) -> Iterator[Lease]:
 
 def renew_leases() -> float | None:
     """Renews the leases of this process; returns the seconds until that is due again, None without any."""
-    by_database: dict[Database, list[Lease]] = {}
+    alike: dict[tuple[Database, float], list[Lease]] = {}
     for lease in list(_leases.values()):
         if lease.is_held:
-            by_database.setdefault(lease.database, []).append(lease)
-    if not by_database:
-        return None
-    seconds = lease_seconds()
-    for database, leases in by_database.items():
+            alike.setdefault((lease.database, lease.seconds), []).append(lease)
+    for (database, seconds), leases in alike.items():
         with contextlib.suppress(TosslError, RefusedError):
             database.within(max(1.0, seconds / _RENEWALS), _renewal(leases, seconds))
-    return seconds / _RENEWALS
+    return min((seconds / _RENEWALS for _, seconds in alike), default=None)
 
 
 def _renewal(leases: list[Lease], seconds: float) -> Callable[[Context, Wire], None]:

@@ -69,7 +69,8 @@ def make_tables(context: Context, wire: Wire, url: DatabaseUrl, steps: tuple[tup
     """Makes the tables, or brings them up to date, in one transaction; others wait for it."""
     if version_of(context, wire, url, steps) == len(steps):
         return
-    wire.execute(context, "BEGIN")
+    # Else it would not see what another process made while it waited.
+    wire.execute(context, "BEGIN ISOLATION LEVEL READ COMMITTED")
     try:
         wire.execute(context, f"SELECT pg_advisory_xact_lock({_LOCK})")
         version = 0

@@ -38,7 +38,6 @@ class Wire:
 
     def __init__(self, connection: pq.abc.PGconn) -> None:
         self._connection = connection
-        connection.nonblocking = 1
         #: When it was last used, for whoever keeps it.
         self.used_at = time.monotonic()
 
@@ -179,6 +178,7 @@ def _connected(context: Context, url: DatabaseUrl, conninfo: bytes, ends: float)
                 lines = bytes(connection.error_message).decode("utf-8", "replace").splitlines()
                 words = "; ".join(line.strip() for line in lines)
                 raise BrokenError(_with_advice(words, connection, url), is_final=not may_come(words))
+            connection.nonblocking = 1
         except BaseException as error:
             _finish(connection)
             if isinstance(error, Error):
