@@ -294,7 +294,7 @@ def test_waiting_ends_in_time_and_says_for_whom(store: Store) -> None:
             raise AssertionError
 
     with ThreadPoolExecutor(1) as pool, store.locked(context(), NAME) as lock:
-        error = pool.submit(wait, 0.1).exception()
+        error = pool.submit(wait, 0.1 if isinstance(store, FolderStore) else 1.0).exception()
         assert isinstance(error, WaitTimeout)
         assert lock.holder in error.message
 

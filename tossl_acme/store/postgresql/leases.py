@@ -130,20 +130,22 @@ class Lease(Lock):
         """Waits until the name is free. Raises WaitTimeout and Cancelled, and ArgumentError "store"."""
         context, backoff = self.context, Backoff(0.01, 0.5)
         context.check(_AWAITED)
-        is_told = False
-        while True:
-            holder, seconds = self._try()
-            if self.is_held:
-                return
-            context.waits_for = self._holding_thread
-            if not is_told:
-                is_told = True
-                context.tell("lock", folder=self.where, holder=holder)
-            try:
+        holder = ""
+        try:
+            while True:
+                found, seconds = self._try()
+                if self.is_held:
+                    return
+                context.waits_for = self._holding_thread
+                if found and not holder:
+                    context.tell("lock", folder=self.where, holder=found)
+                holder = found or holder
                 context.sleep(max(0.01, min(backoff.next(), seconds)), _AWAITED)
-            except WaitTimeout as error:
-                error.message += f": {self.where} is held by {holder}" if holder else ""
+        except WaitTimeout:
+            if not holder:
                 raise
+            cause = f"timed out after {context.limit:g} s waiting for {_AWAITED}: {self.where} is held by {holder}"
+            raise WaitTimeout(_AWAITED, cause) from None
 
     def _try(self) -> tuple[str, float]:
         """Takes the lease if it is free; else returns who has it, and in how many seconds it ends if not renewed."""
