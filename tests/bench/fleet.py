@@ -4,7 +4,9 @@ Schedulers, flow, locks and store are the real ones. The CA answers in the place
 name for proven. A node is looked at when something is due for it, within 30 s after another has issued, and every
 LOOK_SECONDS in any case; between its looks nothing happens on it. (manage itself looks every 30 s.)
 
-    python -m tests.bench.fleet CERTIFICATES:DAYS[:NODES] ...
+    python -m tests.bench.fleet CERTIFICATES:DAYS[:NODES[:held]] ...
+
+held: a run begins with all of the certificates, of each age, instead of none.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+import psycopg
 from cryptography import x509
 
 from tests.servers.issuer import Issuer
@@ -36,6 +39,7 @@ from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.manage import Manager, Reports
 from tossl_acme.certificates.managed import Managed
+from tossl_acme.certificates.obtain import obtain
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.http.client import HttpClient, HttpRequest
@@ -263,7 +267,7 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         each = self.certificates * self.days
-        first_days = f"{self.first_days:.1f}" if not self.missing else f">{self.days:g}"
+        first_days = f">{self.days:g}" if self.missing else f"{self.first_days:.1f}" if self.first_days else "-"
         return (
             f"{self.certificates:,}", str(self.nodes), f"{self.days:g}", f"{self.first:,}", first_days,
             f"{self.renewed:,}", f"{self.missing:,}", f"{self.refused:,}", f"{self.questions:,}",
@@ -323,9 +327,9 @@ class Simulation:
         asked, issued = self.ca.requests, self.ca.issued
         real = sum(number for kind, number in asked.items() if " " not in kind)
         return Row(
-            self.count, len(self.nodes), days, issued["first"], issued["renewed"], self.count - issued["first"],
+            self.count, len(self.nodes), days, issued["first"], issued["renewed"], self.count - len(self.ca.latest),
             asked["orders refused"], asked["renewal"], real, self.round_trips, self.looks, bytes_each,
-            time.monotonic() - began, (self.all_first_at - BEGAN) / DAY,
+            time.monotonic() - began, max(0.0, self.all_first_at - BEGAN) / DAY,
         )  # fmt: skip
 
     def _pass(self, end: float) -> None:
@@ -367,6 +371,16 @@ class Simulation:
         self.round_trips = before
         return held / self.count
 
+    def fill(self, url: str) -> None:
+        """Puts a certificate for each name into the database, of each age until it is due, as every node has it."""
+        with self.running():
+            name = next(iter(self.declared))
+            obtain(Context(60).begin(), self.declared[name].issuance, self.store, name=name)
+        fill(url, name, self)
+        self.ca.requests.clear()
+        self.ca.issued.clear()
+        self.round_trips = 0
+
     def check(self) -> None:
         """Raises AssertionError for what must not have happened."""
         assert not self.ca.wrong, self.ca.wrong[:5]
@@ -379,6 +393,52 @@ class Simulation:
         return [one for one in self.failed if not {"RETRY", "rateLimited"}.intersection(one["errorcode"])]  # type: ignore[arg-type]
 
 
+_MARKS = """
+INSERT INTO tossl.sets SELECT '{room}' || substr(name, 12), '{room}', 1, 1, 0, now(), false FROM tossl.sets
+    WHERE above = 'deploy.www0';
+INSERT INTO tossl.set_values SELECT '{room}' || substr(set_name, 12), name, content FROM tossl.set_values
+    WHERE set_name LIKE 'deploy.www0/%'"""
+
+
+def fill(url: str, first: str, simulation: Simulation) -> None:
+    """Puts copies of the first certificate into the database, with lives of their own."""
+    values = dict(simulation.store.read(f"certificates/{first}") or {})
+    record = json.loads(values.pop("certificate.json"))
+    life, at, ca = simulation.world.life, simulation.at, simulation.ca
+    ca.latest.clear()
+    ca.lives.clear()
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM tossl.sets WHERE above IN ('certificates', 'renewal')")
+        sets: list[tuple[str, dict[str, bytes]]] = []
+        for number, name in enumerate(simulation.declared):
+            begin = int(at - random.uniform(0, 0.65 * life))
+            end, ari, serial = int(begin + life), f"aki.{number}", f"{number + 1:x}"
+            middle, half = begin + life * 2 / 3, life / 90
+            told = {"domains": [name], "not_before": begin, "not_after": end, "serial": serial, "cert_id": ari}
+            asked = at - random.uniform(0, simulation.world.ari_seconds)
+            said = {
+                "start": middle - half, "end": middle + half, "chosen": random.uniform(middle - half, middle + half),
+                "asked_at": asked, "retry_at": asked + simulation.world.ari_seconds, "explanation": "",
+            }  # fmt: skip
+            renewal = {"cert_id": ari, "ari": said, "last_error": {}}
+            mark = {"told": f"{serial} {end}".encode(), "told_at": b"1"}
+            sets += [
+                (f"certificates/{name}", {**values, "certificate.json": json.dumps({**record, **told}).encode()}),
+                (f"renewal/{name}", {"renewal.json": json.dumps(renewal).encode()}),
+                (f"deploy.www0/{name}", mark),
+            ]
+            ca.lives[ari], ca.latest[name] = (begin, end), (ari, end)
+        with cursor.copy("COPY tossl.sets FROM STDIN") as copy:
+            for name, _ in sets:
+                copy.write_row((name, name.rpartition("/")[0], 1, 1, 0, "now", False))
+        with cursor.copy("COPY tossl.set_values FROM STDIN") as copy:
+            for name, contents in sets:
+                for value, content in contents.items():
+                    copy.write_row((name, value, content))
+        for number in range(1, len(simulation.nodes)):
+            cursor.execute(_MARKS.format(room=f"deploy.www{number}"))
+
+
 def shown(rows: list[Row]) -> str:
     table = [Row.HEADS, *(row.cells() for row in rows)]
     wide = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -389,10 +449,12 @@ def main(words: list[str]) -> None:
     rows = []
     with PostgreSQL() as server:
         for word in words:
-            count, days, *more = word.split(":")
+            count, days, nodes, kind, *_ = [*word.split(":"), *["20", ""][word.count(":") - 1 :]]
             server.empty()
             database.reset()
-            simulation = Simulation(open_store(server.url), int(count), int(more[0]) if more else 20)
+            simulation = Simulation(open_store(server.url), int(count), int(nodes))
+            if kind == "held":
+                simulation.fill(server.url)
             rows.append(simulation.run(float(days)))
             simulation.check()
             print(shown(rows[-1:]), flush=True)
