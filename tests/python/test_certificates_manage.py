@@ -28,6 +28,7 @@ from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.node_files import NodeFiles
 from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import KeptCertificate, read_kept
+from tossl_acme.certificates.renew import renew_all
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, TosslError, WaitTimeout
@@ -551,6 +552,31 @@ def test_one_node_issues_and_all_have_files_and_hooks(shared: Earth, tmp_path: P
     run_nodes(shared, nodes, 10 * MINUTE)
     assert shared.orders == 2
     assert {node.called[-1] for node in nodes} == {shared.kept().serial}
+
+
+def test_a_timer_on_each_node_writes_files_and_calls_hooks(
+    shared: Earth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """renew_certificates where no manage runs: for what another node has obtained, too."""
+    pem_file, told = absolute(tmp_path / "site.pem"), tmp_path / "told"
+    command = f"echo $TOSSL_NODE $TOSSL_PEM_FILE $TOSSL_FULLCHAIN >> {told}"
+    called: list[object] = []
+
+    def script(_context: Context, found: Mapping[str, object]) -> None:
+        called.append(found["serial"])
+
+    shared.obtain(pem_file=pem_file, deploy_command=command)
+    Path(pem_file).unlink()
+    for node in ("www1", "www2", "www2"):
+        monkeypatch.setenv("TOSSL_NODE", node)
+        files = NodeFiles(absolute(tmp_path / node), FolderOptions())
+        done = renew_all(shared.context, shared.store, 0.0, script, files=files)
+        assert (done.renewed, done.failed) == ([], [])
+        assert files.holds(shared.kept())
+    assert Path(pem_file).exists()
+    assert called == [shared.kept().serial] * 2
+    lines = [f"{node} {pem_file} {tmp_path}/{node}/{NAME}/fullchain.pem\n" for node in ("www1", "www2")]
+    assert told.read_text() == "".join(lines)
 
 
 def test_one_node_asks_for_renewal_information_for_all(shared: Earth, tmp_path: Path) -> None:

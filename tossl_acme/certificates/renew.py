@@ -14,11 +14,12 @@ from ..errors import ArgumentError, Cancelled, ForkedError, RetryError, TosslErr
 from ..store.protocol import Store
 from ..text import quoted
 from . import due
-from .deploy import Hooks, deploy, owed
+from .deploy import Hooks, Marks, deploy, has_own_marks, owed
 from .due import Runs
 from .held import is_usable, told_of
 from .issuance import Issuance, connection_of, deployment_of, needs_own_server, pem_file_of
 from .obtain import Obtained, obtain
+from .pem_file import holds_pem_file
 from .record import ABOVE, RECORD, KeptCertificate, certificate_name, kept_of, read_kept
 from .suggested import due_time, failure_kept
 
@@ -193,16 +194,19 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
 
 def _deploy_owed(context: Context, store: Store, kept: KeptCertificate, run: _Run) -> None:
     """Writes the files and calls the hooks that this machine owes for a certificate that is not due."""
-    files = run.files
-    lacks_files = files is not None and not files.holds(kept)
-    if lacks_files or owed(store, kept)["deploy_owed"]:
-        whole = read_kept(store, kept.name)
-        if whole is not None:
-            certificate = whole.as_dict(store)
-            if files is not None:
-                files.check(store, kept.name)
-                files.place(context, certificate)
-            deploy(context, store, kept.name, certificate, Hooks(run.script, *deployment_of(kept.issuance)))
+    files, pem_file = run.files, pem_file_of(kept.issuance)
+    hooks = Hooks(run.script, *deployment_of(kept.issuance))
+    is_owed = Marks(store, kept.name).owes(kept, hooks) if has_own_marks(store) else owed(store, kept)["deploy_owed"]
+    lacks_files = (files is not None and not files.holds(kept)) or (
+        pem_file is not None and has_own_marks(store) and not holds_pem_file(pem_file, kept.record["digests"])
+    )
+    whole = read_kept(store, kept.name) if is_owed or lacks_files else None
+    if whole is not None:
+        certificate = told_of(context, store, whole, pem_file)
+        if files is not None:
+            files.check(store, kept.name)
+            files.place(context, certificate)
+        deploy(context, store, kept.name, certificate, hooks)
 
 
 def _read(
