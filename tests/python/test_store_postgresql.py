@@ -149,7 +149,7 @@ def test_a_holder_that_was_stopped_writes_nothing(
 @long
 def test_a_lease_is_renewed_while_it_is_held(store: PostgreSQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """For more than twice its time; another process that wants it waits until it is released."""
-    monkeypatch.setenv("TOSSL_LEASE_SECONDS", "1")
+    monkeypatch.setenv("TOSSL_LEASE_SECONDS", "3")
     waiting = threading.Event()
 
     def listen(step: dict[str, object]) -> None:
@@ -165,7 +165,7 @@ def test_a_lease_is_renewed_while_it_is_held(store: PostgreSQLStore, monkeypatch
         pending = pool.submit(take)
         assert waiting.wait(10)
         with pytest.raises(TimeoutError):
-            pending.result(2.2)
+            pending.result(6.5)
         store.write(lock, NEW)
     assert pending.result() == NEW
 
