@@ -29,6 +29,7 @@ from tossl_acme.certificates.node_files import NodeFiles
 from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import KeptCertificate, read_kept
 from tossl_acme.certificates.renew import renew_all
+from tossl_acme.certificates.serving import AnswerServer
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, TosslError, WaitTimeout
@@ -517,6 +518,7 @@ class Node:
 @pytest.fixture
 def shared(earth: Earth, monkeypatch: pytest.MonkeyPatch) -> Earth:
     monkeypatch.setenv("TOSSL_NODE", "none")
+    monkeypatch.setattr(AnswerServer, "take", lambda *_: None)  # it looks by the machine's clock, in a thread
     earth.store = MemoryStore(is_shared=True)
     return earth
 
