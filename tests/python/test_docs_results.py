@@ -97,7 +97,7 @@ def results(
     found("create_authorization", scripted_ca.directory, key, "a.example.com")
     found("renewal_info", scripted_ca.directory, certificate)
     call_kept(tcl, found, calm_pebble, tmp_path / "store")
-    call_local(found)
+    call_local(found, tmp_path)
     tcl.eval("tossl::Require tossl::testing")
     found.script("testing::constraints")
     found.script("testing::certificate")
@@ -174,7 +174,7 @@ def call_kept(tcl: Tcl, call: Results, pebble: Pebble, store: Path) -> None:
         call.steps[name] = tcl.eval("set ::steps").split()
 
 
-def call_local(call: Results) -> None:
+def call_local(call: Results, folder: Path) -> None:
     call.script("http::get", "http://127.0.0.1:1/")
     for url in ("://x", "http://127.0.0.1:1/"):
         call.script("http::get", url, "-return_details 1")
@@ -184,6 +184,7 @@ def call_local(call: Results) -> None:
     call.script("key::generate", "-type rsa")
     call.script("key::self_signed", "a.example.com")
     call.script_list("doctor")
+    call.script("support", f"-store {{}} -output {{{folder}/support.tar.gz}}")
 
 
 def differences(seen: dict[str, set[str]]) -> dict[str, tuple[set[str], set[str]]]:
