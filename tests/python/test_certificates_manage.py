@@ -30,6 +30,7 @@ from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import KeptCertificate, read_kept
 from tossl_acme.certificates.renew import renew_all
 from tossl_acme.certificates.serving import AnswerServer
+from tossl_acme.certificates.stand_in import put_stand_in
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, TosslError, WaitTimeout
@@ -554,6 +555,24 @@ def test_one_node_issues_and_all_have_files_and_hooks(shared: Earth, tmp_path: P
     run_nodes(shared, nodes, 10 * MINUTE)
     assert shared.orders == 2
     assert {node.called[-1] for node in nodes} == {shared.kept().serial}
+
+
+def test_a_stand_in_has_files_on_each_node(shared: Earth, tmp_path: Path) -> None:
+    """A server can start there, and gets the certificate once one node has it."""
+    managed = []
+    for node in ("www1", "www2"):
+        files = NodeFiles(absolute(tmp_path / node), FolderOptions())
+        managed.append(replace(shared.managed(), files=files, stand_in=True))
+        assert put_stand_in(shared.context, NAME, managed[-1]) is (node == "www1")
+    assert shared.kept().is_self_signed
+    for one in managed:
+        assert one.files is not None
+        assert one.files.holds(shared.kept())
+    shared.obtain()
+    assert not shared.kept().is_self_signed
+    assert put_stand_in(shared.context, NAME, managed[0]) is False
+    assert managed[0].files is not None
+    assert managed[0].files.holds(shared.kept())
 
 
 def test_a_timer_on_each_node_writes_files_and_calls_hooks(

@@ -12,8 +12,7 @@ from ..pki.keys import private_pem
 from ..pki.self_signed import server_certificate
 from .files import certificate_folder
 from .key import kind_of
-from .managed import Managed
-from .pem_file import keep_pem_file
+from .managed import Managed, facts_of
 from .record import FILES, FORMAT, digests_of, read_kept
 
 #: Days that it lives: whoever has not replaced it by then has other troubles.
@@ -25,8 +24,19 @@ def put_stand_in(context: Context, name: str, managed: Managed) -> bool:
     """Puts a self-signed certificate in the place of one that is not kept; returns whether it did.
 
     Its record says so: nobody takes it for held, and the certificate that is obtained takes its place. Where another
-    one is at work on the same name, it is left to him. Raises ArgumentError "store".
+    one is at work on the same name, it is left to him. Writes this machine's own files of whatever is kept then. Raises
+    ArgumentError "store", "files", "pem_file".
     """
+    is_put = _put(context, name, managed)
+    kept = read_kept(managed.store, name, record_alone=True)
+    if kept is not None and managed.lacks_files(kept):
+        facts = facts_of(managed.store, name)
+        if facts is not None:
+            managed.place_files(context, facts)
+    return is_put
+
+
+def _put(context: Context, name: str, managed: Managed) -> bool:
     if read_kept(managed.store, name, record_alone=True) is not None:
         return False
     try:
@@ -45,8 +55,6 @@ def put_stand_in(context: Context, name: str, managed: Managed) -> bool:
             folder.write_record(texts, _record(pem, managed) | {"digests": digests_of(texts)})
     except WaitTimeout:
         return False
-    if managed.issuance.pem_file is not None:
-        keep_pem_file(managed.issuance.pem_file, texts[FILES["private_key"]], pem)
     return True
 
 
