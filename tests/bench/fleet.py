@@ -439,6 +439,7 @@ def fill(url: str, first: str, simulation: Simulation) -> None:
                     copy.write_row((name, value, content))
         for number in range(1, len(simulation.nodes)):
             cursor.execute(_MARKS.format(room=f"deploy.www{number}"))
+        cursor.execute("ANALYZE")
 
 
 def shown(rows: list[Row]) -> str:

@@ -36,6 +36,8 @@ DEPLOYMENTS = "deploy"
 _KINDS = ("script", "command")
 #: The mark of a certificate that manage on a node has told of, and when that was.
 _TOLD, _TOLD_AT = "told", "told_at"
+#: All marks, which are the values of their set.
+MARKS = (*_KINDS, "error", "failed_at", _TOLD, _TOLD_AT)
 _FILES = ("certificate", "chain", "fullchain", "private_key", "pem_file")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..errors import ArgumentError
 from . import due
-from .deploy import forget_hooks, has_own_marks, node_state, owed, owed_of, own_room, room_of_node
+from .deploy import MARKS, forget_hooks, has_own_marks, node_state, owed, owed_of, own_room, room_of_node
 from .nodes import read_nodes
 from .record import ABOVE, RECORD, certificate_name, folder_name, kept_of, paths_of, read_kept, set_name
-from .suggested import RENEWALS, Renewal, forget_renewal
+from .suggested import RENEWAL_VALUE, RENEWALS, Renewal, forget_renewal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def names_of(store: Store) -> list[str]:
 
 def all_told(store: Store) -> list[dict[str, object]]:
     """Returns list_certificates' result. A certificate with an unreadable record has its name and the reason."""
-    renewals, own = dict(store.read_all(RENEWALS)), own_room(store)
+    renewals, own = dict(store.read_all(RENEWALS, (RENEWAL_VALUE,))), own_room(store)
     rooms = {(node, is_at_work): room_of_node(node) for node, is_at_work in _nodes_of(store).items()}
-    deployments = {room: dict(store.read_all(room)) for room in {own, *rooms.values()}}
+    deployments = {room: dict(store.read_all(room, MARKS)) for room in {own, *rooms.values()}}
     found = []
     for where, values in store.read_all(ABOVE, (RECORD,)):
         folder = where.removeprefix(f"{ABOVE}/")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 #: Seconds that the CA has for its answer: nobody waits for a certificate meanwhile.
 ASK_SECONDS = 5.0
-_VALUE = "renewal.json"
+RENEWAL_VALUE = "renewal.json"
 #: What the names of these sets begin with.
 RENEWALS = "renewal"
 #: Seconds that the store has for what can be asked again.
@@ -75,7 +75,7 @@ class Renewal:
     def of_values(cls, values: Mapping[str, bytes]) -> Renewal:
         """Returns what a set says of a renewal."""
         try:
-            data = read_json(values.get(_VALUE, b"{}").decode())
+            data = read_json(values.get(RENEWAL_VALUE, b"{}").decode())
         except ValueError:
             data = {}
         if not isinstance(data, dict):
@@ -97,7 +97,7 @@ class Renewal:
         from .lines import json_lines  # json loads slowly
 
         data = {"cert_id": self.cert_id, "ari": self.suggestion.as_json(), "last_error": self.last_error}
-        return {_VALUE: json_lines(data).encode()}
+        return {RENEWAL_VALUE: json_lines(data).encode()}
 
     def of(self, held: Held) -> Suggestion:
         """Returns what the CA said of this certificate: nothing, if it was another that it told of."""

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ..errors import ArgumentError, Cancelled, ForkedError, TosslError
 from ..store.protocol import Store
-from .deploy import own_room
+from .deploy import MARKS, own_room
 from .record import ABOVE, RECORD, certificate_name, set_name
-from .suggested import RENEWALS
+from .suggested import RENEWAL_VALUE, RENEWALS
 from .upkeep import Upkeep
 
 #: Seconds between two looks.
@@ -80,7 +80,7 @@ def load_many(store: Store, entries: Iterable[Upkeep], count: int, loaded: Calla
     loaded: called with each. Raises ArgumentError "store" where the store cannot be read.
     """
     left = {set_name(entry.name): entry for entry in entries}
-    read = _ReadAhead(store, (RENEWALS, own_room(store)))
+    read = _ReadAhead(store, {RENEWALS: (RENEWAL_VALUE,), own_room(store): MARKS})
     for where, values in store.read_all(ABOVE, (RECORD,)):
         entry = left.pop(where, None)
         if entry is not None:
@@ -96,9 +96,10 @@ def load_many(store: Store, entries: Iterable[Upkeep], count: int, loaded: Calla
 class _ReadAhead:
     """Reads from what was read of whole rooms, and one record. See store.protocol.Readable."""
 
-    def __init__(self, store: Store, rooms: Iterable[str]) -> None:
+    def __init__(self, store: Store, rooms: Mapping[str, Collection[str]]) -> None:
+        """rooms: the values that are wanted of each."""
         self._store = store
-        self._sets = {name: values for room in rooms for name, values in store.read_all(room)}
+        self._sets = {name: values for room, only in rooms.items() for name, values in store.read_all(room, only)}
         #: The name of a certificate's set, and its values.
         self.record: tuple[str, Mapping[str, bytes] | ArgumentError] = "", {}
 
