@@ -34,8 +34,8 @@ class CertificateFolder:
         self._store = store
         self._lock = lock
         self.name = name
-        #: The texts of "pending", once they were read: nobody changes them while this lock is held.
-        self._pending: dict[str, str] | None = None
+        #: The texts of the set and its parts, once they were read: nobody changes them while this lock is held.
+        self._texts: dict[str, dict[str, str]] = {}
 
     @property
     def path(self) -> FilePath | None:
@@ -47,20 +47,15 @@ class CertificateFolder:
 
     def read(self, part: str = "") -> dict[str, str]:
         """Returns the texts of the set in force, or of a part; empty if it is missing."""
-        if part == PENDING and self._pending is not None:
-            return dict(self._pending)
-        texts = read_texts(self._store, f"{self._lock.name}/{part}" if part else self._lock.name)
-        if part == PENDING:
-            self._pending = dict(texts)
-        return texts
+        if part not in self._texts:
+            self._texts[part] = read_texts(self._store, f"{self._lock.name}/{part}" if part else self._lock.name)
+        return dict(self._texts[part])
 
     def write(self, texts: Mapping[str, str], part: str = "") -> None:
         """Replaces the set in force, or a part, whole; without texts it is deleted."""
-        if part == PENDING:
-            self._pending = None
+        self._texts.pop(part, None)
         write_texts(self._store, self._lock, texts, part)
-        if part == PENDING:
-            self._pending = dict(texts)
+        self._texts[part] = dict(texts)
 
     def left_over_key(self) -> str:
         """Returns the key (PEM) of an attempt that did not end; empty without one. A certificate may exist for it."""

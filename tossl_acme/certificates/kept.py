@@ -83,8 +83,9 @@ class Attempt:
     @property
     def is_in_place(self) -> bool:
         """Returns whether the certificate of the earlier attempt is in force."""
-        in_force = "".join(self._in_force(FILES["certificate"]).split())
-        return bool(in_force) and in_force in "".join(self._text(_ISSUED).split())
+        issued = "".join(self._text(_ISSUED).split())
+        in_force = "".join(self._in_force(FILES["certificate"]).split()) if issued else ""
+        return bool(in_force) and in_force in issued
 
     def left_over_order(self, csr: Csr) -> str:
         """Returns the URL of the order that was placed for the same request, with this key; empty without it."""

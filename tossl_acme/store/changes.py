@@ -47,10 +47,18 @@ class ChangingSets(Sets):
             return Access(mode, own.st_gid if own is not None and mode & 0o040 else None)
         return Access()
 
-    def write(self, values: Mapping[str, bytes], access: Access, layout: str, check: Callable[[], None]) -> None:
+    def write(
+        self,
+        values: Mapping[str, bytes],
+        access: Access,
+        layout: str,
+        check: Callable[[], None],
+        written: Mapping[str, bytes] | None = None,
+    ) -> None:
         """Puts a set in the place of the one in force. `check` raises where the lock is lost.
 
-        Raises NoLinksError where the layout is links, and none can be made; nothing has changed then.
+        written: the set in force, if its lock's holder has written it. Raises NoLinksError where the layout is links,
+        and none can be made; nothing has changed then.
         """
         before = self.in_force()
         linked, missing = self._check_names(values)
@@ -62,7 +70,7 @@ class ChangingSets(Sets):
             not self._keeps
             and layout == LINKS
             and len(linked) + len(missing) == len(values)
-            and self._change_one(before, values, access, missing, check)
+            and self._change_one(before, values, access, missing, check, written)
         ):
             return
         name = f"..{max(time.time_ns(), int(before[2:] or 0) + 1)}"
@@ -82,12 +90,16 @@ class ChangingSets(Sets):
                     self._remove_set(name)
             raise
         self.folder.sync()
-        if layout != LINKS or len(linked) + len(missing) < len(values):
-            self._show(name, access, anew=True)
-        elif self._hide(values):
+        is_shown = layout == LINKS and len(linked) + len(missing) == len(values)
+        if is_shown and not before:
+            return
+        names = self.folder.names()
+        if not is_shown:
+            self._show(name, access, names, anew=True)
+        elif self._hide(values, names):
             self.folder.sync()
         with contextlib.suppress(OSError):  # whoever comes next removes them
-            self._remove_sets(keep={name, before} if self._keeps else {name})
+            self._remove_sets(names, keep={name, before} if self._keeps else {name})
 
     def _change_one(
         self,
@@ -96,48 +108,50 @@ class ChangingSets(Sets):
         access: Access,
         missing: Collection[str],
         check: Callable[[], None],
+        written: Mapping[str, bytes] | None,
     ) -> bool:
         """Changes or adds one value of the set in force, if that makes it the set that is wanted; whether it did.
 
-        A reader sees the set before or after that. missing: the values that have no link yet.
+        A reader sees the set before or after that. missing: the values that have no link yet. Readers here need none,
+        and whoever has the lock next makes those that are missing: their names need not be on disk.
         """
         if not before or access.group is not None:
             return False
+        there = self.contents(before) if written is None else written
+        if there is None or not values.keys() >= there.keys():
+            return False
+        changed = [name for name, new in values.items() if there.get(name) != new]
+        if len(changed) != 1:
+            return False
+        for name in missing:
+            self._make_link(name, f"{POINTER}/{name}")
         with self.folder.enter(before) as opened:
-            there = value_names(opened)
-            if not values.keys() >= set(there):
-                return False
-            changed = [
-                name for name, new in values.items() if name not in there or opened.read(name, follow=False) != new
-            ]
-            if len(changed) != 1:
-                return False
-            for name in missing:
-                self._make_link(name, f"{POINTER}/{name}")
-            if missing:
-                self.folder.sync()
             opened.write_whole(changed[0], values[changed[0]], access.file_mode, check=check)
         return True
 
     def delete(self, check: Callable[[], None]) -> None:
-        """Removes all sets and what shows them; files of others stay."""
+        """Removes all sets and what shows them; files of others stay.
+
+        They are deleted when this returns. That they are gone is on disk with the folder's next sync().
+        """
         if self.has_pointer:
             check()
-            self.folder.write_whole(POINTER, DELETED.encode(), _POINTER_MODE)
+            self._point_to(DELETED, self.layout)
+            self.folder.sync()
             with contextlib.suppress(OSError):  # it is deleted; whoever comes next removes the rest
-                self.sweep()
+                self._remove_all(self.remove_temporary())
 
     def sweep(self, *, is_earlier: bool = False) -> None:
         """Removes what dead writers left, and finishes what they did not live to finish.
 
         is_earlier: whether the folder has a set in an earlier form, which is the one in force then.
         """
-        self.remove_temporary()
+        names = self.remove_temporary()
+        complete = _set_names(names)
         if not self.has_pointer:
-            complete = self._set_names()
             if is_earlier or not complete:
-                self._remove_sets(keep=())
-                self._hide(())  # links that lead nowhere: with the sets gone, plain files are not taken for ours
+                self._remove_sets(names, keep=())
+                self._hide((), names)  # links that lead nowhere: with the sets gone, plain files are not taken for ours
                 return
             # Its writer died before ..data was made, or a copy of the store was made without its links.
             self._point_somehow(complete[-1])
@@ -146,22 +160,31 @@ class ChangingSets(Sets):
         if name:
             if self.folder.status(name) is None:
                 raise self.damaged(POINTER)
-            self._show(name, self._access_of(name))
-            older = [other for other in self._set_names() if int(other[2:]) < int(name[2:])]
-            self._remove_sets(keep={name, *older[len(older) - self._keeps :]})
+            self._show(name, self._access_of(name), names)
+            older = [other for other in complete if int(other[2:]) < int(name[2:])]
+            self._remove_sets(names, keep={name, *older[len(older) - self._keeps :]})
         else:
-            self._hide(())
-            self._remove_sets(keep=())
-            self.folder.remove(POINTER)
+            self._remove_all(names)
             self.folder.sync()
 
-    def remove_temporary(self, age: float = 0) -> None:
-        """Removes what dead writers left in the folder: in one without a lock what is older than `age` seconds."""
-        for name in self.folder.names():
+    def _remove_all(self, names: Collection[str]) -> None:
+        """Removes what is left of a set that is deleted. Its pointer goes last: without it a set may be one to keep."""
+        self._hide((), names)
+        self._remove_sets(names, keep=())
+        self.folder.remove(POINTER)
+
+    def remove_temporary(self, age: float = 0) -> list[str]:
+        """Removes what dead writers left in the folder: in one without a lock what is older than `age` seconds.
+
+        Returns the names that were there.
+        """
+        names = self.folder.names()
+        for name in names:
             if _is_left(name):
                 status = self.folder.status(name)
                 if status is not None and (not age or status.st_mtime < time.time() - age):
                     self._remove(name)
+        return names
 
     def _make_set(self, name: str, values: Mapping[str, bytes], access: Access, before: str) -> None:
         """Makes a complete set, which is not in force yet; its name is on disk after the folder's next sync().
@@ -217,7 +240,7 @@ class ChangingSets(Sets):
             self._point_to(name, layout)
         else:
             self._point_to(name, layout)
-            self._show(name, Access())
+            self._show(name, Access(), self.folder.names())
         self.folder.sync()
 
     # ---- the names that servers read ----
@@ -247,16 +270,16 @@ class ChangingSets(Sets):
         if not stat.S_ISREG(status.st_mode):
             return False
         found = self.folder.read(name, follow=False)
-        known = ((self.contents(other, (name,)) or {}).get(name) for other in self._set_names())
+        known = ((self.contents(other, (name,)) or {}).get(name) for other in _set_names(self.folder.names()))
         return found is None or found == content or found in known
 
     def _is_own_link(self, name: str) -> bool:
         return self.folder.link_target(name) == f"{POINTER}/{name}"
 
-    def _show(self, name: str, access: Access, *, anew: bool = False) -> None:
+    def _show(self, name: str, access: Access, names: Collection[str], *, anew: bool = False) -> None:
         """Has every name of the set in force lead to its content, and no other name of ours to anything.
 
-        anew: plain files with the same content get these rights too.
+        names: those in the folder. anew: plain files with the same content get these rights too.
         """
         values = self._values_of(name)
         shown = False
@@ -274,16 +297,15 @@ class ChangingSets(Sets):
                 ):
                     self._copy(value, content, access)
                     shown = True
-        if self._hide(values) or shown:
+        if self._hide(values, names) or shown:
             self.folder.sync()
 
     def _copy(self, value: str, content: bytes, access: Access) -> None:
         self.folder.write_whole(value, content, access.file_mode, sync_folder=False)
         access.grant(self.folder, value)
 
-    def _hide(self, values: Collection[str]) -> bool:
-        """Removes the names of ours that are not among these; whether there are any."""
-        names = self.folder.names()
+    def _hide(self, values: Collection[str], names: Collection[str]) -> bool:
+        """Removes those of the names in the folder that are ours and not among these; whether there are any."""
         # No value's name begins with a dot.
         others = [name for name in names if not name.startswith(".") and name not in values]
         if not others:
@@ -312,11 +334,8 @@ class ChangingSets(Sets):
 
     # ---- sets that are not in force ----
 
-    def _set_names(self) -> list[str]:
-        return sorted((name for name in self.folder.names() if is_set(name)), key=lambda name: int(name[2:]))
-
-    def _remove_sets(self, keep: Collection[str]) -> None:
-        for name in self._set_names():
+    def _remove_sets(self, names: Collection[str], keep: Collection[str]) -> None:
+        for name in _set_names(names):
             if name not in keep:
                 self._remove_set(name)
 
@@ -339,6 +358,11 @@ class ChangingSets(Sets):
             for value in opened.names():
                 opened.remove(value)
         self.folder.remove_folder(name)
+
+
+def _set_names(names: Collection[str]) -> list[str]:
+    """Returns the names of sets among these, the oldest first."""
+    return sorted(filter(is_set, names), key=lambda name: int(name[2:]))
 
 
 def _is_left(name: str) -> bool:

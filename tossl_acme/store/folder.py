@@ -17,7 +17,7 @@ from ..log import DEBUG
 from ..log import event as log_event
 from .options import FolderOptions, check_format
 from .protocol import Lock, check_name, check_values, is_part
-from .sets import Sets, value_names
+from .sets import Sets, is_set, value_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,10 +165,15 @@ def _values(folder: Folder, name: str, only: Collection[str] | None) -> dict[str
     """Returns the set with this name from its open folder."""
     sets = Sets(folder)
     values = sets.read(only)
-    if values is None and not sets.has_pointer:
+    if values is None and not sets.has_pointer and not _is_bare(folder):
         left = "" if (values := _earlier(folder, name)) else sets.left()
         values = sets.contents(left, only) if left else values
     return values if values is None or only is None else {k: v for k, v in values.items() if k in only}
+
+
+def _is_bare(folder: Folder) -> bool:
+    """Returns whether there is nothing that could be a set, of whatever form: the lock of one that is to come."""
+    return all(name.startswith(".") and not is_set(name) for name in folder.names())
 
 
 def _found(

@@ -25,7 +25,7 @@ from ..context.farewell import owe, waiting_threads
 from ..errors import ArgumentError, WaitTimeout
 from ..files import FilePath, Folder, refusals
 
-_LOCK = ".lock"
+LOCK = ".lock"
 _AWAITED = "another process that holds the store"
 #: Bytes of .lock that are looked at.
 _MAX_RECORD_BYTES = 4096
@@ -51,7 +51,7 @@ class FolderLock:
         now = time.time_ns() // 10**6
         self.epoch = max(now, last + 1) if isinstance(last, int) else now
         record = json.dumps({"epoch": self.epoch, "holder": self.holder}).encode()
-        with refusals("store", folder, _LOCK):
+        with refusals("store", folder, LOCK):
             os.pwrite(handle, record, 0)
             os.ftruncate(handle, len(record))
 
@@ -102,8 +102,8 @@ def locked(
 def remove_unused(folder: Folder, name: str) -> None:
     """Removes a folder, whose lock the caller holds, if nothing but the lock is in it."""
     with contextlib.suppress(OSError), folder.enter(name) as opened:
-        if opened.names() == [_LOCK]:
-            opened.remove(_LOCK)
+        if opened.names() == [LOCK]:
+            opened.remove(LOCK)
             folder.remove_folder(name)
 
 
@@ -125,7 +125,7 @@ def _wait(context: Context, folder: Folder, handle: int, backoff: Backoff) -> No
 
 def _is_in_place(folder: Folder, handle: int) -> bool:
     """Returns whether the lock that is open is the one that others find."""
-    found, own = folder.status(_LOCK), os.fstat(handle)
+    found, own = folder.status(LOCK), os.fstat(handle)
     return found is not None and (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)
 
 
@@ -144,7 +144,7 @@ def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
 
     Raises ArgumentError where this thread has it already, or one that waits for the script that this thread runs.
     """
-    handle = folder.open_lock(_LOCK)
+    handle = folder.open_lock(LOCK)
     status = os.fstat(handle)
     file = status.st_dev, status.st_ino
     if any((thread, *file) in _held for thread in waiting_threads()):
@@ -167,7 +167,7 @@ def _lock_file(context: Context, folder: Folder) -> Iterator[int]:
 
 
 def _try_lock(handle: int, folder: Folder) -> bool:
-    with refusals("store", folder, _LOCK):
+    with refusals("store", folder, LOCK):
         try:
             import fcntl
         except ImportError:  # Windows

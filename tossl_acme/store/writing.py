@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from ..context import Context
 from ..errors import ArgumentError
@@ -27,14 +27,17 @@ _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 class HeldLock(Lock):
     """The lock of a set in this process."""
 
-    __slots__ = ("context", "folder_lock", "has_moved")
+    __slots__ = ("context", "folder_lock", "has_moved", "written")
 
-    def __init__(self, name: str, folder_lock: locks.FolderLock, context: Context) -> None:
+    def __init__(self, name: str, folder_lock: locks.FolderLock, context: Context, *, is_new: bool) -> None:
+        """is_new: whether its folder is empty."""
         super().__init__(name, folder_lock.holder, folder_lock.epoch)
         self.folder_lock = folder_lock
         self.context = context
         #: Whether nothing of the form before is left.
-        self.has_moved = False
+        self.has_moved = is_new
+        #: What its holder has written, by part.
+        self.written: dict[str, Mapping[str, bytes]] = {}
 
 
 class FolderWriting:
@@ -52,18 +55,22 @@ class FolderWriting:
         @contextlib.contextmanager
         def opened() -> Iterator[Folder]:
             with Folder.open(self.path, mode=_FOLDER_MODE) as root:
-                check_format(root)
+                _mark_format(root)
                 with _made(root, name) as folder:
                     yield folder
 
         with locks.locked(context, self.path / name, opened) as lock:
             with refusals("store", self.path, name):
-                self._mark_format()
-                _recover(lock.folder, name)
+                names = lock.folder.names()
+                is_new = names == [locks.LOCK]
+                if not is_new:
+                    with Folder.open(self.path) as root:
+                        ChangingSets(root).remove_temporary(_LEFT_SECONDS)
+                    _recover(lock.folder, name, names)
             if wants("tossl.store", DEBUG):
                 context.event("tossl.store", DEBUG, f"locked {name}", store=self.path.shown)
             try:
-                yield HeldLock(name, lock, context)
+                yield HeldLock(name, lock, context, is_new=is_new)
             finally:
                 context.event("tossl.store", DEBUG, f"unlocked {name}")
                 self._remove_unused(lock)
@@ -75,7 +82,8 @@ class FolderWriting:
             self._move_over(held)
             if part:
                 with _made(held.folder_lock.folder, part) as folder:
-                    self._write(held, folder, values, Access())
+                    self._write(held, folder, values, Access(), held.written.pop(part, None))
+                held.written[part] = dict(values)
             else:
                 access = self._access(held)
                 self._let_in(access, lock.name)
@@ -84,16 +92,18 @@ class FolderWriting:
     def delete(self, lock: Lock, part: str = "") -> None:
         held = self._held(lock, part)
         with self._logged(held, part, "deleted"):
+            held.written.clear()
             held.folder_lock.check()
             self._move_over(held)
             folder = held.folder_lock.folder
             if not part:
                 ChangingSets(folder).delete(held.folder_lock.check)
-            for name in [part] if part else _parts(folder):
+            for name in [part] if part else _parts(folder, folder.names()):
                 with _entered(folder, name) as below:
                     if below is not None:
                         ChangingSets(below).delete(held.folder_lock.check)
-                folder.remove_folder(name)
+                        if not folder.remove_folder(name):
+                            below.sync()
             folder.sync()
 
     @contextlib.contextmanager
@@ -108,12 +118,15 @@ class FolderWriting:
             raise
         held.context.event("tossl.store", DEBUG, f"{done} {name}")
 
-    def _write(self, held: HeldLock, folder: Folder, values: Mapping[str, bytes], access: Access) -> None:
+    def _write(
+        self, held: HeldLock, folder: Folder, values: Mapping[str, bytes], access: Access,
+        written: Mapping[str, bytes] | None = None,
+    ) -> None:  # fmt: skip
         whole = held.folder_lock.folder
         sets = ChangingSets(folder, keeps=1 if folder is whole else 0)
         layout = self.options.layout or sets.layout or ChangingSets(whole).layout or LINKS
         try:
-            sets.write(values, access, layout, held.folder_lock.check)
+            sets.write(values, access, layout, held.folder_lock.check, written)
         except NoLinksError:
             if self.options.layout == LINKS:
                 cause = "no links can be made here; -layout files does without"
@@ -133,6 +146,7 @@ class FolderWriting:
         """Gives a set of the earlier form, and its parts, the form of today; servers see no difference meanwhile."""
         folder = held.folder_lock.folder
         if held.has_moved or ChangingSets(folder).has_pointer:
+            held.has_moved = True
             return
         earlier.recover(folder)
         values = earlier.read_earlier(folder, held.name)
@@ -163,20 +177,15 @@ class FolderWriting:
             with Folder.open(path) as folder:
                 _let_through(folder, access.group)
 
-    # ---- the store as a whole ----
-
-    def _mark_format(self) -> None:
-        with Folder.open(self.path) as root:
-            if root.read(FORMAT_FILE) != b"%d\n" % FORMAT:
-                root.write_whole(FORMAT_FILE, b"%d\n" % FORMAT, _FILE_MODE)
-            ChangingSets(root).remove_temporary(_LEFT_SECONDS)
-
     def _remove_unused(self, lock: locks.FolderLock) -> None:
         """Leaves nothing of a name that has no set."""
         above, _, name = lock.folder.path.rpartition("/")
-        with contextlib.suppress(OSError, ArgumentError), Folder.open(FilePath(above)) as folder:
-            lock.check()
-            locks.remove_unused(folder, name)
+        with contextlib.suppress(OSError, ArgumentError):
+            if ChangingSets(lock.folder).has_pointer:
+                return
+            with Folder.open(FilePath(above)) as folder:
+                lock.check()
+                locks.remove_unused(folder, name)
 
 
 def _warn(context: Context, warning: str, text: str) -> None:
@@ -184,9 +193,16 @@ def _warn(context: Context, warning: str, text: str) -> None:
         context.warn("warning", warning=warning, message=text)
 
 
-def _recover(folder: Folder, name: str) -> None:
-    """Clears away what a holder left that died, in a set and its parts."""
-    for part in _parts(folder):
+def _mark_format(root: Folder) -> None:
+    """Marks a store with the version of what is written to it. Raises ArgumentError for one of a later version."""
+    if root.read(FORMAT_FILE) != b"%d\n" % FORMAT:
+        check_format(root)
+        root.write_whole(FORMAT_FILE, b"%d\n" % FORMAT, _FILE_MODE)
+
+
+def _recover(folder: Folder, name: str, names: Collection[str]) -> None:
+    """Clears away what a holder left that died, in a set and its parts. names: those in the folder."""
+    for part in _parts(folder, names):
         with _entered(folder, part) as below:
             if below is not None:
                 ChangingSets(below, keeps=0).sweep(is_earlier=earlier.read_earlier(below, f"{name}/{part}") is not None)
@@ -194,9 +210,9 @@ def _recover(folder: Folder, name: str) -> None:
     sets.sweep(is_earlier=not sets.has_pointer and earlier.read_earlier(folder, name) is not None)
 
 
-def _parts(folder: Folder) -> list[str]:
-    """Returns the folders in it that are parts of its set."""
-    found = [(name, folder.status(name)) for name in folder.names() if not name.startswith(".")]
+def _parts(folder: Folder, names: Collection[str]) -> list[str]:
+    """Returns the names in it that are those of parts of its set: folders."""
+    found = [(name, folder.status(name)) for name in names if not name.startswith(".")]
     return [name for name, status in found if status is not None and stat.S_ISDIR(status.st_mode)]
 
 
