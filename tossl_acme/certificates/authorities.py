@@ -12,6 +12,7 @@ from ..errors import AcmeError, ArgumentError, HttpError, RetryError, TosslError
 from ..http.urls import shown_url
 from ..store.protocol import Store
 from . import due
+from .ca_limits import is_used_up_by_others
 from .issuance import Issuance
 from .limits import LIMITS_VALUE, Limits, check_may_ask, counts_as_failure, limits_name
 from .lines import json_lines
@@ -79,7 +80,7 @@ def attempt(
         if counts_as_failure(error):
             _keep(context, store, issuance, error)
         raise
-    if known.failures:
+    if known.failed_at:
         _keep(context, store, issuance, None)
 
 
@@ -101,7 +102,9 @@ def _keep(context: Context, store: Store, issuance: Issuance, error: TosslError 
             if error is None:
                 store.delete(lock)
                 return
-            limits = read_limits(store, issuance).failed(error, due.now())
+            at = due.now()
+            is_own = not is_used_up_by_others(error, issuance, at)
+            limits = read_limits(store, issuance).failed(error, at, is_own=is_own)
             names = [identifier.value for identifier in issuance.identifiers]
             about = {"directory": issuance.directory, "names": names}
             store.write(lock, {LIMITS_VALUE: json_lines({**about, **limits.as_json()}).encode()})

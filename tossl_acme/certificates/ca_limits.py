@@ -118,6 +118,12 @@ def told_to_all(error: TosslError, issuance: Issuance, at: float) -> ToldToAll |
     return ToldToAll(scope, subject, at, at + float(after), is_replacing, error.message[:_MOST_MESSAGE_CHARS])
 
 
+def is_used_up_by_others(error: TosslError, issuance: Issuance, at: float) -> bool:
+    """Returns whether a refusal is no failure of these names: others have used up what the CA allows for a time."""
+    told = told_to_all(error, issuance, at)
+    return told is not None and told.scope in (ACCOUNT, NEW_ACCOUNT, DOMAIN)
+
+
 def _scope_of(error: AcmeError | HttpError) -> tuple[str, str]:
     if error.status == 503:
         return SERVER, ""

@@ -121,15 +121,15 @@ class Limits:
         counted = [failed for failed in self.recent if at - _HOUR_SECONDS < failed <= at + _MOST_SET_BACK_SECONDS]
         return max(0.0, counted[-_MOST_FAILURES] + _HOUR_SECONDS - at) if len(counted) >= _MOST_FAILURES else 0.0
 
-    def failed(self, error: TosslError, at: float) -> Limits:
-        """Returns what is known after one more failure."""
-        counts = not isinstance(error, ArgumentError | KeyFormatError)
+    def failed(self, error: TosslError, at: float, *, is_own: bool = True) -> Limits:
+        """Returns what is known after one more failure. is_own: whether it counts: others have not used up a limit."""
+        counts = is_own and not isinstance(error, ArgumentError | KeyFormatError)
         recent = (*self.recent, at)[-_MOST_FAILURES:] if counts else self.recent
         # A DNS provider's says nothing about the CA.
         after = None if isinstance(error, DnsError) else error.details.get("retry_after")
         return replace(
             self,
-            failures=self.failures + 1,
+            failures=self.failures + is_own,
             failed_at=at,
             recent=recent,
             retry_at=at + float(after) if isinstance(after, int | float) else 0.0,

@@ -7,6 +7,7 @@ import random
 from ..errors import RetryError, TosslError
 from ..store.protocol import Readable
 from . import due
+from .ca_limits import is_used_up_by_others
 from .deploy import Marks
 from .due import Suggestion
 from .held import difference
@@ -163,7 +164,7 @@ class Upkeep:
             self.failures = max(self.failures, 1)
             self.retry_at = at + (error.seconds or _VISIT_SECONDS) + self._turn()
             return is_new
-        self.failures += 1
+        self.failures += not is_used_up_by_others(error, self.managed.issuance, at)
         pause = pause_seconds(self.failures, None if self.held is None else self.held.not_after - at)
         after = error.details.get("retry_after")
         self.retry_at = at + max(pause, float(after) if isinstance(after, int | float) else 0.0) + self._turn()
