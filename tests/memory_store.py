@@ -35,6 +35,9 @@ class MemoryStore:
         for name in self.list(prefix):
             yield name, self.read(name, only) or {}
 
+    def identity(self) -> str:
+        return f"memory {id(self)}"
+
     def names(self) -> list[str]:
         return sorted(self.sets)
 

@@ -21,11 +21,12 @@ import pytest
 
 from tests.servers.postgresql import PgBouncer, PostgreSQL
 from tests.servers.relay import Relay
+from tests.tclhost import Tcl
 from tossl_acme.context import Context
 from tossl_acme.context.farewell import running
 from tossl_acme.errors import ArgumentError, Cancelled, TosslError, WaitTimeout
 from tossl_acme.store.postgresql import database, leases, schema, wire
-from tossl_acme.store.postgresql.failures import RefusedError
+from tossl_acme.store.postgresql.failures import RefusedError, explained_failure, failed_connection
 from tossl_acme.store.postgresql.store import PostgreSQLStore
 from tossl_acme.store.postgresql.url import DatabaseUrl
 from tossl_acme.store.registry import open_store
@@ -121,7 +122,7 @@ def _expired(url: str) -> None:
 def test_a_holder_that_was_stopped_writes_nothing(
     request: pytest.FixtureRequest, postgresql: PostgreSQL, way: str, is_taken: bool
 ) -> None:
-    """Whether a successor has it by then, or nobody."""
+    """Whether a successor has it by then, which is in the midst of its work, or nobody."""
     postgresql.empty()
     server: PostgreSQL | PgBouncer = request.getfixturevalue(way)
     url = server.url_of("tossl")
@@ -132,18 +133,57 @@ def test_a_holder_that_was_stopped_writes_nothing(
         assert holder.stdout.readline() == "held\n"
         os.kill(holder.pid, signal.SIGSTOP)
         try:
-            if is_taken:
-                write(store, NEW)
-            else:
-                _expired(postgresql.url)
+            with store.locked(context(), NAME) if is_taken else contextlib.nullcontext() as lock:
+                if lock:
+                    store.write(lock, NEW)
+                else:
+                    _expired(postgresql.url)
+                os.kill(holder.pid, signal.SIGCONT)
+                told, _ = holder.communicate("\n")
         finally:
-            os.kill(holder.pid, signal.SIGCONT)
-        told, _ = holder.communicate("\n")
+            holder.kill()
     assert len(told.splitlines()) == 3
     for line in told.splitlines():
         assert line.startswith("('TOSSL', 'VALUE', 'store') the lock of certificates/example.com in postgresql://")
         assert "nothing was written" in line
     assert store.read(NAME) == (NEW if is_taken else {"cert.pem": b"first"})
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ("expires = clock_timestamp()", "it was not renewed for 60 s"),
+        ("claim = 'x', holder = 'another'", "another has had it since"),
+        ("epoch = epoch + 1", "it was not renewed"),
+        ("claim = 'x', expires = clock_timestamp()", "another process has had it since"),
+    ],
+)
+def test_every_change_looks_at_its_lease(store: PostgreSQLStore, database_url: str, change: str, cause: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection, store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+        store.write(lock, SET, "pending")
+        connection.execute(f"UPDATE tossl.leases SET writes = 0, {change}")  # type: ignore[arg-type]
+        for late in (
+            lambda: store.write(lock, NEW),
+            lambda: store.write(lock, NEW, "pending"),
+            lambda: store.delete(lock),
+        ):
+            assert f"is lost: {cause}" in refused(late)
+        assert (store.read(NAME), store.read(f"{NAME}/pending")) == (SET, SET)
+
+
+def test_a_thread_renews_what_counts_and_nothing_else(
+    store: PostgreSQLStore, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOSSL_LEASE_SECONDS", "1")
+    with psycopg.connect(database_url, autocommit=True) as connection, store.locked(context(), NAME) as lock:
+        expires = "SELECT expires FROM tossl.leases"
+        first = connection.execute(expires).fetchone()
+        while connection.execute(expires).fetchone() == first:
+            connection.execute("SELECT pg_sleep(0.01)")
+        connection.execute("UPDATE tossl.leases SET expires = clock_timestamp()")
+        leases.renew_leases()
+        assert "is lost: it was not renewed" in refused(lambda: store.write(lock, SET))
 
 
 @long
@@ -316,15 +356,15 @@ def test_a_silent_server_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = PostgreSQLStore(f"postgresql://u:sesame@127.0.0.1:{silent.getsockname()[1]}/x")
         with pytest.raises(WaitTimeout) as timed_out:
-            write(store, SET, 0.5)
+            write(store, SET, 0.1)
         assert "sesame" not in timed_out.value.message
         whole = context(60)
-        cancelling = threading.Timer(0.3, whole.cancel)
+        cancelling = threading.Timer(0.1, whole.cancel)
         cancelling.start()
         with running(whole), pytest.raises(Cancelled):
             store.read(NAME)
         cancelling.join()
-        monkeypatch.setattr(database, "READ_SECONDS", 0.5)
+        monkeypatch.setattr(database, "READ_SECONDS", 0.1)
         assert "does not answer" in refused(lambda: store.read(NAME))
 
 
@@ -502,6 +542,93 @@ def test_an_earlier_version_is_brought_up_to_date(postgresql: PostgreSQL) -> Non
     database.reset()
 
 
+@pytest.mark.parametrize(
+    ("words", "is_final", "is_there"),
+    [
+        ('FATAL:  password authentication failed for user "x"', True, False),
+        ('FATAL:  database "x" does not exist', True, False),
+        ("FATAL:  sorry, too many clients already", False, True),
+        ("FATAL:  the database system is starting up", False, True),
+        ("FATAL:  server login failed: FATAL password authentication failed", False, True),
+        ("Connection refused", False, False),
+        ("FATAL:  das Datenbanksystem startet", False, False),
+        ("DATAL:  tut mir leid, schon zu viele Verbindungen", False, False),
+    ],
+)
+def test_a_connection_that_may_be_had_later(words: str, is_final: bool, is_there: bool) -> None:
+    """Words that nobody here knows, as a server's in another language, are no reason to give up."""
+    failure = failed_connection(words)
+    assert (failure.is_final, failure.is_there) == (is_final, is_there)
+
+
+def test_a_right_that_is_missing_in_any_language() -> None:
+    german = RefusedError("42501", "keine Berechtigung für Datenbank x", "guest", "x", statement="CREATE")
+    assert "GRANT CREATE ON DATABASE" in explained_failure(german, DatabaseUrl("postgresql://h/x")).message
+
+
+def test_connections_that_are_used_up(postgresql: PostgreSQL) -> None:
+    """A process waits for those it has, and for those of others."""
+    url = postgresql.create_database("limited")
+    write(PostgreSQLStore(url), SET)
+    database.reset()
+    with psycopg.connect(url):
+        postgresql.run("ALTER DATABASE limited CONNECTION LIMIT 1")
+        store = PostgreSQLStore(url)
+        with pytest.raises(WaitTimeout) as timed_out:
+            write(store, NEW, 0.5)
+        assert "too many connections" in timed_out.value.message
+    write(store, NEW)
+    database.reset()
+
+
+def test_another_connection_where_one_leads_to_a_standby(store: PostgreSQLStore, postgresql: PostgreSQL) -> None:
+    """As after a failover, when connections stay where they were, or the name does for a moment."""
+    write(store, SET)
+    made = database.database_of(DatabaseUrl(postgresql.url))
+    made.within(5, lambda context, wire: wire.execute(context, "SET default_transaction_read_only = on"))
+    write(store, NEW)
+    assert store.read(NAME) == NEW
+
+
+def test_what_is_released_stays_so_where_the_clock_is_set_back(store: PostgreSQLStore, database_url: str) -> None:
+    write(store, SET)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE tossl.leases SET expires = expires + interval '50 minutes'")
+    write(store, NEW, 5)
+
+
+def test_a_holder_whose_machine_has_an_odd_name(postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
+    postgresql.run("CREATE DATABASE latin OWNER tossl ENCODING LATIN1 TEMPLATE template0")
+    monkeypatch.setattr(socket, "gethostname", lambda: "h\u2603\udce9")
+    store = PostgreSQLStore(postgresql.url_of("latin"))
+    with store.locked(context(), NAME) as lock:
+        assert lock.holder == f"process {os.getpid()} on h??"
+        store.write(lock, SET)
+    database.reset()
+
+
+def test_a_lost_answer_and_then_a_lost_lease(relay: Relay, postgresql: PostgreSQL) -> None:
+    """The change was done, and somebody else has come: nobody is told that nothing was written."""
+    store = PostgreSQLStore(postgresql.url_of("tossl", port=relay.port))
+    plain, seen = wire.Wire.execute, 0
+
+    def disturbed(self: wire.Wire, context: Context, statement: str, *values: str | bytes) -> wire.Rows:
+        nonlocal seen
+        if "set_values" not in statement or values[0] != NAME:
+            return plain(self, context, statement, *values)
+        seen += 1
+        if seen == 2:
+            postgresql.run("UPDATE tossl.leases SET claim = 'x', holder = 'another', epoch = epoch + 1", "tossl")
+        return plain(self, context, statement, *values)
+
+    with store.locked(context(), NAME) as lock, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(wire.Wire, "execute", disturbed)
+        relay.lose_next_answer()
+        said = refused(lambda: store.write(lock, NEW))
+    assert "is lost: another has had it since; whether this was written before that is not known" in said
+    assert store.read(NAME) == NEW
+
+
 def test_tables_that_are_not_ours(postgresql: PostgreSQL) -> None:
     url = postgresql.create_database("foreign")
     postgresql.run("CREATE SCHEMA tossl AUTHORIZATION tossl", "foreign")
@@ -590,13 +717,14 @@ def test_a_disk_that_is_full(own: PostgreSQL, small_disk: Path) -> None:
         "postgresql://u:se/same@h/x", "postgresql://u:sesame%zz@h/x", "postgresql://u:sesame@h:x/x",
         "postgresql://u:sesame@h/x?nix=1", "postgresql://u:sesame\0@h/x", "postgresql://u:sesame\ud800@h/x",
         "postgresql://u:sesame@h:99999/x", "postgresql://u:sesame",
-        "postgresql://u:sesame@a:1,b:2,c:3/x?hostaddr=127.0.0.1",
+        "postgresql://u:sesame@a:1,b:2,c:3/x?hostaddr=127.0.0.1", "postgresql://u:se@same@h/x",
+        "postgresql:/u:sesame@h/x", "postgres:u:sesame@h/x", " postgresql://u:se@same@h/x",
     ],
-    ids=range(9),
+    ids=range(13),
 )  # fmt: skip
 def test_a_url_that_cannot_be_read_is_not_shown(word: str) -> None:
     said = refused(lambda: open_store(word).list("certificates"))
-    assert "is no usable URL of a database" in said
+    assert "is no usable URL of a database" in said or "a database is named by postgresql://" in said
     assert "sesame" not in said
     assert "same" not in said
 
@@ -609,6 +737,29 @@ def test_an_unknown_scheme_is_named(word: str) -> None:
     assert said.startswith(f"unknown scheme {word.partition(':')[0]}:// of a store")
     assert "postgresql://" in said
     assert "sesame" not in said
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("postgresql://u:sesame@h:1,[::1]:5432/x", "postgresql://u@h:1,[::1]/x"),
+        (" POSTGRES://u:sesame@h/x\n", "postgresql://u@h/x"),
+        ("postgresql://u:se%40same@%2Frun%2Fx:7/x", "postgresql://u@%2Frun%2Fx:7/x"),
+        ("postgresql://u@/x?host=%40abstract&password=sesame", "postgresql://u@%40abstract/x"),
+        ("postgresql://u@h,i/x?port=7", "postgresql://u@h:7,i:7/x"),
+    ],
+)
+def test_a_url_is_shown_as_it_can_be_given(word: str, shown: str) -> None:
+    assert open_store(word).where(NAME) == f"{NAME} in {shown}"
+    assert open_store(shown).where(NAME) == f"{NAME} in {shown}"
+
+
+def test_a_path_in_tcl_that_is_meant_to_be_a_url(tcl: Tcl) -> None:
+    for word in (" postgresql:///u:se@same@h/x", "postgresql:/u:sesame@h/x", "Postgres:u:sesame@h"):
+        failure = tcl.failure("list_certificates", store=word)
+        assert failure.code == ("TOSSL", "VALUE", "store")
+        assert "same" not in failure.message
+        assert not Path(word).exists()
 
 
 def test_without_psycopg() -> None:

@@ -281,7 +281,7 @@ def test_the_file_of_the_keys(
     write(f"{KEY}\n", 0o640)
     assert "others can read or change" in refused(lambda: put(store(), context))
     assert not (tmp_path / "store").exists()
-    write(f"# in use since May\r\n\r\n  {KEY}  # the first\r\n{OTHER}")
+    write(f"\ufeff# in use since May\r\n\r\n  {KEY}  # the first\r\n{OTHER}")
     put(store(), context)
     assert sealed(plain, KEY).read(NAME) == VALUES
 
@@ -496,6 +496,23 @@ def test_from_a_folder_into_a_database_and_back(
     assert (code, "into itself" in message) == ("TOSSL VALUE target", True)
     for other in (KEY, ""):
         assert failed(tcl, database_url, tmp_path / "c", seal_key=other)[1] == "TOSSL VALUE seal_key"
+
+
+def test_a_store_by_another_word_is_not_copied_into_itself(
+    tcl: Tcl, tmp_path: Path, context: Context, database_url: str
+) -> None:
+    """Nor into a folder in its own; nor is one that is not there."""
+    source = tmp_path / "a"
+    put(FolderStore(absolute(source)), context)
+    (tmp_path / "link").symlink_to(source)
+    for target in (tmp_path / "link", tmp_path / "b/../a", source / "sub", tmp_path):
+        assert failed(tcl, source, target)[1] == "TOSSL VALUE target"
+    put(PostgreSQLStore(database_url), context)
+    by_name = database_url.replace("127.0.0.1", "localhost")
+    assert failed(tcl, database_url, by_name)[1] == "TOSSL VALUE target"
+    assert failed(tcl, tmp_path / "none", tmp_path / "new")[1] == "TOSSL VALUE source"
+    assert not (tmp_path / "new").exists()
+    assert sorted(path.name for path in source.iterdir() if path.name[0] != ".") == ["certificates", "format"]
 
 
 def test_what_differs_is_a_conflict_before_anything_is_written(tcl: Tcl, tmp_path: Path, context: Context) -> None:

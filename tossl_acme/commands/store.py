@@ -90,10 +90,10 @@ def copy(
     Errors:
     TOSSL VALUE overwrite  the target has other sets under the same names; nothing was written
     TOSSL VALUE seal_key   no such keys, not those of one of the stores, or missing for a source that is sealed
-    TOSSL VALUE source     empty
+    TOSSL VALUE source     empty, or no set is in it
     TOSSL VALUE store      one of them cannot be read or written, is damaged, or of a later version; a file of the
                            source belongs to another user
-    TOSSL VALUE target     empty, or the source itself
+    TOSSL VALUE target     empty, the source itself by whichever word, or a folder in its folder or around it
     """
     from ..store.copy import copy_sets, opened_pair
 

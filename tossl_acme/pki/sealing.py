@@ -36,7 +36,7 @@ class SealingKeys:
         Raises SealError for a text without a key, and for a line that is none.
         """
         keys = []
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
             if word := line.partition("#")[0].strip():
                 if not _KEY.fullmatch(word):
                     raise SealError(f"line {number} is no sealing key, which is 32 bytes in base64url")

@@ -55,11 +55,16 @@ def copy_sets(
     """Copies all sets and their parts; returns how many were copied, and how many were there and the same.
 
     overwrite: also in the place of sets that differ. Raises ArgumentError "overwrite" where some differ, before
-    anything is written, and "store" where a set cannot be read, is another user's, or did not come out the same.
+    anything is written, "store" where a set cannot be read, is another user's, or did not come out the same, "target"
+    for the source by another word, and "source" where nothing is.
     """
-    if source.where(MARK) == target.where(MARK):
-        raise ArgumentError("target", "the store is to be copied into itself")
-    names = [name for name in source.names() if name.partition("/")[0] not in (MARK, *_OF_THE_MOMENT)]
+    _check_apart(source.identity(), target.identity())
+    found = source.names()
+    if not found:
+        raise ArgumentError(
+            "source", f"nothing is to be copied: no set is in {source.where('certificates')} or beside it"
+        )
+    names = [name for name in found if name.partition("/")[0] not in (MARK, *_OF_THE_MOMENT)]
     differing = [name for name in names if _differs(context, source, target, name)]
     if differing and not overwrite:
         raise _conflict(target, differing)
@@ -72,6 +77,14 @@ def copy_sets(
                 copied += done is True
                 same += done is False
     return copied, same
+
+
+def _check_apart(source: str, target: str) -> None:
+    """Raises ArgumentError where two stores are one, by whichever words, or one folder is in the other."""
+    if source == target:
+        raise ArgumentError("target", "the store is to be copied into itself")
+    if any(one.startswith(f"{other.rstrip('/')}/") for one, other in ((source, target), (target, source))):
+        raise ArgumentError("target", "one of the two stores is in the folder of the other")
 
 
 def _differs(context: Context, source: SealedStore, target: SealedStore, name: str) -> bool:

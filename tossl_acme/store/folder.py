@@ -11,6 +11,8 @@ finds a certificate held reads it with this: writing.py, which writes, is loaded
 
 from __future__ import annotations
 
+import os
+
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
 from ..log import DEBUG
@@ -123,6 +125,10 @@ class FolderStore:
 
     def where(self, name: str, value: str = "") -> str:
         return self.path_of(name, value).shown
+
+    def identity(self) -> str:
+        """Returns its path without symbolic links."""
+        return os.path.realpath(self.path)
 
     def path_of(self, name: str, value: str = "") -> FilePath:
         """Returns the path of a set's folder, or of one of its values as servers read it."""

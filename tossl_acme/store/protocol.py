@@ -100,6 +100,9 @@ class Store(Readable, Protocol):
     def delete(self, lock: Lock, part: str = "") -> None:
         """Removes a set with all its parts, or a part of it, if it is there. Raises as write() does."""
 
+    def identity(self) -> str:
+        """Returns a text that is the same for each word that names this store: a real path, or begins with no slash."""
+
     def path_of(self, name: str, value: str = "") -> FilePath | None:
         """Returns the path of a set or one of its values for other programs; None in a store that has no files."""
 

@@ -23,7 +23,11 @@ def open_store(word: str, notice: str = "") -> Store:
     """
     scheme = scheme_of(word)
     if not scheme:
+        # It would make a folder whose name may have a password in it.
+        if word.lower().startswith(tuple(f"{known}:" for known in _POSTGRESQL)):
+            raise ArgumentError("store", 'a database is named by postgresql://USER@HOST/DATABASE, with "//"')
         return FolderStore(absolute(word), notice=notice)
+    word = word.strip()
     if scheme.lower() not in _POSTGRESQL:
         # The rest of the word may hold a password.
         known = f"a store is a folder's path, or a URL that begins with {' or '.join(f'{s}://' for s in _POSTGRESQL)}"
@@ -40,7 +44,7 @@ def open_store(word: str, notice: str = "") -> Store:
 
 
 def scheme_of(word: str) -> str:
-    """Returns the scheme of a word that is a URL; empty for a path."""
-    scheme, separator, _ = word.partition("://")
+    """Returns the scheme of a word that is a URL, perhaps with white space around it; empty for a path."""
+    scheme, separator, _ = word.lstrip().partition("://")
     is_one = scheme[:1].isalpha() and all(char.isalnum() or char in "+-." for char in scheme) and scheme.isascii()
     return scheme if separator and is_one else ""

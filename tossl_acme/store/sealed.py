@@ -162,6 +162,9 @@ class SealedStore:
     def where(self, name: str, value: str = "") -> str:
         return self.inner.where(name, value)
 
+    def identity(self) -> str:
+        return self.inner.identity()
+
     def path_of(self, name: str, value: str = "") -> FilePath | None:
         """Returns the path of a set or one of its values.
 

@@ -52,9 +52,7 @@ class Database:
         self._failure = ""
         self._has_tables = False
 
-    def call(
-        self, work: Callable[[Context, Wire], _T], of: Context | None = None, *, lasts: bool = False
-    ) -> _T:
+    def call(self, work: Callable[[Context, Wire], _T], of: Context | None = None, *, lasts: bool = False) -> _T:
         """Returns the outcome of work on a connection, which is done again where the connection is lost.
 
         So it must be as good twice as once. of: the call that it is part of, else that of this thread. What begins when
@@ -98,7 +96,7 @@ class Database:
 
     def _tried(self, context: Context, work: Callable[[Context, Wire], _T]) -> _T:
         backoff = Backoff(most=2.0)
-        gives_up_at = time.monotonic() + (_PATIENCE_SECONDS if self._was_reached else _FIRST_PATIENCE_SECONDS)
+        begun_at = time.monotonic()
         said = f"{self.url.shown} does not answer"
         try:
             while True:
@@ -109,7 +107,7 @@ class Database:
                     if isinstance(error, RefusedError) and error.is_missing:
                         raise
                     failure = explained_failure(error, self.url)
-                    if not error.is_transient or time.monotonic() >= gives_up_at:
+                    if not error.is_transient or time.monotonic() >= begun_at + self._patience(error):
                         raise failure from None
                     self._failure = said = failure.message
                     log_event("tossl.store", WARNING, f"trying again: {said}")
@@ -117,6 +115,14 @@ class Database:
         except WaitTimeout as error:
             error.message += f": {said}"
             raise
+
+    def _patience(self, error: BrokenError | RefusedError) -> float:
+        """Returns for how many seconds a call tries again: a server that never answered may be the wrong one."""
+        if isinstance(error, BrokenError):
+            self._was_reached |= error.is_there
+        elif error.is_read_only:
+            return _FIRST_PATIENCE_SECONDS
+        return _PATIENCE_SECONDS if self._was_reached else _FIRST_PATIENCE_SECONDS
 
     # ---- tables ----
 
@@ -137,6 +143,10 @@ class Database:
         wire = self._take(context)
         try:
             yield wire
+        except RefusedError as error:
+            if error.is_read_only:
+                wire.close()  # another connection may lead to the primary
+            raise
         finally:
             self._give_back(wire)
 

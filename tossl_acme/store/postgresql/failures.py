@@ -9,14 +9,15 @@ from .url import DatabaseUrl
 
 
 class RefusedError(Exception):
-    """The server refused a statement. state: its SQLSTATE."""
+    """The server refused a statement. state: its SQLSTATE. statement: with which word it begins, for a few of them."""
 
-    def __init__(self, state: str, message: str, role: str, database: str) -> None:
+    def __init__(self, state: str, message: str, role: str, database: str, *, statement: str = "") -> None:
         super().__init__(state)
         self.state = state
         self.message = message
         self.role = role
         self.database = database
+        self.statement = statement
 
     @property
     def is_missing(self) -> bool:
@@ -26,19 +27,30 @@ class RefusedError(Exception):
     @property
     def is_transient(self) -> bool:
         """Returns whether the same statement may succeed in a moment: on another connection, or behind another's."""
-        return self.state.startswith(("08", "57P", "40")) or self.state in ("53300", "25P03", "25P04", "55P03")
+        return (
+            self.is_read_only
+            or self.state.startswith(("08", "57P", "40"))
+            or self.state in ("53300", "25P03", "25P04", "55P03")
+        )
+
+    @property
+    def is_read_only(self) -> bool:
+        """Returns whether this server is one that can be read alone, as the primary is behind its own failover."""
+        return self.state == "25006"
 
 
 class BrokenError(Exception):
     """There is no connection, or it broke: whether the server has done what it was sent is not known.
 
-    is_final: whether another attempt would meet the same.
+    is_final: whether another attempt would meet the same. is_there: whether a server has said so, which is only not
+    ready for more.
     """
 
-    def __init__(self, message: str, *, is_final: bool = False) -> None:
+    def __init__(self, message: str, *, is_final: bool = False, is_there: bool = False) -> None:
         super().__init__("broken")
         self.message = message
         self.is_final = is_final
+        self.is_there = is_there
 
     @property
     def is_transient(self) -> bool:
@@ -75,19 +87,25 @@ _ROWS = (
     _Row("57014", "{url} cut the statement short: {reason}; nothing was written"),
     _Row("", "{url} refused: {reason}"),
 )
-#: In libpq's words about a connection that failed: those that say that the server may come, or come back.
-_MAY_COME = (
-    "refused", "timeout", "timed out", "closed the connection", "starting up", "shutting down", "recovery", "too many",
-    "remaining connection slots", "reset by peer", "unreachable", "no route", "could not receive", "could not send",
-    "cannot connect", "conn crashed", "not yet accepting", "terminating", "no such file", "broken pipe", "read-only",
-    "not read-write", "hot standby", "pause", "temporary failure", "login failed",
+#: In libpq's words about a connection that failed: those of a server that is there, and may have one later.
+_IS_THERE = (
+    "starting up", "shutting down", "recovery", "too many", "remaining connection slots", "not yet accepting",
+    "terminating", "pause", "login failed", "cannot connect", "conn crashed",
+)  # fmt: skip
+#: Those that another attempt would meet, too. Whatever else is said, also in another language, may pass.
+_IS_FINAL = (
+    "password", "authentication", "does not exist", "pg_hba.conf", "permission", "certificate", "not support",
+    "was required", "encryption required", "invalid", "unsupported", "unrecognized", "not found", "must be",
+    "not permitted", "not allowed", "no such user", "no such database", "private key", "syntax error",
 )  # fmt: skip
 
 
-def may_come(words: str) -> bool:
-    """Returns whether a connection may be had later, by libpq's words about the one that failed."""
+def failed_connection(words: str, *, needs_password: bool = False) -> BrokenError:
+    """Returns the error for libpq's words about a connection that failed."""
     lower = words.lower()
-    return any(each in lower for each in _MAY_COME)
+    is_there = any(each in lower for each in _IS_THERE)
+    is_final = needs_password or any(each in lower for each in _IS_FINAL)
+    return BrokenError(words, is_final=is_final and not is_there, is_there=is_there)
 
 
 def explained_failure(error: RefusedError | BrokenError, url: DatabaseUrl) -> ArgumentError:
@@ -96,7 +114,7 @@ def explained_failure(error: RefusedError | BrokenError, url: DatabaseUrl) -> Ar
     if isinstance(error, BrokenError):
         return ArgumentError("store", f"no connection to {url.shown}: {reason}")
     sentence = next(row.sentence for row in _ROWS if error.state.startswith(row.state))
-    if error.state == "42501" and "for database" in error.message:
+    if error.state == "42501" and error.statement == "CREATE":  # its words may be in another language
         sentence = _MAY_CREATE
     return ArgumentError(
         "store", sentence.format(url=url.shown, role=error.role, database=error.database, reason=reason)

@@ -58,7 +58,10 @@ UPDATE tossl.leases AS lease SET expires = clock_timestamp() + $3::text::interva
 FROM unnest($1::text[], $2::text[]) AS own (name, claim)
 WHERE lease.name = own.name AND lease.claim = own.claim AND lease.expires > clock_timestamp()
 RETURNING lease.claim"""
-_RELEASE = "UPDATE tossl.leases SET expires = clock_timestamp() WHERE name = $1::text AND claim = $2::text"
+#: Long before now: what is released stays so where the database's clock is set back, or another server takes over.
+_RELEASE = """
+UPDATE tossl.leases SET expires = clock_timestamp() - interval '1 hour'
+WHERE name = $1::text AND claim = $2::text"""
 _LOOK = """
 SELECT claim, holder, writes::text, (expires > clock_timestamp())::text FROM tossl.leases WHERE name = $1::text"""
 #: What each change of a set begins with, behind "WITH": `held` has one row if this lease counts and this is news.
@@ -107,7 +110,9 @@ class Lease(Lock):
     )
 
     def __init__(self, database: Database, context: Context, name: str) -> None:
-        super().__init__(name, clean(f"process {os.getpid()} on {socket.gethostname()}", _MAX_HOLDER_CHARS), 0)
+        # Not every database has all characters.
+        host = socket.gethostname().encode("ascii", "replace").decode()
+        super().__init__(name, clean(f"process {os.getpid()} on {host}", _MAX_HOLDER_CHARS), 0)
         self.database = database
         self.context = context
         self.claim = secrets.token_hex(16)
@@ -218,12 +223,14 @@ class Lease(Lock):
             return
         if claim.decode() != self.claim:
             who = holder.decode("utf-8", "replace") if counts == b"true" else "another process"
-            raise self._lost(f"{who} has had it since")
+            raise self._lost(f"{who} has had it since", is_again=is_again)
         cause = f"it was not renewed for {self.seconds:g} s: this process was stopped, or the database out of reach"
         raise self._lost(cause)
 
-    def _lost(self, cause: str) -> ArgumentError:
-        return ArgumentError("store", f"the lock of {self.where} is lost: {cause}; nothing was written")
+    def _lost(self, cause: str, *, is_again: bool = False) -> ArgumentError:
+        """is_again: the change was sent before, without an answer: it may have been done while the lease counted."""
+        outcome = "whether this was written before that is not known" if is_again else "nothing was written"
+        return ArgumentError("store", f"the lock of {self.where} is lost: {cause}; {outcome}")
 
     # ---- its end ----
 

@@ -41,6 +41,9 @@ LEFT JOIN tossl.set_values v ON v.set_name = s.name AND ($4::text = 'all' OR v.n
 ORDER BY s.name"""
 _LIST = "SELECT name FROM tossl.sets WHERE above = $1::text AND NOT is_deleted ORDER BY name"
 _NAMES = "SELECT name FROM tossl.sets WHERE NOT is_deleted ORDER BY name"
+_IDENTITY = """
+SELECT extract(epoch FROM pg_postmaster_start_time())::text, oid::text
+FROM pg_catalog.pg_database WHERE datname = current_database()"""
 _VERSION = "SELECT epoch || '.' || writes FROM tossl.sets WHERE name = $1::text AND NOT is_deleted"
 #: Transactions commit in another order than they begin: changed since a snapshot is what none that had ended then did.
 _CHANGES = f"""
@@ -159,6 +162,10 @@ class PostgreSQLStore:
 
     def where(self, name: str, value: str = "") -> str:
         return f"{name}/{value} in {self._url.shown}" if value else f"{name} in {self._url.shown}"
+
+    def identity(self) -> str:
+        """Returns what distinguishes the database: of all servers this one alone began in that microsecond."""
+        return ".".join(each.decode() for each in self._rows(_IDENTITY)[0])
 
     def path_of(self, name: str, value: str = "") -> FilePath | None:
         """Returns None: it has no files."""

@@ -19,6 +19,7 @@ from ...text import clean
 _SECRET = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 _HIDDEN = "(hidden)"
 _PORTS = 65536
+_USUAL_PORT = "5432"
 #: A silent peer is given up long before TCP would do so. In seconds, but for the one that is in milliseconds.
 _USUAL = {
     "client_encoding": "UTF8",
@@ -47,6 +48,16 @@ class Host(NamedTuple):
         except ValueError:
             return True
 
+    @property
+    def shown(self) -> str:
+        """Returns it as in a URL, without the usual port."""
+        name = self.name or self.address or "localhost"
+        if name.startswith(("/", "@")):
+            name = name.replace("/", "%2F").replace("@", "%40")
+        elif ":" in name:
+            name = f"[{name}]"
+        return name if self.port in ("", _USUAL_PORT) else f"{name}:{self.port}"
+
 
 class DatabaseUrl:
     """A URL of a database. Its repr() and all that it shows are without its secrets.
@@ -67,7 +78,7 @@ class DatabaseUrl:
             raise ArgumentError("store", f"{_shown_word(word)} {cause}") from None
         self._given = given
         self._secrets = sorted({found[name] for name in _SECRET if found.get(name)}, key=len, reverse=True)
-        self.shown = _shown(found, given)
+        self.shown = _shown(found, given, self.hosts)
         self._passfile = None if found.get("password") else found.get("passfile", "~/.pgpass")
         #: What two URLs with the same connections have in common.
         self.key = make_conninfo(**{name: value for name, value in (found | given).items() if value})
@@ -118,10 +129,11 @@ def _options(found: list[pq.ConninfoOption]) -> dict[str, str]:
 def _check_word(word: str) -> None:
     """Raises ValueError for a word that libpq reads in another way than whoever wrote it.
 
-    A slash in a password would make the rest of it the name of the database, which messages show.
+    A slash in a password would make the rest of it the name of the database, and an at sign that of the host, which
+    messages show.
     """
-    path = word.partition("://")[2].partition("?")[0].partition("/")[2]
-    if "@" in path or not word.isprintable():
+    authority, _, path = word.partition("://")[2].partition("?")[0].partition("/")
+    if authority.count("@") > 1 or "@" in path or not word.isprintable():
         raise ValueError("not escaped")
 
 
@@ -139,14 +151,13 @@ def _hosts(found: dict[str, str]) -> tuple[Host, ...]:
     return tuple(Host(*each) for each in zip((*names, *pad), (*addresses, *pad), ports, strict=False))
 
 
-def _shown(found: dict[str, str], given: dict[str, str]) -> str:
+def _shown(found: dict[str, str], given: dict[str, str], hosts: tuple[Host, ...]) -> str:
     if "service" in given and "host" not in given:
         return clean(f"postgresql://?service={given['service']}")
     user = f"{found['user']}@" if found.get("user") else ""
-    hosts = found.get("host") or found.get("hostaddr") or "localhost"
-    where = ",".join(f"[{host}]" if ":" in host and not host.startswith("/") else host for host in hosts.split(","))
-    port = "" if found.get("port", "5432") == "5432" else f":{found['port']}"
-    return clean(f"postgresql://{user}{where}{port}/{found.get('dbname') or found.get('user', '')}")
+    return clean(
+        f"postgresql://{user}{','.join(host.shown for host in hosts)}/{found.get('dbname') or found.get('user', '')}"
+    )
 
 
 def _shown_word(word: str) -> str:

@@ -18,7 +18,7 @@ from psycopg import Error, pq
 from ...context import Context
 from ...errors import ResourceError
 from ...text import quoted
-from .failures import BrokenError, RefusedError, may_come
+from .failures import BrokenError, RefusedError, failed_connection
 from .url import DatabaseUrl, Host
 
 AWAITED = "the database"
@@ -66,7 +66,7 @@ class Wire:
             results = list(self._results(context, ends))
         except Error as error:
             raise BrokenError(str(error)) from None
-        return self._rows(results)
+        return self._rows(results, statement.split(None, 1)[0])
 
     def _results(self, context: Context, ends: float) -> Iterator[pq.abc.PGresult]:
         connection = self._connection
@@ -79,7 +79,7 @@ class Wire:
                 return
             yield result
 
-    def _rows(self, results: list[pq.abc.PGresult]) -> Rows:
+    def _rows(self, results: list[pq.abc.PGresult], statement: str) -> Rows:
         rows: Rows = []
         for result in results:
             if result.status == pq.ExecStatus.TUPLES_OK:
@@ -87,17 +87,18 @@ class Wire:
                     values = (result.get_value(row, column) for column in range(result.nfields))
                     rows.append(tuple(bytes(value or b"") for value in values))
             elif result.status != pq.ExecStatus.COMMAND_OK:
-                raise self._refused(result)
+                raise self._refused(result, statement)
         return rows
 
-    def _refused(self, result: pq.abc.PGresult) -> RefusedError | BrokenError:
+    def _refused(self, result: pq.abc.PGresult, statement: str) -> RefusedError | BrokenError:
         state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
         message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message).decode(
             "utf-8", "replace"
         )
         if not state:
             return BrokenError(message)
-        return RefusedError(state, message, self._connection.user.decode(), self._connection.db.decode())
+        role, database = self._connection.user.decode(), self._connection.db.decode()
+        return RefusedError(state, message, role, database, statement=statement)
 
     def _await(self, context: Context, ends: float, events: int) -> None:
         if not _is_ready(context, self._connection.socket, events, ends):
@@ -177,7 +178,9 @@ def _connected(context: Context, url: DatabaseUrl, conninfo: bytes, ends: float)
             if connection.status == pq.ConnStatus.BAD or status == pq.PollingStatus.FAILED:
                 lines = bytes(connection.error_message).decode("utf-8", "replace").splitlines()
                 words = "; ".join(line.strip() for line in lines)
-                raise BrokenError(_with_advice(words, connection, url), is_final=not may_come(words))
+                error = failed_connection(words, needs_password=connection.needs_password)
+                error.message = _with_advice(error, connection, url)
+                raise error
             connection.nonblocking = 1
         except BaseException as error:
             _finish(connection)
@@ -187,8 +190,9 @@ def _connected(context: Context, url: DatabaseUrl, conninfo: bytes, ends: float)
     return connection
 
 
-def _with_advice(words: str, connection: pq.abc.PGconn, url: DatabaseUrl) -> str:
-    if connection.needs_password and not may_come(words):
+def _with_advice(error: BrokenError, connection: pq.abc.PGconn, url: DatabaseUrl) -> str:
+    words = error.message
+    if connection.needs_password and error.is_final:
         if open_passwords := url.open_passwords():
             return f"{words}; {quoted(open_passwords)} does not count, for others have rights on it: chmod 600"
         return f"{words}; PGPASSWORD, a service file or .pgpass says the password"
