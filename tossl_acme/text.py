@@ -59,14 +59,24 @@ def quoted(text: str) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Returns the URL without user, password, query and fragment, which may be secret."""
+    """Returns the URL without user, password, query and fragment, which may be secret.
+
+    A password that holds one of / ? and # as it is ends at the last @.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator:
         scheme, rest = "", url
     end = min((at for at in map(rest.find, "?#") if at >= 0), default=len(rest))
-    rest = rest[:end]
+    whole, rest = rest, rest[:end]
     host, slash, path = rest.partition("/")
+    if "@" not in host and "@" in whole and not _may_end_with_port(host):
+        return without_credentials(f"{scheme}{separator}@{whole.rpartition('@')[2]}")
     return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _may_end_with_port(host: str) -> bool:
+    _, colon, port = host.rpartition(":")
+    return not colon or not port or port.isdecimal() or port.endswith("]")
 
 
 def clean(value: object, most: int = MAX_CLEAN_CHARS) -> str:

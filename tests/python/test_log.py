@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from dns import rdatatype
@@ -244,6 +245,65 @@ def test_it_is_rotated_and_bounded(tmp_path: Path) -> None:
     assert "record 99" in (tmp_path / "log").read_text()
 
 
+def test_several_processes_rotate_one_file_and_lose_nothing(tmp_path: Path) -> None:
+    script = (
+        "import logging, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from tossl_acme import log; from tossl_acme.log.handlers import LOG, LogPlace\n"
+        "LOG.configure('info', LogPlace(sys.argv[2], 'log', 'log'))\n"
+        "file = logging.getLogger('tossl').handlers[-1]; file.maxBytes, file.backupCount = 4000, 1000\n"
+        "print(flush=True); sys.stdin.readline()\n"
+        "for number in range(400): log.event('tossl.test', log.INFO, f'record {sys.argv[3]}-{number}')\n"
+    )
+    command = [sys.executable, "-S", "-c", script, str(ROOT), str(tmp_path / "log")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    several = [subprocess.Popen([*command, str(each)], **pipes) for each in range(3)]
+    for each in several:
+        assert each.stdout
+        each.stdout.readline()
+    for each in several:
+        assert each.stdin
+        each.stdin.write("\n")
+        each.stdin.flush()
+    assert [each.communicate(timeout=60) and each.returncode for each in several] == [0, 0, 0]
+    files = list(tmp_path.iterdir())
+    assert len(files) > 3
+    found = [line.split()[-1] for each in files for line in logged(each)]
+    assert sorted(found) == sorted(f"{each}-{number}" for each in range(3) for number in range(400))
+
+
+def test_a_pipe_whose_reader_stands_still_stops_nobody(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "log")
+    reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+    LOG.configure("info", LogPlace(str(tmp_path / "log"), "log", '"log"'))
+    for _ in range(100):  # more than it holds
+        log.event("tossl.test", log.INFO, "first", said="x" * 900)
+    assert len(capfd.readouterr().err.splitlines()) == 1
+    while len(os.read(reader, 1 << 16)) == 1 << 16:
+        pass
+    log.event("tossl.test", log.INFO, "second")
+    assert b"second" in os.read(reader, 1 << 16)
+    os.close(reader)
+
+
+def test_threads_that_configure_it_at_a_time_leave_one_place(tmp_path: Path) -> None:
+    def configure_often(name: str) -> None:
+        for _ in range(50):
+            LOG.configure("info", LogPlace(str(tmp_path / name), name, name))
+
+    threads = [Thread(target=configure_often, args=(str(each),)) for each in range(4)]
+    pause = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    finally:
+        sys.setswitchinterval(pause)
+    log.event("tossl.test", log.INFO, "said")
+    assert [each.name for each in tmp_path.iterdir() if each.stat().st_size] == [LOG.file]
+
+
 def test_a_file_that_was_moved_away_is_made_again(tcl: Tcl, tmp_path: Path) -> None:
     configure(tcl, tmp_path / "log")
     log.event("tossl.test", log.INFO, "one")
@@ -425,6 +485,15 @@ def test_urls_and_keys_in_texts_lose_their_secrets(tmp_path: Path) -> None:
     assert len(lines) == 2
     assert max(map(len, lines)) < MAX_SAID_CHARS + 100
     assert lines[1].isprintable()
+
+
+@pytest.mark.parametrize("proxy", ["http://u:ses/ame@127.0.0.1:9", "http://u:ses?ame@127.0.0.1:9", "x://u:sesame@h"])
+def test_a_proxy_of_the_environment_is_not_shown(tcl: Tcl, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    failure = tcl.failure("directory", "https://ca.example/directory")
+    assert failure.code == ("TOSSL", "VALUE", "proxy")
+    assert failure.message.startswith("the environment's proxy for https://ca.example/directory must be http://host:port")
+    assert "ses" not in failure.message + failure.info + str(failure.details)
 
 
 class Echoing(LookAlike):

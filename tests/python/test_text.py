@@ -72,6 +72,16 @@ def test_a_url_keeps_what_is_no_secret() -> None:
     """An @ in the path is no user."""
     assert without_credentials("http://a:b@c.example:80/@x") == "http://c.example:80/@x"
     assert without_credentials("b@c.example?x=1") == "c.example"
+    assert without_credentials("http://[::1]:80/@x") == "http://[::1]:80/@x"
+    assert without_credentials("http://[::1]/@x") == "http://[::1]/@x"
+
+
+@pytest.mark.parametrize("delimiter", "/?#")
+def test_a_password_may_hold_a_delimiter(delimiter: str) -> None:
+    """It should be encoded, but people do not."""
+    for scheme in ("http://", ""):
+        assert without_credentials(f"{scheme}u:ses{delimiter}ame@c.example:80/x?y") == f"{scheme}c.example:80/x"
+    assert "ses" not in quoted(f"http://u:ses{delimiter}ame@c.example")
 
 
 def test_a_servers_words_are_one_line() -> None:

@@ -200,7 +200,8 @@ class HttpClient:
 
 
 def _peer(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0]
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 def follow(

@@ -10,7 +10,7 @@ from ..version import __version__
 from .proxies import may_have_proxy
 from .socks import SOCKS, check_socks
 from .trust import Trust, trust_in
-from .urls import UrlError, split_url
+from .urls import UrlError, shown_url, split_url
 
 USER_AGENT = f"tossl/{__version__}"
 
@@ -54,31 +54,31 @@ class ConnectionOptions:
         return trust_in(named, folders)
 
     def proxies(self, url: str) -> dict[str, str]:
-        """Returns the proxies for a URL. Raises ArgumentError "proxy" for one that needs what is not installed."""
+        """Returns the proxies for a URL.
+
+        Raises ArgumentError "proxy" for one that needs what is not installed, and for the environment's that is no URL.
+        """
         if not self.proxy and not may_have_proxy():
             return {}
         import requests.utils  # it loads slowly
 
-        given = {"http": self.proxy, "https": self.proxy} if self.proxy else None
-        found = given or dict(requests.utils.get_environ_proxies(url))
-        check_socks(requests.utils.select_proxy(url, found) or "")
-        return found
+        proxy = self.proxy
+        if not proxy:
+            found = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+            proxy = _proxy_url(found, f"the environment's proxy for {shown_url(url)}") if found else ""
+        check_socks(proxy)
+        return {"http": proxy, "https": proxy} if proxy else {}
 
     def proxy_for(self, url: str) -> str:
         """Returns the proxy for a URL, with its credentials; empty without one. Raises as proxies() does."""
-        found = self.proxies(url)
-        if not found:
-            return ""
-        import requests.utils  # it loads slowly
-
-        return requests.utils.select_proxy(url, found) or ""
+        return self.proxies(url).get("https", "")
 
 
-def _proxy_url(proxy: str) -> str:
+def _proxy_url(proxy: str, name: str = "-proxy") -> str:
     url = proxy if "://" in proxy else f"http://{proxy}"
     try:
         split_url(url, ("https", "http", *SOCKS))
     except UrlError as error:
         shape = "http://host:port or socks5h://host:port"
-        raise ArgumentError("proxy", f"-proxy must be {shape}, but it {error}") from None
+        raise ArgumentError("proxy", f"{name} must be {shape}, but it {error}") from None
     return url

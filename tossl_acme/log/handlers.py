@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from typing import Any
 
@@ -69,6 +70,7 @@ class LogFile(RotatingFileHandler):
     def __init__(self, path: str, shown: str) -> None:
         self.shown = shown
         self._is_broken = False
+        self._is_over = False
         super().__init__(path, maxBytes=MOST_BYTES, backupCount=KEPT_FILES, encoding="utf-8", errors="backslashreplace")
         self.setFormatter(_Lines())
 
@@ -76,6 +78,8 @@ class LogFile(RotatingFileHandler):
         return open(self.baseFilename, "a", encoding="utf-8", errors="backslashreplace", opener=_opened)
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self._is_over:  # the record came while another thread ended it
+            return
         try:
             self._look()
             if self.shouldRollover(record):
@@ -99,11 +103,20 @@ class LogFile(RotatingFileHandler):
         self.stream = self._open()
 
     def _rotate(self) -> None:
-        """Begins a new file. Where that cannot be, the old one grows on."""
-        try:
-            self.doRollover()
-        except OSError:
-            self.stream = self._open()
+        """Begins a new file. Where that cannot be, the old one grows on.
+
+        Of several processes that have this log, the one that locks the old file does it.
+        """
+        assert self.stream is not None
+        old = self.stream
+        with _locked(old.fileno()) as is_locked:
+            self._look()
+            if not is_locked or self.stream is not old:  # another one is at it, or has done it
+                return
+            try:
+                self.doRollover()
+            except OSError:
+                self.stream = self._open()
 
     def _drop(self) -> None:
         stream, self.stream = self.stream, None
@@ -124,6 +137,7 @@ class LogFile(RotatingFileHandler):
             _write_line(f"tossl: {text}")
 
     def close(self) -> None:
+        self._is_over = True
         with suppress(OSError, ValueError):
             super().close()
 
@@ -166,9 +180,31 @@ def _write_line(line: str) -> None:
             data = data[os.write(2, data) :]
 
 
+@contextmanager
+def _locked(descriptor: int) -> Iterator[bool]:
+    """A `with` that locks an open file, also once it is closed. Yields whether nobody else has locked it."""
+    try:
+        import fcntl
+    except ImportError:  # not on this system
+        yield True
+        return
+    own = os.dup(descriptor)
+    try:
+        is_locked = True
+        try:
+            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            is_locked = False
+        except OSError:  # not in this file system
+            pass
+        yield is_locked
+    finally:
+        os.close(own)
+
+
 def _opened(path: str, flags: int) -> int:
+    """Opens a log. A pipe whose reader stands still refuses lines, and does not stop the program."""
     descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK, _MODE)
-    os.set_blocking(descriptor, True)
     if descriptor >= _FIRST_OWN:
         return descriptor
     import fcntl
@@ -184,13 +220,21 @@ class Log:
 
     def __init__(self) -> None:
         self.level = ""
-        self.file = ""
-        #: The absolute path of the file; empty without one.
-        self.path = ""
-        self._place: logging.Handler | None = None
+        self._place: tuple[LogPlace, logging.Handler | None] = (NOWHERE, None)
         self._readers: logging.Handler | None = None
         #: What of TOSSL_LOG was taken.
         self._said = ""
+
+    @property
+    def file(self) -> str:
+        """Returns the word for the place."""
+        return self._place[0].word
+
+    @property
+    def path(self) -> str:
+        """Returns the absolute path of the file; empty without one."""
+        place = self._place[0]
+        return "" if place is STDERR else place.path
 
     def configure(self, level: str | None, place: LogPlace | None) -> None:
         """Changes level and place where they are given.
@@ -199,9 +243,7 @@ class Log:
         """
         number = None if level is None else _OFF if level == "off" else level_number(level)
         if place is not None:
-            self._exchange(_handler_of(place))
-            self.file = place.word
-            self.path = "" if place is STDERR else place.path
+            self._exchange(place, _handler_of(place))
         if number is not None or not self.level:
             self.level = level or "info"
             logging.getLogger(ROOT).setLevel(logging.INFO if number is None else number)
@@ -228,18 +270,20 @@ class Log:
             raise ArgumentError("TOSSL_LOG", f"TOSSL_LOG in the environment: {error.message}") from None
         self._said = said
 
-    def _exchange(self, place: logging.Handler | None) -> None:
+    def _exchange(self, place: LogPlace, handler: logging.Handler | None) -> None:
+        """Has the handler in the place of all others. Of several threads at a time, one has its way."""
         root = logging.getLogger(ROOT)
-        if place is not None:
-            root.addHandler(place)
-        if self._place is not None:
-            root.removeHandler(self._place)
-            self._place.close()
-        self._place = place
+        self._place = (place, handler)
+        if handler is not None:
+            root.addHandler(handler)
+        for other in [each for each in root.handlers if isinstance(each, (LogFile, _StandardError))]:
+            if other is not self._place[1]:
+                root.removeHandler(other)
+                other.close()
 
     def reset(self) -> None:
         """Ends the log, and leaves logging as it was."""
-        self._exchange(None)
+        self._exchange(NOWHERE, None)
         root = logging.getLogger(ROOT)
         if self._readers is not None:
             root.removeHandler(self._readers)
