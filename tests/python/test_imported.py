@@ -312,11 +312,25 @@ class TestCertbot:
         assert "and a store keeps one" in found["skipped"][0]["message"]
 
     def test_hooks_are_noted(self, tcl: Tcl, tmp_path: Path) -> None:
-        params = {"renew_hook": "systemctl reload nginx", "installer": "None"}
+        params = {"renew_hook": "systemctl reload nginx", "installer": "None", "reuse_key": "True"}
         tree = write_certbot(tmp_path / "tree", _issued(), "/srv", **params)
         (one,) = _import(tcl, "certbot", tree, tmp_path / "store")["imported"]
         assert "systemctl reload nginx" in one["notes"]
         assert "installer" not in one["notes"]
+        assert "certbot's reuse_key is not taken over: each renewal has a new key" in one["notes"]
+
+    @pytest.mark.parametrize("kept", [None, {"uri": 1}, {"uri": "http://ca.example/1"}, {"uri": "https://h/1\n"}],
+                             ids=["missing", "number", "http", "line"])  # fmt: skip
+    def test_an_accounts_url_that_is_none_is_asked_for(self, kept: object, tcl: Tcl, tmp_path: Path) -> None:
+        tree = certbot(tmp_path / "tree", _issued())
+        path = next((tree / "accounts").rglob("regr.json"))
+        if kept is None:
+            path.unlink()
+        else:
+            path.write_text(json.dumps(kept))
+        (one,) = _import(tcl, "certbot", tree, tmp_path / "store")["imported"]
+        assert one["account"] == ""
+        assert "the first renewal asks the CA for it" in one["notes"]
 
 
 class TestLego:
@@ -355,11 +369,14 @@ class TestLego:
         (tree / "certificates" / "a.example.key").unlink()
         assert "its key is not here" in _cause(tcl, "lego", tree, tmp_path / "store")
 
-    @pytest.mark.parametrize("text", ["", "{}", '{"certUrl": 1}', '{"certUrl": "x"}'])
+    @pytest.mark.parametrize("text", ["", "{}", '{"certUrl": 1}', '{"certUrl": "x"}', '{"certUrl": "https://[x/1"}',
+                                      '{"certUrl": "https://../1"}', '{"certUrl": "https://a\\u0000b/1"}',
+                                      '{"certUrl": "https://\\ud800/1"}'])  # fmt: skip
     def test_a_damaged_record_is_told(self, text: str, tcl: Tcl, tmp_path: Path) -> None:
         tree = lego(tmp_path / "tree", _issued())
         (tree / "certificates" / "a.example.json").write_text(text)
-        assert _cause(tcl, "lego", tree, tmp_path / "store")
+        cause = _cause(tcl, "lego", tree, tmp_path / "store")
+        assert "no certUrl that says which CA" in cause or "is damaged" in cause
 
 
 class TestDehydrated:
@@ -396,6 +413,36 @@ class TestDehydrated:
             (tree / name).rename(base / name)
         assert len(_import(tcl, "dehydrated", tree, tmp_path / "store")["imported"]) == 1
 
+    def test_debians_settings_are_read(self, tcl: Tcl, tmp_path: Path) -> None:
+        """Its default configuration, and what was added in a file of the folder conf.d; variables are put in."""
+        base, more = tmp_path / "base", tmp_path / "conf.d"
+        lines = (f"CONFIG_D={more}", f"BASEDIR={base}", 'WELLKNOWN="${BASEDIR}/challenges"', 'CERTDIR="$BASEDIR/c"')
+        tree = write_dehydrated(tmp_path / "tree", _issued(), "/srv", *lines, "HOOK=$NOWHERE/x", "ACCOUNTDIR=$(pwd)")
+        (base / "www").mkdir(parents=True)
+        (tree / "certs").rename(base / "c")
+        (tree / "accounts").rename(base / "accounts")
+        cause = _cause(tcl, "dehydrated", tree, tmp_path / "store")
+        assert f"its answers stood in {base}/challenges, which" in cause
+        more.mkdir()
+        (more / "own.sh").write_text('WELLKNOWN="${BASEDIR}/www/.well-known/acme-challenge"\nPRIVATE_KEY_RENEW="no"\n')
+        (more / "other.txt").write_text("CHALLENGETYPE=dns-01\n")
+        each = tmp_path / "each"
+        each.mkdir()
+        (more / "z.sh").write_text(f"DOMAINS_D={each}\nHOOK='/etc/hook --password=sesame'\n")
+        (one,) = _import(tcl, "dehydrated", tree, tmp_path / "store")["imported"]
+        assert "PRIVATE_KEY_RENEW is not taken over: each renewal has a new key" in one["notes"]
+        assert "/etc/hook --password=(hidden)" in one["notes"]
+        record = json.loads(next((tmp_path / "store").rglob("certificate.json")).read_text())
+        assert f"{base}/www" in json.dumps(record["issuance"])
+        (each / "a.example").write_text("CHALLENGETYPE=dns-01\n")
+        assert "proven by dns-01" in _cause(tcl, "dehydrated", tree, tmp_path / "another")
+
+    def test_anothers_tree_is_told(self, tcl: Tcl, tmp_path: Path) -> None:
+        for write in (certbot, lego):
+            tree = write(tmp_path / write.__name__, _issued())
+            failure = tcl.failure("import_certificate", "dehydrated", tree, store=tmp_path / "store")
+            assert "is no folder of dehydrated: it has no certs/ or config" in failure.message
+
 
 class TestAcmeSh:
     def test_a_plugin_names_the_secrets_it_kept(self, tcl: Tcl, tmp_path: Path) -> None:
@@ -428,6 +475,23 @@ class TestAcmeSh:
         assert (one["name"], one["renewable"]) == ("a.example", "1")
         assert "systemctl reload 'nginx'" in one["notes"]
 
+    @pytest.mark.parametrize("url", ["https://[::1", "https://ca.example/../x", "ftp://ca.example/x", "https://"])
+    def test_what_is_no_ca_is_told(self, url: str, tcl: Tcl, tmp_path: Path) -> None:
+        tree = write_acmesh(tmp_path / "tree", _issued(), "no", f"Le_API='{url}'")
+        assert f"its configuration names no CA: {url}" in _cause(tcl, "acme.sh", tree, tmp_path / "store")
+
+    @pytest.mark.parametrize("port", ["0", "65536", "9" * 5000, "\u0663"], ids=["0", "high", "long", "arabic"])
+    def test_what_is_no_port_is_told(self, port: str, tcl: Tcl, tmp_path: Path) -> None:
+        for way, option in (("no", "Le_HTTPPort"), ("alpn", "Le_TLSPort")):
+            tree = write_acmesh(tmp_path / way, _issued(), way, f"{option}='{port}'")
+            assert "is no port: give -webroot" in _cause(tcl, "acme.sh", tree, tmp_path / "store")
+
+    def test_secrets_of_hooks_are_in_no_note(self, tcl: Tcl, tmp_path: Path) -> None:
+        hook = "curl -u me https://u:sesame@h.example/x?key=sesame --password=sesame; sesame-less"
+        tree = write_acmesh(tmp_path / "tree", _issued(), "no", f"Le_PostHook='{hook}'")
+        (one,) = _import(tcl, "acme.sh", tree, tmp_path / "store")["imported"]
+        assert "curl -u me https://h.example/x --password=(hidden); sesame-less" in one["notes"]
+
     def test_two_keys_of_a_domain_are_two_certificates(self, tcl: Tcl, tmp_path: Path) -> None:
         one, tree = _issued(kind="rsa"), write_acmesh(tmp_path / "tree", _issued(), "no")
         write_acmesh(tree, one, "no", suffix="")
@@ -448,6 +512,15 @@ class TestNaviServer:
         record = json.loads(next(store.rglob("certificate.json")).read_text())
         assert record["issuance"]["pem_file"]["path"] == str(tree / "a.example.pem")
         assert record["directory"] == "https://acme-v02.api.letsencrypt.org/directory"
+
+    def test_a_certificate_that_nobody_issued_is_left(self, tcl: Tcl, tmp_path: Path) -> None:
+        """As NaviServer's server.pem of the beginning, beside those of the module."""
+        tree = naviserver(tmp_path / "tree", _issued())
+        own = tcl.as_dict(tcl.eval("tossl::key::self_signed own.example"))
+        (tree / "server.pem").write_text(own["private_key"] + own["certificate"])
+        found = _import(tcl, "naviserver", tree, tmp_path / "store", port=8080)
+        assert [one["name"] for one in found["imported"]] == ["a.example"]
+        assert [one["message"] for one in found["skipped"]] == ["it is self-signed: no CA issued it"]
 
     def test_staging_is_told_apart(self, tcl: Tcl, tmp_path: Path) -> None:
         tree = write_naviserver(tmp_path / "tree", _issued(), "staging")
@@ -486,6 +559,14 @@ def test_the_machine_s_own_files_are_written_and_linked_to(tcl: Tcl, tmp_path: P
     assert path.read_text() == one.private_key
     folder = tmp_path / "another"
     assert "has the certificate's files itself" in _cause(tcl, "certbot", tree, folder, port=8080, files=folder)
+
+
+def test_what_is_kept_but_not_in_place_is_noted(tcl: Tcl, tmp_path: Path) -> None:
+    """As on a disk that is full: the certificate is not told as skipped, for it is in the store."""
+    options = {"port": 8080, "pem_file": "/proc/not-here.pem"}
+    (one,) = _import(tcl, "certbot", certbot(tmp_path / "tree", _issued()), tmp_path / "store", **options)["imported"]
+    assert "it is kept, but not in place for servers: cannot " in one["notes"]
+    assert tcl.dicts(tcl.acme("list_certificates", store=tmp_path / "store"))
 
 
 def _chown(tree: Path) -> None:

@@ -111,8 +111,7 @@ def import_tree(context: Context, program: str, tree: Tree, store: Store, wishes
         try:
             ready = _checked(entry, store, wishes)
             _check_account(store, ready.found.account, accounts, wishes)
-            if not wishes.is_trial:
-                _keep(context, store, ready, program, wishes)
+            notes = () if wishes.is_trial else _keep(context, store, ready, program, wishes)
         except TosslError as error:
             if error.errorcode[1] not in ("VALUE", "KEY", "ACME", "DNS"):
                 raise
@@ -120,7 +119,7 @@ def import_tree(context: Context, program: str, tree: Tree, store: Store, wishes
             context.tell("skipped", name=entry.name, message=error.message)
         else:
             accounts.setdefault(ready.found.account.directory, ready.found.account)
-            imported.append(_told(ready, store, wishes))
+            imported.append(_told(ready, store, wishes, notes))
             context.tell("imported", name=entry.name)
     return {
         "imported": imported,
@@ -150,6 +149,8 @@ def _checked(entry: Finding, store: Store, wishes: Wishes) -> _Ready:
     if public_der(key) != chain.public_key:
         raise ArgumentError("private_key", "its key is not that of the certificate")
     _check_dates(chain)
+    if chain.is_self_signed:
+        raise ArgumentError("certificate", "it is self-signed: no CA issued it")
     identifiers = parse_identifiers([one.value for one in chain.identifiers if one.type in ("dns", "ip")])
     directory = directory_url(found.directory)
     check_not_account_key(chain.public_key, _account_spki(found.account), "private_key")
@@ -234,8 +235,8 @@ def _check_account(store: Store, account: FoundAccount, taken: Mapping[str, Foun
         check_account_taken_over(store, account.directory, account.key)
 
 
-def _keep(context: Context, store: Store, ready: _Ready, program: str, wishes: Wishes) -> None:
-    """Writes account and certificate: each is there whole or not at all."""
+def _keep(context: Context, store: Store, ready: _Ready, program: str, wishes: Wishes) -> tuple[str, ...]:
+    """Writes account and certificate: each is there whole or not at all. Returns what could not be done beside them."""
     account, chain = ready.found.account, ready.chain
     with certificate_folder(store, context, ready.name) as folder:
         _check_free(store, ready.name, chain, wishes)  # whoever had it until now may have kept one
@@ -249,6 +250,16 @@ def _keep(context: Context, store: Store, ready: _Ready, program: str, wishes: W
             FILES["private_key"]: ready.private_key,
         }
         folder.write_record(texts, _record(ready, program) | {"digests": digests_of(texts)})
+    try:
+        _put_in_place(context, store, ready, wishes)
+    except ArgumentError as error:
+        return (f"it is kept, but not in place for servers: {error.message}",)
+    return ()
+
+
+def _put_in_place(context: Context, store: Store, ready: _Ready, wishes: Wishes) -> None:
+    """Writes the files that servers read, outside the store."""
+    chain = ready.chain
     if wishes.files is not None:
         parts = {"certificate": chain.certificate, "chain": chain.issuers, "fullchain": chain.fullchain}
         wishes.files.keep(context, {"name": ready.name, **parts, "private_key": ready.private_key})
@@ -283,9 +294,9 @@ def _record(ready: _Ready, program: str) -> dict[str, object]:
     }
 
 
-def _told(ready: _Ready, store: Store, wishes: Wishes) -> dict[str, object]:
+def _told(ready: _Ready, store: Store, wishes: Wishes, problems: tuple[str, ...]) -> dict[str, object]:
     found, chain = ready.found, ready.chain
-    notes = list(found.notes)
+    notes = [*problems, *found.notes]
     if not chain.issuers:
         notes.append("its chain has no certificate of its issuer")
     if not found.account.url:

@@ -84,6 +84,11 @@ class CertificateChain:
         return self.parsed[0].public_bytes(Encoding.DER)
 
     @property
+    def is_self_signed(self) -> bool:
+        """Returns whether no CA issued it: its own key signed it."""
+        return _issued_by(self.parsed[0], self.parsed[0])
+
+    @property
     def leads_up(self) -> bool:
         """Returns whether it contains the leaf's issuer, or the CA sent the leaf alone."""
         return len(self.certificates) > 1 or not self.dropped

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 from ...errors import ArgumentError
 from ...files import FilePath, absolute
@@ -15,14 +14,17 @@ from .tree import (
     FoundAccount,
     FoundCertificate,
     Tree,
+    account_url,
     assignments,
     below,
     exists,
     is_webroot,
     no_account,
+    not_taken_over,
     proven_by_file,
     proven_by_port,
     proven_by_tls_port,
+    server_of,
     sound_contacts,
     unproven,
     wrong_tree,
@@ -110,8 +112,7 @@ def _proven(
 
 
 def _notes(conf: Mapping[str, str]) -> tuple[str, ...]:
-    cause = "is not taken over; obtain_certificate's -deploy_command is run after a renewal"
-    notes = [f"acme.sh's {hook} {cause}: {clean(conf[hook], 200)}" for hook in _HOOKS if conf.get(hook)]
+    notes = [not_taken_over(f"acme.sh's {hook}", conf[hook]) for hook in _HOOKS if conf.get(hook)]
     if alias := conf.get("Le_ChallengeAlias"):
         notes.append(f"acme.sh's alias {clean(alias, 200)} is not taken over: CNAME records are followed here")
     return tuple(notes)
@@ -119,11 +120,9 @@ def _notes(conf: Mapping[str, str]) -> tuple[str, ...]:
 
 def _account(tree: Tree, directory: str, settings: Mapping[str, str]) -> FoundAccount:
     """Returns the account at the CA: ca/HOST/PATH, or ca/HOST as earlier versions had it; the port is not in it."""
-    server = urlsplit(directory)
+    server = server_of(directory, "its configuration names no CA")
     parts = [part for part in server.path.split("/") if part]
-    if not server.hostname or any(part.startswith(".") for part in parts):
-        raise ArgumentError("path", f"its configuration names no CA: {clean(directory, 100)}")
-    above = below(tree.path, "ca", server.hostname)
+    above = below(tree.path, "ca", str(server.hostname))
     folder = below(above, *parts)
     if not exists(folder / "account.key") and exists(above / "account.key"):
         folder = above
@@ -133,9 +132,8 @@ def _account(tree: Tree, directory: str, settings: Mapping[str, str]) -> FoundAc
     if not exists(path):
         raise no_account(directory, path)
     conf = assignments(tree.read(folder / "ca.conf")) if exists(folder / "ca.conf") else {}
-    url = conf.get("ACCOUNT_URL", "")
     contact = sound_contacts([email] if (email := conf.get("CA_EMAIL", "")) else [])
-    return FoundAccount(directory, tree.read(path), url if url.startswith("https://") else "", contact, folder)
+    return FoundAccount(directory, tree.read(path), account_url(conf.get("ACCOUNT_URL")), contact, folder)
 
 
 def _value(word: str) -> str:

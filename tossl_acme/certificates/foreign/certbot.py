@@ -19,9 +19,12 @@ from .tree import (
     below,
     exists,
     is_webroot,
+    new_keys,
     no_account,
+    not_taken_over,
     proven_by_file,
     proven_by_port,
+    shown_command,
     unproven,
     wrong_tree,
 )
@@ -90,17 +93,18 @@ def _proven(found: FoundCertificate, conf: dict[str, dict[str, str]]) -> FoundCe
 
 def _hook(asked: dict[str, str]) -> str:
     hook = asked.get("manual_auth_hook", "")
-    return f"the hook {clean(hook, 200)}" if hook and hook != "None" else "a hook"
+    return f"the hook {shown_command(hook)}" if hook and hook != "None" else "a hook"
 
 
 def _notes(asked: dict[str, str]) -> tuple[str, ...]:
     notes = []
     for hook in ("pre_hook", "post_hook", "renew_hook"):
         if _text(asked.get(hook, "")):
-            cause = "is not taken over; obtain_certificate's -deploy_command is run after a renewal"
-            notes.append(f"certbot's {hook} {cause}: {clean(asked[hook], 200)}")
+            notes.append(not_taken_over(f"certbot's {hook}", asked[hook]))
     if _text(asked.get("installer", "")):
         notes.append(f"certbot's installer {clean(asked['installer'], 60)} reloaded the server: -deploy_command can")
+    if asked.get("reuse_key") == "True":
+        notes.append(new_keys("certbot's reuse_key"))
     return tuple(notes)
 
 
@@ -117,7 +121,8 @@ def _account(tree: Tree, server: str, account: str) -> FoundAccount:
         key = private_pem(private_key_of_jwk(tree.read(path)))
     except KeyFormatError as error:
         raise error.within(f"{path.shown}") from None
-    url, contact = account_facts(tree.read_json(folder / "regr.json"), "uri")
+    kept = tree.read_json(path) if exists(path := folder / "regr.json") else {}
+    url, contact = account_facts(kept, "uri")
     return FoundAccount(server, key, url, contact, folder)
 
 

@@ -21,6 +21,7 @@ from .tree import (
     below,
     exists,
     no_account,
+    server_of,
     unproven,
     wrong_tree,
 )
@@ -59,11 +60,8 @@ def _read(tree: Tree, name: str, path: FilePath, stem: str) -> FoundCertificate:
 
 def _host(meta: dict[str, object]) -> str:
     """Returns the CA's host, of the certificate's URL."""
-    url = meta.get("certUrl")
-    parts = urlsplit(url) if isinstance(url, str) else None
-    if parts is None or not parts.netloc:
-        raise ArgumentError("path", "its record has no certUrl, which says which CA issued it")
-    return parts.netloc
+    lacks = "its record has no certUrl that says which CA issued it"
+    return server_of(meta.get("certUrl", ""), lacks).netloc
 
 
 def _account(tree: Tree, host: str) -> FoundAccount:

@@ -6,23 +6,28 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from urllib.parse import SplitResult
 
 from ...acme.account import contact_urls
 from ...challenges.registry import TYPES
 from ...challenges.solver import SolverOptions
 from ...errors import ArgumentError
 from ...files import FilePath, read_small
-from ...http.urls import shown_url
-from ...text import clean
+from ...http.urls import UrlError, shown_url, split_url
+from ...log import without_secrets
+from ...text import clean, masked
 
 #: Bytes of one file: no chain, key or configuration is larger.
 _MOST_BYTES = 1 << 20
 _READ_SECONDS = 2.0
 _MOST_PORT = 65535
-_WORD = r"""(?:'([^']*)'|"([^"$`\\]*)"|([^\s'"$`\\;&|()<>#]*))"""
+_WORD = r"""(?:'([^']*)'|"([^"`\\]*)"|([^\s'"`\\;&|()<>#]*))"""
 _ASSIGNMENT = re.compile(rf"\s*(?:export\s+)?([A-Za-z_]\w*)={_WORD}\s*(?:#.*)?")
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
+_MOST_VALUE_CHARS = 4096
+_MOST_PORT_DIGITS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +100,9 @@ class Tree:
                 raise ArgumentError("path", f"{path.shown} is no plain file")
             content = read_small(path, _MOST_BYTES, _READ_SECONDS)
         except (OSError, ValueError) as error:
-            cause = "it is a link to a file that is missing" if _is_broken(path) else getattr(error, "strerror", error)
+            cause = getattr(error, "strerror", error)
+            if isinstance(error, FileNotFoundError) and os.path.islink(path):  # noqa: PTH114
+                cause = "it is a link to a file that is missing"
             raise ArgumentError("path", f"cannot read {path.shown}: {cause}") from None
         if status.st_uid not in self._owners:
             cause = f"belongs to user {status.st_uid}, who is neither root nor you nor the owner of {self.path.shown}"
@@ -121,8 +128,9 @@ class Tree:
             return sorted(os.listdir(path))  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
             return []
-        except OSError as error:
-            raise ArgumentError("path", f"cannot read {path.shown}: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            cause = getattr(error, "strerror", "") or "it is no path"
+            raise ArgumentError("path", f"cannot read {path.shown}: {cause}") from None
 
     def folders(self, path: FilePath) -> list[str]:
         """Returns the names of the folders in a folder, sorted."""
@@ -133,7 +141,7 @@ def exists(path: FilePath) -> bool:
     """Returns whether something has this name, be it a broken link, or what may not be looked at: reading it tells."""
     try:
         os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # no path can be so
         return False
     except OSError:
         return True
@@ -161,9 +169,28 @@ def account_facts(registration: object, url_name: str) -> tuple[str, tuple[str, 
     """Returns an account's URL and contacts, of what a program kept of the CA's answer: {url_name, body {contact}}."""
     if not isinstance(registration, dict):
         return "", ()
-    url, body = registration.get(url_name), registration.get("body")
+    body = registration.get("body")
     contact = texts_of(body.get("contact")) if isinstance(body, dict) else ()
-    return (url if isinstance(url, str) and url.startswith("https://") else ""), sound_contacts(contact)
+    return account_url(registration.get(url_name)), sound_contacts(contact)
+
+
+def account_url(value: object) -> str:
+    """Returns an account's URL, as a program kept it; empty where it is none."""
+    try:
+        return value if isinstance(value, str) and split_url(value, ("https",)) else ""
+    except UrlError:
+        return ""
+
+
+def server_of(url: object, lacks: str) -> SplitResult:
+    """Returns the parts of a URL of a CA. Raises ArgumentError "path", which says what it lacks, for another text."""
+    try:
+        parts = split_url(url if isinstance(url, str) else "", ("https",))
+    except UrlError:
+        parts = None
+    if parts is None or any(part.startswith(".") for part in (str(parts.hostname), *parts.path.split("/"))):
+        raise ArgumentError("path", f"{lacks}: {shown_url(str(url))}")
+    return parts
 
 
 def sound_contacts(contact: Iterable[str]) -> tuple[str, ...]:
@@ -183,16 +210,48 @@ def no_account(directory: str, where: FilePath) -> ArgumentError:
     return ArgumentError("path", f"{cause}. Without it tossl::acme::obtain_certificate makes a new account")
 
 
-def assignments(text: str) -> dict[str, str]:
+def assignments(text: str, known: Mapping[str, str] = {}) -> dict[str, str]:
     """Returns the assignments of a shell's file: NAME=word, NAME='text' and NAME="text"; the last of a name counts.
 
-    Nothing is run: lines that do anything else are passed over, and so is what a shell would have to put in.
+    Nothing is run: lines that do anything else are passed over. In a word or "text" $NAME and ${NAME} are put in,
+    where the file or `known` has them.
     """
-    found: dict[str, str] = {}
+    found = dict(known)
     for line in text.splitlines():
         if match := _ASSIGNMENT.fullmatch(line):
-            found[match[1]] = next(value for value in match.groups()[1:] if value is not None)
+            name, quoted, *others = match.groups()
+            value = quoted if quoted is not None else _expanded(next(one for one in others if one is not None), found)
+            if value is not None:
+                found[name] = value
     return found
+
+
+def _expanded(text: str, known: Mapping[str, str]) -> str | None:
+    """Returns a text with its variables' values; None where one is not known, or a shell would do anything else."""
+    names = [braced or plain for braced, plain in _VARIABLE.findall(text)]
+    if not names:
+        return None if "$" in text else text
+    if text.count("$") != len(names) or not all(name in known for name in names):
+        return None
+    if len(text) + sum(len(known[name]) for name in names) > _MOST_VALUE_CHARS:
+        return None
+    return _VARIABLE.sub(lambda found: known[found[1] or found[2]], text)
+
+
+def not_taken_over(what: str, command: str) -> str:
+    """Returns the note on a program's hook, without what may be a secret in it."""
+    cause = "is not taken over; obtain_certificate's -deploy_command is run after a renewal"
+    return f"{what} {cause}: {shown_command(command)}"
+
+
+def shown_command(command: str) -> str:
+    """Returns a command as a message may show it."""
+    return clean(masked(without_secrets(command)), 200)
+
+
+def new_keys(what: str) -> str:
+    """Returns the note on a program's setting by which renewals keep the key."""
+    return f"{what} is not taken over: each renewal has a new key, so a TLSA record or a pin of this one must not stand"
 
 
 def is_webroot(folder: str) -> bool:
@@ -207,14 +266,14 @@ def proven_by_file(found: FoundCertificate, folder: str) -> FoundCertificate:
 
 def proven_by_port(found: FoundCertificate, number: str) -> FoundCertificate:
     """Returns it with the built-in server for responses in files, at this port."""
-    if not number.isdecimal() or int(number) > _MOST_PORT:
+    if not _is_port(number):
         return unproven(found, f"its port {clean(number, 40)} is no port")
     return replace(found, solvers=SolverOptions(port=int(number)))
 
 
 def proven_by_tls_port(found: FoundCertificate, number: str) -> FoundCertificate:
     """Returns it with the built-in server that proves names in its TLS handshake, at this port."""
-    if not number.isdecimal() or int(number) > _MOST_PORT:
+    if not _is_port(number):
         return unproven(found, f"its port {clean(number, 40)} is no port")
     by_tls = tuple(name for name in TYPES if name.startswith("tls"))
     return replace(found, solvers=SolverOptions(challenge=by_tls, tls_port=int(number)))
@@ -225,5 +284,6 @@ def unproven(found: FoundCertificate, cause: str) -> FoundCertificate:
     return replace(found, solvers=None, unproven=cause)
 
 
-def _is_broken(path: FilePath) -> bool:
-    return os.path.islink(path) and not os.path.exists(path)  # noqa: PTH114, PTH110
+def _is_port(number: str) -> bool:
+    is_number = number.isascii() and number.isdecimal() and len(number) <= _MOST_PORT_DIGITS
+    return is_number and 0 < int(number) <= _MOST_PORT
