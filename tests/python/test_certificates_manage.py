@@ -6,6 +6,7 @@ import contextlib
 import email.utils
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from tossl_acme.certificates import clock
 from tossl_acme.certificates.declaration import DeclaredFile, without_comments
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
+from tossl_acme.certificates.key import CertificateKey
 from tossl_acme.certificates.listed import all_told, forget_kept
 from tossl_acme.certificates.manage import Manager, Reports
 from tossl_acme.certificates.managed import Managed
@@ -555,6 +557,50 @@ def test_one_node_issues_and_all_have_files_and_hooks(shared: Earth, tmp_path: P
     run_nodes(shared, nodes, 10 * MINUTE)
     assert shared.orders == 2
     assert {node.called[-1] for node in nodes} == {shared.kept().serial}
+
+
+def declare_key_type(earth: Earth, node: Node, key_type: str) -> None:
+    """Starts manage on a node anew, with another declaration."""
+    managed = replace(earth.managed(), files=node.files)
+    managed = replace(managed, issuance=replace(managed.issuance, key=CertificateKey(key_type)))
+    reports = Reports(node.renewed.append, earth.failed.append)
+    node.manager = Manager(earth.context, {NAME: managed}, reports, issuers=earth.queue, askers=earth.queue)
+
+
+def test_nodes_that_declare_different_things_do_not_replace_each_others(shared: Earth, tmp_path: Path) -> None:
+    """Whoever declared it last obtains it, once; the others tell that, and have its files."""
+    nodes = [Node(shared, f"www{number}", tmp_path) for number in range(3)]
+    run_nodes(shared, nodes, 5 * MINUTE)
+    assert (shared.orders, shared.failed) == (1, [])
+    declare_key_type(shared, nodes[0], "ec384")  # one node after the other gets the new declaration
+    run_nodes(shared, nodes, 30 * MINUTE)
+    assert shared.orders == 2
+    assert shared.kept().asked("key_type") == "ec384"
+    assert shared.errors == [["TOSSL", "VALUE", "key_type"]] * 2
+    assert "www0 has obtained it with another -key_type" in shared.failed[0]["message"]
+    assert all(node.files.holds(shared.kept()) for node in nodes)
+    for node in nodes[1:]:
+        declare_key_type(shared, node, "ec384")
+    run_nodes(shared, nodes, 30 * MINUTE)
+    declare_key_type(shared, nodes[2], "ec")
+    run_nodes(shared, nodes, HOUR)
+    assert shared.orders == 3
+    shared.pass_time(61 * DAY)
+    run_nodes(shared, nodes, HOUR)
+    assert shared.orders == 4
+    assert len(shared.failed) <= 2 + 2 + 2
+
+
+def test_files_that_somebody_removed_or_changed_are_written_again(shared: Earth, tmp_path: Path) -> None:
+    node = Node(shared, "www1", tmp_path)
+    run_nodes(shared, [node], 2 * MINUTE)
+    folder = tmp_path / "www1" / NAME
+    for harm in (shutil.rmtree, lambda _: (folder / "fullchain.pem").write_text("x")):
+        harm(folder)
+        assert not node.files.holds(shared.kept())
+        run_nodes(shared, [node], 2 * MINUTE)
+        assert node.files.holds(shared.kept())
+    assert (shared.orders, node.called, shared.failed) == (1, [shared.kept().serial], [])
 
 
 def test_a_stand_in_has_files_on_each_node(shared: Earth, tmp_path: Path) -> None:

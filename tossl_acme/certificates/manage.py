@@ -92,6 +92,7 @@ class Manager:
         self._minute = self._clock_at = -NEVER
         self._asked = 0
         self._seen: Iterator[Upkeep] = iter(())
+        self._files_seen: Iterator[Upkeep] = iter(())
         self._watches: dict[str, Watch] = {}
         self._watched_at = -NEVER
         #: How many of the entries are in stores that several machines use.
@@ -99,6 +100,7 @@ class Manager:
         self._held_up = HeldUp()
         self._silent: set[str] = set()
         self._told_of_set = ""
+        self._told_of_other: dict[str, tuple[str, str]] = {}
         self._told_of_clock = False
 
     def serve(self) -> None:
@@ -133,6 +135,7 @@ class Manager:
         if not self._minute <= at < self._minute + _LOOK_SECONDS:
             self._minute, self._asked, self._silent = at, 0, set()
             self._see_others()
+            self._see_files()
             self._tell_clock()
         if not self._watched_at <= at < self._watched_at + WATCH_SECONDS:
             self._watched_at = at
@@ -185,13 +188,13 @@ class Manager:
         known = self._entries
         for name in [name for name in known if name not in found]:
             known.pop(name).is_gone = True
+            self._told_of_other.pop(name, None)
             self._context.tell("unmanaged", name=name)
         self._answers.take(found)
         changed = [name for name in found if name not in known or known[name].managed is not found[name]]
         for name in changed:
             entry = known.setdefault(name, Upkeep(name, found[name]))
-            entry.managed, entry.is_stale = found[name], entry.is_busy
-            entry.begin_anew()
+            entry.declare(found[name])
         self._shared_count = sum(entry.managed.store.is_shared for entry in known.values())
         for name in changed:
             self._context.check(_WHAT)
@@ -226,7 +229,7 @@ class Manager:
     def _load_from(self, watch: Watch, entries: list[Upkeep]) -> None:
         try:
             watch.begin()
-            load_many(watch.store, entries, len(self._entries), self._aim)
+            load_many(watch.store, entries, len(self._entries), self._loaded)
         except (Cancelled, ForkedError):
             raise
         except TosslError as error:  # they are read once the store says what has changed
@@ -235,7 +238,19 @@ class Manager:
 
     def _load(self, entry: Upkeep) -> None:
         entry.load(len(self._entries))
+        self._loaded(entry)
+
+    def _loaded(self, entry: Upkeep) -> None:
+        """Tells once of a certificate that others keep with other options, and says when it is looked at next."""
         self._aim(entry)
+        if entry.other is None:
+            self._told_of_other.pop(entry.name, None)
+        elif self._told_of_other.get(entry.name) != entry.other:
+            self._told_of_other[entry.name] = entry.other
+            option, node = entry.other
+            said = f"{node or 'another program'} has obtained it with another -{option} than is declared here"
+            advice = "it stays until it is due, or this declaration changes; declare the same on all nodes"
+            self._tell_failed(entry.name, ArgumentError(option, f"{said}: {advice}"))
 
     def _aim(self, entry: Upkeep) -> None:
         entry.at = entry.next
@@ -257,6 +272,16 @@ class Manager:
                 continue
             if version != entry.version:
                 self._take_others(entry)
+
+    def _see_files(self) -> None:
+        """Looks whether somebody has changed this machine's own files of some of the certificates."""
+        for _ in range(min(_SEEN_A_MINUTE, len(self._entries))):
+            entry = next(self._files_seen, None)
+            if entry is None:
+                self._files_seen = iter(list(self._entries.values()))
+                entry = next(self._files_seen)
+            if not entry.is_gone and entry.has_changed_files():
+                self._load(entry)
 
     def _ask_stores(self) -> None:
         """Asks each store that several machines use what has changed."""
@@ -302,9 +327,9 @@ class Manager:
         if entry.is_due(at) and self._held_up.takes(entry, at):
             return
         if entry.is_due(at):
-            by_itself, entry.is_hurried = not entry.is_hurried, False
+            by_itself, entry.is_hurried, known = not entry.is_hurried, False, entry.known
             self._work(
-                self._issuers, entry, lambda: obtain_managed(context, name, managed, by_itself=by_itself),
+                self._issuers, entry, lambda: obtain_managed(context, name, managed, by_itself=by_itself, known=known),
                 lambda done: self._obtained(entry, done),
             )  # fmt: skip
         elif entry.deploy_at <= at:

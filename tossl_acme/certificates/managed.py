@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from ..acme.servers import server_for
 from ..context import Context
 from ..context.farewell import running
 from ..errors import Cancelled, ForkedError, TosslError, WaitTimeout
+from ..files import FilePath
 from ..store.protocol import Store
 from . import due
 from .clock import take_date
@@ -61,6 +63,12 @@ class Managed:
             or (pem_file is not None and not holds_pem_file(pem_file, kept.record["digests"]))
         )
 
+    def files_stamp(self, name: str) -> int:
+        """Returns what changes when this machine's own files do; 0 without any. Reads none of them."""
+        pem_file = self.issuance.pem_file
+        paths = [*(self.files.paths_of(name) if self.files is not None else ()), *([pem_file] if pem_file else ())]
+        return hash(tuple(map(_stamp, paths))) if paths else 0
+
     def place_files(self, context: Context, facts: dict[str, object]) -> None:
         """Writes this machine's own files of a certificate, unless they are there; its facts name them then."""
         if self.issuance.pem_file is not None:
@@ -108,19 +116,38 @@ class Done:
         return bool(self.facts["issued"])
 
 
-def obtain_managed(context: Context, name: str, managed: Managed, *, by_itself: bool) -> Done:
-    """Obtains or renews a certificate, and deploys it. Its CA says first what time it is. by_itself: as in obtain()."""
+def _stamp(path: FilePath) -> tuple[int, ...]:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - pathlib loads slowly
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def obtain_managed(
+    context: Context, name: str, managed: Managed, *, by_itself: bool, known: str | None = None
+) -> Done:
+    """Obtains or renews a certificate, and deploys it. Its CA says first what time it is. by_itself: as in obtain().
+
+    known: the serial number of the certificate of which the caller has found that it is due; one that has come since,
+    from another node, is taken. Empty for no certificate, None where it is not known.
+    """
     part = context.of_one(managed.limit, name=name)
     with running(part):
         if managed.store.is_shared:
             _look_for_others(part, managed.store, name)
+            kept = read_kept(managed.store, name, record_alone=True) if known is not None else None
+            if kept is not None and kept.serial != known and not (kept.is_revoked or kept.is_self_signed):
+                found = deliver_managed(context, name, managed)
+                if found is not None:
+                    return found
         if managed.files is not None:
             managed.files.check(managed.store, name)
         ask_time(part, managed)
         issuance = managed.issuance.for_renewal
         with part.naming("clean_up_failed"):
-            found = obtain(part, issuance, managed.store, name=name, replace_names=True, by_itself=by_itself)
-    done = _delivered(context, name, managed, dict(found.facts))
+            got = obtain(part, issuance, managed.store, name=name, replace_names=True, by_itself=by_itself)
+    done = _delivered(context, name, managed, dict(got.facts))
     told = {"clean_up_failed": part.told("clean_up_failed"), "warnings": part.told("warning")}
     if done.not_deployed:
         told["warnings"] = [*told["warnings"], {"warning": "deploy", "message": done.not_deployed}]

@@ -89,6 +89,10 @@ class NodeFiles:
         kinds = [kind for kind in FILES if has_key or kind != "private_key"]
         return {kind: self._folder.path_of(folder, FILES[kind]) for kind in kinds}
 
+    def paths_of(self, name: str) -> list[FilePath]:
+        """Returns the paths of all files of a certificate, whether they are there or not."""
+        return list(self.paths(folder_name(name), has_key=True).values())
+
     def holds(self, kept: KeptCertificate) -> bool:
         """Returns whether the files are those of the certificate in force; reads nothing but them."""
         try:

@@ -29,6 +29,8 @@ _QUESTIONS_SECONDS = 300.0
 _VISIT_SECONDS = 3600.0
 #: Seconds between two questions to the CA, and between two attempts, at least.
 LEAST_SECONDS = 60.0
+#: Seconds until one is looked at again that another node is at work on, at most: that node may have died.
+_WAY_SECONDS = 30.0
 _ANY = random.SystemRandom()
 
 
@@ -38,13 +40,14 @@ class Upkeep:
     at: when it is looked at next. due: when it is obtained; retry_at: not before that, after failures. ask_at: when its
     CA is asked. deploy_at: when what is owed is deployed. is_stale: what it is to be has changed while it was busy.
     is_hurried: the next attempt is made in spite of pauses after failures. is_news: the script is yet to be told of the
-    certificate in force.
+    certificate in force. was_as_declared: the certificate was, at some time, as it is to be; other: the option in which
+    it is not since, and the node that obtained it.
     """
 
     __slots__ = (
-        "ask_at", "at", "deploy_at", "deploy_failures", "due", "failures", "held", "is_busy", "is_gone", "is_hurried",
-        "is_news", "is_stale", "managed", "name", "retry_at", "suggested", "told",
-        "version",
+        "ask_at", "at", "deploy_at", "deploy_failures", "due", "failures", "files_stamp", "held", "is_busy", "is_gone",
+        "is_hurried", "is_news", "is_stale", "known", "managed", "name", "other", "retry_at", "suggested", "told",
+        "version", "was_as_declared",
     )  # fmt: skip
 
     def __init__(self, name: str, managed: Managed) -> None:
@@ -52,6 +55,12 @@ class Upkeep:
         self.managed = managed
         self.held: Held | None = None
         self.version = ""
+        #: The serial number in the record that was read last; empty without one, None where it could not be read.
+        self.known: str | None = None
+        #: What changes when somebody changes this machine's own files.
+        self.files_stamp = 0
+        self.other: tuple[str, str] | None = None
+        self.was_as_declared = False
         #: The serial number of the certificate of which the script was told last.
         self.told = ""
         #: The due time without what spreads them.
@@ -84,12 +93,14 @@ class Upkeep:
         """Reads what is kept. count: how many certificates may be due with it. read: where, if not from the store."""
         managed, at = self.managed, due.now()
         self.is_stale = False
+        self.known = None
         self.held, self.ask_at, self.deploy_at = None, NEVER, NEVER
         self.due = at + (max(self._turn(), spread(count, NEVER)) if managed.store.is_shared else 0.0)
         try:
             if not managed.store.is_shared:  # else it says itself what has changed
                 self.version = self.read_version()
             kept = read_kept(read or managed.store, self.name, record_alone=True)
+            self.known = kept.serial if kept is not None else ""
             if kept is None or kept.is_revoked or kept.is_self_signed:
                 return
             self.held = Held(kept, Renewal.read(read or managed.store, self.name).of(kept))
@@ -97,9 +108,31 @@ class Upkeep:
             self.is_news = self.is_news or (marks.is_news(kept) and kept.serial != self.told)
             if self.is_news or marks.owes(kept, managed.hooks) or managed.lacks_files(kept):
                 self.deploy_at = at
-            self._plan(at, count, is_other=bool(difference(kept, managed.issuance)))
+            self.files_stamp = managed.files_stamp(self.name)
+            self._plan(at, count, is_other=self._is_to_be_other(difference(kept, managed.issuance), kept.node))
         except TosslError:  # whoever obtains it meets that again, and tells it
             self.held = None
+
+    def declare(self, managed: Managed) -> None:
+        """Says anew what it is to be."""
+        self.managed, self.is_stale = managed, self.is_busy
+        self.was_as_declared, self.other = False, None
+        self.begin_anew()
+
+    def _is_to_be_other(self, option: str, node: str) -> bool:
+        """Returns whether to obtain another one because this option differs.
+
+        Whoever keeps it with other options has replaced one that was as declared here: each would replace the other's
+        for ever. So it stays until it is due, or is declared anew.
+        """
+        self.was_as_declared = self.was_as_declared or not option
+        self.other = (option, node) if option and self.was_as_declared else None
+        return bool(option) and self.other is None
+
+    def has_changed_files(self) -> bool:
+        """Returns whether somebody has changed this machine's own files since they were looked at, or written."""
+        is_at_rest = self.held is not None and not self.is_busy and self.deploy_at == NEVER
+        return is_at_rest and self.managed.files_stamp(self.name) != self.files_stamp
 
     def hear(self) -> None:
         """Puts its question off, for another node has asked the CA: as long as the CA wanted last."""
@@ -172,7 +205,7 @@ class Upkeep:
 
     def give_way(self) -> None:
         """Has it looked at again soon, for another node is at work on it."""
-        self.retry_at = due.now() + _ANY.uniform(LEAST_SECONDS / 2, LEAST_SECONDS)
+        self.retry_at = due.now() + _ANY.uniform(_WAY_SECONDS / 2, _WAY_SECONDS)
 
     def _turn(self) -> float:
         """Returns the seconds of its own by which each of several nodes begins later than it may."""
@@ -182,6 +215,7 @@ class Upkeep:
         """Says when its deployment is tried again, if it did not end well."""
         if well:
             self.deploy_failures, self.deploy_at = 0, NEVER
+            self.files_stamp = self.managed.files_stamp(self.name)
         else:
             self.deploy_failures += 1
             self.deploy_at = due.now() + pause_seconds(self.deploy_failures, None)
