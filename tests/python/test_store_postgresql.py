@@ -258,6 +258,21 @@ def test_no_statement_is_done_twice_whose_answer_is_lost(relay: Relay, postgresq
     assert [version.partition(".")[2] for version in seen] == ["1"] * 4
 
 
+def test_what_the_end_of_a_call_cuts_off_is_kept_all_the_same(store: PostgreSQLStore) -> None:
+    """A key, or an order's URL: the call is cancelled while its statement is on the way."""
+    over, plain = context(60), wire.Wire.execute
+
+    def cancelled(self: wire.Wire, context: Context, statement: str, *values: str | bytes) -> wire.Rows:
+        over.cancel()
+        return plain(self, context, statement, *values)
+
+    with store.locked(over, NAME) as lock, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(wire.Wire, "execute", cancelled)
+        store.write(lock, SET)
+        store.write(lock, NEW)
+    assert store.read(NAME) == NEW
+
+
 def test_a_change_that_comes_late_changes_nothing(store: PostgreSQLStore, database_url: str) -> None:
     """A statement that was on its way when its connection was cut arrives behind the next one of the same holder."""
     sent: list[tuple[str, tuple[str | bytes, ...]]] = []
