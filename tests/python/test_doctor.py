@@ -425,9 +425,13 @@ def test_a_kept_certificate_needs_no_options(
         assert exactly(found)[0]["message"].startswith("1 of 5 certificates")
     assert len(scripted_ca.payloads("new-order")) == orders
     (record,) = (tmp_path / "store").glob("certificates/*/certificate.json")
+    assert not (tmp_path / "store" / "runs").exists()  # nor anything else that writing was tried with
+    assert "doctor" not in {path.name for path in (tmp_path / "store").rglob("*")}
     record.write_text("{")
-    found = doctor(store=tmp_path / "store")
-    assert "is damaged" in one_of(found, "records", "kept.example.com")["message"]
+    for names in ([], ["kept.example.com"]):
+        damaged = one_of(doctor(names, store=tmp_path / "store"), "records")  # told once
+        assert damaged["subject"] == "kept.example.com"
+        assert "is damaged" in damaged["message"] and "move what is damaged away" in damaged["advice"]
 
 
 def test_a_limit_is_near(doctor: Callable[..., Found], tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path) -> None:

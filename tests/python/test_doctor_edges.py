@@ -22,6 +22,7 @@ from tests.servers.pebble import ChallTestSrv
 from tests.servers.process import free_port
 from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.scripted_dns import ScriptedDns
+from tests.servers.web import Reply
 from tests.tclhost import Tcl
 from tossl_acme.acme import clients
 from tossl_acme.certificates.answers import StoredAnswers
@@ -120,6 +121,15 @@ def test_a_ca_that_is_away_is_told_once(
     assert wrong(found) == [("ca", "failed")]
     assert "cannot connect" in one_of(found, "ca")["message"]
     assert one_of(found, "port")["status"] == "ok"
+
+
+def test_a_ca_with_a_fault_is_not_taken_for_another_server(
+    doctor: Callable[..., Found], scripted_ca: ScriptedCa
+) -> None:
+    scripted_ca.answers["/directory"].extend([Reply(502, b"<html>", {"Content-Type": "text/html"})] * 4)
+    bad = one_of(doctor(directory=scripted_ca.directory), "ca")
+    assert "answered 502" in bad["message"]
+    assert "try again later" in bad["advice"] and "check -directory" not in bad["advice"]
 
 
 def test_what_its_challenges_cannot_prove(

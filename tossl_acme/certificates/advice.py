@@ -35,6 +35,8 @@ _OF_ACME = {
     "serverInternal": "the CA has a fault: try again later, and look at its status page",
     "badNonce": "the CA refused each nonce: try again later, and check that no proxy answers from a cache",
 }
+#: From this HTTP status on the server itself is at fault.
+_SERVER_FAULT = 500
 _OF_HTTP = {
     "connect": "the server in the message could not be reached: check its address (-directory, -endpoint, -proxy, "
     "HTTPS_PROXY), whether it is up, this machine's routes, and its firewall for outgoing connections",
@@ -50,6 +52,8 @@ _OF_DNS = {
     "credentials": "the DNS provider refuses the credentials: check -api_key and its rights for this zone",
     "zone": "the DNS provider's account has no such zone: check -zone_id, and which account the API key is of",
     "refused": "the DNS provider refused the change: its own words are in the message",
+    "answer": "this is no answer of the DNS provider's API, or that has a fault: look at its status page, and at "
+    "-endpoint and the proxy if one is set; then try again",
 }
 _UNSEEN = (
     "the record did not appear at the zone's servers: check that they are the provider's (the zone's NS records), or "
@@ -68,6 +72,8 @@ def advice_for(error: TosslError) -> str:
             return _OF_CHALLENGES[challenge]
         return _OF_ACME.get(error.kind, "the message has the CA's own words" if error.status else "")
     if isinstance(error, HttpError):
+        if error.status >= _SERVER_FAULT:
+            return _OF_ACME["serverInternal"]
         return _OF_HTTP.get(error.kind, "")
     if isinstance(error, DnsError):
         return _OF_DNS.get(kind, "")

@@ -45,10 +45,10 @@ def examination(
     Without names, for all that are kept. Raises ArgumentError for a wrong name.
     """
     try:
-        kept, damaged = _kept(store, names) if given.as_kept else ([], {})
+        kept, damaged = _kept(store, names) if given.as_kept else ([], set())
     except ArgumentError as error:
         return _unread(context, names, store, given, error, tcl)
-    covered = {domain for one in kept for domain in (one.name, *one.domains)} | damaged.keys()
+    covered = {domain for one in kept for domain in (one.name, *one.domains)} | damaged
     wanted = [name for name in names if _normal(name) not in covered]
     subjects = [_subject(context, store, one) for one in kept]
     if wanted:
@@ -56,7 +56,7 @@ def examination(
     issuances = [each for one in subjects for each in one.issuance.at_each if each.directory]
     if not issuances and given.names_a_ca:
         issuances = [_issuance((), given)]
-    return Examination(store, given.connection, tuple(subjects), tuple(issuances), tuple(damaged.values()), tcl, counts)
+    return Examination(store, given.connection, tuple(subjects), tuple(issuances), tcl, counts)
 
 
 def _unread(
@@ -80,18 +80,19 @@ def _identifiers(names: Sequence[str]) -> tuple[Identifier, ...]:
         raise ArgumentError("names", error.message) from None
 
 
-def _kept(store: Store | None, names: Sequence[str]) -> tuple[list[KeptCertificate], dict[str, TosslError]]:
-    """Returns the certificates that are kept under these names, or for them, and those that cannot be read.
+def _kept(store: Store | None, names: Sequence[str]) -> tuple[list[KeptCertificate], set[str]]:
+    """Returns the certificates that are kept under these names, or for them, and the names of those that
+    cannot be read, which the store's own check tells.
 
     Without names, all. Raises ArgumentError "store" where nothing can be read.
     """
     every: dict[str, KeptCertificate] = {}
-    damaged: dict[str, TosslError] = {}
+    damaged: set[str] = set()
     for name, one in _all_kept(store):
         if isinstance(one, KeptCertificate):
             every[name] = one
         else:
-            damaged[name] = one
+            damaged.add(name)
     if not names:
         return list(every.values()), damaged
     found: dict[str, KeptCertificate] = {}
@@ -99,7 +100,7 @@ def _kept(store: Store | None, names: Sequence[str]) -> tuple[list[KeptCertifica
         covering = every.get(name) or next((each for each in every.values() if name in each.domains), None)
         if covering is not None:
             found[covering.name] = covering
-    return list(found.values()), {name: error for name, error in damaged.items() if name in map(_normal, names)}
+    return list(found.values()), damaged & set(map(_normal, names))
 
 
 def _all_kept(store: Store | None) -> Iterator[tuple[str, KeptCertificate | ArgumentError]]:

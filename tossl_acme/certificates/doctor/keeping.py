@@ -27,7 +27,7 @@ _GIVE = "mend what the message names, or give another option"
 
 def option_findings(context: Context, examined: Examination) -> list[Diagnosis]:
     """Whether each certificate's options can be used: its secrets can be read, its folder is there."""
-    found = [Diagnosis.of_error("records", "", error) for error in examined.damaged]
+    found: list[Diagnosis] = []
     for subject in examined.subjects:
         if subject.trouble is not None:
             advice = _OBTAIN if subject.kept is not None else _GIVE

@@ -18,7 +18,8 @@ from ..suggested import RENEWALS
 from .diagnosis import FAILED, Diagnosis
 from .subjects import Examination
 
-_TRIED = "runs/doctor"
+#: A set without a room, which would stay behind as an empty folder.
+_TRIED = "doctor"
 #: Bytes that must be free on its disk: for one certificate, and to be at ease.
 LEAST_FREE_BYTES, USUAL_FREE_BYTES = 1 << 20, 50 << 20
 #: Seconds that writing may take: whoever has the store's locks for longer is at work.

@@ -62,7 +62,6 @@ class Examination:
     connection: ConnectionOptions
     subjects: tuple[Subject, ...]
     issuances: tuple[Issuance, ...]
-    damaged: tuple[TosslError, ...] = ()
     tcl: Mapping[str, str] = field(default_factory=dict)
     counts: bool = False
     is_unread: bool = False
