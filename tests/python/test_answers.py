@@ -17,7 +17,7 @@ from tests.servers.process import free_port
 from tossl_acme.acme.account import NewAccount
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.acme.order import OrderOptions
-from tossl_acme.certificates import answers, served, serving
+from tossl_acme.certificates import answers, clock, served, serving
 from tossl_acme.certificates.answers import FRESH_SECONDS, read_batches, stored_answers
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
@@ -314,6 +314,21 @@ def test_what_a_killed_node_left_is_removed_by_its_next_start(
     server.take({"a": managed(store, NAME, webroot=FilePath(str(tmp_path)))})
     wait_for(lambda: sorted(store.sets) == ["served/live:1", served_name(process_name())])
     assert list(well_known(tmp_path).iterdir()) == []
+
+
+def test_a_clock_that_is_days_ahead_takes_nothing_from_other_nodes(
+    store: Counting, server: AnswerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CA has told manage what time it is."""
+    with by_another_node(store, HTTP):
+        clock.take_date(time.time())
+        monkeypatch.setattr(clock, "wall", lambda: time.time() + 3 * 86400)
+        server.take({"a": managed(store, NAME, webroot=FilePath(str(tmp_path)))})
+        wait_for((well_known(tmp_path) / HTTP.token).exists)
+        assert read_batches(store)
+        assert [one.is_alive() for one in read_served(store)] == [True]
+    server.close()
+    clock.reset()
 
 
 def test_its_servers_stay_open_while_it_manages(

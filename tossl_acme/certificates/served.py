@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ArgumentError
 from ..store.protocol import Lock, Store
-from .due import is_time
+from .due import is_time, now
 from .lines import json_lines
 from .nodes import node_name
 
@@ -35,7 +34,7 @@ def process_name() -> str:
 
 @dataclass(frozen=True)
 class Served:
-    """What a process serves. by: its process_name(). at: when it told that, epoch seconds by its own clock.
+    """What a process serves. by: its process_name(). at: when it told that, epoch seconds.
 
     seen: the ids of the answers that it has put where its web servers find them. failed: of them, why it could not, by
     id. files: the challenges whose files are there, with their places, as plain data.
@@ -59,7 +58,7 @@ class Served:
 
     def is_alive(self) -> bool:
         """Returns whether it can be expected to serve what is presented now."""
-        return abs(time.time() - self.at) < _DEAD_SECONDS
+        return abs(now() - self.at) < _DEAD_SECONDS
 
 
 def read_served(store: Store) -> list[Served]:

@@ -25,6 +25,7 @@ from ..context.threads import join_thread, start_thread
 from ..errors import ArgumentError, TosslError, foreign_error
 from ..identifiers import Identifier, parse_identifier
 from ..store.protocol import Store
+from . import due
 from .answers import ANSWERS, STALE_SECONDS, Batch, read_batches, remove_values, stored_answers
 from .issuance import Issuance
 from .managed import Managed
@@ -204,7 +205,7 @@ def _mirror(mirror: _Mirror) -> None:
     if not mirror.folders and not mirror.shown:
         return
     batches = {batch.id: batch for batch in read_batches(mirror.store)}
-    for batch in [batch for batch in batches.values() if batch.is_stale(time.time())]:
+    for batch in [batch for batch in batches.values() if batch.is_stale(due.now())]:
         _remove_stale(mirror.store, batches.pop(batch.id))
     _forget(mirror, [batch_id for batch_id in mirror.shown if batch_id not in batches])
     new = [batch for batch in batches.values() if batch.id not in mirror.shown] if mirror.folders else []
@@ -262,7 +263,7 @@ def _tell(mirror: _Mirror) -> None:
         for solver, challenge in shown
     )
     with mirror.store.locked(_soon(), served_name(by)) as lock:
-        write_served(mirror.store, lock, Served(by, time.time(), seen, dict(mirror.failed), files))
+        write_served(mirror.store, lock, Served(by, due.now(), seen, dict(mirror.failed), files))
     mirror.told_at = time.monotonic()
 
 
@@ -272,12 +273,12 @@ def _tell(mirror: _Mirror) -> None:
 def _sweep(store: Store) -> None:
     """Removes what a manage of this node left that died, with its files; and what is a day old, whose ever it is."""
     for batch in read_batches(store):
-        if batch.is_stale(time.time()):
+        if batch.is_stale(due.now()):
             _remove_stale(store, batch)
     own = Served(process_name())
     for served in read_served(store):
         is_own = served.node == own.node and not (served.process == own.process or _is_running(served.process))
-        if not is_own and time.time() - served.at < STALE_SECONDS:
+        if not is_own and due.now() - served.at < STALE_SECONDS:
             continue
         if is_own:
             for file in served.files:

@@ -14,6 +14,7 @@ from ..context import Backoff, Context
 from ..context.farewell import owe
 from ..errors import TosslError
 from ..store.protocol import Store
+from . import due
 from .answers import ANSWERS, FRESH_SECONDS, Batch, remove_values, stored_answers
 from .lines import json_lines
 from .record import folder_name
@@ -64,7 +65,7 @@ class SharedAnswers:
         look_in(elsewhere)
         debt = owe(self._forget_own)
         try:
-            self._batch = Batch(self._name, os.urandom(16).hex(), process_name(), time.time(), answers)
+            self._batch = Batch(self._name, os.urandom(16).hex(), process_name(), due.now(), answers)
             with self._store.locked(context, self._name) as lock:
                 others = self._store.read(self._name) or {}
                 new = {self._batch.value: json_lines(self._batch.as_json()).encode()}
