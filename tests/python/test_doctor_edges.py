@@ -290,6 +290,17 @@ def test_no_secret_is_told(
     assert secret not in str(found)
 
 
+def test_a_record_that_cannot_be_removed_is_named(tcl: Tcl, doctor: Callable[..., Found]) -> None:
+    """A provider that writes, and refuses to delete."""
+    tcl.eval("set ::values {}; proc keep {name value} {lappend ::values $value}; proc refuse args {error forbidden}")
+    tcl.eval("::tossl::dns::register stubborn -present keep -cleanup refuse")
+    found = doctor(["left.example.com"], provider="stubborn", propagation="none", follow_cname=0, store="")
+    bad = one_of(found, "credentials")
+    assert (bad["status"], "forbidden" in bad["message"]) == ("failed", True)
+    value = tcl.eval("lindex $::values 0")
+    assert value and f"remove the TXT record {value} at _acme-challenge.left.example.com by hand" in bad["advice"]
+
+
 def test_wrong_options_are_findings_of_a_kept_certificate(
     doctor: Callable[..., Found], tcl: Tcl, scripted_ca: ScriptedCa, tmp_path: Path
 ) -> None:

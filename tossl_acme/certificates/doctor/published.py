@@ -20,7 +20,7 @@ from ...text import clean
 from ..crew import side_by_side
 from .beside import each_finding, findings_of
 from .diagnosis import Diagnosis
-from .shown import presented_for, throwaway
+from .shown import NotRemovedError, presented_for, throwaway
 from .subjects import Examination, Subject, known_account
 
 #: Seconds for one record to be written, seen and removed.
@@ -37,6 +37,8 @@ class _RecordSolver(Protocol):
     """A solver that publishes records."""
 
     def name_for(self, challenge: Challenge) -> str: ...
+
+    def record(self, challenge: Challenge) -> tuple[str, str]: ...
 
 
 # ---- CNAME and TXT at the names of the records ----
@@ -160,6 +162,13 @@ def _by_width(tasks: dict[str, _Task]) -> dict[int, list[str]]:
     return found
 
 
+def _to_remove(name: str, task: _Task) -> str:
+    """Returns what to do about a record that is still there."""
+    value = f" {task.solver.record(task.challenge)[1]}" if isinstance(task.solver, _RecordSolver) else ""
+    at = task.solver.describe(task.challenge).get("published_name", name)
+    return f"remove the TXT record{value} at {at} by hand, and see whether the credentials may delete records"
+
+
 def _written_at(context: Context, name: str, task: _Task) -> list[Diagnosis]:
     part = context.narrowed(_WRITE_SECONDS)
     late: WaitTimeout | None = None
@@ -173,6 +182,9 @@ def _written_at(context: Context, name: str, task: _Task) -> list[Diagnosis]:
                 late = error
     except Cancelled:
         raise
+    except NotRemovedError as error:
+        context.check("the record")
+        return [Diagnosis.of_error("credentials", name, error, _to_remove(name, task))]
     except TosslError as error:
         context.check("the record")
         return [Diagnosis.of_error("credentials", name, error)]

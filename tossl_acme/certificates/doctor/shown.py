@@ -10,9 +10,17 @@ from ...acme.authorization import Challenge
 from ...challenges.solver import Solver
 from ...context import Context, cleanup_seconds
 from ...context.farewell import fall_due, owe
+from ...errors import Cancelled, TosslError
 from ...identifiers import Identifier
 
 _TOKEN_BYTES = 24
+
+
+class NotRemovedError(TosslError):
+    """What was presented is still there; the message and the errorcode are its cause's."""
+
+    def __init__(self, cause: TosslError) -> None:
+        super().__init__(cause.message, *cause.errorcode[1:])
 
 
 def throwaway(solver: Solver, identifier: Identifier, account_url: str = "") -> Challenge:
@@ -24,7 +32,8 @@ def throwaway(solver: Solver, identifier: Identifier, account_url: str = "") -> 
 
 @contextmanager
 def presented_for(context: Context, solver: Solver, challenge: Challenge) -> Iterator[None]:
-    """A `with` in which the challenge is presented. Raises what presenting and removing it raise."""
+    """A `with` in which the challenge is presented. Raises what presenting raises, and NotRemovedError."""
+    is_presented = False
     debt = owe(lambda cleanup: solver.clean_up(cleanup, challenge))
     try:
         debt.begin()
@@ -32,7 +41,15 @@ def presented_for(context: Context, solver: Solver, challenge: Challenge) -> Ite
             solver.present(context, challenge)
         finally:
             debt.end()
+        is_presented = True
         yield
     finally:
         fall_due([debt])
-        debt.settle(context.for_cleanup(cleanup_seconds(context.limit)))
+        try:
+            debt.settle(context.for_cleanup(cleanup_seconds(context.limit)))
+        except Cancelled:
+            raise
+        except TosslError as error:
+            if is_presented:
+                raise NotRemovedError(error) from None
+            raise
