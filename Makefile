@@ -80,7 +80,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
 lowest = {}
-for needed in map(Requirement, project["dependencies"]):
+for needed in map(Requirement, project["dependencies"] + project["optional-dependencies"]["postgresql"]):
     if needed.marker is None or needed.marker.evaluate():
         bound = next(part.version for part in needed.specifier if part.operator == ">=")
         lowest[needed.name] = max(bound, lowest.get(needed.name, "0"), key=Version)
@@ -139,11 +139,12 @@ build/libraries: build/for-library
 	$(UNPACK) --no-compile -f build/wheels -f build/wheels/tests -r build/for-tests
 	touch $@
 
-# What checks types and style needs no library of an age.
+# What checks types and style needs no library of an age. psycopg's takes the system's libpq, as in Debian: the lowest
+# version has no [binary].
 build/lowest/tests: .venv/tests
 	$(VENV) -c "$$LIST_LOWEST" >build/for-lowest
 	"$(PYTHON)" -m venv --clear build/lowest
-	grep -v -E '^(ruff|mypy|types-)' build/for-tests >build/for-tests-lowest
+	grep -v -E '^(ruff|mypy|types-|psycopg)' build/for-tests >build/for-tests-lowest
 	$(LOWEST) -m pip install -q --disable-pip-version-check -r build/for-lowest -r build/for-tests-lowest
 	$(LOWEST) -c 'import pathlib, sysconfig; \
 	    pathlib.Path(sysconfig.get_path("purelib"), "tossl_acme.pth").write_text(str(pathlib.Path.cwd()))'
