@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +42,7 @@ class Terminal:
         """
         self.tmux("resize-window", "-x", str(width), "-y", "400")
         settings = [f"{name}={value}" for name, value in environment.items()]
-        command = shlex.join(["env", *settings, shutil.which("tclsh") or "", str(TREE / "bin" / "tossl"), *words])
+        command = shlex.join(["env", *settings, os.environ.get("TCLSH", "tclsh"), str(TREE / "bin" / "tossl"), *words])
         waiting = shlex.join([*self._words, "wait-for", "-S", "shown"])
         self.tmux("respawn-pane", "-k", f"stty -echo; {command}; {waiting}; exec cat")
         self.tmux("wait-for", "shown")
