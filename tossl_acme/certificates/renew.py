@@ -1,4 +1,4 @@
-"""Renewal by name alone: one certificate, or all that are due.
+"""Renewal by name alone: one certificate, or all that are due. What issues loads where one is due, beside connecting.
 
 runs/renew_certificates/runs.json    when all were looked at: how soon that will be again
 """
@@ -14,19 +14,20 @@ from ..errors import ArgumentError, Cancelled, ForkedError, RetryError, TosslErr
 from ..store.protocol import Store
 from ..text import quoted
 from . import due
+from .ahead import begin_renewal
 from .deploy import Hooks, Marks, deploy, has_own_marks, owed
 from .due import Runs
 from .held import is_usable, told_of
-from .issuance import Issuance, connection_of, deployment_of, needs_own_server, pem_file_of
-from .obtain import Obtained, obtain
 from .pem_file import holds_pem_file
 from .record import ABOVE, RECORD, KeptCertificate, certificate_name, kept_of, read_kept
 from .suggested import due_time, failure_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..http.options import ConnectionOptions
     from .deploy import Hook
     from .node_files import NodeFiles
+    from .obtain import Obtained
 
 _RUNS, _VALUE = "runs/renew_certificates", "runs.json"
 #: Seconds that one certificate of many may take.
@@ -66,6 +67,8 @@ def renew(
     found = _renewed(context, store, kept, http01_response, force=force, by_itself=by_itself, within=within)
     if files is not None:
         files.place(context, found.facts)
+    from .asked import deployment_of
+
     deploy(context, store, kept.name, found.facts, Hooks(script, *deployment_of(kept.issuance)))
     return found
 
@@ -80,7 +83,14 @@ def _renewed(
     by_itself: bool,
     within: float,
 ) -> Obtained:
-    if not force and is_usable(kept) and not _is_due(context, store, kept, within):
+    is_held = not force and is_usable(kept) and not _is_due(context, store, kept, within)
+    if not is_held and kept.is_renewable:
+        begin_renewal(context, store, kept)
+    from .asked import needs_own_server, pem_file_of
+    from .issuance import Issuance
+    from .obtain import Obtained, obtain
+
+    if is_held:
         return Obtained(False, told_of(context, store, kept, pem_file_of(kept.issuance)))
     if not kept.is_renewable:
         raise ArgumentError("name", f"{kept.name}: {_why_not(kept)}; obtain_certificate renews it")
@@ -154,7 +164,7 @@ class _Run:
 def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _Run, result: Renewals) -> None:
     """Renews one of many, and adds the outcome to the result."""
     try:
-        due_at = due_time(context, store, kept, lambda: connection_of(kept.issuance), run.unanswered)
+        due_at = due_time(context, store, kept, lambda: _connection_of(kept), run.unanswered)
         if kept.is_revoked or not kept.is_renewable:
             why = "it was revoked" if kept.is_revoked else _why_not(kept)
             result.skipped.append({"name": kept.name, "message": why, "due": round(due_at)})
@@ -163,6 +173,8 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
             result.next = min(result.next or due_at, due_at)
             _deploy_owed(context, store, kept, run)
             return
+        from .asked import needs_own_server
+
         if needs_own_server(kept.issuance) and not run.http01_response:
             result.skipped.append({"name": kept.name, "message": _NEEDS_SERVER, "due": round(due_at)})
             return
@@ -194,6 +206,8 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
 
 def _deploy_owed(context: Context, store: Store, kept: KeptCertificate, run: _Run) -> None:
     """Writes the files and calls the hooks that this machine owes for a certificate that is not due."""
+    from .asked import deployment_of, pem_file_of
+
     files, pem_file = run.files, pem_file_of(kept.issuance)
     hooks = Hooks(run.script, *deployment_of(kept.issuance))
     is_owed = Marks(store, kept.name).owes(kept, hooks) if has_own_marks(store) else owed(store, kept)["deploy_owed"]
@@ -224,8 +238,14 @@ def _read(
 
 
 def _is_due(context: Context, store: Store, kept: KeptCertificate, within: float) -> bool:
-    due_at = due_time(context, store, kept, lambda: connection_of(kept.issuance))
+    due_at = due_time(context, store, kept, lambda: _connection_of(kept))
     return due.is_due(due_at, due.now(), within)
+
+
+def _connection_of(kept: KeptCertificate) -> ConnectionOptions:
+    from .asked import connection_of
+
+    return connection_of(kept.issuance)
 
 
 def _why_not(kept: KeptCertificate) -> str:

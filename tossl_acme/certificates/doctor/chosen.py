@@ -13,8 +13,9 @@ from ...errors import ArgumentError, TosslError
 from ...http.options import ConnectionOptions
 from ...identifiers import Identifier, parse_identifier, parse_identifiers
 from ...store.protocol import Store
+from ..asked import connection_of
 from ..dns_accounts import DnsAccounts
-from ..issuance import Authority, Issuance, connection_of
+from ..issuance import Authority, Issuance
 from ..record import ABOVE, RECORD, KeptCertificate, certificate_name, kept_of
 from .subjects import Examination, Subject
 

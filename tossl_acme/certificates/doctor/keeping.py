@@ -12,9 +12,10 @@ from ...errors import ArgumentError, RetryError
 from ...identifiers import Identifier
 from ...store.protocol import Store
 from .. import due
+from ..asked import needs_own_server
 from ..authorities import read_limits
 from ..ca_limits import SharedLimits
-from ..issuance import Issuance, needs_own_server
+from ..issuance import Issuance
 from ..listed import told
 from .diagnosis import Diagnosis
 from .subjects import Examination, Subject, known_client

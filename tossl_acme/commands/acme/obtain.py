@@ -191,24 +191,13 @@ def _begin_ahead(
 ) -> None:
     """Begins to connect to the CA, and to fetch its nonces, while the modules load that obtaining needs."""
     from ...acme.public_cas import directory_url
-    from ...http.ahead import WIDTH, connect_ahead, open_ahead
+    from ...certificates.ahead import begin_ahead
 
-    width = max(1, min(count, WIDTH))
-    connecting = []
     try:
         url = directory_url(words.get("directory") or os.environ.get("TOSSL_DIRECTORY", ""))
-        connecting = connect_ahead(context, url, words.get("proxy", ""), width)
-        options = connection()
     except ArgumentError:  # a list of CAs, or a mistake, which is told in its place
-        for one in connecting:
-            one.drop()
         return
-    if open_ahead(context, url, options, width, connecting) and store is not None:
-        # What sends requests loads first: the connection is there before all has loaded.
-        from ...acme.servers import server_for
-        from ...certificates.known import fetch_nonces_ahead
-
-        fetch_nonces_ahead(context, store, server_for(url, options), width)
+    begin_ahead(context, url, words.get("proxy", ""), connection, store, count)
 
 
 def get_account_key(
