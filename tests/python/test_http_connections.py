@@ -191,10 +191,10 @@ def test_a_slow_answer_is_no_silence(server: Scripted) -> None:
         server.request(connection)
         for byte in ANSWER:
             connection.sendall(bytes([byte]))
-            server.ended.wait(0.01)
+            server.ended.wait(0.03)
 
     server.run(drip)
-    assert ask(HttpClient(), server.url, silence=0.2).body == b"ok"
+    assert ask(HttpClient(), server.url, silence=1.0).body == b"ok"
 
 
 def test_a_handshake_that_is_cut_off_is_a_lost_connection(server: Scripted, certificates: Certificates) -> None:
