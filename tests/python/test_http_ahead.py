@@ -9,10 +9,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from tests.servers.certs import Certificates
+from tests.stores import put
 from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, HttpError
 from tossl_acme.http import clients
@@ -144,6 +146,32 @@ def test_opening_ahead_loads_no_slow_library() -> None:
     code = f"import tossl_acme.acme.public_cas, tossl_acme.http.ahead, sys; print(sorted({slow} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+#: Ends at the first attempt to connect; prints which of the modules that issue have loaded by then.
+_RENEWAL = """
+import os, sys
+slow = {"cryptography", "tossl_acme.certificates.obtain"}
+
+def watch(event, arguments):
+    if event == "socket.connect":
+        print(arguments[1], sorted(slow & set(sys.modules)), flush=True)
+        os._exit(0)
+
+sys.addaudithook(watch)
+from tossl_acme.certificates.renew import renew
+from tossl_acme.context import Context
+from tossl_acme.files import FilePath
+from tossl_acme.store.folder import FolderStore
+renew(Context(20), FolderStore(FilePath(sys.argv[1])), "example.com", force=True)
+"""
+
+
+def test_a_renewal_connects_before_what_issues_loads(tmp_path: Path) -> None:
+    asked = {"directory": "https://127.0.0.1:9/dir", "connection": {}}
+    put(tmp_path, "example.com", -80, 10, directory=asked["directory"], issuance=asked)
+    done = subprocess.run([sys.executable, "-c", _RENEWAL, tmp_path], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("('127.0.0.1', 9) []\n", "")
 
 
 def test_the_request_waits_for_a_connection_under_way(
