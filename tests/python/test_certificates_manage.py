@@ -746,6 +746,9 @@ def test_many_first_certificates_wait_for_the_ca_behind_one_that_tries(shared: E
     run_nodes(shared, nodes, 20 * MINUTE, 5)
     assert len(taken) > 12
     assert shared.orders < 2.2 * len(taken)
+    # Whoever is refused by what others were told asks for neither time nor nonce.
+    questions = [request for request in shared.ca.requests if request.method == "HEAD"]
+    assert len(questions) < 2.2 * len(taken)
 
 
 def test_a_clock_that_is_wrong_by_a_year_is_told_and_the_ca_s_counts(earth: Earth) -> None:

@@ -33,6 +33,11 @@ def take_date(date: float) -> None:
     _said[:] = [(date, counted())]
 
 
+def is_known(within: float) -> bool:
+    """Returns whether a CA has said the time in the last seconds, `within` of them."""
+    return bool(_said) and counted() - _said[0][1] < within
+
+
 def error() -> float:
     """Returns by how many seconds the machine's clock is ahead; less than 0 if it is behind, 0 if it is about right."""
     if not _said:

@@ -11,8 +11,7 @@ from ..context.farewell import running
 from ..errors import Cancelled, ForkedError, TosslError, WaitTimeout
 from ..files import FilePath
 from ..store.protocol import Store
-from . import due
-from .clock import take_date
+from . import clock, due
 from .deploy import Hooks, deploy
 from .due import Suggestion
 from .issuance import Issuance
@@ -25,6 +24,8 @@ from .suggested import ask_once
 
 #: Seconds that a CA has to say what time it is.
 _CLOCK_SECONDS = 10.0
+#: Seconds for which a CA's time is counted on before a CA is asked again.
+_CLOCK_KNOWN_SECONDS = 60.0
 #: Seconds that a question to a CA may take, with the locks that keep its answer.
 _ASK_SECONDS = 30.0
 #: Seconds that are waited for another node at work on the same certificate.
@@ -143,7 +144,8 @@ def obtain_managed(
                     return found
         if managed.files is not None:
             managed.files.check(managed.store, name)
-        ask_time(part, managed)
+        if not clock.is_known(_CLOCK_KNOWN_SECONDS):  # else names that their CA refuses would each ask it again
+            ask_time(part, managed)
         issuance = managed.issuance.for_renewal
         with part.naming("clean_up_failed"):
             got = obtain(part, issuance, managed.store, name=name, replace_names=True, by_itself=by_itself)
@@ -215,4 +217,4 @@ def ask_time(context: Context, managed: Managed) -> None:
         context.check("the CA's time")
         return
     if date is not None:
-        take_date(date)
+        clock.take_date(date)
