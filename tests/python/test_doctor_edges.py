@@ -10,6 +10,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
+import dns.message
+import dns.rcode
 import pytest
 
 from tests.memory_store import MemoryStore
@@ -26,13 +28,14 @@ from tests.servers.web import Reply
 from tests.tclhost import Tcl
 from tossl_acme.acme import clients
 from tossl_acme.certificates.answers import StoredAnswers
-from tossl_acme.certificates.doctor import examine
+from tossl_acme.certificates.doctor import examine, reached, resolving
 from tossl_acme.certificates.doctor.chosen import Given, examination
 from tossl_acme.certificates.doctor.subjects import Examination
 from tossl_acme.challenges import seen
 from tossl_acme.challenges.elsewhere import BY_TOKEN
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
+from tossl_acme.dns.resolver import Nameserver, Resolver
 from tossl_acme.http.options import ConnectionOptions
 
 
@@ -89,6 +92,39 @@ def test_no_time_is_a_warning_of_each_look(doctor: Callable[..., Found], tmp_pat
     assert one_of(found, "python")["status"] == one_of(found, "options")["status"] == "ok"
     late = [one for one in found if "slow.example.com" in one["subject"] and one["status"] != "ok"]
     assert late and {one["check"] for one in late} <= {"port", "addresses"}
+
+
+def refused(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message:
+    response = dns.message.make_response(query)
+    response.set_rcode(dns.rcode.REFUSED)
+    return response
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "the machine's"])
+def test_a_resolver_that_refuses(
+    doctor: Callable[..., Found], cloudflare: Cloudflare, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    is_named: bool,
+) -> None:  # fmt: skip
+    """Nothing is said of zones, of which nothing is known."""
+    with ScriptedDns(refused) as server:
+        host, _, port = server.address.rpartition(":")
+        at = Nameserver(host.strip("[]"), int(port), host.strip("[]"))
+        if not is_named:
+            monkeypatch.setattr(resolving, "resolver_for", lambda _resolvers: Resolver([at]))
+            monkeypatch.setattr(reached, "resolver_for", lambda _resolvers: Resolver([at]))
+        by_web = doctor(["dark.example.com"], webroot=tmp_path, resolvers=server.address)
+        by_dns = doctor(
+            ["dark.example.com"], provider="cloudflare", api_key="k", endpoint=cloudflare.url,
+            resolvers=server.address,
+        )  # fmt: skip
+    bad = one_of(by_web, "addresses")
+    whose = "the resolver that -resolvers" if is_named else "this machine's resolver (127.0.0.1) does not answer"
+    assert bad["status"] == "failed" and whose in bad["message"], bad
+    assert ("name another" if is_named else "/etc/resolv.conf") in bad["advice"]
+    others = [one for one in by_dns if one["check"] in ("cname", "txt", "credentials")]
+    assert {one["check"] for one in others} == {"cname", "txt", "credentials"}
+    assert all(whose in one["advice"] for one in others), others
+    assert not any("zone's" in one["advice"] for one in by_web + by_dns)
 
 
 def test_a_cancelled_call_leaves_nothing(tcl: Tcl, challtestsrv: ChallTestSrv, http_port: int, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ class Nameserver:
     recursive: bool = True
 
     def __str__(self) -> str:
-        return self.host if self.host == self.address else f"{self.host} ({self.address})"
+        return f"{self.host} ({self.address})" if self.address not in ("", self.host) else self.host
 
     def located(self) -> list[Nameserver]:
         """Returns the server at each of its addresses, found through the system. Raises LookupFailed."""
@@ -128,7 +128,7 @@ class Resolver:
 
     def query(self, context: Context, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.message.Message:
         """Returns an answer: NOERROR or NXDOMAIN. Blocks. Raises LookupFailed, and as Context.check() does."""
-        trouble = "no DNS server is known"
+        trouble, is_served = "no DNS server is known", False
         for server in list(self.servers):
             try:
                 for located in server.located():
@@ -137,10 +137,13 @@ class Resolver:
                     if response.rcode() in _ANSWERED:
                         return response
                     trouble = f"{located} answered {dns.rcode.to_text(response.rcode())}"
+                    is_served = is_served or response.rcode() != dns.rcode.REFUSED
             except LookupFailed as error:
                 trouble = f"{server.host} {error}"
                 self.servers = [one for one in self.servers if one is not server] + [server]
-        raise LookupFailed(f"{name.to_text(omit_final_dot=True)} {dns.rdatatype.to_text(kind)}: {trouble}")
+        silent = "" if is_served else ", ".join(map(str, self.servers))
+        asked = f"{name.to_text(omit_final_dot=True)} {dns.rdatatype.to_text(kind)}"
+        raise LookupFailed(f"{asked}: {trouble}", silent_resolver=silent)
 
 
 def _asked(

@@ -14,6 +14,7 @@ from ..issuance import Issuance
 from ..permission import CAA_SECONDS
 from .beside import each_finding
 from .diagnosis import FAILED, WARNING, Diagnosis
+from .resolving import resolver_advice
 from .subjects import Examination, Subject, known_account
 
 
@@ -36,9 +37,13 @@ def _caa_of(context: Context, examined: Examination, subject: Subject, issuance:
     domains = list(dict.fromkeys(one.base.value for one in names))
     sets = part.run(lambda: caa_sets(part, resolver, domains, {}), "the CAA records")
     account = known_account(examined.store, issuance)
+    unknown = [name for name in domains if not isinstance(sets.get(name), CaaSet)]
+    silent = resolver_advice(context, issuance.solvers.resolvers, unknown[0]) if unknown else ""
     found = [
         _caa_finding(subject, one, sets.get(one.base.value, "no answer in time"), issuers, account) for one in names
     ]
+    if silent:
+        found = [replace(one, advice=silent) if one.subject.removeprefix("*.") in unknown else one for one in found]
     if issuance.directory == subject.issuance.directory:
         return found
     return [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from ...acme.authorization import Challenge, is_provable
-from ...challenges.solver import Propagation, Solver, is_together
+from ...challenges.solver import Solver, SolverOptions, is_together
 from ...context import Context
 from ...dns.delegation import Delegation, delegations
 from ...dns.failure import LookupFailed
@@ -20,6 +20,7 @@ from ...text import clean
 from ..crew import side_by_side
 from .beside import each_finding, findings_of
 from .diagnosis import Diagnosis
+from .resolving import resolver_advice
 from .shown import NotRemovedError, presented_for, throwaway
 from .subjects import Examination, Subject, known_account
 
@@ -55,7 +56,9 @@ def _alias_of(context: Context, examined: Examination, subject: Subject) -> list
     options = subject.issuance.solvers
     zones = zones_through(options.resolvers) if options.follow_cname and names else None
     found = delegations(context, zones, list(names)) if zones is not None else {}
-    findings = [_alias_finding(name, one) for name, one in found.items()]
+    troubled = [name for name, one in found.items() if one.trouble and not one.is_endless]
+    silent = resolver_advice(context, options.resolvers, troubled[0]) if troubled else ""
+    findings = [_alias_finding(name, one, silent) for name, one in found.items()]
     endless = {name for name, one in found.items() if one.is_endless}
     looked = [one for one in names if one not in endless]
     look = lambda part, name: _texts_at(part, name, options.resolvers)  # noqa: E731
@@ -83,15 +86,15 @@ def _solver_of(subject: Subject, domain: Identifier) -> Solver | None:
     return subject.solver(domain) or subject.solver(Identifier(domain.type, f"*.{domain.value}"))
 
 
-def _alias_finding(name: str, found: Delegation) -> Diagnosis:
+def _alias_finding(name: str, found: Delegation, silent: str) -> Diagnosis:
+    """silent: what to do where the resolver itself does not answer."""
     at = found.published_name
     if found.is_endless:
         advice = f"remove the CNAME record at {name}, or let it lead to a name in a zone that can be written to"
         return Diagnosis.failed("cname", name, found.trouble, advice)
     if found.trouble:
-        return Diagnosis.warned(
-            "cname", name, found.trouble, "look at the zone's servers: a CA may get no answer either"
-        )
+        advice = silent or "look at the zone's servers: a CA may get no answer either"
+        return Diagnosis.warned("cname", name, found.trouble, advice)
     if at == name:
         return Diagnosis.ok("cname", name, "no CNAME record: the TXT record is published here", published_name=at)
     return Diagnosis.ok("cname", name, f"is an alias of {at}, where the TXT record is published", published_name=at)
@@ -101,7 +104,8 @@ def _texts_at(context: Context, name: str, resolvers: Sequence[str]) -> list[Dia
     try:
         values = seen_texts(context, name, resolvers)
     except (LookupFailed, DnsError) as error:
-        advice = "a CA that gets no answer refuses the name: look at the zone's servers, and at DNSSEC"
+        behind = "a CA that gets no answer refuses the name: look at the zone's servers, and at DNSSEC"
+        advice = resolver_advice(context, resolvers, name) or behind
         return [Diagnosis.warned("txt", name, f"the DNS does not tell its TXT records: {clean(error)}", advice)]
     if not values:
         return []
@@ -124,7 +128,7 @@ def write_findings(context: Context, examined: Examination) -> list[Diagnosis]:
         for name, challenge in _record_names(examined, subject).items():
             solver = _solver_of(subject, challenge.identifier)
             assert solver is not None
-            tasks.setdefault(name, _Task(solver, challenge, subject.issuance.solvers.propagating))
+            tasks.setdefault(name, _Task(solver, challenge, subject.issuance.solvers))
     found: dict[str, list[Diagnosis]] = {}
 
     def write(part: Context, name: str) -> None:
@@ -139,7 +143,7 @@ def write_findings(context: Context, examined: Examination) -> list[Diagnosis]:
 class _Task:
     solver: Solver
     challenge: Challenge
-    propagation: Propagation
+    options: SolverOptions
 
     @property
     def width(self) -> int:
@@ -152,7 +156,8 @@ class _Task:
     @property
     def looks(self) -> bool:
         """Returns whether servers are asked for the record."""
-        return self.propagation.looks and self.propagation.mode != WAIT
+        propagation = self.options.propagating
+        return propagation.looks and propagation.mode != WAIT
 
 
 def _by_width(tasks: dict[str, _Task]) -> dict[int, list[str]]:
@@ -187,10 +192,12 @@ def _written_at(context: Context, name: str, task: _Task) -> list[Diagnosis]:
         return [Diagnosis.of_error("credentials", name, error, _to_remove(name, task))]
     except TosslError as error:
         context.check("the record")
-        return [Diagnosis.of_error("credentials", name, error)]
+        silent = resolver_advice(context, task.options.resolvers, name) if isinstance(error, DnsError) else ""
+        return [Diagnosis.of_error("credentials", name, error, silent)]
     facts = task.solver.describe(task.challenge)
-    if late is not None and late.message.startswith(_UNSEEN):
-        advice = "look whether the zone's NS records name the provider's servers; some take minutes"
+    silent = resolver_advice(context, task.options.resolvers, name) if late is not None else ""
+    if late is not None and (silent or late.message.startswith(_UNSEEN)):
+        advice = silent or "look whether the zone's NS records name the provider's servers; some take minutes"
         return [Diagnosis.of_error("credentials", name, late, advice, **facts)]
     seen = ", seen" if task.looks and late is None else ""  # else the provider wants more time than is spent here
     return [Diagnosis.ok("credentials", name, f"a TXT record was written{seen} and removed again", **facts)]

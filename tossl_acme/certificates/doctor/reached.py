@@ -22,6 +22,7 @@ from ..sharing import SharedAnswers
 from .beside import each_finding, each_result
 from .diagnosis import Diagnosis
 from .near import has_address, has_route, own_address
+from .resolving import silent_resolver
 from .shown import presented_for, throwaway
 from .subjects import Examination, Subject, asked_of_each
 
@@ -67,9 +68,11 @@ def _looked_up(
     try:
         found = part.run(lambda: addresses_of(part, resolver, name), "the addresses")
     except LookupFailed as error:
-        advice = "look at the servers of its zone and at DNSSEC, for example at https://dnsviz.net"
+        silent, advice = silent_resolver(error, resolver)
+        said = f"{silent}, so its addresses are not known" if silent else "the DNS does not tell its addresses"
+        advice = advice or "look at the servers of its zone and at DNSSEC, for example at https://dnsviz.net"
         failed = Diagnosis.failed if is_asked else Diagnosis.warned
-        return Addresses(()), [failed("addresses", name, f"the DNS does not tell its addresses: {error}", advice)]
+        return Addresses(()), [failed("addresses", name, f"{said}: {error}", advice)]
     if not found.values:
         cause = "it has neither an A nor an AAAA record" if found.exists else "the DNS knows no such name"
         if is_asked:
