@@ -120,7 +120,7 @@ def test_a_closed_port(
     doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int, tmp_path: Path
 ) -> None:
     found = doctor(["closed.example.com"], webroot=tmp_path, resolvers=challtestsrv.dns)
-    assert wrong(found) == [("ca", "warning"), ("port", "failed")]
+    assert wrong(found) == [("ca", "warning"), ("addresses", "warning"), ("port", "failed")]
     closed = one_of(found, "port")
     assert f"port {http_port} at 127.0.0.1 (A) is closed, and the address is this machine's" in closed["message"]
     assert "dns-01" in closed["advice"] and "dns-persist-01" in closed["advice"]

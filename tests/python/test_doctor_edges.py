@@ -127,6 +127,39 @@ def test_a_resolver_that_refuses(
     assert not any("zone's" in one["advice"] for one in by_web + by_dns)
 
 
+def test_many_addresses_are_not_all_asked(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int
+) -> None:
+    name = "many.example.com"
+    challtestsrv.add_a(name, *(f"127.0.1.{number}" for number in range(1, 101)))
+    challtestsrv.add_aaaa(name, "::1")
+    found = doctor([name], port=f"127.0.0.2:{http_port}", resolvers=challtestsrv.dns)
+    assert [one["subject"] for one in of(found, "port")] == [name] * 9
+    left = [one for one in of(found, "addresses") if "left_out" in one["facts"]]
+    assert [one["message"] for one in left] == ["9 of its 101 addresses are asked, 92 are left out"]
+    assert "and 85 more" in of(found, "addresses")[0]["message"]
+
+
+def test_addresses_that_no_ca_reaches(
+    doctor: Callable[..., Found], scripted_ca: ScriptedCa, challtestsrv: ChallTestSrv, http_port: int
+) -> None:
+    """Where no CA is named, it may be a public one. Nobody is asked at an address that names no server."""
+    name, options = "near.example.com", {"port": f"127.0.0.1:{http_port}", "resolvers": challtestsrv.dns}
+    challtestsrv.add_aaaa(name, "fe80::1")
+    challtestsrv.add_a(name, "0.0.0.0", "127.0.0.1")
+    own = {**options, "directory": scripted_ca.directory}
+    (bad,) = of(doctor([name], **own), "addresses")
+    assert (bad["status"], "no CA can reach fe80::1, 0.0.0.0" in bad["message"]) == ("failed", True), bad
+    found = doctor([name], **own)
+    assert [one["message"] for one in of(found, "port")] == [f"port {http_port} at 127.0.0.1 (A) answers the token"]
+    challtestsrv.clear_aaaa(name)
+    challtestsrv.clear_a(name)
+    challtestsrv.add_a(name, "127.0.0.1")
+    private = one_of(doctor([name], **options), "addresses")
+    assert private["status"] == "warning" and "no public CA can reach 127.0.0.1" in private["message"]
+    assert one_of(doctor([name], **own), "addresses")["status"] == "ok"
+
+
 def test_a_cancelled_call_leaves_nothing(tcl: Tcl, challtestsrv: ChallTestSrv, http_port: int, tmp_path: Path) -> None:
     """A server that never answers is asked; the job is cancelled meanwhile."""
     asked, over = threading.Event(), threading.Event()

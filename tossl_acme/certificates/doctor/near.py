@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 
 from ...files import socket_beyond_standard
+
+
+def is_of_the_internet(address: str) -> bool:
+    """Returns whether the address can be one of a server in the Internet: no private, loopback or multicast one."""
+    found = ipaddress.ip_address(address)
+    return found.is_global and not found.is_multicast
+
+
+def belongs_to_nobody(address: str) -> bool:
+    """Returns whether the address can name no server for anybody else: link-local, unspecified or multicast."""
+    found = ipaddress.ip_address(address)
+    return found.is_link_local or found.is_unspecified or found.is_multicast
 
 
 def has_route(address: str) -> bool:

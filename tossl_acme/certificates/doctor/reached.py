@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -21,7 +20,7 @@ from ...identifiers import Identifier
 from ..sharing import SharedAnswers
 from .beside import each_finding, each_result
 from .diagnosis import Diagnosis
-from .near import has_address, has_route, own_address
+from .near import belongs_to_nobody, has_address, has_route, is_of_the_internet, own_address
 from .resolving import silent_resolver
 from .shown import presented_for, throwaway
 from .subjects import Examination, Subject, asked_of_each
@@ -30,6 +29,8 @@ _ADDRESS_SECONDS = 12.0
 _BY_DNS = "where that cannot be, prove the name by dns-01 (-provider) or dns-persist-01 (tossl persist)"
 _SET = "set an A record (and AAAA, if the server has IPv6) to the server's address"
 _OUTSIDE = "have somebody outside ask for it, as https://letsdebug.net does"
+#: Addresses of a name that are looked at, of each family: a CA asks few of them.
+_MOST_ADDRESSES = 8
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -47,7 +48,8 @@ def _of_name(context: Context, examined: Examination, subject: Subject, domain: 
     is_asked = kind is not None and kind.see is not None
     if not domain.is_provable_by_dns:
         found = Addresses((domain.value,))
-        findings: list[Diagnosis] = []
+        about = _of_values(subject, domain.value, found.values, is_asked=is_asked)
+        findings = [] if about.status == "ok" or subject.is_of_a_public_ca else [about]
     else:
         try:
             resolver = resolver_for(subject.issuance.solvers.resolvers)
@@ -57,7 +59,20 @@ def _of_name(context: Context, examined: Examination, subject: Subject, domain: 
             return [Diagnosis.of_error("addresses", domain.value, error, "look at this machine's DNS")]
     if solver is None or kind is None or kind.see is None or not found.values:
         return findings
-    return [*findings, *_asked(context, examined, _Asked(subject, domain, solver, kind, found.values))]
+    usable = [value for value in found.values if not belongs_to_nobody(value)]
+    chosen = [one for is_v6 in (True, False) for one in [v for v in usable if (":" in v) is is_v6][:_MOST_ADDRESSES]]
+    findings += _left_out(domain.value, len(usable), len(chosen))
+    if not chosen:
+        return findings
+    return [*findings, *_asked(context, examined, _Asked(subject, domain, solver, kind, chosen))]
+
+
+def _left_out(name: str, count: int, looked: int) -> list[Diagnosis]:
+    if count == looked:
+        return []
+    said = f"{looked} of its {count} addresses are asked, {count - looked} are left out"
+    advice = f"a CA asks any of them: each must answer; remove the records that no server needs; {_BY_DNS}"
+    return [Diagnosis.warned("addresses", name, said, advice, left_out=count - looked)]
 
 
 def _looked_up(
@@ -80,12 +95,30 @@ def _looked_up(
         if subject.trouble is not None:
             return found, [Diagnosis.warned("addresses", name, cause, _SET)]
         return found, [Diagnosis.ok("addresses", name, f"{cause}; its challenge needs none")]
-    facts = {"addresses": list(found.values)}
-    private = [value for value in found.values if not ipaddress.ip_address(value).is_global]
-    if private and is_asked and subject.is_of_a_public_ca:
-        cause = f"no public CA can reach {', '.join(private)}: no address of the Internet"
-        return found, [Diagnosis.failed("addresses", name, cause, f"{_SET} in the Internet; {_BY_DNS}", **facts)]
-    return found, [Diagnosis.ok("addresses", name, ", ".join(found.values), **facts)]
+    return found, [_of_values(subject, name, found.values, is_asked=is_asked)]
+
+
+def _of_values(subject: Subject, name: str, values: Sequence[str], *, is_asked: bool) -> Diagnosis:
+    """Judges whether a CA can reach the addresses. A private CA may reach private ones, but nobody link-local ones."""
+    facts = {"addresses": list(values)}
+    nobodys = [value for value in values if belongs_to_nobody(value)]
+    if nobodys and is_asked:
+        cause = f"no CA can reach {_listed(nobodys)}: link-local, unspecified or multicast"
+        return Diagnosis.failed("addresses", name, cause, f"{_SET}, and remove such records; {_BY_DNS}", **facts)
+    private = [value for value in values if not is_of_the_internet(value)]
+    if private and is_asked and (subject.is_of_a_public_ca or not subject.issuance.directory):
+        cause = f"no public CA can reach {_listed(private)}: no address of the Internet"
+        if subject.is_of_a_public_ca:
+            return Diagnosis.failed("addresses", name, cause, f"{_SET} in the Internet; {_BY_DNS}", **facts)
+        advice = f"{_SET} in the Internet; {_BY_DNS}; nothing is wrong if the CA is your own: name it by -directory"
+        return Diagnosis.warned("addresses", name, cause, advice, **facts)
+    return Diagnosis.ok("addresses", name, _listed(values), **facts)
+
+
+def _listed(values: Sequence[str]) -> str:
+    more = len(values) - 2 * _MOST_ADDRESSES
+    shown = ", ".join(values[: 2 * _MOST_ADDRESSES])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +165,8 @@ def _asked(context: Context, examined: Examination, asked: _Asked) -> list[Diagn
             seen = each_result(context, look.see, asked.addresses)
             hint = unasked_hint(challenge.token)
             is_right = any(one.is_right for one in seen)
-            return [
-                look.finding(context, address, one, hint=hint, others_are_right=is_right)
-                for address, one in zip(asked.addresses, seen, strict=True)
-            ]
+            find = lambda part, one: look.finding(part, *one, hint=hint, others_are_right=is_right)  # noqa: E731
+            return each_result(context, find, list(zip(asked.addresses, seen, strict=True)))
     except Cancelled:
         raise
     except TosslError as error:
