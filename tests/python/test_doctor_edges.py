@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import socket
+import socketserver
 import ssl
 import threading
 import time
@@ -158,6 +161,51 @@ def test_addresses_that_no_ca_reaches(
     private = one_of(doctor([name], **options), "addresses")
     assert private["status"] == "warning" and "no public CA can reach 127.0.0.1" in private["message"]
     assert one_of(doctor([name], **own), "addresses")["status"] == "ok"
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.2\r\n", b"", None], ids=["ssh", "broken off", "silence"])
+def test_what_listens_is_no_web_server(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, said: bytes | None,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(seen, "LOOK_SECONDS", 1.0)
+    over = threading.Event()
+
+    class Other(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if said is None:
+                over.wait(20)
+            else:
+                self.request.sendall(said)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", http_port), Other) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        found = doctor(["other.example.com"], webroot=tmp_path, resolvers=challtestsrv.dns)
+        over.set()
+        server.shutdown()
+    bad = one_of(found, "port")
+    assert f"what listens at port {http_port} is no web server, or answers too late" in bad["advice"], bad
+    assert "webroot" not in bad["advice"]
+
+
+def test_a_port_that_drops_packets_is_not_reached(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """A full queue does as a firewall: connections are neither accepted nor refused."""
+    monkeypatch.setattr(seen, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(seen, "CONNECT_SECONDS", 0.5)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(socket.create_server(("127.0.0.1", http_port), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", http_port))
+        found = doctor(["dropped.example.com"], webroot=tmp_path, resolvers=challtestsrv.dns)
+    bad = one_of(found, "port")
+    assert "is closed" in bad["message"] and "no connection within" in bad["message"], bad
+    assert "open the firewall" in bad["advice"]
 
 
 def test_a_cancelled_call_leaves_nothing(tcl: Tcl, challtestsrv: ChallTestSrv, http_port: int, tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ from ..text import clean
 PORTS = {"http": 80, "https": 443}
 #: Seconds for one address.
 LOOK_SECONDS = 10.0
+#: Seconds for a connection: a firewall that drops packets is not an answer that takes long.
+CONNECT_SECONDS = 6.0
+#: How an exchange ends with what is no web server: broken off, or in another protocol.
+_NO_HTTP = ("reset", "malformed")
 #: Let's Encrypt follows as many.
 _MOST_REDIRECTS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -38,12 +42,13 @@ Locate = Callable[[str], str]
 class Seen:
     """The outcome of one look. trouble: why the response is not right, empty where it is.
 
-    is_reached: whether anything accepted the connection. urls: where redirects led. server: what the answer called
-    itself.
+    is_reached: whether anything accepted the connection. speaks: whether that then spoke HTTP, or TLS for acme-tls/1.
+    urls: where redirects led. server: what the answer called itself.
     """
 
     trouble: str = ""
     is_reached: bool = True
+    speaks: bool = True
     urls: tuple[str, ...] = ()
     server: str = ""
 
@@ -73,14 +78,30 @@ def see_by_http(context: Context, challenge: Challenge, at: AskedAt) -> Seen:
         response = _followed(http, part, at, urls)
     except HttpError as error:
         is_reached = error.kind not in ("connect", "dns") or len(urls) > 1
-        return Seen(error.cause.replace(shown_url(urls[-1]), "it"), is_reached, tuple(urls[1:]))
+        trouble = error.cause.replace(shown_url(urls[-1]), "it")
+        return Seen(trouble, is_reached, error.kind not in _NO_HTTP, tuple(urls[1:]))
     except WaitTimeout:
         context.check("answer")
-        return Seen(f"no answer within {part.limit:g} s", urls=tuple(urls[1:]))
+        if len(urls) == 1 and not _accepts(context, at.address, port):
+            return Seen(f"no connection within {part.limit:g} s", is_reached=False)
+        return Seen(f"no answer within {part.limit:g} s", speaks=False, urls=tuple(urls[1:]))
     finally:
         http.close()
     server = clean(response.headers.get("Server", ""), _MOST_SHOWN_CHARS)
     return Seen(_difference(response, challenge), urls=tuple(urls[1:]), server=server)
+
+
+def _accepts(context: Context, address: str, port: int) -> bool:
+    """Returns whether anything accepts a connection there. Raises Cancelled."""
+    part = context.narrowed(CONNECT_SECONDS)
+    try:
+        connected(part, address, port, CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    except WaitTimeout:
+        context.check("answer")
+        return False
+    return True
 
 
 def _followed(http: HttpClient, context: Context, at: AskedAt, urls: list[str]) -> Response:
@@ -133,7 +154,7 @@ def see_by_tls(context: Context, challenge: Challenge, at: AskedAt) -> Seen:
     """Shakes hands for acme-tls/1 at this address (RFC 8737 section 3). Raises Cancelled."""
     part = context.narrowed(LOOK_SECONDS)
     try:
-        sock = connected(part, at.address, at.port or PORTS["https"], part.limit)
+        sock = connected(part, at.address, at.port or PORTS["https"], CONNECT_SECONDS)
     except OSError as error:
         return Seen(f"no connection: {error.strerror or error}", is_reached=False)
     with sock:
@@ -141,10 +162,11 @@ def see_by_tls(context: Context, challenge: Challenge, at: AskedAt) -> Seen:
             protocol, certificate = part.run(lambda: _shaken(part, sock, challenge), "answer")
         except WaitTimeout:
             context.check("answer")
-            return Seen(f"no TLS connection for acme-tls/1 within {part.limit:g} s")
+            return Seen(f"no TLS connection for acme-tls/1 within {part.limit:g} s", speaks=False)
         except OSError as error:
             cause = clean(getattr(error, "reason", "") or error.strerror or error, 200)
-            return Seen(f"no TLS connection for acme-tls/1: {cause}")
+            is_refused = isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "").upper()
+            return Seen(f"no TLS connection for acme-tls/1: {cause}", speaks=is_refused)
     if protocol is None:
         return Seen("a TLS server that does not know acme-tls/1: another program, or a proxy that ends TLS")
     digest = hashlib.sha256(challenge.key_authorization.encode()).digest()

@@ -206,7 +206,10 @@ class _Look:
             said = f"{where}: {seen.trouble}" + (f" (of {seen.server})" if seen.server else "")
             facts["server"] = seen.server
             advice = (
-                hint or _of_answer(seen) or _to_mend(record, self.own_port, port, others_are_right=others_are_right)
+                hint
+                or _of_answer(seen)
+                or self._of_silence(seen)
+                or _to_mend(record, self.own_port, port, others_are_right=others_are_right)
             )
             if hint and self.asked.subject.kept is not None:
                 own = (
@@ -216,6 +219,17 @@ class _Look:
             check = "redirect" if seen.urls or "redirect" in seen.trouble else "port"
             return Diagnosis.failed(check, name, said, advice, **facts)
         return self._unreached(context, address, seen, others_are_right=others_are_right)
+
+    def _of_silence(self, seen: Seen) -> str:
+        """Returns what to do where no web server listens, or not one of TLS; empty where one does."""
+        if seen.speaks:
+            return ""
+        kind = "web server" if self.asked.kind.scheme == "http" else "TLS server"
+        at = "where the redirect leads" if seen.urls else f"at port {self.asked.port}"
+        return (
+            f"what listens {at} is no {kind}, or answers too late: find out which program that is (on its machine: "
+            f"ss -ltnp), and whether a firewall or router leads the port elsewhere; {_BY_DNS}"
+        )
 
     def _at_own_port(self, where: str, facts: dict[str, object]) -> Diagnosis:
         """Tells of a response at the port of this process, where a CA does not look."""
