@@ -14,6 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import dns.message
+import dns.name
 import dns.rcode
 import pytest
 
@@ -128,6 +129,23 @@ def test_a_resolver_that_refuses(
     assert {one["check"] for one in others} == {"cname", "txt", "credentials"}
     assert all(whose in one["advice"] for one in others), others
     assert not any("zone's" in one["advice"] for one in by_web + by_dns)
+
+
+@pytest.mark.parametrize("is_offline", [True, False], ids=["offline", "one zone"])
+def test_a_resolver_that_cannot_look_up(doctor: Callable[..., Found], tmp_path: Path, is_offline: bool) -> None:
+    """A machine's own resolver answers SERVFAIL while it is offline, and where a zone's servers are away."""
+
+    def answer(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message:
+        response = dns.message.make_response(query)
+        if is_offline or query.question[0].name != dns.name.root:
+            response.set_rcode(dns.rcode.SERVFAIL)
+        return response
+
+    with ScriptedDns(answer) as server:
+        bad = one_of(doctor(["away.example.com"], webroot=tmp_path, resolvers=server.address), "addresses")
+    assert bad["status"] == "failed"
+    assert ("not even the root of the DNS" in bad["message"]) == is_offline, bad
+    assert ("servers of its zone" in bad["advice"]) != is_offline, bad
 
 
 def test_many_addresses_are_not_all_asked(

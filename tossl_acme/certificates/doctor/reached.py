@@ -83,7 +83,7 @@ def _looked_up(
     try:
         found = part.run(lambda: addresses_of(part, resolver, name), "the addresses")
     except LookupFailed as error:
-        silent, advice = silent_resolver(error, resolver)
+        silent, advice = silent_resolver(context, error, resolver)
         said = f"{silent}, so its addresses are not known" if silent else "the DNS does not tell its addresses"
         advice = advice or "look at the servers of its zone and at DNSSEC, for example at https://dnsviz.net"
         failed = Diagnosis.failed if is_asked else Diagnosis.warned
