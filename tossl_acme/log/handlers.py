@@ -82,9 +82,10 @@ class LogFile(RotatingFileHandler):
             return
         try:
             self._look()
-            if self.shouldRollover(record):
-                self._rotate()
             assert self.stream is not None
+            # A pipe has no position: Python 3.13 asks it for one.
+            if self.stream.seekable() and self.shouldRollover(record):
+                self._rotate()
             self.stream.write(self.format(record) + self.terminator)
             self.stream.flush()
             self._is_broken = False
