@@ -214,7 +214,7 @@ proc ::cli::padded {text columns} {
     return $text[string repeat " " [tcl::mathfunc::max 0 [expr {$columns - [columns_of $text]}]]]
 }
 
-# A text in lines of so many columns: between words, and within one that is longer than a line.
+# Breaks a text into lines of so many columns: between words, and within a word that is longer than a line.
 proc ::cli::broken {text columns} {
     set columns [tcl::mathfunc::max 2 $columns]
     set lines {}

@@ -13,7 +13,7 @@ namespace eval ::cli {
     variable plugins {check}
     # Those that are wanted where the configuration file or the log is broken: they get on without.
     variable undeterred {support}
-    # The configuration file that was read, and whether its faults are told and passed over.
+    # The configuration file that was read, and whether its faults are only reported.
     variable conf ""
     variable is_undeterred 0
     # The exit status of a sub-command that ends without an error.

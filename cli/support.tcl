@@ -26,7 +26,7 @@
     print "Nothing was sent anywhere, and no secret is in it. Read it, then add it to your report yourself."
 }
 
-# Packs, without the settings that are wrong: these are told, and are in the archive.
+# Packs, and leaves out the settings that are wrong: it reports these, and the archive has them.
 proc ::cli::packed {options} {
     while 1 {
         try {

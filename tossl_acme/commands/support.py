@@ -36,7 +36,7 @@ def support(
     In it are the versions of all parts; the environment's variables that count; the configuration file; names, sizes,
     modes and owners of the store's files, never their contents; what is known of each certificate; and the last
     megabyte of the log. No private key, account key, API key, binding or password is in it, nor the query of a URL, nor
-    a deploy command. What cannot be read is told in its place, and is no error.
+    a deploy command. A file that cannot be read is named in its place, and is no error.
 
     -output path  the archive, tar.gz, which is its owner's alone; default: tossl-support-DATE-TIME.tar.gz in the
                   current folder. A file that is there is not overwritten
