@@ -27,11 +27,17 @@ def register(interp: Any, package: str = "tossl") -> None:
     process asked for before: an interpreter made from another's saved state gets `load {} Tossl` alone.
     """
     from .commands import PACKAGES
-    from .commands.groups import GROUPS
+    from .commands.index import INDEX
     from .tcl.dispatcher import install
 
     if not hasattr(interp, "TclError"):
         from .tcl.tkhost import TkHost
 
         interp = TkHost(getattr(interp, "tk", interp))
-    install(interp, PACKAGES, GROUPS, package)
+    install(interp, PACKAGES, INDEX, _groups, package)
+
+
+def _groups() -> dict[str, Any]:
+    from .commands.groups import GROUPS
+
+    return GROUPS

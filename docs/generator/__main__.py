@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tossl_acme import __version__
 
+from .index import PATH, index
 from .page import DOCS, MADE, pages
 from .providers import PAGE, with_table
 from .troff import man_page
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> int:
             (folder / f"{title}.n").write_text(man_page(title, __version__, text), "utf-8")
     if folder is None:
         PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
+        Path(PATH).write_text(index(), "utf-8")
     else:
         terminal = (DOCS / "terminal.md").read_text("utf-8")
         (folder / "tossl.1").write_text(man_page("tossl", __version__, terminal, "1"), "utf-8")

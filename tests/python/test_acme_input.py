@@ -16,13 +16,16 @@ from tests.servers.faults import FaultProxy
 from tests.servers.issuer import Issuer
 from tests.servers.pebble import Pebble
 from tests.tclhost import Failure, Tcl, new_key
-from tossl_acme.commands.acme import COMMANDS
+from tossl_acme.commands import PACKAGES
 from tossl_acme.commands.groups import GROUPS
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import load_private_key, private_pem, public_pem
-from tossl_acme.tcl.command import Command
+from tossl_acme.tcl.command import Command, load_commands
 
+COMMANDS = [
+    command.function for name, command in load_commands(PACKAGES["tossl"]).items() if name.startswith("acme::")
+]
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
 SECRET = "c2VjcmV0LXRoYXQtbXVzdC1ub3QtYmUtc2hvd24"
 PKCS8 = (Encoding.PEM, PrivateFormat.PKCS8)

@@ -474,7 +474,7 @@ def test_records_are_looked_at_without_what_loads_slowly(tmp_path: Path) -> None
         put_set(tmp_path, f"certificates/b{len(name)}.example", "certificate.json", name)
     program = """
 import sys
-from tossl_acme.commands.acme import check_certificates
+from tossl_acme.commands.acme.kept import check_certificates
 from tossl_acme.files import FilePath
 from tossl_acme.store.folder import FolderStore
 said = check_certificates(prometheus=FilePath(sys.argv[1] + "/x.prom"), store=FolderStore(FilePath(sys.argv[1])))

@@ -47,3 +47,27 @@ def test_none_of_the_standard_ones_is_taken(made: str, closed: str) -> None:
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
     inherited = [False, False] if "pipe" in made or "pair" in made else [False]
     assert said == repr((True, inherited, []))
+
+
+_EXHAUSTED = """
+import os, resource, tkinter
+import tossl_acme
+
+tcl = tkinter.Tcl()
+tossl_acme.register(tcl)
+most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (os.dup(0), hard))
+print(tcl.eval("list [catch {tossl::job::list} - options] [dict get $options -errorcode] [dict get $options -tossl]"))
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+print(tcl.eval("list [tossl::job::list]"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts on the numbers that Linux gives")
+def test_a_first_call_without_a_descriptor_left_says_so_and_the_next_one_works() -> None:
+    """It loads what the command needs, from files."""
+    said = subprocess.run([sys.executable, "-c", _EXHAUSTED], capture_output=True, text=True, check=True, timeout=20)
+    lack, then = said.stdout.splitlines()
+    assert lack.startswith("1 {TOSSL RESOURCE descriptors} {message {no descriptor is left: ")
+    assert then == "{}"
+    assert not said.stderr

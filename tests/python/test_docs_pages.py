@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.generator.index import PATH, index
 from docs.generator.page import MADE, SOURCES, manuals, page_of, pages
 from docs.generator.troff import man_page
 from tossl_acme.tcl.manual import Manual
@@ -24,6 +25,10 @@ SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "ERRORS", 
 @each_page
 def test_the_page_is_up_to_date(name: str) -> None:
     assert (MADE / f"{name}.md").read_text("utf-8") == PAGES[name], "run `make docs`, and commit what it changes"
+
+
+def test_the_index_of_the_commands_is_up_to_date() -> None:
+    assert Path(PATH).read_text("utf-8") == index(), "run `make docs`, and commit what it changes"
 
 
 def test_each_source_has_its_namespace() -> None:

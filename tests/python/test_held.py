@@ -26,7 +26,7 @@ from tossl_acme.acme.public_cas import PublicCa
 from tossl_acme.certificates import due
 from tossl_acme.certificates.held import words_digests
 from tossl_acme.certificates.record import FILES
-from tossl_acme.commands.acme import obtain_certificate
+from tossl_acme.commands.acme.obtain import obtain_certificate
 from tossl_acme.commands.groups import GROUPS
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.chain import read_chain

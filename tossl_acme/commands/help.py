@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..tcl.dispatcher import Interpreter
+    from ..tcl.interpreter import Interpreter
 
 #: The command is in ::tossl itself.
 NAMESPACE = ""

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..tcl.callbacks import Callback
-    from ..tcl.dispatcher import Interpreter
+    from ..tcl.interpreter import Interpreter
     from .groups import Words
 
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..files import FilePath
     from ..store.protocol import Store
-    from ..tcl.dispatcher import Interpreter
+    from ..tcl.interpreter import Interpreter
     from .groups import Lazy, TclFacts
 
 #: The command is in ::tossl itself.

@@ -27,6 +27,8 @@ options is given. Words are converted when the command is called; objects are ma
 
 from __future__ import annotations
 
+import sys
+
 from .values import to_tcl
 
 TYPE_CHECKING = False
@@ -101,8 +103,8 @@ def _arguments(function: FunctionType, groups: Groups) -> tuple[list[TclValue], 
 def load_commands(modules: Iterable[str], groups: Groups | None = None) -> dict[str, Command]:
     """Returns the commands of these modules, by their names below the package's namespace.
 
-    The module's name is the namespace of its commands, unless it has a NAMESPACE. Of a module with a SCRIPT, the name
-    of a file beside it, the functions only describe the commands, which are written in Tcl there.
+    The module's name is the namespace of its commands, unless it or its package has a NAMESPACE. Of a module with a
+    SCRIPT, the name of a file beside it, the functions only describe the commands, which are written in Tcl there.
     """
     table = {}
     for module in modules:
@@ -111,6 +113,18 @@ def load_commands(modules: Iterable[str], groups: Groups | None = None) -> dict[
         if script:
             script = f"{str(loaded.__file__).rpartition('/')[0]}/{script}"
         for function in loaded.COMMANDS:
-            command = Command(getattr(loaded, "NAMESPACE", module.rpartition(".")[2]), function, groups, script)
+            command = Command(_namespace(loaded), function, groups, script)
             table[command.name] = command
     return table
+
+
+def _namespace(module: ModuleType) -> str:
+    around = sys.modules[str(module.__package__)]
+    found: str = getattr(module, "NAMESPACE", getattr(around, "NAMESPACE", module.__name__.rpartition(".")[2]))
+    return found
+
+
+def describe_commands(module: str, groups: Groups | None = None) -> tuple[tuple[str, TclValue, str], ...]:
+    """Returns what Tcl has to know of each command of a module: its name, the proc's arguments, and its script."""
+    commands = load_commands((module,), groups).values()
+    return tuple((command.name, command.tcl_arguments(), command.script) for command in commands)

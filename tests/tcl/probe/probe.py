@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tossl_acme.tcl.callbacks import Callback
-    from tossl_acme.tcl.dispatcher import Interpreter
     from tossl_acme.tcl.host import TclHost
+    from tossl_acme.tcl.interpreter import Interpreter
 
 
 def echo(text: str) -> str:

@@ -208,3 +208,6 @@ def _fresh_account(client: Client, context: Context) -> dict[str, object]:
 
     client.forget_account()
     return account.get_account(client, context).as_dict()
+
+
+COMMANDS = (create_account, get_account, update_account, change_account_key, deactivate_account, list_orders)

@@ -134,3 +134,6 @@ def deactivate_authorization(
 def _told(context: Context, found: Authorization) -> dict[str, object]:
     context.tell("authorization", url=found.url, status=found.status, domain=found.identifier.value)
     return found.as_dict()
+
+
+COMMANDS = (create_authorization, get_authorization, wait_authorization, deactivate_authorization, answer_challenge)

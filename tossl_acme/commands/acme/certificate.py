@@ -194,3 +194,6 @@ def renewal_info(
     said = {"start": found.start, "end": found.end, "chosen": found.chosen}
     context.tell("renewal_info", **said, explanation_url=found.explanation_url)
     return found.as_dict() | {"cert_id": name}
+
+
+COMMANDS = (finalize_order, download_certificate, revoke_certificate, renewal_info)

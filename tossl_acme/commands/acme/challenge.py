@@ -175,3 +175,6 @@ def cleanup_challenge(domain: str, token: str, account_key: AccountKey, *, webro
             raise ArgumentError("token", f"no challenge with this token is presented for {challenge.identifier.value}")
         http01_solver(SolverOptions(webroot=webroot)).clean_up(Context(30).begin(), challenge)
     return "Challenge cleaned up successfully"
+
+
+COMMANDS = (http01_challenge, http01_response, tls_alpn01_challenge, cleanup_challenge)

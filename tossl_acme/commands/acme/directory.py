@@ -21,3 +21,6 @@ def directory(server: Server, *, context: Context = seconds(60)) -> dict[str, ob
     found = server.directory(context)
     context.tell("directory", url=server.url)
     return found.as_dict()
+
+
+COMMANDS = (directory,)

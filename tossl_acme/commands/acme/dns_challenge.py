@@ -211,3 +211,6 @@ def _presented(context: Context, solver: Dns01, challenge: Challenge) -> dict[st
         "dns_record_value": value,
         "published_name": solver.published_name(challenge),
     }
+
+
+COMMANDS = (dns01_challenge, dns_account01_challenge, dns_persist01_record, cleanup_dns)

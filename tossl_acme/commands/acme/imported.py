@@ -105,3 +105,6 @@ def import_certificate(
         tuple(names), solvers(), connection(), pem_file, replace=replace, links=links, is_trial=dry_run, files=files
     )
     return import_tree(context, program, Tree(path, ca, email), store, wishes)
+
+
+COMMANDS = (import_certificate,)

@@ -170,3 +170,6 @@ def forget_certificate(name: str, *, store: Store | None, context: Context = sec
     else:
         forget_kept(context, store, name)
     return "Certificate forgotten"
+
+
+COMMANDS = (list_certificates, get_certificate, check_certificates, forget_certificate)

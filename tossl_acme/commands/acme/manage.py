@@ -122,3 +122,6 @@ def _teller(prefix: Callback | None) -> Callable[[dict[str, object]], None]:
 
 
 COMMANDS = (manage,)
+
+
+COMMANDS = (manage,)

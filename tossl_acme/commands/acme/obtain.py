@@ -227,3 +227,6 @@ def get_account_key(
 
         raise ArgumentError("store", f"no account key is stored for {shown_url(server.url)}")
     return key
+
+
+COMMANDS = (get_account_key, obtain_certificate)

@@ -110,3 +110,6 @@ def _detailed(client: Client, context: Context, order: Order) -> dict[str, objec
 
     found = [get_authorization(client, context, url).as_dict() for url in order.authorizations]
     return order.as_dict() | {"authorizations": found}
+
+
+COMMANDS = (create_order, get_order, wait_order)

@@ -121,3 +121,6 @@ def _required(store: Store | None) -> Store:
     if store is None:
         raise ArgumentError("store", "-store must not be empty here: certificates are renewed in the store")
     return store
+
+
+COMMANDS = (renew_certificate, renew_certificates)

@@ -16,7 +16,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...files import FilePath
-    from ...tcl.dispatcher import Interpreter
+    from ...tcl.interpreter import Interpreter
 
 
 def _place() -> tuple[str, str]:

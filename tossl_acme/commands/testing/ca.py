@@ -8,7 +8,7 @@ from . import _place
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...files import FilePath
-    from ...tcl.dispatcher import Interpreter
+    from ...tcl.interpreter import Interpreter
 
 #: Part of another namespace, as an ensemble.
 NAMESPACE = "testing::ca"
