@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
+from tossl_acme.certificates import clock
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
 from tossl_acme.files import FilePath
@@ -37,6 +38,9 @@ class MemoryStore:
 
     def identity(self) -> str:
         return f"memory {id(self)}"
+
+    def time(self) -> float:
+        return clock.wall()
 
     def names(self) -> list[str]:
         return sorted(self.sets)

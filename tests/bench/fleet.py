@@ -48,6 +48,7 @@ from tossl_acme.http.response import Response
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.chain import read_certificate
 from tossl_acme.store.postgresql import database
+from tossl_acme.store.postgresql.store import PostgreSQLStore
 from tossl_acme.store.postgresql.wire import Rows, Wire
 from tossl_acme.store.protocol import Store
 from tossl_acme.store.registry import open_store
@@ -309,6 +310,7 @@ class Simulation:
         with (
             mock.patch.object(HttpClient, "exchange", lambda *words: self.ca.exchange(*words)),
             mock.patch.object(Wire, "execute", counted),
+            mock.patch.object(PostgreSQLStore, "time", lambda _store: self.at),
             mock.patch.object(clock, "wall", lambda: self.at),
             mock.patch.object(clock, "counted", lambda: self.at - BEGAN),
             mock.patch.dict(os.environ, {"TOSSL_NODE": "none"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -32,6 +33,7 @@ from tossl_acme.challenges.http_server import HttpResponder
 from tossl_acme.challenges.responses import response_to
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.challenges.tls_alpn01 import TlsResponder
+from tossl_acme.challenges.webroot import Webroot
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, TosslError
 from tossl_acme.files import FilePath
@@ -55,6 +57,10 @@ class Counting(MemoryStore):
 
     def where(self, name: str, value: str = "") -> str:
         return f"{id(self)} {name} {value}"
+
+    def time(self) -> float:
+        """By a clock of its own, as a database's."""
+        return time.time()
 
     def read_all(
         self, prefix: str, only: Collection[str] | None = None
@@ -291,6 +297,14 @@ def test_a_node_that_says_nothing_is_waited_for_no_longer_than_it_may(store: Cou
         shared.wait(context)
     assert context.remaining() > 2
     assert [(step["step"], step["node"]) for step in told] == [("not_served", "silent")]
+    # It is nobody's to wait for until it says anything; what it has left stays known for its next start.
+    left = context.remaining()
+    with SharedAnswers(store, "b.example").shown(context, [HTTP]):
+        assert [one.by for one in read_served(store)] == ["dead:1", "silent:1"]
+        assert not any(one.is_alive(time.time()) for one in read_served(store))
+        shared.wait(context)
+    assert left - context.remaining() < 1
+    assert len(told) == 1
 
 
 def test_what_a_killed_node_left_is_removed_by_its_next_start(
@@ -316,19 +330,92 @@ def test_what_a_killed_node_left_is_removed_by_its_next_start(
     assert list(well_known(tmp_path).iterdir()) == []
 
 
-def test_a_clock_that_is_days_ahead_takes_nothing_from_other_nodes(
-    store: Counting, server: AnswerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+#: Another node may have put anything into the store, or somebody else.
+_STRANGE: tuple[object, ...] = (
+    None, 7, "", "x", "../../x", "a/b", "\0", "\ud800", "é", [], [[]], [{}], {}, {"a": 1}, 1e308, "x" * 9999
+)  # fmt: skip
+
+
+def _with_strange(good: dict[str, object]) -> Iterator[bytes]:
+    """The object with each of its members strange, and without it."""
+    for member in good:
+        for value in _STRANGE:
+            yield json.dumps({**good, member: value}).encode()
+        yield json.dumps({name: value for name, value in good.items() if name != member}).encode()
+
+
+def test_strange_answers_keep_no_other_from_being_served(
+    store: Counting, server: AnswerServer, failed: list[TosslError], tmp_path: Path
 ) -> None:
-    """The CA has told manage what time it is."""
+    """Nothing is written but what an answer to a CA can be, and nothing outside of the folder."""
+    root = tmp_path / "a" / "b" / "root"
+    root.mkdir(parents=True)
+    answer = {"asked_by": BY_TOKEN, "domain": NAME, "token": "t", "key_authorization": "t.k"}
+    whole = {"by": "other:1", "at": time.time(), "answers": [answer]}
+    texts = [json.dumps({**whole, "answers": [json.loads(text)]}).encode() for text in _with_strange(answer)]
+    for number, text in enumerate([*texts, *_with_strange(whole), b"", b"{", b"[" * 99999, b"\xff"]):
+        store.sets[f"answers/a{number}"] = {f"x{number}.json": text}
+    server.take({"a": managed(store, NAME, webroot=FilePath(str(root)))})
     with by_another_node(store, HTTP):
-        clock.take_date(time.time())
-        monkeypatch.setattr(clock, "wall", lambda: time.time() + 3 * 86400)
+        wait_for((well_known(root) / HTTP.token).exists)
+        assert {path.name for path in tmp_path.rglob("*") if path.is_file()} <= {HTTP.token, "t", "x"}
+        assert response_to(HTTP.token) == HTTP.key_authorization
+    store.sets = {name: values for name, values in store.sets.items() if not name.startswith("answers/")}
+    wait_for(lambda: not [path for path in tmp_path.rglob("*") if path.is_file()])
+    assert failed == []
+
+
+def test_strange_nodes_keep_no_other_from_being_served(
+    store: Counting, server: AnswerServer, failed: list[TosslError], tmp_path: Path
+) -> None:
+    """Also where they have the name of this one, whose files of an earlier process are removed."""
+    node = process_name().rpartition(":")[0]
+    place: dict[str, object] = {"webroot": str(tmp_path)}
+    file = {"type": "http-01", "place": place, "domain": NAME, "token": "t", "key_authorization": "t.k"}
+    whole = {"at": time.time() - 3600, "seen": [], "failed": {}, "files": [file]}
+    files = [*_with_strange(file), *(json.dumps({**file, "place": json.loads(one)}) for one in _with_strange(place))]
+    texts = [json.dumps({**whole, "files": [json.loads(one)]}).encode() for one in files]
+    for number, text in enumerate([*texts, *_with_strange(whole), b"", b"{"]):
+        store.sets[f"served/{node}:{99999999 + number}"] = {"served.json": text}
+        store.sets[f"served/other:{number}"] = {"served.json": text}
+    server.take({"a": managed(store, NAME, webroot=FilePath(str(tmp_path)))})
+    with by_another_node(store, HTTP):
+        wait_for((well_known(tmp_path) / HTTP.token).exists)
+        wait_for(lambda: not [name for name in store.sets if name.startswith(f"served/{node}:9999")])
+    assert failed == []
+
+
+def test_a_folder_that_cannot_be_cleared_keeps_no_other_answer_from_being_served(
+    store: Counting, server: AnswerServer, failed: list[TosslError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_words: object) -> None:
+        raise ArgumentError("webroot", "not now")
+
+    other = Challenge("http-01", Identifier("dns", NAME), "token-b", "token-b.thumbprint")
+    server.take({"a": managed(store, NAME, webroot=FilePath(str(tmp_path)))})
+    with monkeypatch.context() as patch:
+        with by_another_node(store, HTTP):
+            wait_for((well_known(tmp_path) / HTTP.token).exists)
+            patch.setattr(Webroot, "clean_up", refuse)
+        wait_for(lambda: failed)
+        with by_another_node(store, other):
+            wait_for((well_known(tmp_path) / other.token).exists)
+    wait_for(lambda: not [path for path in tmp_path.rglob("*") if path.is_file()])
+    assert [error.message for error in failed] == ["not now"]
+
+
+@pytest.mark.parametrize("days", [3, -3, 0.002])
+def test_a_wrong_clock_takes_nothing_from_other_nodes(
+    store: Counting, server: AnswerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: float
+) -> None:
+    """No CA has told manage what time it is: at its start, and where the clock is a few minutes off, nobody does."""
+    with by_another_node(store, HTTP):
+        monkeypatch.setattr(clock, "wall", lambda: time.time() + days * 86400)
         server.take({"a": managed(store, NAME, webroot=FilePath(str(tmp_path)))})
         wait_for((well_known(tmp_path) / HTTP.token).exists)
         assert read_batches(store)
-        assert [one.is_alive() for one in read_served(store)] == [True]
-    server.close()
-    clock.reset()
+        wait_for(lambda: read_served(store))
+        assert [one.is_alive(time.time()) for one in read_served(store)] == [True]
 
 
 def test_its_servers_stay_open_while_it_manages(

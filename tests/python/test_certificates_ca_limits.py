@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.memory_store import MemoryStore
 from tests.servers.certs import Certificates
 from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.web import Reply, Request
@@ -21,7 +22,8 @@ from tossl_acme.acme import clients
 from tossl_acme.acme.account import NewAccount
 from tossl_acme.acme.order import OrderOptions
 from tossl_acme.acme.problem import document_error
-from tossl_acme.certificates import due
+from tossl_acme.certificates import clock, due
+from tossl_acme.certificates.authorities import attempt
 from tossl_acme.certificates.ca_limits import SharedLimits, ToldToAll, told_to_all
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.key import CertificateKey
@@ -29,7 +31,7 @@ from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import read_kept
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
-from tossl_acme.errors import DnsError, HttpError, TosslError
+from tossl_acme.errors import DnsError, HttpError, RetryError, TosslError
 from tossl_acme.files import FilePath
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import parse_identifiers
@@ -337,6 +339,40 @@ def test_refusals_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     found = json.loads(file.read_text())
     assert sorted(one["scope"] for one in found["told"]) == ["account", "domain", "name"]
     assert [ToldToAll.from_json(one) for one in found["told"]]
+
+
+class _OwnClock(MemoryStore):
+    """A store with a clock, as a database has it."""
+
+    def time(self) -> float:
+        return AT
+
+
+class _Client:
+    knows_account = True
+
+
+@pytest.mark.parametrize("detail", [ORDERS, SET], ids=["of all", "of the set"])
+@pytest.mark.parametrize("apart", [250.0, -250.0, 86400.0, -86400.0])
+def test_a_retry_after_is_as_long_for_a_node_whose_clock_differs(
+    monkeypatch: pytest.MonkeyPatch, apart: float, detail: str
+) -> None:
+    store, asked = _OwnClock(is_shared=True), issuance("refused.example.com")
+    context = Context(10).begin()
+
+    def attempt_order() -> None:
+        limits = SharedLimits(context, store, asked)
+        with attempt(context, store, asked, None, by_itself=False, force=True), limits.kept():
+            limits.check(_Client())  # type: ignore[arg-type]  # it is asked for no more
+            raise refused(detail)
+
+    clock.reset()
+    with pytest.raises(TosslError, match="too many"):
+        attempt_order()
+    monkeypatch.setattr(clock, "wall", lambda: time.time() + apart)
+    with pytest.raises(RetryError) as raised:
+        attempt_order()
+    assert raised.value.seconds == 60
 
 
 def test_damaged_limits_of_a_ca_are_named(ask: Asking) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -163,6 +164,12 @@ def test_all_sets_are_read_at_once(store: Store) -> None:
         (NAME, {"privkey.pem": b"key 1"}),
     ]
     assert refused(lambda: list(store.read_all("../accounts")))
+
+
+def test_its_clock_goes_on(store: Store) -> None:
+    before = store.time()
+    assert abs(before - time.time()) < 60
+    assert store.time() >= before
 
 
 def test_a_part_is_a_set_beside(store: Store) -> None:

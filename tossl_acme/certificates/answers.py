@@ -65,6 +65,7 @@ class Batch:
                 for one in data["answers"]
                 if one["asked_by"] in (BY_TOKEN, BY_NAME)
             ]
+            found = [one for one in found if one.is_sound]
             return cls(name, value.removesuffix(_ENDING), str(data["by"]), float(data["at"]), found)
         except (KeyError, TypeError, ValueError):
             return None

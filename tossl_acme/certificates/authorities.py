@@ -73,7 +73,8 @@ def attempt(
         yield
         return
     known = read_limits(store, issuance)
-    check_may_ask(known, due.now(), not_after, by_itself=by_itself, force=force)
+    at = due.now_in(store) if known.failed_at else due.now()
+    check_may_ask(known, at, not_after, by_itself=by_itself, force=force)
     try:
         yield
     except TosslError as error:
@@ -102,7 +103,7 @@ def _keep(context: Context, store: Store, issuance: Issuance, error: TosslError 
             if error is None:
                 store.delete(lock)
                 return
-            at = due.now()
+            at = due.now_in(store)
             is_own = not is_used_up_by_others(error, issuance, at)
             limits = read_limits(store, issuance).failed(error, at, is_own=is_own)
             names = [identifier.value for identifier in issuance.identifiers]

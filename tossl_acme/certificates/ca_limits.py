@@ -2,7 +2,7 @@
 
 limits/<CA>/limits.json    the refusals whose Retry-After is not over, and whom each of them holds up
 
-Nobody counts beforehand what a CA allows. Times are epoch seconds.
+Nobody counts beforehand what a CA allows. Times are epoch seconds, of several machines by the store's clock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..acme.client import Client
@@ -167,8 +167,9 @@ class SharedLimits:
         """Raises RetryError where no order is to be placed now, whoever was refused."""
         if self._store is None:
             return
-        at, has_account = due.now(), client.knows_account
+        has_account = client.knows_account
         held = [told for told in self._read(self._store) if told.concerns(self._issuance, has_account=has_account)]
+        at = due.now_in(self._store) if held else 0.0
         longest = max(held, key=lambda told: told.wait(at), default=None)
         if longest is not None and (wait := longest.wait(at)) > 0:
             error = RetryError(math.ceil(wait), f"the CA asked to wait, and this is held up as well: {longest.message}")
@@ -181,9 +182,8 @@ class SharedLimits:
         try:
             yield
         except (AcmeError, HttpError) as error:
-            told = told_to_all(error, self._issuance, due.now())
-            if told is not None and self._store is not None:
-                self._keep(self._store, told)
+            if self._store is not None:
+                self._keep(self._store, error)
             raise
 
     def _read(self, store: Store) -> list[ToldToAll]:
@@ -195,9 +195,14 @@ class SharedLimits:
                 "store", f"{store.where(self._name, _VALUE)} is damaged: move it away to go on"
             ) from None
 
-    def _keep(self, store: Store, told: ToldToAll) -> None:
+    def _keep(self, store: Store, error: TosslError) -> None:
         """Keeps a refusal, without those that are over. Whatever the store says, the refusal itself is what counts."""
+        told = told_to_all(error, self._issuance, 0.0)
+        if told is None:
+            return
         try:
+            at = due.now_in(store)
+            told = replace(told, at=at, until=at + told.until)
             with store.locked(self._context.for_cleanup(_STORE_SECONDS), self._name) as lock:
                 same = (told.scope, told.subject)
                 others = [

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeGuard
 
     from ..acme.renewal import RenewalInfo
+    from ..store.protocol import Store
 
 #: A life of so many seconds or less is half over when the certificate is due, a longer one two thirds.
 _SHORT_LIFE_SECONDS = 10 * 86400.0
@@ -39,6 +40,14 @@ _TIMES = ("start", "end", "chosen", "asked_at", "retry_at")
 def now() -> float:
     """Returns the time by which certificates age."""
     return clock.right_time()
+
+
+def now_in(store: Store) -> float:
+    """Returns the time of what several machines tell each other in a store: by its clock, for theirs may differ.
+
+    In a store of this machine alone that is now(). Raises ArgumentError "store".
+    """
+    return store.time() if store.is_shared else now()
 
 
 def is_time(value: object) -> TypeGuard[float]:

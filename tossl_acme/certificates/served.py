@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import ArgumentError
 from ..store.protocol import Lock, Store
-from .due import is_time, now
+from .due import is_time
 from .lines import json_lines
 from .nodes import node_name
 
@@ -34,7 +34,7 @@ def process_name() -> str:
 
 @dataclass(frozen=True)
 class Served:
-    """What a process serves. by: its process_name(). at: when it told that, epoch seconds.
+    """What a process serves. by: its process_name(). at: when it told that, epoch seconds by the store's clock.
 
     seen: the ids of the answers that it has put where its web servers find them. failed: of them, why it could not, by
     id. files: the challenges whose files are there, with their places, as plain data.
@@ -56,9 +56,14 @@ class Served:
         number = self.by.rpartition(":")[2]
         return int(number) if number.isascii() and number.isdigit() else 0
 
-    def is_alive(self) -> bool:
-        """Returns whether it can be expected to serve what is presented now."""
-        return abs(now() - self.at) < _DEAD_SECONDS
+    def is_alive(self, at: float) -> bool:
+        """Returns whether it can be expected to serve what is presented now. at: the time by the store's clock."""
+        return abs(at - self.at) < _DEAD_SECONDS
+
+    @property
+    def as_dead(self) -> Served:
+        """Returns what to keep of a process that was expected to serve, and said nothing: until it says anything."""
+        return replace(self, at=self.at - _DEAD_SECONDS)
 
 
 def read_served(store: Store) -> list[Served]:

@@ -129,6 +129,10 @@ class AnswerServer:
         for where, mirror in mirrors.items():
             with self._telling(where):
                 _mirror(mirror)
+            if not mirror.is_swept:
+                with self._telling(("sweep", where)):
+                    _sweep(mirror.store)
+                    mirror.is_swept = True
 
     def _end(self) -> None:
         for solver in self._held.values():
@@ -199,20 +203,21 @@ def _soon() -> Context:
 
 def _mirror(mirror: _Mirror) -> None:
     """Writes what is new in the store, removes what is gone, and tells in the store which it has."""
-    if not mirror.is_swept:
-        _sweep(mirror.store)
-        mirror.is_swept = True
     if not mirror.folders and not mirror.shown:
         return
     batches = {batch.id: batch for batch in read_batches(mirror.store)}
-    for batch in [batch for batch in batches.values() if batch.is_stale(due.now())]:
-        _remove_stale(mirror.store, batches.pop(batch.id))
-    _forget(mirror, [batch_id for batch_id in mirror.shown if batch_id not in batches])
+    if batches:
+        at = due.now_in(mirror.store)
+        for batch in [batch for batch in batches.values() if batch.is_stale(at)]:
+            _remove_stale(mirror.store, batches.pop(batch.id))
+    not_removed = _forget(mirror, [batch_id for batch_id in mirror.shown if batch_id not in batches])
     new = [batch for batch in batches.values() if batch.id not in mirror.shown] if mirror.folders else []
     for batch in new:
         _show(mirror, batch)
     if new or time.monotonic() - mirror.told_at >= BEAT_SECONDS:
         _tell(mirror)
+    if not_removed is not None:
+        raise not_removed
 
 
 def _show(mirror: _Mirror, batch: Batch) -> None:
@@ -223,7 +228,8 @@ def _show(mirror: _Mirror, batch: Batch) -> None:
                 challenge = _challenge_of(solver.challenge_type, answer.domain, answer.token, answer.key_authorization)
                 shown.append((solver, challenge))
                 solver.present(_soon(), challenge)
-            except TosslError as error:
+            except Exception as caught:  # noqa: BLE001 - whatever the store says, the other answers are written
+                error = caught if isinstance(caught, TosslError) else foreign_error(caught)
                 mirror.failed[batch.id] = error.message[:_MOST_MESSAGE_CHARS]
 
 
@@ -239,13 +245,19 @@ def _challenge_of(kind: str, domain: str, token: str, key_authorization: str) ->
     return Challenge(kind, parse_identifier(domain), token, key_authorization)
 
 
-def _forget(mirror: _Mirror, gone: list[str]) -> None:
-    """Removes what was written for answers that are over."""
+def _forget(mirror: _Mirror, gone: list[str]) -> TosslError | None:
+    """Removes what was written for answers that are over; returns why some is left, for the next look."""
+    failure = None
     for batch_id in gone:
-        for solver, challenge in mirror.shown[batch_id]:
-            solver.clean_up(_soon(), challenge)
+        try:
+            for solver, challenge in mirror.shown[batch_id]:
+                solver.clean_up(_soon(), challenge)
+        except TosslError as error:
+            failure = error
+            continue
         del mirror.shown[batch_id]
         mirror.failed.pop(batch_id, None)
+    return failure
 
 
 def _tell(mirror: _Mirror) -> None:
@@ -263,7 +275,8 @@ def _tell(mirror: _Mirror) -> None:
         for solver, challenge in shown
     )
     with mirror.store.locked(_soon(), served_name(by)) as lock:
-        write_served(mirror.store, lock, Served(by, due.now(), seen, dict(mirror.failed), files))
+        at = due.now_in(mirror.store)
+        write_served(mirror.store, lock, Served(by, at, seen, dict(mirror.failed), files))
     mirror.told_at = time.monotonic()
 
 
@@ -272,13 +285,14 @@ def _tell(mirror: _Mirror) -> None:
 
 def _sweep(store: Store) -> None:
     """Removes what a manage of this node left that died, with its files; and what is a day old, whose ever it is."""
+    at = due.now_in(store)
     for batch in read_batches(store):
-        if batch.is_stale(due.now()):
+        if batch.is_stale(at):
             _remove_stale(store, batch)
     own = Served(process_name())
     for served in read_served(store):
         is_own = served.node == own.node and not (served.process == own.process or _is_running(served.process))
-        if not is_own and due.now() - served.at < STALE_SECONDS:
+        if not is_own and at - served.at < STALE_SECONDS:
             continue
         if is_own:
             for file in served.files:
@@ -288,7 +302,7 @@ def _sweep(store: Store) -> None:
 
 
 def _remove_file(file: Mapping[str, Any]) -> None:
-    with contextlib.suppress(ArgumentError, KeyError, TypeError):
+    with contextlib.suppress(ArgumentError, KeyError, TypeError, ValueError):  # a store may say anything
         at_place = TYPES[file["type"]].at_place
         if at_place is not None:
             texts = (str(file[member]) for member in ("type", "domain", "token", "key_authorization"))

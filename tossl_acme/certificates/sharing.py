@@ -65,7 +65,7 @@ class SharedAnswers:
         look_in(elsewhere)
         debt = owe(self._forget_own)
         try:
-            self._batch = Batch(self._name, os.urandom(16).hex(), process_name(), due.now(), answers)
+            self._batch = Batch(self._name, os.urandom(16).hex(), process_name(), due.now_in(self._store), answers)
             with self._store.locked(context, self._name) as lock:
                 others = self._store.read(self._name) or {}
                 new = {self._batch.value: json_lines(self._batch.as_json()).encode()}
@@ -84,17 +84,22 @@ class SharedAnswers:
         context.sleep(max(0.0, self._ready_at - time.monotonic()), _WHAT)
         if any(answer.asked_by == BY_TOKEN for answer in self._batch.answers):
             for served in self._awaited(context, self._store, self._batch):
-                cause = served.failed.get(self._batch.id) or "it has not said that its web server can answer"
-                context.tell("not_served", node=served.node, message=cause)
+                cause = served.failed.get(self._batch.id)
+                said = cause or "it has not said that its web server can answer"
+                context.tell("not_served", node=served.node, message=said)
+                if not cause:
+                    _take_for_dead(context, self._store, served)
 
     def _awaited(self, context: Context, store: Store, batch: Batch) -> list[Served]:
         """Returns the nodes with web servers' folders that cannot answer, once all have said so or the time is over."""
         from .served import read_served
 
-        ends = time.monotonic() + min(_SERVED_SECONDS, context.remaining() / 4)
+        began, at = time.monotonic(), due.now_in(store)
+        ends = began + min(_SERVED_SECONDS, context.remaining() / 4)
         backoff = Backoff(0.05, 0.5)
         while True:
-            served = [one for one in read_served(store) if one.is_alive() and one.by != batch.by]
+            passed = time.monotonic() - began
+            served = [one for one in read_served(store) if one.is_alive(at + passed) and one.by != batch.by]
             silent = [one for one in served if batch.id not in one.seen and batch.id not in one.failed]
             if not silent or time.monotonic() >= ends:
                 return [one for one in served if batch.id not in one.seen]
@@ -118,3 +123,15 @@ class SharedAnswers:
                     remove_values(self._store, lock, is_over)
         except TosslError as error:
             context.tell("not_kept", name=self._name, message=error.message)
+
+
+def _take_for_dead(context: Context, store: Store, served: Served) -> None:
+    """Has nobody wait for this node any more until it tells of itself: it has died, or hangs."""
+    from .served import read_served, served_name, write_served
+
+    try:
+        with store.locked(context.for_cleanup(_STORE_SECONDS), served_name(served.by)) as lock:
+            if served in read_served(store):  # else it has told something meanwhile
+                write_served(store, lock, served.as_dead)
+    except TosslError as error:
+        context.tell("not_kept", name=served_name(served.by), message=error.message)

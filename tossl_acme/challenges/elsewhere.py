@@ -38,6 +38,13 @@ class ElsewhereAnswer:
         """Returns what a CA asks by, and for."""
         return self.asked_by, self.token if self.asked_by == BY_TOKEN else server_name(self.domain)
 
+    @property
+    def is_sound(self) -> bool:
+        """Returns whether a CA may ask for this, and be given that (RFC 8555 section 8.1): a store may say anything."""
+        token, _, thumbprint = self.key_authorization.partition(".")
+        is_name = len(self.domain) <= _MOST_CHARS and is_asked_for(BY_NAME, server_name(self.domain))
+        return is_name and token == self.token and all(is_asked_for(BY_TOKEN, one) for one in (token, thumbprint))
+
 
 class Elsewhere(Protocol):
     """A place where other nodes leave their answers. Its methods may be called from any thread."""

@@ -12,6 +12,7 @@ finds a certificate held reads it with this: writing.py, which writes, is loaded
 from __future__ import annotations
 
 import os
+import time
 
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
@@ -129,6 +130,10 @@ class FolderStore:
     def identity(self) -> str:
         """Returns its path without symbolic links."""
         return os.path.realpath(self.path)
+
+    def time(self) -> float:
+        """Returns what this machine's clock says."""
+        return time.time()
 
     def path_of(self, name: str, value: str = "") -> FilePath:
         """Returns the path of a set's folder, or of one of its values as servers read it."""

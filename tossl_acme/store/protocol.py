@@ -103,6 +103,9 @@ class Store(Readable, Protocol):
     def identity(self) -> str:
         """Returns a text that is the same for each word that names this store: a real path, or begins with no slash."""
 
+    def time(self) -> float:
+        """Returns what the store's own clock says, epoch seconds: the same for all who use it, unlike their own."""
+
     def path_of(self, name: str, value: str = "") -> FilePath | None:
         """Returns the path of a set or one of its values for other programs; None in a store that has no files."""
 

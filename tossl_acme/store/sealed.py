@@ -165,6 +165,9 @@ class SealedStore:
     def identity(self) -> str:
         return self.inner.identity()
 
+    def time(self) -> float:
+        return self.inner.time()
+
     def path_of(self, name: str, value: str = "") -> FilePath | None:
         """Returns the path of a set or one of its values.
 

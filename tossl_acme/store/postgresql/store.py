@@ -44,6 +44,7 @@ _NAMES = "SELECT name FROM tossl.sets WHERE NOT is_deleted ORDER BY name"
 _IDENTITY = """
 SELECT extract(epoch FROM pg_postmaster_start_time())::text, oid::text
 FROM pg_catalog.pg_database WHERE datname = current_database()"""
+_TIME = "SELECT extract(epoch FROM clock_timestamp())::text"
 _VERSION = "SELECT epoch || '.' || writes FROM tossl.sets WHERE name = $1::text AND NOT is_deleted"
 #: Transactions commit in another order than they begin: changed since a snapshot is what none that had ended then did.
 _CHANGES = f"""
@@ -166,6 +167,10 @@ class PostgreSQLStore:
     def identity(self) -> str:
         """Returns what distinguishes the database: of all servers this one alone began in that microsecond."""
         return ".".join(each.decode() for each in self._rows(_IDENTITY)[0])
+
+    def time(self) -> float:
+        """Returns what the database's clock says, by which leases go too."""
+        return float(self._rows(_TIME)[0][0])
 
     def path_of(self, name: str, value: str = "") -> FilePath | None:
         """Returns None: it has no files."""
