@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 from tests.memory_store import MemoryStore
 from tossl_acme import version
 from tossl_acme.certificates import clock
+from tossl_acme.certificates.check import Thresholds, report_on_store
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.heartbeat import BEAT_SECONDS, Heartbeat
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.manage import Manager, Reports
 from tossl_acme.certificates.managed import Managed
-from tossl_acme.certificates.nodes import node_name, read_nodes
+from tossl_acme.certificates.nodes import Node, machine, node_name, read_node, read_nodes
+from tossl_acme.certificates.upkeep import Upkeep
 from tossl_acme.context import Context
 from tossl_acme.context.workers import Works
 from tossl_acme.errors import ArgumentError, Cancelled
@@ -195,3 +198,92 @@ def test_a_damaged_heartbeat_is_told_as_one(world: World) -> None:
         store.sets[f"nodes/n{name}"] = {"node.json": text.encode()}
     store.sets["nodes/other"] = {"else": b""}
     assert {node.problem for node in read_nodes(store)} == {"its heartbeat is damaged"}
+
+
+class Shared(MemoryStore):
+    """A store of many machines, with a clock of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(is_shared=True)
+        self.at = BEGAN + 7
+
+    def time(self) -> float:
+        return self.at
+
+
+def beat(world: World, heartbeat: Heartbeat, store: Store) -> list[str]:
+    """Has it beat once; returns what it has to say."""
+    heartbeat.look([Upkeep("a.example", world.managed(store))])
+    world.beats.close()
+    return [error.message for error in heartbeat.problems()]
+
+
+def on_machine(monkeypatch: pytest.MonkeyPatch, world: World, name: str, machine: str) -> Heartbeat:
+    monkeypatch.setattr("tossl_acme.certificates.heartbeat.machine", lambda: machine)
+    world.at += 1
+    return Heartbeat(world.context, name, world.beats)
+
+
+def test_two_machines_with_one_name_are_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By each process; not by another process of one machine alone, nor by whoever comes after one that has died."""
+    store = Shared()
+    dead, first, second, beside = (on_machine(monkeypatch, world, "app", name) for name in ("0", "1", "2", "2"))
+    assert [beat(world, one, store) for one in (dead, first, second, beside)] == [[]] * 4
+    world.at += BEAT_SECONDS
+    assert beat(world, second, store) == []
+    [said] = beat(world, first, store)
+    assert "another machine is called app as well" in said
+    assert "TOSSL_NODE" in said
+    world.at += BEAT_SECONDS
+    assert [len(beat(world, one, store)) for one in (second, first, beside)] == [1, 0, 1]
+    assert read_node(store, "app").has_twin  # type: ignore[union-attr]
+    [node] = report_on_store(store, Thresholds()).nodes
+    assert "another machine is called like this as well" in node.problems[0]
+
+
+def test_a_node_that_took_the_place_of_one_that_was_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Shared()
+    first, second = (on_machine(monkeypatch, world, "app", name) for name in "12")
+    for one in (first, second):
+        one.begin()
+        assert beat(world, one, store) == []
+    second.end(is_asked=True)
+    world.at += BEAT_SECONDS
+    assert beat(world, first, store) == []
+    first.end(is_asked=False)
+
+
+def test_the_machine_is_told_from_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine() == machine() != ""
+    own = machine()
+    monkeypatch.setattr(os, "readlink", lambda _: "pid:[1]")
+    assert machine() != own
+
+    def refuse(_path: str) -> str:
+        raise OSError
+
+    monkeypatch.setattr(os, "readlink", refuse)
+    assert machine() == ""
+
+
+def test_what_is_kept_of_a_node_that_has_left_is_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the store's clock, whatever those of the machines say; a damaged heartbeat is left to people."""
+    store, days = Shared(), 86400.0
+    for name, age in {"gone": 31 * days, "away": 29 * days, "app": 40 * days}.items():
+        told = json.dumps(Node(name, at=store.at - age).as_json())
+        store.sets |= {f"nodes/{name}": {"node.json": told.encode()}, f"deploy.{name}/a.example": {"told": b"1 2"}}
+    store.sets["nodes/strange"] = {"node.json": b"{}"}
+    kept = set(store.sets) - {"nodes/gone", "deploy.gone/a.example"}
+    heartbeat = on_machine(monkeypatch, world, "app", "1")
+    world.at += 90 * days
+    beat(world, heartbeat, store)
+    assert set(store.sets) == kept
+    assert read_node(store, "app").at == store.at  # type: ignore[union-attr]
+    store.at += 2 * days
+    world.at += days
+    beat(world, heartbeat, store)
+    assert set(store.sets) == kept - {"nodes/away", "deploy.away/a.example"}
+    own = MemoryStore()
+    own.sets = {"nodes/gone": {"node.json": json.dumps(Node("gone", at=1.0).as_json()).encode()}}
+    beat(world, on_machine(monkeypatch, world, "app", "1"), own)
+    assert set(own.sets) == {"nodes/gone", "nodes/app"}

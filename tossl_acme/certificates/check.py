@@ -129,6 +129,7 @@ def report_on_store(store: Store | None, thresholds: Thresholds) -> Report:
         told: list[dict[str, Any]] = all_told(store) if store is not None else []
         failing = _failing(store) if store is not None else {}
         nodes = read_nodes(store) if store is not None else []
+        at = due.now_in(store) if nodes and store is not None and store.is_shared else clock.wall()
     except ArgumentError as error:
         where.add(UNKNOWN, error.message)
         report.others.append(where)
@@ -140,8 +141,8 @@ def report_on_store(store: Store | None, thresholds: Thresholds) -> Report:
     for names, limits in failing.items():
         if names not in held:
             report.others += _never_obtained(limits, report.at)
-    is_any_alive = any(clock.wall() - node.at <= thresholds.silent for node in nodes if not node.has_ended)
-    report.nodes += [_node(node, thresholds.silent, is_alone=not is_any_alive) for node in nodes]
+    is_any_alive = any(at - node.at <= thresholds.silent for node in nodes if not node.has_ended)
+    report.nodes += [_node(node, at - node.at, thresholds.silent, is_alone=not is_any_alive) for node in nodes]
     if not report.verdicts:
         where.add(UNKNOWN, "there is no certificate in the store")
         report.others.append(where)
@@ -320,8 +321,11 @@ def _never_obtained(limits: _Failing, at: float) -> list[Verdict]:
 # ---- one node ----
 
 
-def _node(node: Node, silent: float, *, is_alone: bool) -> Verdict:
-    """Returns what is found of a node where manage has been. is_alone: it is at work on no other one."""
+def _node(node: Node, since: float, silent: float, *, is_alone: bool) -> Verdict:
+    """Returns what is found of a node where manage has been. is_alone: it is at work on no other one.
+
+    since: the seconds since its heartbeat.
+    """
     found = Verdict("node", node.name)
     if node.problem:
         found.add(UNKNOWN, node.problem)
@@ -330,7 +334,6 @@ def _node(node: Node, silent: float, *, is_alone: bool) -> Verdict:
         "heartbeat": round(node.at), "ended": node.has_ended, "certificates": node.certificates,
         "failing": node.failing, "process": node.process, "version": node.version,
     }  # fmt: skip
-    since = clock.wall() - node.at
     if node.has_ended or (since > _GONE_SECONDS and not is_alone):
         return found
     if since > silent:
@@ -338,6 +341,8 @@ def _node(node: Node, silent: float, *, is_alone: bool) -> Verdict:
         found.add(WARNING, f"manage has been silent for {_span(since)} (process {node.process}): {todo}")
     elif since < -silent:
         found.add(WARNING, f"manage's heartbeat is {_span(-since)} ahead: a clock is wrong")
+    if node.has_twin:
+        found.add(WARNING, "another machine is called like this as well: give each a TOSSL_NODE of its own")
     if node.failing:
         found.add(WARNING, f"manage fails for {node.failing} of {node.certificates} certificates")
     return found

@@ -150,6 +150,8 @@ class Manager:
         self._take_done()
         if self._heartbeat is not None:
             self._heartbeat.look(self._entries.values())
+            for problem in self._heartbeat.problems():
+                self._tell_failed("", problem)
         watched = self._watched_at + WATCH_SECONDS if self._watches else NEVER
         return max(0.0, min(_LOOK_SECONDS, min(self.next_at(), watched) - due.now()))
 

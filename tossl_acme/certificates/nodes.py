@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NODES = "nodes"
 _VALUE = "node.json"
 _VARIABLE = "TOSSL_NODE"
+_MOST_BOOT_CHARS = _MOST_CHARS = 100
 _TIMES = ("started", "at", "certificates", "failing", "process")
 
 
@@ -49,21 +50,43 @@ def node_name() -> str:
     return name or "localhost"
 
 
-class Node:
-    """A node as its manage told of itself. Times are epoch seconds, by that machine's clock.
+def machine() -> str:
+    """Returns a text that is the same for all processes of this machine until it starts anew, or of this container.
 
-    process: its process id. started: when this manage began. at: when it told this. has_ended: it was ended, by a
-    signal or its program, and did not die. certificates: those that it keeps in this store; failing: of them, those
-    whose last attempt or deployment failed. problem: why the rest could not be read; empty otherwise.
+    Empty where the system does not say. Two machines may have one name.
+    """
+    from .record import sha256
+
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+            boot = file.read(_MOST_BOOT_CHARS)
+        return sha256(f"{boot} {os.readlink('/proc/self/ns/pid')}".encode())[:16]  # noqa: PTH115 - it leads nowhere
+    except OSError:
+        return ""
+
+
+class Node:
+    """A node as its manage told of itself. Times are epoch seconds.
+
+    process: its process id. started: when this manage began, by that machine's clock. at: when it told this, by the
+    store's clock where several machines use it. has_ended: it was ended, by a signal or its program, and did not die.
+    certificates: those that it keeps in this store; failing: of them, those whose last attempt or deployment failed.
+    machine: as machine() has it; has_twin: another one has told of itself under this name. problem: why the rest could
+    not be read; empty otherwise.
     """
 
-    __slots__ = ("at", "certificates", "failing", "has_ended", "name", "problem", "process", "started", "version")
+    __slots__ = (
+        "at", "certificates", "failing", "has_ended", "has_twin", "machine", "name", "problem", "process", "started",
+        "version",
+    )  # fmt: skip
 
     def __init__(
         self, name: str, *, process: int = 0, started: float = 0.0, at: float = 0.0, has_ended: bool = False,
-        certificates: int = 0, failing: int = 0, version: str = "", problem: str = "",
+        certificates: int = 0, failing: int = 0, version: str = "", machine: str = "", has_twin: bool = False,
+        problem: str = "",
     ) -> None:  # fmt: skip
         self.name, self.process, self.version, self.problem = name, process, version, problem
+        self.machine, self.has_twin = machine, has_twin
         self.started, self.at, self.has_ended = started, at, has_ended
         self.certificates, self.failing = certificates, failing
 
@@ -79,7 +102,8 @@ class Node:
         return cls(
             name, process=int(data["process"]), started=float(data["started"]), at=float(data["at"]),
             has_ended=data.get("ended") is True, certificates=int(data["certificates"]), failing=int(data["failing"]),
-            version=str(data.get("version") or ""),
+            version=str(data.get("version") or "")[:_MOST_CHARS], machine=str(data.get("machine") or ""),
+            has_twin=data.get("twin") is True,
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
@@ -92,6 +116,8 @@ class Node:
             "certificates": self.certificates,
             "failing": self.failing,
             "version": self.version,
+            "machine": self.machine,
+            "twin": self.has_twin,
         }
 
 
@@ -99,6 +125,13 @@ def read_node(store: Store, name: str) -> Node | None:
     """Returns the node with this name; None where the store knows of none. Raises ArgumentError "store"."""
     values = store.read(f"{NODES}/{name}", (_VALUE,))
     return Node.of_values(name, values) if values else None
+
+
+def is_same_run(one: Node, other: Node) -> bool:
+    """Returns whether the same manage told both."""
+    return all(getattr(one, member) == getattr(other, member) for member in ("machine", "process")) and (
+        int(one.started) == int(other.started)
+    )
 
 
 def write_node(store: Store, context: Context, node: Node) -> None:
