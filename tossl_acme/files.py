@@ -275,8 +275,13 @@ class Folder:
             _name(error, self, name)
             raise
 
-    def make_link(self, name: str, target: str) -> None:
-        """Makes a link in place of whatever has the name but a folder; on disk after the next sync()."""
+    def make_link(self, name: str, target: str, *, is_free: bool = False) -> None:
+        """Makes a link in place of whatever has the name but a folder; on disk after the next sync().
+
+        is_free: whether the name is thought to be free, which takes half as long.
+        """
+        if is_free and self.make_new_link(name, target):
+            return
         temporary = _temporary_name()
         with _naming(self, name):
             os.symlink(target, temporary, dir_fd=self._descriptor)
@@ -285,6 +290,15 @@ class Folder:
             except BaseException:
                 _remove_temporary(temporary, self._descriptor)
                 raise
+
+    def make_new_link(self, name: str, target: str) -> bool:
+        """Makes a link, which is on disk after the next sync(). Returns False if the name exists already."""
+        with _naming(self, name):
+            try:
+                os.symlink(target, name, dir_fd=self._descriptor)
+            except FileExistsError:
+                return False
+        return True
 
     def give(self, name: str, group: int, mode: int, owner: int = -1) -> None:
         """Gives a file in this folder, or without a name the folder itself, to a group, with this mode."""

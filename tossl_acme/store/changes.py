@@ -26,6 +26,17 @@ class NoLinksError(Exception):
     """The file system takes no links."""
 
 
+class Written:
+    """A set in force that the holder of its lock has written, shown by links: nobody else changes it meanwhile."""
+
+    __slots__ = ("name", "values")
+
+    def __init__(self, name: str, values: Mapping[str, bytes]) -> None:
+        """name: of its folder."""
+        self.name = name
+        self.values = dict(values)
+
+
 class ChangingSets(Sets):
     """The sets in an open folder, whose lock the caller holds. What the file system refuses is an OSError."""
 
@@ -53,12 +64,11 @@ class ChangingSets(Sets):
         access: Access,
         layout: str,
         check: Callable[[], None],
-        written: Mapping[str, bytes] | None = None,
-    ) -> None:
+    ) -> Written | None:
         """Puts a set in the place of the one in force. `check` raises where the lock is lost.
 
-        written: the set in force, if its lock's holder has written it. Raises NoLinksError where the layout is links,
-        and none can be made; nothing has changed then.
+        Returns what change_written() needs, None where there is not a link for each value. Raises NoLinksError where
+        the layout is links, and none can be made; nothing has changed then.
         """
         before = self.in_force()
         linked, missing = self._check_names(values)
@@ -70,9 +80,9 @@ class ChangingSets(Sets):
             not self._keeps
             and layout == LINKS
             and len(linked) + len(missing) == len(values)
-            and self._change_one(before, values, access, missing, check, written)
+            and self._change_one(before, values, access, missing, check)
         ):
-            return
+            return Written(before, values)
         name = f"..{max(time.time_ns(), int(before[2:] or 0) + 1)}"
         try:
             self._make_set(name, values, access, before)
@@ -80,10 +90,10 @@ class ChangingSets(Sets):
             if layout == LINKS:
                 # They lead nowhere until the set is in force: all its names appear at once.
                 for value in missing:
-                    self._make_link(value, f"{POINTER}/{value}")
+                    self._make_link(value, f"{POINTER}/{value}", is_free=True)
             self.folder.sync()
             check()
-            self._point_to(name, layout)
+            self._point_to(name, layout, is_free=not before)
         except BaseException:
             with contextlib.suppress(OSError, ArgumentError):
                 if self.in_force() != name:
@@ -92,7 +102,7 @@ class ChangingSets(Sets):
         self.folder.sync()
         is_shown = layout == LINKS and len(linked) + len(missing) == len(values)
         if is_shown and not before:
-            return
+            return Written(name, values)
         names = self.folder.names()
         if not is_shown:
             self._show(name, access, names, anew=True)
@@ -100,6 +110,7 @@ class ChangingSets(Sets):
             self.folder.sync()
         with contextlib.suppress(OSError):  # whoever comes next removes them
             self._remove_sets(names, keep={name, before} if self._keeps else {name})
+        return Written(name, values) if is_shown else None
 
     def _change_one(
         self,
@@ -108,7 +119,6 @@ class ChangingSets(Sets):
         access: Access,
         missing: Collection[str],
         check: Callable[[], None],
-        written: Mapping[str, bytes] | None,
     ) -> bool:
         """Changes or adds one value of the set in force, if that makes it the set that is wanted; whether it did.
 
@@ -117,16 +127,43 @@ class ChangingSets(Sets):
         """
         if not before or access.group is not None:
             return False
-        there = self.contents(before) if written is None else written
+        there = self.contents(before)
         if there is None or not values.keys() >= there.keys():
             return False
         changed = [name for name, new in values.items() if there.get(name) != new]
         if len(changed) != 1:
             return False
         for name in missing:
-            self._make_link(name, f"{POINTER}/{name}")
+            self._make_link(name, f"{POINTER}/{name}", is_free=True)
         with self.folder.enter(before) as opened:
             opened.write_whole(changed[0], values[changed[0]], access.file_mode, check=check)
+        return True
+
+    def change_written(
+        self, written: Written, values: Mapping[str, bytes], access: Access, check: Callable[[], None]
+    ) -> bool:
+        """Changes or adds one value of a set, as write() would; returns whether it did, else write() has to look."""
+        changed = [name for name, new in values.items() if written.values.get(name) != new]
+        if len(changed) != 1 or not values.keys() >= written.values.keys():
+            return False
+        (name,) = changed
+        if name in written.values:
+            if not self._is_own_link(name):
+                return False
+        else:
+            check()
+            try:
+                if not self.folder.make_new_link(name, f"{POINTER}/{name}"):
+                    return False
+            except OSError:
+                return False
+        try:
+            opened = self.folder.enter(written.name)
+        except FileNotFoundError:
+            return False
+        with opened:
+            opened.write_whole(name, values[name], access.file_mode, check=check)
+        written.values[name] = values[name]
         return True
 
     def delete(self, check: Callable[[], None]) -> None:
@@ -217,9 +254,9 @@ class ChangingSets(Sets):
                 found |= {value for value in kept if opened.link_same(value, values.get(value), made, access.is_of)}
         return found
 
-    def _point_to(self, name: str, layout: str) -> None:
+    def _point_to(self, name: str, layout: str, *, is_free: bool = False) -> None:
         if layout == LINKS:
-            self._make_link(POINTER, name)
+            self._make_link(POINTER, name, is_free=is_free)
         else:
             self.folder.write_whole(POINTER, name.encode(), _POINTER_MODE)
 
@@ -324,9 +361,9 @@ class ChangingSets(Sets):
         except FileNotFoundError:
             return []
 
-    def _make_link(self, name: str, target: str) -> None:
+    def _make_link(self, name: str, target: str, *, is_free: bool = False) -> None:
         try:
-            self.folder.make_link(name, target)
+            self.folder.make_link(name, target, is_free=is_free)
         except OSError as error:
             if error.errno in _NO_LINKS:
                 raise NoLinksError from None

@@ -214,19 +214,21 @@ class SealedStore:
         name = f"{lock.name}/{part}" if part else lock.name
         secret = secrets_of(name, values)
         if secret:
-            values = {**values, **self._sealed(name, {value: values[value] for value in secret})}
+            values = {**values, **self._sealed(lock, name, {value: values[value] for value in secret})}
         self.inner.write(lock, values, part)
 
     def delete(self, lock: Lock, part: str = "") -> None:
         self.inner.delete(lock, part)
 
-    def _sealed(self, name: str, values: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    def _sealed(self, lock: Lock, name: str, values: Mapping[str, bytes]) -> Mapping[str, bytes]:
         if self._key is not None:
             keys = self._key.keys()
             return {value: self._seal(keys, f"{name}/{value}", content) for value, content in values.items()}
-        if self.marked_by():
+        # Whoever seals a store marks it, and then waits for each lock: what is written meanwhile is sealed after that.
+        if not lock.is_open and self.marked_by():
             cause = "is not written, for keys in this store are sealed: give -seal_key_file, or set TOSSL_SEAL_KEY_FILE"
             raise ArgumentError("seal_key", f"{self.inner.where(name, min(values))} {cause}")
+        lock.is_open = True
         return values
 
     def _seal(self, keys: SealingKeys, full: str, content: bytes) -> bytes:

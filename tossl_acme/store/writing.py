@@ -14,7 +14,7 @@ from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
 from ..log import DEBUG, wants
 from . import earlier, locks
-from .changes import ChangingSets, NoLinksError
+from .changes import ChangingSets, NoLinksError, Written
 from .options import FORMAT, FORMAT_FILE, Access, FolderOptions, check_format
 from .protocol import Lock, check_name
 from .sets import FILES, LINKS
@@ -36,8 +36,8 @@ class HeldLock(Lock):
         self.context = context
         #: Whether nothing of the form before is left.
         self.has_moved = is_new
-        #: What its holder has written, by part.
-        self.written: dict[str, Mapping[str, bytes]] = {}
+        #: The parts that its holder has written.
+        self.written: dict[str, Written] = {}
 
 
 class FolderWriting:
@@ -78,16 +78,32 @@ class FolderWriting:
     def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
         held = self._held(lock, part)
         with self._logged(held, part, f"wrote {' '.join(values)} of"):
+            if part and self._change_part(held, part, values):
+                return
             held.folder_lock.check()
             self._move_over(held)
             if part:
                 with _made(held.folder_lock.folder, part) as folder:
-                    self._write(held, folder, values, Access(), held.written.pop(part, None))
-                held.written[part] = dict(values)
+                    written = self._write(held, folder, values, Access())
+                if written is not None:
+                    held.written[part] = written
             else:
                 access = self._access(held)
                 self._let_in(access, lock.name)
                 self._write(held, held.folder_lock.folder, values, access)
+
+    def _change_part(self, held: HeldLock, part: str, values: Mapping[str, bytes]) -> bool:
+        """Changes one value of a part that its lock's holder has written before; returns whether it did."""
+        written = held.written.pop(part, None)
+        if written is None or self.options.layout == FILES:
+            return False
+        with _entered(held.folder_lock.folder, part) as folder:
+            if folder is None:
+                return False
+            if not ChangingSets(folder).change_written(written, values, Access(), held.folder_lock.check):
+                return False
+        held.written[part] = written
+        return True
 
     def delete(self, lock: Lock, part: str = "") -> None:
         held = self._held(lock, part)
@@ -118,22 +134,19 @@ class FolderWriting:
             raise
         held.context.event("tossl.store", DEBUG, f"{done} {name}")
 
-    def _write(
-        self, held: HeldLock, folder: Folder, values: Mapping[str, bytes], access: Access,
-        written: Mapping[str, bytes] | None = None,
-    ) -> None:  # fmt: skip
+    def _write(self, held: HeldLock, folder: Folder, values: Mapping[str, bytes], access: Access) -> Written | None:
         whole = held.folder_lock.folder
         sets = ChangingSets(folder, keeps=1 if folder is whole else 0)
         layout = self.options.layout or sets.layout or ChangingSets(whole).layout or LINKS
         try:
-            sets.write(values, access, layout, held.folder_lock.check, written)
+            return sets.write(values, access, layout, held.folder_lock.check)
         except NoLinksError:
             if self.options.layout == LINKS:
                 cause = "no links can be made here; -layout files does without"
                 raise ArgumentError("layout", f"cannot use {folder.path.shown}: {cause}") from None
             text = f"no links can be made in {whole.path.shown}: certificate and key change one after the other"
             _warn(held.context, "layout", text)
-            sets.write(values, access, FILES, held.folder_lock.check)
+            return sets.write(values, access, FILES, held.folder_lock.check)
 
     def _held(self, lock: Lock, part: str) -> HeldLock:
         if part:
@@ -233,10 +246,17 @@ def _made(folder: Folder, name: str) -> Iterator[Folder]:
     """Opens a folder below another; makes it if it is missing, on disk before anything in it is."""
     with contextlib.ExitStack() as opened:
         for part in name.split("/"):
-            if folder.make(part, _FOLDER_MODE):
-                folder.sync()
-            folder = opened.enter_context(folder.enter(part))
+            folder = opened.enter_context(_made_one(folder, part))
         yield folder
+
+
+def _made_one(folder: Folder, name: str) -> Folder:
+    try:
+        return folder.enter(name)
+    except FileNotFoundError:
+        if folder.make(name, _FOLDER_MODE):
+            folder.sync()
+        return folder.enter(name)
 
 
 @contextlib.contextmanager
