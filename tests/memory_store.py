@@ -12,7 +12,7 @@ from tossl_acme.certificates import clock
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
 from tossl_acme.files import FilePath
-from tossl_acme.store.protocol import Lock
+from tossl_acme.store.protocol import Lock, put_locked
 
 
 class MemoryStore:
@@ -35,6 +35,11 @@ class MemoryStore:
     ) -> Iterator[tuple[str, dict[str, bytes] | ArgumentError]]:
         for name in self.list(prefix):
             yield name, self.read(name, only) or {}
+
+    def read_many(
+        self, names: Collection[str], only: Collection[str] | None = None
+    ) -> dict[str, dict[str, bytes] | ArgumentError]:
+        return {name: values for name in names if (values := self.read(name, only)) is not None}
 
     def identity(self) -> str:
         return f"memory {id(self)}"
@@ -65,6 +70,9 @@ class MemoryStore:
         name = f"{lock.name}/{part}" if part else lock.name
         self.sets[name] = dict(values)
         self._changed.append(name)
+
+    def put(self, context: Context, name: str, values: Mapping[str, bytes]) -> None:
+        put_locked(self, context, name, values)
 
     def delete(self, lock: Lock, part: str = "") -> None:
         whole = f"{lock.name}/{part}" if part else lock.name

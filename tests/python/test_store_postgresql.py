@@ -110,6 +110,28 @@ def _expired(url: str) -> None:
             connection.execute("SELECT pg_sleep(0.05)")
 
 
+def test_whoever_takes_a_lock_that_is_released_meanwhile_reads_what_was_written(
+    postgresql: PostgreSQL, store: PostgreSQLStore
+) -> None:
+    """The statement that takes it began before the holder's last change, and waits for that."""
+    write(store, SET)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(postgresql.url) as holder:
+        holder.execute("UPDATE tossl.leases SET writes = writes + 1 WHERE name = %s", [NAME])
+        holder.execute("UPDATE tossl.set_values SET content = 'late' WHERE set_name = %s", [NAME])
+
+        def read() -> dict[str, bytes] | None:
+            with store.locked(context(), NAME):
+                return store.read(NAME)
+
+        reading = pool.submit(read)
+        with psycopg.connect(postgresql.url, autocommit=True) as other:
+            is_waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%tossl.leases%'"
+            while not other.execute(is_waiting).fetchone():
+                other.execute("SELECT pg_sleep(0.01)")
+        holder.commit()
+        assert reading.result() == dict.fromkeys(SET, b"late")
+
+
 @pytest.mark.parametrize(
     ("way", "is_taken"),
     [

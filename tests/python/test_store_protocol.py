@@ -249,6 +249,90 @@ def test_what_changed_since(store: Store) -> None:
     assert after_deletion[1] >= {NAME, f"{NAME}/pending"}
 
 
+def test_many_sets_at_once(store: Store) -> None:
+    assert store.read_many([]) == store.read_many([NAME]) == {}
+    for name, values in ((NAME, SET), (OTHER, NEW)):
+        with store.locked(context(), name) as lock:
+            store.write(lock, values)
+            store.write(lock, SET, "pending")
+    assert store.read_many([NAME, OTHER, "certificates/none", f"{OTHER}/pending", NAME]) == {
+        NAME: SET, OTHER: NEW, f"{OTHER}/pending": SET,
+    }  # fmt: skip
+    some = store.read_many((NAME, OTHER), ("cert.pem", "chain.pem", "\xe9"))
+    assert some == {NAME: {"cert.pem": SET["cert.pem"]}, OTHER: {key: NEW[key] for key in ("cert.pem", "chain.pem")}}
+    assert store.read_many([NAME], ()) == {NAME: {}}
+    assert "cannot be a name in a store" in refused(lambda: store.read_many([NAME, "../a"]))
+
+
+def test_some_values_beside_the_others(store: Store) -> None:
+    before = store.changes("")
+    store.put(context(), NAME, {"cert.pem": b"0", "a": bytes(range(256))})
+    assert store.read(NAME) == {"cert.pem": b"0", "a": bytes(range(256))}
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+        store.write(lock, SET, "pending")
+    versions = [store.version(NAME)]
+    for content in (b"1", b"1", b"2"):
+        store.put(context(), NAME, {"cert.pem": content, "b": b""})
+        versions.append(store.version(NAME))
+    assert len(set(versions)) == len(versions)
+    assert store.read(NAME) == {**SET, "cert.pem": b"2", "b": b""}
+    assert store.read(f"{NAME}/pending") == SET
+    if before is not None:
+        told = store.changes(before[0])
+        assert told is not None
+        assert NAME in told[1]
+    with store.locked(context(), NAME) as lock:
+        store.delete(lock)
+    store.put(context(), NAME, {"c": b"3"})
+    assert store.read(NAME) == {"c": b"3"}
+    assert "cannot be a name in a store" in refused(lambda: store.put(context(), "../a", SET))
+    assert "at least one value" in refused(lambda: store.put(context(), NAME, {}))
+    assert "cannot name a value" in refused(lambda: store.put(context(), NAME, {"..": b""}))
+
+
+def test_what_is_put_waits_for_the_lock_and_counts_as_a_holder(store: Store) -> None:
+    with ThreadPoolExecutor(1) as pool, store.locked(context(), NAME) as lock:
+        assert "this thread works on it already" in refused(lambda: store.put(context(60), NAME, NEW))
+        late = context(0.1 if isinstance(store, FolderStore) else 1.0)
+        assert isinstance(pool.submit(store.put, late, NAME, NEW).exception(), WaitTimeout)
+        waiting = pool.submit(store.put, context(), NAME, {"b": b"2"})
+        store.write(lock, {"a": b"1"})
+        with store.locked(context(), OTHER):
+            pass
+        assert store.read(NAME) == {"a": b"1"}
+    waiting.result()
+    assert store.read(NAME) == {"a": b"1", "b": b"2"}
+    with store.locked(context(), NAME) as later:
+        assert later.epoch > lock.epoch + 1
+    over = context()
+    over.cancel()
+    with pytest.raises(Cancelled):
+        store.put(over, NAME, NEW)
+
+
+def test_whoever_has_the_lock_reads_what_the_last_one_wrote(make: Callable[[Path], Store], tmp_path: Path) -> None:
+    """Also where they take turns without a pause, and some of them put without asking for the lock."""
+    turns = 20 if ALL else 5
+
+    def count(value: str) -> None:
+        store = make(tmp_path / "store")
+        for turn in range(turns):
+            with store.locked(context(), NAME) as lock:
+                counted = int((store.read(NAME) or {}).get("all", b"0")) + 1
+                assert (store.read(f"{NAME}/part") or {}).get("all", b"0") == b"%d" % (counted - 1)
+                store.write(lock, {**(store.read(NAME) or {}), "all": b"%d" % counted})
+                store.write(lock, {"all": b"%d" % counted}, "part")
+            store.put(context(), NAME, {value: b"%d" % turn})
+
+    make(tmp_path / "store")
+    names = ["one", "two", "three", "four"]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(count, names))
+    last = b"%d" % (turns - 1)
+    assert make(tmp_path / "store").read(NAME) == {"all": b"%d" % (turns * len(names)), **dict.fromkeys(names, last)}
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/..", "../a", "a//b", "a/", "/a", "a/.b", "a\0b", "a b", "x" * 300])
 def test_what_can_name_no_set(store: Store, name: str) -> None:
     def lock() -> None:

@@ -19,7 +19,7 @@ from ..files import FilePath, Folder, refusals
 from ..log import DEBUG
 from ..log import event as log_event
 from .options import FolderOptions, check_format
-from .protocol import Lock, check_name, check_values, is_part
+from .protocol import Lock, check_name, check_values, is_part, put_locked
 from .sets import Sets, is_set, value_names
 
 TYPE_CHECKING = False
@@ -84,6 +84,21 @@ class FolderStore:
                         found = _found(above, name, f"{prefix}/{name}", only)
                         if found is not None:
                             yield f"{prefix}/{name}", found
+
+    def read_many(
+        self, names: Collection[str], only: Collection[str] | None = None
+    ) -> dict[str, dict[str, bytes] | ArgumentError]:
+        found: dict[str, dict[str, bytes] | ArgumentError] = {}
+        for name in names:
+            check_name(name)
+            try:
+                values = self.read(name, only)
+            except ArgumentError as error:
+                found[name] = error
+            else:
+                if values is not None:
+                    found[name] = values
+        return found
 
     def names(self) -> list[str]:
         with refusals("store", self.path):
@@ -162,6 +177,10 @@ class FolderStore:
     def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
         check_values(values)
         self._writing().write(lock, values, part)
+
+    def put(self, context: Context, name: str, values: Mapping[str, bytes]) -> None:
+        check_values(values)
+        put_locked(self, context, name, values)
 
     def delete(self, lock: Lock, part: str = "") -> None:
         self._writing().delete(lock, part)

@@ -68,6 +68,14 @@ class Store(Readable, Protocol):
     ) -> Iterator[tuple[str, dict[str, bytes] | ArgumentError]]:
         """Yields each name of list(), and its set as read() returns it, or why it cannot be read; quicker than both."""
 
+    def read_many(
+        self, names: Collection[str], only: Collection[str] | None = None
+    ) -> dict[str, dict[str, bytes] | ArgumentError]:
+        """Returns those of these sets that are there, each as read() returns it, or why it cannot be read.
+
+        In one round trip: it is for as many as are wanted at once, not for all of a store.
+        """
+
     def names(self) -> list[str]:
         """Returns the names of all sets and of all parts, sorted; two words at most name a set, a third its part."""
 
@@ -97,6 +105,13 @@ class Store(Readable, Protocol):
         The end of the process before it returns leaves the one before or the new one, and so does an error: the one
         before, unless what keeps the set fails in the moment of the change.
         Raises ArgumentError "store" where the lock is lost: its block has ended, or another holder has come since.
+        """
+
+    def put(self, context: Context, name: str, values: Mapping[str, bytes]) -> None:
+        """Puts some values into a set, beside the others that it has, as with its lock and write(); quicker than both.
+
+        Waits for whoever has the lock. Values whose writing was not answered may be written once more.
+        Raises as locked() and write() do.
         """
 
     def delete(self, lock: Lock, part: str = "") -> None:
@@ -134,6 +149,12 @@ def check_values(values: Mapping[str, bytes]) -> None:
 
 def _is_made_of(name: str, chars: frozenset[str], not_first: str) -> bool:
     return 0 < len(name) <= MAX_PART_CHARS and chars.issuperset(name) and name[0] not in not_first
+
+
+def put_locked(store: Store, context: Context, name: str, values: Mapping[str, bytes]) -> None:
+    """Does what put() does by the store's other operations."""
+    with store.locked(context, name) as lock:
+        store.write(lock, {**(store.read(name) or {}), **values})
 
 
 def read_texts(store: Store, name: str, only: Collection[str] | None = None) -> dict[str, str]:

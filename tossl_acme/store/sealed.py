@@ -11,6 +11,7 @@ sealed by the next write. The name of a value is sealed with it: it opens nowher
 from __future__ import annotations
 
 from ..errors import ArgumentError
+from .protocol import put_locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,6 +148,18 @@ class SealedStore:
             except ArgumentError as error:
                 yield name, error
 
+    def read_many(
+        self, names: Collection[str], only: Collection[str] | None = None
+    ) -> dict[str, dict[str, bytes] | ArgumentError]:
+        found = self.inner.read_many(names, only)
+        for name, values in found.items():
+            if not isinstance(values, ArgumentError):
+                try:
+                    found[name] = self._opened(name, values)
+                except ArgumentError as error:
+                    found[name] = error
+        return found
+
     def names(self) -> list[str]:
         return self.inner.names()
 
@@ -206,8 +219,7 @@ class SealedStore:
     # ---- writing ----
 
     def locked(self, context: Context, name: str) -> AbstractContextManager[Lock]:
-        if self._key is not None and not self._is_ours:
-            self._mark(context, self._key.keys())
+        self._mark_once(context)
         return self.inner.locked(context, name)
 
     def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
@@ -216,6 +228,13 @@ class SealedStore:
         if secret:
             values = {**values, **self._sealed(lock, name, {value: values[value] for value in secret})}
         self.inner.write(lock, values, part)
+
+    def put(self, context: Context, name: str, values: Mapping[str, bytes]) -> None:
+        if secrets_of(name, values):
+            put_locked(self, context, name, values)
+        else:
+            self._mark_once(context)
+            self.inner.put(context, name, values)
 
     def delete(self, lock: Lock, part: str = "") -> None:
         self.inner.delete(lock, part)
@@ -265,6 +284,11 @@ class SealedStore:
         if self._is_marked is None:
             self.marked_by()
         return bool(self._is_marked)
+
+    def _mark_once(self, context: Context) -> None:
+        """Marks the store before it is first written to with a key."""
+        if self._key is not None and not self._is_ours:
+            self._mark(context, self._key.keys())
 
     def _mark(self, context: Context, keys: SealingKeys) -> None:
         """Marks the store. Raises ArgumentError "seal_key" where others have sealed it with a key that is not here."""

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from _thread import get_ident
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ...context import Backoff, Context, in_forked_child
 from ...context.farewell import owe, waiting_threads
@@ -26,7 +26,7 @@ from ..protocol import Lock
 from .database import Database
 from .failures import RefusedError
 from .keeper import keeper
-from .wire import Wire
+from .wire import Rows, Wire
 
 #: How long a lease lasts that is not renewed, in seconds, unless TOSSL_LEASE_SECONDS says otherwise.
 _LEASE_SECONDS = 60.0
@@ -39,6 +39,8 @@ _RELEASE_SECONDS = 2.0
 _AWAITED = "another process that holds the store"
 _MAX_HOLDER_CHARS = 200
 
+#: Takes it, and returns with it the values of the set and its parts. A statement sees what was so when it began, but
+#: waits here for whoever changes the row: what it sees counts where the row is as it saw it.
 _TAKE = """
 WITH taken AS (
     INSERT INTO tossl.leases AS lease (name, epoch, claim, holder, writes, expires)
@@ -48,19 +50,29 @@ WITH taken AS (
         epoch = CASE WHEN lease.claim = excluded.claim THEN lease.epoch
                      ELSE greatest(lease.epoch + 1, excluded.epoch) END,
         claim = excluded.claim, holder = excluded.holder, writes = 0, expires = excluded.expires
-    WHERE lease.expires <= clock_timestamp() OR (lease.claim = excluded.claim AND lease.writes = 0)
-    RETURNING epoch)
-SELECT (SELECT epoch::text FROM taken),
-       (SELECT holder FROM tossl.leases WHERE name = $1::text),
-       (SELECT extract(epoch FROM expires - clock_timestamp())::text FROM tossl.leases WHERE name = $1::text)"""
+    WHERE (lease.expires <= clock_timestamp() OR (lease.claim = excluded.claim AND lease.writes = 0))
+      AND EXISTS (SELECT FROM tossl.leases seen WHERE seen.name = $1::text
+                  AND seen.epoch = lease.epoch AND seen.claim = lease.claim AND seen.writes = lease.writes)
+    RETURNING epoch),
+about AS (
+    SELECT (SELECT epoch::text FROM taken) AS epoch,
+           (SELECT holder FROM tossl.leases WHERE name = $1::text) AS holder,
+           (SELECT extract(epoch FROM expires - clock_timestamp())::text
+            FROM tossl.leases WHERE name = $1::text) AS seconds)
+SELECT about.epoch, about.holder, about.seconds, found.set_name, found.name, found.content
+FROM about LEFT JOIN (
+    SELECT v.set_name, v.name, v.content FROM tossl.sets s JOIN tossl.set_values v ON v.set_name = s.name
+    WHERE (s.name = $1::text OR (s.above = $1::text AND strpos($1::text, '/') > 0)) AND NOT s.is_deleted) found
+ON about.epoch IS NOT NULL"""
 _RENEW = """
 UPDATE tossl.leases AS lease SET expires = clock_timestamp() + $3::text::interval
 FROM unnest($1::text[], $2::text[]) AS own (name, claim)
 WHERE lease.name = own.name AND lease.claim = own.claim AND lease.expires > clock_timestamp()
 RETURNING lease.claim"""
 #: Long before now: what is released stays so where the database's clock is set back, or another server takes over.
-_RELEASE = """
-UPDATE tossl.leases SET expires = clock_timestamp() - interval '1 hour'
+_RELEASED = "clock_timestamp() - interval '1 hour'"
+_RELEASE = f"""
+UPDATE tossl.leases SET expires = {_RELEASED}
 WHERE name = $1::text AND claim = $2::text"""
 _LOOK = """
 SELECT claim, holder, writes::text, (expires > clock_timestamp())::text FROM tossl.leases WHERE name = $1::text"""
@@ -71,6 +83,21 @@ held AS (
     WHERE name = $1::text AND epoch = $2::text::bigint AND claim = $3::text AND writes < $4::text::bigint
       AND expires > clock_timestamp()
     RETURNING epoch, writes)"""
+#: The same for the last change of a block, which releases the lease.
+HELD_AT_LAST = HELD.replace("SET writes = $4::text::bigint", f"SET writes = $4::text::bigint, expires = {_RELEASED}")
+#: The same for a change in one statement, by whoever has no lease: `held` has one row if nobody else has it.
+FREE = f"""
+held AS (
+    INSERT INTO tossl.leases AS lease (name, epoch, claim, holder, writes, expires)
+    VALUES ($1::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $2::text, $3::text, $4::text::bigint,
+            {_RELEASED})
+    ON CONFLICT (name) DO UPDATE SET epoch = greatest(lease.epoch + 1, excluded.epoch), claim = excluded.claim,
+        holder = excluded.holder, writes = excluded.writes, expires = excluded.expires
+    WHERE lease.expires <= clock_timestamp() AND lease.claim <> excluded.claim
+    RETURNING epoch, writes)"""
+#: Whether that was done, by this statement or, where it is sent again, by the first one.
+WAS_FREE = """(EXISTS (SELECT FROM held)
+    OR EXISTS (SELECT FROM tossl.leases WHERE name = $1::text AND claim = $2::text))::text"""
 
 #: The leases that this process holds or waits for, by claim.
 _leases: dict[str, Lease] = {}
@@ -92,10 +119,27 @@ def array_of(texts: list[str]) -> str:
     return "{" + ",".join(f'"{text}"' for text in escaped) + "}"
 
 
+def _holder() -> str:
+    """Returns what a lease's row says of this process."""
+    host = socket.gethostname().encode("ascii", "replace").decode()  # not every database has all characters
+    return clean(f"process {os.getpid()} on {host}", _MAX_HOLDER_CHARS)
+
+
+def sets_in(rows: Iterable[tuple[bytes, ...]]) -> dict[str, dict[str, bytes]]:
+    """Returns the sets of rows that are a set's name, a value's, and its content."""
+    found: dict[str, dict[str, bytes]] = {}
+    for name, value, content in rows:
+        values = found.setdefault(name.decode(), {})
+        if value:
+            values[value.decode()] = content
+    return found
+
+
 class Lease(Lock):
     """The lock of a name in a database."""
 
     __slots__ = (
+        "_found",
         "_guard",
         "_may_be_held",
         "_process",
@@ -110,9 +154,7 @@ class Lease(Lock):
     )
 
     def __init__(self, database: Database, context: Context, name: str) -> None:
-        # Not every database has all characters.
-        host = socket.gethostname().encode("ascii", "replace").decode()
-        super().__init__(name, clean(f"process {os.getpid()} on {host}", _MAX_HOLDER_CHARS), 0)
+        super().__init__(name, _holder(), 0)
         self.database = database
         self.context = context
         self.claim = secrets.token_hex(16)
@@ -124,6 +166,8 @@ class Lease(Lock):
         self.writes = 0
         self.is_held = self.is_over = False
         self._may_be_held = False
+        #: The set and its parts by name, which nobody else changes; None where that is not known.
+        self._found: dict[str, dict[str, bytes]] | None = None
 
     @property
     def where(self) -> str:
@@ -142,7 +186,7 @@ class Lease(Lock):
                 if self.is_held:
                     return
                 context.waits_for = self._holding_thread
-                if found and not holder:
+                if found and seconds > 0 and not holder:
                     context.tell("lock", folder=self.where, holder=found)
                 holder = found or holder
                 context.sleep(max(0.01, min(backoff.next(), seconds)), _AWAITED)
@@ -156,20 +200,22 @@ class Lease(Lock):
         """Takes the lease if it is free; else returns who has it, and in how many seconds it ends if not renewed."""
         words = (self.name, self.claim, self.holder, f"{self.seconds} seconds")
 
-        def work(context: Context, wire: Wire) -> tuple[bytes, bytes, bytes]:
+        def work(context: Context, wire: Wire) -> Rows:
             self._may_be_held = True  # also if the answer is lost
-            ((epoch, holder, left),) = wire.execute(context, _TAKE, *words)
-            self._may_be_held = bool(epoch)
-            return epoch, holder, left
+            rows = wire.execute(context, _TAKE, *words)
+            self._may_be_held = bool(rows[0][0])
+            return rows
 
         try:
-            epoch, holder, left = self.database.call(work, self.context)
+            rows = self.database.call(work, self.context)
         except RefusedError:  # somebody removed the tables
             self.database.forget_tables()
             self.database.prepare(self.context)
             return "", 0.0
+        epoch, holder, left = rows[0][:3]
         if epoch:
             self.epoch = int(epoch)
+            self._found = sets_in(row[3:] for row in rows if row[3])
             self.is_held = True
             keeper().ask(renew_leases, self.seconds / _RENEWALS)
         return holder.decode("utf-8", "replace"), float(left or b"0")
@@ -186,8 +232,28 @@ class Lease(Lock):
 
     # ---- holding ----
 
-    def change(self, statement: str, *values: str | bytes) -> None:
+    def has(self, name: str) -> bool:
+        """Returns whether a set is the one that is locked, or a part of it, and is known here."""
+        is_its = name == self.name or (name.count("/") > 1 and name.startswith(f"{self.name}/"))
+        return is_its and self.is_held and not self.is_over and self._found is not None
+
+    def found(self, name: str) -> dict[str, bytes] | None:
+        """Returns the set, or a part of it, as it is; None if it is missing. For one that it has."""
+        return None if self._found is None else self._found.get(name)
+
+    def keep(self, name: str, values: Mapping[str, bytes] | None) -> None:
+        """Takes what was written for what is there now; None: it was deleted, and what is below it."""
+        if self._found is not None:
+            if values is not None:
+                self._found[name] = dict(values)
+                return
+            for gone in [each for each in self._found if each == name or each.startswith(f"{name}/")]:
+                del self._found[gone]
+
+    def change(self, statement: str, *values: str | bytes, ends: bool = False) -> None:
         """Runs a statement that begins with HELD, and whose one value is how many rows that has.
+
+        ends: whether it begins with HELD_AT_LAST, which releases the lease.
 
         Raises ArgumentError "store" where the lease is lost, and as Database.call(). The statement is sent again where
         its answer is lost: the number of the change says whether the first one was done.
@@ -196,6 +262,7 @@ class Lease(Lock):
             if self.is_over or self._process != os.getpid():
                 raise self._lost("it is released")
             self.writes += 1
+            known, self._found = self._found, None  # unless it is known whether it was done
             own = (self.name, str(self.epoch), self.claim, str(self.writes))
             is_again: list[bool] = []
 
@@ -214,6 +281,9 @@ class Lease(Lock):
                 self.database.call(counted, self.context, lasts=True)
             except RefusedError:
                 raise self._lost("its tables are gone") from None
+            self._found = known
+            if ends:
+                self.is_over, self._may_be_held = True, False
 
     def _check_done(self, context: Context, wire: Wire, *, is_again: bool) -> None:
         """Raises ArgumentError unless the change was done by a statement whose answer was lost."""
@@ -255,6 +325,33 @@ class Lease(Lock):
             log_event("tossl.store", WARNING, f"could not release {self.name}: {getattr(error, 'message', '')}")
             return _RELEASE_SECONDS if time.monotonic() < expires_at else None
         return None
+
+
+def change_at_once(database: Database, context: Context, name: str, statement: str, *values: str) -> bool:
+    """Runs a statement that begins with FREE, and whose one value is WAS_FREE; returns that.
+
+    Raises as Database.call().
+    """
+    context.check(_AWAITED)
+    database.prepare(context)
+    own = (name, secrets.token_hex(16), _holder(), "1")
+
+    def work(context: Context, wire: Wire) -> bool:
+        return wire.execute(context, statement, *own, *values) == [(b"true",)]
+
+    try:
+        return database.call(work, context, lasts=True)
+    except RefusedError:  # somebody removed the tables
+        database.forget_tables()
+        return False
+
+
+def lease_here(database: Database, name: str) -> Lease | None:
+    """Returns the lease of this thread that has the set with this name."""
+    for lease in list(_leases.values()):
+        if lease.thread == get_ident() and lease.database is database and lease.has(name):
+            return lease
+    return None
 
 
 def context_of_lease(database: Database) -> Context | None:

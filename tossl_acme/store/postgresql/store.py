@@ -11,10 +11,22 @@ from ...errors import ArgumentError
 from ...files import FilePath
 from ...log import DEBUG
 from ...log import event as log_event
-from ..protocol import Lock, check_name, check_values
+from ..protocol import Lock, check_name, check_values, put_locked
 from .database import database_of
 from .failures import RefusedError
-from .leases import HELD, Lease, array_of, context_of_lease, leased
+from .leases import (
+    FREE,
+    HELD,
+    HELD_AT_LAST,
+    WAS_FREE,
+    Lease,
+    array_of,
+    change_at_once,
+    context_of_lease,
+    lease_here,
+    leased,
+    sets_in,
+)
 from .url import DatabaseUrl
 from .wire import Rows, Wire
 
@@ -39,6 +51,11 @@ FROM (SELECT name FROM tossl.sets WHERE above = $1::text AND name > $2::text AND
       ORDER BY name LIMIT $3::text::integer) s
 LEFT JOIN tossl.set_values v ON v.set_name = s.name AND ($4::text = 'all' OR v.name = ANY ($5::text[]))
 ORDER BY s.name"""
+#: Some sets, whole, or some values of each.
+_READ_MANY = """
+SELECT s.name, v.name, v.content FROM tossl.sets s
+LEFT JOIN tossl.set_values v ON v.set_name = s.name AND ($2::text = 'all' OR v.name = ANY ($3::text[]))
+WHERE s.name = ANY ($1::text[]) AND NOT s.is_deleted"""
 _LIST = "SELECT name FROM tossl.sets WHERE above = $1::text AND NOT is_deleted ORDER BY name"
 _NAMES = "SELECT name FROM tossl.sets WHERE NOT is_deleted ORDER BY name"
 _IDENTITY = """
@@ -58,20 +75,27 @@ FROM now
 UNION ALL
 SELECT s.name, '' FROM now, tossl.sets s
 WHERE $1::text <> '' AND s.changed_in >= nullif($1::text, '')::bigint AND s.changed_in < most"""
-_WRITE = f"""
-WITH {HELD}, kept AS (
+#: What a change puts where `held` has a row.
+_PUT = """
+kept AS (
     INSERT INTO tossl.sets AS s (name, above, epoch, writes, changed_in, changed_at, is_deleted)
     SELECT $5::text, $6::text, epoch, writes, pg_current_xact_id()::text::bigint, clock_timestamp(), false FROM held
     ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, writes = excluded.writes,
         changed_in = excluded.changed_in, changed_at = excluded.changed_at, is_deleted = false
-), dropped AS (
-    DELETE FROM tossl.set_values v USING held WHERE v.set_name = $5::text AND v.name <> ALL ($7::text[])
 ), written AS (
     INSERT INTO tossl.set_values (set_name, name, content)
     SELECT $5::text, new.name, new.content FROM held, unnest($7::text[], $8::text::bytea[]) AS new (name, content)
     ON CONFLICT (set_name, name) DO UPDATE SET content = excluded.content
+)"""
+_REST = f"""
+{_PUT}, dropped AS (
+    DELETE FROM tossl.set_values v USING held WHERE v.set_name = $5::text AND v.name <> ALL ($7::text[])
 )
 SELECT count(*)::text FROM held"""
+_WRITE, _WRITE_AT_LAST = f"WITH {HELD}, {_REST}", f"WITH {HELD_AT_LAST}, {_REST}"
+_PUT_AT_ONCE = f"""
+WITH {FREE}, {_PUT}
+SELECT {WAS_FREE}"""
 _DELETE = f"""
 WITH {HELD}, gone AS (
     UPDATE tossl.sets s SET is_deleted = true, epoch = held.epoch, writes = held.writes,
@@ -109,6 +133,10 @@ class PostgreSQLStore:
 
     def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
         check_name(name)
+        lease = lease_here(self._database, name)
+        if lease is not None:
+            values = lease.found(name)
+            return None if values is None else {key: values[key] for key in values if only is None or key in only}
         words = (name,) if only is None else (name, array_of(_sendable(only)))
         rows = self._rows(_READ if only is None else _READ_SOME, *words)
         log_event("tossl.store", DEBUG, f"read {name}" if rows else f"there is no {name} to read")
@@ -124,15 +152,21 @@ class PostgreSQLStore:
         last = ""
         while True:
             rows = self._rows(_READ_PAGE, prefix, last, str(count), *which)
-            found: dict[str, dict[str, bytes]] = {}
-            for name, value, content in rows:
-                values = found.setdefault(name.decode(), {})
-                if value:
-                    values[value.decode()] = content
+            found = sets_in(rows)
             yield from found.items()
             if len(found) < count:
                 return
             last = max(found)
+
+    def read_many(
+        self, names: Collection[str], only: Collection[str] | None = None
+    ) -> dict[str, dict[str, bytes] | ArgumentError]:
+        for name in names:
+            check_name(name)
+        which = ("all", "{}") if only is None else ("some", array_of(_sendable(only)))
+        rows = self._rows(_READ_MANY, array_of([*names]), *which) if names else []
+        log_event("tossl.store", DEBUG, f"read {' '.join(names)}")
+        return {**sets_in(rows)}
 
     def list(self, prefix: str) -> list[str]:
         check_name(prefix)
@@ -197,15 +231,24 @@ class PostgreSQLStore:
         check_values(values)
         lease = self._held(lock, part)
         name = f"{lease.name}/{part}" if part else lease.name
-        contents = "{" + ",".join(f'"\\\\x{content.hex()}"' for content in values.values()) + "}"
-        with _Logged(lease, f"wrote {' '.join(values)} of", name):
-            lease.change(_WRITE, name, name.rpartition("/")[0], array_of([*values]), contents)
+        with _Logged(lease.context, f"wrote {' '.join(values)} of", name):
+            lease.change(_WRITE, *_words_of(name, values))
+            lease.keep(name, values)
+
+    def put(self, context: Context, name: str, values: Mapping[str, bytes]) -> None:
+        check_name(name)
+        check_values(values)
+        with _Logged(context, f"put {' '.join(values)} into", name):
+            is_put = change_at_once(self._database, context, name, _PUT_AT_ONCE, *_words_of(name, values))
+        if not is_put:
+            put_locked(self, context, name, values)
 
     def delete(self, lock: Lock, part: str = "") -> None:
         lease = self._held(lock, part)
         name = f"{lease.name}/{part}" if part else lease.name
-        with _Logged(lease, "deleted", name):
+        with _Logged(lease.context, "deleted", name):
             lease.change(_DELETE, name, "" if part else "parts")
+            lease.keep(name, None)
 
     def _held(self, lock: Lock, part: str) -> Lease:
         if part:
@@ -218,8 +261,8 @@ class PostgreSQLStore:
 class _Logged:
     """A `with` for a change of a set or a part of it: its line in the log."""
 
-    def __init__(self, lease: Lease, done: str, name: str) -> None:
-        self._lease = lease
+    def __init__(self, context: Context, done: str, name: str) -> None:
+        self._context = context
         self._done = done
         self._name = name
 
@@ -227,11 +270,16 @@ class _Logged:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        context = self._lease.context
         if error is None:
-            context.event("tossl.store", DEBUG, f"{self._done} {self._name}")
+            self._context.event("tossl.store", DEBUG, f"{self._done} {self._name}")
         elif isinstance(error, ArgumentError):
-            context.event("tossl.store", DEBUG, f"could not change {self._name}: {error.message}")
+            self._context.event("tossl.store", DEBUG, f"could not change {self._name}: {error.message}")
+
+
+def _words_of(name: str, values: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Returns what a statement that writes takes: the set, what is above it, and its values."""
+    contents = "{" + ",".join(f'"\\\\x{content.hex()}"' for content in values.values()) + "}"
+    return name, name.rpartition("/")[0], array_of([*values]), contents
 
 
 def _is_number(text: str) -> bool:
