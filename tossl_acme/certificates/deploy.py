@@ -121,8 +121,11 @@ def _deployed(
 def mark_told(context: Context, store: Store, certificate: Mapping[str, object]) -> None:
     """Keeps that manage on this node has told of this certificate. Raises ArgumentError store."""
     name = str(certificate["name"])
-    with store.locked(context, _set(store, name)) as lock:
-        told = {_TOLD: _identity(certificate), _TOLD_AT: str(int(now()))}
+    told = {_TOLD: _identity(certificate), _TOLD_AT: str(int(now()))}
+    if store.is_shared:
+        store.put(context, _set(store, name), {mark: text.encode() for mark, text in told.items()})
+        return
+    with store.locked(context, _set(store, name)) as lock:  # with those of before it was told a name
         _write(store, lock, {**_marks(store, name), **told})
 
 
@@ -214,6 +217,11 @@ def room_of_node(node: str) -> str:
 def own_room(store: Readable) -> str:
     """Returns what the names of the sets begin with that hold this node's marks. Raises ArgumentError "node"."""
     return room_of_node(node_name()) if has_own_marks(store) else DEPLOYMENTS
+
+
+def marks_name(store: Readable, name: str) -> str:
+    """Returns the name of the set of this node's marks of a certificate."""
+    return _set(store, name)
 
 
 def kept_command(store: Store, name: str) -> tuple[str, float]:

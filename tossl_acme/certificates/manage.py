@@ -31,7 +31,7 @@ from .nodes import NODES
 from .serving import AnswerServer
 from .stand_in import put_stand_in
 from .upkeep import LEAST_SECONDS, NEVER, Upkeep
-from .watched import WATCH_SECONDS, Watch, changed_names, load_many
+from .watched import WATCH_SECONDS, Watch, changed_names, load_many, load_some
 
 _WHAT = "the certificates"
 _LOOK_SECONDS = 60.0
@@ -229,9 +229,15 @@ class Manager:
             self._load_from(self._watches[place], group)
 
     def _load_from(self, watch: Watch, entries: list[Upkeep]) -> None:
-        try:
+        def load() -> None:
             watch.begin()
             load_many(watch.store, entries, len(self._entries), self._loaded)
+
+        self._read_from(watch, load)
+
+    def _read_from(self, watch: Watch, read: Callable[[], None]) -> None:
+        try:
+            read()
         except (Cancelled, ForkedError):
             raise
         except TosslError as error:  # they are read once the store says what has changed
@@ -301,6 +307,7 @@ class Manager:
             self._load_from(watch, mine)
             return
         certificates, asked = changed_names(changed)
+        news: list[Upkeep] = []
         for name in certificates | asked:
             entry = self._entries.get(name)
             if entry is None or not watch.has(entry.managed.store):
@@ -311,11 +318,24 @@ class Manager:
             elif entry.is_busy:
                 entry.is_stale = True
             else:
-                self._take_others(entry)
+                news.append(entry)
+        serials = {entry.name: entry.serial for entry in news}
+
+        def loaded(entry: Upkeep) -> None:
+            self._loaded(entry)
+            self._compare(entry, serials[entry.name])
+            if entry.deploy_at == NEVER:
+                entry.take_whole()
+
+        self._read_from(watch, lambda: load_some(watch.store, news, len(self._entries), loaded))
 
     def _take_others(self, entry: Upkeep) -> None:
         before = entry.serial
         self._load(entry)
+        self._compare(entry, before)
+
+    def _compare(self, entry: Upkeep, before: str) -> None:
+        """Has a certificate delivered that is another than the one before."""
         if entry.serial not in ("", before):
             entry.begin_anew()
             entry.is_news, entry.deploy_at = True, due.now()
@@ -335,8 +355,9 @@ class Manager:
                 lambda done: self._obtained(entry, done),
             )  # fmt: skip
         elif entry.deploy_at <= at:
+            taken = entry.take_whole
             self._work(
-                self._issuers, entry, lambda: deliver_managed(context, name, managed),
+                self._issuers, entry, lambda: deliver_managed(context, name, managed, taken()),
                 lambda done: self._delivered(entry, done),
             )  # fmt: skip
         elif entry.ask_at <= at:

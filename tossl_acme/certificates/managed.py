@@ -166,15 +166,20 @@ def _look_for_others(context: Context, store: Store, name: str) -> None:
         raise TakenError(error.message) from None
 
 
-def deliver_managed(context: Context, name: str, managed: Managed) -> Done | None:
-    """Writes the files and calls the hooks that are owed for the certificate in force; None without one."""
-    facts = facts_of(managed.store, name)
+def deliver_managed(
+    context: Context, name: str, managed: Managed, whole: KeptCertificate | None = None
+) -> Done | None:
+    """Writes the files and calls the hooks that are owed for the certificate in force; None without one.
+
+    whole: that certificate, where it was read just now.
+    """
+    facts = facts_of(managed.store, name, whole)
     return _delivered(context, name, managed, facts) if facts is not None else None
 
 
-def facts_of(store: Store, name: str) -> dict[str, object] | None:
-    """Returns what obtain_certificate returns of a certificate in force; None without one."""
-    kept = read_kept(store, name)
+def facts_of(store: Store, name: str, whole: KeptCertificate | None = None) -> dict[str, object] | None:
+    """Returns what obtain_certificate returns of a certificate in force; None without one. whole: if it is read."""
+    kept = whole or read_kept(store, name)
     if kept is None:
         return None
     facts = {"issued": False, **kept.as_dict(store), "renewable": kept.is_renewable}

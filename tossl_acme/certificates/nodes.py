@@ -138,8 +138,7 @@ def write_node(store: Store, context: Context, node: Node) -> None:
     """Keeps what a node tells of itself. Raises ArgumentError "store", and what the lock and the context raise."""
     from .lines import json_lines  # json loads slowly
 
-    with store.locked(context, f"{NODES}/{node.name}") as lock:
-        store.write(lock, {_VALUE: json_lines(node.as_json()).encode()})
+    store.put(context, f"{NODES}/{node.name}", {_VALUE: json_lines(node.as_json()).encode()})
 
 
 def read_nodes(store: Store) -> list[Node]:

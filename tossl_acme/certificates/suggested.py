@@ -69,7 +69,7 @@ class Renewal:
     @classmethod
     def read(cls, store: Readable, name: str) -> Renewal:
         """Returns what is kept for the certificate with this name; ignores damaged values."""
-        return cls.of_values(store.read(_set_name(name)) or {})
+        return cls.of_values(store.read(renewal_name(name)) or {})
 
     @classmethod
     def of_values(cls, values: Mapping[str, bytes]) -> Renewal:
@@ -87,8 +87,7 @@ class Renewal:
     def write(self, store: Store, context: Context, name: str) -> None:
         """Keeps it. Nothing fails if the store cannot be written: the CA is asked once more."""
         try:
-            with store.locked(context.for_cleanup(_STORE_SECONDS), _set_name(name)) as lock:
-                store.write(lock, self.as_values())
+            store.put(context.for_cleanup(_STORE_SECONDS), renewal_name(name), self.as_values())
         except (ArgumentError, WaitTimeout) as error:
             context.tell("not_kept", name=name, message=error.message)
 
@@ -138,7 +137,7 @@ def ask_once(
     """
     found: Suggestion | None = None
     try:
-        with store.locked(context.narrowed(_QUESTION_SECONDS), _set_name(held.name)) as lock:
+        with store.locked(context.narrowed(_QUESTION_SECONDS), renewal_name(held.name)) as lock:
             renewal = Renewal.read(store, held.name)
             found = renewal.of(held)
             if found.may_ask(due.now(), held.not_after):
@@ -155,7 +154,7 @@ def ask_once(
 
 def forget_renewal(context: Context, store: Store, name: str) -> None:
     """Removes what is known about a certificate that is no longer kept."""
-    with store.locked(context, _set_name(name)) as lock:
+    with store.locked(context, renewal_name(name)) as lock:
         store.delete(lock)
 
 
@@ -217,5 +216,6 @@ def _asked(
     return found
 
 
-def _set_name(name: str) -> str:
+def renewal_name(name: str) -> str:
+    """Returns the name of the set that says when a certificate is renewed."""
     return f"{RENEWALS}/{folder_name(name)}"

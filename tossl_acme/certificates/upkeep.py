@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 from ..errors import RetryError, TosslError
 from ..store.protocol import Readable
@@ -13,7 +14,7 @@ from .due import Suggestion
 from .held import difference
 from .limits import pause_seconds
 from .managed import Held, Managed
-from .record import read_kept, set_name
+from .record import KeptCertificate, read_kept, set_name
 from .suggested import Renewal
 
 NEVER = float("inf")
@@ -31,6 +32,8 @@ _VISIT_SECONDS = 3600.0
 LEAST_SECONDS = 60.0
 #: Seconds until one is looked at again that another node is at work on, at most: that node may have died.
 _WAY_SECONDS = 30.0
+#: Seconds for which a certificate that was read is not read again to be delivered.
+_MOMENT_SECONDS = 5.0
 _ANY = random.SystemRandom()
 
 
@@ -40,14 +43,15 @@ class Upkeep:
     at: when it is looked at next. due: when it is obtained; retry_at: not before that, after failures. ask_at: when its
     CA is asked. deploy_at: when what is owed is deployed. is_stale: what it is to be has changed while it was busy.
     is_hurried: the next attempt is made in spite of pauses after failures. is_news: the script is yet to be told of the
-    certificate in force. was_as_declared: the certificate was, at some time, as it is to be; other: the option in which
+    certificate in force. whole: what was read of it, keys and all, and when, by the monotonic clock, for whoever
+    delivers it at once. was_as_declared: the certificate was, at some time, as it is to be; other: the option in which
     it is not since, and the node that obtained it.
     """
 
     __slots__ = (
         "ask_at", "at", "deploy_at", "deploy_failures", "due", "failures", "files_stamp", "held", "is_busy", "is_gone",
         "is_hurried", "is_news", "is_stale", "known", "managed", "name", "other", "retry_at", "suggested", "told",
-        "version", "was_as_declared",
+        "version", "was_as_declared", "whole",
     )  # fmt: skip
 
     def __init__(self, name: str, managed: Managed) -> None:
@@ -57,6 +61,7 @@ class Upkeep:
         self.version = ""
         #: The serial number in the record that was read last; empty without one, None where it could not be read.
         self.known: str | None = None
+        self.whole: tuple[float, KeptCertificate] | None = None
         #: What changes when somebody changes this machine's own files.
         self.files_stamp = 0
         self.other: tuple[str, str] | None = None
@@ -89,17 +94,20 @@ class Upkeep:
         """Returns what changes when the certificate in the store does. Raises ArgumentError."""
         return self.managed.store.version(set_name(self.name))
 
-    def load(self, count: int, read: Readable | None = None) -> None:
-        """Reads what is kept. count: how many certificates may be due with it. read: where, if not from the store."""
+    def load(self, count: int, read: Readable | None = None, *, is_whole: bool = False) -> None:
+        """Reads what is kept. count: how many certificates may be due with it. read: where, if not from the store.
+
+        is_whole: whether take_whole() is to have it.
+        """
         managed, at = self.managed, due.now()
         self.is_stale = False
-        self.known = None
+        self.known = self.whole = None
         self.held, self.ask_at, self.deploy_at = None, NEVER, NEVER
         self.due = at + (max(self._turn(), spread(count, NEVER)) if managed.store.is_shared else 0.0)
         try:
             if not managed.store.is_shared:  # else it says itself what has changed
                 self.version = self.read_version()
-            kept = read_kept(read or managed.store, self.name, record_alone=True)
+            kept = read_kept(read or managed.store, self.name, record_alone=not is_whole)
             self.known = kept.serial if kept is not None else ""
             if kept is None or kept.is_revoked or kept.is_self_signed:
                 return
@@ -109,9 +117,15 @@ class Upkeep:
             if self.is_news or marks.owes(kept, managed.hooks) or managed.lacks_files(kept):
                 self.deploy_at = at
             self.files_stamp = managed.files_stamp(self.name)
+            self.whole = (time.monotonic(), kept) if is_whole else None
             self._plan(at, count, is_other=self._is_to_be_other(difference(kept, managed.issuance), kept.node))
         except TosslError:  # whoever obtains it meets that again, and tells it
             self.held = None
+
+    def take_whole(self) -> KeptCertificate | None:
+        """Returns the certificate in force where it was read whole a moment ago, once."""
+        found, self.whole = self.whole, None
+        return found[1] if found is not None and time.monotonic() - found[0] < _MOMENT_SECONDS else None
 
     def declare(self, managed: Managed) -> None:
         """Says anew what it is to be."""

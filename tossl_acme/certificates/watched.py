@@ -5,17 +5,19 @@ Each manage looks by itself. Nothing that it needs depends on being told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..errors import ArgumentError, Cancelled, ForkedError, TosslError
 from ..store.protocol import Store
-from .deploy import MARKS, own_room
+from .deploy import MARKS, marks_name, own_room
 from .record import ABOVE, RECORD, certificate_name, set_name
-from .suggested import RENEWAL_VALUE, RENEWALS
+from .suggested import RENEWAL_VALUE, RENEWALS, renewal_name
 from .upkeep import Upkeep
 
 #: Seconds between two looks.
 WATCH_SECONDS = 30.0
+#: Certificates that are read whole at once.
+_AT_ONCE = 50
 
 
 class Watch:
@@ -80,7 +82,10 @@ def load_many(store: Store, entries: Iterable[Upkeep], count: int, loaded: Calla
     loaded: called with each. Raises ArgumentError "store" where the store cannot be read.
     """
     left = {set_name(entry.name): entry for entry in entries}
-    read = _ReadAhead(store, {RENEWALS: (RENEWAL_VALUE,), own_room(store): MARKS})
+    rooms = {RENEWALS: (RENEWAL_VALUE,), own_room(store): MARKS}
+    read = _ReadAhead(
+        store, {name: values for room, only in rooms.items() for name, values in store.read_all(room, only)}
+    )
     for where, values in store.read_all(ABOVE, (RECORD,)):
         entry = left.pop(where, None)
         if entry is not None:
@@ -93,13 +98,26 @@ def load_many(store: Store, entries: Iterable[Upkeep], count: int, loaded: Calla
         loaded(entry)
 
 
-class _ReadAhead:
-    """Reads from what was read of whole rooms, and one record. See store.protocol.Readable."""
+def load_some(store: Store, entries: Sequence[Upkeep], count: int, loaded: Callable[[Upkeep], None]) -> None:
+    """Reads what is kept of a few certificates, each in a round trip with others. As load_many().
 
-    def __init__(self, store: Store, rooms: Mapping[str, Collection[str]]) -> None:
-        """rooms: the values that are wanted of each."""
+    They are read whole: whoever delivers one now need not read it again.
+    """
+    for begin in range(0, len(entries), _AT_ONCE):
+        some = entries[begin : begin + _AT_ONCE]
+        names = [(set_name(one.name), renewal_name(one.name), marks_name(store, one.name)) for one in some]
+        read = _ReadAhead(store, store.read_many([name for each in names for name in each]))
+        for entry in some:
+            entry.load(count, read, is_whole=True)
+            loaded(entry)
+
+
+class _ReadAhead:
+    """Reads from sets that were read before, and one record. See store.protocol.Readable."""
+
+    def __init__(self, store: Store, sets: Mapping[str, Mapping[str, bytes] | ArgumentError]) -> None:
         self._store = store
-        self._sets = {name: values for room, only in rooms.items() for name, values in store.read_all(room, only)}
+        self._sets = sets
         #: The name of a certificate's set, and its values.
         self.record: tuple[str, Mapping[str, bytes] | ArgumentError] = "", {}
 
