@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tossl_acme.context import Backoff, Context
-from tossl_acme.errors import Cancelled, ResourceError, WaitTimeout
+from tossl_acme.errors import ArgumentError, Cancelled, HttpError, ResourceError, WaitTimeout
 
 
 @pytest.fixture
@@ -71,3 +71,36 @@ def test_pauses_double_up_to_a_bound() -> None:
     backoff = Backoff(0.25, 1.0)
     assert [backoff.next() for _ in range(5)] == [0.25, 0.5, 1.0, 1.0, 1.0]
     assert Backoff(3.0, 1.0).next() == 1.0
+
+
+def test_work_is_done_once_while_an_answer_is_awaited(context: Context) -> None:
+    done: list[str] = []
+    with context.meanwhile(lambda: done.append("in the wait")):
+        assert done == []
+        context.aside().work_meanwhile()  # another thread's
+        assert done == []
+        context.narrowed(1.0).work_meanwhile()
+        assert done == ["in the wait"]
+        context.work_meanwhile()
+    with context.meanwhile(lambda: done.append("at the end")):
+        pass
+    assert done == ["in the wait", "at the end"]
+
+
+def test_work_is_done_also_where_no_answer_comes(context: Context) -> None:
+    """Its own error is told, but in the place of no other."""
+
+    def fail() -> None:
+        done.append("failed")
+        raise ArgumentError("store", "the disk is full")
+
+    done: list[str] = []
+    with pytest.raises(HttpError), context.meanwhile(lambda: done.append("done")):
+        raise HttpError("connect", "no connection")
+    with pytest.raises(HttpError), context.meanwhile(fail):
+        raise HttpError("connect", "no connection")
+    with pytest.raises(ArgumentError), context.meanwhile(fail):
+        pass
+    with pytest.raises(ArgumentError), context.meanwhile(fail):
+        context.work_meanwhile()
+    assert done == ["done", "failed", "failed", "failed"]

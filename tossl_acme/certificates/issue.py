@@ -90,10 +90,14 @@ def _placed(work: Work, solvers: Solvers, *, may_be_taken: bool) -> CertificateC
     except (AcmeError, RetryError):
         work.attempt.drop_order()  # the CA said no, or was not asked: there is none
         raise
-    work.attempt.keep_order(order.url)
     work.context.event(NAME, INFO, f"has placed an order, which is {order.status}", order=order.url)
     if order.status == "pending":
-        _prove(work, order, get_authorizations(work.client, work.context, order), solvers)
+        # The request for its authorizations changes nothing, and its answer takes longer than to keep the order.
+        with work.context.meanwhile(lambda: work.attempt.keep_order(order.url)):
+            authorizations = get_authorizations(work.client, work.context, order)
+        _prove(work, order, authorizations, solvers)
+    else:
+        work.attempt.keep_order(order.url)
     return _complete(work, order, may_be_taken=may_be_taken)
 
 

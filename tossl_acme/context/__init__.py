@@ -118,6 +118,8 @@ class Context:
         self.reason: TosslError | None = None
         #: Not empty once a request was sent that may have changed something; shared with the parts of this context.
         self._sent: list[bool] = []
+        #: What is to be done while an answer is awaited; shared with the parts of this context in the same thread.
+        self._meanwhile: list[Callable[[], None]] = []
         #: The steps given to warn(), here and in parts of this context: the result includes them.
         self.warnings: list[dict[str, object]] = [] if warnings is None else warnings
         #: Returns the thread that holds the lock which the call waits for, if it is a thread of this process.
@@ -154,6 +156,7 @@ class Context:
         context._process = self._process
         context._whole = self._whole or self
         context._sent = self._sent
+        context._meanwhile = self._meanwhile
         context.issuance = self.issuance
         return context
 
@@ -162,6 +165,7 @@ class Context:
         context = self.narrowed(limit)
         context.warnings = []
         context._sent = []
+        context._meanwhile = []
         listener = self._listener
         if listener is not None:
             context._listener = lambda step: listener({"step": step["step"], **facts, **step})
@@ -172,6 +176,7 @@ class Context:
         context = self.narrowed(self.remaining())
         context._listener = listener
         context._attend = None
+        context._meanwhile = []
         return context
 
     def for_cleanup(self, limit: float = CLEANUP_SECONDS) -> Context:
@@ -211,6 +216,18 @@ class Context:
     @property
     def has_sent(self) -> bool:
         return bool(self._sent)
+
+    def meanwhile(self, work: Callable[[], None]) -> _Meanwhile:
+        """Returns a `with` in which `work` is done while the first answer is awaited; without an answer, at its end.
+
+        What `work` raises ends the wait; at the end, an error of the block comes first.
+        """
+        return _Meanwhile(self._meanwhile, work)
+
+    def work_meanwhile(self) -> None:
+        """Does what meanwhile() was given. For whoever has sent a request, before waiting for the answer."""
+        while self._meanwhile:
+            self._meanwhile.pop()()
 
     def attend(self) -> None:
         """Lets the program that waits for the call interrupt it. For waits that do not look at the context."""
@@ -362,6 +379,27 @@ class _Naming:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, TosslError) and (told := self._context.told(self._step)):
             error.details[self._step] = told
+
+
+class _Meanwhile:
+    __slots__ = ("_waiting", "_work")
+
+    def __init__(self, waiting: list[Callable[[], None]], work: Callable[[], None]) -> None:
+        self._waiting = waiting
+        self._work = work
+
+    def __enter__(self) -> None:
+        self._waiting.append(self._work)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._work not in self._waiting:
+            return
+        self._waiting.remove(self._work)
+        try:
+            self._work()
+        except TosslError:
+            if error is None:
+                raise
 
 
 def _safe_facts(facts: dict[str, object]) -> dict[str, object]:

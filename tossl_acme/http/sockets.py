@@ -160,6 +160,7 @@ class _Response(http.client.HTTPResponse):
         self.fp = _Closing(self._reader, self.fp)
 
     def begin(self, **options: Any) -> None:
+        self._exchange.context.work_meanwhile()
         super().begin(**options)
         while 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
             self.headers = self.msg = None  # type: ignore[assignment]  # else begin() has nothing left to do
