@@ -324,6 +324,47 @@ def test_whoever_waited_for_one_that_was_refused_asks_nothing(
     assert len(ask.ca.payloads("new-order")) == 0  # the one that was refused is not counted
 
 
+def test_many_that_are_forced_at_once_ask_no_more_often_than_others(
+    ask: Asking, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes that wait for one whose CA fails: not each of them asks it."""
+    count, began = 6, list[int]()
+    all_wait, answer = threading.Event(), ask.ca.answer
+    refusals: list[str] = []
+
+    def fail(request: Request) -> Reply:
+        if request.path != "/new-order":
+            return answer(request)
+        assert all_wait.wait(30)
+        refusals.append(request.path)
+        return Reply(403, b'{"type": "urn:ietf:params:acme:error:rejectedIdentifier", "detail": "no"}')
+
+    monkeypatch.setattr(ask.ca, "answer", fail)
+    asked = replace(
+        issuance("a.example", directory=ask.ca.directory),
+        connection=ConnectionOptions(ca_bundle=str(certificates.ca_bundle)),
+        solvers=SolverOptions(("dns-persist-01",), propagation_timeout=0),
+    )
+
+    def other() -> str:
+        def heard(step: dict[str, object]) -> None:
+            if step["step"] == "lock":
+                began.append(1)
+                if len(began) == count - 1:
+                    all_wait.set()
+
+        with pytest.raises(TosslError) as raised:
+            obtain(Context(30).begin(listener=heard), asked, FolderStore(FilePath(str(ask.store))), force=True)
+        return raised.value.errorcode[1]
+
+    with ThreadPoolExecutor(count) as pool:
+        kinds = [done.result(30) for done in [pool.submit(other) for _ in range(count)]]
+    assert sorted(kinds) == ["ACME"] * 3 + ["RETRY"] * 3
+    assert len(refusals) == 3
+    with pytest.raises(TosslError, match="no"):  # who did not wait for anybody asks, as -force says
+        obtain(Context(30).begin(), asked, FolderStore(FilePath(str(ask.store))), force=True)
+
+
 def test_refusals_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     store, asked = FolderStore(FilePath(str(tmp_path / "store"))), issuance("a.example")
     begun = threading.Barrier(4)

@@ -16,7 +16,7 @@ from ..errors import ArgumentError, WaitTimeout
 from ..store.protocol import Store
 from .accounts import account_key, make_accounts, with_account
 from .acquire import Place, acquire, clear_up, wanted_of
-from .authorities import ask_each
+from .authorities import ask_each, read_limits
 from .dns_accounts import DnsAccounts
 from .files import CertificateFolder, certificate_folder
 from .held import check_replaceable, difference, has_attempt, is_kept_due, is_usable, told_of
@@ -71,10 +71,10 @@ def obtain(
     Where the CA fails repeatedly, its fallbacks are asked.
 
     name: what it is kept as; else the first name. force: also where it is held, unless it was issued while this call
-    waited for whoever was at work on it; and through all pauses but what the CA told. replace_names: also in the place
-    of one with other names. by_itself: as ask_each() has it. within: seconds until the next call; it is due where it is
-    before that. said: what words_digests() returns of the words that ask for it: a held certificate is renewed with
-    these from now on. None for those of the kept one.
+    waited for whoever was at work on it; and through all pauses but what the CA told, unless that one has failed.
+    replace_names: also in the place of one with other names. by_itself: as ask_each() has it. within: seconds until the
+    next call; it is due where it is before that. said: what words_digests() returns of the words that ask for it: a
+    held certificate is renewed with these from now on. None for those of the kept one.
     """
     context.issuance = ""
     name = name or issuance.identifiers[0].value
@@ -85,6 +85,7 @@ def obtain(
     if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
         return _held(context, store, kept, issuance, said)
     check_key_unrevoked(store, issuance.key.public_key, "csr" if issuance.key.csr else "private_key")
+    failed_at = read_limits(store, issuance).failed_at if force else 0.0
     with certificate_folder(store, context, name) as folder:
         # Whoever had it until now may have got one: this call takes that, also where it would replace the one before.
         before, kept = kept, read_kept(store, name)
@@ -95,6 +96,8 @@ def obtain(
         about = {**words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable, "node": node_name()}
         about["history"] = issuances_before(kept)
         place = Place(store, folder, about)
+        # Or it has failed: many that are forced at once ask no more often than others.
+        force = force and read_limits(store, issuance).failed_at == failed_at
         with failure_kept(context, store, name) if kept is not None else contextlib.nullcontext():
             return _asked_of_each(context, issuance, name, place, kept, by_itself=by_itself, force=force)
 
