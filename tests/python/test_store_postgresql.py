@@ -295,6 +295,35 @@ def test_what_the_end_of_a_call_cuts_off_is_kept_all_the_same(store: PostgreSQLS
     assert store.read(NAME) == NEW
 
 
+def test_a_call_that_is_over_is_kept_once_by_a_database_that_is_silent(
+    relay: Relay, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by each thing that it still does: a write, what it keeps of its failure, and the release of its locks."""
+    grace = 1.0
+    monkeypatch.setattr(database, "_GRACE_SECONDS", grace)
+    store = PostgreSQLStore(postgresql.url_of("tossl", port=relay.port))
+    call = context(60)
+    with store.locked(call, NAME) as lock, store.locked(call, OTHER) as other:
+        relay.darken()
+        call.cancel()
+        begun_at = time.monotonic()
+        for held in (lock, other):
+            with pytest.raises(Cancelled):
+                store.write(held, SET)
+        for _ in range(3):
+            with (
+                pytest.raises(WaitTimeout, match=r"the database: .* does not answer"),
+                store.locked(call.for_cleanup(10), "limits/x"),
+            ):
+                raise AssertionError
+    assert time.monotonic() - begun_at < 4 * grace
+    relay.light()
+    # Cleaning up for a call that goes on waits as long as it may.
+    postgresql.cut_connections()
+    with store.locked(context(60).for_cleanup(10), "limits/x") as cleaning:
+        store.write(cleaning, SET)
+
+
 def test_a_change_that_comes_late_changes_nothing(store: PostgreSQLStore, database_url: str) -> None:
     """A statement that was on its way when its connection was cut arrives behind the next one of the same holder."""
     sent: list[tuple[str, tuple[str | bytes, ...]]] = []

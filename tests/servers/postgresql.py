@@ -173,10 +173,10 @@ class PostgreSQL(_OwnFolder):
         while any(Path(f"/proc/{pid}").exists() for pid in children):  # its memory is in use until then
             time.sleep(0.002)
 
-    def stop(self) -> None:
-        """End the server at once; it would wait for its clients else, for as long as they like."""
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """End the server at once (SIGINT: by a "fast" shutdown); SIGTERM waits for its clients, however long."""
         if self._process is not None and self._process.is_running():
-            os.kill(self._process.pid, signal.SIGQUIT)
+            os.kill(self._process.pid, how)
         super().stop()
 
     def crash(self) -> None:

@@ -35,6 +35,7 @@ class Relay(Server):
         self._lock = threading.Lock()
         self._pairs: list[_Pair] = []
         self._loses = False
+        self._is_dark = False
         #: Set when an answer was lost.
         self.has_lost = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -44,6 +45,15 @@ class Relay(Server):
         with self._lock:
             for pair in self._pairs:
                 pair.is_silent = True
+
+    def darken(self) -> None:
+        """Swallow all that is carried until light() is called, also by connections that are still to come."""
+        self._is_dark = True
+
+    def light(self) -> None:
+        """Pass things on again; what was swallowed is lost, and its connections end."""
+        self._is_dark = False
+        self.cut()
 
     def cut(self) -> None:
         """End every connection."""
@@ -79,7 +89,7 @@ class Relay(Server):
     def _ask(self, pair: _Pair) -> None:
         with suppress(OSError):
             while piece := pair.near.recv(_PIECE_BYTES):
-                if not pair.is_silent:
+                if not (pair.is_silent or self._is_dark):
                     pair.far.sendall(piece)
             pair.far.shutdown(socket.SHUT_WR)
 
@@ -91,6 +101,6 @@ class Relay(Server):
                     pair.cut()
                     self.has_lost.set()
                     return
-                if not pair.is_silent:
+                if not (pair.is_silent or self._is_dark):
                     pair.near.sendall(piece)
             pair.near.shutdown(socket.SHUT_WR)

@@ -251,6 +251,16 @@ class Context:
     def is_cancelled(self) -> bool:
         return self._cancelled is not None and self._cancelled.is_set
 
+    @property
+    def is_over(self) -> bool:
+        """Returns whether it is cancelled, or its time is over."""
+        return self.is_cancelled or self.remaining() <= 0
+
+    @property
+    def is_behind_its_call(self) -> bool:
+        """Returns whether it is for cleaning up, and the whole call is over."""
+        return self._whole is not None and self._whole.is_over and not self.is_over
+
     def remaining(self) -> float:
         """Returns the seconds left, never negative."""
         if self._deadline is None:

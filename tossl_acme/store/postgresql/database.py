@@ -48,7 +48,7 @@ class Database:
         self._was_reached = False
         #: When a last moment's work was of no avail, by the monotonic clock.
         self._failed_at = float("-inf")
-        #: Why the last attempt failed that is made again.
+        #: Why the last attempt failed that is made again; empty once a connection is there.
         self._failure = ""
         self._has_tables = False
 
@@ -56,22 +56,22 @@ class Database:
         """Returns the outcome of work on a connection, which is done again where the connection is lost.
 
         So it must be as good twice as once. of: the call that it is part of, else that of this thread. What begins when
-        that is over gets a last moment of its own: what is to be kept is kept. lasts: so does what its end cuts off.
+        that is over gets a last moment: what is to be kept is kept. lasts: so does what its end cuts off.
 
         Raises ArgumentError "store", RefusedError for missing tables, and WaitTimeout or Cancelled.
         """
         whole = of or context_here()
         if whole is None:
             return self.within(READ_SECONDS, work)
-        if whole.is_cancelled or whole.remaining() <= 0:
+        if whole.is_over or whole.is_behind_its_call:
             over = WaitTimeout(AWAITED, f"timed out after {whole.limit:g} s waiting for {AWAITED}")
-            return self._at_last(work, Cancelled() if whole.is_cancelled else over)
+            return self.at_last(work, Cancelled() if whole.is_cancelled else over)
         is_part = whole.remaining() > _PATIENCE_SECONDS
         try:
             return self._tried(whole.narrowed(_PATIENCE_SECONDS) if is_part else whole, work)
         except (WaitTimeout, Cancelled) as error:
-            if lasts and (whole.is_cancelled or whole.remaining() <= 0):
-                return self._at_last(work, error)
+            if lasts and whole.is_over:
+                return self.at_last(work, error)
             if is_part and isinstance(error, WaitTimeout):
                 raise ArgumentError("store", error.message) from None
             raise
@@ -83,21 +83,23 @@ class Database:
         except WaitTimeout as error:
             raise ArgumentError("store", error.message) from None
 
-    def _at_last(self, work: Callable[[Context, Wire], _T], over: TosslError) -> _T:
-        """Returns the outcome of work in a last moment. Raises `over` where that does not do."""
+    def at_last(self, work: Callable[[Context, Wire], _T], over: TosslError) -> _T:
+        """Returns the outcome of work in a last moment, which is short where one was of no avail just now.
+
+        Raises `over` where that does not do.
+        """
         just_now = time.monotonic() - self._failed_at < _JUST_NOW_SECONDS
         try:
             return self._tried(Context(_SHORT_GRACE_SECONDS if just_now else _GRACE_SECONDS).begin(), work)
         except (WaitTimeout, ArgumentError):
             self._failed_at = time.monotonic()
-            if isinstance(over, WaitTimeout) and self._failure and self._failure not in over.message:
-                over.message += f": {self._failure}"
+            if isinstance(over, WaitTimeout) and self._said not in over.message:
+                over.message += f": {self._said}"
             raise over from None
 
     def _tried(self, context: Context, work: Callable[[Context, Wire], _T]) -> _T:
         backoff = Backoff(most=2.0)
         begun_at = time.monotonic()
-        said = f"{self.url.shown} does not answer"
         try:
             while True:
                 try:
@@ -109,12 +111,17 @@ class Database:
                     failure = explained_failure(error, self.url)
                     if not error.is_transient or time.monotonic() >= begun_at + self._patience(error):
                         raise failure from None
-                    self._failure = said = failure.message
-                    log_event("tossl.store", WARNING, f"trying again: {said}")
+                    self._failure = failure.message
+                    log_event("tossl.store", WARNING, f"trying again: {self._said}")
                 context.sleep(backoff.next(), AWAITED)
         except WaitTimeout as error:
-            error.message += f": {said}"
+            error.message += f": {self._said}"
             raise
+
+    @property
+    def _said(self) -> str:
+        """Returns why the database cannot be used, as far as it says so."""
+        return self._failure or f"{self.url.shown} does not answer"
 
     def _patience(self, error: BrokenError | RefusedError) -> float:
         """Returns for how many seconds a call tries again: a server that never answered may be the wrong one."""
@@ -176,6 +183,7 @@ class Database:
             wire.close()
             raise
         self._was_reached = True
+        self._failure, self._failed_at = "", float("-inf")
         return wire
 
     def _give_back(self, wire: Wire) -> None:

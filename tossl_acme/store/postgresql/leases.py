@@ -34,7 +34,7 @@ _LEASE_RANGE_SECONDS = 1.0, 3600.0
 _VARIABLE = "TOSSL_LEASE_SECONDS"
 #: So often a lease is renewed in its time.
 _RENEWALS = 4
-#: Seconds that a release may take: what is not released in time expires.
+#: Seconds until a release that failed is tried again, and that it may take then; what is not released expires.
 _RELEASE_SECONDS = 2.0
 _AWAITED = "another process that holds the store"
 _MAX_HOLDER_CHARS = 200
@@ -309,18 +309,24 @@ class Lease(Lock):
         self.is_over = True
         if _leases.pop(self.claim, None) is not None and self._may_be_held:
             expires_at = time.monotonic() + self.seconds
-            again = self._release(expires_at)
+            again = self._release(expires_at, is_last=True)
             if again is not None:
                 keeper().ask(lambda: self._release(expires_at), again)
 
-    def _release(self, expires_at: float) -> float | None:
-        """Releases it; returns the seconds until that is worth another try, None if it is not."""
+    def _release(self, expires_at: float, *, is_last: bool = False) -> float | None:
+        """Releases it; returns the seconds until that is worth another try, None if it is not.
+
+        is_last: the call is kept no longer than by what else it does in its last moment.
+        """
 
         def release(context: Context, wire: Wire) -> None:
             wire.execute(context, _RELEASE, self.name, self.claim)
 
         try:
-            self.database.within(_RELEASE_SECONDS, release)
+            if is_last:
+                self.database.at_last(release, WaitTimeout(_AWAITED, "no answer in time"))
+            else:
+                self.database.within(_RELEASE_SECONDS, release)
         except (TosslError, RefusedError) as error:
             log_event("tossl.store", WARNING, f"could not release {self.name}: {getattr(error, 'message', '')}")
             return _RELEASE_SECONDS if time.monotonic() < expires_at else None
