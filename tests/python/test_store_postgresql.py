@@ -632,6 +632,12 @@ def test_a_right_that_is_missing_in_any_language() -> None:
     assert "GRANT CREATE ON DATABASE" in explained_failure(german, DatabaseUrl("postgresql://h/x")).message
 
 
+def test_what_a_message_has_to_be_run_names_a_role_as_sql_does() -> None:
+    odd = RefusedError("42501", "no", 'x"; DROP TABLE y; --', 'a "b"', statement="CREATE")
+    said = explained_failure(odd, DatabaseUrl("postgresql://h/x")).message
+    assert 'GRANT CREATE ON DATABASE "a ""b""" TO "x""; DROP TABLE y; --", or' in said
+
+
 def test_connections_that_are_used_up(postgresql: PostgreSQL) -> None:
     """A process waits for those it has, and for those of others."""
     url = postgresql.create_database("limited")
@@ -813,6 +819,8 @@ def test_an_unknown_scheme_is_named(word: str) -> None:
         ("postgresql://u:se%40same@%2Frun%2Fx:7/x", "postgresql://u@%2Frun%2Fx:7/x"),
         ("postgresql://u@/x?host=%40abstract&password=sesame", "postgresql://u@%40abstract/x"),
         ("postgresql://u@h,i/x?port=7", "postgresql://u@h:7,i:7/x"),
+        ("postgresql://a%2Fb%40c:sesame@h/%3Fd%23e%25%20\xfc", "postgresql://a%2Fb%40c@h/%3Fd%23e%25%20\xfc"),
+        ("postgresql://?service=a%26b", "postgresql://?service=a%26b"),
     ],
 )
 def test_a_url_is_shown_as_it_can_be_given(word: str, shown: str) -> None:
@@ -820,12 +828,33 @@ def test_a_url_is_shown_as_it_can_be_given(word: str, shown: str) -> None:
     assert open_store(shown).where(NAME) == f"{NAME} in {shown}"
 
 
-def test_a_path_in_tcl_that_is_meant_to_be_a_url(tcl: Tcl) -> None:
-    for word in (" postgresql:///u:se@same@h/x", "postgresql:/u:sesame@h/x", "Postgres:u:sesame@h"):
-        failure = tcl.failure("list_certificates", store=word)
+@pytest.mark.parametrize(
+    "word",
+    [
+        " postgresql:///u:se@same@h/x", "postgresql:/u:sesame@h/x", "Postgres:u:sesame@h", "postgresql//u:sesame@h/x",
+        "host=h dbname=x password=sesame", "password = sesame", " PASSWORD='a sesame' host=/run/x", "service=sesame",
+        "jdbc:postgresql://u:sesame@h/x", "u:sesame@h/x", "//u:sesame@h/x", "u:se/same@h/x", "'postgresql://u:sesame@h/x'",
+    ],
+    ids=range(13),
+)  # fmt: skip
+def test_a_path_that_is_meant_to_be_a_database(
+    tcl: Tcl, word: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It would make a folder with a password in its name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOSSL_STORE", word)
+    failures = [tcl.failure("list_certificates", store=word), tcl.failure("list_certificates")]
+    for failure in failures:
         assert failure.code == ("TOSSL", "VALUE", "store")
         assert "same" not in failure.message
-        assert not Path(word).exists()
+    assert "same" not in refused(lambda: open_store(word))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_such_a_name(tcl: Tcl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for word in ("./host=h", f"{tmp_path}/password=x", "./a:b@c", "postgresql", "postgres/x", "host", "a@b", "x=y"):
+        assert tcl.acme("list_certificates", store=word) == ""
 
 
 def test_without_psycopg() -> None:

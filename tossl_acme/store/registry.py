@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 #: The schemes of URLs that name a store.
 _POSTGRESQL = ("postgresql", "postgres")
+#: What libpq's other way to name a database begins with, before an equals sign.
+_KEYWORDS = (
+    "host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "options", "application_name",
+    "connect_timeout", "sslmode", "sslrootcert", "target_session_attrs",
+)  # fmt: skip
 
 
 def open_store(word: str, notice: str = "") -> Store:
@@ -23,9 +28,9 @@ def open_store(word: str, notice: str = "") -> Store:
     """
     scheme = scheme_of(word)
     if not scheme:
-        # It would make a folder whose name may have a password in it.
-        if word.lower().startswith(tuple(f"{known}:" for known in _POSTGRESQL)):
-            raise ArgumentError("store", 'a database is named by postgresql://USER@HOST/DATABASE, with "//"')
+        if _is_meant_for_database(getattr(word, "given", word)):
+            known = 'a database is named by postgresql://USER@HOST/DATABASE, with "//", and its options behind "?"'
+            raise ArgumentError("store", f"{known}; a folder of such a name is given as ./NAME")
         return FolderStore(absolute(word), notice=notice)
     word = word.strip()
     if scheme.lower() not in _POSTGRESQL:
@@ -41,6 +46,21 @@ def open_store(word: str, notice: str = "") -> Store:
         cause = f"needs the extra tossl-acme[postgresql], whose psycopg cannot be imported ({clean(error, 200)})"
         raise ArgumentError("store", f"a store in PostgreSQL {cause}: {how}") from None
     return PostgreSQLStore(f"{scheme.lower()}{word[len(scheme) :]}")
+
+
+def _is_meant_for_database(word: str) -> bool:
+    """Returns whether a path is the name of a database in another form, so that a folder would have its password."""
+    start = word.strip().lower()
+    first = start.removeprefix("//").partition("/")[0]
+    keyword, equals, _ = first.partition("=")
+    user, colon, password = first.partition(":")
+    is_drive = len(user) == 1 and password[:1] in ("", "\\")
+    return (
+        "://" in start
+        or start.startswith(tuple(f"{known}{next_}" for known in _POSTGRESQL for next_ in (":", "//")))
+        or bool(equals and keyword.strip() in _KEYWORDS)
+        or bool(colon and not is_drive and "@" in start)
+    )
 
 
 def scheme_of(word: str) -> str:

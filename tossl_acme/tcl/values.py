@@ -168,16 +168,11 @@ def _path_or_url(host: TclHost, name: str, word: str) -> FilePath | str:
     return word if _is_url(word) else _path(host, name, word)
 
 
-#: A path that begins with these is meant to be a URL, and may have a password in it.
-_DATABASES = ("postgresql:", "postgres:")
-
-
 def _is_url(word: str) -> bool:
-    """Returns whether a word is a URL; one of a database, too, that lacks a slash or has white space before it."""
+    """Returns whether a word is a URL, perhaps with white space before it."""
     word = word.lstrip()
     scheme, separator, _ = word.partition("://")
-    is_one = bool(separator) and scheme.isascii() and scheme[:1].isalpha() and not set(scheme) & set("/\\~ ")
-    return is_one or word.lower().startswith(_DATABASES)
+    return bool(separator) and scheme.isascii() and scheme[:1].isalpha() and not set(scheme) & set("/\\~ ")
 
 
 def default_path(

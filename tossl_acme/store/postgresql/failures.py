@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...errors import ArgumentError
+from ...text import clean
 from .url import DatabaseUrl
 
 
@@ -65,13 +66,13 @@ class _Row(NamedTuple):
 
 
 _MAY_CREATE = (
-    'the role "{role}" may not make the schema tossl in {url}: run GRANT CREATE ON DATABASE "{database}" TO "{role}", '
-    'or CREATE SCHEMA tossl AUTHORIZATION "{role}"'
+    "the role {role} may not make the schema tossl in {url}: run GRANT CREATE ON DATABASE {database} TO {role}, "
+    "or CREATE SCHEMA tossl AUTHORIZATION {role}"
 )
 _MAY_USE = (
-    'the role "{role}" lacks rights on the schema tossl in {url} ({reason}): its owner runs '
-    'GRANT USAGE ON SCHEMA tossl TO "{role}"; '
-    'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tossl TO "{role}"'
+    "the role {role} lacks rights on the schema tossl in {url} ({reason}): its owner runs "
+    "GRANT USAGE ON SCHEMA tossl TO {role}; "
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tossl TO {role}"
 )
 _NOT_OURS = "the tables in the schema tossl of {url} are not those of this version of tossl: {reason}"
 #: The first row that fits counts.
@@ -116,6 +117,10 @@ def explained_failure(error: RefusedError | BrokenError, url: DatabaseUrl) -> Ar
     sentence = next(row.sentence for row in _ROWS if error.state.startswith(row.state))
     if error.state == "42501" and error.statement == "CREATE":  # its words may be in another language
         sentence = _MAY_CREATE
-    return ArgumentError(
-        "store", sentence.format(url=url.shown, role=error.role, database=error.database, reason=reason)
-    )
+    role, database = _sql_name(error.role), _sql_name(error.database)
+    return ArgumentError("store", sentence.format(url=url.shown, role=role, database=database, reason=reason))
+
+
+def _sql_name(name: str) -> str:
+    """Returns a name as a statement has it: somebody may paste what a message says."""
+    return '"' + clean(name).replace('"', '""') + '"'

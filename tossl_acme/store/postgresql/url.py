@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from psycopg import Error, pq
 from psycopg.conninfo import make_conninfo
@@ -19,7 +20,10 @@ from ...text import clean
 _SECRET = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 _HIDDEN = "(hidden)"
 _PORTS = 65536
+_LAST_ASCII = 127
 _USUAL_PORT = "5432"
+#: ASCII that stands in a user's or a database's name as it is; other scripts' letters do as well.
+_PLAIN = "!$'()*+,;="
 #: A silent peer is given up long before TCP would do so. In seconds, but for the one that is in milliseconds.
 _USUAL = {
     "client_encoding": "UTF8",
@@ -153,11 +157,15 @@ def _hosts(found: dict[str, str]) -> tuple[Host, ...]:
 
 def _shown(found: dict[str, str], given: dict[str, str], hosts: tuple[Host, ...]) -> str:
     if "service" in given and "host" not in given:
-        return clean(f"postgresql://?service={given['service']}")
-    user = f"{found['user']}@" if found.get("user") else ""
-    return clean(
-        f"postgresql://{user}{','.join(host.shown for host in hosts)}/{found.get('dbname') or found.get('user', '')}"
-    )
+        return clean(f"postgresql://?service={_escaped(given['service'])}")
+    user = f"{_escaped(found['user'])}@" if found.get("user") else ""
+    database = _escaped(found.get("dbname") or found.get("user", ""))
+    return clean(f"postgresql://{user}{','.join(host.shown for host in hosts)}/{database}")
+
+
+def _escaped(name: str) -> str:
+    """Returns a name as in a URL; letters of other scripts stay readable."""
+    return "".join(char if ord(char) > _LAST_ASCII else quote(char, safe=_PLAIN) for char in name)
 
 
 def _shown_word(word: str) -> str:
