@@ -713,6 +713,49 @@ def test_tables_that_are_not_ours(postgresql: PostgreSQL) -> None:
     database.reset()
 
 
+@pytest.fixture(scope="module")
+def changed_url(postgresql: PostgreSQL) -> str:
+    return postgresql.create_database("changed")
+
+
+@pytest.mark.parametrize(
+    ("change", "read", "written"),
+    [
+        ("DROP TABLE tossl.set_values", "of this version", "of this version"),
+        ("DROP TABLE tossl.leases", "", "of this version"),
+        ("DROP TABLE tossl.sets CASCADE", "of this version", "of this version"),
+        ("DROP TABLE tossl.format", "", "of this version"),
+        ("UPDATE tossl.format SET version = -5", 'has format "-5"', 'has format "-5"'),
+        ("ALTER TABLE tossl.format ALTER version TYPE text USING 'abc'", 'has format "abc"', 'has format "abc"'),
+        ("DROP SCHEMA tossl CASCADE", "", ""),
+    ],
+    ids=range(7),
+)
+def test_tables_that_somebody_changed(
+    postgresql: PostgreSQL, changed_url: str, change: str, read: str, written: str
+) -> None:
+    """One that is gone is no empty store: whoever reads it would obtain everything anew."""
+    url = changed_url
+    postgresql.run("DROP SCHEMA IF EXISTS tossl CASCADE", "changed")
+    database.reset()
+    write(PostgreSQLStore(url), SET)
+    postgresql.run(change, "changed")
+    for is_new in (False, True):
+        if is_new:
+            database.reset()
+        store = PostgreSQLStore(url)
+        if read and (is_new or "format" not in read):
+            assert read in refused(lambda: store.read(NAME))
+        else:
+            store.read(NAME)
+    database.reset()
+    if written:
+        assert written in refused(lambda: write(PostgreSQLStore(url), NEW))
+    else:
+        write(PostgreSQLStore(url), NEW)
+    database.reset()
+
+
 @long
 def test_a_standby(own: PostgreSQL) -> None:
     store = PostgreSQLStore(own.url)

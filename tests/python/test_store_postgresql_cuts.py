@@ -20,6 +20,7 @@ from tests.servers.postgresql import PostgreSQL
 from tests.servers.relay import Relay
 from tests.servers.sinks import ChallTestSrvSink
 from tossl_acme.context import Context
+from tossl_acme.context.farewell import context_here
 from tossl_acme.store.postgresql import database, wire
 
 pytestmark = pytest.mark.skipif(os.environ.get("TOSSL_TEST_ALL") != "1", reason="make test-postgresql")
@@ -54,17 +55,16 @@ def relay(postgresql: PostgreSQL) -> Iterator[Relay]:
         database.reset()
 
 
-def issued(world: World, nth: int, happen: Callable[[Context], object], **options: object) -> tuple[Outcome, bool]:
+def issued(world: World, nth: int, happen: Callable[[], object], **options: object) -> tuple[Outcome, bool]:
     """What came of an issuance in which something happens before the nth statement, and whether there was that one."""
-    plain, lock, numbers = wire.Wire.execute, threading.Lock(), itertools.count(1)
-    seen = 0
+    plain, own_thread, seen = wire.Wire.execute, threading.current_thread(), 0
 
     def execute(own: wire.Wire, context: Context, statement: str, *values: str | bytes) -> wire.Rows:
         nonlocal seen
-        with lock:
-            seen = next(numbers)
-        if seen == nth:
-            happen(context)
+        if threading.current_thread() is own_thread:  # not the one that renews
+            seen += 1
+            if seen == nth:
+                happen()
         return plain(own, context, statement, *values)
 
     with pytest.MonkeyPatch.context() as patched:
@@ -89,7 +89,7 @@ def test_a_connection_lost_at_any_statement(
     }[way]
     for nth in range(1, _MOST, step):
         with open_world(postgresql, relay.port) as world:
-            outcome, was_there = issued(world, nth, lambda _: happen())
+            outcome, was_there = issued(world, nth, happen)
             assert outcome.status == 0, (nth, outcome.err)
             assert [world.spent(each) for each in ("newAccount", "newOrder", "finalize")] == [1, 1, 1]
             world.check_pair()
@@ -106,10 +106,12 @@ def test_a_database_that_falls_silent_for_good(
     """The call ends by its time limit or its cancellation, soon; once the database is back, another ends its work."""
     monkeypatch.setenv("TOSSL_LEASE_SECONDS", "3")
 
-    def darken(context: Context) -> None:
+    def darken() -> None:
         relay.darken()
         if way == "cancelled":
-            threading.Timer(0.2, context.cancel).start()
+            call = context_here()
+            assert call is not None
+            threading.Timer(0.2, call.cancel).start()
 
     for nth in range(5, _MOST, 6):
         with open_world(postgresql, relay.port) as world:
@@ -141,7 +143,7 @@ def test_a_server_that_is_restarted_at_any_statement(
     with PostgreSQL() as own, ThreadPoolExecutor(1) as pool:  # its thread lives as long as the server
         started: list[Future[PostgreSQL]] = []
 
-        def restart(_context: Context) -> None:
+        def restart() -> None:
             own.stop(how)
             started.append(pool.submit(own.start))
 

@@ -24,7 +24,7 @@ from ...log import event as log_event
 from ...text import clean, quoted
 from ..protocol import Lock
 from .database import Database
-from .failures import RefusedError
+from .failures import RefusedError, explained_failure
 from .keeper import keeper
 from .wire import Rows, Wire
 
@@ -141,6 +141,7 @@ class Lease(Lock):
     __slots__ = (
         "_found",
         "_guard",
+        "_has_made_tables",
         "_may_be_held",
         "_process",
         "claim",
@@ -165,7 +166,7 @@ class Lease(Lock):
         #: How many changes were sent under it.
         self.writes = 0
         self.is_held = self.is_over = False
-        self._may_be_held = False
+        self._may_be_held = self._has_made_tables = False
         #: The set and its parts by name, which nobody else changes; None where that is not known.
         self._found: dict[str, dict[str, bytes]] | None = None
 
@@ -208,7 +209,10 @@ class Lease(Lock):
 
         try:
             rows = self.database.call(work, self.context)
-        except RefusedError:  # somebody removed the tables
+        except RefusedError as error:
+            if self._has_made_tables:
+                raise explained_failure(error, self.database.url) from None
+            self._has_made_tables = True  # somebody removed them
             self.database.forget_tables()
             self.database.prepare(self.context)
             return "", 0.0

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from ...context import Context
 from ...errors import ArgumentError
-from .failures import RefusedError
+from ...text import quoted
+from .failures import RefusedError, explained_failure
 from .url import DatabaseUrl
-from .wire import Wire
+from .wire import Rows, Wire
 
 #: Of the lock under which one process alone makes tables: "tossl" in hexadecimal.
 _LOCK = str(0x746F73736C)
@@ -58,11 +59,29 @@ def version_of(context: Context, wire: Wire, url: DatabaseUrl, steps: tuple[tupl
         if error.is_missing:
             return 0
         raise
-    version = int(rows[0][0] or b"0")
+    text = rows[0][0].decode("ascii", "replace") or "0"
+    if not text.isdigit():
+        raise ArgumentError("store", f"the store in {url.shown} is damaged: its schema tossl has format {quoted(text)}")
+    version = int(text)
     if version > len(steps):
         cause = f"its schema tossl has format {version}, this tossl knows format {len(steps)} and those before"
         raise ArgumentError("store", f"the store in {url.shown} is of a later version: {cause}")
     return version
+
+
+def read_rows(context: Context, wire: Wire, url: DatabaseUrl, statement: str, *values: str) -> Rows:
+    """Returns a statement's rows, none without tables. Raises ArgumentError "store" where one of these is gone."""
+    try:
+        return wire.execute(context, statement, *values)
+    except RefusedError as error:
+        if not error.is_missing:
+            raise
+    if not version_of(context, wire, url):
+        return []
+    try:
+        return wire.execute(context, statement, *values)  # somebody may have made them in this moment
+    except RefusedError as error:
+        raise explained_failure(error, url) from None
 
 
 def make_tables(context: Context, wire: Wire, url: DatabaseUrl, steps: tuple[tuple[str, ...], ...] = STEPS) -> None:

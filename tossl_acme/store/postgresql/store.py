@@ -13,7 +13,6 @@ from ...log import DEBUG
 from ...log import event as log_event
 from ..protocol import Lock, check_name, check_values, put_locked
 from .database import database_of
-from .failures import RefusedError
 from .leases import (
     FREE,
     HELD,
@@ -27,6 +26,7 @@ from .leases import (
     leased,
     sets_in,
 )
+from .schema import read_rows
 from .url import DatabaseUrl
 from .wire import Rows, Wire
 
@@ -214,12 +214,9 @@ class PostgreSQLStore:
         """Returns a statement's rows; none where no table is made yet."""
 
         def work(context: Context, wire: Wire) -> Rows:
-            return wire.execute(context, statement, *values)
+            return read_rows(context, wire, self._url, statement, *values)
 
-        try:
-            return self._database.call(work, context_of_lease(self._database))
-        except RefusedError:
-            return []
+        return self._database.call(work, context_of_lease(self._database))
 
     # ---- writing ----
 
