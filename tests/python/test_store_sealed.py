@@ -294,11 +294,13 @@ def test_no_byte_of_an_open_key_is_left_in_the_folder(plain: FolderStore, folder
     put(sealed(plain), context)
     put(sealed(plain), context, part="pending", values={"privkey.pem": PEM.encode()})
     put(sealed(plain), context, "renewal/example.com", values={"renewal.json": b"{}"})
+    put(sealed(plain), context, "accounts/dns", values={"acme-dns.json": b"wE4kPass"})
     store = sealed(plain, KEY)
     put(store, context)
     assert len(found_in(folder, [PEM])) == 2
-    assert seal_anew(context, store) == (3, 2)
+    assert seal_anew(context, store) == (4, 3)
     assert found_in(folder, [PEM]) == []
+    assert not [path for path in folder.rglob("*") if path.is_file() and b"wE4kPass" in path.read_bytes()]
     assert sealed(plain, KEY).read(f"{NAME}/pending") == {"privkey.pem": PEM.encode()}
     assert seal_anew(context, SealedStore(MemoryStore(), SealKey("-seal_key", KEY))) == (0, 0)
 

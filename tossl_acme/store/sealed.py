@@ -187,7 +187,9 @@ class SealedStore:
         None for a value that is sealed, or is missing and would be: no other program can use it.
         """
         path = self.inner.path_of(name, value)
-        if path is None or not is_secret_name(name, value) or not (self.has_key or self._may_be_marked()):
+        if path is None or not value or not is_secret_name(name, value):
+            return path
+        if not (self.has_key or self._may_be_marked()):
             return path
         content = (self.inner.read(name, (value,)) or {}).get(value)
         return None if content is None or is_sealed(content) else path
