@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import socket
 import ssl
 import subprocess
@@ -17,18 +18,26 @@ from tests.servers.certs import Certificates
 from tests.stores import put
 from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, HttpError
-from tossl_acme.http import clients
-from tossl_acme.http.ahead import connect_ahead, open_ahead
+from tossl_acme.http import clients, dial
+from tossl_acme.http.ahead import open_ahead
 from tossl_acme.http.client import HttpRequest
 from tossl_acme.http.clients import http_client
+from tossl_acme.http.dial import connect_ahead, plain_peer
 from tossl_acme.http.options import ConnectionOptions
+from tossl_acme.http.urls import split_url
+
+TREE = Path(__file__).parents[2]
 
 
 class Counting:
-    """A TLS server that counts connections and requests. ends: closes connections before the first request."""
+    """A TLS server that counts connections and requests. ends: closes connections before the first request.
+
+    left: for each connection whose client has closed it before TLS.
+    """
 
     def __init__(self, certificates: Certificates) -> None:
         self.accepted = threading.Semaphore(0)
+        self.left = threading.Semaphore(0)
         self.connections = 0
         self.requests: list[bytes] = []
         self.ends = 0
@@ -53,13 +62,23 @@ class Counting:
 
     def _talk(self, plain: socket.socket) -> None:
         self.may_greet.wait(20)
-        with suppress(OSError), self._context.wrap_socket(plain, server_side=True) as sock:
+        try:
+            secured = self._context.wrap_socket(plain, server_side=True)
+        except OSError:
+            self.left.release()
+            return
+        with suppress(OSError), secured as sock:
             self.accepted.release()
             if self.connections <= self.ends:
                 return
             while piece := sock.recv(4096):
                 self.requests.append(piece)
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.fixture(autouse=True)
+def _no_known_servers() -> None:
+    dial.reset()
 
 
 @pytest.fixture
@@ -105,9 +124,8 @@ def test_a_connection_that_cannot_be_gone_on_with_is_closed(
 ) -> None:
     (begun,) = connect_ahead(context, server.url, "")
     assert not open_ahead(context, server.url, ConnectionOptions(proxy="http://127.0.0.1:1"), 1, [begun])
-    sock = begun.take(context)
-    assert sock is not None
-    assert sock.fileno() == -1
+    assert server.left.acquire(timeout=20)
+    assert begun.take(context) is None
 
 
 def test_several_connections_are_opened_at_once(server: Counting, options: ConnectionOptions, context: Context) -> None:
@@ -143,9 +161,83 @@ def test_nothing_is_opened_ahead_of_a_proxy(
 def test_opening_ahead_loads_no_slow_library() -> None:
     """They load while the connection is on its way."""
     slow = {"requests", "urllib3", "certifi", "ssl", "dataclasses", "typing"}
-    code = f"import tossl_acme.acme.public_cas, tossl_acme.http.ahead, sys; print(sorted({slow} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("[]\n", "")
+    slower_than_a_call = {"re", "enum", "socket", "threading", "urllib.parse", "contextlib", "collections", "functools"}
+    code = f"""
+import sys, tossl_acme.acme.public_cas, tossl_acme.http.dial
+print(sorted({slower_than_a_call} & set(sys.modules)))
+import tossl_acme.http.ahead
+print(sorted({slow} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd=TREE)
+    assert (done.stdout, done.stderr) == ("[]\n[]\n", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://ca.example/dir", "https://CA.example", "https://ca-1.example:14000/dir?a#c", "https://127.0.0.1:0443/"],
+)
+def test_the_server_that_is_connected_to_ahead_is_the_one_that_is_asked(url: str) -> None:
+    parts = split_url(url, ("https",))
+    assert plain_peer(url) == (parts.hostname, parts.port or 443)
+
+
+#: What else stands between https:// and the path, or is a URL of another kind, or two.
+_ODD = (
+    "", ":443/", "ca.example:0/", "ca.example:65536/", "ca.example:1234567/", "me@ca.example/", "[::1]/", "example./",
+    "ca.exa%6Dple/", "ca.example?x", "ca\\a/", "ca.example /dir", "ca.example/a b", "bücher.example/",
+    "ca.example:\u0663/", f"{'x' * 254}/", "ca.example/ https://b.example", "ca.example:+1/", "ca_1.example/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", [f"https://{odd}" for odd in _ODD] + ["http://ca.example/", "ca.example", "zerossl"])
+def test_no_other_url_is_connected_to_ahead(url: str, context: Context) -> None:
+    assert plain_peer(url) is None
+    assert connect_ahead(context, url, "") == []
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+    """Gives every name an address with each of these ports."""
+    found = [(_socket.AF_INET, _socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
+    monkeypatch.setattr(_socket, "getaddrinfo", lambda *_: found)
+
+
+def test_a_name_is_connected_to_in_a_thread(
+    server: Counting, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolving(monkeypatch, int(server.url.rpartition(":")[2].partition("/")[0]))
+    (begun,) = connect_ahead(context, "https://ca.example/dir", "")
+    sock = begun.take(context)
+    assert sock is not None
+    with sock:
+        assert f":{sock.getpeername()[1]}/" in server.url
+
+
+@pytest.mark.parametrize("ports", [(), (1,)], ids=["no address", "nobody listens"])
+def test_a_connection_that_fails_is_left_to_the_request(
+    context: Context, monkeypatch: pytest.MonkeyPatch, ports: tuple[int, ...]
+) -> None:
+    resolving(monkeypatch, *ports)
+    (begun,) = connect_ahead(context, "https://ca.example/dir", "")
+    assert begun.take(context) is None
+    assert begun.take(context) is None
+
+
+def test_cancelling_ends_the_wait_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, ended = threading.Event(), threading.Event()
+
+    def resolve(*_: object) -> list[object]:
+        asked.set()
+        ended.wait(60)
+        return []
+
+    monkeypatch.setattr(_socket, "getaddrinfo", resolve)
+    running = Context(600).begin()
+    (begun,) = connect_ahead(running, "https://ca.example/dir", "")
+    assert asked.wait(60)
+    threading.Timer(0.1, running.cancel).start()
+    with pytest.raises(Cancelled):
+        begun.take(running)
+    ended.set()
 
 
 #: Ends at the first attempt to connect; prints which of the modules that issue have loaded by then.

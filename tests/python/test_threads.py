@@ -11,6 +11,7 @@ import pytest
 import tossl_acme
 from tossl_acme.context import Context
 from tossl_acme.context.beside import Beside
+from tossl_acme.context.light import LightThread
 from tossl_acme.context.threads import start_thread
 from tossl_acme.context.workers import Workers
 
@@ -63,8 +64,16 @@ def test_who_waits_for_work_beside_does_not_wait_for_ever(context: Context, capf
     assert capfd.readouterr() == ("", "")
 
 
-def test_all_threads_begin_in_one_place() -> None:
-    """Which catches what they raise."""
+@pytest.mark.parametrize("error", _ERRORS, ids=repr)
+def test_who_waits_for_a_light_thread_does_not_wait_for_ever(
+    error: BaseException, context: Context, capfd: pytest.CaptureFixture[str]
+) -> None:
+    LightThread(lambda: _raise(error)).wait(context, "work")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_all_threads_begin_in_few_places() -> None:
+    """Which catches what they raise; in two, one of which loads little."""
     starters = {"Thread", "Timer", "start_new_thread", "ThreadPoolExecutor", "ThreadingMixIn", "to_thread"}
     found = {
         path.relative_to(_PACKAGE).as_posix()
@@ -73,4 +82,4 @@ def test_all_threads_begin_in_one_place() -> None:
         if isinstance(node, ast.Call)
         and getattr(node.func, "attr", getattr(node.func, "id", "")) in starters
     }
-    assert found == {"context/threads.py"}
+    assert found == {"context/threads.py", "context/light.py"}

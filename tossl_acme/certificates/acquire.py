@@ -12,7 +12,7 @@ from ..acme.renewal import cert_id
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError
 from ..files import FilePath
-from ..http.ahead import WIDTH
+from ..http.dial import WIDTH
 from ..identifiers import Identifier
 from ..pki.chain import CertificateChain
 from ..store.protocol import Store

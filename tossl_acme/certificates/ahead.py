@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from ..http.ahead import WIDTH, connect_ahead, open_ahead
+from ..http.ahead import open_ahead
+from ..http.dial import WIDTH, connect_ahead
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..context import Context
+    from ..http.dial import Connecting
     from ..http.options import ConnectionOptions
     from ..store.protocol import Store
     from .record import KeptCertificate
 
 
 def begin_ahead(
-    context: Context, url: str, proxy: str, connection: Callable[[], ConnectionOptions], store: Store | None, count: int
-) -> None:
+    context: Context, url: str, connecting: Sequence[Connecting], connection: Callable[[], ConnectionOptions],
+    store: Store | None, count: int,
+) -> None:  # fmt: skip
     """Begins to connect to the CA, and to fetch its nonces for so many names.
 
-    proxy: what is given as one, however. connection: returns the options; what loads slowly for them loads while the CA
-    is awaited. Mistakes in them are told in their place.
+    connecting: what connect_ahead() has begun. connection: returns the options; what loads slowly for them loads while
+    the CA is awaited. Mistakes in them are told in their place.
     """
     width = max(1, min(count, WIDTH))
-    connecting = connect_ahead(context, url, proxy, width)
     try:
         options = connection()
     except ArgumentError:
@@ -49,4 +51,5 @@ def begin_renewal(context: Context, store: Store, kept: KeptCertificate) -> None
 
     asked = kept.issuance.get("connection") if isinstance(kept.issuance, dict) else None
     proxy = str(asked.get("proxy") or "") if isinstance(asked, dict) else "unknown"
-    begin_ahead(context, kept.directory, proxy, connection, store, len(kept.domains))
+    connecting = connect_ahead(context, kept.directory, proxy, len(kept.domains))
+    begin_ahead(context, kept.directory, connecting, connection, store, len(kept.domains))

@@ -22,7 +22,7 @@ from ..challenges.solver import Solver, TogetherSolver, is_together
 from ..context import QUICK_CLEANUP_SECONDS, Context, cleanup_seconds
 from ..context.farewell import Debt, fall_due, owe
 from ..errors import AcmeError, HttpError, TosslError, WaitTimeout
-from ..http.ahead import WIDTH
+from ..http.dial import WIDTH
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..text import clean

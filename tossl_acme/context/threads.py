@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # signal itself loads slowly
 import sys
 import threading
 
 from ..errors import ResourceError
+from .thread_body import in_own_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     _S = TypeVar("_S")
     _T = TypeVar("_T")
 
-#: Signals that a thread itself causes; it must be able to receive them.
-_FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT, _signal.SIGTRAP}
-
 
 def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
     """Starts a daemon thread. It receives none of the process's signals: they are for the program's own threads.
@@ -28,27 +25,7 @@ def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
     program's, and so is threading.excepthook.
     Raises RuntimeError if the system has no thread left.
     """
-    bridge = sys.modules.get("_tossl")
-
-    def run() -> None:
-        try:
-            enter_and_work()
-        except BaseException:
-            if sys.flags.dev_mode:
-                raise
-
-    def enter_and_work() -> None:
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - _FAULTS)
-        if bridge is None:
-            work()
-            return
-        bridge.enter_thread()
-        try:
-            work()
-        finally:
-            bridge.leave_thread()
-
-    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread = threading.Thread(target=in_own_thread(work), name=name, daemon=True)
     thread.start()
     return thread
 

@@ -1,7 +1,6 @@
 """TLS connections opened beside other work, for the first requests that a process will send.
 
-Connecting takes a round trip, as long as the options and TLS take to load, and so this imports neither; the handshake
-takes another, while requests and urllib3 load.
+dial.py has begun to connect, which takes a round trip; the handshake takes another, while requests and urllib3 load.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from ..context.beside import Beside
 from ..errors import TosslError
 from ..files import socket_beyond_standard
 from .connect import connected
-from .proxies import may_have_proxy
+from .dial import CONNECT_SECONDS, IDLE_SECONDS, Connecting, know_peer
+from .dial import reset as reset_dial
 from .urls import UrlError, split_url
 
 TYPE_CHECKING = False
@@ -31,43 +31,11 @@ if TYPE_CHECKING:
     #: A way to connect, as ConnectionOptions.in_force() has it, with host and port.
     _Peer = tuple[tuple[object, ...], str, int]
 
-#: Requests to one server that are under way at the same time, each on a connection of its own; so many are kept.
-WIDTH = 8
-#: Seconds that one attempt to connect may take, from looking up the name to its last address; and so may TLS.
-CONNECT_SECONDS = 15.0
-#: Seconds after which an idle connection is not used again: a NAT on the way may have forgotten it.
-IDLE_SECONDS = 30.0
 #: What urllib3 sets by default.
 _SOCKET_OPTIONS = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
 #: The connections of each peer that nobody has taken; empty for a peer that is known, so that none is opened ahead.
 _opened: dict[_Peer, deque[_Opening]] = {}
-
-
-class Connecting:
-    """A TCP connection on its way."""
-
-    def __init__(self, context: Context, host: str, port: int) -> None:
-        self._sock: socket.socket | None = None
-        self._is_wanted = True
-        self._work = Beside("tossl connecting", lambda: self._connect(context, host, port))
-
-    def take(self, context: Context) -> socket.socket | None:
-        """Returns the connection once it is there; None where it failed."""
-        self._work.wait(context, "request")
-        return self._sock
-
-    def drop(self) -> None:
-        """Closes it: nobody takes it."""
-        self._is_wanted = False
-        if self._sock is not None:
-            self._sock.close()
-
-    def _connect(self, context: Context, host: str, port: int) -> None:
-        with suppress(TosslError, OSError, ValueError):
-            self._sock = _connected(context, host, port)
-            if not self._is_wanted:
-                self._sock.close()
 
 
 def _connected(context: Context, host: str, port: int) -> socket.socket:
@@ -115,19 +83,6 @@ def _secured(context: Context, sock: socket.socket, tls: ssl.SSLContext, host: s
         shown.close()
 
 
-def connect_ahead(context: Context, url: str, proxy: str, count: int = 1) -> list[Connecting]:
-    """Begins TCP connections for open_ahead(), in threads, unless the URL's server is known, or a proxy may be used."""
-    try:
-        parts = split_url(url, ("https",))
-    except UrlError:
-        return []
-    host, port = parts.hostname or "", parts.port or 443
-    if proxy or may_have_proxy() or not _is_plain(host) or any(peer[1:] == (host, port) for peer in _opened):
-        return []
-    part = context.aside().narrowed(IDLE_SECONDS)
-    return [Connecting(part, host, port) for _ in range(count)]
-
-
 def _is_plain(host: str) -> bool:
     return host.isascii() and not host.endswith(".")
 
@@ -159,6 +114,7 @@ def _open_all(
     peer = options.in_force(), host, parts.port or 443
     if trust is None or not _is_plain(host) or peer in _opened:
         return False
+    know_peer(*peer[1:])
     part, begun = context.aside().narrowed(IDLE_SECONDS), iter(connecting)
     _opened.setdefault(peer, deque()).extend(
         _Opening(part, host, peer[2], trust, next(begun, None)) for _ in range(count)
@@ -173,6 +129,7 @@ def take_opened(
 
     Waits for one on its way. since: one that was begun earlier is not used.
     """
+    know_peer(host, port)
     waiting = _opened.setdefault((way, host, port), deque())
     while waiting:
         try:
@@ -190,6 +147,7 @@ def take_opened(
 def reset() -> None:
     """Forgets all of them. A forked child calls it too: the connections are its parent's."""
     _opened.clear()
+    reset_dial()
 
 
 in_forked_child(reset)

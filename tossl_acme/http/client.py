@@ -19,7 +19,7 @@ from requests.cookies import extract_cookies_to_jar
 
 from ..context import Context
 from ..errors import HttpError, TosslError, WaitTimeout
-from .ahead import CONNECT_SECONDS, WIDTH
+from .dial import CONNECT_SECONDS, WIDTH
 from .failures import explained, too_late
 from .logged import log_answer, log_failure
 from .options import USER_AGENT, ConnectionOptions

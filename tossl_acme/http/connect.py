@@ -65,7 +65,8 @@ def _is_known(host: str) -> bool:
         return False
 
 
-def _await_writable(sock: socket.socket, seconds: float) -> bool:
+def await_writable(sock: socket.socket, seconds: float) -> bool:
+    """Returns whether something can be sent, or the connection has failed; waits so many seconds at most."""
     if not hasattr(select, "poll"):
         return any(select.select([], [sock], [sock], seconds))
     poll = select.poll()  # select() takes no descriptor beyond 1023
@@ -83,7 +84,7 @@ def _connected(
         sock.setblocking(False)
         failed = sock.connect_ex(address[4])
         if failed in _BEGUN:
-            while not _await_writable(sock, context.poll_seconds("answer", deadline - time.monotonic())):
+            while not await_writable(sock, context.poll_seconds("answer", deadline - time.monotonic())):
                 if time.monotonic() >= deadline:
                     raise TimeoutError("timed out")
             failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

@@ -14,7 +14,7 @@ import urllib3
 from ..context import Context
 from ..errors import Cancelled, HttpError, WaitTimeout
 from ..text import clean
-from .ahead import CONNECT_SECONDS
+from .dial import CONNECT_SECONDS
 from .urls import shown_url
 
 _ours = requests.exceptions

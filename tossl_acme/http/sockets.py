@@ -27,8 +27,9 @@ from urllib3.util.wait import wait_for_read
 from ..context import Context
 from ..errors import HttpError
 from ..files import socket_beyond_standard
-from .ahead import CONNECT_SECONDS, IDLE_SECONDS, take_opened
+from .ahead import take_opened
 from .connect import connected
+from .dial import CONNECT_SECONDS, IDLE_SECONDS
 from .socks import connected_through
 from .trust import Trust
 from .urls import shown_url

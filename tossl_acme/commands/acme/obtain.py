@@ -190,14 +190,20 @@ def _begin_ahead(
     context: Context, words: Words, connection: Lazy[ConnectionOptions], store: Store | None, count: int
 ) -> None:
     """Begins to connect to the CA, and to fetch its nonces, while the modules load that obtaining needs."""
-    from ...acme.public_cas import directory_url
+    from ...acme.public_cas import directory_url, likely_url
+    from ...http.dial import connect_ahead
+
+    named = words.get("directory") or os.environ.get("TOSSL_DIRECTORY", "")
+    connecting = connect_ahead(context, likely_url(named), words.get("proxy", ""), count)
+    try:
+        url = directory_url(named)
+    except ArgumentError:  # a list of CAs, or a mistake, which is told in its place
+        for one in connecting:
+            one.drop()
+        return
     from ...certificates.ahead import begin_ahead
 
-    try:
-        url = directory_url(words.get("directory") or os.environ.get("TOSSL_DIRECTORY", ""))
-    except ArgumentError:  # a list of CAs, or a mistake, which is told in its place
-        return
-    begin_ahead(context, url, words.get("proxy", ""), connection, store, count)
+    begin_ahead(context, url, connecting, connection, store, count)
 
 
 def get_account_key(
