@@ -13,9 +13,12 @@ from .ports import Port
 from .presented import RESPONDERS
 from .responders import ResponderPool, ResponderSolver
 from .responses import hide_response, show_response
-from .seen import see_by_http
 from .solver import ChallengeType, SolverOptions
 from .webroot import Webroot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .seen import AskedAt, Seen
 
 
 class HttpServerSolver(ResponderSolver):
@@ -69,6 +72,12 @@ def http01_solver(options: SolverOptions) -> Webroot | HttpServerSolver | OwnSer
     return OwnServerSolver() if options.http01_response else HttpServerSolver(RESPONDERS, options.port or 0)
 
 
+def _see(context: Context, challenge: Challenge, at: AskedAt) -> Seen:
+    from .seen import see_by_http  # no issuance looks
+
+    return see_by_http(context, challenge, at)
+
+
 TYPE = ChallengeType(
-    "http-01", http01_solver, at_place=Webroot.at_place, asked_by=BY_TOKEN, see=see_by_http, scheme="http"
+    "http-01", http01_solver, at_place=Webroot.at_place, asked_by=BY_TOKEN, see=_see, scheme="http"
 )

@@ -11,7 +11,10 @@ from ..context import Context
 from ..dns.provider import ProviderOptions
 from ..files import FilePath
 from .ports import Port, check_port
-from .seen import AskedAt, Seen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .seen import AskedAt, Seen
 
 
 class Solver(Protocol):
