@@ -6,17 +6,27 @@ import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import AcmeError, ArgumentError
 from ..identifiers import Identifier
 from ..text import clean
-from .der import BOOLEAN, EMPTY_SEQUENCE, UNREADABLE, sequence
+from .der import BOOLEAN, EMPTY_SEQUENCE, sequence
 from .names import alternative_names, common_names
 from .pem import PemError, certificate_blocks, read_blocks
 from .signatures import is_issued_by
-from .structure import ALTERNATIVE_NAMES, AUTHORITY_KEY_ID, BASIC_CONSTRAINTS, cause_of, certificate_extensions
+from .structure import (
+    ALTERNATIVE_NAMES,
+    AUTHORITY_KEY_ID,
+    BASIC_CONSTRAINTS,
+    cause_of,
+    certificate_extensions,
+    unreadable,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cryptography import x509
 
 #: Of one chain; the longest in use have four. What came beside them is dropped.
 MOST_CERTIFICATES = 10
@@ -190,19 +200,21 @@ def _read(pem: str, public_key: bytes) -> CertificateChain:
             authority_key_id=_authority_key_id(leaf),
             parsed=path,
         )
-    except UNREADABLE as error:
+    except unreadable() as error:
         raise PemError(cause_of(error)) from None
 
 
 def _certificates(pem: str) -> tuple[list[x509.Certificate], int]:
     """Returns each readable certificate, once, and the number of different ones. Raises PemError without any."""
+    from cryptography import x509
+
     ders = list(dict.fromkeys(_ders(pem)))
     readable: list[x509.Certificate] = []
     trouble = ""
     for der in ders:
         try:
             readable.append(x509.load_der_x509_certificate(der))
-        except UNREADABLE as error:
+        except unreadable() as error:
             trouble = cause_of(error)
     if not readable:
         raise PemError(trouble)
@@ -245,14 +257,14 @@ def _public_key(certificate: x509.Certificate) -> bytes:
     """Returns SubjectPublicKeyInfo in DER; empty for a key of an unknown type."""
     try:
         return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except UNREADABLE:
+    except unreadable():
         return b""
 
 
 def _issued_by(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         return is_issued_by(issued, issuer)
-    except UNREADABLE:
+    except unreadable():
         return False
 
 
@@ -267,7 +279,7 @@ def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         constraints = _extensions(certificate).get(BASIC_CONSTRAINTS, b"")
         return bool(constraints) and any(one.tag == BOOLEAN and any(one.content) for one in sequence(constraints))
-    except UNREADABLE:
+    except unreadable():
         return False
 
 
@@ -282,7 +294,7 @@ def _issuer(certificate: x509.Certificate) -> str:
 def _authority_key_id(certificate: x509.Certificate) -> bytes | None:
     try:
         parts = sequence(_extensions(certificate).get(AUTHORITY_KEY_ID, EMPTY_SEQUENCE))
-    except UNREADABLE:
+    except unreadable():
         return None
     return next((part.content for part in parts if part.tag == _KEY_IDENTIFIER), None)
 

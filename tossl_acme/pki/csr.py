@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import ipaddress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -13,28 +14,38 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ..errors import ArgumentError
 from ..identifiers import Identifier
 from ..text import clean, quoted
-from .der import UNREADABLE, signed_part
+from .der import signed_part
 from .keys import PrivateKey, check_public_key, private_pem, public_der
 from .names import alternative_names, common_name_identifier, common_names, general_names, is_address, is_host_name
 from .pem import PemError, is_pkcs12, read_blocks
 from .signatures import is_signed_by, signed_with
-from .structure import ALTERNATIVE_NAMES, cause_of, normal_request, requested_extensions, weak_hash
+from .structure import ALTERNATIVE_NAMES, cause_of, normal_request, requested_extensions, unreadable, weak_hash
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
 @dataclass(frozen=True)
 class Csr:
-    """A certificate request (DER).
+    """A certificate request.
 
     identifiers: an order for this request must have exactly these (RFC 8555 section 7.4).
-    public_key: its SubjectPublicKeyInfo in DER. private_key: in PEM; empty if only the user has it.
+    public_key: its SubjectPublicKeyInfo in DER. private_key: in PEM; empty if only the user has it. make: returns the
+    request in DER; a new one is made when it is first needed.
     """
 
-    der: bytes = field(repr=False)
     identifiers: tuple[Identifier, ...]
     public_key: bytes = field(repr=False)
+    make: Callable[[], bytes] = field(repr=False, compare=False)
     private_key: str = field(default="", repr=False)
+
+    @cached_property
+    def der(self) -> bytes:
+        """The request in DER."""
+        return self.make()
 
 
 def csr_for(key: PrivateKey, identifiers: Sequence[Identifier], common_name: str = "") -> Csr:
@@ -48,13 +59,28 @@ def csr_for(key: PrivateKey, identifiers: Sequence[Identifier], common_name: str
         raise ArgumentError("domains", "a certificate needs at least one name")
     try:
         normal = tuple(dict.fromkeys(identifier.normal for identifier in identifiers))
-        alternatives = x509.SubjectAlternativeName(general_names(normal))
+        for name in normal:
+            _check_possible(name)
     except ValueError as error:
         raise ArgumentError("domains", f"a certificate cannot contain the name: {error}") from None
+    return Csr(normal, public_der(key), lambda: _made(key, normal, common_name), private_pem(key))
+
+
+def _check_possible(name: Identifier) -> None:
+    """Raises ValueError as x509 would for a name that no certificate can contain."""
+    if name.type == "dns":
+        name.value.encode("ascii")
+    else:
+        ipaddress.ip_address(name.value)
+
+
+def _made(key: PrivateKey, names: Sequence[Identifier], common_name: str) -> bytes:
+    from cryptography import x509
+
     subject = [x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)] if common_name else []
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject))
-    request = builder.add_extension(alternatives, critical=False).sign(key, hash_for(key))
-    return Csr(request.public_bytes(Encoding.DER), normal, public_der(key), private_pem(key))
+    alternatives = x509.SubjectAlternativeName(general_names(names))
+    return builder.add_extension(alternatives, critical=False).sign(key, hash_for(key)).public_bytes(Encoding.DER)
 
 
 def check_csr(csr: Csr, identifiers: Iterable[Identifier]) -> None:
@@ -75,6 +101,8 @@ def read_csr(text: str) -> Csr:
 
     Raises ArgumentError "csr", and KeyFormatError (weak, size, curve, type) for its key.
     """
+    from cryptography import x509
+
     der = _der(text)
     try:
         _check_hash(weak_hash(der))
@@ -85,14 +113,14 @@ def read_csr(text: str) -> Csr:
             _check_hash("SHA-1")
         # octet for octet as it came; check_public_key refuses keys of other types
         signed = is_signed_by(public, request, signed_part(der))
-    except UNREADABLE as error:
+    except unreadable() as error:
         raise ArgumentError("csr", f"not a usable certificate request: {cause_of(error)}") from None
     if not signed:
         raise ArgumentError("csr", "the certificate request is not signed by the key in it")
     if not identifiers:
         raise ArgumentError("csr", "the certificate request contains no name")
     check_public_key(public)
-    return Csr(der, identifiers, public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    return Csr(identifiers, public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), lambda: der)
 
 
 def _check_hash(weak: str) -> None:

@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cryptography import x509
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 
-#: Every exception that `cryptography` raises for a structure that it cannot read.
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    UnsupportedAlgorithm,
-    InternalError,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
+#: Every exception that `cryptography` raises for a key that it cannot read. See structure.unreadable().
+UNREADABLE = (ValueError, TypeError, LookupError, UnsupportedAlgorithm, InternalError)
 
 INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE, SET = 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
 BOOLEAN = 0x01

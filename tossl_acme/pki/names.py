@@ -6,12 +6,13 @@ import contextlib
 import ipaddress
 from collections.abc import Iterable
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 from ..errors import ArgumentError
 from ..identifiers import Identifier, parse_identifier
 from .der import Element, sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _EMAIL, _DNS, _URI, _IP, _OID = 0x81, 0x82, 0x86, 0x87, 0x88
 #: The types of names that ACME does not have, by their tags (RFC 5280 section 4.2.1.6).
@@ -21,6 +22,8 @@ _ATTRIBUTES = {b"\x55\x04\x03": "CN", b"\x55\x04\x06": "C", b"\x55\x04\x0a": "O"
 
 def general_names(identifiers: Iterable[Identifier]) -> list[x509.GeneralName]:
     """Returns the names of a subjectAltName, each once, in order. Raises ValueError for an impossible name."""
+    from cryptography import x509
+
     return [
         x509.DNSName(name.value) if name.type == "dns" else x509.IPAddress(ipaddress.ip_address(name.value))
         for name in dict.fromkeys(identifier.normal for identifier in identifiers)
@@ -37,6 +40,8 @@ def alternative_names(extension: bytes) -> tuple[Identifier, ...]:
 
 def common_names(subject: x509.Name) -> tuple[str, ...]:
     """Returns the common names of a subject or issuer."""
+    from cryptography.x509.oid import NameOID
+
     return tuple(str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME))
 
 

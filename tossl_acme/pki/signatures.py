@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
@@ -12,7 +9,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .der import OID, Element, sequence
 
-Signed: TypeAlias = x509.Certificate | x509.CertificateSigningRequest
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from cryptography import x509
+
+    Signed: TypeAlias = x509.Certificate | x509.CertificateSigningRequest
 
 _PSS = "1.2.840.113549.1.1.10"
 _PKCS1 = "1.2.840.113549.1.1."

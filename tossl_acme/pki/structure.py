@@ -1,10 +1,13 @@
-"""What certificates and requests contain, read from their DER: one odd extension does not hide the others."""
+"""What certificates and requests contain, read from their DER: one odd extension does not hide the others.
+
+Here, and in what reads and makes them, cryptography.x509 is imported inside the functions: it loads slowly, and an
+order is placed without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from .der import (
@@ -14,6 +17,7 @@ from .der import (
     OID,
     SEQUENCE,
     SET,
+    UNREADABLE,
     DerError,
     Element,
     encoded,
@@ -46,10 +50,19 @@ _WEAK = {
 _MOST_DEPTH = 20
 
 
+def unreadable() -> tuple[type[Exception], ...]:
+    """Returns every exception that `cryptography` raises for a certificate or request that it cannot read."""
+    from cryptography import x509
+
+    return (*UNREADABLE, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+
+
 def cause_of(error: Exception) -> str:
     """Returns in words why a structure cannot be read; the library's own are for its programmers."""
     if isinstance(error, (DerError, PemError)):
         return str(error)
+    from cryptography import x509
+
     if isinstance(error, x509.InvalidVersion):
         return "it has a version that does not exist; X.509 has 1 to 3"
     if isinstance(error, x509.DuplicateExtension):
