@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import subprocess
+import sys
 
+import cryptography
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -166,3 +168,23 @@ def test_keys_that_no_ca_takes() -> None:
         with pytest.raises(KeyFormatError) as raised:
             read_csr(text)
         assert raised.value.errorcode == ("TOSSL", "KEY", kind)
+
+
+_BEFORE_AN_ORDER = """
+import sys
+import tossl_acme.certificates.obtain
+from tossl_acme.certificates.key import CertificateKey
+from tossl_acme.identifiers import parse_identifiers
+
+csr = CertificateKey().request(parse_identifiers(["a.example"]))
+print("cryptography.x509" in sys.modules, bool(csr.public_key and csr.private_key))
+csr.prepare()
+print("cryptography.x509" in sys.modules, len(csr.der) > 200)
+"""
+
+
+@pytest.mark.skipif(int(cryptography.__version__.split(".")[0]) < 44, reason="earlier ones load it for keys, too")
+def test_a_key_and_an_order_need_no_x509() -> None:
+    """It takes 13 ms to load: a CA's answer comes meanwhile."""
+    done = subprocess.run([sys.executable, "-c", _BEFORE_AN_ORDER], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False True\nTrue True\n", "")

@@ -230,7 +230,9 @@ def _prove(work: Work, order: Order, authorizations: Sequence[Authorization], so
     """Makes every authorization of the order valid. Where that fails, what is still pending is deactivated."""
     try:
         allowed = with_ancestors(solvers, authorizations, work.issuance.order)
-        solve(work.client, work.context, authorizations, allowed, work.attempt, work.answers)
+        # The CA looks at the answers meanwhile, which takes longer than to make the request.
+        with work.context.meanwhile(work.csr.prepare):
+            solve(work.client, work.context, authorizations, allowed, work.attempt, work.answers)
     except TosslError:
         if deactivate_pending(work.client, work.context.for_cleanup(_GIVING_UP_SECONDS), order):
             work.attempt.drop_order()

@@ -47,6 +47,10 @@ class Csr:
         """The request in DER."""
         return self.make()
 
+    def prepare(self) -> None:
+        """Makes the request, which takes some milliseconds, before it is needed."""
+        _ = self.der
+
 
 def csr_for(key: PrivateKey, identifiers: Sequence[Identifier], common_name: str = "") -> Csr:
     """Returns a request for exactly these identifiers, all in the subjectAltName, with an empty subject.
