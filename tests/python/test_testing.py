@@ -230,7 +230,7 @@ BAD = {
     "ca start -key_type x": "VALUE key_type",
     "ca start -acme maybe": "VALUE acme",
     "ca start -timeout 0": "VALUE timeout",
-    "ca start -key_type rsa8192 -timeout 0.001": "TIMEOUT CA",
+    "ca start -key_type rsa4096 -timeout 0.001": "TIMEOUT CA",
     "ca start -acme 1": "PACKAGE pebble",
     "ca stop x": "VALUE ca",
     "ca stop {a b}": "VALUE ca",
