@@ -37,7 +37,7 @@ BAD_KEYS = {
     .private_bytes(*PKCS8, BestAvailableEncryption(b"secret"))
     .decode(),
     "weak": private_pem(rsa.generate_private_key(65537, 1024)),
-    "type": private_pem(dsa.generate_private_key(2048)),
+    "type": private_pem(dsa.generate_private_key(1024)),
     "curve": private_pem(ec.generate_private_key(ec.SECP256K1())),
 }
 WITH_A_USER = ["https://operator:Ob5tr1ct@ca.example/1", "https://Ob5tr1ct@ca.example", "http://a:Ob5tr1ct@ca.example"]
