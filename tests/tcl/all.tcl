@@ -9,7 +9,7 @@ file mkdir $scratch
 tcltest::configure -testdir $folder -tmpdir $scratch
 if {[lindex $argv 0] eq "-half"} {
     # The longest; what is not here belongs to the second half.
-    set first {cli.test ending.test fork.test memory.test paths.test reentry.test tls.test}
+    set first {cli.test ending.test farewell.test fork.test memory.test paths.test reentry.test tls.test}
     tcltest::configure {*}[expr {[lindex $argv 1] == 1 ? [list -file $first] : [list -notfile [list {*}$first l.*.test]]}]
 } elseif {[llength $argv]} {
     tcltest::configure -file $argv
