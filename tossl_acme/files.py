@@ -20,7 +20,7 @@ from .text import clean, quoted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -227,11 +227,27 @@ class Folder:
 
         What fails may leave a part of it.
         """
+        self.write_several({name: content}, mode)
+
+    def write_several(self, contents: Mapping[str, bytes], mode: int) -> None:
+        """Writes files as write_new() does, which takes little longer than one."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with _naming(self, name), _closing(_open(name, flags, mode, dir_fd=self._descriptor)) as handle:
-            _write_all(handle, content)
-            _set_mode(handle, mode)
-            os.fsync(handle)
+        opened: list[tuple[str, int]] = []
+        try:
+            for name, content in contents.items():
+                with _naming(self, name):
+                    opened.append((name, _open(name, flags, mode, dir_fd=self._descriptor)))
+                    _write_all(opened[-1][1], content)
+                    _set_mode(opened[-1][1], mode)
+            if len(opened) > 1:
+                for _name_of, handle in opened:
+                    _begin_sync(handle)
+            for name, handle in opened:
+                with _naming(self, name):
+                    os.fsync(handle)
+        finally:
+            for _name_of, handle in opened:
+                os.close(handle)
 
     def link_same(self, name: str, content: bytes | None, to: Folder, fits: Callable[[os.stat_result], bool]) -> bool:
         """Gives this user's plain file, if it has this content and `fits`, the same name in another folder, too.
@@ -552,6 +568,15 @@ def _write_all(handle: int, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(handle, left) :]
+
+
+def _begin_sync(handle: int) -> None:
+    """Has the system begin to write a file to the disk, so that several files take little longer than one."""
+    if hasattr(os, "posix_fadvise"):
+        try:  # noqa: SIM105 - contextlib loads slowly
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError:
+            pass  # not every file system takes advice
 
 
 def _read_whole(handle: int) -> bytes:

@@ -403,13 +403,13 @@ def test_it_is_looked_at_once_more_when_the_set_is_made(place: Path, monkeypatch
     """The holder was stopped while it wrote its files."""
     store = store_at(place)
     write(store, OLD)
-    write_new = files.Folder.write_new
+    write_several = files.Folder.write_several
 
     def stopped(self: files.Folder, *arguments: Any) -> None:
-        write_new(self, *arguments)
+        write_several(self, *arguments)
         (place / NAME / ".lock").write_text(json.dumps({"epoch": time.time_ns(), "holder": "another"}))
 
-    monkeypatch.setattr(files.Folder, "write_new", stopped)
+    monkeypatch.setattr(files.Folder, "write_several", stopped)
     assert "another has it" in refused(lambda: write(store, NEW))
     assert shown(place / NAME) == OLD == store.read(NAME)
     assert len(list((place / NAME).glob("..[0-9]*"))) == 1

@@ -233,10 +233,10 @@ class ChangingSets(Sets):
         try:
             with self.folder.enter(temporary) as made:
                 same = self._shared(before, values, access, made)
-                for value, content in values.items():
-                    if value not in same:
-                        made.write_new(value, content, access.file_mode)
-                        access.grant(made, value)
+                new = {value: content for value, content in values.items() if value not in same}
+                made.write_several(new, access.file_mode)
+                for value in new:
+                    access.grant(made, value)
                 access.grant(made)
                 made.sync()
             self.folder.rename(temporary, self.folder, name)
