@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -65,7 +66,7 @@ class Counting(MemoryStore):
     def read_all(
         self, prefix: str, only: Collection[str] | None = None
     ) -> Iterator[tuple[str, dict[str, bytes] | ArgumentError]]:
-        self.reads += 1
+        self.reads += prefix == "answers"
         self.fault()
         return super().read_all(prefix, only)
 
@@ -131,6 +132,22 @@ def test_random_tokens_read_the_store_no_more_often_than_it_can_bear(store: Coun
     for number in range(2000):
         assert response_to(f"scanned{number}") == ""
     assert store.reads <= (time.monotonic() - began) / FRESH_SECONDS + 1
+
+
+def test_of_many_answers_those_are_read_that_have_changed(store: Counting) -> None:
+    for number in range(300):
+        told = {"asked_by": BY_TOKEN, "domain": NAME, "token": f"t{number}", "key_authorization": f"t{number}.k"}
+        text = json.dumps({"by": "other:1", "at": time.time(), "answers": [told]})
+        store.sets[f"answers/a{number}"] = {"x.json": text.encode()}
+    assert response_to("t7") == "t7.k"
+    with by_another_node(store, HTTP):
+        assert response_to(HTTP.token) == HTTP.key_authorization
+        assert response_to("t8") == "t8.k"
+    with store.locked(Context(10).begin(), "answers/a7") as lock:
+        store.delete(lock)
+    time.sleep(FRESH_SECONDS)
+    assert (response_to(HTTP.token), response_to("t7"), response_to("t9")) == ("", "", "t9.k")
+    assert store.reads == 1
 
 
 @pytest.mark.parametrize("token", ["", ".", "../x", "a b", "a.b", "a/b", "\0", "é", "x" * 256, "a\n"])
@@ -238,6 +255,11 @@ def wait_for(what: Callable[[], object]) -> None:
     while not what():
         assert time.monotonic() < ends, "it never came"
         time.sleep(0.01)
+
+
+def files_below(root: Path) -> set[str]:
+    """The names of all files; a folder may go while it is walked."""
+    return {name for _, _, names in os.walk(root) for name in names}
 
 
 def well_known(root: Path) -> Path:
@@ -358,10 +380,10 @@ def test_strange_answers_keep_no_other_from_being_served(
     server.take({"a": managed(store, NAME, webroot=FilePath(str(root)))})
     with by_another_node(store, HTTP):
         wait_for((well_known(root) / HTTP.token).exists)
-        assert {path.name for path in tmp_path.rglob("*") if path.is_file()} <= {HTTP.token, "t", "x"}
+        assert files_below(tmp_path) <= {HTTP.token, "t", "x"}
         assert response_to(HTTP.token) == HTTP.key_authorization
     store.sets = {name: values for name, values in store.sets.items() if not name.startswith("answers/")}
-    wait_for(lambda: not [path for path in tmp_path.rglob("*") if path.is_file()])
+    wait_for(lambda: not files_below(tmp_path))
     assert failed == []
 
 
@@ -400,7 +422,7 @@ def test_a_folder_that_cannot_be_cleared_keeps_no_other_answer_from_being_served
         wait_for(lambda: failed)
         with by_another_node(store, other):
             wait_for((well_known(tmp_path) / other.token).exists)
-    wait_for(lambda: not [path for path in tmp_path.rglob("*") if path.is_file()])
+    wait_for(lambda: not files_below(tmp_path))
     assert [error.message for error in failed] == ["not now"]
 
 

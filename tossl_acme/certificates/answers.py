@@ -24,7 +24,7 @@ from .record import read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..store.protocol import Lock, Store
 
@@ -86,12 +86,15 @@ class Batch:
 
 def read_batches(store: Store) -> list[Batch]:
     """Returns the answers of all certificates, also stale ones. Raises ArgumentError "store"."""
-    found = []
-    for name, values in store.read_all(ANSWERS):
-        if not isinstance(values, ArgumentError):
-            read = (Batch.of_text(name, value, text) for value, text in values.items())
-            found += [batch for batch in read if batch is not None]
-    return found
+    return [batch for name, values in store.read_all(ANSWERS) for batch in _batches_of(name, values)]
+
+
+def _batches_of(name: str, values: Mapping[str, bytes] | ArgumentError) -> list[Batch]:
+    """Returns what a set of answers holds, without what is damaged."""
+    if isinstance(values, ArgumentError):
+        return []
+    read = (Batch.of_text(name, value, text) for value, text in values.items())
+    return [batch for batch in read if batch is not None]
 
 
 def remove_values(store: Store, lock: Lock, is_over: Callable[[str], bool]) -> None:
@@ -104,13 +107,39 @@ def remove_values(store: Store, lock: Lock, is_over: Callable[[str], bool]) -> N
         store.delete(lock)
 
 
+class _Known:
+    """All answers in a store at one moment. cursor: as Store.changes() has it. sets: by the names of their sets."""
+
+    __slots__ = ("cursor", "sets")
+
+    def __init__(self, cursor: str, sets: dict[str, list[Batch]]) -> None:
+        self.cursor, self.sets = cursor, sets
+
+    @classmethod
+    def read(cls, store: Store, before: _Known | None) -> _Known:
+        """Returns them as they are now: of what is known already, that is read which has changed since."""
+        found = store.changes(before.cursor) if before is not None and before.cursor else None
+        if before is None or found is None:
+            begun = store.changes("")
+            sets: dict[str, list[Batch]] = {}
+            for batch in read_batches(store):
+                sets.setdefault(batch.name, []).append(batch)
+            return cls(begun[0] if begun is not None else "", sets)
+        cursor, names = found
+        changed = [name for name in names if name.startswith(f"{ANSWERS}/")]
+        kept = {name: batches for name, batches in before.sets.items() if name not in changed}
+        news = store.read_many(changed) if changed else {}
+        return cls(cursor, {**kept, **{name: _batches_of(name, values) for name, values in news.items()}})
+
+
 class StoredAnswers:
-    """Looks for answers in a store: reads it ten times a second at most, whatever is asked for."""
+    """Looks for answers in a store: asks it ten times a second at most, whatever is asked for, what has changed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = allocate_lock()
         self._read_at = self._pause_until = float("-inf")
+        self._known: _Known | None = None
         self._answers: dict[tuple[str, str], ElsewhereAnswer] = {}
 
     def find(self, asked_by: str, key: str) -> ElsewhereAnswer | None:
@@ -127,10 +156,10 @@ class StoredAnswers:
 
     def _read(self, began: float) -> None:
         """Reads the store in a thread, which is left to itself where that takes too long."""
-        self._answers = {}
+        before, self._known, self._answers = self._known, None, {}
         try:
             context = Context(LOOK_UP_SECONDS).begin()
-            batches = context.run(lambda: read_batches(self._store), "the store")
+            known = context.run(lambda: _Known.read(self._store, before), "the store")
         except Exception as caught:  # noqa: BLE001 - a web server's request is no place for it
             error = caught if isinstance(caught, TosslError) else foreign_error(caught)
             self._pause_until = time.monotonic() + _PAUSE_SECONDS
@@ -138,9 +167,9 @@ class StoredAnswers:
             log_event("tossl.store", WARNING, f"{where} cannot be read, to answer a CA: {error.message}")
             return
         # Also those that seem stale: the clock of this machine, or of whoever wrote them, may be wrong.
-        batches.sort(key=lambda batch: batch.at)
+        batches = sorted((batch for each in known.sets.values() for batch in each), key=lambda batch: batch.at)
         self._answers = {answer.key: answer for batch in batches for answer in batch.answers}
-        self._read_at = began
+        self._known, self._read_at = known, began
 
 
 #: The stores that this process looks in, by where they are, and by -store's words; None for one of this machine alone.
