@@ -29,7 +29,7 @@ from tests.servers import actions
 from tests.servers.actions import Action, Exchange, Response
 from tests.servers.certs import Certificates
 from tests.servers.faults import FaultProxy
-from tests.servers.issuer import Issuer
+from tests.servers.issuer import Disguised, Issuer
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.web import json_reply
@@ -565,20 +565,7 @@ class Renaming(Issuer):
         builder = (
             x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(names, critical=False)
         )
-        return super().issue(_Disguised(builder.sign(other, hashes.SHA256()), csr), days, life)  # type: ignore[arg-type]
-
-
-class _Disguised:
-    """One request's names with another's key."""
-
-    def __init__(self, names: x509.CertificateSigningRequest, key: x509.CertificateSigningRequest) -> None:
-        self._names, self._key = names, key
-
-    def public_key(self) -> object:
-        return self._key.public_key()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._names, name)
+        return super().issue(Disguised(builder.sign(other, hashes.SHA256()), csr), days, life)  # type: ignore[arg-type]
 
 
 # ---- endless promises ----

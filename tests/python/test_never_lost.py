@@ -29,7 +29,7 @@ from tests.servers import actions
 from tests.servers.actions import Action
 from tests.servers.certs import Certificates
 from tests.servers.faults import FaultProxy
-from tests.servers.issuer import Issuer
+from tests.servers.issuer import Disguised, Issuer
 from tests.servers.scripted_ca import Script, ScriptedCa
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme import files
@@ -491,19 +491,6 @@ def test_what_cannot_serve_is_put_aside_and_named(world: World, fault: str) -> N
     assert (world.orders, again["warnings"]) == (orders + 1, "")
     assert again["private_key"] != (aside / "privkey.pem").read_text()
     assert aside.exists()
-
-
-class Disguised:
-    """One request's names with another's key."""
-
-    def __init__(self, names: x509.CertificateSigningRequest, key: x509.CertificateSigningRequest) -> None:
-        self._names, self._key = names, key
-
-    def public_key(self) -> object:
-        return self._key.public_key()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._names, name)
 
 
 class Unfit(Issuer):
