@@ -71,6 +71,15 @@ class Identifier:
         return self.type == "dns"
 
 
+def is_address(text: str) -> bool:
+    """Returns whether a text is an IP address, also where it stands as a domain name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def check_record_length(name: str, domain: str) -> None:
     """Raises ArgumentError "domain" if a record's name is longer than a DNS name can be."""
     if len(name) > MAX_NAME_CHARS:

@@ -18,6 +18,7 @@ from ..http.connect import connected
 from ..http.options import ConnectionOptions
 from ..http.response import Response
 from ..http.urls import UrlError, shown_url, split_url
+from ..identifiers import is_address
 from ..text import clean
 
 #: The ports at which CAs ask (RFC 8555 section 8.3, RFC 8737 section 3), and to which they follow redirects.
@@ -132,7 +133,7 @@ def _target(url: str, location: str, own_port: int) -> SplitResult:
     if port not in (*PORTS.values(), own_port):
         allowed = " and ".join(map(str, PORTS.values()))
         raise HttpError("redirect", f"it redirects to port {port} ({shown}): CAs follow to the ports {allowed} alone")
-    if _is_address(parts.hostname or ""):
+    if is_address(parts.hostname or ""):
         raise HttpError("redirect", f"it redirects to an IP address ({shown}), to which CAs do not follow")
     netloc = parts.netloc.rpartition("@")[2]
     if parts.port is None and port not in (80, 443):
@@ -179,15 +180,7 @@ def _shaken(context: Context, sock: socket.socket, challenge: Challenge) -> tupl
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     tls.set_alpn_protocols(["acme-tls/1"])
     host = challenge.identifier.value
-    name = ipaddress.ip_address(host).reverse_pointer if _is_address(host) else host
+    name = ipaddress.ip_address(host).reverse_pointer if is_address(host) else host
     sock.settimeout(max(0.05, context.remaining()))
     with tls.wrap_socket(sock, server_hostname=name) as wrapped:
         return wrapped.selected_alpn_protocol(), wrapped.getpeercert(True) or b""
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

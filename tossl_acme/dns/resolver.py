@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import re
 import socket
@@ -24,7 +23,7 @@ import dns.resolver
 from ..context import Context
 from ..errors import ArgumentError, DnsError, error_context
 from ..files import socket_beyond_standard
-from ..identifiers import MAX_NAME_CHARS
+from ..identifiers import MAX_NAME_CHARS, is_address
 from ..log import DEBUG, wants
 from ..log import event as log_event
 from ..text import clean, quoted
@@ -184,7 +183,7 @@ def parse_resolver(text: str) -> Nameserver:
         host, port = text, DNS_PORT
     else:
         host, port = match[1] or match[3], int(match[2] or match[4] or DNS_PORT)
-    valid = _is_address(host) if ":" in host else _is_host_name(host)
+    valid = is_address(host) if ":" in host else _is_host_name(host)
     if not valid or not 0 < port < 65536:
         expected = "host, host:port or [v6]:port is expected"
         raise ArgumentError("resolvers", f"{quoted(text)} is not a DNS server: {expected}")
@@ -336,11 +335,3 @@ def _failure(error: Exception) -> LookupFailed:
 def _is_host_name(host: str) -> bool:
     labels = host.removesuffix(".").split(".")
     return len(host) <= MAX_NAME_CHARS and all(re.fullmatch(r"[A-Za-z0-9_-]{1,63}", label) for label in labels)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..errors import ArgumentError
-from ..identifiers import Identifier
+from ..identifiers import Identifier, is_address
 from ..text import clean, quoted
 from .der import signed_part
 from .keys import PrivateKey, check_public_key, private_pem, public_der
-from .names import alternative_names, common_name_identifier, common_names, general_names, is_address, is_host_name
+from .names import alternative_names, common_name_identifier, common_names, general_names, is_host_name
 from .pem import PemError, is_pkcs12, read_blocks
 from .signatures import is_signed_by, signed_with
 from .structure import ALTERNATIVE_NAMES, cause_of, normal_request, requested_extensions, unreadable, weak_hash

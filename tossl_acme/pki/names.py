@@ -62,14 +62,6 @@ def is_host_name(text: str) -> bool:
     return True
 
 
-def is_address(name: str) -> bool:
-    """Returns whether a text is an IP address, also where it stands as a domain name."""
-    try:
-        return bool(ipaddress.ip_address(name))
-    except ValueError:
-        return False
-
-
 def _identifier(name: Element) -> Identifier:
     if name.tag == _DNS:
         text = name.content.decode("utf-8", "replace")

@@ -14,20 +14,10 @@ from ..identifiers import Identifier
 from .csr import hash_for
 from .keys import PrivateKey, generate_private_key, key_type, private_pem
 from .names import general_names
+from .usages import key_usage
 
 _ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 _DER_OCTET_STRING = b"\x04"
-_KEY_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-    "encipher_only",
-    "decipher_only",
-)
 
 
 def _self_signed(
@@ -65,10 +55,10 @@ def server_certificate(identifiers: Sequence[Identifier], key: PrivateKey, days:
 
     Raises ValueError for a name that no certificate can contain, or where `days` is later than a certificate can tell.
     """
-    usage = dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True, "key_encipherment": key_type(key) == "rsa"}
+    uses = ("digital_signature", "key_encipherment") if key_type(key) == "rsa" else ("digital_signature",)
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=False, path_length=None), True),
-        (x509.KeyUsage(**usage), True),
+        (key_usage(*uses), True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
         (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
     ]

@@ -17,6 +17,7 @@ from .chain import read_certificate
 from .csr import hash_for
 from .keys import PrivateKey, key_type, load_private_key, private_pem, public_der
 from .names import general_names
+from .usages import key_usage
 
 DAY_SECONDS = 86400
 #: Days that a certificate lasts without further words, and days for which its root lasts longer at each end.
@@ -25,17 +26,6 @@ _DAYS, _ROOT_DAYS = 30, 400
 _FIRST, _LAST = -631152000, 253402300799
 #: RFC 5280 appendix A.1, ub-common-name.
 _MOST_COMMON_NAME = 64
-_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-    "encipher_only",
-    "decipher_only",
-)
 
 
 @dataclass(frozen=True)
@@ -125,7 +115,7 @@ def make_authority(key: PrivateKey, life: Life, issuer: Throwaway | None = None)
     builder = _builder(subject, key, serial, life, issuer).add_extension(
         x509.BasicConstraints(ca=True, path_length=None), critical=True
     )
-    return _signed(builder.add_extension(_key_usage("key_cert_sign", "crl_sign"), critical=True), key, issuer)
+    return _signed(builder.add_extension(key_usage("key_cert_sign", "crl_sign"), critical=True), key, issuer)
 
 
 def make_certificate(
@@ -137,7 +127,7 @@ def make_certificate(
     builder = (
         _builder(_name(common), key, x509.random_serial_number(), life, issuer)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage("digital_signature", *_of_rsa(key)), critical=True)
+        .add_extension(key_usage("digital_signature", *_of_rsa(key)), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(x509.SubjectAlternativeName(general_names(names)), critical=not common)
     )
@@ -207,10 +197,6 @@ def _is_authority(certificate: x509.Certificate) -> bool:
 def _of_rsa(key: PrivateKey) -> tuple[str, ...]:
     """The exchange of keys before TLS 1.3, which RSA keys alone take part in."""
     return ("key_encipherment",) if key_type(key) == "rsa" else ()
-
-
-def _key_usage(*uses: str) -> x509.KeyUsage:
-    return x509.KeyUsage(**{usage: usage in uses for usage in _USAGES})
 
 
 def _name(common: str) -> x509.Name:
