@@ -124,8 +124,8 @@ class Unhurried(Context):
 @pytest.mark.parametrize(
     ("after", "pauses"),
     [
-        (None, [0.02, 0.04, 0.08, 0.16]),
-        (0.0, [0.02, 0.04, 0.08, 0.16]),
+        (None, [0.005, 0.02, 0.04, 0.08]),
+        (0.0, [0.005, 0.02, 0.04, 0.08]),
         (1e-9, [0.02] * 4),
         (3.0, [3.0] * 4),
         (1e9, [60.0] * 4),
@@ -143,17 +143,24 @@ def test_polling_takes_the_time_that_the_ca_asks_for(
 
 
 @pytest.mark.parametrize(
-    ("after", "pauses"), [(None, [0.0, 0.0, 0.02, 0.1]), (3.0, [3.0] * 4)], ids=["its own pauses", "Retry-After"]
+    ("after", "took", "pauses"),
+    [
+        (None, 0.06, [0.0, 0.0, 0.02, 0.1]),
+        (None, 0.006, [0.014, 0.034, 0.074, 0.154]),
+        (None, 0.004, [0.001, 0.016, 0.036, 0.076]),
+        (3.0, 0.06, [3.0] * 4),
+    ],
+    ids=["its own pauses", "close by", "at hand", "Retry-After"],
 )
 def test_the_time_that_an_answer_takes_is_part_of_a_pause(
-    after: float | None, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+    after: float | None, took: float, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """20 ms doubling pass from one request to the next; Retry-After counts from the answer."""
+    """20 ms doubling pass from request to request, 5 ms before these at hand; Retry-After counts from the answer."""
     context = Unhurried()
     monkeypatch.setattr(polling.time, "monotonic", lambda: context.now)
 
     def look() -> Any:
-        context.now += 0.06
+        context.now += took
         return SimpleNamespace(retry_after=after, status="processing")
 
     asked_at = context.now

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from ..context import Backoff, Context
 
 #: Longest pause between two polls, whatever Retry-After says.
 _MAX_PAUSE_SECONDS = 60.0
+#: Seconds within which a CA at hand answers; many have issued by then.
+_AT_HAND_SECONDS = 0.005
 #: Seconds for which a URL from the CA counts as new.
 NAMED_SECONDS = 10.0
 
@@ -37,15 +39,16 @@ def poll(
     section 7.5.1).
 
     Pauses for the CA's Retry-After, from its answer on, if it sends one. Else 20 ms doubling to 5 s pass from one
-    request to the next: what the answer itself took on its way is part of that. asked_at: when the request before the
-    first look was sent, monotonic seconds.
+    request to the next: what the answer itself took on its way is part of that. A CA that answers within 5 ms is at
+    hand, and is looked at once more before these. asked_at: when the request before the first look was sent, monotonic
+    seconds.
     Raises WaitTimeout(what) if the context ends first.
     """
     begun = time.monotonic() if asked_at is None else asked_at
     state = known or look()
-    backoff = Backoff()
+    pauses = _pauses(time.monotonic() - begun)
     while not is_done(state):
-        pause = backoff.next() - (time.monotonic() - begun)
+        pause = next(pauses) - (time.monotonic() - begun)
         # None, 0 and a past date give no time.
         wanted = min(max(state.retry_after, 0.02), _MAX_PAUSE_SECONDS) if state.retry_after else max(0.0, pause)
         context.tell("waiting", what=what, status=state.status, seconds=round(wanted, 3))
@@ -53,6 +56,15 @@ def poll(
         begun = time.monotonic()
         state = look()
     return state
+
+
+def _pauses(answered_in: float) -> Iterator[float]:
+    """Yields the seconds from each request to the next. answered_in: seconds that the first answer took."""
+    if answered_in < _AT_HAND_SECONDS:
+        yield _AT_HAND_SECONDS
+    backoff = Backoff()
+    while True:
+        yield backoff.next()
 
 
 class NamedUrls:
