@@ -119,7 +119,7 @@ def test_what_a_provider_asks_for_is_no_other_option() -> None:
 
 def test_the_words_that_an_option_may_have_are_those_of_its_text() -> None:
     """Of a text that leads to another command, it is that one's."""
-    options: Any = Manual(COMMANDS["acme::obtain_certificate"]).as_dict(COMMANDS)["options"]
+    options: Any = Manual(COMMANDS["acme::obtain_certificate"]).as_dict(lambda: COMMANDS)["options"]
     for name in ("-challenge", "-eab_alg", "-provider", "-layout"):
         assert options[name]["choices"]
         assert all(choice in options[name]["text"] for choice in options[name]["choices"]), name

@@ -115,8 +115,7 @@ class Interpreter:
         if name == "Describe":
             from .manual import Manual
 
-            commands = self.commands
-            return to_tcl(Manual(commands[words[0]]).as_dict(commands))
+            return to_tcl(Manual(self._load(words[0])).as_dict(lambda: self.commands))
         if name == "Trap":
             from .signals import on_hangup, trap_signals
 

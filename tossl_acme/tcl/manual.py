@@ -199,10 +199,10 @@ class Manual:
             if option.annotation in _FORM_ERRORS
         }
 
-    def as_dict(self, commands: Mapping[str, Command]) -> dict[str, object]:
+    def as_dict(self, commands: Callable[[], Mapping[str, Command]]) -> dict[str, object]:
         """Returns the summary, and a dict for each argument and each option by name.
 
-        commands: all that there are. A text that leads to another command begins with that one's text here.
+        commands: returns all that there are. A text that leads to another command begins with that one's text here.
         """
         options = self.command.parameters.all_options()
         secrets = {name for name, each in options.items() if each.annotation.startswith("Secret")}
@@ -267,12 +267,12 @@ def _named_in(table: str, parameter: Parameter) -> dict[str, Callable[[], Sequen
     return {name: ask for module in modules for name, ask in getattr(module, table, {}).items()}
 
 
-def _led_to(text: str, commands: Mapping[str, Command]) -> str:
+def _led_to(text: str, commands: Callable[[], Mapping[str, Command]]) -> str:
     """Returns the text with the one that it leads to in its place."""
     found = _ELSEWHERE.match(text)
     if not found:
         return text
-    others = [each for name, each in commands.items() if name.rpartition("::")[2] == found[2]]
+    others = [each for name, each in commands().items() if name.rpartition("::")[2] == found[2]]
     entries = [each for other in others[:1] for each in Manual(other).arguments if each.name == found[1]]
     return entries[0].text + text[found.end() :] if entries else text
 
