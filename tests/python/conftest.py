@@ -20,7 +20,7 @@ from tests.servers.faults import FaultProxy
 from tests.servers.httpreq import HttpReq
 from tests.servers.pebble import ChallTestSrv, Pebble
 from tests.servers.process import ServerError
-from tests.servers.scripted_ca import ScriptedCa
+from tests.servers.scripted_ca import Script, ScriptedCa
 from tests.servers.sinks import ChallTestSrvSink
 from tests.tclhost import Tcl
 from tossl_acme.acme import clients
@@ -162,6 +162,13 @@ def calm_proxy(calm_pebble: Pebble, certificates: Certificates) -> Iterator[Faul
 def scripted_ca(certificates: Certificates) -> Iterator[ScriptedCa]:
     """A CA that answers by its script."""
     with ScriptedCa(certificates) as server:
+        yield server
+
+
+@pytest.fixture
+def other_ca(certificates: Certificates) -> Iterator[ScriptedCa]:
+    """Another such CA, at which nothing has to be proven."""
+    with ScriptedCa(certificates, Script(order="ready")) as server:
         yield server
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers.certs import Certificates
-from tests.servers.scripted_ca import Script, ScriptedCa
+from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.web import Reply, json_reply
 from tests.tclhost import Failure, Tcl
 from tossl_acme.acme import clients
@@ -21,12 +20,6 @@ from tossl_acme.certificates import due
 NAME = "a.example"
 PROBLEM = {"Content-Type": "application/problem+json"}
 VISIT = "https://ca.example/unpause?jwt=abc"
-
-
-@pytest.fixture
-def other_ca(certificates: Certificates) -> Iterator[ScriptedCa]:
-    with ScriptedCa(certificates, Script(order="ready")) as server:
-        yield server
 
 
 @pytest.fixture

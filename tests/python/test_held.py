@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pytest
 
 from tests.pem import write_block
 from tests.servers.certs import Certificates
-from tests.servers.scripted_ca import Script, ScriptedCa
+from tests.servers.scripted_ca import ScriptedCa
 from tests.servers.web import Reply
 from tests.tclhost import Failure, Tcl, new_key
 from tossl_acme.acme import clients, public_cas
@@ -38,12 +38,6 @@ from tossl_acme.tcl.command import Command
 PAGE = Path(__file__).parents[2] / "docs" / "source" / "acme.md"
 NAME = "a.example"
 DAY = 86400.0
-
-
-@pytest.fixture
-def other_ca(certificates: Certificates) -> Iterator[ScriptedCa]:
-    with ScriptedCa(certificates, Script(order="ready")) as server:
-        yield server
 
 
 @pytest.fixture
