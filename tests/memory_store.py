@@ -41,6 +41,9 @@ class MemoryStore:
     ) -> dict[str, dict[str, bytes] | ArgumentError]:
         return {name: values for name in names if (values := self.read(name, only)) is not None}
 
+    def reading_ahead(self, names: Collection[str]) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def identity(self) -> str:
         return f"memory {id(self)}"
 
@@ -61,12 +64,12 @@ class MemoryStore:
         return str(len(self._changed)), frozenset(told)
 
     @contextlib.contextmanager
-    def locked(self, context: Context, name: str) -> Iterator[Lock]:
+    def locked(self, context: Context, name: str, within: float | None = None) -> Iterator[Lock]:
         context.check("the lock")
         with self._locks[name]:
             yield Lock(name, "this test", next(self._epochs))
 
-    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
         name = f"{lock.name}/{part}" if part else lock.name
         self.sets[name] = dict(values)
         self._changed.append(name)
@@ -74,7 +77,7 @@ class MemoryStore:
     def put(self, context: Context, name: str, values: Mapping[str, bytes]) -> None:
         put_locked(self, context, name, values)
 
-    def delete(self, lock: Lock, part: str = "") -> None:
+    def delete(self, lock: Lock, part: str = "", *, ends: bool = False) -> None:
         whole = f"{lock.name}/{part}" if part else lock.name
         for name in [each for each in self.sets if each == whole or each.startswith(f"{whole}/")]:
             del self.sets[name]

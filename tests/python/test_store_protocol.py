@@ -311,6 +311,60 @@ def test_what_is_put_waits_for_the_lock_and_counts_as_a_holder(store: Store) -> 
         store.put(over, NAME, NEW)
 
 
+def test_what_is_read_ahead(make: Callable[[Path], Store], tmp_path: Path) -> None:
+    """What this thread changes it sees at once, and nothing once the block has ended."""
+    store, none = make(tmp_path / "store"), "certificates/none"
+    with store.locked(context(), NAME) as lock:
+        store.write(lock, SET)
+        store.write(lock, NEW, "pending")
+    with store.reading_ahead([NAME, f"{NAME}/pending", OTHER, none]), ThreadPoolExecutor(1) as pool:
+        assert [store.read(name) for name in (NAME, f"{NAME}/pending", OTHER, none)] == [SET, NEW, None, None]
+        assert store.read(NAME, ("cert.pem", "none")) == {"cert.pem": SET["cert.pem"]}
+        store.put(context(), OTHER, SET)
+        assert store.read(OTHER) == SET
+        with store.locked(context(), NAME) as lock:
+            assert (store.read(NAME), store.read(f"{NAME}/pending")) == (SET, NEW)
+            store.delete(lock, "pending")
+            store.write(lock, NEW)
+        assert (store.read(NAME), store.read(f"{NAME}/pending")) == (NEW, None)
+        pool.submit(store.put, context(), none, SET).result()
+        assert store.read_many([none]) == {none: SET}
+        with store.reading_ahead([none]):
+            assert store.read(none) == SET
+    assert store.read(none) == SET
+    assert "cannot be a name in a store" in refused(lambda: store.reading_ahead(["../a"]).__enter__())
+
+
+def test_the_last_change_of_a_block(store: Store) -> None:
+    for part in ("", "pending"):
+        with store.locked(context(), NAME) as lock:
+            store.write(lock, SET)
+            store.write(lock, NEW, part, ends=True)
+            assert store.read(f"{NAME}/{part}".rstrip("/")) == NEW
+            for change in (lambda: store.write(lock, SET), lambda: store.delete(lock)):
+                assert "is lost: it is released; nothing was written" in refused(change)
+        assert store.read(f"{NAME}/{part}".rstrip("/")) == NEW
+    with store.locked(context(), NAME) as lock:
+        store.delete(lock, "pending", ends=True)
+        assert "is lost: it is released" in refused(lambda: store.write(lock, SET))
+    with store.locked(context(), NAME) as lock:
+        assert (store.read(NAME), store.read(f"{NAME}/pending")) == (SET, None)
+        store.delete(lock, ends=True)
+    assert store.read(NAME) is None
+
+
+def test_a_lock_is_waited_for_no_longer_than_told(store: Store) -> None:
+    with ThreadPoolExecutor(1) as pool, store.locked(context(), NAME):
+
+        def wait() -> None:
+            with store.locked(context(600), NAME, 0.2 if isinstance(store, FolderStore) else 1.0):
+                raise AssertionError
+
+        assert isinstance(pool.submit(wait).exception(), WaitTimeout)
+    with store.locked(context(), NAME, 5) as lock:
+        store.write(lock, SET)
+
+
 def test_whoever_has_the_lock_reads_what_the_last_one_wrote(make: Callable[[Path], Store], tmp_path: Path) -> None:
     """Also where they take turns without a pause, and some of them put without asking for the lock."""
     turns = 20 if ALL else 5

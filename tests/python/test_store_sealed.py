@@ -572,10 +572,10 @@ def test_a_copy_that_ended_half_way_is_made_again(
     fill(FolderStore(absolute(source)), context)
     write, count = FolderStore.write, iter(range(100))
 
-    def full(store: FolderStore, *words: object) -> None:
+    def full(store: FolderStore, *words: object, ends: bool = False) -> None:
         if next(count) == 5:
             raise ArgumentError("store", "no space left on device")
-        write(store, *words)  # type: ignore[arg-type]
+        write(store, *words, ends=ends)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FolderStore, "write", full)
     assert "no space left" in failed(tcl, source, target)[0]

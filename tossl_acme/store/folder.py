@@ -100,6 +100,12 @@ class FolderStore:
                     found[name] = values
         return found
 
+    def reading_ahead(self, names: Collection[str]) -> AbstractContextManager[None]:
+        """Does nothing: reading takes no round trip."""
+        for name in names:
+            check_name(name)
+        return _Nothing()
+
     def names(self) -> list[str]:
         with refusals("store", self.path):
             try:
@@ -170,25 +176,35 @@ class FolderStore:
 
     # ---- writing ----
 
-    def locked(self, context: Context, name: str) -> AbstractContextManager[Lock]:
+    def locked(self, context: Context, name: str, within: float | None = None) -> AbstractContextManager[Lock]:
         check_name(name)
-        return self._writing().locked(context, name)
+        return self._writing().locked(context, name, within)
 
-    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
         check_values(values)
-        self._writing().write(lock, values, part)
+        self._writing().write(lock, values, part, ends=ends)
 
     def put(self, context: Context, name: str, values: Mapping[str, bytes]) -> None:
         check_values(values)
         put_locked(self, context, name, values)
 
-    def delete(self, lock: Lock, part: str = "") -> None:
-        self._writing().delete(lock, part)
+    def delete(self, lock: Lock, part: str = "", *, ends: bool = False) -> None:
+        self._writing().delete(lock, part, ends=ends)
 
     def _writing(self) -> FolderWriting:
         from .writing import FolderWriting
 
         return FolderWriting(self.path, self.options, self.notice)
+
+
+class _Nothing:
+    """A `with` that does nothing; contextlib loads slowly."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def _values(folder: Folder, name: str, only: Collection[str] | None) -> dict[str, bytes] | None:

@@ -58,15 +58,16 @@ class FolderLock:
     def check(self) -> None:
         """Raises ArgumentError where somebody else has the lock by now."""
         if self.is_over or self._process != os.getpid() or self._handle not in _locked:
-            raise self._lost("it is released")
+            raise self.lost("it is released")
         with refusals("store", self.folder):
             if not _is_in_place(self.folder, self._handle):
-                raise self._lost("somebody removed it")
+                raise self.lost("somebody removed it")
         record = _record_of(self._handle)
         if record.get("epoch") != self.epoch:
-            raise self._lost(f"{record.get('holder', 'another process')} has it")
+            raise self.lost(f"{record.get('holder', 'another process')} has it")
 
-    def _lost(self, cause: str) -> ArgumentError:
+    def lost(self, cause: str) -> ArgumentError:
+        """Returns the error of a change under a lock that is lost."""
         return ArgumentError("store", f"the lock of {self.folder.path.shown} is lost: {cause}; nothing was written")
 
 

@@ -76,6 +76,12 @@ class Store(Readable, Protocol):
         In one round trip: it is for as many as are wanted at once, not for all of a store.
         """
 
+    def reading_ahead(self, names: Collection[str]) -> AbstractContextManager[None]:
+        """Has what this thread reads of these sets in the block come in one round trip, when that begins.
+
+        It counts for a second, and until this thread changes it; read_many() asks anew in any case.
+        """
+
     def names(self) -> list[str]:
         """Returns the names of all sets and of all parts, sorted; two words at most name a set, a third its part."""
 
@@ -92,15 +98,17 @@ class Store(Readable, Protocol):
         None where the store cannot say: whoever asks looks at all sets, and begins anew with an empty cursor.
         """
 
-    def locked(self, context: Context, name: str) -> AbstractContextManager[Lock]:
+    def locked(self, context: Context, name: str, within: float | None = None) -> AbstractContextManager[Lock]:
         """Lets this caller alone write the set and its parts until the block ends; others wait, in other processes too.
 
-        What a holder left that died is cleared away. Raises WaitTimeout and Cancelled, and ArgumentError "store" at
-        once where this thread has the lock already.
+        within: seconds to wait for them, if less than the context has. What a holder left that died is cleared away.
+        Raises WaitTimeout and Cancelled, and ArgumentError "store" at once where this thread has the lock already.
         """
 
-    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
         """Puts a set in the place of the one before, or a part of it; it is kept when this returns.
+
+        ends: whether this is the last change in the block: others may have the lock from then on.
 
         The end of the process before it returns leaves the one before or the new one, and so does an error: the one
         before, unless what keeps the set fails in the moment of the change.
@@ -114,8 +122,8 @@ class Store(Readable, Protocol):
         Raises as locked() and write() do.
         """
 
-    def delete(self, lock: Lock, part: str = "") -> None:
-        """Removes a set with all its parts, or a part of it, if it is there. Raises as write() does."""
+    def delete(self, lock: Lock, part: str = "", *, ends: bool = False) -> None:
+        """Removes a set with all its parts, or a part of it, if it is there. ends: as in write(). Raises as write()."""
 
     def identity(self) -> str:
         """Returns a text that is the same for each word that names this store: a real path, or begins with no slash."""
@@ -168,9 +176,9 @@ def read_texts(store: Store, name: str, only: Collection[str] | None = None) -> 
     return texts
 
 
-def write_texts(store: Store, lock: Lock, texts: Mapping[str, str], part: str = "") -> None:
-    """Writes a set of texts; deletes it where there are none."""
+def write_texts(store: Store, lock: Lock, texts: Mapping[str, str], part: str = "", *, ends: bool = False) -> None:
+    """Writes a set of texts; deletes it where there are none. ends: as in Store.write()."""
     if texts:
-        store.write(lock, {value: text.encode() for value, text in texts.items()}, part)
+        store.write(lock, {value: text.encode() for value, text in texts.items()}, part, ends=ends)
     else:
-        store.delete(lock, part)
+        store.delete(lock, part, ends=ends)

@@ -160,6 +160,9 @@ class SealedStore:
                     found[name] = error
         return found
 
+    def reading_ahead(self, names: Collection[str]) -> AbstractContextManager[None]:
+        return self.inner.reading_ahead([*names, MARK])
+
     def names(self) -> list[str]:
         return self.inner.names()
 
@@ -220,16 +223,16 @@ class SealedStore:
 
     # ---- writing ----
 
-    def locked(self, context: Context, name: str) -> AbstractContextManager[Lock]:
+    def locked(self, context: Context, name: str, within: float | None = None) -> AbstractContextManager[Lock]:
         self._mark_once(context)
-        return self.inner.locked(context, name)
+        return self.inner.locked(context, name, within)
 
-    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
         name = f"{lock.name}/{part}" if part else lock.name
         secret = secrets_of(name, values)
         if secret:
             values = {**values, **self._sealed(lock, name, {value: values[value] for value in secret})}
-        self.inner.write(lock, values, part)
+        self.inner.write(lock, values, part, ends=ends)
 
     def put(self, context: Context, name: str, values: Mapping[str, bytes]) -> None:
         if secrets_of(name, values):
@@ -238,8 +241,8 @@ class SealedStore:
             self._mark_once(context)
             self.inner.put(context, name, values)
 
-    def delete(self, lock: Lock, part: str = "") -> None:
-        self.inner.delete(lock, part)
+    def delete(self, lock: Lock, part: str = "", *, ends: bool = False) -> None:
+        self.inner.delete(lock, part, ends=ends)
 
     def _sealed(self, lock: Lock, name: str, values: Mapping[str, bytes]) -> Mapping[str, bytes]:
         if self._key is not None:

@@ -27,13 +27,15 @@ _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 class HeldLock(Lock):
     """The lock of a set in this process."""
 
-    __slots__ = ("context", "folder_lock", "has_moved", "written")
+    __slots__ = ("context", "folder_lock", "has_ended", "has_moved", "written")
 
     def __init__(self, name: str, folder_lock: locks.FolderLock, context: Context, *, is_new: bool) -> None:
         """is_new: whether its folder is empty."""
         super().__init__(name, folder_lock.holder, folder_lock.epoch)
         self.folder_lock = folder_lock
         self.context = context
+        #: Whether its last change was made.
+        self.has_ended = False
         #: Whether nothing of the form before is left.
         self.has_moved = is_new
         #: The parts that its holder has written.
@@ -49,7 +51,7 @@ class FolderWriting:
         self.notice = notice
 
     @contextlib.contextmanager
-    def locked(self, context: Context, name: str) -> Iterator[Lock]:
+    def locked(self, context: Context, name: str, within: float | None = None) -> Iterator[Lock]:
         _warn(context, "store", self.notice)
 
         @contextlib.contextmanager
@@ -59,7 +61,8 @@ class FolderWriting:
                 with _made(root, name) as folder:
                     yield folder
 
-        with locks.locked(context, self.path / name, opened) as lock:
+        waiting = context if within is None else context.narrowed(within)
+        with locks.locked(waiting, self.path / name, opened) as lock:
             with refusals("store", self.path, name):
                 names = lock.folder.names()
                 is_new = names == [locks.LOCK]
@@ -75,9 +78,9 @@ class FolderWriting:
                 context.event("tossl.store", DEBUG, f"unlocked {name}")
                 self._remove_unused(lock)
 
-    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
         held = self._held(lock, part)
-        with self._logged(held, part, f"wrote {' '.join(values)} of"):
+        with self._logged(held, part, f"wrote {' '.join(values)} of", ends=ends):
             if part and self._change_part(held, part, values):
                 return
             held.folder_lock.check()
@@ -105,9 +108,9 @@ class FolderWriting:
         held.written[part] = written
         return True
 
-    def delete(self, lock: Lock, part: str = "") -> None:
+    def delete(self, lock: Lock, part: str = "", *, ends: bool = False) -> None:
         held = self._held(lock, part)
-        with self._logged(held, part, "deleted"):
+        with self._logged(held, part, "deleted", ends=ends):
             held.written.clear()
             held.folder_lock.check()
             self._move_over(held)
@@ -123,8 +126,8 @@ class FolderWriting:
             folder.sync()
 
     @contextlib.contextmanager
-    def _logged(self, held: HeldLock, part: str, done: str) -> Iterator[None]:
-        """A `with` for a change of a set or a part of it: its errors, and its line in the log."""
+    def _logged(self, held: HeldLock, part: str, done: str, *, ends: bool) -> Iterator[None]:
+        """A `with` for a change of a set or a part of it: its errors, and its line in the log. ends: as in write()."""
         name = f"{held.name}/{part}" if part else held.name
         try:
             with refusals("store", self.path, name):
@@ -132,6 +135,7 @@ class FolderWriting:
         except ArgumentError as error:
             held.context.event("tossl.store", DEBUG, f"could not change {name}: {error.message}")
             raise
+        held.has_ended = ends
         held.context.event("tossl.store", DEBUG, f"{done} {name}")
 
     def _write(self, held: HeldLock, folder: Folder, values: Mapping[str, bytes], access: Access) -> Written | None:
@@ -153,6 +157,8 @@ class FolderWriting:
             check_name(part)
         if not isinstance(lock, HeldLock) or lock.folder_lock.folder.path != self.path / lock.name:
             raise ArgumentError("store", f"{lock.name} is not locked in {self.path.shown}")
+        if lock.has_ended:
+            raise lock.folder_lock.lost("it is released")
         return lock
 
     def _move_over(self, held: HeldLock) -> None:

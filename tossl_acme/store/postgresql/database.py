@@ -13,6 +13,7 @@ from ...context.farewell import context_here
 from ...errors import ArgumentError, Cancelled, TosslError, WaitTimeout
 from ...log import WARNING
 from ...log import event as log_event
+from .ahead import Ahead
 from .failures import BrokenError, RefusedError, explained_failure
 from .keeper import keeper
 from .schema import make_tables, version_of
@@ -51,6 +52,7 @@ class Database:
         #: Why the last attempt failed that is made again; empty once a connection is there.
         self._failure = ""
         self._has_tables = False
+        self.ahead = Ahead()
 
     def call(self, work: Callable[[Context, Wire], _T], of: Context | None = None, *, lasts: bool = False) -> _T:
         """Returns the outcome of work on a connection, which is done again where the connection is lost.

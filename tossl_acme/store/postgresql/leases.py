@@ -176,14 +176,14 @@ class Lease(Lock):
 
     # ---- taking ----
 
-    def take(self) -> None:
-        """Waits until the name is free. Raises WaitTimeout and Cancelled, and ArgumentError "store"."""
-        context, backoff = self.context, Backoff(0.01, 0.5)
+    def take(self, context: Context) -> None:
+        """Waits in this context until the name is free. Raises WaitTimeout and Cancelled, and ArgumentError "store"."""
+        backoff = Backoff(0.01, 0.5)
         context.check(_AWAITED)
         holder = ""
         try:
             while True:
-                found, seconds = self._try()
+                found, seconds = self._try(context)
                 if self.is_held:
                     return
                 context.waits_for = self._holding_thread
@@ -197,7 +197,7 @@ class Lease(Lock):
             cause = f"timed out after {context.limit:g} s waiting for {_AWAITED}: {self.where} is held by {holder}"
             raise WaitTimeout(_AWAITED, cause) from None
 
-    def _try(self) -> tuple[str, float]:
+    def _try(self, of: Context) -> tuple[str, float]:
         """Takes the lease if it is free; else returns who has it, and in how many seconds it ends if not renewed."""
         words = (self.name, self.claim, self.holder, f"{self.seconds} seconds")
 
@@ -208,13 +208,13 @@ class Lease(Lock):
             return rows
 
         try:
-            rows = self.database.call(work, self.context)
+            rows = self.database.call(work, of)
         except RefusedError as error:
             if self._has_made_tables:
                 raise explained_failure(error, self.database.url) from None
             self._has_made_tables = True  # somebody removed them
             self.database.forget_tables()
-            self.database.prepare(self.context)
+            self.database.prepare(of)
             return "", 0.0
         epoch, holder, left = rows[0][:3]
         if epoch:
@@ -373,8 +373,8 @@ def context_of_lease(database: Database) -> Context | None:
 
 
 @contextlib.contextmanager
-def leased(database: Database, context: Context, name: str) -> Iterator[Lease]:
-    """Holds the lock of a name until the block ends."""
+def leased(database: Database, context: Context, name: str, within: float | None = None) -> Iterator[Lease]:
+    """Holds the lock of a name until the block ends. within: as in Store.locked()."""
     waiting = waiting_threads()
     if any(other.thread in waiting and other.is_of(database, name) for other in list(_leases.values())):
         cause = "this thread works on it already: wait until that call has returned"
@@ -384,7 +384,7 @@ def leased(database: Database, context: Context, name: str) -> Iterator[Lease]:
     _leases[lease.claim] = lease
     debt = owe(lease.end)
     try:
-        lease.take()
+        lease.take(context if within is None else context.narrowed(within))
         context.event("tossl.store", DEBUG, f"locked {name}", store=database.url.shown)
         yield lease
     finally:

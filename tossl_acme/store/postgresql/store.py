@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 
@@ -96,8 +97,8 @@ _WRITE, _WRITE_AT_LAST = f"WITH {HELD}, {_REST}", f"WITH {HELD_AT_LAST}, {_REST}
 _PUT_AT_ONCE = f"""
 WITH {FREE}, {_PUT}
 SELECT {WAS_FREE}"""
-_DELETE = f"""
-WITH {HELD}, gone AS (
+_GONE = f"""
+gone AS (
     UPDATE tossl.sets s SET is_deleted = true, epoch = held.epoch, writes = held.writes,
         changed_in = pg_current_xact_id()::text::bigint, changed_at = clock_timestamp()
     FROM held WHERE (s.name = $5::text OR ($6::text = 'parts' AND s.above = $5::text)) AND NOT s.is_deleted
@@ -114,6 +115,7 @@ WITH {HELD}, gone AS (
         LIMIT 100 FOR UPDATE SKIP LOCKED)
 )
 SELECT count(*)::text FROM held"""
+_DELETE, _DELETE_AT_LAST = f"WITH {HELD}, {_GONE}", f"WITH {HELD_AT_LAST}, {_GONE}"
 
 
 class PostgreSQLStore:
@@ -135,8 +137,9 @@ class PostgreSQLStore:
         check_name(name)
         lease = lease_here(self._database, name)
         if lease is not None:
-            values = lease.found(name)
-            return None if values is None else {key: values[key] for key in values if only is None or key in only}
+            return _some(lease.found(name), only)
+        if (ahead := self._database.ahead.found(name)) is not None:
+            return _some(ahead.get(name), only)
         words = (name,) if only is None else (name, array_of(_sendable(only)))
         rows = self._rows(_READ if only is None else _READ_SOME, *words)
         log_event("tossl.store", DEBUG, f"read {name}" if rows else f"there is no {name} to read")
@@ -161,12 +164,20 @@ class PostgreSQLStore:
     def read_many(
         self, names: Collection[str], only: Collection[str] | None = None
     ) -> dict[str, dict[str, bytes] | ArgumentError]:
+        return {**self._sets(names, only)}
+
+    @contextlib.contextmanager
+    def reading_ahead(self, names: Collection[str]) -> Iterator[None]:
+        with self._database.ahead.kept(names, self._sets(names)):
+            yield
+
+    def _sets(self, names: Collection[str], only: Collection[str] | None = None) -> dict[str, dict[str, bytes]]:
         for name in names:
             check_name(name)
         which = ("all", "{}") if only is None else ("some", array_of(_sendable(only)))
         rows = self._rows(_READ_MANY, array_of([*names]), *which) if names else []
         log_event("tossl.store", DEBUG, f"read {' '.join(names)}")
-        return {**sets_in(rows)}
+        return sets_in(rows)
 
     def list(self, prefix: str) -> list[str]:
         check_name(prefix)
@@ -220,31 +231,33 @@ class PostgreSQLStore:
 
     # ---- writing ----
 
-    def locked(self, context: Context, name: str) -> AbstractContextManager[Lock]:
+    def locked(self, context: Context, name: str, within: float | None = None) -> AbstractContextManager[Lock]:
         check_name(name)
-        return leased(self._database, context, name)
+        self._database.ahead.forget(name)
+        return leased(self._database, context, name, within)
 
-    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
         check_values(values)
         lease = self._held(lock, part)
         name = f"{lease.name}/{part}" if part else lease.name
         with _Logged(lease.context, f"wrote {' '.join(values)} of", name):
-            lease.change(_WRITE, *_words_of(name, values))
+            lease.change(_WRITE_AT_LAST if ends else _WRITE, *_words_of(name, values), ends=ends)
             lease.keep(name, values)
 
     def put(self, context: Context, name: str, values: Mapping[str, bytes]) -> None:
         check_name(name)
         check_values(values)
+        self._database.ahead.forget(name)
         with _Logged(context, f"put {' '.join(values)} into", name):
             is_put = change_at_once(self._database, context, name, _PUT_AT_ONCE, *_words_of(name, values))
         if not is_put:
             put_locked(self, context, name, values)
 
-    def delete(self, lock: Lock, part: str = "") -> None:
+    def delete(self, lock: Lock, part: str = "", *, ends: bool = False) -> None:
         lease = self._held(lock, part)
         name = f"{lease.name}/{part}" if part else lease.name
         with _Logged(lease.context, "deleted", name):
-            lease.change(_DELETE, name, "" if part else "parts")
+            lease.change(_DELETE_AT_LAST if ends else _DELETE, name, "" if part else "parts", ends=ends)
             lease.keep(name, None)
 
     def _held(self, lock: Lock, part: str) -> Lease:
@@ -271,6 +284,10 @@ class _Logged:
             self._context.event("tossl.store", DEBUG, f"{self._done} {self._name}")
         elif isinstance(error, ArgumentError):
             self._context.event("tossl.store", DEBUG, f"could not change {self._name}: {error.message}")
+
+
+def _some(values: Mapping[str, bytes] | None, only: Collection[str] | None) -> dict[str, bytes] | None:
+    return None if values is None else {key: values[key] for key in values if only is None or key in only}
 
 
 def _words_of(name: str, values: Mapping[str, bytes]) -> tuple[str, ...]:
