@@ -105,7 +105,7 @@ def acquire(
             keep_pem_file(issuance.pem_file, found.private_key, chain.fullchain)
             found = replace(found, files=found.files | {"pem_file": issuance.pem_file})
         if folder is not None:
-            attempt.end()
+            attempt.end(ends=True)
         return found
 
 

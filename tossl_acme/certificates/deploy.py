@@ -68,10 +68,13 @@ class Hooks:
         run_command(context, self.command, command_environment(name, certificate), self.limit)
 
 
-def deploy(context: Context, store: Store | None, name: str, certificate: Mapping[str, object], hooks: Hooks) -> bool:
+def deploy(
+    context: Context, store: Store | None, name: str, certificate: Mapping[str, object], hooks: Hooks, *,
+    is_news: bool = False,
+) -> bool:  # fmt: skip
     """Calls the hooks that are owed for this certificate; returns whether nothing is owed any more.
 
-    certificate: what obtain_certificate returns. What fails is a warning `deploy`, and is kept as owed; without a store
+    certificate: what obtain_certificate returns. is_news: whether some are owed, as far as is known. What fails is a warning `deploy`, and is kept as owed; without a store
     there is nobody to keep it. Raises Cancelled alone.
     """
     kinds = hooks.kinds()
@@ -81,7 +84,7 @@ def deploy(context: Context, store: Store | None, name: str, certificate: Mappin
         failures = [_called(hooks, kind, context, name, certificate) for kind in kinds]
         return not any(failures)
     try:
-        if not _left(kinds, _marks(store, name), certificate):
+        if not is_news and not _left(kinds, _marks(store, name), certificate):
             return True
         with store.locked(context.narrowed(_LOCK_SECONDS), _set(store, name)) as lock:
             return _deployed(context, store, lock, name, certificate, hooks)
@@ -104,7 +107,8 @@ def _deployed(
 ) -> bool:
     marks = _marks(store, name)
     is_done = True
-    for kind in _left(hooks.kinds(), marks, certificate):
+    left = _left(hooks.kinds(), marks, certificate)
+    for kind in left:
         failure = _called(hooks, kind, context, name, certificate)
         if failure:
             marks |= {kind: marks.get(kind, ""), "error": failure, "failed_at": str(int(now()))}
@@ -114,7 +118,7 @@ def _deployed(
         if is_done:
             marks.pop("error", None)
             marks.pop("failed_at", None)
-        _write(store, lock, marks)
+        _write(store, lock, marks, ends=kind == left[-1])
     return is_done
 
 
@@ -129,8 +133,8 @@ def mark_told(context: Context, store: Store, certificate: Mapping[str, object])
         _write(store, lock, {**_marks(store, name), **told})
 
 
-def _write(store: Store, lock: Lock, marks: Mapping[str, str]) -> None:
-    store.write(lock, {name: text.encode("utf-8", "replace") for name, text in marks.items()})
+def _write(store: Store, lock: Lock, marks: Mapping[str, str], *, ends: bool = True) -> None:
+    store.write(lock, {name: text.encode("utf-8", "replace") for name, text in marks.items()}, ends=ends)
 
 
 def _called(hooks: Hooks, kind: str, context: Context, name: str, certificate: Mapping[str, object]) -> str:

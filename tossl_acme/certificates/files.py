@@ -20,9 +20,14 @@ from .record import FILES, FORMAT, PENDING, RECORD, digests_of, paths_of, set_na
 
 
 @contextlib.contextmanager
-def certificate_folder(store: Store, context: Context, name: str) -> Iterator[CertificateFolder]:
-    """Locks the sets of one certificate until the block ends. Raises ArgumentError "store" for a stranger's key."""
-    with store.locked(context, set_name(name)) as lock:
+def certificate_folder(
+    store: Store, context: Context, name: str, within: float | None = None
+) -> Iterator[CertificateFolder]:
+    """Locks the sets of one certificate until the block ends. within: as in Store.locked().
+
+    Raises ArgumentError "store" for a stranger's key.
+    """
+    with store.locked(context, set_name(name), within) as lock:
         check_certificate_owner(store, name)
         yield CertificateFolder(store, lock, name)
 
@@ -51,10 +56,10 @@ class CertificateFolder:
             self._texts[part] = read_texts(self._store, f"{self._lock.name}/{part}" if part else self._lock.name)
         return dict(self._texts[part])
 
-    def write(self, texts: Mapping[str, str], part: str = "") -> None:
-        """Replaces the set in force, or a part, whole; without texts it is deleted."""
+    def write(self, texts: Mapping[str, str], part: str = "", *, ends: bool = False) -> None:
+        """Replaces the set in force, or a part, whole; without texts it is deleted. ends: as in Store.write()."""
         self._texts.pop(part, None)
-        write_texts(self._store, self._lock, texts, part)
+        write_texts(self._store, self._lock, texts, part, ends=ends)
         self._texts[part] = dict(texts)
 
     def left_over_key(self) -> str:

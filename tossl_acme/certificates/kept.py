@@ -193,14 +193,17 @@ class Attempt:
         self.issued = self.order_url = self._placed_url = ""
         return self._folder.where(aside)
 
-    def end(self) -> None:
-        """Removes what is needed no more, when the certificate is in its place; else the next attempt does."""
+    def end(self, *, ends: bool = False) -> None:
+        """Removes what is needed no more, when the certificate is in its place; else the next attempt does.
+
+        ends: whether nothing more is written under the lock, which is released then.
+        """
         if self._folder is not None:
             with contextlib.suppress(ArgumentError):
                 texts = self._texts()
                 is_in_force = texts.get(_KEY, "") == self._in_force(_KEY)
                 ended = (ATTEMPT, _ISSUED, _KEY) if is_in_force else (ATTEMPT, _ISSUED)
-                self._folder.write({name: texts[name] for name in texts if name not in ended}, PENDING)
+                self._folder.write({name: texts[name] for name in texts if name not in ended}, PENDING, ends=ends)
         self.is_kept = True
 
     @contextlib.contextmanager
