@@ -279,10 +279,10 @@ class Full:
         self._store = store
         self.is_full = False
 
-    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
         if self.is_full:
             raise ArgumentError("store", 'cannot use "/store": No space left on device')
-        self._store.write(lock, values, part)
+        self._store.write(lock, values, part, ends=ends)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -671,11 +671,12 @@ def test_a_node_does_not_wait_for_another_at_work(shared: Earth, tmp_path: Path)
         is_held = True
 
         @contextlib.contextmanager
-        def locked(self, context: Context, name: str) -> Iterator[Lock]:
+        def locked(self, context: Context, name: str, within: float | None = None) -> Iterator[Lock]:
             if self.is_held and name.startswith("certificates/"):
-                assert context.limit <= 1
+                assert within is not None
+                assert within <= 1
                 raise WaitTimeout("the store", "another process holds it")
-            with super().locked(context, name) as lock:
+            with super().locked(context, name, within) as lock:
                 yield lock
 
     shared.store = store = Held(is_shared=True)
@@ -887,9 +888,9 @@ class Counting(MemoryStore):
         self.reads += 1
         return super().read(name, only)
 
-    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "") -> None:
+    def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
         self.writes += 1
-        super().write(lock, values, part)
+        super().write(lock, values, part, ends=ends)
 
     def version(self, name: str) -> str:
         self.versions += 1

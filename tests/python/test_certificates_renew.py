@@ -555,10 +555,10 @@ class BusyStore(FolderStore):
     """Another process holds these locks, and does not run: it was stopped."""
 
     @contextlib.contextmanager
-    def locked(self, context: Context, name: str) -> Iterator[Lock]:
+    def locked(self, context: Context, name: str, within: float | None = None) -> Iterator[Lock]:
         if name.startswith(("runs/", "renewal/")):
             raise WaitTimeout("timed out", "store")
-        with super().locked(context, name) as lock:
+        with super().locked(context, name, within) as lock:
             yield lock
 
 

@@ -83,10 +83,10 @@ class AtOnce(Idle):
 class Refusing(MemoryStore):
     is_refused = True
 
-    def write(self, lock: object, values: object, part: str = "") -> None:
+    def write(self, lock: object, values: object, part: str = "", *, ends: bool = False) -> None:
         if self.is_refused:
             raise ArgumentError("store", "no space left on device")
-        super().write(lock, values, part)  # type: ignore[arg-type]
+        super().write(lock, values, part, ends=ends)  # type: ignore[arg-type]
 
 
 @pytest.fixture

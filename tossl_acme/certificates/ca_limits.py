@@ -13,7 +13,7 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -153,6 +153,12 @@ def _account_of(issuance: Issuance) -> str:
     return hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:32] if given else "store"
 
 
+def ca_limits_name(directory: str) -> str:
+    """Returns the name of the set of what a CA has told everybody."""
+    digest = hashlib.sha256(repr((directory,)).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"limits/ca-{digest[:32]}"
+
+
 class SharedLimits:
     """What a CA has told everybody with this store; nothing without a store."""
 
@@ -160,15 +166,15 @@ class SharedLimits:
         self._context = context
         self._store = store
         self._issuance = issuance
-        digest = hashlib.sha256(repr((issuance.directory,)).encode("utf-8", "surrogatepass")).hexdigest()
-        self._name = f"limits/ca-{digest[:32]}"
+        self._name = ca_limits_name(issuance.directory)
 
-    def check(self, client: Client) -> None:
-        """Raises RetryError where no order is to be placed now, whoever was refused."""
+    def check(self, client: Client, *, anew: bool = False) -> None:
+        """Raises RetryError where no order is to be placed now, whoever was refused. anew: whatever was read ahead."""
         if self._store is None:
             return
         has_account = client.knows_account
-        held = [told for told in self._read(self._store) if told.concerns(self._issuance, has_account=has_account)]
+        read = self._read_anew if anew else self._read
+        held = [told for told in read(self._store) if told.concerns(self._issuance, has_account=has_account)]
         at = due.now_in(self._store) if held else 0.0
         longest = max(held, key=lambda told: told.wait(at), default=None)
         if longest is not None and (wait := longest.wait(at)) > 0:
@@ -186,8 +192,17 @@ class SharedLimits:
                 self._keep(self._store, error)
             raise
 
+    def _read_anew(self, store: Store) -> list[ToldToAll]:
+        found = store.read_many([self._name]).get(self._name, {})
+        if isinstance(found, ArgumentError):
+            raise found
+        return self._told(store, found)
+
     def _read(self, store: Store) -> list[ToldToAll]:
-        text = (store.read(self._name) or {}).get(_VALUE)
+        return self._told(store, store.read(self._name) or {})
+
+    def _told(self, store: Store, values: Mapping[str, bytes]) -> list[ToldToAll]:
+        text = values.get(_VALUE)
         try:
             return [ToldToAll.from_json(one) for one in json.loads(text)["told"]] if text else []
         except (ValueError, TypeError, KeyError, RecursionError):

@@ -74,8 +74,8 @@ def deploy(
 ) -> bool:  # fmt: skip
     """Calls the hooks that are owed for this certificate; returns whether nothing is owed any more.
 
-    certificate: what obtain_certificate returns. is_news: whether some are owed, as far as is known. What fails is a warning `deploy`, and is kept as owed; without a store
-    there is nobody to keep it. Raises Cancelled alone.
+    certificate: what obtain_certificate returns. is_news: whether some are owed, as far as is known. What fails is a
+    warning `deploy`, and is kept as owed; without a store there is nobody to keep it. Raises Cancelled alone.
     """
     kinds = hooks.kinds()
     if not kinds:

@@ -85,7 +85,7 @@ def _placed(work: Work, solvers: Solvers, *, may_be_taken: bool) -> CertificateC
     issuance = work.issuance
     check_standing(work.context, work.client, solvers)
     try:
-        work.limits.check(work.client)  # another node may have been refused a moment ago
+        work.limits.check(work.client, anew=True)  # another node may have been refused a moment ago
         order = new_order(work.client, work.context, NewOrder(issuance.identifiers, issuance.order))
     except (AcmeError, RetryError):
         work.attempt.drop_order()  # the CA said no, or was not asked: there is none
@@ -96,9 +96,7 @@ def _placed(work: Work, solvers: Solvers, *, may_be_taken: bool) -> CertificateC
         with work.context.meanwhile(lambda: work.attempt.keep_order(order.url)):
             authorizations = get_authorizations(work.client, work.context, order)
         _prove(work, order, authorizations, solvers)
-    else:
-        work.attempt.keep_order(order.url)
-    return _complete(work, order, may_be_taken=may_be_taken)
+    return _complete(work, order, may_be_taken=may_be_taken)  # keeps an order that needs no proof
 
 
 def take_up(work: Work, solvers: Solvers) -> CertificateChain | None:

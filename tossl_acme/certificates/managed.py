@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -14,12 +15,13 @@ from ..store.protocol import Store
 from . import clock, due
 from .deploy import Hooks, deploy
 from .due import Suggestion
+from .files import certificate_folder
 from .issuance import Issuance
 from .known import take_directory
 from .node_files import NodeFiles
-from .obtain import obtain
+from .obtain import Obtained, obtain, obtain_locked
 from .pem_file import holds_pem_file, keep_pem_file
-from .record import KeptCertificate, read_kept, set_name
+from .record import KeptCertificate, read_kept
 from .suggested import ask_once
 
 #: Seconds that a CA has to say what time it is.
@@ -134,21 +136,16 @@ def obtain_managed(
     from another node, is taken. Empty for no certificate, None where it is not known.
     """
     part = context.of_one(managed.limit, name=name)
-    with running(part):
-        if managed.store.is_shared:
-            _look_for_others(part, managed.store, name)
-            kept = read_kept(managed.store, name, record_alone=True) if known is not None else None
-            if kept is not None and kept.serial != known and not (kept.is_revoked or kept.is_self_signed):
-                found = deliver_managed(context, name, managed)
-                if found is not None:
-                    return found
-        if managed.files is not None:
-            managed.files.check(managed.store, name)
-        if not clock.is_known(_CLOCK_KNOWN_SECONDS):  # else names that their CA refuses would each ask it again
-            ask_time(part, managed)
-        issuance = managed.issuance.for_renewal
-        with part.naming("clean_up_failed"):
-            got = obtain(part, issuance, managed.store, name=name, replace_names=True, by_itself=by_itself)
+    store = managed.store
+    with running(part), part.naming("clean_up_failed"):
+        if store.is_shared:
+            got = _obtained_in_turn(part, name, managed, by_itself=by_itself, known=known)
+        else:
+            _check_ready(part, name, managed)
+            issuance = managed.issuance.for_renewal
+            got = obtain(part, issuance, store, name=name, replace_names=True, by_itself=by_itself)
+        if isinstance(got, KeptCertificate):
+            return _delivered(context, name, managed, _facts(store, got))
     done = _delivered(context, name, managed, dict(got.facts))
     told = {"clean_up_failed": part.told("clean_up_failed"), "warnings": part.told("warning")}
     if done.not_deployed:
@@ -156,14 +153,35 @@ def obtain_managed(
     return Done({**done.facts, **told}, done.has_files, done.not_deployed)
 
 
-def _look_for_others(context: Context, store: Store, name: str) -> None:
-    """Raises TakenError where another node is at work on it: nobody waits here for that one's end."""
-    try:
-        with store.locked(context.narrowed(_TURN_SECONDS), set_name(name)):
-            pass
-    except WaitTimeout as error:
-        context.check("the certificate")
-        raise TakenError(error.message) from None
+def _check_ready(context: Context, name: str, managed: Managed) -> None:
+    """Looks at what an issuance needs before it begins: the machine's own files, and the CA's time."""
+    if managed.files is not None:
+        managed.files.check(managed.store, name)
+    if not clock.is_known(_CLOCK_KNOWN_SECONDS):  # else names that their CA refuses would each ask it again
+        ask_time(context, managed)
+
+
+def _obtained_in_turn(
+    context: Context, name: str, managed: Managed, *, by_itself: bool, known: str | None
+) -> Obtained | KeptCertificate:
+    """Returns what obtain() does, or the certificate that another node has got since.
+
+    Raises TakenError where another node is at work on it: nobody waits here for that one's end.
+    """
+    store = managed.store
+    with contextlib.ExitStack() as taken:
+        try:
+            folder = taken.enter_context(certificate_folder(store, context, name, _TURN_SECONDS))
+        except WaitTimeout as error:
+            context.check("the certificate")
+            raise TakenError(error.message) from None
+        kept = read_kept(store, name)
+        has_come = known is not None and kept is not None and kept.serial != known
+        if has_come and kept is not None and not (kept.is_revoked or kept.is_self_signed):
+            return kept
+        _check_ready(context, name, managed)
+        issuance = managed.issuance.for_renewal
+        return obtain_locked(context, issuance, store, folder, kept, replace_names=True, by_itself=by_itself)
 
 
 def deliver_managed(
@@ -173,27 +191,33 @@ def deliver_managed(
 
     whole: that certificate, where it was read just now.
     """
-    facts = facts_of(managed.store, name, whole)
-    return _delivered(context, name, managed, facts) if facts is not None else None
-
-
-def facts_of(store: Store, name: str, whole: KeptCertificate | None = None) -> dict[str, object] | None:
-    """Returns what obtain_certificate returns of a certificate in force; None without one. whole: if it is read."""
-    kept = whole or read_kept(store, name)
+    kept = whole or read_kept(managed.store, name)
     if kept is None:
         return None
+    return _delivered(context, name, managed, _facts(managed.store, kept), is_news=whole is not None)
+
+
+def facts_of(store: Store, name: str) -> dict[str, object] | None:
+    """Returns what obtain_certificate returns of a certificate in force; None without one."""
+    kept = read_kept(store, name)
+    return _facts(store, kept) if kept is not None else None
+
+
+def _facts(store: Store, kept: KeptCertificate) -> dict[str, object]:
     facts = {"issued": False, **kept.as_dict(store), "renewable": kept.is_renewable}
     return {**facts, "clean_up_failed": [], "warnings": []}
 
 
-def _delivered(context: Context, name: str, managed: Managed, facts: dict[str, object]) -> Done:
+def _delivered(
+    context: Context, name: str, managed: Managed, facts: dict[str, object], *, is_news: bool = True
+) -> Done:
     hooks, has_files = managed.hooks, False
     part = context.of_one(_DEPLOY_SECONDS + 2 * hooks.limit, name=name)
     try:
         with running(part):
             managed.place_files(part, facts)
             has_files = True
-            if deploy(part, managed.store, name, facts, hooks):
+            if deploy(part, managed.store, name, facts, hooks, is_news=is_news):
                 return Done(facts)
     except (Cancelled, ForkedError):
         raise

@@ -17,6 +17,7 @@ from ..store.protocol import Store
 from .accounts import account_key, make_accounts, with_account
 from .acquire import Place, acquire, clear_up, wanted_of
 from .authorities import ask_each, read_limits
+from .ca_limits import ca_limits_name
 from .dns_accounts import DnsAccounts
 from .files import CertificateFolder, certificate_folder
 from .held import check_replaceable, difference, has_attempt, is_kept_due, is_usable, told_of
@@ -25,6 +26,8 @@ from .issuance import Issuance
 from .kept import Attempt
 from .key import check_not_account_key
 from .keys_apart import learn_account_keys
+from .known import account_set
+from .limits import limits_name
 from .logged import logged_issuance
 from .nodes import node_name
 from .options import keep_options, renewed_with
@@ -32,7 +35,7 @@ from .owners import check_certificate_owner
 from .pem_file import check_pem_file
 from .record import KeptCertificate, read_kept
 from .revoked import check_key_unrevoked
-from .suggested import failure_kept
+from .suggested import failure_kept, renewal_name
 
 #: How long one at work on the same certificate is waited for where it is held, in seconds.
 _CLEARING_SECONDS = 2.0
@@ -84,22 +87,50 @@ def obtain(
     check_certificate_owner(store, name)
     if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
         return _held(context, store, kept, issuance, said)
-    check_key_unrevoked(store, issuance.key.public_key, "csr" if issuance.key.csr else "private_key")
     failed_at = read_limits(store, issuance).failed_at if force else 0.0
     with certificate_folder(store, context, name) as folder:
         # Whoever had it until now may have got one: this call takes that, also where it would replace the one before.
         before, kept = kept, read_kept(store, name)
         force = force and not _is_another(before, kept)
+        return obtain_locked(
+            context, issuance, store, folder, kept,
+            force=force, replace_names=replace_names, by_itself=by_itself, within=within, said=said,
+            failed_at=failed_at,
+        )  # fmt: skip
+
+
+def obtain_locked(
+    context: Context, issuance: Issuance, store: Store, folder: CertificateFolder, kept: KeptCertificate | None, *,
+    force: bool = False, replace_names: bool = False, by_itself: bool = False, within: float = 0.0,
+    said: Mapping[str, str] | None = None, failed_at: float = 0.0,
+) -> Obtained:  # fmt: skip
+    """Does what obtain() does, for whoever has locked the certificate's sets, and read what is kept there.
+
+    Nothing is changed under that lock any more once it has got one. failed_at: when that failed last, as far as whoever
+    forces it knew before he waited.
+    """
+    context.issuance = ""
+    name = folder.name
+    with store.reading_ahead(_looked_at(issuance, name)):
         if _is_held(kept, context, store, issuance, force=force, replace_names=replace_names, within=within):
             return _held(context, store, kept, issuance, said, folder)
+        check_key_unrevoked(store, issuance.key.public_key, "csr" if issuance.key.csr else "private_key")
         words = said or {member: kept.asked(member) for member in ("said", "words") if kept is not None}
         about = {**words, "issuance": issuance.as_json(), "renewable": issuance.is_renewable, "node": node_name()}
         about["history"] = issuances_before(kept)
         place = Place(store, folder, about)
         # Or it has failed: many that are forced at once ask no more often than others.
         force = force and read_limits(store, issuance).failed_at == failed_at
-        with failure_kept(context, store, name) if kept is not None else contextlib.nullcontext():
+        with failure_kept(context, store, name, is_alone=True) if kept is not None else contextlib.nullcontext():
             return _asked_of_each(context, issuance, name, place, kept, by_itself=by_itself, force=force)
+
+
+def _looked_at(issuance: Issuance, name: str) -> list[str]:
+    """Returns the names of the sets that an issuance begins with."""
+    each = issuance.at_each
+    accounts = [account_set(one.directory) for one in each]
+    limits = [limits_name(one.directory, one.identifiers) for one in each]
+    return [renewal_name(name), *accounts, *limits, *(ca_limits_name(one.directory) for one in each)]
 
 
 def _is_another(before: KeptCertificate | None, kept: KeptCertificate | None) -> bool:

@@ -159,20 +159,23 @@ def forget_renewal(context: Context, store: Store, name: str) -> None:
 
 
 class failure_kept:
-    """A `with` around a renewal: keeps its failure in the store, and forgets it after a success."""
+    """A `with` around a renewal: keeps its failure in the store, and forgets it after a success.
 
-    __slots__ = ("_context", "_name", "_store")
+    is_alone: whether nobody else can fail meanwhile.
+    """
 
-    def __init__(self, context: Context, store: Store, name: str) -> None:
-        self._context, self._store, self._name = context, store, name
+    __slots__ = ("_context", "_is_alone", "_name", "_store")
+
+    def __init__(self, context: Context, store: Store, name: str, *, is_alone: bool = False) -> None:
+        self._context, self._store, self._name, self._is_alone = context, store, name, is_alone
 
     def __enter__(self) -> None:
-        pass
+        self._is_alone = self._is_alone and not Renewal.read(self._store, self._name).last_error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if error is None and not self._is_alone:
             _keep_failure(self._context, self._store, self._name, None)
         elif isinstance(error, TosslError) and not isinstance(error, Cancelled | ForkedError | RetryError):
             _keep_failure(self._context, self._store, self._name, error)

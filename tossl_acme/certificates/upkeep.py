@@ -9,13 +9,13 @@ from ..errors import RetryError, TosslError
 from ..store.protocol import Readable
 from . import due
 from .ca_limits import is_used_up_by_others
-from .deploy import Marks
+from .deploy import Marks, marks_name
 from .due import Suggestion
 from .held import difference
 from .limits import pause_seconds
 from .managed import Held, Managed
 from .record import KeptCertificate, read_kept, set_name
-from .suggested import Renewal
+from .suggested import Renewal, renewal_name
 
 NEVER = float("inf")
 #: Renewals that are due at the same time begin within so many seconds of each other, at most ...
@@ -105,22 +105,34 @@ class Upkeep:
         self.held, self.ask_at, self.deploy_at = None, NEVER, NEVER
         self.due = at + (max(self._turn(), spread(count, NEVER)) if managed.store.is_shared else 0.0)
         try:
+            if read is not None:
+                self._read(read, at, count, is_whole=is_whole)
+                return
             if not managed.store.is_shared:  # else it says itself what has changed
                 self.version = self.read_version()
-            kept = read_kept(read or managed.store, self.name, record_alone=not is_whole)
-            self.known = kept.serial if kept is not None else ""
-            if kept is None or kept.is_revoked or kept.is_self_signed:
-                return
-            self.held = Held(kept, Renewal.read(read or managed.store, self.name).of(kept))
-            marks = Marks(read or managed.store, self.name)
-            self.is_news = self.is_news or (marks.is_news(kept) and kept.serial != self.told)
-            if self.is_news or marks.owes(kept, managed.hooks) or managed.lacks_files(kept):
-                self.deploy_at = at
-            self.files_stamp = managed.files_stamp(self.name)
-            self.whole = (time.monotonic(), kept) if is_whole else None
-            self._plan(at, count, is_other=self._is_to_be_other(difference(kept, managed.issuance), kept.node))
+            with managed.store.reading_ahead(self.read_names()):
+                self._read(managed.store, at, count, is_whole=is_whole)
         except TosslError:  # whoever obtains it meets that again, and tells it
             self.held = None
+
+    def read_names(self) -> tuple[str, str, str]:
+        """Returns the names of the sets that load() reads. Raises ArgumentError."""
+        return set_name(self.name), renewal_name(self.name), marks_name(self.managed.store, self.name)
+
+    def _read(self, read: Readable, at: float, count: int, *, is_whole: bool) -> None:
+        managed = self.managed
+        kept = read_kept(read, self.name, record_alone=not is_whole)
+        self.known = kept.serial if kept is not None else ""
+        if kept is None or kept.is_revoked or kept.is_self_signed:
+            return
+        self.held = Held(kept, Renewal.read(read, self.name).of(kept))
+        marks = Marks(read, self.name)
+        self.is_news = self.is_news or (marks.is_news(kept) and kept.serial != self.told)
+        if self.is_news or marks.owes(kept, managed.hooks) or managed.lacks_files(kept):
+            self.deploy_at = at
+        self.files_stamp = managed.files_stamp(self.name)
+        self.whole = (time.monotonic(), kept) if is_whole else None
+        self._plan(at, count, is_other=self._is_to_be_other(difference(kept, managed.issuance), kept.node))
 
     def take_whole(self) -> KeptCertificate | None:
         """Returns the certificate in force where it was read whole a moment ago, once."""

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..errors import ArgumentError, Cancelled, ForkedError, TosslError
 from ..store.protocol import Store
-from .deploy import MARKS, marks_name, own_room
+from .deploy import MARKS, own_room
 from .record import ABOVE, RECORD, certificate_name, set_name
-from .suggested import RENEWAL_VALUE, RENEWALS, renewal_name
+from .suggested import RENEWAL_VALUE, RENEWALS
 from .upkeep import Upkeep
 
 #: Seconds between two looks.
@@ -105,8 +105,7 @@ def load_some(store: Store, entries: Sequence[Upkeep], count: int, loaded: Calla
     """
     for begin in range(0, len(entries), _AT_ONCE):
         some = entries[begin : begin + _AT_ONCE]
-        names = [(set_name(one.name), renewal_name(one.name), marks_name(store, one.name)) for one in some]
-        read = _ReadAhead(store, store.read_many([name for each in names for name in each]))
+        read = _ReadAhead(store, store.read_many([name for one in some for name in one.read_names()]))
         for entry in some:
             entry.load(count, read, is_whole=True)
             loaded(entry)
