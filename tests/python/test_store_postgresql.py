@@ -616,6 +616,7 @@ def test_an_earlier_version_is_brought_up_to_date(postgresql: PostgreSQL) -> Non
         ("FATAL:  sorry, too many clients already", False, True),
         ("FATAL:  the database system is starting up", False, True),
         ("FATAL:  server login failed: FATAL password authentication failed", False, True),
+        ("FATAL:  no more connections allowed (max_client_conn)", False, True),
         ("Connection refused", False, False),
         ("FATAL:  das Datenbanksystem startet", False, False),
         ("DATAL:  tut mir leid, schon zu viele Verbindungen", False, False),
@@ -651,6 +652,43 @@ def test_connections_that_are_used_up(postgresql: PostgreSQL) -> None:
         assert "too many connections" in timed_out.value.message
     write(store, NEW)
     database.reset()
+
+
+@pytest.mark.parametrize(
+    ("options", "holds", "said"),
+    [
+        pytest.param({"max_client_conn": 1}, "", "no more connections allowed", marks=long),
+        pytest.param({"default_pool_size": 1, "query_wait_timeout": 1}, "SELECT 1", "query_wait_timeout", marks=long),
+    ],
+    ids=["clients", "pool"],
+)
+def test_a_pooler_that_has_no_connection_left(
+    postgresql: PostgreSQL, options: dict[str, object], holds: str, said: str
+) -> None:
+    """A process that begins then waits for it, as for one of the server's."""
+    postgresql.empty()
+    with PgBouncer(postgresql, **options) as pooler, contextlib.ExitStack() as held:
+        other = held.enter_context(psycopg.connect(pooler.url_of("tossl")))
+        if holds:
+            other.execute(holds)
+        store = PostgreSQLStore(pooler.url_of("tossl"))
+        with pytest.raises(WaitTimeout, match=said) as timed_out:
+            write(store, NEW, 3.5)
+        assert "server closed the connection" not in timed_out.value.message
+        held.close()
+        write(store, NEW)
+        database.reset()
+
+
+@long
+def test_a_pooler_that_lends_by_statements(postgresql: PostgreSQL) -> None:
+    url = postgresql.create_database("by_statements")
+    with PgBouncer(postgresql, pool_mode="statement") as pooler:
+        store = PostgreSQLStore(pooler.url_of("by_statements"))
+        assert "transaction blocks not allowed in statement pooling mode" in refused(lambda: write(store, NEW))
+        write(PostgreSQLStore(url), NEW)
+        assert store.read(NAME) == NEW
+        database.reset()
 
 
 def test_another_connection_where_one_leads_to_a_standby(store: PostgreSQLStore, postgresql: PostgreSQL) -> None:

@@ -200,10 +200,12 @@ class PostgreSQL(_OwnFolder):
 class PgBouncer(_OwnFolder):
     """pgbouncer that lends its few connections by transactions."""
 
-    def __init__(self, server: PostgreSQL) -> None:
+    def __init__(self, server: PostgreSQL, **options: object) -> None:
+        """options: of its configuration, in the place of the usual ones."""
         super().__init__()
         self.port = free_port()
         self._server = server
+        self._options = options
 
     def url_of(self, database: str) -> str:
         """The URL of a database through it."""
@@ -213,7 +215,8 @@ class PgBouncer(_OwnFolder):
         users = self.folder / "users.txt"
         users.write_text(f'"{_ROLE}" "{self._server.password}"\n')
         config = self.folder / "pgbouncer.ini"
-        config.write_text(_BOUNCER_CONFIG.format(server=self._server.port, port=self.port, users=users))
+        usual = _BOUNCER_CONFIG.format(server=self._server.port, port=self.port, users=users)
+        config.write_text(usual + "".join(f"{name} = {value}\n" for name, value in self._options.items()))
         for path in (users, config):
             if (user := _user()) is not None:
                 shutil.chown(path, user.pw_uid, user.pw_gid)

@@ -91,7 +91,8 @@ _ROWS = (
 #: In libpq's words about a connection that failed: those of a server that is there, and may have one later.
 _IS_THERE = (
     "starting up", "shutting down", "recovery", "too many", "remaining connection slots", "not yet accepting",
-    "terminating", "pause", "login failed", "cannot connect", "conn crashed",
+    "terminating", "pause", "login failed", "login has been failing", "cannot connect", "conn crashed",
+    "no more connections", "query_wait_timeout",
 )  # fmt: skip
 #: Those that another attempt would meet, too. Whatever else is said, also in another language, may pass.
 _IS_FINAL = (
@@ -107,6 +108,18 @@ def failed_connection(words: str, *, needs_password: bool = False) -> BrokenErro
     is_there = any(each in lower for each in _IS_THERE)
     is_final = needs_password or any(each in lower for each in _IS_FINAL)
     return BrokenError(words, is_final=is_final and not is_there, is_there=is_there)
+
+
+def lost_connection(words: str) -> BrokenError:
+    """Returns the error for libpq's words about a connection that was there.
+
+    A pooler lends one that it does not have yet; what it says then comes before libpq's words about the end.
+    """
+    lines = words.removeprefix("consuming input failed: ").splitlines()
+    ends = next((number for number, line in enumerate(lines) if number and line.startswith("server closed")), None)
+    said = "; ".join(line.strip() for line in lines[:ends])
+    is_there = any(each in said.lower() for each in _IS_THERE)
+    return BrokenError(said, is_final="pooling mode" in said, is_there=is_there)
 
 
 def explained_failure(error: RefusedError | BrokenError, url: DatabaseUrl) -> ArgumentError:

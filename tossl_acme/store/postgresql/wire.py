@@ -18,7 +18,7 @@ from psycopg import Error, pq
 from ...context import Context
 from ...errors import ResourceError
 from ...text import quoted
-from .failures import BrokenError, RefusedError, failed_connection
+from .failures import BrokenError, RefusedError, failed_connection, lost_connection
 from .url import DatabaseUrl, Host
 
 AWAITED = "the database"
@@ -65,7 +65,7 @@ class Wire:
                 connection.consume_input()
             results = list(self._results(context, ends))
         except Error as error:
-            raise BrokenError(str(error)) from None
+            raise lost_connection(str(error)) from None
         return self._rows(results, statement.split(None, 1)[0])
 
     def _results(self, context: Context, ends: float) -> Iterator[pq.abc.PGresult]:
@@ -96,7 +96,7 @@ class Wire:
             "utf-8", "replace"
         )
         if not state:
-            return BrokenError(message)
+            return lost_connection(message)
         role, database = self._connection.user.decode(), self._connection.db.decode()
         return RefusedError(state, message, role, database, statement=statement)
 
