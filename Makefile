@@ -19,7 +19,7 @@
 # make fleet      20 nodes on one PostgreSQL by a clock of its own, at a CA with Let's Encrypt's limits; 30 min on an idle
 #                 machine. RUNS="10000:365" are certificates and days; a day of 1,000 is a minute and a half
 # make tls-load   200 renewals under 200 TLS connections a second; curl, openssl and a Chromium look: 5 min
-# make docs       docs/*.md out of docs/pages/ and the commands' docstrings; `make man`: the same as man pages in build/man;
+# make docs       docs/*.md and commands/index.py out of docs/source/ and the commands; `make man`: man pages in build/man;
 #                 `make completion`: what bash and zsh complete, in build/completion
 # make check-memory  the C parts under valgrind and gcc's sanitizers: some minutes
 # make test-servers  the examples in real web servers: NAVISERVER='/usr/local/ns ...' WAPP=FOLDER TCLHTTPD=FOLDER
