@@ -64,7 +64,7 @@ def has_no_files(root: Path) -> bool:
 def test_another_process_issues_and_this_one_answers(
     database: str, calm_pebble: Pebble, challtestsrv: ChallTestSrv, certificates: Certificates, tmp_path: Path
 ) -> None:
-    """By its own servers, and by a web server with a folder."""
+    """By its own servers, and by a web server with a folder. The other has no ports: this one is on its machine."""
     port, tls_port = calm_pebble.http_port, calm_pebble.tls_port
     root = tmp_path / "roots" / "one"
     root.mkdir(parents=True)
@@ -84,7 +84,7 @@ def test_another_process_issues_and_this_one_answers(
         issue = (
             f"tossl::acme::obtain_certificate {{{own} {tls} {folder}}} "
             f"-challenge {{{tls} tls-alpn-01 default http-01}} "
-            f"-port 127.0.0.21:{port} -tls_port 127.0.0.21:{tls_port} -directory {calm_pebble.directory} "
+            f"-port 127.0.0.22:{port} -tls_port 127.0.0.23:{tls_port} -directory {calm_pebble.directory} "
             f"-store {database} -ca_bundle {certificates.ca_bundle} -progress said"
         )
         with node(tmp_path, "issuer", f"said done [dict get [{issue}] domains]; exit") as issuer:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ..acme.authorization import Challenge
 from ..challenges.elsewhere import BY_TOKEN, ElsewhereAnswer, look_away, look_in
 from ..challenges.registry import TYPES
+from ..challenges.solver import Solver, is_serving
 from ..context import Backoff, Context
 from ..context.farewell import owe
 from ..errors import TosslError
@@ -76,6 +77,21 @@ class SharedAnswers:
             look_away(elsewhere)
             debt.settle(context.for_cleanup(_STORE_SECONDS))
             self._batch = None
+
+    def are_given_by(self, context: Context, solver: Solver, challenge: Challenge) -> bool:
+        """Returns whether another process of this machine has the solver's port, and answers what is in the store.
+
+        That is manage, whose servers stay open, beside whoever renews by hand.
+        """
+        see = TYPES[challenge.type].see
+        if self._batch is None or see is None or not is_serving(solver):
+            return False
+        from ..challenges.seen import AskedAt  # it loads slowly
+
+        host, port = solver.address
+        context.sleep(max(0.0, self._ready_at - time.monotonic()), _WHAT)
+        address = host or "127.0.0.1"
+        return see(context, challenge, AskedAt(address, lambda _: address, port)).is_right
 
     def wait(self, context: Context) -> None:
         """Waits until every node that is alive can answer, for 10 s at most; tells of those that did not say so."""

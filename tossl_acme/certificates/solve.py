@@ -95,7 +95,7 @@ def _prove(
 ) -> None:
     presented: dict[Debt, _Task] = {}
     try:
-        _present_all(context, tasks, presented)
+        _present_all(context, tasks, presented, answers)
         for solver, challenges in _together(tasks):
             solver.wait_all(context, challenges)
         for task in tasks:
@@ -221,8 +221,12 @@ def _task(authorization: Authorization, solvers: Solvers) -> _Task:
     raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}", "unsupportedChallenge", 0)
 
 
-def _present_all(context: Context, tasks: Sequence[_Task], presented: dict[Debt, _Task]) -> None:
+def _present_all(
+    context: Context, tasks: Sequence[_Task], presented: dict[Debt, _Task], answers: SharedAnswers
+) -> None:
     """Presents all challenges, side by side where their solvers allow it. `presented` gets those that were begun.
+
+    A port that another process has is no failure where that one gives the answer.
 
     Raises the first error, after all that was begun has ended.
     """
@@ -242,8 +246,9 @@ def _present_all(context: Context, tasks: Sequence[_Task], presented: dict[Debt,
             finally:
                 debt.end()
         except TosslError as error:
-            failed.append(error)
-            return
+            if error.errorcode[-1] != "port" or not answers.are_given_by(part, task.solver, task.challenge):
+                failed.append(error)
+                return
         part.tell("presented", domain=task.challenge.identifier.value, type=task.challenge.type)
 
     try:

@@ -165,6 +165,11 @@ class ResponderSolver:
         """Returns what tells its server from another."""
         return self._place
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Returns where its server listens: the address, empty for every one, and the port's number."""
+        return address_of(self._place[1])
+
     def hold(self) -> int:
         """Keeps the server open until release(); returns its port. Raises ArgumentError("port")."""
         return self._responders.hold(*self._place)

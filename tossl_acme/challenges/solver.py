@@ -79,6 +79,10 @@ class ServingSolver(Solver, Protocol):
     def place(self) -> tuple[object, ...]:
         """What tells its server from another."""
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Returns where its server listens: the address, empty for every one, and the port's number."""
+
     def hold(self) -> int:
         """Keeps the server open until release(); returns its port. Raises ArgumentError "port"."""
 
