@@ -71,7 +71,8 @@ def renewal_info(server: Server, context: Context, name: str) -> RenewalInfo:
     if end <= start:
         raise HttpError("malformed", f"{shown_url(response.url)} suggests a window that ends before it starts")
     explanation = answer.raw.get("explanationURL")
-    wait = _USUAL_WAIT_SECONDS if answer.retry_after is None else answer.retry_after
+    after = answer.retry_after
+    wait = _USUAL_WAIT_SECONDS if after is None else after
     return RenewalInfo(
         start=start,
         end=end,

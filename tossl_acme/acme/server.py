@@ -143,9 +143,10 @@ class Server:
 
 def _date_of(response: Response) -> float | None:
     """Returns what time the server says that it is; None for an answer that says none, or comes from a cache."""
-    if response.headers.get("Age"):
+    date = response.headers.get("Date")
+    if not date or response.headers.get("Age"):
         return None
     try:
-        return email.utils.parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+        return email.utils.parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError, TypeError):
         return None

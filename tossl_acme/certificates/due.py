@@ -105,6 +105,15 @@ class Suggestion:
     def has_window(self) -> bool:
         return self.start < self.end
 
+    def is_like(self, other: Suggestion) -> bool:
+        """Returns whether both say the same, whenever they were said."""
+        mine = (self.start, self.end, self.chosen, self.explanation)
+        return mine == (other.start, other.end, other.chosen, other.explanation)
+
+    def asked(self, asked_at: float, retry_at: float) -> Suggestion:
+        """Returns the same, said at another time."""
+        return Suggestion(self.start, self.end, self.chosen, asked_at, retry_at, self.explanation)
+
     def may_ask(self, at: float, not_after: float) -> bool:
         """Returns whether to ask the CA: its Retry-After is over, and the certificate has not expired (section 4.3)."""
         if at >= not_after:

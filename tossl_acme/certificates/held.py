@@ -9,8 +9,8 @@ from __future__ import annotations
 from ..errors import ArgumentError
 from . import due
 from .owners import check_certificate_owner
+from .questions import due_time
 from .record import ATTEMPT, PENDING, paths_of, read_kept, said_digest, set_name, sha256
-from .suggested import due_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import heapq
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
@@ -28,10 +28,12 @@ from .heartbeat import Heartbeat
 from .held_up import HeldUp
 from .managed import Done, Managed, TakenError, ask_due_time, ask_time, deliver_managed, obtain_managed
 from .nodes import NODES
+from .rounds import Round, Rounds
 from .serving import AnswerServer
 from .stand_in import put_stand_in
+from .turns import Turns
 from .upkeep import LEAST_SECONDS, NEVER, Upkeep
-from .watched import WATCH_SECONDS, Watch, changed_names, load_many, load_some
+from .watched import WATCH_SECONDS, Watch, changed_names, load_many, load_some, load_windows
 
 _WHAT = "the certificates"
 _LOOK_SECONDS = 60.0
@@ -91,13 +93,12 @@ class Manager:
         self._wake = threading.Event()
         self._minute = self._clock_at = -NEVER
         self._asked = 0
-        self._seen: Iterator[Upkeep] = iter(())
-        self._files_seen: Iterator[Upkeep] = iter(())
+        self._in_folders = Turns(lambda entry: not entry.managed.store.is_shared)
+        self._with_files = Turns(lambda entry: entry.managed.has_own_files)
         self._watches: dict[str, Watch] = {}
         self._watched_at = -NEVER
-        #: How many of the entries are in stores that several machines use.
-        self._shared_count = 0
         self._held_up = HeldUp()
+        self._rounds = Rounds()
         self._silent: set[str] = set()
         self._told_of_set = ""
         self._told_of_other: dict[str, tuple[str, str]] = {}
@@ -147,6 +148,9 @@ class Manager:
             self._tell_ends(at)
         for entry in [*self._ready(at), *self._held_up.ready(at)]:
             self._begin(entry, at)
+        questions = self._rounds.begin(at, self._context, self._silent)
+        if questions is not None:
+            self._work(self._askers, None, questions.ask, self._asked_round)
         self._take_done()
         if self._heartbeat is not None:
             self._heartbeat.look(self._entries.values())
@@ -157,7 +161,7 @@ class Manager:
 
     def next_at(self) -> float:
         """Returns when something is to be done, as far as is known, epoch seconds; infinite where nothing is."""
-        return min(self._agenda[0][0] if self._agenda else NEVER, self._held_up.next_at())
+        return min(self._agenda[0][0] if self._agenda else NEVER, self._held_up.next_at(), self._rounds.next_at())
 
     def _ready(self, at: float) -> list[Upkeep]:
         """Returns those for which something is to be done by now, each once."""
@@ -197,7 +201,8 @@ class Manager:
         for name in changed:
             entry = known.setdefault(name, Upkeep(name, found[name]))
             entry.declare(found[name])
-        self._shared_count = sum(entry.managed.store.is_shared for entry in known.values())
+        self._in_folders.begin_anew(known)
+        self._with_files.begin_anew(known)
         for name in changed:
             self._context.check(_WHAT)
             self._stand_in(name, found[name])
@@ -261,18 +266,15 @@ class Manager:
             self._tell_failed(entry.name, ArgumentError(option, f"{said}: {advice}"))
 
     def _aim(self, entry: Upkeep) -> None:
+        self._rounds.take(entry)
         entry.at = entry.next
         if entry.at < NEVER:
             heapq.heappush(self._agenda, (entry.at, next(self._numbers), entry))
 
     def _see_others(self) -> None:
         """Looks whether other processes have changed some of the certificates, where the store does not say that."""
-        for _ in range(min(_SEEN_A_MINUTE, len(self._entries) - self._shared_count)):
-            entry = next(self._seen, None)
-            if entry is None:
-                self._seen = iter([one for one in self._entries.values() if not one.managed.store.is_shared])
-                entry = next(self._seen)
-            if entry.is_gone or entry.is_busy:
+        for entry in self._in_folders.next(_SEEN_A_MINUTE, self._entries):
+            if entry.is_busy:
                 continue
             try:
                 version = entry.read_version()
@@ -283,12 +285,8 @@ class Manager:
 
     def _see_files(self) -> None:
         """Looks whether somebody has changed this machine's own files of some of the certificates."""
-        for _ in range(min(_SEEN_A_MINUTE, len(self._entries))):
-            entry = next(self._files_seen, None)
-            if entry is None:
-                self._files_seen = iter(list(self._entries.values()))
-                entry = next(self._files_seen)
-            if not entry.is_gone and entry.has_changed_files():
+        for entry in self._with_files.next(_SEEN_A_MINUTE, self._entries):
+            if entry.has_changed_files():
                 self._load(entry)
 
     def _ask_stores(self) -> None:
@@ -306,15 +304,17 @@ class Manager:
             mine = [entry for entry in self._entries.values() if watch.has(entry.managed.store) and not entry.is_busy]
             self._load_from(watch, mine)
             return
-        certificates, asked = changed_names(changed)
+        certificates, renewals, asked = changed_names(changed)
+        for bucket in asked:
+            self._rounds.hear(watch.store.where(NODES), bucket)
         news: list[Upkeep] = []
-        for name in certificates | asked:
+        windows: list[Upkeep] = []
+        for name in certificates | renewals:
             entry = self._entries.get(name)
             if entry is None or not watch.has(entry.managed.store):
                 continue
             if name not in certificates:
-                entry.hear()
-                self._aim(entry)
+                windows.append(entry)
             elif entry.is_busy:
                 entry.is_stale = True
             else:
@@ -328,6 +328,7 @@ class Manager:
                 entry.take_whole()
 
         self._read_from(watch, lambda: load_some(watch.store, news, len(self._entries), loaded))
+        self._read_from(watch, lambda: load_windows(watch.store, windows, self._loaded))
 
     def _take_others(self, entry: Upkeep) -> None:
         before = entry.serial
@@ -378,6 +379,11 @@ class Manager:
             lambda known: self._answered(entry, known),
         )  # fmt: skip
 
+    def _asked_round(self, done: Round) -> None:
+        for entry in self._rounds.ended(done):
+            if not entry.is_busy:
+                self._aim(entry)
+
     def _answered(self, entry: Upkeep, known: Suggestion) -> None:
         entry.take(known)
         self._aim(entry)
@@ -389,6 +395,7 @@ class Manager:
         entry.load(len(self._entries))
         if not done.issued:  # it was not due for whoever obtains, or another process was faster
             entry.retry_at = due.now() + LEAST_SECONDS
+        self._rounds.take(entry, is_ours=done.issued)
         entry.is_news = entry.is_news or entry.serial not in ("", before)
         self._delivered(entry, done)
 
@@ -435,6 +442,7 @@ class Manager:
     def _try_again(self) -> None:
         """The clock was set: what failed by the old time is tried again, and the CAs are asked what time it is."""
         self._clock_at = -NEVER
+        self._rounds.begin_anew()
         for entry in self._entries.values():
             entry.hurry()
             if not entry.is_busy:
@@ -459,7 +467,7 @@ class Manager:
     def _tell_ends(self, at: float) -> None:
         """Tells of permanent records in the DNS that end before the next renewal, or soon."""
         for name, entry in self._entries.items():
-            if entry.held is not None:
+            if entry.held is not None and entry.held.persist_until:
                 said = due.record_warning(entry.held.persist_until, entry.held.due, at)
                 if said:
                     self._tell_failed(name, TosslError(said, "WARNING", "persist_until"))

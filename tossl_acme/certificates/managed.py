@@ -21,8 +21,8 @@ from .known import take_directory
 from .node_files import NodeFiles
 from .obtain import Obtained, obtain, obtain_locked
 from .pem_file import holds_pem_file, keep_pem_file
+from .questions import ask_once
 from .record import KeptCertificate, read_kept
-from .suggested import ask_once
 
 #: Seconds that a CA has to say what time it is.
 _CLOCK_SECONDS = 10.0
@@ -65,6 +65,11 @@ class Managed:
             (self.files is not None and not self.files.holds(kept))
             or (pem_file is not None and not holds_pem_file(pem_file, kept.record["digests"]))
         )
+
+    @property
+    def has_own_files(self) -> bool:
+        """Returns whether this machine has files of its own of it."""
+        return self.files is not None or self.issuance.pem_file is not None
 
     def files_stamp(self, name: str) -> int:
         """Returns what changes when this machine's own files do; 0 without any. Reads none of them."""

@@ -19,8 +19,9 @@ from .deploy import Hooks, Marks, deploy, has_own_marks, owed
 from .due import Runs
 from .held import is_usable, told_of
 from .pem_file import holds_pem_file
+from .questions import due_time
 from .record import ABOVE, RECORD, KeptCertificate, certificate_name, kept_of, read_kept
-from .suggested import due_time, failure_kept
+from .suggested import failure_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

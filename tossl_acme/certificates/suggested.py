@@ -1,4 +1,4 @@
-"""When the CA wants a held certificate to be renewed (RFC 9773): asked where Retry-After is over, kept in the store.
+"""When the CA wants a held certificate to be renewed (RFC 9773), as the store has it: questions.py asks.
 
 renewal/<NAME>/renewal.json    what the CA said last, of the certificate that is named there, and the last failure
 
@@ -8,7 +8,7 @@ imported where nobody is asked.
 
 from __future__ import annotations
 
-from ..errors import AcmeError, ArgumentError, Cancelled, ForkedError, RetryError, TosslError, WaitTimeout
+from ..errors import ArgumentError, Cancelled, ForkedError, RetryError, TosslError, WaitTimeout
 from . import due
 from .due import Suggestion
 from .nodes import node_name
@@ -16,12 +16,11 @@ from .record import folder_name, read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Any, Protocol
 
     from ..context import Context
-    from ..http.options import ConnectionOptions
     from ..store.protocol import Readable, Store
 
     class Held(Protocol):
@@ -39,15 +38,11 @@ if TYPE_CHECKING:
         def cert_id(self) -> str: ...
 
 
-#: Seconds that the CA has for its answer: nobody waits for a certificate meanwhile.
-ASK_SECONDS = 5.0
 RENEWAL_VALUE = "renewal.json"
 #: What the names of these sets begin with.
 RENEWALS = "renewal"
 #: Seconds that the store has for what can be asked again.
 _STORE_SECONDS = 10.0
-#: Seconds for the question with the wait for another who asks, and what is read and written for it.
-_QUESTION_SECONDS = 20.0
 
 
 class Renewal:
@@ -108,50 +103,6 @@ def known_due_time(store: Store, held: Held) -> float:
     return due.due_at(held.not_before, held.not_after, Renewal.read(store, held.name).of(held))
 
 
-def due_time(
-    context: Context,
-    store: Store,
-    held: Held,
-    connection: Callable[[], ConnectionOptions],
-    unanswered: set[str] | None = None,
-) -> float:
-    """Returns when the certificate is due, epoch seconds.
-
-    The CA is asked where its Retry-After is over: one GET, for 5 s. That it fails is no error: what it said before
-    holds, else the share of life. connection: returns how the CA is reached; called where it is asked. unanswered: the
-    directory URLs of CAs that are not asked any more, for they have just given no answer; one more is added.
-    """
-    suggestion = Renewal.read(store, held.name).of(held)
-    silent = unanswered if unanswered is not None else set()
-    if held.cert_id and held.directory not in silent and suggestion.may_ask(due.now(), held.not_after):
-        suggestion = ask_once(context, store, held, connection(), silent)
-    return due.due_at(held.not_before, held.not_after, suggestion)
-
-
-def ask_once(
-    context: Context, store: Store, held: Held, connection: ConnectionOptions, silent: set[str]
-) -> Suggestion:
-    """Asks the CA for all with this store, unless another has done so meanwhile; returns what is known then.
-
-    silent: as `unanswered` of due_time(). A store that cannot be locked or written to keeps nobody from asking.
-    """
-    found: Suggestion | None = None
-    try:
-        with store.locked(context.narrowed(_QUESTION_SECONDS), renewal_name(held.name)) as lock:
-            renewal = Renewal.read(store, held.name)
-            found = renewal.of(held)
-            if found.may_ask(due.now(), held.not_after):
-                found = _asked(context, store, held, connection, found, silent)
-                store.write(lock, Renewal(held.cert_id, found, renewal.last_error).as_values())
-    except (ArgumentError, WaitTimeout) as error:
-        context.check("renewal information")
-        context.tell("not_kept", name=held.name, message=error.message)
-        if found is None:
-            known = Renewal.read(store, held.name).of(held)
-            found = _asked(context, store, held, connection, known, silent)
-    return found
-
-
 def forget_renewal(context: Context, store: Store, name: str) -> None:
     """Removes what is known about a certificate that is no longer kept."""
     with store.locked(context, renewal_name(name)) as lock:
@@ -192,31 +143,6 @@ def _keep_failure(context: Context, store: Store, name: str, error: TosslError |
         told = {"message": error.message, "errorcode": list(error.errorcode), "at": due.now(), "visit": visit}
         told["node"] = node_name()
     Renewal(known.cert_id, known.suggestion, told).write(store, context, name)
-
-
-def _asked(
-    context: Context, store: Store, held: Held, connection: ConnectionOptions, known: Suggestion, silent: set[str]
-) -> Suggestion:
-    from ..acme.renewal import renewal_info
-    from ..acme.servers import server_for
-    from .known import take_directory
-
-    try:
-        server = server_for(held.directory, connection)
-        take_directory(store, server)
-        info = renewal_info(server, context.narrowed(ASK_SECONDS), held.cert_id)
-    except (Cancelled, ForkedError):
-        raise
-    except TosslError as error:
-        context.check("renewal information")
-        if not isinstance(error, AcmeError):  # else it has answered
-            silent.add(held.directory)
-        context.tell("renewal_info_failed", name=held.name, message=error.message)
-        return known.failed(due.now(), held.not_before, held.not_after)
-    found = known.answered(info, due.now())
-    said = {"start": found.start, "end": found.end, "chosen": round(found.chosen)}
-    context.tell("renewal_info", name=held.name, **said, explanation_url=found.explanation)
-    return found
 
 
 def renewal_name(name: str) -> str:

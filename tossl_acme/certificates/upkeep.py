@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 
-from ..errors import RetryError, TosslError
+from ..errors import ArgumentError, RetryError, TosslError
 from ..store.protocol import Readable
 from . import due
 from .ca_limits import is_used_up_by_others
@@ -22,10 +23,9 @@ NEVER = float("inf")
 _SPREAD_SECONDS = 300.0
 #: ... a second for each certificate, and no more than this share of the life that is left.
 _SPREAD_SHARE = 0.02
-#: Where several nodes keep a certificate, each begins at a random moment within so many seconds, and asks its CA
-#: within so many: whoever comes second finds it done.
+#: Where several nodes keep a certificate, each begins at a random moment within so many seconds: whoever comes second
+#: finds it done.
 _TURNS_SECONDS = 10.0
-_QUESTIONS_SECONDS = 300.0
 #: Seconds until that is tried again which only a person can let go on: a look into the store, no request.
 _VISIT_SECONDS = 3600.0
 #: Seconds between two questions to the CA, and between two attempts, at least.
@@ -41,11 +41,11 @@ class Upkeep:
     """One certificate. Times are epoch seconds.
 
     at: when it is looked at next. due: when it is obtained; retry_at: not before that, after failures. ask_at: when its
-    CA is asked. deploy_at: when what is owed is deployed. is_stale: what it is to be has changed while it was busy.
-    is_hurried: the next attempt is made in spite of pauses after failures. is_news: the script is yet to be told of the
-    certificate in force. whole: what was read of it, keys and all, and when, by the monotonic clock, for whoever
-    delivers it at once. was_as_declared: the certificate was, at some time, as it is to be; other: the option in which
-    it is not since, and the node that obtained it.
+    CA is asked, in a store of one machine; else rounds.py knows. deploy_at: when what is owed is deployed. is_stale:
+    what it is to be has changed while it was busy. is_hurried: the next attempt is made in spite of pauses after
+    failures. is_news: the script is yet to be told of the certificate in force. whole: what was read of it, keys and
+    all, and when, by the monotonic clock, for whoever delivers it at once. was_as_declared: the certificate was, at
+    some time, as it is to be; other: the option in which it is not since, and the node that obtained it.
     """
 
     __slots__ = (
@@ -160,12 +160,13 @@ class Upkeep:
         is_at_rest = self.held is not None and not self.is_busy and self.deploy_at == NEVER
         return is_at_rest and self.managed.files_stamp(self.name) != self.files_stamp
 
-    def hear(self) -> None:
-        """Puts its question off, for another node has asked the CA: as long as the CA wanted last."""
-        held = self.held
-        if held is not None and self.ask_at < NEVER:
-            pause = held.suggestion.retry_at - held.suggestion.asked_at
-            self.ask_at = due.now() + max(LEAST_SECONDS, pause) + _ANY.uniform(0, _QUESTIONS_SECONDS)
+    def read_suggestion(self, read: Readable) -> None:
+        """Takes what another machine has kept of the CA's answer. read: where."""
+        with contextlib.suppress(ArgumentError):  # whoever renews it meets that again
+            if self.held is not None:
+                known = Renewal.read(read, self.name).of(self.held)
+                if not known.is_like(self.held.suggestion):
+                    self.take(known)
 
     def take(self, known: Suggestion) -> None:
         """Takes what the CA has answered."""
@@ -193,12 +194,10 @@ class Upkeep:
 
     def _plan_question(self, at: float) -> None:
         held = self.held
-        if held is None or not held.cert_id or at >= held.not_after:
+        if held is None or not held.cert_id or at >= held.not_after or self.managed.store.is_shared:
             self.ask_at = NEVER
         else:
             self.ask_at = at if held.suggestion.may_ask(at, held.not_after) else held.suggestion.retry_at
-            if self.managed.store.is_shared:  # one node asks for all
-                self.ask_at += _ANY.uniform(0, _QUESTIONS_SECONDS)
 
     def ask_later(self, seconds: float) -> None:
         """Puts the question to the CA off, for a minute, and some of so many seconds."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from ..errors import ArgumentError, Cancelled, ForkedError, TosslError
 from ..store.protocol import Store
 from .deploy import MARKS, own_room
+from .questions import ASKED
 from .record import ABOVE, RECORD, certificate_name, set_name
-from .suggested import RENEWAL_VALUE, RENEWALS
+from .suggested import RENEWAL_VALUE, RENEWALS, renewal_name
 from .upkeep import Upkeep
 
 #: Seconds between two looks.
@@ -68,12 +69,14 @@ class Watch:
         return found[1]
 
 
-def changed_names(changed: Collection[str]) -> tuple[set[str], set[str]]:
-    """Returns the names of the certificates among these sets, and those that the CA was asked about."""
-    parts = [name.split("/") for name in changed]
-    found = {room: {certificate_name(words[1]) for words in parts if words[0] == room and len(words) == 2}
-             for room in (ABOVE, RENEWALS)}  # fmt: skip
-    return found[ABOVE], found[RENEWALS]
+def changed_names(changed: Collection[str]) -> tuple[set[str], set[str], set[str]]:
+    """Returns, of these sets, the names of certificates, those of changed renewals, and the buckets of questions."""
+    found: dict[str, set[str]] = {ABOVE: set(), RENEWALS: set(), ASKED: set()}
+    for name in changed:
+        room, _, rest = name.partition("/")
+        if room in found and "/" not in rest:
+            found[room].add(rest if room == ASKED else certificate_name(rest))
+    return found[ABOVE], found[RENEWALS], found[ASKED]
 
 
 def load_many(store: Store, entries: Iterable[Upkeep], count: int, loaded: Callable[[Upkeep], None]) -> None:
@@ -109,6 +112,16 @@ def load_some(store: Store, entries: Sequence[Upkeep], count: int, loaded: Calla
         for entry in some:
             entry.load(count, read, is_whole=True)
             loaded(entry)
+
+
+def load_windows(store: Store, entries: Sequence[Upkeep], loaded: Callable[[Upkeep], None]) -> None:
+    """Reads in which windows the CA wants these to be renewed, as others have kept it, in one round trip."""
+    if entries:
+        read = _ReadAhead(store, store.read_many([renewal_name(one.name) for one in entries]))
+        for entry in entries:
+            entry.read_suggestion(read)
+            if not entry.is_busy:
+                loaded(entry)
 
 
 class _ReadAhead:
