@@ -12,6 +12,7 @@ held: a run begins with all of the certificates, of each age, instead of none.
 from __future__ import annotations
 
 import contextlib
+import gc
 import heapq
 import json
 import math
@@ -29,6 +30,7 @@ from unittest import mock
 
 import psycopg
 from cryptography import x509
+from psycopg import pq
 
 from tests.servers.issuer import Issuer
 from tests.servers.postgresql import PostgreSQL
@@ -40,6 +42,7 @@ from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.manage import Manager, Reports
 from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.obtain import obtain
+from tossl_acme.certificates.questions import bucket_of, bucket_set
 from tossl_acme.certificates.serving import AnswerServer
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
@@ -58,8 +61,21 @@ BEGAN = 2_000_000_000.0
 ORIGIN = "https://ca.example"
 #: Names of one registered domain.
 OF_A_DOMAIN = 10
-LOOK_SECONDS = 10 * MINUTE
+LOOK_SECONDS = 20 * MINUTE
+#: A line of progress each so many simulated seconds, and ten lines at least.
+TOLD_SECONDS = 10 * DAY
 HINT_SECONDS = 30.0
+RENEWAL = f"{ORIGIN}/renewal/"
+#: A renewal that begins so long behind the CA's window is late.
+LATE_SECONDS = 15 * MINUTE
+#: A server for millions of changes, which tidies up behind them.
+SETTINGS = """\
+shared_buffers = '1GB'
+autovacuum = on
+synchronous_commit = off
+max_wal_size = '4GB'
+jit = off
+"""
 PROBLEM = "urn:ietf:params:acme:error:"
 
 
@@ -98,6 +114,16 @@ class World:
     look_seconds: float = LOOK_SECONDS
 
 
+@dataclass
+class Asked:
+    """What the CA suggests for a certificate, when its window ends, and when somebody has asked last."""
+
+    answer: bytes
+    issued_at: float
+    ends: float
+    at: float
+
+
 class LetsEncrypt:
     """The CA: answers requests in the process, and remembers what must not have happened."""
 
@@ -109,6 +135,8 @@ class LetsEncrypt:
         #: The certificates in force: their lives, by the names that ARI has for them, and by the name in them.
         self.lives: dict[str, tuple[float, float]] = {}
         self.latest: dict[str, tuple[str, float]] = {}
+        self.asked: dict[str, Asked] = {}
+        self._ari_headers = {"Content-Type": "application/json", "Retry-After": str(round(world.ari_seconds))}
         self.replaced: set[str] = set()
         self.issued: Counter[str] = Counter()
         self.wrong: list[str] = []
@@ -123,6 +151,8 @@ class LetsEncrypt:
 
     def exchange(self, _client: object, _context: Context, request: HttpRequest) -> Response:
         """Takes the place of HttpClient.exchange."""
+        if request.url.startswith(RENEWAL):
+            return self._suggested(request.url, request.url.removeprefix(RENEWAL))
         kind, _, name = request.url.removeprefix(f"{ORIGIN}/").partition("/")
         self.requests[kind] += 1
         payload = None
@@ -194,9 +224,13 @@ class LetsEncrypt:
         if self.now.at >= ends:
             self.wrong.append(f"{name} has expired")
         if before:
+            asked = self.asked.pop(before)
+            self.look_at(before, asked)
+            if self.now.at > asked.ends + LATE_SECONDS + self.world.look_seconds:
+                self.wrong.append(f"{name} is renewed {self.now.at - asked.ends:.0f} s behind the CA's window")
             self.replaced.add(before)
             self.lives.pop(before)
-        self.lives[ari], self.latest[name] = (begin, end), (ari, end)
+        self.note_issued(name, ari, begin, end)
         self.issued["renewed" if before else "first"] += 1
         self.now.last_issued = self.now.at
         order |= {"status": "valid", "certificate": f"{ORIGIN}/certificate/{number}", "chain": chain}
@@ -206,14 +240,59 @@ class LetsEncrypt:
         order = self.orders.pop(f"{ORIGIN}/order/{number}")
         return 200, order["chain"].encode(), {"Content-Type": "application/pem-certificate-chain"}
 
-    def _renewal(self, name: str, _payload: object) -> tuple[int, object, dict[str, str]]:
-        begin, end = self.lives[name]
-        middle, half = begin + (end - begin) * 2 / 3, (end - begin) / 90
-        window = {"start": _time(middle - half), "end": _time(middle + half)}
-        return 200, {"suggestedWindow": window}, {"Retry-After": str(round(self.world.ari_seconds))}
+    def _suggested(self, url: str, ari: str) -> Response:
+        """Answers a question for renewal information."""
+        at, before = self.now.at, self.asked[ari]
+        self.requests["renewal"] += 1
+        if before.at and at < before.at + self.world.ari_seconds:
+            self.wrong.append(f"ARI is asked for {ari} after {at - before.at:.0f} s")
+        self.look_at(ari, before)
+        before.at = at
+        return Response(url, 200, self._ari_headers, before.answer)
 
+    def look_at(self, ari: str, asked: Asked) -> None:
+        """Notes where nobody has asked for a certificate for too long."""
+        at = self.now.at
+        # One that is new waits for the others of its bucket, a pause at most.
+        if at > (asked.at or asked.issued_at) + 2 * self.world.ari_seconds + 2 * self.world.look_seconds + HOUR:
+            self.wrong.append(f"ARI is not asked for {ari} from {asked.at - BEGAN:.0f} to {at - BEGAN:.0f} s")
+
+    def note_issued(self, name: str, ari: str, begin: float, end: float, asked_at: float = 0.0) -> None:
+        """Notes a certificate that is in force from now on."""
+        self.lives[ari], self.latest[name] = (begin, end), (ari, end)
+        first, last = window_of(begin, end)
+        window = json.dumps({"suggestedWindow": {"start": _time(first), "end": _time(last)}}).encode()
+        self.asked[ari] = Asked(window, self.now.at, last, asked_at)
 
 USUAL = World()
+
+
+class Prepared:
+    """A connection that has each statement planned once: no pgbouncer lends it to others in between."""
+
+    def __init__(self, connection: pq.abc.PGconn) -> None:
+        self._connection = connection
+        self._names: dict[bytes, bytes] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def send_query_params(self, command: bytes, values: Any, _types: Any, formats: Any, result_format: Any) -> None:
+        if self._is_prepared(command):
+            self._connection.send_query_prepared(self._names[command], values, formats, result_format)
+        else:
+            self._connection.send_query_params(command, values, None, formats, result_format)
+
+    def _is_prepared(self, command: bytes) -> bool:
+        """Returns whether it is, for that is begun here where it can be: not for what makes tables, or misses them."""
+        if command not in self._names and command.lstrip().startswith((b"WITH", b"SELECT", b"UPDATE")):
+            name = f"s{len(self._names)}".encode()
+            self._connection.nonblocking = 0
+            result = self._connection.prepare(name, command)
+            self._connection.nonblocking = 1
+            if result.status == pq.ExecStatus.COMMAND_OK:
+                self._names[command] = name
+        return command in self._names
 
 
 class AtOnce:
@@ -288,7 +367,7 @@ class Simulation:
         self.ca = LetsEncrypt(self, world)
         self.failed: list[dict[str, object]] = []
         self.round_trips = self.looks = 0
-        self.all_first_at = 0.0
+        self.all_first_at = self.began = 0.0
         solvers = SolverOptions(("dns-persist-01",), propagation_timeout=0, check_caa=False)
         names = [f"n{number}.d{number // OF_A_DOMAIN}.example" for number in range(count)]
         self.declared = {
@@ -301,7 +380,7 @@ class Simulation:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        execute = Wire.execute
+        execute, begin = Wire.execute, Wire.__init__
 
         def counted(wire: Wire, context: Context, statement: str, *values: str | bytes) -> Rows:
             self.round_trips += 1
@@ -310,6 +389,7 @@ class Simulation:
         with (
             mock.patch.object(HttpClient, "exchange", lambda *words: self.ca.exchange(*words)),
             mock.patch.object(Wire, "execute", counted),
+            mock.patch.object(Wire, "__init__", lambda wire, connection: begin(wire, Prepared(connection))),
             mock.patch.object(PostgreSQLStore, "time", lambda _store: self.at),
             mock.patch.object(clock, "wall", lambda: self.at),
             mock.patch.object(clock, "counted", lambda: self.at - BEGAN),
@@ -324,7 +404,7 @@ class Simulation:
 
     def run(self, days: float) -> Row:
         """Lets so many days pass."""
-        began = time.monotonic()
+        self.began = began = time.monotonic()
         with self.running():
             self._pass(self.at + days * DAY)
             bytes_each = self._bytes_each()
@@ -337,6 +417,8 @@ class Simulation:
         )  # fmt: skip
 
     def _pass(self, end: float) -> None:
+        pause = min(TOLD_SECONDS, (end - self.at) / 10)
+        told = self.at + pause
         agenda = [(self.at + index / 10, index) for index in range(len(self.nodes))]
         for at, index in agenda:
             self.nodes[index].at = at
@@ -345,7 +427,14 @@ class Simulation:
             node = self.nodes[index]
             if at != node.at:
                 continue  # it was looked at since, or is looked at earlier
+            if self.looks == len(self.nodes):
+                gc.collect()
+                gc.freeze()  # what the nodes keep is looked through no more
+                gc.set_threshold(100_000, 20, 20)
             self.at = max(self.at, at)
+            if self.at >= told:
+                self._tell_progress()
+                told += pause
             node.look()
             self.looks += 1
             node.at = max(self.at + 0.01, min(node.manager.next_at(), self.at + self.world.look_seconds))
@@ -355,6 +444,18 @@ class Simulation:
             if not self.all_first_at and self.ca.issued["first"] == self.count:
                 self.all_first_at = self.at
         self.at = end
+
+    def _tell_progress(self) -> None:
+        """Prints how far it is: a run that is cut off has said something."""
+        asked, issued = self.ca.requests, self.ca.issued
+        print(
+            f"{self.count:,} certificates, {(self.at - BEGAN) / DAY:,.1f} days: {issued['first']:,} issued,"
+            f" {issued['renewed']:,} renewed, {asked['renewal']:,} questions, {asked['orders refused']:,} refused,"
+            f" {self.round_trips:,} round trips, {self.looks:,} looks, {len(self.ca.wrong)} wrong,"
+            f" {len(self.failed_otherwise())} failures, {time.monotonic() - self.began:,.0f} s"
+            f"{''.join(f'; {wrong}' for wrong in self.ca.wrong[:3])}",
+            flush=True,
+        )
 
     def _hint(self, agenda: list[tuple[float, int]], issuer: Node) -> None:
         """A node has issued: the others see that at their next look of every 30 s."""
@@ -387,6 +488,8 @@ class Simulation:
 
     def check(self) -> None:
         """Raises AssertionError for what must not have happened."""
+        for ari, asked in self.ca.asked.items():
+            self.ca.look_at(ari, asked)
         assert not self.ca.wrong, self.ca.wrong[:5]
         expired = [name for name, (_, ends) in self.ca.latest.items() if ends <= self.at]
         assert not expired, f"{len(expired)} have expired: {expired[:5]}"
@@ -411,18 +514,24 @@ def fill(url: str, first: str, simulation: Simulation) -> None:
     life, at, ca = simulation.world.life, simulation.at, simulation.ca
     ca.latest.clear()
     ca.lives.clear()
+    ca.asked.clear()
+    phases: dict[str, float] = {}
+    buckets: dict[str, dict[str, tuple[float, float]]] = {}
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM tossl.sets WHERE above IN ('certificates', 'renewal')")
         sets: list[tuple[str, dict[str, bytes]]] = []
         for number, name in enumerate(simulation.declared):
             begin = int(at - random.uniform(0, 0.65 * life))
             end, ari, serial = int(begin + life), f"aki.{number}", f"{number + 1:x}"
-            middle, half = begin + life * 2 / 3, life / 90
+            first, last = window_of(begin, end)
             told = {"domains": [name], "not_before": begin, "not_after": end, "serial": serial, "cert_id": ari}
-            asked = at - random.uniform(0, simulation.world.ari_seconds)
+            bucket = bucket_of(_Named(f"{ORIGIN}/directory", name))
+            asked = phases.setdefault(bucket, int(at - random.uniform(0, simulation.world.ari_seconds)))
+            retry_at = asked + simulation.world.ari_seconds
+            buckets.setdefault(bucket, {})[ari] = asked, retry_at
             said = {
-                "start": middle - half, "end": middle + half, "chosen": random.uniform(middle - half, middle + half),
-                "asked_at": asked, "retry_at": asked + simulation.world.ari_seconds, "explanation": "",
+                "start": int(first), "end": int(last), "chosen": random.uniform(first, last),
+                "asked_at": begin + HOUR, "retry_at": begin + HOUR + simulation.world.ari_seconds, "explanation": "",
             }  # fmt: skip
             renewal = {"cert_id": ari, "ari": said, "last_error": {}}
             mark = {"told": f"{serial} {end}".encode(), "told_at": b"1"}
@@ -431,7 +540,8 @@ def fill(url: str, first: str, simulation: Simulation) -> None:
                 (f"renewal/{name}", {"renewal.json": json.dumps(renewal).encode()}),
                 (f"deploy.www0/{name}", mark),
             ]
-            ca.lives[ari], ca.latest[name] = (begin, end), (ari, end)
+            ca.note_issued(name, ari, begin, end, asked)
+        sets += [(bucket_set(name), {"asked.json": json.dumps(known).encode()}) for name, known in buckets.items()]
         with cursor.copy("COPY tossl.sets FROM STDIN") as copy:
             for name, _ in sets:
                 copy.write_row((name, name.rpartition("/")[0], 1, 1, 0, "now", False))
@@ -444,6 +554,21 @@ def fill(url: str, first: str, simulation: Simulation) -> None:
         cursor.execute("ANALYZE")
 
 
+@dataclass(frozen=True)
+class _Named:
+    directory: str
+    name: str
+    not_before: int = 0
+    not_after: int = 0
+    cert_id: str = ""
+
+
+def window_of(begin: float, end: float) -> tuple[float, float]:
+    """Returns the window in which the CA wants a certificate with this life to be renewed."""
+    middle, half = begin + (end - begin) * 2 / 3, (end - begin) / 90
+    return middle - half, middle + half
+
+
 def shown(rows: list[Row]) -> str:
     table = [Row.HEADS, *(row.cells() for row in rows)]
     wide = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -452,7 +577,7 @@ def shown(rows: list[Row]) -> str:
 
 def main(words: list[str]) -> None:
     rows = []
-    with PostgreSQL() as server:
+    with PostgreSQL(SETTINGS) as server:
         for word in words:
             count, days, nodes, kind, *_ = [*word.split(":"), *["20", ""][word.count(":") - 1 :]]
             server.empty()
@@ -461,8 +586,8 @@ def main(words: list[str]) -> None:
             if kind == "held":
                 simulation.fill(server.url)
             rows.append(simulation.run(float(days)))
-            simulation.check()
             print(shown(rows[-1:]), flush=True)
+            simulation.check()
             database.reset()
     print(f"\n{shown(rows)}\n\n{EXPLAINED}")
 

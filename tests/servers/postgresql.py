@@ -96,10 +96,14 @@ class _OwnFolder(ServerProgram):
 
 
 class PostgreSQL(_OwnFolder):
-    """A cluster with an empty database and a role that owns it; both outlive a restart, but not the machine's end."""
+    """A cluster with an empty database and a role that owns it; both outlive a restart, but not the machine's end.
 
-    def __init__(self) -> None:
+    settings: lines for postgresql.conf, in the place of the usual ones.
+    """
+
+    def __init__(self, settings: str = "") -> None:
         super().__init__()
+        self._settings = settings
         self.port = free_port()
         self.password = secrets.token_hex(12)
         self._is_made = False
@@ -134,7 +138,7 @@ class PostgreSQL(_OwnFolder):
             raise ServerError(f"initdb failed: {done.stderr[-1000:]}")
         config = _CONFIG.format(port=self.port, folder=self.folder)
         with (data / "postgresql.conf").open("a") as file:
-            file.write(config)
+            file.write(config + self._settings)
         self._is_made = True
 
     def launch(self) -> None:
