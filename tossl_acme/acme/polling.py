@@ -77,8 +77,12 @@ class NamedUrls:
     def add(self, *urls: str) -> None:
         now = time.monotonic()
         with self._lock:
-            current = {url: until for url, until in self._until.items() if until > now}
-            self._until = current | dict.fromkeys(urls, now + NAMED_SECONDS)
+            # In the order of their times: those that are over stand first.
+            while self._until and next(iter(self._until.values())) <= now:
+                del self._until[next(iter(self._until))]
+            for url in urls:
+                self._until.pop(url, None)
+                self._until[url] = now + NAMED_SECONDS
 
     def __contains__(self, url: str) -> bool:
         return self._until.get(url, 0.0) > time.monotonic()

@@ -133,7 +133,8 @@ class _SocketReader(io.RawIOBase):
             pause = context.poll_seconds("answer", left)
             if left <= 0:
                 raise self._exchange.broken("reset", f"sent nothing for {silence:g} s: the connection counts as lost")
-            self._sock.settimeout(pause)
+            if self._sock.gettimeout() != pause:
+                self._sock.settimeout(pause)
             with contextlib.suppress(TimeoutError):
                 return self._sock.recv_into(buffer)
 
@@ -272,6 +273,7 @@ class _Kept:
     _made = 0.0
     _used = 0.0
     _is_unused = False
+    _held: bytearray | None = None
 
     def __init__(self, *args: Any, _socks_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -283,9 +285,27 @@ class _Kept:
         self._is_unused = True
 
     def request(self, *args: Any, **kwargs: Any) -> None:
+        """Sends head and body in one piece: a peer that reads in two is woken twice."""
         self._used = time.monotonic()
         self._is_unused = False
-        super().request(*args, **kwargs)  # type: ignore[misc]
+        self._held = bytearray()
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+            self._send_held()
+        finally:
+            self._held = None
+
+    def send(self, data: Any) -> None:
+        if self._held is not None and isinstance(data, bytes):
+            self._held += data
+        else:
+            self._send_held()
+            super().send(data)  # type: ignore[misc]
+
+    def _send_held(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            super().send(held)  # type: ignore[misc]
 
     @property
     def is_connected(self) -> bool:
