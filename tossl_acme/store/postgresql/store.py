@@ -107,12 +107,12 @@ gone AS (
     DELETE FROM tossl.set_values v USING gone WHERE v.set_name = gone.name
 ), forgotten AS (
     DELETE FROM tossl.sets WHERE name IN (
-        SELECT name FROM tossl.sets WHERE is_deleted AND changed_at < clock_timestamp() - {_PRUNE}
-        LIMIT 100 FOR UPDATE SKIP LOCKED)
+        SELECT name FROM tossl.sets WHERE is_deleted AND changed_at < (SELECT clock_timestamp() - {_PRUNE})
+        ORDER BY changed_at LIMIT 100 FOR UPDATE SKIP LOCKED)
 ), expired AS (
     DELETE FROM tossl.leases WHERE name IN (
-        SELECT name FROM tossl.leases WHERE expires < clock_timestamp() - {_PRUNE}
-        LIMIT 100 FOR UPDATE SKIP LOCKED)
+        SELECT name FROM tossl.leases WHERE expires < (SELECT clock_timestamp() - {_PRUNE})
+        ORDER BY expires LIMIT 100 FOR UPDATE SKIP LOCKED)
 )
 SELECT count(*)::text FROM held"""
 _DELETE, _DELETE_AT_LAST = f"WITH {HELD}, {_GONE}", f"WITH {HELD_AT_LAST}, {_GONE}"
