@@ -98,13 +98,13 @@ def _batches_of(name: str, values: Mapping[str, bytes] | ArgumentError) -> list[
 
 
 def remove_values(store: Store, lock: Lock, is_over: Callable[[str], bool]) -> None:
-    """Removes those values of a set of answers that are over, in its lock."""
+    """Removes those values of a set of answers that are over, in its lock, which is released then."""
     values = store.read(lock.name) or {}
     left = {value: text for value, text in values.items() if not is_over(value)}
     if left and len(left) < len(values):
-        store.write(lock, left)
+        store.write(lock, left, ends=True)
     elif not left:
-        store.delete(lock)
+        store.delete(lock, ends=True)
 
 
 class _Known:

@@ -67,10 +67,7 @@ class SharedAnswers:
         debt = owe(self._forget_own)
         try:
             self._batch = Batch(self._name, os.urandom(16).hex(), process_name(), due.now_in(self._store), answers)
-            with self._store.locked(context, self._name) as lock:
-                others = self._store.read(self._name) or {}
-                new = {self._batch.value: json_lines(self._batch.as_json()).encode()}
-                self._store.write(lock, {**others, **new})
+            self._store.put(context, self._name, {self._batch.value: json_lines(self._batch.as_json()).encode()})
             self._ready_at = time.monotonic() + FRESH_SECONDS
             yield
         finally:
