@@ -24,6 +24,7 @@ from tossl_acme.certificates.answers import FRESH_SECONDS, read_batches, stored_
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.key import CertificateKey
+from tossl_acme.certificates.manage import Manager, Reports
 from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.served import Served, process_name, read_served, served_name, write_served
 from tossl_acme.certificates.serving import AnswerServer
@@ -36,7 +37,7 @@ from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.challenges.tls_alpn01 import TlsResponder
 from tossl_acme.challenges.webroot import Webroot
 from tossl_acme.context import Context
-from tossl_acme.errors import ArgumentError, TosslError
+from tossl_acme.errors import ArgumentError, Cancelled, TosslError
 from tossl_acme.files import FilePath
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import Identifier, parse_identifiers
@@ -438,6 +439,29 @@ def test_a_wrong_clock_takes_nothing_from_other_nodes(
         assert read_batches(store)
         wait_for(lambda: read_served(store))
         assert [one.is_alive(time.time()) for one in read_served(store)] == [True]
+
+
+def test_a_store_that_is_out_of_reach_is_told_once_by_manage(
+    store: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scheduler and its web servers' folders both look for it."""
+
+    def fail(*_words: object) -> None:
+        raise ArgumentError("store", "it is away")
+
+    monkeypatch.setattr(serving, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(store, "changes", fail)
+    store.fault = fail
+    context, told = Context(60).begin(), list[dict[str, object]]()
+    found = {"a": managed(store, NAME, webroot=FilePath(str(tmp_path)))}
+    manager = Manager(context, found, Reports(lambda facts: None, told.append))
+    manager.look()
+    wait_for(lambda: store.reads >= 3)
+    manager.look()
+    assert [one["message"] for one in told] == ["it is away"]
+    context.cancel()
+    with pytest.raises(Cancelled):
+        manager.serve()
 
 
 def test_its_servers_stay_open_while_it_manages(

@@ -84,7 +84,7 @@ class Manager:
         self._issuers = issuers or Workers("tossl manage", parallel)
         self._askers = askers or Workers("tossl asks", 1)
         self._heartbeat = heartbeat
-        self._answers = AnswerServer(lambda error: self._end(None, lambda: self._tell_failed("", error)))
+        self._answers = AnswerServer(lambda error: self._end(None, lambda: self._not_answering(error)))
         self._jumps = clock.JumpWatch()
         self._entries: dict[str, Upkeep] = {}
         self._agenda: list[tuple[float, int, Upkeep]] = []
@@ -429,6 +429,11 @@ class Manager:
 
     def _tell_failure(self, entry: Upkeep, error: TosslError, again_at: float) -> None:
         self._tell_failed(entry.name, error, next=round(again_at))
+
+    def _not_answering(self, error: TosslError) -> None:
+        """Tells why other nodes' answers are not given, unless it is what is told of the store already."""
+        if all(watch.problem != error.message for watch in self._watches.values()):
+            self._tell_failed("", error)
 
     def _tell_failed(self, name: str, error: TosslError, **more: int) -> None:
         """Tells the listener, and the log where nobody has told that: an issuance logs its own failure."""

@@ -129,8 +129,7 @@ class AnswerServer:
         for where, mirror in mirrors.items():
             with self._telling(where):
                 _mirror(mirror)
-            if not mirror.is_swept:
-                with self._telling(("sweep", where)):
+                if not mirror.is_swept:
                     _sweep(mirror.store)
                     mirror.is_swept = True
 
