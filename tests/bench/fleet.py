@@ -116,10 +116,11 @@ class World:
 
 @dataclass
 class Asked:
-    """What the CA suggests for a certificate, when its window ends, and when somebody has asked last."""
+    """What the CA suggests for a certificate, its window, and when somebody has asked last."""
 
     answer: bytes
     issued_at: float
+    begins: float
     ends: float
     at: float
 
@@ -228,6 +229,8 @@ class LetsEncrypt:
             self.look_at(before, asked)
             if self.now.at > asked.ends + LATE_SECONDS + self.world.look_seconds:
                 self.wrong.append(f"{name} is renewed {self.now.at - asked.ends:.0f} s behind the CA's window")
+            if self.now.at < asked.begins:
+                self.wrong.append(f"{name} is issued twice: {asked.begins - self.now.at:.0f} s before the CA's window")
             self.replaced.add(before)
             self.lives.pop(before)
         self.note_issued(name, ari, begin, end)
@@ -262,7 +265,7 @@ class LetsEncrypt:
         self.lives[ari], self.latest[name] = (begin, end), (ari, end)
         first, last = window_of(begin, end)
         window = json.dumps({"suggestedWindow": {"start": _time(first), "end": _time(last)}}).encode()
-        self.asked[ari] = Asked(window, self.now.at, last, asked_at)
+        self.asked[ari] = Asked(window, self.now.at, first, last, asked_at)
 
 USUAL = World()
 

@@ -54,3 +54,18 @@ def test_the_simulated_ca_tells_what_went_wrong(simulation: Simulation) -> None:
     ca.latest["n0.d0.example"] = ("ari", simulation.at + 1)
     order()
     assert "is issued twice" in ca.wrong[0]
+
+
+def test_the_simulated_ca_tells_of_questions_too_early_and_of_none(simulation: Simulation) -> None:
+    ca, at = simulation.ca, simulation.at
+    ca.note_issued("n0.d0.example", "ari", at - HOUR, at - HOUR + SHORT.life)
+    ask = HttpRequest("GET", "https://ca.example/renewal/ari")
+    for pause, said in ((HOUR, ""), (DAY, ""), (DAY - 1, "is asked for"), (2 * DAY, ""), (4 * DAY, "is not asked for")):
+        simulation.at += pause
+        answer = ca.exchange(None, Context(1), ask)
+        assert answer.json_object()["suggestedWindow"]["start"] < answer.json_object()["suggestedWindow"]["end"]
+        assert [said in wrong for wrong in ca.wrong] == ([True] if said else []), pause
+        ca.wrong.clear()
+    simulation.at += 4 * DAY
+    with pytest.raises(AssertionError, match="is not asked for"):
+        simulation.check()
