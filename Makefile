@@ -17,7 +17,7 @@
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own, and has manage keep
 #                 them while the CA is away, the machine sleeps and the clock is set; 5 min
 # make fleet      20 nodes on one PostgreSQL by a clock of its own, at a CA with Let's Encrypt's limits; 30 min on an idle
-#                 machine. RUNS="10000:365" are certificates and days; a day of 1,000 is a minute and a half
+#                 machine. RUNS="10000:365" are certificates and days: two hours of a core
 # make tls-load   200 renewals under 200 TLS connections a second; curl, openssl and a Chromium look: 5 min
 # make docs       docs/*.md and commands/index.py out of docs/source/ and the commands; `make man`: man pages in build/man;
 #                 `make completion`: what bash and zsh complete, in build/completion
@@ -212,7 +212,7 @@ year: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -n 2 tests/python/test_certificates_renew.py \
 	    tests/python/test_certificates_manage.py -k 'year or 500'
 
-RUNS = 200:70 1000:2:20:held 10000:0.2:20:held 100000:0.02:5:held 10000:0.25
+RUNS = 200:70 1000:10:20:held 10000:3:20:held 100000:0.02:5:held 10000:0.25
 fleet: all .venv/tests
 	$(VENV) -m tests.bench.fleet $(RUNS)
 
