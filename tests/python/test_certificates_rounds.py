@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tossl_acme.acme.renewal import RenewalInfo
 from tossl_acme.certificates import clock
 from tossl_acme.certificates.due import Suggestion
 from tossl_acme.certificates.questions import Asking, ask_round, bucket_of, bucket_set, due_time
+from tossl_acme.certificates.rounds import Rounds
 from tossl_acme.certificates.suggested import Renewal
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled, HttpError
@@ -286,3 +288,49 @@ def test_two_nodes_at_the_same_moment_ask_once(store: Store, ca: Ca) -> None:
     ask(store, some)
     ask(store, some)
     assert (ca.taken(), met) == (ids(some), [])
+
+
+def test_when_a_node_asks_about_a_bucket(ca: Ca) -> None:
+    """At once for what is new; then when Retry-After is over, later if another has asked; never for what has left."""
+    store, held = MemoryStore(is_shared=True), members(2)
+    rounds, place = Rounds(), store.where("nodes")
+    managed = SimpleNamespace(store=store, issuance=SimpleNamespace(connection=CONNECTION))
+    entries: list[Any] = [
+        Entry(held=SimpleNamespace(**vars(one), suggestion=Suggestion()), name=one.name, is_gone=False, managed=managed)
+        for one in held
+    ]
+
+    def ask_at(at: float) -> int:
+        ca.at = at
+        questions = rounds.begin(at, context(), set())
+        assert questions is not None
+        rounds.ended(questions.ask())
+        return questions.asked
+
+    rounds.take(entries[0], is_ours=True)
+    assert BEGAN < rounds.next_at() < BEGAN + 60
+    assert ask_at(rounds.next_at()) == 1
+    rounds.hear(place, bucket_of(held[0]))  # its own round
+    beat = rounds.next_at()
+    assert BEGAN + PAUSE < beat < BEGAN + PAUSE + 120
+    ca.at += HOUR
+    rounds.take(entries[1])
+    assert ca.at < rounds.next_at() <= ca.at + 300
+    rounds.hear(place, bucket_of(held[0]))  # another has asked about what is new
+    assert rounds.next_at() == beat
+    ca.at = BEGAN + PAUSE
+    rounds.hear(place, bucket_of(held[0]))
+    assert BEGAN + 2 * PAUSE + 900 <= rounds.next_at() <= BEGAN + 2 * PAUSE + 1800
+    assert ask_at(rounds.next_at()) == 2
+    entries[0].is_gone = entries[1].is_gone = True
+    assert rounds.begin(rounds.next_at(), context(), set()) is None
+    assert rounds.next_at() == float("inf")
+
+
+class Entry(SimpleNamespace):
+    """What a round knows of a certificate of a declared set."""
+
+    __hash__ = object.__hash__
+
+    def take(self, known: Suggestion) -> None:
+        self.held.suggestion = known

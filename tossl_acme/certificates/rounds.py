@@ -151,12 +151,16 @@ class Rounds:
             if bucket.directory in silent:
                 self._later(bucket, at)
                 continue
-            if bucket.asks_at <= at:
+            questions = Round(bucket, context, silent)
+            if not questions.questions:  # until a certificate comes to it
+                bucket.asks_at, bucket.has_beat = NEVER, False
+            elif bucket.asks_at <= at:
                 bucket.asks_at = at + _LOST_SECONDS
             bucket.joins_at = NEVER
             self._aim(bucket)
-            self._free_at = at + _LOST_SECONDS
-            return Round(bucket, context, silent)
+            if questions.questions:
+                self._free_at = at + _LOST_SECONDS
+                return questions
         return None
 
     def ended(self, done: Round) -> list[Upkeep]:
