@@ -17,13 +17,14 @@ import pytest
 from tests.servers.certs import Certificates
 from tests.stores import put
 from tossl_acme.context import Context
-from tossl_acme.errors import Cancelled, HttpError
+from tossl_acme.errors import ArgumentError, Cancelled, HttpError
 from tossl_acme.http import clients, dial
 from tossl_acme.http.ahead import open_ahead
 from tossl_acme.http.client import HttpRequest
 from tossl_acme.http.clients import http_client
 from tossl_acme.http.dial import connect_ahead, plain_peer
 from tossl_acme.http.options import ConnectionOptions
+from tossl_acme.http.trust import Trust
 from tossl_acme.http.urls import split_url
 
 TREE = Path(__file__).parents[2]
@@ -126,6 +127,22 @@ def test_a_connection_that_cannot_be_gone_on_with_is_closed(
     assert not open_ahead(context, server.url, ConnectionOptions(proxy="http://127.0.0.1:1"), 1, [begun])
     assert server.left.acquire(timeout=20)
     assert begun.take(context) is None
+
+
+def test_a_connection_whose_roots_are_unreadable_by_then_is_closed(
+    server: Counting, options: ConnectionOptions, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is closed at once: perhaps no request follows that would."""
+    read = Trust.context
+
+    def fail_in_a_thread(trust: Trust) -> ssl.SSLContext:
+        if threading.current_thread() is threading.main_thread():
+            return read(trust)
+        raise ArgumentError("ca_bundle", "no roots any more")
+
+    monkeypatch.setattr(Trust, "context", fail_in_a_thread)
+    assert open_ahead(context, server.url, options, 1, connect_ahead(context, server.url, ""))
+    assert server.left.acquire(timeout=20)
 
 
 def test_several_connections_are_opened_at_once(server: Counting, options: ConnectionOptions, context: Context) -> None:

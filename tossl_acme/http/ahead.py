@@ -55,11 +55,16 @@ class _Opening:
         self._work.wait(context, "request")
 
     def _open(self, context: Context, host: str, port: int, trust: Trust) -> None:
-        with suppress(TosslError, OSError, ValueError):
-            tls = trust.context()
-            sock = self._connecting.take(context) if self._connecting else None
-            if tls.check_hostname:
-                self.sock = _secured(context, sock or _connected(context, host, port), tls, host)
+        connecting, self._connecting = self._connecting, None
+        try:
+            with suppress(TosslError, OSError, ValueError):
+                tls = trust.context()
+                if tls.check_hostname:
+                    sock = connecting.take(context) if connecting else None
+                    self.sock = _secured(context, sock or _connected(context, host, port), tls, host)
+        finally:
+            if connecting is not None:
+                connecting.drop()  # closes what was not taken
 
 
 def _secured(context: Context, sock: socket.socket, tls: ssl.SSLContext, host: str) -> ssl.SSLSocket:
