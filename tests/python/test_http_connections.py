@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers.certs import Certificates
 from tossl_acme.context import Context
-from tossl_acme.errors import HttpError
+from tossl_acme.errors import HttpError, WaitTimeout
 from tossl_acme.http import failures, sockets
 from tossl_acme.http.client import HttpClient, HttpRequest
 from tossl_acme.http.options import ConnectionOptions
@@ -227,3 +227,30 @@ def test_a_silent_handshake_is_no_connection(server: Scripted, monkeypatch: pyte
     with pytest.raises(HttpError, match=r"no connection to .* within 0.1 s") as raised:
         ask(HttpClient(), server.url.replace("http:", "https:"))
     assert raised.value.kind == "connect"
+
+
+def test_what_is_done_meanwhile_is_done_before_a_connection_is_awaited(server: Scripted, context: Context) -> None:
+    """An order is kept, however long it takes to connect again to a CA that closes its connections."""
+    kept_at: list[int] = []
+    server.run(server.answers)
+    with context.meanwhile(lambda: kept_at.append(server.connections)):
+        assert HttpClient().exchange(context, HttpRequest("GET", server.url)).status == 200
+    assert kept_at == [0]
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, WaitTimeout("lock", "the database is silent")], ids=repr)
+def test_what_fails_meanwhile_is_not_the_peers_error(
+    server: Scripted, context: Context, error: type[Exception] | Exception
+) -> None:
+    """Neither is the request sent again, nor is the peer named."""
+
+    def fail() -> None:
+        raise error
+
+    server.run(server.answers)
+    client = HttpClient()
+    client.exchange(context, HttpRequest("GET", server.url))
+    with pytest.raises(error if isinstance(error, type) else type(error)) as caught, context.meanwhile(fail):
+        assert client.exchange(context, HttpRequest("GET", server.url)).status == 200
+    assert server.url not in str(caught.value)
+    assert server.methods == ["GET", "GET"]

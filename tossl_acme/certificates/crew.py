@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ..context import ATTEND_SECONDS, Context
 from ..context.threads import join_thread, start_work
-from ..errors import ResourceError, TosslError
+from ..errors import ResourceError
 
 _T = TypeVar("_T")
 #: Seconds that a thread may need to notice that the context is over.
@@ -66,10 +66,7 @@ class _Crew:
         """Reports the threads' steps until all have ended."""
         self._context.add_interrupt(self._part.cancel)
         try:
-            try:
-                self._context.work_meanwhile()
-            except TosslError as error:
-                self._fail(error)
+            self._context.work_meanwhile()
             while helpers:
                 try:
                     news = self._next_news()

@@ -218,14 +218,15 @@ class Context:
         return bool(self._sent)
 
     def meanwhile(self, work: Callable[[], None]) -> _Meanwhile:
-        """Returns a `with` in which `work` is done while the first answer is awaited; without an answer, at its end.
+        """Returns a `with` in which `work` is done at its first wait, once; where it does not wait, at its end.
 
-        What `work` raises ends the wait; at the end, an error of the block comes first.
+        What `work` raises is raised at the end: within the wait it would look like the peer's error. An error of the
+        block comes first.
         """
         return _Meanwhile(self._meanwhile, work)
 
     def work_meanwhile(self) -> None:
-        """Does what meanwhile() was given. For whoever has sent a request, before waiting for the answer."""
+        """Does what meanwhile() was given. For whoever is about to wait for an answer or a connection, or to pause."""
         while self._meanwhile:
             self._meanwhile.pop()()
 
@@ -279,6 +280,7 @@ class Context:
 
     def sleep(self, seconds: float, what: str) -> None:
         """Waits, at most to the deadline; wakes at once when cancelled. Raises as check() does."""
+        self.work_meanwhile()
         pause = min(seconds, self.remaining())
         if self._cancelled is None:
             time.sleep(pause)
@@ -392,24 +394,28 @@ class _Naming:
 
 
 class _Meanwhile:
-    __slots__ = ("_waiting", "_work")
+    __slots__ = ("_error", "_waiting", "_work")
 
     def __init__(self, waiting: list[Callable[[], None]], work: Callable[[], None]) -> None:
         self._waiting = waiting
         self._work = work
+        self._error: Exception | None = None
 
     def __enter__(self) -> None:
-        self._waiting.append(self._work)
+        self._waiting.append(self._do)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if self._work not in self._waiting:
-            return
-        self._waiting.remove(self._work)
+        if self._do in self._waiting:
+            self._waiting.remove(self._do)
+            self._do()
+        if self._error is not None and error is None:
+            raise self._error
+
+    def _do(self) -> None:
         try:
             self._work()
-        except TosslError:
-            if error is None:
-                raise
+        except Exception as error:  # noqa: BLE001 - raised at the end
+            self._error = error
 
 
 def _safe_facts(facts: dict[str, object]) -> dict[str, object]:
