@@ -122,6 +122,3 @@ def _teller(prefix: Callback | None) -> Callable[[dict[str, object]], None]:
 
 
 COMMANDS = (manage,)
-
-
-COMMANDS = (manage,)
