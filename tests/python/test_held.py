@@ -28,11 +28,16 @@ from tossl_acme.certificates.held import words_digests
 from tossl_acme.certificates.record import FILES
 from tossl_acme.commands.acme.obtain import obtain_certificate
 from tossl_acme.commands.groups import GROUPS
+from tossl_acme.context import Context
+from tossl_acme.files import absolute
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.chain import read_chain
 from tossl_acme.pki.csr import csr_for
 from tossl_acme.pki.keys import load_private_key, public_der
 from tossl_acme.pki.sealing import generate_sealing_key
+from tossl_acme.store.folder import FolderStore
+from tossl_acme.store.reseal import seal_anew
+from tossl_acme.store.sealed import SealedStore, SealKey
 from tossl_acme.tcl.command import Command
 
 PAGE = Path(__file__).parents[2] / "docs" / "source" / "acme.md"
@@ -581,6 +586,29 @@ def test_its_key_is_never_used_again(world: World) -> None:
             assert failure.code == ("TOSSL", "VALUE", *options)
     got = world.got()
     assert read_chain(got["certificate"]).public_key != public_der(load_private_key(LEAF_KEY))
+
+
+def test_a_sealed_one_is_not_revoked_without_the_sealing_key(world: World) -> None:
+    """It could not be marked then. Neither where its own key is not sealed yet, among others that are."""
+    first = world.got()
+    key = world.tcl.acme("get_account_key", world.ca.directory, store=world.store)
+    sealing = generate_sealing_key()
+    store = SealedStore(FolderStore(absolute(world.store)), SealKey("-seal_key", sealing))
+    store.mark_anew(Context(60).begin())
+    for _ in range(2):
+        failure = world.tcl.try_acme(
+            "revoke_certificate", world.ca.directory, key, first["certificate"], store=world.store
+        )
+        assert isinstance(failure, Failure)
+        assert failure.code == ("TOSSL", "VALUE", "seal_key")
+        assert "TOSSL_SEAL_KEY_FILE" in failure.message
+        assert world.ca.payloads("revoke") == []
+        seal_anew(Context(60).begin(), store)
+    done = world.tcl.try_acme(
+        "revoke_certificate", world.ca.directory, key, first["certificate"], store=world.store, seal_key=sealing
+    )
+    assert done == "Certificate revoked successfully"
+    assert world.tcl.dict("get_certificate", NAME, store=world.store, seal_key=sealing)["revoked"] == "1"
 
 
 def test_one_that_the_ca_had_revoked_is_marked_too(world: World) -> None:

@@ -13,20 +13,26 @@ from ..context import Context
 from ..errors import AcmeError, ArgumentError
 from ..pki.chain import CertificateChain
 from ..store.protocol import Store
+from ..store.sealed import check_sealing_key
 from . import due
 from .files import certificate_folder
 from .listed import names_of
-from .record import KeptCertificate, read_kept, sha256
+from .record import KeptCertificate, read_kept, set_name, sha256
 
 
 @contextlib.contextmanager
 def kept_as_revoked(context: Context, store: Store | None, chain: CertificateChain) -> Iterator[None]:
     """Marks the kept certificate, by issuer and serial number, when the block ends well or the CA had revoked it.
 
-    Raises ArgumentError "store" before the block where the store cannot be read, and after it where it cannot be
-    written to: then the message says that the certificate is revoked.
+    Raises ArgumentError before the block: "store" where the store cannot be read, "seal_key" where the certificate
+    cannot be marked without the sealing key. Raises ArgumentError "store" after it where the store cannot be written
+    to: then the message says that the certificate is revoked.
     """
-    found = _issued_as(store, chain.issuer, f"{chain.serial:x}") if store is not None else []
+    found: list[str] = []
+    if store is not None:
+        found = _issued_as(store, chain.issuer, f"{chain.serial:x}")
+        for name in found:
+            check_sealing_key(store, set_name(name))
     try:
         yield
     except AcmeError as error:

@@ -249,9 +249,8 @@ class SealedStore:
             keys = self._key.keys()
             return {value: self._seal(keys, f"{name}/{value}", content) for value, content in values.items()}
         # Whoever seals a store marks it, and then waits for each lock: what is written meanwhile is sealed after that.
-        if not lock.is_open and self.marked_by():
-            cause = "is not written, for keys in this store are sealed: give -seal_key_file, or set TOSSL_SEAL_KEY_FILE"
-            raise ArgumentError("seal_key", f"{self.inner.where(name, min(values))} {cause}")
+        if not lock.is_open:
+            self._check_open(name, values)
         lock.is_open = True
         return values
 
@@ -275,6 +274,22 @@ class SealedStore:
         first = self._key.keys().ids[0] if self._key is not None else ""
         values = self.inner.read(name) or {}
         return all(_sealed_by(values[value]) == first for value in secrets_of(name, values))
+
+    def check_key(self, name: str) -> None:
+        """Raises ArgumentError "seal_key" where the set cannot be written again for want of the sealing key."""
+        values = self.inner.read(name) or {}
+        try:
+            self._opened(name, values)
+        except ArgumentError as error:
+            if error.errorcode[-1] == "seal_key":
+                raise
+        self._check_open(name, secrets_of(name, values))
+
+    def _check_open(self, name: str, secret: Collection[str]) -> None:
+        """Raises ArgumentError "seal_key" where these secrets would be written open among others that are sealed."""
+        if secret and self._key is None and self.marked_by():
+            cause = "is not written, for keys in this store are sealed: give -seal_key_file, or set TOSSL_SEAL_KEY_FILE"
+            raise ArgumentError("seal_key", f"{self.inner.where(name, min(secret))} {cause}")
 
     # ---- the mark ----
 
@@ -318,6 +333,12 @@ class SealedStore:
                 self.inner.delete(lock)
             else:
                 self.inner.write(lock, {_SEALED_BY: self._key.keys().ids[0].encode()})
+
+
+def check_sealing_key(store: Store, name: str) -> None:
+    """Raises ArgumentError "seal_key" where a set cannot be read and written again for want of the sealing key."""
+    if isinstance(store, SealedStore):
+        store.check_key(name)
 
 
 def secrets_of(name: str, values: Mapping[str, bytes]) -> list[str]:

@@ -143,6 +143,7 @@ def revoke_certificate(
     TOSSL VALUE certificate  not a certificate
     TOSSL VALUE reason       no such reason
     TOSSL VALUE store        not a folder, and nothing was sent; or the certificate is revoked, and that cannot be kept
+    TOSSL VALUE seal_key     the store keeps it sealed, and its key is missing: nothing was sent
     """
     from ...acme import certificate as certificates
     from ...certificates.revoked import kept_as_revoked
