@@ -331,7 +331,11 @@ def test_what_is_read_ahead(make: Callable[[Path], Store], tmp_path: Path) -> No
         assert store.read_many([none]) == {none: SET}
         with store.reading_ahead([none]):
             assert store.read(none) == SET
-    assert store.read(none) == SET
+            store.put(context(), none, NEW)
+        assert store.read(none) == SET | NEW  # not as the outer block has read it
+    with store.locked(context(), NAME) as lock, store.reading_ahead([NAME]):
+        store.write(lock, SET, ends=True)
+        assert store.read(NAME) == SET
     assert "cannot be a name in a store" in refused(lambda: store.reading_ahead(["../a"]).__enter__())
 
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,6 +167,16 @@ def test_without_a_key_no_secret_is_written_among_sealed_ones(plain: FolderStore
     assert "is not written, for keys in this store are sealed" in refused(lambda: put(store, context))
     assert store.read(NAME) is None
     put(store, context, "renewal/example.com", values={"renewal.json": b"{}"})
+
+
+def test_a_store_that_is_sealed_while_another_has_read_ahead(database_url: str, context: Context) -> None:
+    """Whoever takes a lock after that looks for the mark anew."""
+    inner, accounts = PostgreSQLStore(database_url), "accounts/ca-1"
+    with sealed(inner).reading_ahead([accounts]):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(put, sealed(inner, KEY), context, accounts, values={"key.pem": b"key"}).result()
+        assert "keys in this store are sealed" in refused(lambda: put(sealed(inner), context))
+    assert inner.read(NAME) is None
 
 
 def test_what_is_not_sealed_yet_is_read_and_sealed_by_the_next_write(

@@ -79,7 +79,8 @@ class Store(Readable, Protocol):
     def reading_ahead(self, names: Collection[str]) -> AbstractContextManager[None]:
         """Has what this thread reads of these sets in the block come in one round trip, when that begins.
 
-        It counts for a second, and until this thread changes it; read_many() asks anew in any case.
+        It counts for a second, until this thread changes it, and until it takes a lock: what is read under a lock is
+        not older than that. read_many() asks anew in any case.
         """
 
     def names(self) -> list[str]:

@@ -233,7 +233,7 @@ class PostgreSQLStore:
 
     def locked(self, context: Context, name: str, within: float | None = None) -> AbstractContextManager[Lock]:
         check_name(name)
-        self._database.ahead.forget(name)
+        self._database.ahead.forget_all()
         return leased(self._database, context, name, within)
 
     def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
@@ -241,6 +241,7 @@ class PostgreSQLStore:
         lease = self._held(lock, part)
         name = f"{lease.name}/{part}" if part else lease.name
         with _Logged(lease.context, f"wrote {' '.join(values)} of", name):
+            self._database.ahead.forget(name)
             lease.change(_WRITE_AT_LAST if ends else _WRITE, *_words_of(name, values), ends=ends)
             lease.keep(name, values)
 
@@ -257,6 +258,7 @@ class PostgreSQLStore:
         lease = self._held(lock, part)
         name = f"{lease.name}/{part}" if part else lease.name
         with _Logged(lease.context, "deleted", name):
+            self._database.ahead.forget(name)
             lease.change(_DELETE_AT_LAST if ends else _DELETE, name, "" if part else "parts", ends=ends)
             lease.keep(name, None)
 
