@@ -19,6 +19,7 @@ from tossl_acme.certificates.due import Suggestion
 from tossl_acme.certificates.questions import Asking, ask_round, bucket_of, bucket_set, due_time
 from tossl_acme.certificates.rounds import Rounds
 from tossl_acme.certificates.suggested import Renewal
+from tossl_acme.certificates.upkeep import Upkeep
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled, HttpError
 from tossl_acme.http.options import ConnectionOptions
@@ -219,6 +220,32 @@ def test_a_clock_that_is_set_back_is_no_reason_to_ask_nobody(ca: Ca) -> None:
     assert ca.taken() == []
 
 
+def test_what_an_older_tossl_was_told_counts(ca: Ca) -> None:
+    """It keeps no buckets: beside one there is a later answer in renewal/NAME."""
+    store, (held, *_) = MemoryStore(is_shared=True), members()
+    known = ask(store, [held])[held.name]
+    ca.at += PAUSE + HOUR
+    later = known.asked(ca.at, ca.at + PAUSE)
+    Renewal(held.cert_id, later).write(store, context(), held.name)
+    upkeep = Upkeep(held.name, SimpleNamespace(store=store))  # type: ignore[arg-type]
+    upkeep.held = SimpleNamespace(**vars(held), suggestion=known, due=upkeep.suggested)  # type: ignore[assignment]
+    upkeep.read_suggestion(store)
+    assert upkeep.held is not None
+    assert upkeep.held.suggestion == later
+    ca.taken()
+    ca.at += PAUSE - 1
+    assert ask(store, [held], {held.name: later})[held.name].retry_at == ca.at + 1
+    due_by_cron(store, held)
+    assert ca.taken() == []
+    ca.at += 1
+    known = ask(store, [held], {held.name: later})[held.name]
+    assert (ca.taken(), known.retry_at) == ([held.cert_id], ca.at + PAUSE)
+    ca.at -= DAY  # set back: the answer is of a time that is to come, and one question sets that right
+    ask(store, [held], {held.name: known})
+    ask(store, [held], {held.name: known})
+    assert ca.taken() == [held.cert_id]
+
+
 def test_a_ca_that_gives_no_answer_ends_the_round(store: Store, ca: Ca) -> None:
     some, silent = members(), set[str]()
 
@@ -325,6 +352,54 @@ def test_when_a_node_asks_about_a_bucket(ca: Ca) -> None:
     entries[0].is_gone = entries[1].is_gone = True
     assert rounds.begin(rounds.next_at(), context(), set()) is None
     assert rounds.next_at() == float("inf")
+
+
+def entries_of(store: Store, held: list[Held]) -> list[Any]:
+    managed = SimpleNamespace(store=store, issuance=SimpleNamespace(connection=CONNECTION))
+    some = [SimpleNamespace(**vars(one), suggestion=Suggestion()) for one in held]
+    return [Entry(held=one, name=one.name, is_gone=False, managed=managed) for one in some]
+
+
+def test_a_silent_ca_keeps_no_other_of_the_bucket_from_being_asked(ca: Ca) -> None:
+    store, (first, *_) = MemoryStore(is_shared=True), members()
+    numbers = (Held(f"m{number}.example", "id.of.other", "https://other.example/directory") for number in range(9999))
+    other = next(one for one in numbers if bucket_of(one) == bucket_of(first))
+    rounds, silent = Rounds(), {first.directory}
+    for entry in entries_of(store, [first, other]):
+        rounds.take(entry)
+    ca.at = rounds.next_at()
+    questions = rounds.begin(ca.at, context(), silent)
+    assert questions is not None
+    rounds.ended(questions.ask())
+    assert ca.taken() == [other.cert_id]
+    ca.at = rounds.next_at()
+    questions = rounds.begin(ca.at, context(), set())
+    assert questions is not None
+    rounds.ended(questions.ask())
+    assert ca.taken() == [first.cert_id]
+
+
+def test_what_is_new_at_a_silent_ca_is_asked_about_later(ca: Ca) -> None:
+    store, held = MemoryStore(is_shared=True), members(1)
+    rounds = Rounds()
+    rounds.take(*entries_of(store, held))
+    ca.at = rounds.next_at()
+    assert rounds.begin(ca.at, context(), {held[0].directory}) is None
+    assert ca.at + 60 <= rounds.next_at() <= ca.at + 360
+    ca.at = rounds.next_at()
+    assert rounds.begin(ca.at, context(), set()) is not None
+
+
+def test_another_machines_round_counts_for_the_least_pause_of_a_bucket(ca: Ca) -> None:
+    """Of two CAs one may want a day between two questions."""
+    store, held = MemoryStore(is_shared=True), members(2)
+    entries, rounds = entries_of(store, held), Rounds()
+    for entry, pause in zip(entries, (DAY, PAUSE), strict=True):
+        entry.held.suggestion = Suggestion(asked_at=ca.at, retry_at=ca.at + pause)
+        rounds.take(entry)
+    ca.at += PAUSE
+    rounds.hear(store.where("nodes"), bucket_of(held[0]))
+    assert ca.at + PAUSE < rounds.next_at() <= ca.at + PAUSE + 1800
 
 
 class Entry(SimpleNamespace):

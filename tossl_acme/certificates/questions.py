@@ -173,9 +173,16 @@ class _Asked:
         return cls({cert_id: (each[0], each[1]) for cert_id, each in found if _is_entry(each)})
 
     def of(self, held: Held, known: Suggestion) -> Suggestion:
-        """Returns what is known of a certificate, with what the bucket has of it."""
-        found = self._known.get(held.cert_id)
-        return known if found is None else known.asked(*found)
+        """Returns what is known of a certificate, with what the bucket has of it.
+
+        Unless that was asked since by a version of tossl that keeps no buckets: its Retry-After holds, too.
+        """
+        times = self._known.get(held.cert_id)
+        if times is None:
+            return known
+        found = known.asked(*times)
+        is_since = known.asked_at > found.asked_at and found.may_ask(due.now(), held.not_after)
+        return known if is_since else found
 
     def note(self, held: Held, answer: Suggestion) -> Suggestion:
         """Takes an answer, and returns it with the time of the next question.

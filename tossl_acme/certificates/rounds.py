@@ -50,10 +50,10 @@ class Bucket:
     that are new. has_beat: whether asks_at is by what a round has found. is_own: what is heard next is our own round.
     """
 
-    __slots__ = ("asks_at", "at", "directory", "has_beat", "is_own", "joins_at", "members", "name", "store")
+    __slots__ = ("asks_at", "at", "has_beat", "is_own", "joins_at", "members", "name", "store")
 
-    def __init__(self, name: str, directory: str, store: Store) -> None:
-        self.name, self.directory, self.store = name, directory, store
+    def __init__(self, name: str, store: Store) -> None:
+        self.name, self.store = name, store
         self.members: dict[Upkeep, str] = {}
         self.at = self.asks_at = self.joins_at = NEVER
         self.has_beat = self.is_own = False
@@ -70,9 +70,9 @@ class Bucket:
         return found
 
     def pause(self) -> float:
-        """Returns the seconds that the CA wanted to pass between two questions, as far as is known."""
-        known = next((entry.held.suggestion for entry in self.members if entry.held is not None), Suggestion())
-        return known.retry_at - known.asked_at or _USUAL_PAUSE_SECONDS
+        """Returns the least seconds that a CA wanted to pass between two questions, as far as is known."""
+        known = [entry.held.suggestion for entry in self.members if entry.held is not None]
+        return min((one.retry_at - one.asked_at for one in known if one.asked_at), default=_USUAL_PAUSE_SECONDS)
 
 
 class Round:
@@ -88,6 +88,12 @@ class Round:
         self._context, self._silent = context, silent
         self.found: dict[str, Suggestion] = {}
         self.asked = 0
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Returns whether all questions are for CAs that have just given no answer; one bucket may have several CAs."""
+        directories = {question.held.directory for question in self.questions.values()}
+        return bool(directories) and directories <= self._silent
 
     def ask(self) -> Round:
         """Asks, and returns itself: for a worker. A store that refuses it is no error."""
@@ -123,7 +129,7 @@ class Rounds:
         place, name = store.where(NODES), bucket_of(held)
         bucket = self._buckets.get((place, name))
         if bucket is None:
-            bucket = self._buckets[place, name] = Bucket(name, held.directory, store)
+            bucket = self._buckets[place, name] = Bucket(name, store)
         if bucket.members.get(entry) == held.cert_id:
             return
         bucket.members[entry] = held.cert_id
@@ -148,10 +154,10 @@ class Rounds:
         """
         while self.next_at() <= at:
             bucket = heapq.heappop(self._agenda)[2]
-            if bucket.directory in silent:
+            questions = Round(bucket, context, silent)
+            if questions.is_unanswered:
                 self._later(bucket, at)
                 continue
-            questions = Round(bucket, context, silent)
             if not questions.questions:  # until a certificate comes to it
                 bucket.asks_at, bucket.has_beat = NEVER, False
             elif bucket.asks_at <= at:
@@ -208,7 +214,7 @@ class Rounds:
             self._later(bucket, due.now())
 
     def _later(self, bucket: Bucket, at: float) -> None:
-        bucket.asks_at = at + LEAST_SECONDS + _ANY.uniform(0, _SOON_SECONDS)
+        bucket.asks_at, bucket.joins_at = at + LEAST_SECONDS + _ANY.uniform(0, _SOON_SECONDS), NEVER
         self._aim(bucket)
 
     def _aim(self, bucket: Bucket) -> None:

@@ -165,7 +165,8 @@ class Upkeep:
         with contextlib.suppress(ArgumentError):  # whoever renews it meets that again
             if self.held is not None:
                 known = Renewal.read(read, self.name).of(self.held)
-                if not known.is_like(self.held.suggestion):
+                before = self.held.suggestion
+                if known.asked_at > before.asked_at or not known.is_like(before):
                     self.take(known)
 
     def take(self, known: Suggestion) -> None:
