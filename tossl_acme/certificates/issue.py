@@ -92,10 +92,8 @@ def _placed(work: Work, solvers: Solvers, *, may_be_taken: bool) -> CertificateC
         raise
     work.context.event(NAME, INFO, f"has placed an order, which is {order.status}", order=order.url)
     if order.status == "pending":
-        # The request for its authorizations changes nothing, and its answer takes longer than to keep the order.
-        with work.context.meanwhile(lambda: work.attempt.keep_order(order.url)):
-            authorizations = get_authorizations(work.client, work.context, order)
-        _prove(work, order, authorizations, solvers)
+        work.attempt.keep_order(order.url)
+        _prove(work, order, get_authorizations(work.client, work.context, order), solvers)
     return _complete(work, order, may_be_taken=may_be_taken)  # keeps an order that needs no proof
 
 
