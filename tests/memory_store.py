@@ -20,6 +20,7 @@ class MemoryStore:
 
     def __init__(self, *, is_shared: bool = False) -> None:
         self.is_shared = is_shared
+        #: Several threads use it: whoever goes through it goes through a copy.
         self.sets: dict[str, dict[str, bytes]] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._epochs = itertools.count(1)
@@ -54,7 +55,7 @@ class MemoryStore:
         return sorted(self.sets)
 
     def list(self, prefix: str) -> list[str]:
-        return sorted(name for name in self.sets if name.rpartition("/")[0] == prefix)
+        return sorted(name for name in [*self.sets] if name.rpartition("/")[0] == prefix)
 
     def version(self, name: str) -> str:
         return str(hash(frozenset(self.sets.get(name, {}).items())))
@@ -79,8 +80,8 @@ class MemoryStore:
 
     def delete(self, lock: Lock, part: str = "", *, ends: bool = False) -> None:
         whole = f"{lock.name}/{part}" if part else lock.name
-        for name in [each for each in self.sets if each == whole or each.startswith(f"{whole}/")]:
-            del self.sets[name]
+        for name in [each for each in [*self.sets] if each == whole or each.startswith(f"{whole}/")]:
+            self.sets.pop(name, None)
             self._changed.append(name)
 
     def where(self, name: str, value: str = "") -> str:
