@@ -256,7 +256,7 @@ class LetsEncrypt:
     def look_at(self, ari: str, asked: Asked) -> None:
         """Notes where nobody has asked for a certificate for too long."""
         at = self.now.at
-        # One that is new waits for the others of its bucket, a pause at most.
+        # A new certificate waits for the others of its bucket, for one pause at most.
         if at > (asked.at or asked.issued_at) + 2 * self.world.ari_seconds + 2 * self.world.look_seconds + HOUR:
             self.wrong.append(f"ARI is not asked for {ari} from {asked.at - BEGAN:.0f} to {at - BEGAN:.0f} s")
 

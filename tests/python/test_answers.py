@@ -61,7 +61,7 @@ class Counting(MemoryStore):
         return f"{id(self)} {name} {value}"
 
     def time(self) -> float:
-        """By a clock of its own, as a database's."""
+        """Returns the time of the store's clock, which no test has set."""
         return time.time()
 
     def read_all(

@@ -176,10 +176,10 @@ def client_hello(name: bytes = b"one.example.com") -> bytes:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["acme-tls/1"])
     outgoing = ssl.MemoryBIO()
-    placeholder = "a" * (len(name) - 8) + ".example"
+    known = "a" * (len(name) - 8) + ".example"
     with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=placeholder).do_handshake()
-    return outgoing.read().replace(placeholder.encode(), name)
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=known).do_handshake()
+    return outgoing.read().replace(known.encode(), name)
 
 
 def answer_to(port: int, sent: bytes, piece: int = 1 << 20) -> bytes:

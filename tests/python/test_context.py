@@ -91,7 +91,7 @@ def test_work_is_done_once_while_an_answer_is_awaited(context: Context) -> None:
 
 
 def test_work_is_done_also_where_no_answer_comes(context: Context) -> None:
-    """Its own error is told, but in the place of no other."""
+    """An error of the work is raised, unless the block has raised another."""
 
     def fail() -> None:
         done.append("failed")

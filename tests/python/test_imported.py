@@ -259,7 +259,7 @@ class TestCertbot:
     @pytest.mark.parametrize(
         ("params", "cause"),
         [
-            ({"authenticator": "dns-cloudflare", "dns_cloudflare_credentials": "/root/cf.ini"}, "are in /root/cf.ini"),
+            ({"authenticator": "dns-cloudflare", "dns_cloudflare_credentials": "/etc/cf.ini"}, "are in /etc/cf.ini"),
             ({"authenticator": "nginx"}, "inside its web server"),
             ({"authenticator": "manual", "manual_auth_hook": "/etc/hook"}, "the hook /etc/hook"),
             ({"authenticator": "standalone", "http01_port": "x"}, "is no port"),

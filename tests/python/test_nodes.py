@@ -201,7 +201,7 @@ def test_a_damaged_heartbeat_is_told_as_one(world: World) -> None:
 
 
 class Shared(MemoryStore):
-    """A store of many machines, with a clock of its own."""
+    """A store that many machines use. Its clock is seven seconds ahead of theirs."""
 
     def __init__(self) -> None:
         super().__init__(is_shared=True)
@@ -225,7 +225,7 @@ def on_machine(monkeypatch: pytest.MonkeyPatch, world: World, name: str, machine
 
 
 def test_two_machines_with_one_name_are_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By each process; not by another process of one machine alone, nor by whoever comes after one that has died."""
+    """Each process tells once. The successor of a dead process tells nothing, nor do two processes of one machine."""
     store = Shared()
     dead, first, second, beside = (on_machine(monkeypatch, world, "app", name) for name in ("0", "1", "2", "2"))
     assert [beat(world, one, store) for one in (dead, first, second, beside)] == [[]] * 4

@@ -772,7 +772,7 @@ def changed_url(postgresql: PostgreSQL) -> str:
 def test_tables_that_somebody_changed(
     postgresql: PostgreSQL, changed_url: str, change: str, read: str, written: str
 ) -> None:
-    """One that is gone is no empty store: whoever reads it would obtain everything anew."""
+    """A missing table is an error: a caller who took it for an empty store would obtain everything anew."""
     url = changed_url
     postgresql.run("DROP SCHEMA IF EXISTS tossl CASCADE", "changed")
     database.reset()

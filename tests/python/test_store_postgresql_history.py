@@ -119,7 +119,7 @@ def _check(name: str, notes: list[dict[str, object]]) -> tuple[int, int]:
         words = set(note["values"].values())  # type: ignore[attr-defined]
         assert (len(words), len(note["values"])) == (1, 3), "not one whole set"  # type: ignore[arg-type]
         found = writes[words.pop()]
-        assert not found.is_refused, "what was refused was written"
+        assert not found.is_refused, "the store has values whose writing it refused"
         reads.append((float(str(note["begun"])), float(str(note["ended"])), found))
     for begun, ended, found in reads:
         assert found.begun <= ended
@@ -160,7 +160,7 @@ def test_one_history(postgresql: PostgreSQL, pgbouncer: PgBouncer, tmp_path: Pat
     notes: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
     for path in tmp_path.glob("*.json"):
         for line in path.read_text().splitlines():
-            with contextlib.suppress(json.JSONDecodeError):  # the last of one that was killed
+            with contextlib.suppress(json.JSONDecodeError):  # a killed process leaves half a line
                 note = json.loads(line)
                 notes[note["name"]].append(note)
     for name in NAMES:
