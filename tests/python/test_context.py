@@ -82,12 +82,9 @@ def test_work_is_done_once_while_an_answer_is_awaited(context: Context) -> None:
         context.narrowed(1.0).work_meanwhile()
         assert done == ["in the wait"]
         context.work_meanwhile()
-    with context.meanwhile(lambda: done.append("in a pause")):
-        context.sleep(0, "answer")  # before a request is sent again
-        assert done == ["in the wait", "in a pause"]
     with context.meanwhile(lambda: done.append("at the end")):
         pass
-    assert done == ["in the wait", "in a pause", "at the end"]
+    assert done == ["in the wait", "at the end"]
 
 
 def test_work_is_done_also_where_no_answer_comes(context: Context) -> None:

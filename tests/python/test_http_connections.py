@@ -230,16 +230,6 @@ def test_a_silent_handshake_is_no_connection(server: Scripted, monkeypatch: pyte
     assert raised.value.kind == "connect"
 
 
-def test_what_is_done_meanwhile_is_done_before_a_connection_is_awaited(server: Scripted, context: Context) -> None:
-    """An order is kept, however long it takes to connect again to a CA that closes its connections."""
-    done: list[str] = []
-    server.listener.close()
-    with context.meanwhile(lambda: done.append("kept")):
-        with pytest.raises(HttpError):
-            HttpClient().exchange(context, HttpRequest("GET", server.url))
-        assert done == ["kept"]
-
-
 @pytest.mark.parametrize("error", [ValueError, OSError, WaitTimeout("lock", "the database is silent")], ids=repr)
 def test_what_fails_meanwhile_is_not_the_peers_error(
     server: Scripted, context: Context, error: type[Exception] | Exception

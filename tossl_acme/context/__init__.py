@@ -218,7 +218,7 @@ class Context:
         return bool(self._sent)
 
     def meanwhile(self, work: Callable[[], None]) -> _Meanwhile:
-        """Returns a `with` in which `work` is done at its first wait, once; where it does not wait, at its end.
+        """Returns a `with` in which `work` is done while the first answer is awaited; without an answer, at its end.
 
         What `work` raises is raised at the end: within the wait it would look like the peer's error. An error of the
         block comes first.
@@ -226,7 +226,7 @@ class Context:
         return _Meanwhile(self._meanwhile, work)
 
     def work_meanwhile(self) -> None:
-        """Does what meanwhile() was given. For whoever is about to wait for an answer or a connection, or to pause."""
+        """Does what meanwhile() was given. For whoever is about to wait for an answer."""
         while self._meanwhile:
             self._meanwhile.pop()()
 
@@ -280,7 +280,6 @@ class Context:
 
     def sleep(self, seconds: float, what: str) -> None:
         """Waits, at most to the deadline; wakes at once when cancelled. Raises as check() does."""
-        self.work_meanwhile()
         pause = min(seconds, self.remaining())
         if self._cancelled is None:
             time.sleep(pause)

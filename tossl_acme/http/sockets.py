@@ -247,7 +247,6 @@ def _connected(connection: HTTPConnection) -> socket.socket:
     exchange = current_exchange.get()
     exchange.is_fresh = True
     context = exchange.context
-    context.work_meanwhile()
     host = exchange.address or connection._dns_host.strip("[]")
     left = max(0.001, min(CONNECT_SECONDS, context.remaining()))
     options = getattr(connection, "socks_options", None)
