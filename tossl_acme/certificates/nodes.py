@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 NODES = "nodes"
 _VALUE = "node.json"
 _VARIABLE = "TOSSL_NODE"
-_MOST_BOOT_CHARS = _MOST_CHARS = 100
+#: Characters that are read of a version, and of the id that the system gives itself at its start.
+_MOST_CHARS = 100
 _TIMES = ("started", "at", "certificates", "failing", "process")
 
 
@@ -59,7 +60,7 @@ def machine() -> str:
 
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            boot = file.read(_MOST_BOOT_CHARS)
+            boot = file.read(_MOST_CHARS)
         return sha256(f"{boot} {os.readlink('/proc/self/ns/pid')}".encode())[:16]  # noqa: PTH115 - it leads nowhere
     except OSError:
         return ""
@@ -129,9 +130,10 @@ def read_node(store: Store, name: str) -> Node | None:
 
 def is_same_run(one: Node, other: Node) -> bool:
     """Returns whether the same manage told both."""
-    return all(getattr(one, member) == getattr(other, member) for member in ("machine", "process")) and (
-        int(one.started) == int(other.started)
-    )
+    def run(node: Node) -> tuple[str, int, int]:
+        return node.machine, node.process, int(node.started)
+
+    return run(one) == run(other)
 
 
 def write_node(store: Store, context: Context, node: Node) -> None:
