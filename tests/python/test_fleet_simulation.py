@@ -7,7 +7,8 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from tests.bench.fleet import DAY, HOUR, MINUTE, Simulation, World, shown
+from tests.bench.fleet import Simulation, shown
+from tests.bench.simulated_ca import DAY, HOUR, MINUTE, World
 from tossl_acme.context import Context
 from tossl_acme.http.client import HttpRequest
 from tossl_acme.store.registry import open_store
