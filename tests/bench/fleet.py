@@ -63,9 +63,6 @@ synchronous_commit = off
 max_wal_size = '4GB'
 jit = off
 """
-
-
-
 USUAL = World()
 
 
