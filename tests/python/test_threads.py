@@ -11,7 +11,6 @@ import pytest
 import tossl_acme
 from tossl_acme.context import Context
 from tossl_acme.context.beside import Beside
-from tossl_acme.context.light import LightThread
 from tossl_acme.context.threads import start_thread
 from tossl_acme.context.workers import Workers
 
@@ -59,16 +58,11 @@ def test_work_that_raises_ends_no_worker(capfd: pytest.CaptureFixture[str]) -> N
     assert capfd.readouterr() == ("", "")
 
 
-def test_who_waits_for_work_beside_does_not_wait_for_ever(context: Context, capfd: pytest.CaptureFixture[str]) -> None:
-    Beside("tossl test", lambda: _raise(SystemExit())).wait(context, "work")
-    assert capfd.readouterr() == ("", "")
-
-
 @pytest.mark.parametrize("error", _ERRORS, ids=repr)
-def test_who_waits_for_a_light_thread_does_not_wait_for_ever(
+def test_who_waits_for_work_beside_does_not_wait_for_ever(
     error: BaseException, context: Context, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    LightThread(lambda: _raise(error)).wait(context, "work")
+    Beside(lambda: _raise(error)).wait(context, "work")
     assert capfd.readouterr() == ("", "")
 
 
@@ -82,4 +76,4 @@ def test_all_threads_begin_in_few_places() -> None:
         if isinstance(node, ast.Call)
         and getattr(node.func, "attr", getattr(node.func, "id", "")) in starters
     }
-    assert found == {"context/threads.py", "context/light.py"}
+    assert found == {"context/threads.py", "context/beside.py"}

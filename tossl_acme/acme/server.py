@@ -110,7 +110,7 @@ class Server:
                 self.fetch(part, "HEAD", directory.url_of("newNonce"))
 
         for _ in range(count - len(self._nonces) - len(self._coming)):
-            self._coming.append(Beside("tossl nonce", fetch))
+            self._coming.append(Beside(fetch))
 
     def ask_time(self, context: Context) -> float | None:
         """Returns the CA's time, epoch seconds, None where it says none; costs a request, whose nonce is kept."""

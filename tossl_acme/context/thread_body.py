@@ -39,3 +39,14 @@ def in_own_thread(work: Callable[[], None]) -> Callable[[], None]:
                 raise
 
     return run
+
+
+def await_ended_threads() -> None:
+    """Waits until threads whose work has ended are gone, after other libraries' work at their very end.
+
+    OpenSSL takes locks there: they would stay locked in a child that is forked at that moment. Where Python is the
+    program, nobody can say when that is over.
+    """
+    bridge = sys.modules.get("_tossl")
+    if bridge is not None:
+        bridge.await_threads()

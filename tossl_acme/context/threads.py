@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
 from ..errors import ResourceError
-from .thread_body import in_own_thread
+from .thread_body import await_ended_threads, in_own_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,14 +30,9 @@ def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
 
 
 def join_thread(thread: threading.Thread) -> None:
-    """Waits until a thread that start_thread() returned has ended, including other libraries' work at its very end.
-
-    OpenSSL takes locks there: they would stay locked in a child that is forked at that moment.
-    """
+    """Waits until a thread that start_thread() returned has ended."""
     thread.join()
-    bridge = sys.modules.get("_tossl")
-    if bridge is not None:
-        bridge.await_threads()
+    await_ended_threads()
 
 
 def start_work(

@@ -49,7 +49,7 @@ class _Opening:
         self.begun = time.monotonic()
         self.sock: ssl.SSLSocket | None = None
         self._connecting = connecting
-        self._work = Beside("tossl connection", lambda: self._open(context, host, port, trust))
+        self._work = Beside(lambda: self._open(context, host, port, trust))
 
     def wait(self, context: Context) -> None:
         self._work.wait(context, "request")

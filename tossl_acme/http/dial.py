@@ -10,7 +10,7 @@ import errno
 import time
 
 from ..context import Context, in_forked_child
-from ..context.light import LightThread
+from ..context.beside import Beside
 from ..files import beyond_standard
 from .proxies import may_have_proxy
 
@@ -42,11 +42,11 @@ class Connecting:
         self._sock: _socket.socket | None = None
         self._is_wanted = True
         self._ends = time.monotonic() + min(CONNECT_SECONDS, context.remaining())
-        self._naming: LightThread | None = None
+        self._naming: Beside | None = None
         if _is_known_here(host):
             self._begin(host, port)
         else:  # getaddrinfo() cannot be stopped
-            self._naming = LightThread(lambda: self._begin(host, port))
+            self._naming = Beside(lambda: self._begin(host, port))
 
     def take(self, context: Context) -> socket.socket | None:
         """Returns the connection once it is there; None where it failed."""
