@@ -199,11 +199,51 @@ def test_certificates_one_by_one(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
+def test_a_root_ends_as_it_is_told(place: Path) -> None:
+    printed = run(
+        """
+        foreach ends {{-not_after 1000000} {-not_before 4000000000} {-not_before 5 -not_after 6} {}} {
+            set root [tossl::testing::certificate -ca 1 {*}$ends]
+            puts "[dict get $root not_before] [dict get $root not_after]"
+            exec openssl x509 -noout -in [dict get [tossl::testing::certificate -issuer $root] files certificate]
+        }
+        """,
+        place,
+    )
+    day, now = 86400, time.time()
+    ends = [[int(end) for end in line.split()] for line in printed.splitlines()]
+    assert [ends[0][1], ends[1][0], *ends[2]] == [1000000, 4000000000, 5, 6]
+    assert ends[0][0] < 0
+    assert ends[1][1] > 4000000000 + 400 * day
+    assert ends[3][0] < now - 400 * day < now + 400 * day < ends[3][1]
+
+
+def test_no_folder_is_the_usual_one_and_one_that_was_removed_is_made_anew(place: Path) -> None:
+    printed = run(
+        """
+        puts [dict get [tossl::testing::certificate -folder /dev/null -folder {}] files certificate]
+        puts [dict get [tossl::testing::ca start -folder {}] folder]
+        set mine [file join $::env(TMPDIR) mine]
+        for {set i 0} {$i < 2} {incr i} {
+            file mkdir $mine
+            puts [dict get [tossl::testing::certificate -folder $mine] files certificate]
+            file delete -force $mine
+        }
+        """,
+        place,
+    )
+    made = [Path(line) for line in printed.splitlines()]
+    assert [made[0].parent.parent.parent, made[1].parent] == [place] * 2
+    assert [path.parent.parent.parent for path in made[2:]] == [place / "mine"] * 2
+    assert list(place.iterdir()) == []
+
+
 BAD = {
     "certificate -names {}": "VALUE names",
     "certificate -names {a..b}": "VALUE names",
     "certificate -names \\{": "VALUE names",
     "certificate -ca 1 -names a": "VALUE names",
+    "certificate -ca 1 -client 1": "VALUE client",
     "certificate -key_type dsa": "VALUE key_type",
     "certificate -not_after 12x": "VALUE not_after",
     "certificate -not_after 1e30": "VALUE not_after",

@@ -36,8 +36,8 @@ class Life:
     not_after: int
 
     @classmethod
-    def of(cls, not_before: int | None = None, not_after: int | None = None) -> Life:
-        """Returns the life with these ends: without them from a day ago for 30 days.
+    def of(cls, not_before: int | None = None, not_after: int | None = None, *, is_root: bool = False) -> Life:
+        """Returns the life with these ends: without them from a day ago for 30 days, a root's around that and today.
 
         An end in the past moves the begin before it, a begin in the future the end behind it.
         Raises ArgumentError not_before or not_after for times that no certificate has, and for an end before the begin.
@@ -51,7 +51,12 @@ class Life:
         end = min(_LAST, max(now, begin) + _DAYS * DAY_SECONDS) if not_after is None else not_after
         if end <= begin:
             raise ArgumentError("not_after", "-not_after: must be later than -not_before")
-        return cls(begin, end)
+        if not is_root:
+            return cls(begin, end)
+        around = cls(begin, end).of_root
+        return cls(
+            around.not_before if not_before is None else not_before, around.not_after if not_after is None else not_after
+        )
 
     @property
     def of_root(self) -> Life:

@@ -71,6 +71,10 @@ class Parameter:
     def is_required(self) -> bool:
         return self.default is _NO_DEFAULT
 
+    def is_default(self, word: str) -> bool:
+        """Returns whether the option with this word counts as left out: no path, where the environment says one."""
+        return not word and self.annotation == "FilePath" and callable(self.default)
+
     def forms(self) -> Iterator[Parameter]:
         """Yields this parameter, and the other forms of a secret option."""
         yield self
@@ -307,6 +311,9 @@ class Parameters:
             option = self.option(words[index])
             if index + 1 == len(words):
                 raise ArgumentError(option.name, f'value for "{words[index]}" missing')
+            if option.is_default(words[index + 1]):
+                given.pop(option.target, None)
+                continue
             other = given.setdefault(option.target, option)
             if other.name != option.name:
                 raise ArgumentError(option.name, f"give only one of {other.shown} and {option.shown}")

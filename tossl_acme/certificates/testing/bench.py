@@ -33,6 +33,9 @@ class Bench:
             raise Cancelled
         of = (os.getpid(), place)  # a forked child has its parent's, which it leaves alone
         workspace = self._workspaces.get(of)
+        if workspace is not None and not os.path.isdir(workspace.folder):  # noqa: PTH112 - a suite removed its `place`
+            workspace.close()
+            workspace = None
         if workspace is None:
             workspace = self._workspaces[of] = Workspace(place)
         self._count += 1
@@ -62,6 +65,6 @@ class Bench:
     def _find(self, words: Mapping[str, str], argument: str) -> Ca:
         found = self._cas.get(words.get("folder", ""))
         if found is None:
-            cause = "it must be the dict that ca start returned, of a CA that is not stopped"
+            cause = "it must be the dict that ca start returned in this interpreter, of a CA that is not stopped"
             raise ArgumentError(argument, f"no such CA: {cause}")
         return found

@@ -124,15 +124,17 @@ def issue_throwaway(
 ) -> Throwaway:  # fmt: skip
     """Returns a certificate of `issuer`, a dict of PEM texts; without one, of a root that is made for it.
 
-    is_authority: it is a CA, without names; without an issuer a root.
-    Raises ArgumentError names, key_type or issuer.
+    is_authority: it is a CA, without names and no client; without an issuer a root.
+    Raises ArgumentError names, client, key_type or issuer.
     """
     kind = CertificateKey(key_type)
     above = read_issuer(dict(issuer)) if issuer is not None else None
     if is_authority:
         if names:
             raise ArgumentError("names", "-names: a CA's certificate (-ca 1) has no names")
-        return make_authority(kind.new_key(), life.of_root if above is None else life, above)
+        if is_client:
+            raise ArgumentError("client", "-client: a CA's certificate (-ca 1) is not for a client; issue one with it")
+        return make_authority(kind.new_key(), life, above)
     usual = CLIENT_NAMES if is_client else SERVER_NAMES
     identifiers = read_names(usual if names is None else names)
     above = above or make_authority(kind.new_key(), life.of_root)

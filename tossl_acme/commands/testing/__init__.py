@@ -41,9 +41,11 @@ def certificate(
     -not_before seconds
                      its begin, epoch seconds; default: a day ago, or 30 days before -not_after if that is earlier
     -not_after seconds
-                     its end, epoch seconds; may be in the past; default: in 30 days, or 30 days after -not_before
+                     its end, epoch seconds; may be in the past; default: in 30 days, or 30 days after -not_before if
+                     that is later
     -client 1        it is for a TLS client, not for a server
-    -ca 1            it is a CA, fit for -issuer: an intermediate of -issuer, without that a root
+    -ca 1            it is a CA, fit for -issuer: an intermediate of -issuer, without that a root. The ends of a root
+                     that are not given are 400 days further away
 
     Returns a dict, with keys that tossl::acme::obtain_certificate has, too:
 
@@ -62,6 +64,7 @@ def certificate(
 
     Errors:
     TOSSL VALUE issuer      not such a dict, no CA's, or a private key that is not the certificate's
+    TOSSL VALUE client      beside -ca 1
     TOSSL VALUE not_before  not in the years from 1950 to 9999
     TOSSL VALUE not_after   likewise, or not later than the begin
     TOSSL RESOURCE files    the temporary folder cannot be made or written to
@@ -74,7 +77,8 @@ def certificate(
 
     bench = interpreter.belonging(Bench)
     made = issue_throwaway(
-        names, None if issuer is None else bench.issuer_in(issuer), life=Life.of(not_before, not_after),
+        names, None if issuer is None else bench.issuer_in(issuer),
+        life=Life.of(not_before, not_after, is_root=ca and issuer is None),
         key_type=key_type, is_client=client, is_authority=ca,
     )  # fmt: skip
     return bench.keep(folder, made.as_dict())
