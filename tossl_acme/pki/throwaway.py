@@ -54,9 +54,8 @@ class Life:
         if not is_root:
             return cls(begin, end)
         around = cls(begin, end).of_root
-        return cls(
-            around.not_before if not_before is None else not_before, around.not_after if not_after is None else not_after
-        )
+        begin = around.not_before if not_before is None else not_before
+        return cls(begin, around.not_after if not_after is None else not_after)
 
     @property
     def of_root(self) -> Life:
