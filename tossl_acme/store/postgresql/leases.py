@@ -76,15 +76,22 @@ UPDATE tossl.leases SET expires = {_RELEASED}
 WHERE name = $1::text AND claim = $2::text"""
 _LOOK = """
 SELECT claim, holder, writes::text, (expires > clock_timestamp())::text FROM tossl.leases WHERE name = $1::text"""
-#: What each change of a set begins with, behind "WITH": `held` has one row if this lease counts and this is news.
-HELD = """
+
+
+def _held(assigned: str) -> str:
+    """Returns the beginning of a change under a lease: `assigned` says which columns of the lease change, and how."""
+    return f"""
 held AS (
-    UPDATE tossl.leases SET writes = $4::text::bigint
+    UPDATE tossl.leases SET {assigned}
     WHERE name = $1::text AND epoch = $2::text::bigint AND claim = $3::text AND writes < $4::text::bigint
       AND expires > clock_timestamp()
     RETURNING epoch, writes)"""
+
+
+#: What each change of a set begins with, behind "WITH": `held` has one row if this lease counts and this is news.
+HELD = _held("writes = $4::text::bigint")
 #: The same for the last change of a block, which releases the lease.
-HELD_AT_LAST = HELD.replace("SET writes = $4::text::bigint", f"SET writes = $4::text::bigint, expires = {_RELEASED}")
+HELD_AT_LAST = _held(f"writes = $4::text::bigint, expires = {_RELEASED}")
 #: The same for a change in one statement, by whoever has no lease: `held` has one row if nobody else has it.
 FREE = f"""
 held AS (
