@@ -33,17 +33,15 @@ MAX_PART_CHARS = 255
 class Lock:
     """Who may write a set and its parts, until the block of locked() ends.
 
-    holder: who that is, for messages. epoch: a number that grows with every holder of the name. is_open: whether its
-    holder has found that no secret in the store is sealed.
+    holder: who that is, for messages. epoch: a number that grows with every holder of the name.
     """
 
-    __slots__ = ("epoch", "holder", "is_open", "name")
+    __slots__ = ("epoch", "holder", "name")
 
     def __init__(self, name: str, holder: str, epoch: int) -> None:
         self.name = name
         self.holder = holder
         self.epoch = epoch
-        self.is_open = False
 
 
 class Readable(Protocol):

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from typing import Any
 
     from ..context import Context
     from ..files import FilePath
@@ -100,7 +101,7 @@ class SealKey:
 class SealedStore:
     """A Store over another, `inner`, where the secrets are sealed; without a key it reads none that is."""
 
-    __slots__ = ("_is_marked", "_is_ours", "_key", "_known", "inner")
+    __slots__ = ("_is_marked", "_is_ours", "_key", "_known", "_open_under", "inner")
 
     def __init__(self, inner: Store, key: SealKey | None = None) -> None:
         self.inner = inner
@@ -111,6 +112,8 @@ class SealedStore:
         self._is_ours = False
         #: The digests of contents, and their tokens, by name.
         self._known: dict[str, tuple[bytes, bytes]] = {}
+        #: The locks in force whose holders have found that the store is not marked.
+        self._open_under: set[Lock] = set()
 
     def with_options(self, options: FolderOptions) -> SealedStore:
         """Returns the same store, with these options for what is written to a folder.
@@ -225,7 +228,7 @@ class SealedStore:
 
     def locked(self, context: Context, name: str, within: float | None = None) -> AbstractContextManager[Lock]:
         self._mark_once(context)
-        return self.inner.locked(context, name, within)
+        return _Locked(self.inner.locked(context, name, within), self._open_under)
 
     def write(self, lock: Lock, values: Mapping[str, bytes], part: str = "", *, ends: bool = False) -> None:
         name = f"{lock.name}/{part}" if part else lock.name
@@ -249,9 +252,9 @@ class SealedStore:
             keys = self._key.keys()
             return {value: self._seal(keys, f"{name}/{value}", content) for value, content in values.items()}
         # Whoever seals a store marks it, and then waits for each lock: what is written meanwhile is sealed after that.
-        if not lock.is_open:
+        if lock not in self._open_under:
             self._check_open(name, values)
-        lock.is_open = True
+            self._open_under.add(lock)
         return values
 
     def _seal(self, keys: SealingKeys, full: str, content: bytes) -> bytes:
@@ -333,6 +336,24 @@ class SealedStore:
                 self.inner.delete(lock)
             else:
                 self.inner.write(lock, {_SEALED_BY: self._key.keys().ids[0].encode()})
+
+
+class _Locked:
+    """A block of locked(), whose lock is found among `open_under` no longer once it ends."""
+
+    __slots__ = ("_block", "_lock", "_open_under")
+
+    def __init__(self, block: AbstractContextManager[Lock], open_under: set[Lock]) -> None:
+        self._block = block
+        self._open_under = open_under
+
+    def __enter__(self) -> Lock:
+        self._lock = self._block.__enter__()
+        return self._lock
+
+    def __exit__(self, *raised: Any) -> bool | None:
+        self._open_under.discard(self._lock)
+        return self._block.__exit__(*raised)
 
 
 def check_sealing_key(store: Store, name: str) -> None:
