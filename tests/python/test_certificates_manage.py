@@ -39,15 +39,18 @@ from tossl_acme.errors import ArgumentError, TosslError, WaitTimeout
 from tossl_acme.files import FilePath, absolute
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.identifiers import parse_identifiers
+from tossl_acme.pki.sealing import generate_sealing_key
 from tossl_acme.store.folder import FolderStore
 from tossl_acme.store.options import FolderOptions
 from tossl_acme.store.protocol import Lock, Store
+from tossl_acme.store.sealed import SealedStore, SealKey
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 YEAR = 365 * DAY
 #: In the far future, so that nothing depends on what time it is.
 BEGAN = 4_000_000_000.0
 NAME = "a.example"
+SEALING_KEY = generate_sealing_key()
 PROBLEM = {"Content-Type": "application/problem+json"}
 IS_LONG = bool(os.environ.get("TOSSL_TEST_ALL"))
 
@@ -711,6 +714,25 @@ def test_a_store_that_is_away_is_one_failure_and_is_read_when_it_is_back(shared:
     store.is_away = False
     run_nodes(shared, [node], 2 * MINUTE)
     assert node.called[-1] == shared.kept().serial
+
+
+def test_a_node_without_the_sealing_key_tells_that_now_and_then_and_holds_up_nobody(
+    shared: Earth, tmp_path: Path
+) -> None:
+    memory = shared.store
+    shared.store = SealedStore(memory, SealKey("-seal_key", SEALING_KEY))
+    has_key = Node(shared, "www1", tmp_path)
+    run_nodes(shared, [has_key], MINUTE)
+    shared.store = SealedStore(memory)
+    lacks_key = Node(shared, "www2", tmp_path)
+    run_nodes(shared, [has_key, lacks_key], 9 * MINUTE)
+    assert shared.errors == [["TOSSL", "VALUE", "seal_key"]] * 2
+    shared.pass_time(61 * DAY)
+    run_nodes(shared, [lacks_key, has_key], 9 * MINUTE)
+    assert shared.orders == 2
+    assert len(has_key.called) == 2
+    assert set(map(tuple, shared.errors)) == {("TOSSL", "VALUE", "seal_key")}
+    assert len(shared.failed) <= 6
 
 
 def test_what_a_store_can_no_longer_say_is_read_anew(shared: Earth, tmp_path: Path) -> None:

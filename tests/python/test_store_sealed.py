@@ -35,6 +35,7 @@ from tossl_acme.store.postgresql.store import PostgreSQLStore
 from tossl_acme.store.protocol import Store
 from tossl_acme.store.reseal import seal_anew
 from tossl_acme.store.sealed import MARK, SealedStore, SealKey
+from tossl_acme.text import Secret
 
 NAME = "certificates/example.com"
 KEY, OTHER = generate_sealing_key(), generate_sealing_key()
@@ -295,6 +296,45 @@ def test_the_file_of_the_keys(
     write(f"\ufeff# in use since May\r\n\r\n  {KEY}  # the first\r\n{OTHER}")
     put(store(), context)
     assert sealed(plain, KEY).read(NAME) == VALUES
+
+
+@pytest.mark.parametrize("how", ["environment", "option"])
+def test_a_process_takes_keys_that_change_while_it_runs(
+    plain: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context, how: str
+) -> None:
+    """As manage has to, which runs for months: what it seals with the old key, nobody could open once that is gone."""
+    file = tmp_path / "keys"
+
+    def write(*keys: str) -> None:
+        file.write_text("".join(f"{key}\n" for key in keys))
+        file.chmod(0o600)
+
+    write(KEY)
+    monkeypatch.setenv("TOSSL_SEAL_KEY_FILE", str(file))
+    secret = Secret(f"{KEY}\n", file=str(file)) if how == "option" else None
+    runs = SealedStore(plain, SealKey.given(secret))
+    put(runs, context)
+    write(KEY, OTHER)
+    put(sealed(plain, OTHER, KEY), context, "accounts/a", values={"key.pem": b"1"})
+    assert runs.read("accounts/a") == {"key.pem": b"1"}
+    write(OTHER, KEY)
+    seal_anew(context, sealed(plain, OTHER, KEY))
+    put(runs, context)
+    put(runs, context, "accounts/b", values={"key.pem": b"2"})
+    for half_written in ("", f"{OTHER[:20]}"):
+        write(half_written)
+        assert runs.read("accounts/b") == {"key.pem": b"2"}
+    file.unlink()
+    put(runs, context, "accounts/c", values={"key.pem": b"3"})
+    new = sealed(plain, OTHER)
+    assert [new.read(name) for name in new.names() if name != MARK] == [
+        {"key.pem": b"1"}, {"key.pem": b"2"}, {"key.pem": b"3"}, VALUES,
+    ]  # fmt: skip
+    third = generate_sealing_key()
+    write(third)  # another store's: it is refused as at the start of a process
+    message = refused(lambda: put(runs, context, "accounts/d", values={"key.pem": b"4"}))
+    assert "which" in message
+    assert "does not have" in message
 
 
 # ---- sealed anew ----

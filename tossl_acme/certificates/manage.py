@@ -359,7 +359,7 @@ class Manager:
             taken = entry.take_whole
             self._work(
                 self._issuers, entry, lambda: deliver_managed(context, name, managed, taken()),
-                lambda done: self._delivered(entry, done),
+                lambda done: self._delivered(entry, done), self._not_delivered,
             )  # fmt: skip
         elif entry.ask_at <= at:
             self._ask(entry)
@@ -376,7 +376,7 @@ class Manager:
         self._asked += 1
         self._work(
             self._askers, entry, lambda: ask_due_time(context, held, managed, silent),
-            lambda known: self._answered(entry, known),
+            lambda known: self._answered(entry, known), self._not_asked,
         )  # fmt: skip
 
     def _asked_round(self, done: Round) -> None:
@@ -426,6 +426,16 @@ class Manager:
             self._tell_failure(entry, error, entry.retry_at)
         entry.due = min(entry.due, due.now())  # whatever failed: whoever obtains it finds out what is to be done
         self._aim(entry)
+
+    def _not_delivered(self, entry: Upkeep, error: TosslError) -> None:
+        """Takes what keeps the certificate in force from being read, as this machine's sealing key may."""
+        entry.deployed(well=False)
+        self._tell_failure(entry, error, entry.deploy_at)
+        self._aim(entry)
+
+    def _not_asked(self, entry: Upkeep, error: TosslError) -> None:
+        entry.ask_later(LEAST_SECONDS)
+        self._failed(entry, error)
 
     def _tell_failure(self, entry: Upkeep, error: TosslError, again_at: float) -> None:
         self._tell_failed(entry.name, error, next=round(again_at))
@@ -479,8 +489,14 @@ class Manager:
 
     # ---- work in other threads ----
 
-    def _work(self, works: Works, entry: Upkeep | None, work: Callable[[], _T], then: Callable[[_T], None]) -> None:
-        """Has the work done, and `then` called with its result at the next look; an error is the entry's failure."""
+    def _work(
+        self, works: Works, entry: Upkeep | None, work: Callable[[], _T], then: Callable[[_T], None],
+        failed: Callable[[Upkeep, TosslError], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Has the work done, and `then` called with its result at the next look; or `failed` of the entry, if any.
+
+        failed: _failed() unless it is given. It puts off what has failed: what is due still begins at the next look.
+        """
 
         def run() -> None:
             try:
@@ -489,7 +505,7 @@ class Manager:
                 return
             except Exception as caught:  # noqa: BLE001 - a defect must not end the worker
                 error = caught if isinstance(caught, TosslError) else foreign_error(caught)
-                self._end(entry, lambda: self._failed(entry, error) if entry is not None else None)
+                self._end(entry, lambda: (failed or self._failed)(entry, error) if entry is not None else None)
             else:
                 self._end(entry, lambda: then(result))
 

@@ -10,6 +10,8 @@ sealed by the next write. The name of a value is sealed with it: it opens nowher
 
 from __future__ import annotations
 
+import os
+
 from ..errors import ArgumentError
 from .protocol import put_locked
 
@@ -44,9 +46,12 @@ _MOST_KNOWN = 256
 
 
 class SealKey:
-    """The sealing keys, read when they are first needed. source: the option or variable they are from."""
+    """The sealing keys, read when they are first needed, and again once their file has changed.
 
-    __slots__ = ("_keys", "_path", "_text", "source")
+    source: the option or variable they are from.
+    """
+
+    __slots__ = ("_keys", "_path", "_stamp", "_text", "source")
 
     def __init__(self, source: str, text: str = "", path: str = "") -> None:
         """text: the keys, or else `path`: the file that has them."""
@@ -54,12 +59,12 @@ class SealKey:
         self._text = text
         self._path = path
         self._keys: SealingKeys | None = None
+        #: What changes when somebody changes the file; empty where that is not known.
+        self._stamp: tuple[int, ...] = ()
 
     @classmethod
     def given(cls, secret: Secret | None, option: str = "seal_key") -> SealKey | None:
         """Returns the keys of an option, else those of the environment; None without both."""
-        import os
-
         if secret is not None and secret.value:
             form = "_file" if secret.file else "_env" if secret.env else ""
             return cls(f"-{option}{form}", secret.value, secret.file)
@@ -67,19 +72,51 @@ class SealKey:
         return cls(VARIABLE, "", os.path.expanduser(path)) if path else None  # noqa: PTH111 - pathlib loads slowly
 
     def keys(self) -> SealingKeys:
-        """Returns the keys. Raises ArgumentError "seal_key" where they cannot be read, or others can read them."""
+        """Returns the keys. Raises ArgumentError "seal_key" where they cannot be read, or others can read them.
+
+        A process outlives a change of keys: it takes what its file says by now. One that is half written, or gone,
+        leaves it those that it has.
+        """
+        stamp = self._stamp_of_file()
         if self._keys is None:
-            from ..pki.sealing import SealError, SealingKeys
-
+            self._keys = self._read_keys(self._text or self._read())
+            self._stamp = () if self._text else stamp
+        elif stamp not in ((), self._stamp):
+            self._stamp = stamp
             try:
-                self._keys = SealingKeys(self._text or self._read())
-            except SealError as error:
-                raise ArgumentError("seal_key", f"{self.shown}: {error}") from None
-            if self._path:
-                from ..files import absolute, check_private
+                self._keys = self._read_keys(self._read())
+            except ArgumentError as error:
+                from ..log import WARNING, event
 
-                check_private(absolute(self._path), "seal_key", self.source)
+                event("tossl.store", WARNING, f"the sealing keys stay as they were: {error.message}")
         return self._keys
+
+    def _read_keys(self, text: str) -> SealingKeys:
+        from ..pki.sealing import SealError, SealingKeys
+
+        try:
+            keys = SealingKeys(text)
+        except SealError as error:
+            raise ArgumentError("seal_key", f"{self.shown}: {error}") from None
+        if self._path:
+            from ..files import absolute, check_private
+
+            check_private(absolute(self._path), "seal_key", self.source)
+        return keys
+
+    def _stamp_of_file(self) -> tuple[int, ...]:
+        if not self._path:
+            return ()
+        import stat
+
+        from ..files import absolute
+
+        try:
+            status = os.stat(absolute(self._path))  # noqa: PTH116 - pathlib loads slowly
+        except OSError:
+            return ()
+        is_file = stat.S_ISREG(status.st_mode)  # a pipe can be read once
+        return (status.st_ino, status.st_size, status.st_mtime_ns) if is_file else ()
 
     @property
     def shown(self) -> str:
@@ -101,15 +138,15 @@ class SealKey:
 class SealedStore:
     """A Store over another, `inner`, where the secrets are sealed; without a key it reads none that is."""
 
-    __slots__ = ("_is_marked", "_is_ours", "_key", "_known", "_open_under", "inner")
+    __slots__ = ("_is_marked", "_key", "_known", "_open_under", "_ours", "inner")
 
     def __init__(self, inner: Store, key: SealKey | None = None) -> None:
         self.inner = inner
         self._key = key
         #: Whether the store is marked, as far as is known; None if nobody has looked.
         self._is_marked: bool | None = None
-        #: Whether it is marked with one of our keys.
-        self._is_ours = False
+        #: The keys of which it was found to be marked with one.
+        self._ours: SealingKeys | None = None
         #: The digests of contents, and their tokens, by name.
         self._known: dict[str, tuple[bytes, bytes]] = {}
         #: The locks in force whose holders have found that the store is not marked.
@@ -310,8 +347,8 @@ class SealedStore:
 
     def _mark_once(self, context: Context) -> None:
         """Marks the store before it is first written to with a key."""
-        if self._key is not None and not self._is_ours:
-            self._mark(context, self._key.keys())
+        if self._key is not None and (keys := self._key.keys()) is not self._ours:
+            self._mark(context, keys)
 
     def _mark(self, context: Context, keys: SealingKeys) -> None:
         """Marks the store. Raises ArgumentError "seal_key" where others have sealed it with a key that is not here."""
@@ -327,7 +364,7 @@ class SealedStore:
             assert self._key is not None
             cause = f"is sealed with another key ({found}), which {self._key.shown} does not have"
             raise ArgumentError("seal_key", f"the store at {self.inner.where(MARK)} {cause}")
-        self._is_ours = True
+        self._ours = keys
 
     def mark_anew(self, context: Context) -> None:
         """Marks the store with the first key; without a key as one that is not sealed."""
