@@ -35,10 +35,11 @@ from tossl_acme.acme import clients
 from tossl_acme.certificates import clock
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
-from tossl_acme.certificates.manage import Manager, Reports
+from tossl_acme.certificates.manage import Manager
 from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.questions import bucket_of, bucket_set
+from tossl_acme.certificates.reports import Reports
 from tossl_acme.certificates.serving import AnswerServer
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context

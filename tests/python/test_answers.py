@@ -24,8 +24,9 @@ from tossl_acme.certificates.answers import FRESH_SECONDS, read_batches, stored_
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.key import CertificateKey
-from tossl_acme.certificates.manage import Manager, Reports
+from tossl_acme.certificates.manage import Manager
 from tossl_acme.certificates.managed import Managed
+from tossl_acme.certificates.reports import Reports
 from tossl_acme.certificates.served import Served, process_name, read_served, served_name, write_served
 from tossl_acme.certificates.serving import AnswerServer
 from tossl_acme.certificates.sharing import SharedAnswers

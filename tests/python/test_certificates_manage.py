@@ -25,12 +25,13 @@ from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.key import CertificateKey
 from tossl_acme.certificates.listed import all_told, forget_kept
-from tossl_acme.certificates.manage import Manager, Reports
+from tossl_acme.certificates.manage import Manager
 from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.node_files import NodeFiles
 from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import KeptCertificate, read_kept
 from tossl_acme.certificates.renew import renew_all
+from tossl_acme.certificates.reports import Reports
 from tossl_acme.certificates.serving import AnswerServer
 from tossl_acme.certificates.stand_in import put_stand_in
 from tossl_acme.challenges.solver import SolverOptions

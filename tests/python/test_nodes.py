@@ -16,9 +16,10 @@ from tossl_acme.certificates.check import Thresholds, report_on_store
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.heartbeat import BEAT_SECONDS, Heartbeat
 from tossl_acme.certificates.issuance import Issuance
-from tossl_acme.certificates.manage import Manager, Reports
+from tossl_acme.certificates.manage import Manager
 from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.nodes import Node, machine, node_name, read_node, read_nodes
+from tossl_acme.certificates.reports import Reports
 from tossl_acme.certificates.upkeep import Upkeep
 from tossl_acme.context import Context
 from tossl_acme.context.workers import Works

@@ -8,26 +8,24 @@ in the store and locked there, so two that manage the same set do everything onc
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
 from ..context import Context
 from ..context.workers import Workers, Works
-from ..errors import ArgumentError, Cancelled, ClockError, ForkedError, TosslError, foreign_error
-from ..log import ERROR
+from ..errors import ArgumentError, Cancelled, ForkedError, TosslError, foreign_error
 from . import clock, due
+from .agenda import Agenda
 from .deploy import has_own_marks, mark_told
 from .due import Suggestion
 from .heartbeat import Heartbeat
 from .held_up import HeldUp
 from .managed import Done, Managed, TakenError, ask_due_time, ask_time, deliver_managed, obtain_managed
 from .nodes import NODES
+from .reports import Reports, Teller
 from .rounds import Round, Rounds
 from .serving import AnswerServer
 from .stand_in import put_stand_in
@@ -44,8 +42,6 @@ _ASKED_A_MINUTE = 60
 _SEEN_A_MINUTE = 200
 #: Seconds until the CAs are asked again what time it is, and ends of permanent records are told again.
 _CLOCK_SECONDS = 86400.0
-#: A clock that is wrong by more than this is told of, in seconds.
-_MOST_WRONG_SECONDS = 3600.0
 #: Seconds that the store has to keep what was told.
 _STORE_SECONDS = 10.0
 _T = TypeVar("_T")
@@ -56,14 +52,6 @@ class Source(Protocol):
 
     def read(self, context: Context) -> Mapping[str, Managed] | None:
         """Returns the set, None where it is as it was. Raises TosslError where it cannot be read, or is wrong."""
-
-
-@dataclass(frozen=True)
-class Reports:
-    """Who is told: renewed of a certificate that is new (its dict), failed of what went wrong (a dict)."""
-
-    renewed: Callable[[dict[str, object]], None]
-    failed: Callable[[dict[str, object]], None]
 
 
 class Manager:
@@ -80,15 +68,14 @@ class Manager:
         self._context = context
         self._found: Mapping[str, Managed] | None = found
         self._source = source
-        self._reports = reports
+        self._teller = Teller(context, reports)
         self._issuers = issuers or Workers("tossl manage", parallel)
         self._askers = askers or Workers("tossl asks", 1)
         self._heartbeat = heartbeat
         self._answers = AnswerServer(lambda error: self._end(None, lambda: self._not_answering(error)))
         self._jumps = clock.JumpWatch()
         self._entries: dict[str, Upkeep] = {}
-        self._agenda: list[tuple[float, int, Upkeep]] = []
-        self._numbers = itertools.count()
+        self._agenda = Agenda()
         self._done: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
         self._minute = self._clock_at = -NEVER
@@ -100,9 +87,6 @@ class Manager:
         self._held_up = HeldUp()
         self._rounds = Rounds()
         self._silent: set[str] = set()
-        self._told_of_set = ""
-        self._told_of_other: dict[str, tuple[str, str]] = {}
-        self._told_of_clock = False
 
     def serve(self) -> None:
         """Keeps the set until the context is cancelled; waits then for what is at work. Raises Cancelled."""
@@ -137,7 +121,7 @@ class Manager:
             self._minute, self._asked, self._silent = at, 0, set()
             self._see_others()
             self._see_files()
-            self._tell_clock()
+            self._teller.tell_clock()
         if not self._watched_at <= at < self._watched_at + WATCH_SECONDS:
             self._watched_at = at
             self._ask_stores()
@@ -145,8 +129,8 @@ class Manager:
         if not self._clock_at - _CLOCK_SECONDS <= at < self._clock_at:
             self._clock_at = at + _CLOCK_SECONDS
             self._ask_clocks()
-            self._tell_ends(at)
-        for entry in [*self._ready(at), *self._held_up.ready(at)]:
+            self._teller.tell_ends(self._entries.values(), at)
+        for entry in [*self._agenda.ready(at), *self._held_up.ready(at)]:
             self._begin(entry, at)
         questions = self._rounds.begin(at, self._context, self._silent)
         if questions is not None:
@@ -155,22 +139,13 @@ class Manager:
         if self._heartbeat is not None:
             self._heartbeat.look(self._entries.values())
             for problem in self._heartbeat.problems():
-                self._tell_failed("", problem)
+                self._teller.tell_failed("", problem)
         watched = self._watched_at + WATCH_SECONDS if self._watches else NEVER
         return max(0.0, min(_LOOK_SECONDS, min(self.next_at(), watched) - due.now()))
 
     def next_at(self) -> float:
         """Returns when something is to be done, as far as is known, epoch seconds; infinite where nothing is."""
-        return min(self._agenda[0][0] if self._agenda else NEVER, self._held_up.next_at(), self._rounds.next_at())
-
-    def _ready(self, at: float) -> list[Upkeep]:
-        """Returns those for which something is to be done by now, each once."""
-        ready: dict[str, Upkeep] = {}
-        while self._agenda and self._agenda[0][0] <= at:
-            planned, _, entry = heapq.heappop(self._agenda)
-            if planned == entry.at and not entry.is_gone and not entry.is_busy:
-                ready[entry.name] = entry
-        return list(ready.values())
+        return min(self._agenda.next_at(), self._held_up.next_at(), self._rounds.next_at())
 
     # ---- the set ----
 
@@ -182,19 +157,17 @@ class Manager:
         except (Cancelled, ForkedError):
             raise
         except TosslError as error:
-            if error.message != self._told_of_set:
-                self._told_of_set = error.message
-                self._tell_failed("", error)
+            self._teller.tell_set(error)
             return
         if found is not None:
-            self._told_of_set = ""
+            self._teller.tell_set(None)
             self._take_set(found)
 
     def _take_set(self, found: Mapping[str, Managed]) -> None:
         known = self._entries
         for name in [name for name in known if name not in found]:
             known.pop(name).is_gone = True
-            self._told_of_other.pop(name, None)
+            self._teller.tell_other(name, None)
             self._context.tell("unmanaged", name=name)
         self._answers.take(found)
         changed = [name for name in found if name not in known or known[name].managed is not found[name]]
@@ -215,7 +188,7 @@ class Manager:
             except (Cancelled, ForkedError):
                 raise
             except TosslError as error:
-                self._tell_failed(name, error)
+                self._teller.tell_failed(name, error)
 
     def _load_all(self, entries: Iterable[Upkeep]) -> None:
         """Reads what is kept of these: of those in a store that several machines use, at once."""
@@ -247,7 +220,7 @@ class Manager:
             raise
         except TosslError as error:  # they are read once the store says what has changed
             watch.lose(error.message)
-            self._tell_failed("", error)
+            self._teller.tell_failed("", error)
 
     def _load(self, entry: Upkeep) -> None:
         entry.load(len(self._entries))
@@ -256,20 +229,11 @@ class Manager:
     def _loaded(self, entry: Upkeep) -> None:
         """Tells once of a certificate that others keep with other options, and says when it is looked at next."""
         self._aim(entry)
-        if entry.other is None:
-            self._told_of_other.pop(entry.name, None)
-        elif self._told_of_other.get(entry.name) != entry.other:
-            self._told_of_other[entry.name] = entry.other
-            option, node = entry.other
-            said = f"{node or 'another program'} has obtained it with another -{option} than is declared here"
-            advice = "it stays until it is due, or this declaration changes; declare the same on all nodes"
-            self._tell_failed(entry.name, ArgumentError(option, f"{said}: {advice}"))
+        self._teller.tell_other(entry.name, entry.other)
 
     def _aim(self, entry: Upkeep) -> None:
         self._rounds.take(entry)
-        entry.at = entry.next
-        if entry.at < NEVER:
-            heapq.heappush(self._agenda, (entry.at, next(self._numbers), entry))
+        self._agenda.plan(entry)
 
     def _see_others(self) -> None:
         """Looks whether other processes have changed some of the certificates, where the store does not say that."""
@@ -298,7 +262,7 @@ class Manager:
     def _take_changes(self, watch: Watch, before: str, changed: frozenset[str] | None) -> None:
         if watch.problem:
             if not before:
-                self._tell_failed("", ArgumentError("store", watch.problem))
+                self._teller.tell_failed("", ArgumentError("store", watch.problem))
             return
         if changed is None:
             mine = [entry for entry in self._entries.values() if watch.has(entry.managed.store) and not entry.is_busy]
@@ -404,7 +368,7 @@ class Manager:
         failed = done.not_deployed if done is not None else ""
         if done is not None and done.has_files and entry.is_news:
             entry.is_news, entry.told = False, entry.serial
-            self._reports.renewed(dict(done.facts))
+            self._teller.tell_renewed(done.facts)
             self._mark_told(entry, done)
         entry.deployed(well=not failed)
         if failed:
@@ -438,19 +402,12 @@ class Manager:
         self._failed(entry, error)
 
     def _tell_failure(self, entry: Upkeep, error: TosslError, again_at: float) -> None:
-        self._tell_failed(entry.name, error, next=round(again_at))
+        self._teller.tell_failed(entry.name, error, next=round(again_at))
 
     def _not_answering(self, error: TosslError) -> None:
         """Tells why other nodes' answers are not given, unless it is what is told of the store already."""
         if all(watch.problem != error.message for watch in self._watches.values()):
-            self._tell_failed("", error)
-
-    def _tell_failed(self, name: str, error: TosslError, **more: int) -> None:
-        """Tells the listener, and the log where nobody has told that: an issuance logs its own failure."""
-        if "issuance" not in error.details:
-            said = f"{name}: {error.message}" if name else error.message
-            self._context.event("tossl.manage", ERROR, said, errorcode=" ".join(error.errorcode), **more)
-        self._reports.failed({**_told(name, error), **more})
+            self._teller.tell_failed("", error)
 
     # ---- what time it is ----
 
@@ -466,26 +423,10 @@ class Manager:
     def _ask_clocks(self) -> None:
         """Asks each CA what time it is."""
         for managed in {entry.managed.issuance.directory: entry.managed for entry in self._entries.values()}.values():
-            self._work(self._askers, None, self._asking(managed), lambda _: self._tell_clock())
+            self._work(self._askers, None, self._asking(managed), lambda _: self._teller.tell_clock())
 
     def _asking(self, managed: Managed) -> Callable[[], None]:
         return lambda: ask_time(self._context, managed)
-
-    def _tell_clock(self) -> None:
-        """Tells once that the machine's clock is wrong."""
-        ahead = clock.error()
-        is_wrong = abs(ahead) > _MOST_WRONG_SECONDS
-        if is_wrong and not self._told_of_clock:
-            self._tell_failed("", ClockError(ahead))
-        self._told_of_clock = is_wrong
-
-    def _tell_ends(self, at: float) -> None:
-        """Tells of permanent records in the DNS that end before the next renewal, or soon."""
-        for name, entry in self._entries.items():
-            if entry.held is not None and entry.held.persist_until:
-                said = due.record_warning(entry.held.persist_until, entry.held.due, at)
-                if said:
-                    self._tell_failed(name, TosslError(said, "WARNING", "persist_until"))
 
     # ---- work in other threads ----
 
@@ -528,9 +469,3 @@ class Manager:
     def _take_done(self) -> None:
         while self._done:
             self._done.popleft()()
-
-
-def _told(name: str, error: TosslError) -> dict[str, object]:
-    told: dict[str, object] = {"name": name, "message": error.message, "errorcode": list(error.errorcode)}
-    facts = ("retry_after", "visit", "clean_up_failed")
-    return told | {fact: error.details[fact] for fact in facts if fact in error.details}

@@ -80,9 +80,10 @@ def manage(
     """
     from ...certificates.declaration import DeclaredFile
     from ...certificates.heartbeat import Heartbeat
-    from ...certificates.manage import Manager, Reports
+    from ...certificates.manage import Manager
     from ...certificates.nodes import node_name
     from ...certificates.record import folder_name
+    from ...certificates.reports import Reports
     from ...certificates.stand_in import put_stand_in
     from ...context import seconds
 
