@@ -5,18 +5,21 @@ from __future__ import annotations
 import heapq
 import itertools
 
+from .rounds import Rounds
 from .upkeep import NEVER, Upkeep
 
 
 class Agenda:
-    """The times at which entries are looked at. Its methods are for one thread."""
+    """The times at which entries are looked at: by themselves; rounds: with others. Its methods are for one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, rounds: Rounds) -> None:
+        self._rounds = rounds
         self._planned: list[tuple[float, int, Upkeep]] = []
         self._numbers = itertools.count()
 
     def plan(self, entry: Upkeep) -> None:
         """Plans it for when something is to be done for it, in place of when it was planned before."""
+        self._rounds.take(entry)
         entry.at = entry.next
         if entry.at < NEVER:
             heapq.heappush(self._planned, (entry.at, next(self._numbers), entry))

@@ -9,37 +9,35 @@ in the store and locked there, so two that manage the same set do everything onc
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol, TypeVar
 
 from ..context import Context
 from ..context.workers import Workers, Works
-from ..errors import ArgumentError, Cancelled, ForkedError, TosslError, foreign_error
+from ..errors import Cancelled, ForkedError, TosslError
 from . import clock, due
 from .agenda import Agenda
 from .deploy import has_own_marks, mark_told
 from .due import Suggestion
+from .errands import Errands
 from .heartbeat import Heartbeat
 from .held_up import HeldUp
+from .loading import Loader
 from .managed import Done, Managed, TakenError, ask_due_time, ask_time, deliver_managed, obtain_managed
-from .nodes import NODES
 from .reports import Reports, Teller
 from .rounds import Round, Rounds
 from .serving import AnswerServer
 from .stand_in import put_stand_in
-from .turns import Turns
 from .upkeep import LEAST_SECONDS, NEVER, Upkeep
-from .watched import WATCH_SECONDS, Watch, changed_names, load_many, load_some, load_windows
+from .watched import WATCH_SECONDS
 
 _WHAT = "the certificates"
 _LOOK_SECONDS = 60.0
 #: Certificates that are obtained side by side, by default.
 PARALLEL = 8
-#: Questions to CAs, and looks at what other processes have done, that are begun within a minute.
+#: Questions to CAs that are begun within a minute.
 _ASKED_A_MINUTE = 60
-_SEEN_A_MINUTE = 200
 #: Seconds until the CAs are asked again what time it is, and ends of permanent records are told again.
 _CLOCK_SECONDS = 86400.0
 #: Seconds that the store has to keep what was told.
@@ -66,26 +64,24 @@ class Manager:
         heartbeat: Heartbeat | None = None,
     ) -> None:  # fmt: skip
         self._context = context
+        self._wake = threading.Event()
+        self._errands = Errands(self._wake.set)
         self._found: Mapping[str, Managed] | None = found
         self._source = source
         self._teller = Teller(context, reports)
         self._issuers = issuers or Workers("tossl manage", parallel)
         self._askers = askers or Workers("tossl asks", 1)
         self._heartbeat = heartbeat
-        self._answers = AnswerServer(lambda error: self._end(None, lambda: self._not_answering(error)))
+        self._answers = AnswerServer(lambda error: self._errands.end(lambda: self._not_answering(error)))
         self._jumps = clock.JumpWatch()
         self._entries: dict[str, Upkeep] = {}
-        self._agenda = Agenda()
-        self._done: deque[Callable[[], None]] = deque()
-        self._wake = threading.Event()
+        self._rounds = Rounds()
+        self._agenda = Agenda(self._rounds)
+        self._loader = Loader(context, self._entries, self._agenda, self._rounds, self._teller)
         self._minute = self._clock_at = -NEVER
         self._asked = 0
-        self._in_folders = Turns(lambda entry: not entry.managed.store.is_shared)
-        self._with_files = Turns(lambda entry: entry.managed.has_own_files)
-        self._watches: dict[str, Watch] = {}
         self._watched_at = -NEVER
         self._held_up = HeldUp()
-        self._rounds = Rounds()
         self._silent: set[str] = set()
 
     def serve(self) -> None:
@@ -112,20 +108,20 @@ class Manager:
 
     def look(self) -> float:
         """Begins what is to be done by now; returns the seconds until the next look, a minute at most."""
-        self._take_done()
+        self._errands.take()
         self._read_set()
         if self._jumps.has_jumped():
             self._try_again()
         at = due.now()
         if not self._minute <= at < self._minute + _LOOK_SECONDS:
             self._minute, self._asked, self._silent = at, 0, set()
-            self._see_others()
-            self._see_files()
+            self._loader.see_others()
+            self._loader.see_files()
             self._teller.tell_clock()
         if not self._watched_at <= at < self._watched_at + WATCH_SECONDS:
             self._watched_at = at
-            self._ask_stores()
-            self._take_done()
+            self._loader.ask_stores(self._errands, self._askers)
+            self._errands.take()
         if not self._clock_at - _CLOCK_SECONDS <= at < self._clock_at:
             self._clock_at = at + _CLOCK_SECONDS
             self._ask_clocks()
@@ -134,13 +130,13 @@ class Manager:
             self._begin(entry, at)
         questions = self._rounds.begin(at, self._context, self._silent)
         if questions is not None:
-            self._work(self._askers, None, questions.ask, self._asked_round)
-        self._take_done()
+            self._errands.begin(self._askers, questions.ask, self._asked_round)
+        self._errands.take()
         if self._heartbeat is not None:
             self._heartbeat.look(self._entries.values())
             for problem in self._heartbeat.problems():
                 self._teller.tell_failed("", problem)
-        watched = self._watched_at + WATCH_SECONDS if self._watches else NEVER
+        watched = self._watched_at + WATCH_SECONDS if self._loader.has_watches else NEVER
         return max(0.0, min(_LOOK_SECONDS, min(self.next_at(), watched) - due.now()))
 
     def next_at(self) -> float:
@@ -174,12 +170,10 @@ class Manager:
         for name in changed:
             entry = known.setdefault(name, Upkeep(name, found[name]))
             entry.declare(found[name])
-        self._in_folders.begin_anew(known)
-        self._with_files.begin_anew(known)
         for name in changed:
             self._context.check(_WHAT)
             self._stand_in(name, found[name])
-        self._load_all([known[name] for name in changed if not known[name].is_busy])
+        self._loader.load_changed([known[name] for name in changed if not known[name].is_busy])
 
     def _stand_in(self, name: str, managed: Managed) -> None:
         if managed.stand_in:
@@ -189,122 +183,6 @@ class Manager:
                 raise
             except TosslError as error:
                 self._teller.tell_failed(name, error)
-
-    def _load_all(self, entries: Iterable[Upkeep]) -> None:
-        """Reads what is kept of these: of those in a store that several machines use, at once."""
-        shared: dict[str, list[Upkeep]] = {}
-        for entry in entries:
-            store = entry.managed.store
-            if store.is_shared:
-                place = store.where(NODES)
-                if place not in self._watches:
-                    self._watches[place] = Watch(store)
-                shared.setdefault(place, []).append(entry)
-            else:
-                self._context.check(_WHAT)
-                self._load(entry)
-        for place, group in shared.items():
-            self._load_from(self._watches[place], group)
-
-    def _load_from(self, watch: Watch, entries: list[Upkeep]) -> None:
-        def load() -> None:
-            watch.begin()
-            load_many(watch.store, entries, len(self._entries), self._loaded)
-
-        self._read_from(watch, load)
-
-    def _read_from(self, watch: Watch, read: Callable[[], None]) -> None:
-        try:
-            read()
-        except (Cancelled, ForkedError):
-            raise
-        except TosslError as error:  # they are read once the store says what has changed
-            watch.lose(error.message)
-            self._teller.tell_failed("", error)
-
-    def _load(self, entry: Upkeep) -> None:
-        entry.load(len(self._entries))
-        self._loaded(entry)
-
-    def _loaded(self, entry: Upkeep) -> None:
-        """Tells once of a certificate that others keep with other options, and says when it is looked at next."""
-        self._aim(entry)
-        self._teller.tell_other(entry.name, entry.other)
-
-    def _aim(self, entry: Upkeep) -> None:
-        self._rounds.take(entry)
-        self._agenda.plan(entry)
-
-    def _see_others(self) -> None:
-        """Looks whether other processes have changed some of the certificates, where the store does not say that."""
-        for entry in self._in_folders.next(_SEEN_A_MINUTE, self._entries):
-            if entry.is_busy:
-                continue
-            try:
-                version = entry.read_version()
-            except TosslError:  # whoever renews it meets that again
-                continue
-            if version != entry.version:
-                self._take_others(entry)
-
-    def _see_files(self) -> None:
-        """Looks whether somebody has changed this machine's own files of some of the certificates."""
-        for entry in self._with_files.next(_SEEN_A_MINUTE, self._entries):
-            if entry.has_changed_files():
-                self._load(entry)
-
-    def _ask_stores(self) -> None:
-        """Asks each store that several machines use what has changed."""
-        for watch in self._watches.values():
-            if watch.may_ask():
-                self._work(self._askers, None, watch.ask, partial(self._take_changes, watch, watch.problem))
-
-    def _take_changes(self, watch: Watch, before: str, changed: frozenset[str] | None) -> None:
-        if watch.problem:
-            if not before:
-                self._teller.tell_failed("", ArgumentError("store", watch.problem))
-            return
-        if changed is None:
-            mine = [entry for entry in self._entries.values() if watch.has(entry.managed.store) and not entry.is_busy]
-            self._load_from(watch, mine)
-            return
-        certificates, renewals, asked = changed_names(changed)
-        for bucket in asked:
-            self._rounds.hear(watch.store.where(NODES), bucket)
-        news: list[Upkeep] = []
-        windows: list[Upkeep] = []
-        for name in certificates | renewals:
-            entry = self._entries.get(name)
-            if entry is None or not watch.has(entry.managed.store):
-                continue
-            if name not in certificates:
-                windows.append(entry)
-            elif entry.is_busy:
-                entry.is_stale = True
-            else:
-                news.append(entry)
-        serials = {entry.name: entry.serial for entry in news}
-
-        def loaded(entry: Upkeep) -> None:
-            self._loaded(entry)
-            self._compare(entry, serials[entry.name])
-            if entry.deploy_at == NEVER:
-                entry.take_whole()
-
-        self._read_from(watch, lambda: load_some(watch.store, news, len(self._entries), loaded))
-        self._read_from(watch, lambda: load_windows(watch.store, windows, self._loaded))
-
-    def _take_others(self, entry: Upkeep) -> None:
-        before = entry.serial
-        self._load(entry)
-        self._compare(entry, before)
-
-    def _compare(self, entry: Upkeep, before: str) -> None:
-        """Has a certificate delivered that is another than the one before."""
-        if entry.serial not in ("", before):
-            entry.begin_anew()
-            entry.is_news, entry.deploy_at = True, due.now()
-            self._aim(entry)
 
     # ---- one certificate ----
 
@@ -328,14 +206,14 @@ class Manager:
         elif entry.ask_at <= at:
             self._ask(entry)
         else:
-            self._aim(entry)
+            self._agenda.plan(entry)
 
     def _ask(self, entry: Upkeep) -> None:
         held, managed, silent, context = entry.held, entry.managed, self._silent, self._context
         assert held is not None
         if self._asked >= _ASKED_A_MINUTE or held.directory in silent:
             entry.ask_later(max(1.0, len(self._entries) / _ASKED_A_MINUTE) * _LOOK_SECONDS)
-            self._aim(entry)
+            self._agenda.plan(entry)
             return
         self._asked += 1
         self._work(
@@ -346,11 +224,11 @@ class Manager:
     def _asked_round(self, done: Round) -> None:
         for entry in self._rounds.ended(done):
             if not entry.is_busy:
-                self._aim(entry)
+                self._agenda.plan(entry)
 
     def _answered(self, entry: Upkeep, known: Suggestion) -> None:
         entry.take(known)
-        self._aim(entry)
+        self._agenda.plan(entry)
 
     def _obtained(self, entry: Upkeep, done: Done) -> None:
         self._held_up.ended(entry, is_issued=done.issued)
@@ -373,14 +251,14 @@ class Manager:
         entry.deployed(well=not failed)
         if failed:
             self._tell_failure(entry, TosslError(failed, "DEPLOY"), entry.deploy_at)
-        self._aim(entry)
+        self._agenda.plan(entry)
 
     def _mark_told(self, entry: Upkeep, done: Done) -> None:
         """Keeps, once the script was told, that it was: else it is told again at the next start."""
         store, context = entry.managed.store, self._context
         if has_own_marks(store):
             part = context.for_cleanup(_STORE_SECONDS)
-            self._work(self._askers, None, lambda: mark_told(part, store, done.facts), lambda _: None)
+            self._errands.begin(self._askers, lambda: mark_told(part, store, done.facts))
 
     def _failed(self, entry: Upkeep, error: TosslError) -> None:
         self._held_up.failed(entry, error)
@@ -389,13 +267,13 @@ class Manager:
         elif entry.fail(error):
             self._tell_failure(entry, error, entry.retry_at)
         entry.due = min(entry.due, due.now())  # whatever failed: whoever obtains it finds out what is to be done
-        self._aim(entry)
+        self._agenda.plan(entry)
 
     def _not_delivered(self, entry: Upkeep, error: TosslError) -> None:
         """Takes what keeps the certificate in force from being read, as this machine's sealing key may."""
         entry.deployed(well=False)
         self._tell_failure(entry, error, entry.deploy_at)
-        self._aim(entry)
+        self._agenda.plan(entry)
 
     def _not_asked(self, entry: Upkeep, error: TosslError) -> None:
         entry.ask_later(LEAST_SECONDS)
@@ -406,7 +284,7 @@ class Manager:
 
     def _not_answering(self, error: TosslError) -> None:
         """Tells why other nodes' answers are not given, unless it is what is told of the store already."""
-        if all(watch.problem != error.message for watch in self._watches.values()):
+        if not self._loader.has_told(error.message):
             self._teller.tell_failed("", error)
 
     # ---- what time it is ----
@@ -418,54 +296,34 @@ class Manager:
         for entry in self._entries.values():
             entry.hurry()
             if not entry.is_busy:
-                self._aim(entry)
+                self._agenda.plan(entry)
 
     def _ask_clocks(self) -> None:
         """Asks each CA what time it is."""
         for managed in {entry.managed.issuance.directory: entry.managed for entry in self._entries.values()}.values():
-            self._work(self._askers, None, self._asking(managed), lambda _: self._teller.tell_clock())
-
-    def _asking(self, managed: Managed) -> Callable[[], None]:
-        return lambda: ask_time(self._context, managed)
+            self._errands.begin(
+                self._askers, partial(ask_time, self._context, managed), lambda _: self._teller.tell_clock()
+            )
 
     # ---- work in other threads ----
 
     def _work(
-        self, works: Works, entry: Upkeep | None, work: Callable[[], _T], then: Callable[[_T], None],
+        self, works: Works, entry: Upkeep, work: Callable[[], _T], then: Callable[[_T], None],
         failed: Callable[[Upkeep, TosslError], None] | None = None,
     ) -> None:  # fmt: skip
-        """Has the work done, and `then` called with its result at the next look; or `failed` of the entry, if any.
+        """Has the work done for an entry, and `then` called with its result at the next look; or `failed`.
 
         failed: _failed() unless it is given. It puts off what has failed: what is due still begins at the next look.
         """
+        entry.is_busy = True
+        self._errands.begin(
+            works, work, lambda result: self._end(entry, lambda: then(result)),
+            lambda error: self._end(entry, lambda: (failed or self._failed)(entry, error)),
+        )  # fmt: skip
 
-        def run() -> None:
-            try:
-                result = work()
-            except (Cancelled, ForkedError):
-                return
-            except Exception as caught:  # noqa: BLE001 - a defect must not end the worker
-                error = caught if isinstance(caught, TosslError) else foreign_error(caught)
-                self._end(entry, lambda: (failed or self._failed)(entry, error) if entry is not None else None)
-            else:
-                self._end(entry, lambda: then(result))
-
-        if entry is not None:
-            entry.is_busy = True
-        works.put(run)
-
-    def _end(self, entry: Upkeep | None, then: Callable[[], None]) -> None:
-        def ended() -> None:
-            if entry is not None:
-                entry.is_busy = False
-            if entry is None or not entry.is_gone:
-                then()
-            if entry is not None and entry.is_stale and not entry.is_busy:
-                self._load(entry)
-
-        self._done.append(ended)
-        self._wake.set()
-
-    def _take_done(self) -> None:
-        while self._done:
-            self._done.popleft()()
+    def _end(self, entry: Upkeep, then: Callable[[], None]) -> None:
+        entry.is_busy = False
+        if not entry.is_gone:
+            then()
+        if entry.is_stale and not entry.is_busy:
+            self._loader.load(entry)
