@@ -30,6 +30,7 @@ from tossl_acme.dns import resolver
 from tossl_acme.dns.registry import provider_credentials
 
 if TYPE_CHECKING:
+    from tests.earth import Earth
     from tests.servers.postgresql import PgBouncer, PostgreSQL  # psycopg loads slowly
 
 _FROM_OUTSIDE = (
@@ -252,3 +253,19 @@ def fault_proxy(pebble: Pebble, certificates: Certificates) -> Iterator[FaultPro
     """A proxy in front of the CA with no rules yet."""
     with FaultProxy(pebble.directory, certificates) as server:
         yield server
+
+
+@pytest.fixture
+def earth(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Earth]:
+    """A machine whose clock is the test's, and a CA by the true time."""
+    from tests.earth import AwayCa, Earth
+    from tossl_acme.certificates import clock
+
+    clients.reset()
+    clock.reset()
+    with AwayCa(certificates) as ca:
+        earth = Earth(ca, certificates)
+        monkeypatch.setattr(clock, "wall", earth.wall)
+        monkeypatch.setattr(clock, "counted", earth.counted)
+        yield earth
+    clock.reset()
