@@ -580,6 +580,14 @@ def test_nobody_there() -> None:
     assert SECRET not in result["error_message"]
 
 
+def test_an_answer_lost_on_its_way_through_a_proxy_was_no_failure_to_connect(raw: Callable[[bytes], str]) -> None:
+    """Where it counts: a request that may have been carried out is not sent again."""
+    result = fetched("http://far.example/", proxy=raw(CLOSES), return_details=True)
+    assert (result["status_code"], result["error_kind"]) == (0, "reset")
+    gone = fetched("http://far.example/", proxy=f"http://127.0.0.1:{free_port()}", return_details=True)
+    assert gone["error_kind"] == "connect"
+
+
 def test_a_proxy_that_is_not_there_shows_no_password(site: Site) -> None:
     proxy = f"http://me:{SECRET}@127.0.0.1:{free_port()}"
     for url in (site.url, "https://127.0.0.1:1/"):
@@ -589,9 +597,12 @@ def test_a_proxy_that_is_not_there_shows_no_password(site: Site) -> None:
     assert not site.seen
 
 
+CLOSES = b"(closes)"
+
+
 @pytest.fixture
 def raw() -> Iterator[Callable[[bytes], str]]:
-    """A server that sends these bytes to whoever connects, then closes; silence when there are none."""
+    """A server that sends these bytes to whoever connects, then closes; CLOSES closes alone, no bytes are silence."""
     listener = socket.create_server(("127.0.0.1", 0))
     held = []
 
@@ -601,7 +612,7 @@ def raw() -> Iterator[Callable[[bytes], str]]:
             held.append(connection)
             connection.recv(65536)
             if answer:
-                connection.sendall(answer)
+                connection.sendall(answer.removeprefix(CLOSES))
                 connection.close()
 
         threading.Thread(target=run, daemon=True).start()

@@ -156,6 +156,14 @@ def test_a_cause_says_more_than_what_wraps_it() -> None:
     assert (error.kind, error.message.endswith("SSH-2.0?")) == ("malformed", True)
 
 
+@pytest.mark.parametrize(("has_peer", "kind"), [(True, "reset"), (False, "connect")])
+def test_a_proxy_is_blamed_for_no_more_than_the_way_to_the_peer(has_peer: bool, kind: str) -> None:
+    lost = urllib3.exceptions.ProxyError("no proxy", http.client.RemoteDisconnected("closed"))
+    error = explained(requests.exceptions.ProxyError(lost), Context(10).begin(), URL, has_peer=has_peer)
+    assert isinstance(error, HttpError)
+    assert error.kind == kind
+
+
 def test_what_the_context_ended_is_no_failure_of_the_peer() -> None:
     """Whatever the libraries made of it."""
     over, cancelled = Context(0.0).begin(), Context(10).begin()

@@ -150,7 +150,9 @@ class HttpClient:
             ValueError,
         ) as error:
             places = self._trust.places if self._trust else ()
-            raise explained(error, context, request.url, places, _secrets(request)) from None
+            raise explained(
+                error, context, request.url, places, _secrets(request), has_peer=exchange.has_peer
+            ) from None
         finally:
             current_exchange.reset(token)
             self._bound_cookies()

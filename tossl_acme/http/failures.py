@@ -110,16 +110,19 @@ _ROWS = (
 
 
 def explained(
-    error: Exception, context: Context, url: str, roots: Sequence[str] = (), secrets: Sequence[str] = ()
-) -> HttpError | WaitTimeout | Cancelled:
+    error: Exception, context: Context, url: str, roots: Sequence[str] = (), secrets: Sequence[str] = (), *,
+    has_peer: bool = False,
+) -> HttpError | WaitTimeout | Cancelled:  # fmt: skip
     """Returns this package's error for a foreign one; the end of the context comes before any other reason.
 
     roots: the files and folders that the roots were looked up in. secrets: what the peer was sent, and may echo.
+    has_peer: whether there was a connection to the peer: urllib3 blames a proxy for what is lost on one, too.
     """
     causes = _causes(error)
     if context.is_cancelled or any(isinstance(cause, Cancelled) for cause in causes):
         return Cancelled()
-    row = next(row for row in _ROWS if any(isinstance(cause, row.exceptions) for cause in causes))
+    rows = [row for row in _ROWS if not (has_peer and row.exceptions is _PROXY_ERRORS)]
+    row = next(row for row in rows if any(isinstance(cause, row.exceptions) for cause in causes))
     if row is _ROWS[0] and any(isinstance(cause, _PROXY_ERRORS) for cause in causes):
         row = _NO_PROXY
     elif row.exceptions is _PROXY_ERRORS and any(isinstance(cause, TimeoutError) for cause in causes):

@@ -75,6 +75,7 @@ class Exchange:
         self.most_bytes = most_bytes
         self.trusted_from = trusted_from
         self.is_fresh = False
+        self.is_connected = False
         self.has_answer = False
         self._url = url
         self._silence = silence
@@ -83,6 +84,11 @@ class Exchange:
         """Returns the seconds that the next byte may take."""
         first = REUSED_SECONDS if not (self.is_fresh or self.has_answer) else self._silence
         return min(first, self._silence)
+
+    @property
+    def has_peer(self) -> bool:
+        """Returns whether the request could go out: on its own connection, or on one that was there already."""
+        return self.is_connected or not self.is_fresh
 
     def broken(self, kind: str, cause: str) -> HttpError:
         return HttpError(kind, f"{shown_url(self._url)} {cause}")
@@ -281,6 +287,7 @@ class _Kept:
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
+        current_exchange.get().is_connected = True
         self._used = time.monotonic()
         self._is_unused = True
 
