@@ -69,6 +69,37 @@ def test_without_an_address_nothing_is_sent(tcl: Tcl, api: ZeroSslApi, tmp_path:
     assert not api.requests
 
 
+def test_one_that_the_ca_refuses_is_not_used_again(tcl: Tcl, api: ZeroSslApi, bound_pebble: Pebble) -> None:
+    key, good = new_key(), bound_pebble.eab["kid-1"]
+    refused_one = ("TOSSL", "ACME", "unauthorized", "403")
+    api.answers.append(json_reply({"success": 1, "eab_kid": "kid-9", "eab_hmac_key": good}))
+    assert tcl.failure("create_account", "zerossl", key, EMAIL).code == refused_one
+    given = {"eab_kid": "kid-9", "eab_hmac_key": good}
+    assert tcl.failure("create_account", "zerossl", key, EMAIL, **given).code == refused_one
+    assert tcl.acme("create_account", "zerossl", key, EMAIL) == "Account created successfully"
+    assert len(api.requests) == 2
+
+
+def test_none_is_asked_for_before_the_terms_are_agreed_to(tcl: Tcl, api: ZeroSslApi) -> None:
+    failure = tcl.failure("create_account", "zerossl", new_key(), EMAIL, agree_tos=0)
+    assert failure.code == ("TOSSL", "VALUE", "agree_tos")
+    assert not api.requests
+
+
+def test_a_refusal_is_shown_safely(tcl: Tcl, api: ZeroSslApi) -> None:
+    """No key that it repeats, no number without an end, nothing but text."""
+    key = "B4dKeyB4dKeyB4dKeyB4dKeyB4dKey"
+    said_twice = {"code": "2904", "type": f"eab_hmac_key={key} {key}"}
+    errors: list[object] = [said_twice, {"code": 10**4000, "type": {"a": 1}}, True]
+    api.answers.extend(json_reply({"success": False, "error": error}) for error in errors)
+    failures = [tcl.failure("create_account", "zerossl", new_key(), EMAIL) for _ in errors]
+    assert [failure.code[2] for failure in failures] == ["rateLimited", *["externalAccountRequired"] * 2]
+    said = [failure.message.partition("gave no binding for -email")[2].partition("; give")[0] for failure in failures]
+    assert said[1:] == ["", ""]
+    assert "(2904)" in said[0]
+    assert key not in repr(failures)
+
+
 def test_too_many_of_a_day_are_told(tcl: Tcl, api: ZeroSslApi) -> None:
     api.most = 0
     failure = tcl.failure("create_account", "zerossl", new_key(), EMAIL)
@@ -92,8 +123,8 @@ def test_too_many_of_a_day_are_told(tcl: Tcl, api: ZeroSslApi) -> None:
         (json_reply(["x"]), ("HTTP", "malformed")),
         (Reply(200, b"<html>"), ("HTTP", "malformed")),
         (Reply(200, b""), ("HTTP", "malformed")),
-        (Reply(503, b"<html>"), ("HTTP", "status")),
-        (Reply(429, b"slow down"), ("HTTP", "status")),
+        (Reply(503, b"<html>", {"Retry-After": "77"}), ("HTTP", "status")),
+        (Reply(429, b"slow down", {"Retry-After": "77"}), ("HTTP", "status")),
         (json_reply({}, 429, retry_after="77"), ("ACME", "rateLimited", "429")),
         (json_reply({"success": 1, "eab_kid": "k", "eab_hmac_key": "YQ"}, 500), ("ACME", "serverInternal", "500")),
         (Reply(302, b"", {"Location": "https://127.0.0.1:1/"}), ("HTTP", "status")),
@@ -106,7 +137,9 @@ def test_each_answer_is_told(reply: Reply, code: tuple[str, ...], tcl: Tcl, api:
     assert failure.code == ("TOSSL", *code), failure.message
     assert len(failure.message) < 500
     assert "SECRET!" not in repr(failure)
-    if reply.status == 429 and code[0] == "ACME":
+    if "Retry-After" in reply.headers:
         assert failure.details["retry_after"] == "77"
+    if code == ("HTTP", "malformed") and b"success" in reply.body:
+        assert "give -eab_kid and -eab_hmac_key" in failure.message
     # Nothing is left of it: the next call asks anew.
     assert tcl.acme("create_account", "zerossl", new_key(), EMAIL) == "Account created successfully"

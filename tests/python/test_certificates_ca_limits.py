@@ -144,6 +144,16 @@ def test_a_server_that_is_busy_is_so_for_all(error: TosslError) -> None:
     assert found.concerns(issuance("other.example", replaces="a.b", account_key="x"), has_account=True)
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_that_gives_bindings_holds_up_new_accounts_alone(status: int) -> None:
+    error = plain(status)
+    error.is_of_binding = True
+    found = told(error)
+    assert found is not None
+    assert found.concerns(issuance("other.example"), has_account=False)
+    assert not found.concerns(issuance("other.example"), has_account=True)
+
+
 @pytest.mark.parametrize(
     "error",
     [refused(ORDERS, Via="nobody"), refused(ORDERS, 400, "unauthorized"), plain(429), DnsError("desec", "x", ORDERS)],

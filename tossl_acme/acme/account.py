@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..context import Context
-from ..errors import AcmeError, ArgumentError, HttpError, TosslError
+from ..errors import AcmeError, ArgumentError, TosslError
 from ..http.response import Response
 from ..http.urls import shown_url
 from ..text import Secret, clean, quoted
@@ -17,12 +17,14 @@ from .encoding import b64url_bytes
 from .ended import ENDED, ended_account
 from .jws import AccountKey, hmac_signed
 from .known_keys import check_account_key
-from .mailed_binding import mailed_binding, may_be_mailed
+from .mailed_binding import mailed_binding, may_be_mailed, unusable_binding
 from .orders_list import read_order_urls
 from .public_cas import binding_url, needs_binding
 
 #: Of an external account binding's signature (section 7.3.4): a MAC-based JWS.
 BINDING_ALGORITHMS = ("HS256", "HS384", "HS512")
+#: Refusals after which no binding is used again: CAs do not agree on that of one that they do not know.
+_OF_BINDING = ("externalAccountRequired", "malformed", "unauthorized")
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,11 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
             return _brought_up_to_date(client, context, found, wanted)
     if refused:
         raise refused
-    if directory.needs_eab and wanted.binding is None:
-        wanted = replace(wanted, binding=_mailed_binding(client, context, wanted.contact))
     if terms:
         text = f"the CA requires agreement to its terms of service; read them, then give -agree_tos 1: {clean(terms)}"
         raise ArgumentError("agree_tos", text)
+    if directory.needs_eab and wanted.binding is None:
+        wanted = replace(wanted, binding=_mailed_binding(client, context, wanted.contact))
     url = directory.url_of("newAccount")
 
     def post(contact: tuple[str, ...]) -> Response:
@@ -134,6 +136,8 @@ def new_account(client: Client, context: Context, wanted: NewAccount) -> Account
     try:
         response = _with_contacts(context, wanted.contact, post)
     except AcmeError as error:
+        if error.kind in _OF_BINDING:
+            client.forget_binding()
         if error.kind == "externalAccountRequired" and wanted.binding is None:
             raise error.within("the CA wants an external account binding; give -eab_kid and -eab_hmac_key") from None
         raise
@@ -157,7 +161,7 @@ def _mailed_binding(client: Client, context: Context, contact: Sequence[str]) ->
     try:
         binding = ExternalAccountBinding.parse(kid, Secret(key), "HS256")
     except ArgumentError:
-        raise HttpError("malformed", f"{shown_url(url)}: the binding that it gave for -email cannot be used") from None
+        raise unusable_binding(url) from None
     client.take_binding(binding)
     return binding
 

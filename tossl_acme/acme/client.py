@@ -107,6 +107,10 @@ class Client:
         """Takes the binding with which the account is looked up where the CA refuses that without one."""
         self._binding = binding or self._binding
 
+    def forget_binding(self) -> None:
+        """Forgets the binding: the CA has refused it."""
+        self._binding = None
+
     def know_account(self, directory: Directory, response: Response, contact: tuple[str, ...] | None = None) -> str:
         """Remembers the account URL in newAccount's answer, and the account's contacts.
 

@@ -12,11 +12,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..context import Context
-from ..errors import AcmeError, HttpError
+from ..errors import AcmeError, HttpError, TosslError
 from ..http.client import HttpClient, HttpRequest
 from ..http.response import Response
 from ..http.urls import shown_url
-from ..text import clean
+from ..text import clean, masked
+from .problem import problem_error
 from .public_cas import binding_url
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
@@ -26,6 +27,8 @@ _MAILTO = "mailto:"
 _DOWN = (2902, 2903)
 #: Its codes for too many bindings: today, or of this mail address.
 _TOO_MANY = (2904, 2905)
+#: No code has as many digits.
+_MOST_CODE_CHARS = 9
 _OTHERWISE = "give -eab_kid and -eab_hmac_key from the CA's website"
 
 
@@ -40,7 +43,20 @@ def mailed_binding(context: Context, http: HttpClient, directory: str, contact: 
     Raises AcmeError: rateLimited for too many bindings, serverInternal for a CA that has none just now,
     externalAccountRequired for another refusal; and HttpError.
     """
-    url = binding_url(directory)
+    try:
+        return _mailed(context, http, binding_url(directory), contact)
+    except TosslError as error:
+        error.is_of_binding = True
+        raise
+
+
+def unusable_binding(directory: str) -> HttpError:
+    """Returns the error for a binding whose key id or key breaks RFC 8555 section 7.3.4."""
+    cause = f"{shown_url(binding_url(directory))} gave a binding for -email that cannot be used; {_OTHERWISE}"
+    return HttpError("malformed", cause)
+
+
+def _mailed(context: Context, http: HttpClient, url: str, contact: Sequence[str]) -> tuple[str, str]:
     data = urlencode({"email": _address(contact)}).encode()
     response = http.exchange(context, HttpRequest("POST", url, _FORM, data, most_bytes=_MOST_BYTES))
     answer = _answer(response)
@@ -56,25 +72,32 @@ def _address(contact: Sequence[str]) -> str:
 
 
 def _answer(response: Response) -> Mapping[str, Any]:
-    """Returns the object of the answer. Raises HttpError "status" for a refusal that is none, else "malformed"."""
+    """Returns the object of the answer. Raises HttpError "status" for a refusal without one, else "malformed"."""
     try:
         return response.json_object()
     except HttpError:
         if response.status < 300:
             raise
-    cause = f"{shown_url(response.url)} answered {response.status}"
-    raise HttpError("status", cause, response.status)
+    raise problem_error(response)
 
 
 def _refusal(response: Response, answer: Mapping[str, Any]) -> AcmeError:
     error = answer.get("error")
     told = error if isinstance(error, Mapping) else {}
-    code, text = told.get("code"), clean(told.get("type") or told.get("message") or error or "", 200)
+    code = _code(told.get("code"))
+    said_by = (each for each in (told.get("type"), told.get("message"), error) if isinstance(each, str) and each)
+    text = clean(masked(clean(next(said_by, ""), 200)), 200)
     cause = f"{shown_url(response.url)} gave no binding for -email"
-    said = f": {text} ({code})" if isinstance(code, int) and text else f": {text}" if text else ""
+    said = f": {text} ({code})" if code and text else f": {text}" if text else ""
     details = {} if response.retry_after is None else {"retry_after": math.ceil(response.retry_after)}
     if code in _TOO_MANY or response.status == 429:
         return AcmeError(f"{cause}{said}; {_OTHERWISE}", "rateLimited", response.status, details)
     if code in _DOWN or response.status >= 500:
         return AcmeError(f"{cause}{said}; try again later, or {_OTHERWISE}", "serverInternal", response.status, details)
     return AcmeError(f"{cause}{said}; {_OTHERWISE}", "externalAccountRequired", response.status, details)
+
+
+def _code(value: object) -> int:
+    """Returns an error's number; 0 without one."""
+    text = "" if isinstance(value, bool) else str(value)[: _MOST_CODE_CHARS + 1]
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_CODE_CHARS else 0

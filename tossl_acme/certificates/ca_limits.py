@@ -125,6 +125,8 @@ def is_used_up_by_others(error: TosslError, issuance: Issuance, at: float) -> bo
 
 
 def _scope_of(error: AcmeError | HttpError) -> tuple[str, str]:
+    if error.is_of_binding:
+        return NEW_ACCOUNT, ""
     if error.status == 503:
         return SERVER, ""
     if not isinstance(error, AcmeError) or error.kind != "rateLimited":

@@ -41,6 +41,8 @@ class TosslError(Exception):
 
     #: Whether the failed action had changed nothing yet, so that nothing is to be undone. See before_change.
     has_changed_nothing = False
+    #: Whether it came of asking for an account binding, which only those ask for that have no account yet.
+    is_of_binding = False
 
     def __init__(self, message: str, *errorcode: str, details: Mapping[str, object] | None = None) -> None:
         super().__init__(message)

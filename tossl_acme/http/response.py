@@ -22,6 +22,8 @@ _MAX_DEPTH = 100
 _MAX_MEMBERS = 100
 #: Bytes that are decoded at once.
 _MAX_PIECE_BYTES = 1 << 20
+#: RFC 8259 section 3.
+_JSON_NAMES = {"NoneType": "null", "bool": "boolean", "list": "array", "str": "string"}
 _CODINGS = ("gzip", "x-gzip", "deflate")
 
 
@@ -65,7 +67,8 @@ class Response:
         """Returns the body as a JSON object. Raises HttpError "malformed" if it is not an object."""
         value = self.json()
         if not isinstance(value, dict):
-            cause = f"{shown_url(self.url)} answered with a JSON {type(value).__name__}, not an object"
+            kind = _JSON_NAMES.get(type(value).__name__, "number")
+            cause = f"{shown_url(self.url)} answered with JSON of another kind ({kind}), not with an object"
             raise HttpError("malformed", cause)
         return value
 
