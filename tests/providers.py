@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.servers.dnsapi import DnsApi
 from tests.servers.ovh import Ovh
 from tests.servers.powerdns import PowerDns
-from tossl_acme.dns.provider import Provider, ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
+from tossl_acme.dns.provider import Provider
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.text import Secret

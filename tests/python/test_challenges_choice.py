@@ -12,7 +12,7 @@ from tossl_acme.challenges.http01 import HttpServerSolver
 from tossl_acme.challenges.registry import TYPES
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.challenges.tls_alpn01 import TlsAlpn01
-from tossl_acme.dns.provider import ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.errors import ArgumentError, DnsError
 from tossl_acme.identifiers import parse_identifiers
 

@@ -15,7 +15,8 @@ from tests.servers.pebble import Pebble
 from tests.tclhost import Tcl
 from tossl_acme.certificates.dns_accounts import DnsAccounts
 from tossl_acme.context import Context
-from tossl_acme.dns.provider import AccountKeeper, Provider, ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
+from tossl_acme.dns.provider import AccountKeeper, Provider
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.errors import ArgumentError, DnsError
 from tossl_acme.files import absolute

@@ -15,7 +15,8 @@ from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.dns import providers
 from tossl_acme.dns.credentials import credential_values, read_lines
-from tossl_acme.dns.provider import Habits, ProviderOptions, habits_of
+from tossl_acme.dns.options import ProviderOptions
+from tossl_acme.dns.provider import Habits, habits_of
 from tossl_acme.dns.registry import (
     open_provider,
     open_providers,

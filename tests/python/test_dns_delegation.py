@@ -21,8 +21,8 @@ from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.dns import delegation
 from tossl_acme.dns.delegation import delegations
+from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.dns.propagation import PropagationCheck
-from tossl_acme.dns.provider import ProviderOptions
 from tossl_acme.dns.published import PUBLISHED, PublishedRecords
 from tossl_acme.dns.registry import open_providers
 from tossl_acme.dns.resolver import resolver_for

@@ -14,7 +14,8 @@ from tests.servers.powerdns import PowerDns
 from tests.servers.web import Reply, Request
 from tossl_acme.context import Context
 from tossl_acme.dns import hosted
-from tossl_acme.dns.provider import Provider, ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
+from tossl_acme.dns.provider import Provider
 from tossl_acme.dns.providers import lexicon as lexicon_provider
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError, HttpError, TosslError

@@ -25,8 +25,9 @@ from tossl_acme.certificates.sharing import SharedAnswers
 from tossl_acme.certificates.solve import get_authorizations, solve
 from tossl_acme.challenges.dns01 import Dns01
 from tossl_acme.context import Context
+from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.dns.propagation import PropagationCheck
-from tossl_acme.dns.provider import Habits, Provider, ProviderOptions
+from tossl_acme.dns.provider import Habits, Provider
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.dns.resolver import resolver_for
 from tossl_acme.dns.zones import Zones

@@ -16,7 +16,7 @@ from tests.tclhost import Tcl, new_key
 from tossl_acme.context import Context
 from tossl_acme.dns import providers
 from tossl_acme.dns.api import endpoint_url
-from tossl_acme.dns.provider import ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.dns.registry import open_provider, provider_credentials, provider_names, provider_type, shown_names
 from tossl_acme.errors import ArgumentError, DnsError
 from tossl_acme.text import Secret

@@ -13,7 +13,7 @@ import tossl_acme
 from tests.tclhost import Tcl, new_key
 from tossl_acme.context import Context
 from tossl_acme.dns import registered
-from tossl_acme.dns.provider import ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.dns.registry import open_provider, provider_names
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError
 

@@ -16,7 +16,8 @@ from tests.servers.bind import Bind
 from tests.servers.knot import Knot
 from tests.servers.process import ServerError
 from tossl_acme.context import Context
-from tossl_acme.dns.provider import Provider, ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
+from tossl_acme.dns.provider import Provider
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError, WaitTimeout
 from tossl_acme.text import Secret

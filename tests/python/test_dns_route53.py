@@ -15,7 +15,8 @@ import pytest
 from tests.servers.route53 import Route53
 from tossl_acme.context import Context
 from tossl_acme.dns import hosted, library
-from tossl_acme.dns.provider import Provider, ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
+from tossl_acme.dns.provider import Provider
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError, WaitTimeout
 from tossl_acme.text import Secret

@@ -14,7 +14,8 @@ import pytest
 from tests.servers.web import LookAlike, Reply, Request
 from tossl_acme.context import Context
 from tossl_acme.dns import hosted
-from tossl_acme.dns.provider import AccountKeeper, ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
+from tossl_acme.dns.provider import AccountKeeper
 from tossl_acme.dns.registry import open_provider, provider_credentials, provider_type
 from tossl_acme.errors import TosslError
 from tossl_acme.text import Secret

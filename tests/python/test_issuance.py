@@ -15,7 +15,7 @@ from tossl_acme.acme.order import OrderOptions
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.key import CertificateKey
 from tossl_acme.challenges.solver import SolverOptions
-from tossl_acme.dns.provider import ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.errors import ArgumentError, KeyFormatError
 from tossl_acme.files import FilePath
 from tossl_acme.http.options import ConnectionOptions

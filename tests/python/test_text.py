@@ -19,7 +19,7 @@ from tossl_acme.acme.urls import https_url
 from tossl_acme.challenges.http_server import answer_to
 from tossl_acme.challenges.registry import is_validation_name
 from tossl_acme.dns.api import endpoint_url
-from tossl_acme.dns.provider import ProviderOptions
+from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.dns.resolver import parse_resolver
 from tossl_acme.dns.txt import txt_value

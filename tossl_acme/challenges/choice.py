@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
 
-from ..dns.provider import AccountKeeper
 from ..errors import ArgumentError
 from ..identifiers import Identifier, parse_identifier
 from ..text import quoted
 from .registry import TYPES
-from .solver import Solver, SolverOptions
+from .solver import Solver, SolverOptions, keeps_accounts
 
 _DEFAULT = "default"
 
@@ -31,7 +30,7 @@ def choose(
     opened: dict[str, Solver] = {}
     found = {identifier: _solvers(types, options, opened) for identifier, types in chosen.items()}
     for solver in opened.values():
-        if accounts is not None and isinstance(solver, AccountKeeper):
+        if accounts is not None and keeps_accounts(solver):
             solver.keep_accounts(accounts)
     return found
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 
-from ..dns.provider import canonical_name
 from ..errors import ArgumentError
 from ..identifiers import MAX_NAME_CHARS
 from ..text import quoted
@@ -46,6 +45,8 @@ def is_validation_name(fqdn: str) -> bool:
 
     RFC 8555 section 8.4, draft-ietf-acme-dns-account-label, draft-ietf-acme-dns-persist.
     """
+    from ..dns.provider import canonical_name  # a DNS provider's parts: http-01 needs none
+
     name = canonical_name(fqdn)
     labels = "|".join(kind.dns_label for kind in TYPES.values() if kind.dns_label)
     return len(name) <= MAX_NAME_CHARS and bool(re.fullmatch(rf"({labels})(\.{_LABEL})+", name))

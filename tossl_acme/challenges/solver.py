@@ -8,12 +8,13 @@ from typing import Protocol, TypeGuard
 
 from ..acme.authorization import Challenge
 from ..context import Context
-from ..dns.provider import ProviderOptions
+from ..dns.options import ProviderOptions
 from ..files import FilePath
 from .ports import Port, check_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..dns.provider import AccountKeeper
     from .seen import AskedAt, Seen
 
 
@@ -103,6 +104,11 @@ def is_standing(solver: Solver) -> TypeGuard[StandingSolver]:
 def is_together(solver: Solver) -> TypeGuard[TogetherSolver]:
     """Returns whether it is a TogetherSolver."""
     return hasattr(solver, "wait_all")
+
+
+def keeps_accounts(solver: Solver) -> TypeGuard[AccountKeeper]:
+    """Returns whether it is an AccountKeeper, as a solver through a DNS provider is."""
+    return hasattr(solver, "keep_accounts")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..challenges.ports import Port
     from ..challenges.solver import Aliases, Propagation, SolverOptions
     from ..context import Context
-    from ..dns.provider import ProviderOptions
+    from ..dns.options import ProviderOptions
     from ..files import FilePath
     from ..http.options import ConnectionOptions
     from ..identifiers import Identifier
@@ -301,7 +301,7 @@ def one_provider(
     -endpoint url     as for a single provider
     -credentials dict  as for a single provider
     """
-    from ..dns.provider import ProviderOptions
+    from ..dns.options import ProviderOptions
     from ..dns.registry import takes_fields
     from ..text import Secret
 
@@ -355,7 +355,7 @@ def provider(
     """
     from dataclasses import replace
 
-    from ..dns.provider import ProviderOptions
+    from ..dns.options import ProviderOptions
     from ..dns.registry import providers_by_name
 
     if isinstance(provider, str):

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from ..errors import ArgumentError
 from ..files import check_private
 from ..text import Secret
-from .provider import Credential, ProviderOptions
+from .options import ProviderOptions
+from .provider import Credential
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 #: Windows' editors put it before the first line.

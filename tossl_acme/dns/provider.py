@@ -1,4 +1,4 @@
-"""The DNS provider protocol, the options that open a provider, and the credentials that it declares."""
+"""The DNS provider protocol, and the credentials that a provider declares."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ..context import Context
-from ..errors import ArgumentError
 from ..http.client import HttpClient
 from ..http.options import ConnectionOptions
-from ..text import Secret, quoted
 
 #: The characters of an HTTP header: http.client refuses others with a message that quotes the value.
 _HEADER_VALUE = r"[\x21-\x7e]*"
@@ -43,44 +41,6 @@ class Habits:
 
     side_by_side: bool = False
     settle_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class ProviderOptions:
-    """A script's options for its DNS provider, plain data.
-
-    credentials: by field. credentials_text: lines KEY=value, of a file or a variable. by_name: the providers of single
-    names and zones, by these; DEFAULT_NAME is for all others, and `name` is empty then.
-    """
-
-    name: str
-    credentials: Mapping[str, Secret] = field(default_factory=dict)
-    zone_id: str = ""
-    endpoint: str = ""
-    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
-    credentials_text: Secret | None = None
-    by_name: Mapping[str, ProviderOptions] = field(default_factory=dict)
-
-    def for_name(self, *names: str) -> ProviderOptions:
-        """Returns the options for the first of the names that by_name has a key for: itself, or a zone above it.
-
-        The longest key counts. Raises ArgumentError "provider" if neither these names nor DEFAULT_NAME have one.
-        """
-        if not self.by_name:
-            return self
-        for name in map(canonical_name, names):
-            labels = name.split(".")
-            for zone in (".".join(labels[at:]) for at in range(len(labels))):
-                if zone in self.by_name:
-                    return self.by_name[zone]
-        if DEFAULT_NAME not in self.by_name:
-            name = canonical_name(names[-1])
-            raise ArgumentError("provider", f"-provider has no entry for {quoted(name)}, and no {DEFAULT_NAME}")
-        return self.by_name[DEFAULT_NAME]
-
-
-#: The key of ProviderOptions.by_name for all other names.
-DEFAULT_NAME = "default"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

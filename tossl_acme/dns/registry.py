@@ -16,13 +16,12 @@ from ..text import quoted
 from . import providers
 from .credentials import credential_values
 from .hosted import ascii_name
+from .options import DEFAULT_NAME, ProviderOptions
 from .provider import (
-    DEFAULT_NAME,
     AccountKeeper,
     Credential,
     Provider,
     ProviderAccess,
-    ProviderOptions,
     ProviderType,
     canonical_name,
 )

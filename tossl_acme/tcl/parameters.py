@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..errors import ArgumentError, error_context
 from .call import Call, Calls, NamedCalls, Recipe, waiting
 from .callbacks import Callback
-from .declared import Declared
 from .values import converter, default_path, split
 
 TYPE_CHECKING = False
@@ -252,6 +251,8 @@ class Parameters:
         }
         own = words[count:]
         for name, each in self.declared.items():
+            from .declared import Declared  # few commands declare
+
             own, everyones = self._divided(own, each)
             values[name] = Declared(host, each, everyones)
         options = self._read_options(host, own, values)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ...acme.jws import AccountKey
     from ...challenges.dns01 import Dns01
     from ...challenges.solver import Aliases, Propagation
-    from ...dns.provider import ProviderOptions
+    from ...dns.options import ProviderOptions
     from ...identifiers import Identifier
 
 
