@@ -15,6 +15,8 @@ MAX_NAME_CHARS = 253
 #: Characters of a typed name with its wildcard and its final dot; its A-labels are longer.
 _MAX_TYPED_CHARS = MAX_NAME_CHARS + 3
 _MAX_LABEL_CHARS = 63
+#: Names of one certificate: more than any CA signs, and than are read of one.
+_MOST_NAMES = 5000
 _LDH = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -109,6 +111,8 @@ def parse_identifiers(names: Iterable[str]) -> tuple[Identifier, ...]:
     found = tuple(dict.fromkeys(_identifier(name) for name in names))
     if not found:
         raise _unusable("no domain names given")
+    if len(found) > _MOST_NAMES:
+        raise _unusable(f"{len(found)} names are more than the {_MOST_NAMES} of one certificate")
     return found
 
 

@@ -107,6 +107,13 @@ def test_no_name_at_all_is_refused() -> None:
         parse_identifiers([])
 
 
+def test_more_names_than_a_certificate_has_are_refused() -> None:
+    names = [f"{number}.example" for number in range(5001)]
+    assert len(parse_identifiers(names[1:])) == 5000
+    with pytest.raises(ArgumentError, match="5001 names are more than the 5000"):
+        parse_identifiers(names)
+
+
 def test_a_name_is_asked_for_once() -> None:
     """In the order in which names were first given."""
     found = parse_identifiers(["b.example", "a.example", "B.example.", "bücher.example", "xn--bcher-kva.example"])

@@ -355,6 +355,9 @@ def test_the_environment_begins_it(tcl: Tcl, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("TOSSL_LOG", f"debug:{tmp_path}/log")
     tcl.eval("tossl::http::get http://127.0.0.1:9/")
     assert any("GET http://127.0.0.1:9/ failed" in line for line in logged(tmp_path / "log"))
+    monkeypatch.setenv("TOSSL_LOG", ":/a/file")
+    assert tcl.eval("catch {tossl::acme::list_certificates -store {}} m o")
+    assert tcl.eval("dict get $o -errorcode") == "TOSSL VALUE TOSSL_LOG"
     monkeypatch.setenv("TOSSL_LOG", "loud")
     tcl.eval("catch {tossl::http::get http://127.0.0.1:9/} m o")
     assert tcl.eval("dict get $o -errorcode") == "TOSSL VALUE TOSSL_LOG"

@@ -245,6 +245,7 @@ def test_a_secret_option_has_a_file_and_a_variable_beside_it(tmp_path, monkeypat
         (("-key_file", "/no/such"), "key_file", 'cannot read "/no/such": No such file or directory'),
         (("-key_file", "/"), "key_file", 'cannot read "/": Is a directory'),
         (("-key_file", "/dev/null"), "key_file", '"/dev/null" is empty'),
+        (("-key_file", ""), "key_file", "it is empty"),
         (("-key_file", "/dev/zero"), "key_file", "it holds more than 65536 bytes"),
     ],
 )

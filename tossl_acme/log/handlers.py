@@ -263,10 +263,10 @@ class Log:
         """
         if said == self._said:
             return
-        level, _, path = said.partition(":")
+        level, colon, path = said.partition(":")
         place = STDERR if path in ("", *STDERR_WORDS) else LogPlace(os.path.abspath(path), path, quoted(path))  # noqa: PTH100
         try:
-            self.configure(level or "off", place if level else NOWHERE)
+            self.configure(level if level or colon else "off", place if level else NOWHERE)
         except ArgumentError as error:
             raise ArgumentError("TOSSL_LOG", f"TOSSL_LOG in the environment: {error.message}") from None
         self._said = said

@@ -201,6 +201,8 @@ def native_path(host: TclHost, name: str, source: str, word: str) -> FilePath:
     from ..text import clean, quoted
 
     try:
+        if not word:
+            raise ValueError("it is empty")
         if len(word) > _MAX_PATH_CHARS:
             raise ValueError("it is too long")
         if "-----BEGIN " in word:  # else a folder would have a key's name
