@@ -14,6 +14,7 @@ from logging.handlers import RotatingFileHandler
 from typing import Any
 
 from ..errors import ArgumentError
+from ..files import beyond_standard
 from ..text import quoted
 from . import LEVELS, ROOT, has_readers, level_number, put
 
@@ -24,7 +25,6 @@ _MODE = 0o600
 _OFF = logging.CRITICAL + 10
 #: syslog's priorities (sd-daemon(3)) by logging's numbers.
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
-_FIRST_OWN = 3
 
 
 class LogPlace:
@@ -205,15 +205,7 @@ def _locked(descriptor: int) -> Iterator[bool]:
 
 def _opened(path: str, flags: int) -> int:
     """Opens a log. A pipe whose reader stands still refuses lines, and does not stop the program."""
-    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK, _MODE)
-    if descriptor >= _FIRST_OWN:
-        return descriptor
-    import fcntl
-
-    try:
-        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN)
-    finally:
-        os.close(descriptor)
+    return beyond_standard(os.open(path, flags | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK, _MODE))
 
 
 class Log:

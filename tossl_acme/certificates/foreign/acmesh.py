@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
+from functools import partial
 
-from ...errors import ArgumentError
 from ...files import FilePath, absolute
 from ...text import clean
 from .tree import (
@@ -62,22 +62,16 @@ def acmesh_certificates(tree: Tree) -> Iterator[Finding]:
         domain = folder.removesuffix(_ECC)
         # Of two keys for one domain, the second is kept under the folder's name.
         name, path = folder if domain in folders else domain, home / folder
-        yield Finding(name, path, lambda name=name, path=path, domain=domain: _read(tree, name, path, domain, settings))  # type: ignore[misc]
+        yield Finding(name, path, partial(_read, tree, name, path, domain, settings))
 
 
 def _read(tree: Tree, name: str, folder: FilePath, domain: str, settings: Mapping[str, str]) -> FoundCertificate:
     conf = {option: _value(word) for option, word in assignments(tree.read(folder / f"{domain}.conf")).items()}
     directory = conf.get("Le_API") or _USUAL_CA
-    chain = tree.read(folder / f"{domain}.cer")
-    if exists(issuers := folder / "ca.cer"):
-        chain = f"{chain.rstrip()}\n{tree.read(issuers)}"
-    key = folder / f"{domain}.key"
-    if not exists(key):
-        raise ArgumentError("path", f"its key is not here, there is no {key.shown}: its request was made elsewhere")
     found = FoundCertificate(
         name,
-        chain,
-        tree.read(key),
+        tree.read_chain(folder / f"{domain}.cer", folder / "ca.cer"),
+        tree.read_key(folder / f"{domain}.key", "its request was made elsewhere"),
         directory,
         _account(tree, directory, settings),
         profile=conf.get("Le_Certificate_Profile", ""),

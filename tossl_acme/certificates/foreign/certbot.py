@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from ...errors import ArgumentError, KeyFormatError
 from ...files import FilePath
@@ -45,7 +46,7 @@ def certbot_certificates(tree: Tree) -> Iterator[Finding]:
     for name in tree.names(renewal):
         if name.endswith(_CONF):
             lineage, path = name.removesuffix(_CONF), renewal / name
-            yield Finding(lineage, path, lambda lineage=lineage, path=path: _read(tree, lineage, path))  # type: ignore[misc]
+            yield Finding(lineage, path, partial(_read, tree, lineage, path))
 
 
 def _read(tree: Tree, name: str, path: FilePath) -> FoundCertificate:

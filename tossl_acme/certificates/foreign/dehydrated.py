@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ...files import FilePath, absolute
 from ...text import clean
@@ -64,7 +65,7 @@ def dehydrated_certificates(tree: Tree) -> Iterator[Finding]:
         raise wrong_tree(tree.path, "dehydrated", "certs/ or config", "its BASEDIR, or the folder with its config")
     for name in tree.folders(setting.certs):
         folder = setting.certs / name
-        yield Finding(name, folder, lambda name=name, folder=folder: _read(tree, setting, name, folder))  # type: ignore[misc]
+        yield Finding(name, folder, partial(_read, tree, setting, name, folder))
 
 
 def _setting(tree: Tree) -> _Setting:
@@ -94,11 +95,9 @@ def _read(tree: Tree, setting: _Setting, name: str, folder: FilePath) -> FoundCe
     conf = assignments(tree.read(path), setting.conf) if exists(path) else setting.conf
     setting = _Setting(conf, setting.certs, setting.accounts)
     files = {kind: folder / file for kind, file in _FILES.items()}
-    certificate = tree.read(files["certificate"])
-    chain = tree.read(files["chain"]) if exists(files["chain"]) else ""
     found = FoundCertificate(
         name,
-        f"{certificate.rstrip()}\n{chain}",
+        tree.read_chain(files["certificate"], files["chain"]),
         tree.read(files["private_key"]),
         setting.directory,
         _account(tree, setting),

@@ -6,6 +6,7 @@ It keeps neither the CA's directory nor how a name is proven: these are options 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 from ...acme.public_cas import PUBLIC_CAS
@@ -38,21 +39,21 @@ def lego_certificates(tree: Tree) -> Iterator[Finding]:
         if file.endswith(_META):
             stem = file.removesuffix(_META)
             name, path = f"*.{stem[2:]}" if stem.startswith("_.") else stem, folder / file
-            yield Finding(name, path, lambda name=name, path=path, stem=stem: _read(tree, name, path, stem))  # type: ignore[misc]
+            yield Finding(name, path, partial(_read, tree, name, path, stem))
 
 
 def _read(tree: Tree, name: str, path: FilePath, stem: str) -> FoundCertificate:
     folder = tree.path / "certificates"
     certificate, key = folder / f"{stem}.crt", folder / f"{stem}.key"
-    if not exists(key):
-        cause = "its request was made elsewhere (--csr)"
-        raise ArgumentError("path", f"its key is not here, there is no {key.shown}: {cause}")
-    chain = tree.read(certificate)
-    if exists(issuer := folder / f"{stem}{_ISSUER}"):
-        chain = f"{chain.rstrip()}\n{tree.read(issuer)}"
+    private_key = tree.read_key(key, "its request was made elsewhere (--csr)")
     account = _account(tree, _host(tree.read_json(path)))
     found = FoundCertificate(
-        name, chain, tree.read(key), account.directory, account, files={"fullchain": certificate, "private_key": key}
+        name,
+        tree.read_chain(certificate, folder / f"{stem}{_ISSUER}"),
+        private_key,
+        account.directory,
+        account,
+        files={"fullchain": certificate, "private_key": key},
     )
     cause = "lego keeps no record of how its names are proven, nor of a provider's variables"
     return unproven(found, cause)

@@ -7,6 +7,7 @@ NAME.pem has the key, the certificate with its chain, and Diffie-Hellman paramet
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from ...acme.public_cas import directory_url
 from ...files import FilePath
@@ -24,7 +25,7 @@ def naviserver_certificates(tree: Tree) -> Iterator[Finding]:
     for file in tree.names(tree.path):
         if file.endswith(_PEM):
             name, path = file.removesuffix(_PEM), tree.path / file
-            yield Finding(name, path, lambda name=name, path=path: _read(tree, name, path))  # type: ignore[misc]
+            yield Finding(name, path, partial(_read, tree, name, path))
 
 
 def _read(tree: Tree, name: str, path: FilePath) -> FoundCertificate:

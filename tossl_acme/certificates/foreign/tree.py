@@ -122,6 +122,17 @@ class Tree:
             raise ArgumentError("path", f"{path.shown} is damaged: it holds no JSON object")
         return found
 
+    def read_chain(self, certificate: FilePath, issuers: FilePath) -> str:
+        """Returns the certificate, and those above it where the program keeps them in another file."""
+        chain = self.read(certificate)
+        return f"{chain.rstrip()}\n{self.read(issuers)}" if exists(issuers) else chain
+
+    def read_key(self, path: FilePath, lacks: str) -> str:
+        """Returns the key of a certificate. Raises ArgumentError "path", which says why it may be missing."""
+        if not exists(path):
+            raise ArgumentError("path", f"its key is not here, there is no {path.shown}: {lacks}")
+        return self.read(path)
+
     def names(self, path: FilePath) -> list[str]:
         """Returns the names in a folder, sorted; none where it is missing. Raises ArgumentError "path"."""
         try:
