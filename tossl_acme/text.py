@@ -99,12 +99,12 @@ def final_url(text: str) -> str:
     return url if has_host and len(url) <= MAX_URL_CHARS and url.isprintable() else ""
 
 
-def clean_with_url(text: str, most: int = MAX_CLEAN_CHARS) -> str:
+def clean_with_url(text: str) -> str:
     """As clean(), but the https URL at the end of the text stays whole."""
-    shortened, url = clean(text, most), final_url(text)
+    shortened, url = clean(text), final_url(text)
     if not url or url in shortened:
         return shortened
-    return f"{clean(text.rpartition(url)[0], most)} {url}"
+    return f"{clean(text.rpartition(url)[0])} {url}"
 
 
 def safe(text: str, most: int = MAX_SAID_CHARS) -> str:

@@ -52,14 +52,12 @@ class Challenge:
             check_token(self.token)
 
     @classmethod
-    def from_words(
-        cls, kind: str, domain: str, token: str, key: AccountKey, account_url: str = "", argument: str = "domain"
-    ) -> Challenge:
-        """Returns the challenge for a command's words. Raises ArgumentError token, or `argument` for the domain."""
+    def from_words(cls, kind: str, domain: str, token: str, key: AccountKey, account_url: str = "") -> Challenge:
+        """Returns the challenge for a command's words. Raises ArgumentError token or domain."""
         check_token(token)
-        named = parse_identifier(domain, argument)
+        named = parse_identifier(domain, "domain")
         if not is_provable(named, kind):
-            check_provable_by_dns(named, argument)
+            check_provable_by_dns(named, "domain")
         return cls(kind, named.base, token, f"{token}.{key.thumbprint}", named.wildcard, account_url)
 
     def check_usable(self) -> None:

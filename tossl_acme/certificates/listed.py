@@ -63,11 +63,11 @@ def _read(values: dict[str, bytes] | ArgumentError) -> dict[str, bytes]:
     return values
 
 
-def kept_certificate(store: Store | None, name: str, *, record_alone: bool = False) -> KeptCertificate:
+def kept_certificate(store: Store | None, name: str) -> KeptCertificate:
     """Returns the certificate with this name. Raises ArgumentError "name" if it is missing, "store" as read_kept()."""
     if store is None:
         raise ArgumentError("store", "-store is empty: no certificates are kept")
-    kept = read_kept(store, name, record_alone=record_alone)
+    kept = read_kept(store, name)
     if kept is None:
         from ..text import quoted
 

@@ -34,8 +34,6 @@ ASK_SECONDS = 5.0
 ASKED = "asked"
 _ASKED_VALUE = "asked.json"
 _BUCKETS = 256
-#: Seconds that the store has for what can be asked again.
-_STORE_SECONDS = 10.0
 #: Seconds for the question with the wait for another who asks, and what is read and written for it.
 _QUESTION_SECONDS = 20.0
 #: A round asks nothing more when so many seconds are left of it: for one answer, and to keep what it has.

@@ -98,11 +98,6 @@ class Renewal:
         return self.suggestion if held.cert_id and self.cert_id == held.cert_id else Suggestion()
 
 
-def known_due_time(store: Store, held: Held) -> float:
-    """Returns when the certificate is due as far as is known, epoch seconds; nobody is asked."""
-    return due.due_at(held.not_before, held.not_after, Renewal.read(store, held.name).of(held))
-
-
 def forget_renewal(context: Context, store: Store, name: str) -> None:
     """Removes what is known about a certificate that is no longer kept."""
     with store.locked(context, renewal_name(name)) as lock:

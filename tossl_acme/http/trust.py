@@ -54,7 +54,6 @@ class Trust:
     """
 
     def __init__(self, named: str = "", folders: Sequence[str] = ()) -> None:
-        self._named = named
         self._shown = named.shown if isinstance(named, FilePath) else quoted(named)
         # It is read again perhaps from another current directory.
         self._path: str = absolute(named) if named else ""

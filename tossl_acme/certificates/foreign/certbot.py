@@ -121,9 +121,9 @@ def _account(tree: Tree, server: str, account: str) -> FoundAccount:
     try:
         key = private_pem(private_key_of_jwk(tree.read(path)))
     except KeyFormatError as error:
-        raise error.within(f"{path.shown}") from None
+        raise error.within(path.shown) from None
     kept = tree.read_json(path) if exists(path := folder / "regr.json") else {}
-    url, contact = account_facts(kept, "uri")
+    url, contact = account_facts(kept)
     return FoundAccount(server, key, url, contact, folder)
 
 

@@ -79,7 +79,7 @@ def _account(tree: Tree, host: str) -> FoundAccount:
     directory = _directory(tree, host)
     key = tree.read(below(folder, "keys", f"{wanted[0]}.key"))
     kept = tree.read_json(folder / "account.json")
-    return FoundAccount(directory, key, *account_facts(kept.get("registration"), "uri"), folder)
+    return FoundAccount(directory, key, *account_facts(kept.get("registration")), folder)
 
 
 def _directory(tree: Tree, host: str) -> str:

@@ -176,13 +176,13 @@ def texts_of(value: object) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
-def account_facts(registration: object, url_name: str) -> tuple[str, tuple[str, ...]]:
-    """Returns an account's URL and contacts, of what a program kept of the CA's answer: {url_name, body {contact}}."""
+def account_facts(registration: object) -> tuple[str, tuple[str, ...]]:
+    """Returns an account's URL and contacts, of what a program kept of the CA's answer: {uri, body {contact}}."""
     if not isinstance(registration, dict):
         return "", ()
     body = registration.get("body")
     contact = texts_of(body.get("contact")) if isinstance(body, dict) else ()
-    return account_url(registration.get(url_name)), sound_contacts(contact)
+    return account_url(registration.get("uri")), sound_contacts(contact)
 
 
 def account_url(value: object) -> str:

@@ -50,7 +50,6 @@ _ALGORITHMS = ("hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha3
 _KEY = re.compile(
     r'key\s+"?([^"\s{]+)"?\s*\{\s*algorithm\s+"?([A-Za-z0-9.-]+)"?\s*;\s*secret\s+"?([A-Za-z0-9+/=]+)"?\s*;\s*\}'
 )
-_TEXT = r"[\x21-\x7e]*"
 _WORDS = {
     dns.rcode.REFUSED: "the server refuses the update: this key may not change the record",
     dns.rcode.NOTAUTH: "the server is not authoritative for the zone, or takes the key for another's",
