@@ -29,6 +29,8 @@ class AccountKey:
     def __init__(self, key: PrivateKey) -> None:
         self._key = key
         self.alg, self.jwk = _public_jwk(key)
+        # Made before there is anything to sign: the library loads modules for the first.
+        self._ecdsa = ec.ECDSA(_CURVES[key.curve.name][2]()) if isinstance(key, ec.EllipticCurvePrivateKey) else None
         self.thumbprint = thumbprint(self.jwk)
 
     @classmethod
@@ -55,8 +57,9 @@ class AccountKey:
             return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
         if isinstance(key, ed25519.Ed25519PrivateKey):
             return key.sign(data)
+        assert self._ecdsa is not None
         size = (key.curve.key_size + 7) // 8
-        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(_CURVES[key.curve.name][2]())))
+        r, s = decode_dss_signature(key.sign(data, self._ecdsa))
         return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
