@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import os
 import socket
 import ssl
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from tests.servers.certs import Certificates
 from tests.stores import put
+from tests.tclhost import Failure, Tcl
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled, HttpError
 from tossl_acme.http import clients, dial
@@ -281,6 +283,47 @@ def test_a_renewal_connects_before_what_issues_loads(tmp_path: Path) -> None:
     put(tmp_path, "example.com", -80, 10, directory=asked["directory"], issuance=asked)
     done = subprocess.run([sys.executable, "-c", _RENEWAL, tmp_path], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("('127.0.0.1', 9) []\n", "")
+
+
+#: Calls obtain_certificate; prints what store/ and certificates/ have loaded at the first attempt to connect.
+_OBTAINING = """
+import os, sys
+
+def watch(event, arguments):
+    if event == "socket.connect":
+        loaded = [name for name in sys.modules if name.startswith(("tossl_acme.store.", "tossl_acme.certificates"))]
+        print(arguments[1], sorted(loaded), flush=True)
+        os._exit(0)
+
+sys.addaudithook(watch)
+import tkinter
+import tossl_acme
+tcl = tkinter.Tcl()
+tossl_acme.register(tcl)
+words = "-directory", "https://127.0.0.1:9/dir", "-http01_response", "1", "-timeout", "20", *sys.argv[1:]
+print(tcl.call("tossl::acme::obtain_certificate", "example.com", *words))
+"""
+
+
+@pytest.mark.parametrize("way", ["new", "forced", "default store", "no store"])
+def test_whoever_must_ask_connects_before_it_looks_into_the_store(tmp_path: Path, way: str) -> None:
+    words = ["-store", "" if way == "no store" else str(tmp_path)] if way != "default store" else []
+    if way == "forced":
+        put(tmp_path, "example.com", -80, 10)
+        words += ["-force", "1"]
+    environment = {**os.environ, "TOSSL_STORE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", _OBTAINING, *words], capture_output=True, text=True, env=environment)
+    early = ["tossl_acme.store.options", "tossl_acme.store.sets"]
+    assert (done.stdout, done.stderr) == (f"('127.0.0.1', 9) {early}\n", "")
+
+
+def test_a_store_that_cannot_be_used_closes_the_connection(tcl: Tcl, server: Counting, tmp_path: Path) -> None:
+    (tmp_path / "format").write_text("99\n")
+    words = {"directory": server.url, "store": tmp_path, "http01_response": 1}
+    failed = tcl.try_acme("obtain_certificate", "example.com", **words)
+    assert isinstance(failed, Failure)
+    assert failed.code == ("TOSSL", "VALUE", "store")
+    assert server.left.acquire(timeout=20)
 
 
 def test_the_request_waits_for_a_connection_under_way(

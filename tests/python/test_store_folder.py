@@ -24,7 +24,7 @@ from tossl_acme.errors import ArgumentError
 from tossl_acme.files import absolute
 from tossl_acme.store import options
 from tossl_acme.store.folder import FolderStore
-from tossl_acme.store.options import FolderOptions, folder_of_environment, notice_of
+from tossl_acme.store.options import FolderOptions, folder_of_environment, lacks, notice_of
 
 ROOT = Path(__file__).parents[2]
 NAME = "certificates/example.com"
@@ -902,3 +902,13 @@ def test_a_store_in_roots_home_stays_and_that_is_said(
     assert notice_of("/srv/another") == ""
     monkeypatch.setenv("TOSSL_STORE", str(home))
     assert notice_of(str(home)) == ""
+
+
+def test_a_look_at_the_disk_tells_only_of_what_it_can_find(tmp_path: Path) -> None:
+    """Whatever else: the store itself has to be asked."""
+    (tmp_path / "certificates" / "a.example").mkdir(parents=True)
+    assert not lacks(str(tmp_path), "certificates/a.example")
+    assert lacks(str(tmp_path), "certificates/b.example")
+    assert lacks("", "certificates/a.example")
+    for path in ("store", "~", "postgresql://db/"):
+        assert not lacks(path, "certificates/b.example")

@@ -173,6 +173,17 @@ def present_store() -> str:
     return path if _is_store(path) else ""
 
 
+def lacks(path: str, name: str) -> bool:
+    """Returns whether a look at the disk is enough to say that the store has no set of that name.
+
+    path: of the store as a script gives it; empty for none. False says that the store itself has to be asked.
+    """
+    if not path:
+        return True
+    is_plain = path.startswith("/")  # else a URL, or a path that Tcl has to make absolute
+    return is_plain and not os.path.lexists(f"{path}/{name}")
+
+
 def notice_of(path: str) -> str:
     """Returns what root has to know of a store that is in its home folder, and was not asked for; else empty."""
     if os.environ.get("TOSSL_STORE") or os.environ.get("TOSSL_HOME") or not _is_root() or not _is_in_home(path):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ...certificates.deploy import Hooks
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
+    from ...http.dial import Connecting
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
     from ..groups import Authorities, CertificateStore, Lazy, Places, Words
@@ -27,7 +28,7 @@ def obtain_certificate(
     authorities: Lazy[Authorities],
     solvers: Lazy[SolverOptions],
     key: Lazy[CertificateKey],
-    store: CertificateStore | None,
+    store: Lazy[CertificateStore | None],
     places: Places,
     hooks: Hooks | None = None,
     dry_run: bool = False,
@@ -120,20 +121,28 @@ def obtain_certificate(
     TOSSL ACME badCertificate 200
                              the CA issued an unusable certificate
     """
-    from ...certificates.held import held_as_said, told_of, words_digests
-
     files, pem_file = places
-    if files is not None or (hooks is not None and hooks.command):
-        _check_places(store, name or (domains[0] if domains else ""), places, hooks)
-    said = words_digests(words)
-    kept = None
-    if store is not None and not force and not dry_run:
-        first_name = name or (domains[0] if domains else "")
-        kept = held_as_said(context, store, first_name, said, connection)
-    if kept is not None and store is not None:
-        certificate = told_of(context, store, kept, pem_file)
+    first_name = name or (domains[0] if domains else "")
+    must_ask = force or dry_run
+    connecting = _connect(context, words, len(domains)) if must_ask or _is_unknown(words, first_name) else []
+    try:
+        from ...certificates.held import held_as_said, told_of, words_digests
+
+        kept_in = store()
+        if files is not None or (hooks is not None and hooks.command):
+            _check_places(kept_in, first_name, places, hooks)
+        said = words_digests(words)
+        kept = None
+        if kept_in is not None and not must_ask:
+            kept = held_as_said(context, kept_in, first_name, said, connection)
+    except BaseException:
+        _drop(connecting)
+        raise
+    if kept is not None and kept_in is not None:
+        _drop(connecting)
+        certificate = told_of(context, kept_in, kept, pem_file)
     else:
-        _begin_ahead(context, words, connection, store, len(domains))
+        _begin_ahead(context, words, connecting, connection, kept_in, len(domains))
         from dataclasses import replace
 
         from ...certificates.issuance import Issuance
@@ -157,10 +166,10 @@ def obtain_certificate(
         )
         with context.naming("clean_up_failed"), error_context("Certificate not obtained", AcmeError):
             if dry_run:
-                found = prove(context, issuance, store, name)
+                found = prove(context, issuance, kept_in, name)
             else:
                 found = obtain(
-                    context, issuance, store, name=name, force=force, replace_names=replace_names, said=said
+                    context, issuance, kept_in, name=name, force=force, replace_names=replace_names, said=said
                 )
         certificate = found.as_dict()
     if dry_run:
@@ -171,7 +180,7 @@ def obtain_certificate(
         if hooks is not None or kept is None or kept.deploy_command:
             from ...certificates.deploy import Hooks, deploy_obtained
 
-            deploy_obtained(context, store, certificate, hooks or Hooks())
+            deploy_obtained(context, kept_in, certificate, hooks or Hooks())
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
 
 
@@ -186,24 +195,47 @@ def _check_places(store: Store | None, name: str, places: Places, hooks: Hooks |
         files.check(store, name)
 
 
-def _begin_ahead(
-    context: Context, words: Words, connection: Lazy[ConnectionOptions], store: Store | None, count: int
-) -> None:
-    """Begins to connect to the CA, and to fetch its nonces, while the modules load that obtaining needs."""
-    from ...acme.public_cas import directory_url, likely_url
+def _is_unknown(words: Words, name: str) -> bool:
+    """Returns whether a look at the disk is enough to say that no certificate of that name is held."""
+    from ...store.options import lacks, present_store
+
+    path = words["store"] if "store" in words else present_store()
+    return lacks(path, f"certificates/{name}") and name[:1] not in "*:"  # these have folders of other names
+
+
+def _connect(context: Context, words: Words, count: int) -> list[Connecting]:
+    """Begins to connect to the CA: what obtaining needs loads meanwhile."""
+    from ...acme.public_cas import likely_url
     from ...http.dial import connect_ahead
 
-    named = words.get("directory") or os.environ.get("TOSSL_DIRECTORY", "")
-    connecting = connect_ahead(context, likely_url(named), words.get("proxy", ""), count)
+    return connect_ahead(context, likely_url(_directory(words)), words.get("proxy", ""), count)
+
+
+def _directory(words: Words) -> str:
+    return words.get("directory") or os.environ.get("TOSSL_DIRECTORY", "")
+
+
+def _begin_ahead(
+    context: Context, words: Words, connecting: list[Connecting], connection: Lazy[ConnectionOptions],
+    store: Store | None, count: int,
+) -> None:  # fmt: skip
+    """Begins to connect to the CA, unless that is begun, and to fetch its nonces, while modules load."""
+    from ...acme.public_cas import directory_url
+
+    connecting = connecting or _connect(context, words, count)
     try:
-        url = directory_url(named)
+        url = directory_url(_directory(words))
     except ArgumentError:  # a list of CAs, or a mistake, which is told in its place
-        for one in connecting:
-            one.drop()
+        _drop(connecting)
         return
     from ...certificates.ahead import begin_ahead
 
     begin_ahead(context, url, connecting, connection, store, count)
+
+
+def _drop(connecting: list[Connecting]) -> None:
+    for one in connecting:
+        one.drop()
 
 
 def get_account_key(
