@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.orders import proven_order
 from tests.providers import provider_at
 from tests.servers.cloudflare import Cloudflare as Account
 from tests.servers.httpreq import HttpReq
@@ -19,7 +20,7 @@ from tossl_acme.acme.account import NewAccount, new_account
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.acme.client import Client
 from tossl_acme.acme.jws import AccountKey
-from tossl_acme.acme.order import NewOrder, new_order, wait_order
+from tossl_acme.acme.order import NewOrder, new_order
 from tossl_acme.acme.server import Server
 from tossl_acme.certificates.kept import Attempt
 from tossl_acme.certificates.sharing import SharedAnswers
@@ -56,14 +57,7 @@ def new_name() -> str:
 
 
 def prove(client: Client, solver: Solver, *names: str) -> str:
-    """Proves names as an order does; the order's status at the end."""
-    context = Context(30).begin()
-    identifiers = parse_identifiers(names)
-    order = new_order(client, context, NewOrder(identifiers))
-    authorizations = get_authorizations(client, context, order)
-    solvers = dict.fromkeys(identifiers, (solver,))
-    solve(client, context, authorizations, solvers, Attempt(None, {}), SharedAnswers(None))
-    return wait_order(client, context, order.url).status
+    return proven_order(client, Context(30).begin(), solver, names)
 
 
 class Watched(HttpServerSolver):

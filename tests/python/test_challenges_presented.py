@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import socket
 import threading
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.forked import in_child
 from tests.servers.process import free_port
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.challenges import presented
@@ -31,21 +29,6 @@ ONE = Challenge("http-01", Identifier("dns", "one.example.com"), "token-one", "t
 def _nothing_presented() -> Iterator[None]:
     yield
     presented.reset()
-
-
-def in_child(work: Callable[[], None]) -> bool:
-    """Whether `work` ends without an error in a child process, within ten seconds."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, which is the point
-        pid = os.fork()
-    if not pid:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(10)
-        with contextlib.suppress(BaseException):
-            work()
-            os._exit(0)
-        os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 class Failing:
@@ -137,7 +120,7 @@ def test_a_child_leaves_the_port_to_its_parent() -> None:
 
     ending = threading.Thread(target=parent)
     ending.start()
-    assert in_child(child)
+    assert in_child(child) == "None"
     ending.join()
 
 
@@ -157,7 +140,7 @@ def test_locks_that_other_threads_held(monkeypatch: pytest.MonkeyPatch) -> None:
     holding.start()
     assert held.wait(5)
     try:
-        assert in_child(child)
+        assert in_child(child) == "None"
     finally:
         release.set()
         holding.join()
@@ -171,7 +154,7 @@ def test_a_child_has_no_response_of_its_parent() -> None:
         presented.present(OwnServerSolver(), ONE)
         assert response_to(ONE.token) == ONE.key_authorization
 
-    assert in_child(child)
+    assert in_child(child) == "None"
     assert response_to(ONE.token) == ONE.key_authorization
 
 

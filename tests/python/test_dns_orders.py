@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.orders import proven_order
 from tests.servers.bind import Bind
 from tests.servers.certs import Certificates
 from tests.servers.pebble import Pebble
@@ -17,12 +18,8 @@ from tossl_acme.acme.account import NewAccount, new_account
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.acme.client import Client
 from tossl_acme.acme.jws import AccountKey
-from tossl_acme.acme.order import NewOrder, new_order, wait_order
 from tossl_acme.acme.server import Server
 from tossl_acme.certificates.crew import side_by_side
-from tossl_acme.certificates.kept import Attempt
-from tossl_acme.certificates.sharing import SharedAnswers
-from tossl_acme.certificates.solve import get_authorizations, solve
 from tossl_acme.challenges.dns01 import Dns01
 from tossl_acme.context import Context
 from tossl_acme.dns.options import ProviderOptions
@@ -34,7 +31,6 @@ from tossl_acme.dns.zones import Zones
 from tossl_acme.errors import AcmeError, Cancelled, DnsError
 from tossl_acme.http.client import HttpClient
 from tossl_acme.http.options import ConnectionOptions
-from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.keys import generate_private_key, private_pem
 from tossl_acme.text import Secret
 
@@ -98,20 +94,10 @@ def rfc2136(delegating: Bind) -> Provider:
     return open_provider(ProviderOptions("rfc2136", {field: Secret(value) for field, value in given.items()}))
 
 
-def order_with(client: Client, context: Context, solver: Dns01, names: Sequence[str]) -> str:
-    """The status of an order whose names were proven."""
-    identifiers = parse_identifiers(names)
-    order = new_order(client, context, NewOrder(identifiers))
-    authorizations = get_authorizations(client, context, order)
-    solvers = dict.fromkeys(identifiers, (solver,))
-    solve(client, context, authorizations, solvers, Attempt(None, {}), SharedAnswers(None))
-    return wait_order(client, context, order.url).status
-
-
 def test_a_domain_its_wildcard_and_a_delegated_name(
     client: Client, rfc2136: Provider, zones: Zones, domain: Domain, context: Context
 ) -> None:
-    assert order_with(client, context, Dns01(rfc2136, PropagationCheck(), zones=zones), domain.names) == "ready"
+    assert proven_order(client, context, Dns01(rfc2136, PropagationCheck(), zones=zones), domain.names) == "ready"
     assert domain.is_clean
 
 
@@ -120,7 +106,7 @@ def test_nothing_is_left_where_publishing_fails(
 ) -> None:
     """The CNAME is not followed, and no record can be beside it."""
     with pytest.raises(DnsError):
-        order_with(client, context, Dns01(rfc2136, PropagationCheck()), domain.names)
+        proven_order(client, context, Dns01(rfc2136, PropagationCheck()), domain.names)
     assert domain.is_clean
 
 
@@ -136,7 +122,7 @@ def test_nothing_is_left_where_the_ca_refuses(
             domain.bind.remove_txt(END, self.record(lost)[1])
 
     with pytest.raises(AcmeError):
-        order_with(client, context, Losing(rfc2136, PropagationCheck(), zones=zones), domain.names)
+        proven_order(client, context, Losing(rfc2136, PropagationCheck(), zones=zones), domain.names)
     assert domain.is_clean
 
 
@@ -150,7 +136,7 @@ def test_nothing_is_left_after_a_cancelled_wait(
 
     context = Context(20).begin(listener=listen)
     with ScriptedDns(lambda _query, _by_tcp: None) as silent, pytest.raises(Cancelled):
-        order_with(client, context, Dns01(rfc2136, PropagationCheck((silent.address,)), zones=zones), domain.names)
+        proven_order(client, context, Dns01(rfc2136, PropagationCheck((silent.address,)), zones=zones), domain.names)
     assert domain.is_clean
 
 
@@ -188,7 +174,7 @@ def test_side_by_side_where_the_provider_allows_it(client: Client, rfc2136: Prov
     names = [f"{secrets.token_hex(4)}.example.com" for _ in range(10)]
     context = Context(20).begin(listener=listen)
     provider = Meeting(rfc2136, width, side_by_side=width > 1)
-    assert order_with(client, context, Dns01(provider, PropagationCheck(), zones=zones), names) == "ready"
+    assert proven_order(client, context, Dns01(provider, PropagationCheck(), zones=zones), names) == "ready"
     shown = [step for step in steps if step in ("presented", "dns_wait", "answered", "cleaned_up")]
     assert shown == [step for step in ("presented", "dns_wait", "answered", "cleaned_up") for _ in names]
 

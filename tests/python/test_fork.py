@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import tkinter
-from collections.abc import Callable
 from http.client import HTTPConnection
 
 import pytest
 
 import tossl_acme
+from tests.forked import in_child
 from tests.tclhost import new_key
 from tossl_acme.challenges import presented
 from tossl_acme.context import Context
@@ -23,24 +23,6 @@ def tcl() -> tkinter.Tk:
     interpreter = tkinter.Tcl()
     tossl_acme.register(interpreter)
     return interpreter
-
-
-def in_child(work: Callable[[], object]) -> str:
-    """Returns the repr of what `work` returns, or of what it raises, in a child of this process."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            result = repr(work())
-        except BaseException as error:  # noqa: BLE001 - it is what is asked
-            result = repr(error)
-        os.write(writer, result.encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, encoding="utf-8") as told:
-        result = told.read()
-    os.waitpid(child, 0)
-    return result
 
 
 def answer(port: int, token: str) -> int:

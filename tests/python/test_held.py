@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.bare_host import HOST, IMPORTED
 from tests.pem import write_block
 from tests.servers.certs import Certificates
 from tests.servers.scripted_ca import ScriptedCa
@@ -105,33 +106,11 @@ def test_what_is_held_costs_no_acme_request(world: World) -> None:
     assert second["warnings"] == second["clean_up_failed"] == ""
 
 
-#: A process whose host does nothing but what one call needs; prints what it has imported.
-_ONE_CALL = """
-import sys
-sys.path.insert(0, sys.argv[1])
-before = set(sys.modules)
-import tossl_acme
-
-class Host:
-    TclError = Exception
-    eval = staticmethod(lambda script: "")
-    splitlist = staticmethod(str.split)
-
-    def createcommand(self, name, function):
-        self.function = function
-
-    def call(self, *words):
-        if words[0] == "::tossl::Require":
-            self.function("Require", words[1])
-        return words[1].encode().hex() + " " + words[1] if words[1:] else ""
-
-host = Host()
-tossl_acme.register(host)
+_ONE_CALL = f"""{HOST}
 options, result = host.function("acme::obtain_certificate", *sys.argv[2:])
 assert not options, result
 assert result[result.index("issued") + 1] == "0"
-print(*(set(sys.modules) - before))
-"""
+{IMPORTED}"""
 
 
 def test_a_process_that_finds_it_held_loads_nothing_heavy(world: World, certificates: Certificates) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bare_host import HOST, IMPORTED
 from tossl_acme.challenges import registry
 
 PACKAGE = Path(__file__).parents[2] / "tossl_acme"
@@ -252,35 +253,9 @@ def test_package_require_imports_nothing_heavy() -> None:
     """What register() imports is loaded by every script."""
     heavy = {"dataclasses", "requests", "cryptography", "urllib3", "dns", "pathlib", "inspect", "typing", "re"}
     done = subprocess.run(
-        [sys.executable, "-S", "-c", _REGISTER, str(PACKAGE.parent)], capture_output=True, text=True, check=True
+        [sys.executable, "-S", "-c", HOST + IMPORTED, str(PACKAGE.parent)], capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.split())
     assert "tossl_acme.commands.index" in loaded
     assert not heavy & loaded
     assert not [name for name in loaded if re.match(r"tossl_acme\.commands\.(?!index$)", name)]
-
-
-#: Registers at a host that does nothing, and prints what was imported.
-_REGISTER = """
-import sys
-sys.path.insert(0, sys.argv[1])
-before = set(sys.modules)
-import tossl_acme
-
-class Host:
-    TclError = Exception
-    eval = staticmethod(lambda script: "")
-    splitlist = staticmethod(str.split)
-
-    def createcommand(self, name, function):
-        self.function = function
-
-    def call(self, *words):
-        if words[0] == "::tossl::Require":
-            options, _value = self.function("Require", words[1])
-            assert not options, options
-        return ""
-
-tossl_acme.register(Host())
-print(*(set(sys.modules) - before))
-"""

@@ -19,6 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.forked import in_child
 from tests.servers.postgresql import PgBouncer, PostgreSQL
 from tests.servers.relay import Relay
 from tests.tclhost import Tcl
@@ -464,25 +465,16 @@ with store.locked(Context(30).begin(), "certificates/count") as lock:
 def test_a_forked_child_leaves_the_connections_to_its_parent(store: PostgreSQLStore) -> None:
     with store.locked(context(), NAME) as lock:
         store.write(lock, SET)
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                told = f"{store.read(NAME) == SET}"
-                try:
-                    store.write(lock, NEW)
-                except ArgumentError as error:
-                    told += f" {'is lost' in error.message}"
-                with store.locked(context(), OTHER) as own_lock:
-                    store.write(own_lock, NEW)
-            except BaseException as error:  # noqa: BLE001 - it is what is asked
-                told = repr(error)
-            os.write(writer, told.encode())
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader, encoding="utf-8") as heard:
-            assert heard.read() == "True True"
-        os.waitpid(pid, 0)
+
+        def in_its_child() -> bool:
+            reads = store.read(NAME) == SET
+            with pytest.raises(ArgumentError, match="is lost"):
+                store.write(lock, NEW)
+            with store.locked(context(), OTHER) as own_lock:
+                store.write(own_lock, NEW)
+            return reads
+
+        assert in_child(in_its_child) == "True"
         store.write(lock, NEW)
     assert (store.read(NAME), store.read(OTHER)) == (NEW, NEW)
 
