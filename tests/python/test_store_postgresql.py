@@ -692,11 +692,33 @@ def test_another_connection_where_one_leads_to_a_standby(store: PostgreSQLStore,
     assert store.read(NAME) == NEW
 
 
-def test_what_is_released_stays_so_where_the_clock_is_set_back(store: PostgreSQLStore, database_url: str) -> None:
-    write(store, SET)
+def set_clock_back(database_url: str, by: str) -> None:
+    """As far as leases tell."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("UPDATE tossl.leases SET expires = expires + interval '50 minutes'")
+        connection.execute(f"UPDATE tossl.leases SET expires = expires + interval '{by}'")
+
+
+@pytest.mark.parametrize("back", ["50 minutes", "14 hours", "3 days"])
+def test_what_is_released_stays_so_where_the_clock_is_set_back(
+    store: PostgreSQLStore, database_url: str, back: str
+) -> None:
+    write(store, SET)
+    set_clock_back(database_url, back)
     write(store, NEW, 5)
+    set_clock_back(database_url, back)
+    store.put(context(5), NAME, {"cert.pem": b"4"})
+    assert store.read(NAME) == {"cert.pem": b"4"}
+
+
+def test_whoever_died_holds_nothing_for_as_long_as_the_clock_was_ahead(
+    store: PostgreSQLStore, database_url: str
+) -> None:
+    with store.locked(context(), NAME) as lock:
+        set_clock_back(database_url, "2 hours")
+        with ThreadPoolExecutor(1) as others:
+            others.submit(write, store, SET, 5).result()
+        assert "another process has had it since; nothing was written" in refused(lambda: store.write(lock, NEW))
+    assert store.read(NAME) == SET
 
 
 def test_a_holder_whose_machine_has_an_odd_name(postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:

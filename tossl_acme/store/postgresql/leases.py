@@ -36,12 +36,16 @@ _VARIABLE = "TOSSL_LEASE_SECONDS"
 _RENEWALS = 4
 #: Seconds until a release that failed is tried again, and that it may take then; what is not released expires.
 _RELEASE_SECONDS = 2.0
+#: What no lease that holds can have: it is over, or from before the database's clock was set back. Else what a process
+#: has left that died would stay for as long as the clock was ahead.
+_IS_FREE = f"""(lease.expires <= clock_timestamp()
+    OR lease.expires > clock_timestamp() + interval '{_LEASE_RANGE_SECONDS[1] + 60:g} seconds')"""
 _AWAITED = "another process that holds the store"
 _MAX_HOLDER_CHARS = 200
 
 #: Takes it, and returns with it the values of the set and its parts. A statement sees what was so when it began, but
 #: waits here for whoever changes the row: what it sees counts where the row is as it saw it.
-_TAKE = """
+_TAKE = f"""
 WITH taken AS (
     INSERT INTO tossl.leases AS lease (name, epoch, claim, holder, writes, expires)
     VALUES ($1::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $2::text, $3::text, 0,
@@ -50,7 +54,7 @@ WITH taken AS (
         epoch = CASE WHEN lease.claim = excluded.claim THEN lease.epoch
                      ELSE greatest(lease.epoch + 1, excluded.epoch) END,
         claim = excluded.claim, holder = excluded.holder, writes = 0, expires = excluded.expires
-    WHERE (lease.expires <= clock_timestamp() OR (lease.claim = excluded.claim AND lease.writes = 0))
+    WHERE ({_IS_FREE} OR (lease.claim = excluded.claim AND lease.writes = 0))
       AND EXISTS (SELECT FROM tossl.leases seen WHERE seen.name = $1::text
                   AND seen.epoch = lease.epoch AND seen.claim = lease.claim AND seen.writes = lease.writes)
     RETURNING epoch),
@@ -70,7 +74,7 @@ FROM unnest($1::text[], $2::text[]) AS own (name, claim)
 WHERE lease.name = own.name AND lease.claim = own.claim AND lease.expires > clock_timestamp()
 RETURNING lease.claim"""
 #: Long before now: what is released stays so where the database's clock is set back, or another server takes over.
-_RELEASED = "clock_timestamp() - interval '1 hour'"
+_RELEASED = "clock_timestamp() - interval '23 hours'"
 _RELEASE = f"""
 UPDATE tossl.leases SET expires = {_RELEASED}
 WHERE name = $1::text AND claim = $2::text"""
@@ -100,7 +104,7 @@ held AS (
             {_RELEASED})
     ON CONFLICT (name) DO UPDATE SET epoch = greatest(lease.epoch + 1, excluded.epoch), claim = excluded.claim,
         holder = excluded.holder, writes = excluded.writes, expires = excluded.expires
-    WHERE lease.expires <= clock_timestamp() AND lease.claim <> excluded.claim
+    WHERE {_IS_FREE} AND lease.claim <> excluded.claim
     RETURNING epoch, writes)"""
 #: Whether that was done, by this statement or, where it is sent again, by the first one.
 WAS_FREE = """(EXISTS (SELECT FROM held)
