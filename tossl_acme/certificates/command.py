@@ -14,7 +14,7 @@ from ..errors import TosslError
 from ..files import beyond_standard
 from ..text import clean
 
-_SHELL = "/bin/sh"
+SHELL = "/bin/sh"
 #: Of what the command says, so many bytes are remembered, from the end; the last line of them goes into a message.
 _REMEMBERED_BYTES = 4096
 #: How long a command has between the request to end and its end, in seconds.
@@ -22,8 +22,8 @@ _END_SECONDS = 2.0
 #: How soon its end is noticed where the system cannot wake this process for it, in seconds.
 _POLL_SECONDS = 0.05
 #: What the host may ignore, and a command expects to end by.
-_NAMES = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGTERM", "SIGCHLD", "SIGXFSZ")
-_DEFAULT_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+_SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGTERM", "SIGCHLD", "SIGXFSZ")
+DEFAULT_SIGNALS = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
 
 
 class CommandError(TosslError):
@@ -37,7 +37,7 @@ def run_command(context: Context, command: str, environment: Mapping[str, str], 
     but for the last line, which stands in the error's message. Raises CommandError, and what the context raises.
     """
     if not hasattr(os, "posix_spawn"):
-        raise CommandError(f"the command cannot be run: this system has no {_SHELL}")
+        raise CommandError(f"the command cannot be run: this system has no {SHELL}")
     ends = time.monotonic() + limit
     reader, writer = (beyond_standard(handle) for handle in os.pipe())
     try:
@@ -69,8 +69,8 @@ def _spawned(command: str, environment: Mapping[str, str], output: int) -> int:
     variables |= {os.fsencode(name): value.encode("utf-8", "surrogateescape") for name, value in environment.items()}
     try:
         return os.posix_spawn(
-            _SHELL,
-            (_SHELL, "-c", os.fsencode(command)),
+            SHELL,
+            (SHELL, "-c", os.fsencode(command)),
             variables,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -79,7 +79,7 @@ def _spawned(command: str, environment: Mapping[str, str], output: int) -> int:
             ],
             setsid=True,
             setsigmask=(),
-            setsigdef=_DEFAULT_SIGNALS,
+            setsigdef=DEFAULT_SIGNALS,
         )
     except OSError as error:
         raise CommandError(f"the command cannot be run: {error.strerror}") from None

@@ -41,13 +41,15 @@ _numbers = count(1)
 
 
 class Job:
-    """One call at work. Its status is queued, running, done, error or cancelled."""
+    """One call at work. Its status is queued, running, done, error or cancelled.
 
-    def __init__(self, token: str, call: Call | Service) -> None:
+    serves: whether it is at work until it is cancelled.
+    """
+
+    def __init__(self, token: str, call: Call | Service, *, serves: bool) -> None:
         self.token = token
         self.call: Call | Service | None = call
-        #: Whether it is at work until it is cancelled.
-        self.serves = not hasattr(call, "in_background")
+        self.serves = serves
         self.reload: Callable[[], None] | None = None
         self.progress = call.progress
         self.done = call.done
@@ -128,7 +130,7 @@ class Jobs:
         """
         from .call import Service
 
-        job = self._added(Service(work, progress, done))
+        job = self._added(Service(work, progress, done), serves=True)
         job.reload = reload
         try:
             self._begin(job)
@@ -144,10 +146,10 @@ class Jobs:
             if job.reload is not None and not job.is_finished:
                 job.reload()
 
-    def _added(self, call: Call | Service) -> Job:
+    def _added(self, call: Call | Service, *, serves: bool = False) -> Job:
         self._end_silent()
         self._events.hold()
-        job = Job(f"::tossl::job{next(_numbers)}", call)
+        job = Job(f"::tossl::job{next(_numbers)}", call, serves=serves)
         with self._lock:
             self._jobs[job.token] = job
         return job

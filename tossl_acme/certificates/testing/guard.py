@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import time
 
 from ...context import in_forked_child
 from ...errors import ResourceError
 from ...files import beyond_standard
+from ..command import DEFAULT_SIGNALS, SHELL
 
-_SHELL = "/bin/sh"
 #: $1: the folder, empty for none; the file for the server's output, and the server's words, if there is a server. The
 #: server has the other end of `standing` as descriptor 3.
 _SCRIPT = """
@@ -34,9 +33,6 @@ fi
 #: Seconds that the shell has to end the server and to remove the folder.
 _END_SECONDS = 10.0
 _POLL_SECONDS = 0.002
-#: What the host may ignore, and a program expects to end by.
-_NAMES = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGTERM", "SIGCHLD")
-_DEFAULT_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 #: This process's ends of pipes: a forked child closes them, for it is not whose end the shells wait for.
 _ends: set[int] = set()
@@ -53,7 +49,7 @@ class Guard:
 
     def __init__(self, folder: str = "", output: str = "", server: tuple[str, ...] = ()) -> None:
         if not hasattr(os, "posix_spawn"):
-            raise ResourceError("processes", f"{_SHELL} cannot be started: this system has none")
+            raise ResourceError("processes", f"{SHELL} cannot be started: this system has none")
         self._is_over = False
         watched, self._end = _pipe()
         try:
@@ -65,8 +61,8 @@ class Guard:
         _ends.update((self._end, self._standing))
         try:
             self._process = os.posix_spawn(
-                _SHELL,
-                (_SHELL, "-c", _SCRIPT, "tossl-testing", folder, output, *server),
+                SHELL,
+                (SHELL, "-c", _SCRIPT, "tossl-testing", folder, output, *server),
                 os.environb,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, watched, 0),
@@ -75,11 +71,11 @@ class Guard:
                 ],
                 setsid=True,  # Ctrl-C in a terminal is for the program
                 setsigmask=(),
-                setsigdef=_DEFAULT_SIGNALS,
+                setsigdef=DEFAULT_SIGNALS,
             )
         except OSError as error:
             self._close()
-            raise ResourceError("processes", f"{_SHELL} cannot be started: {error.strerror}") from None
+            raise ResourceError("processes", f"{SHELL} cannot be started: {error.strerror}") from None
         finally:
             os.close(watched)
             os.close(held)
