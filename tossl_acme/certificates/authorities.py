@@ -10,15 +10,13 @@ from typing import TypeVar
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, RetryError, TosslError
 from ..http.urls import shown_url
-from ..store.protocol import Store
+from ..store.protocol import ASIDE_SECONDS, Store
 from . import due
 from .ca_limits import is_used_up_by_others
 from .issuance import Issuance
 from .limits import LIMITS_VALUE, Limits, check_may_ask, counts_as_failure, limits_name
 from .lines import json_lines
 
-#: Seconds that the store has to keep that an attempt has failed.
-_STORE_SECONDS = 10.0
 _T = TypeVar("_T")
 
 
@@ -99,7 +97,7 @@ def _keep(context: Context, store: Store, issuance: Issuance, error: TosslError 
     """Keeps one more failure; None forgets them all. Whatever the store says, the attempt itself is what counts."""
     name = limits_name(issuance.directory, issuance.identifiers)
     try:
-        with store.locked(context.for_cleanup(_STORE_SECONDS), name) as lock:
+        with store.locked(context.for_cleanup(ASIDE_SECONDS), name) as lock:
             if error is None:
                 store.delete(lock)
                 return

@@ -21,17 +21,13 @@ from ..acme.client import Client
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, RetryError, TosslError
 from ..identifiers import Identifier
-from ..store.protocol import Store
+from ..store.protocol import ASIDE_SECONDS, Store
 from . import due
 from .due import is_time
 from .issuance import Issuance
 from .lines import json_lines
 
 _VALUE = "limits.json"
-#: Seconds that the store has to keep what the CA told.
-_STORE_SECONDS = 10.0
-#: A clock that was set back further than this makes what it told before worthless, in seconds.
-_MOST_SET_BACK_SECONDS = 3600.0
 #: Refusals that are kept of one CA at most: of more names than these, each set finds out for itself.
 _MOST_TOLD = 200
 _MOST_MESSAGE_CHARS = 500
@@ -86,7 +82,7 @@ class ToldToAll:
 
     def wait(self, at: float) -> float:
         """Returns for how many more seconds it holds."""
-        return 0.0 if at < self.at - _MOST_SET_BACK_SECONDS else max(0.0, self.until - at)
+        return 0.0 if at < self.at - due.MOST_SET_BACK_SECONDS else max(0.0, self.until - at)
 
     def concerns(self, issuance: Issuance, *, has_account: bool) -> bool:
         """Returns whether it holds up an order for this."""
@@ -220,7 +216,7 @@ class SharedLimits:
         try:
             at = due.now_in(store)
             told = replace(told, at=at, until=at + told.until)
-            with store.locked(self._context.for_cleanup(_STORE_SECONDS), self._name) as lock:
+            with store.locked(self._context.for_cleanup(ASIDE_SECONDS), self._name) as lock:
                 same = (told.scope, told.subject)
                 others = [
                     one for one in self._read(store) if one.wait(told.at) > 0 and (one.scope, one.subject) != same

@@ -28,7 +28,7 @@ _AFTER_FAILURE_SHARE = 0.1
 #: A permanent record that ends within so many seconds is warned of.
 _RECORD_ENDS_SOON_SECONDS = 30 * 86400
 #: A clock that was set back further than this makes what it told before worthless, in seconds.
-_MOST_SET_BACK_SECONDS = 3600.0
+MOST_SET_BACK_SECONDS = 3600.0
 #: Seconds from 1970 to no time that a certificate has, nor a clock.
 _MOST_SECONDS = 1e12
 #: Runs that are remembered.
@@ -118,7 +118,7 @@ class Suggestion:
         """Returns whether to ask the CA: its Retry-After is over, and the certificate has not expired (section 4.3)."""
         if at >= not_after:
             return False
-        return at >= self.retry_at or at < self.asked_at - _MOST_SET_BACK_SECONDS
+        return at >= self.retry_at or at < self.asked_at - MOST_SET_BACK_SECONDS
 
     def answered(self, info: RenewalInfo, at: float) -> Suggestion:
         """Returns what is known once the CA has answered: another time is chosen only in another window."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from ..context import Context
-from ..store.protocol import Store
+from ..store.protocol import ASIDE_SECONDS, Store
 from .deploy import room_of_node
 from .due import now_in
 from .nodes import NODES, Node, read_node, read_nodes
 
 #: A node that has told nothing for so many seconds is gone. If it comes back, it calls its hooks once more.
 GONE_SECONDS = 30 * 86400.0
-#: Seconds that the store has to remove one.
-_STORE_SECONDS = 10.0
 
 
 def forget_gone_nodes(context: Context, store: Store, own: str) -> None:
@@ -25,7 +23,7 @@ def forget_gone_nodes(context: Context, store: Store, own: str) -> None:
     at = now_in(store)
     for node in read_nodes(store):
         if node.name != own and _is_gone(node, at):
-            part = context.for_cleanup(_STORE_SECONDS)
+            part = context.for_cleanup(ASIDE_SECONDS)
             with store.locked(part, f"{NODES}/{node.name}") as lock:
                 found = read_node(store, node.name)
                 if found is not None and _is_gone(found, at):

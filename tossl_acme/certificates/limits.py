@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import AcmeError, ArgumentError, Cancelled, DnsError, ForkedError, KeyFormatError, RetryError, TosslError
 from ..identifiers import Identifier
-from .due import is_time
+from .due import MOST_SET_BACK_SECONDS, is_time
 
 #: What the names of these sets begin with, and the value that each has.
 LIMITS, LIMITS_VALUE = "limits", "limits.json"
@@ -30,8 +30,6 @@ _MOST_FAILURES = 3
 _HOUR_SECONDS = 3600.0
 #: After so many failures in a row another CA is asked, if there is one.
 _REPEATED = 2
-#: A clock that was set back further than this makes what it told before worthless, in seconds.
-_MOST_SET_BACK_SECONDS = 3600.0
 
 
 def pause_seconds(failures: int, life_left: float | None) -> float:
@@ -118,7 +116,7 @@ class Limits:
 
     def hourly_wait(self, at: float) -> float:
         """Returns for how many more seconds a call by name has to wait, after too many failures."""
-        counted = [failed for failed in self.recent if at - _HOUR_SECONDS < failed <= at + _MOST_SET_BACK_SECONDS]
+        counted = [failed for failed in self.recent if at - _HOUR_SECONDS < failed <= at + MOST_SET_BACK_SECONDS]
         return max(0.0, counted[-_MOST_FAILURES] + _HOUR_SECONDS - at) if len(counted) >= _MOST_FAILURES else 0.0
 
     def failed(self, error: TosslError, at: float, *, is_own: bool = True) -> Limits:
@@ -139,7 +137,7 @@ class Limits:
         )
 
     def _is_before(self, at: float) -> bool:
-        return at < self.failed_at - _MOST_SET_BACK_SECONDS
+        return at < self.failed_at - MOST_SET_BACK_SECONDS
 
 
 def check_may_ask(limits: Limits, at: float, not_after: float | None, *, by_itself: bool, force: bool) -> None:

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from ..context import Context
 from ..context.workers import Workers, Works
 from ..errors import Cancelled, ForkedError, TosslError
+from ..store.protocol import ASIDE_SECONDS
 from . import clock, due
 from .agenda import Agenda
 from .deploy import has_own_marks, mark_told
@@ -40,8 +41,6 @@ PARALLEL = 8
 _ASKED_A_MINUTE = 60
 #: Seconds until the CAs are asked again what time it is, and ends of permanent records are told again.
 _CLOCK_SECONDS = 86400.0
-#: Seconds that the store has to keep what was told.
-_STORE_SECONDS = 10.0
 _T = TypeVar("_T")
 
 
@@ -257,7 +256,7 @@ class Manager:
         """Keeps, once the script was told, that it was: else it is told again at the next start."""
         store, context = entry.managed.store, self._context
         if has_own_marks(store):
-            part = context.for_cleanup(_STORE_SECONDS)
+            part = context.for_cleanup(ASIDE_SECONDS)
             self._errands.begin(self._askers, lambda: mark_told(part, store, done.facts))
 
     def _failed(self, entry: Upkeep, error: TosslError) -> None:

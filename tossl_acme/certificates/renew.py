@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..context import Context
 from ..context.farewell import running
 from ..errors import ArgumentError, Cancelled, ForkedError, RetryError, TosslError, WaitTimeout
-from ..store.protocol import Store
+from ..store.protocol import ASIDE_SECONDS, Store
 from ..text import quoted
 from . import due
 from .ahead import begin_renewal
@@ -37,7 +37,6 @@ _NEEDS_SERVER = (
     "the web server of the program that obtained it answers its challenges (-http01_response 1), so that program "
     "renews it, with -http01_response 1; nothing was sent"
 )
-_STORE_SECONDS = 10.0
 
 
 def renew(
@@ -270,7 +269,7 @@ def _read_runs(store: Store) -> Runs:
 
 def _keep_runs(context: Context, store: Store, runs: Runs) -> None:
     try:
-        with store.locked(context.for_cleanup(_STORE_SECONDS), _RUNS) as lock:
+        with store.locked(context.for_cleanup(ASIDE_SECONDS), _RUNS) as lock:
             store.write(lock, {_VALUE: json.dumps(runs.as_json()).encode()})
     except (ArgumentError, WaitTimeout) as error:
         context.tell("not_kept", name=_RUNS, message=error.message)

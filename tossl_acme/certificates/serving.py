@@ -24,7 +24,7 @@ from ..context.farewell import owe
 from ..context.threads import join_thread, start_thread
 from ..errors import ArgumentError, TosslError, foreign_error
 from ..identifiers import Identifier, parse_identifier
-from ..store.protocol import Store
+from ..store.protocol import ASIDE_SECONDS, Store
 from . import due
 from .answers import ANSWERS, STALE_SECONDS, Batch, read_batches, remove_values, stored_answers
 from .issuance import Issuance
@@ -34,8 +34,6 @@ from .served import BEAT_SECONDS, Served, process_name, read_served, served_name
 #: Seconds between two looks at the store for a web server's folder, and where nothing is to be written.
 LOOK_SECONDS = 1.0
 _REST_SECONDS = 60.0
-#: Seconds that the store, or a folder, has for one look.
-_STORE_SECONDS = 10.0
 _MOST_MESSAGE_CHARS = 300
 #: Solvers by what tells them apart.
 _Folders = dict[tuple[object, ...], Solver]
@@ -197,7 +195,7 @@ def _place_of(solver: Solver, identifier: Identifier) -> tuple[object, ...]:
 
 
 def _soon() -> Context:
-    return Context(_STORE_SECONDS).begin()
+    return Context(ASIDE_SECONDS).begin()
 
 
 def _mirror(mirror: _Mirror) -> None:

@@ -14,7 +14,7 @@ from ..challenges.solver import Solver, is_serving
 from ..context import Backoff, Context
 from ..context.farewell import owe
 from ..errors import TosslError
-from ..store.protocol import Store
+from ..store.protocol import ASIDE_SECONDS, Store
 from . import due
 from .answers import ANSWERS, FRESH_SECONDS, Batch, remove_values, stored_answers
 from .lines import json_lines
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _WHAT = "the other nodes"
 #: Seconds that the other nodes' web servers have to take an answer over.
 _SERVED_SECONDS = 10.0
-#: Seconds that the store has to forget answers.
-_STORE_SECONDS = 10.0
 
 
 class SharedAnswers:
@@ -72,7 +70,7 @@ class SharedAnswers:
             yield
         finally:
             look_away(elsewhere)
-            debt.settle(context.for_cleanup(_STORE_SECONDS))
+            debt.settle(context.for_cleanup(ASIDE_SECONDS))
             self._batch = None
 
     def are_given_by(self, context: Context, solver: Solver, challenge: Challenge) -> bool:
@@ -132,7 +130,7 @@ class SharedAnswers:
             return
         try:
             if self._store.version(self._name):
-                with self._store.locked(context.for_cleanup(_STORE_SECONDS), self._name) as lock:
+                with self._store.locked(context.for_cleanup(ASIDE_SECONDS), self._name) as lock:
                     remove_values(self._store, lock, is_over)
         except TosslError as error:
             context.tell("not_kept", name=self._name, message=error.message)
@@ -143,7 +141,7 @@ def _take_for_dead(context: Context, store: Store, served: Served) -> None:
     from .served import read_served, served_name, write_served
 
     try:
-        with store.locked(context.for_cleanup(_STORE_SECONDS), served_name(served.by)) as lock:
+        with store.locked(context.for_cleanup(ASIDE_SECONDS), served_name(served.by)) as lock:
             if served in read_served(store):  # else it has told something meanwhile
                 write_served(store, lock, served.as_dead)
     except TosslError as error:

@@ -9,6 +9,7 @@ imported where nobody is asked.
 from __future__ import annotations
 
 from ..errors import ArgumentError, Cancelled, ForkedError, RetryError, TosslError, WaitTimeout
+from ..store.protocol import ASIDE_SECONDS
 from . import due
 from .due import Suggestion
 from .nodes import node_name
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 RENEWAL_VALUE = "renewal.json"
 #: What the names of these sets begin with.
 RENEWALS = "renewal"
-#: Seconds that the store has for what can be asked again.
-_STORE_SECONDS = 10.0
 
 
 class Renewal:
@@ -82,7 +81,7 @@ class Renewal:
     def write(self, store: Store, context: Context, name: str) -> None:
         """Keeps it. Nothing fails if the store cannot be written: the CA is asked once more."""
         try:
-            store.put(context.for_cleanup(_STORE_SECONDS), renewal_name(name), self.as_values())
+            store.put(context.for_cleanup(ASIDE_SECONDS), renewal_name(name), self.as_values())
         except (ArgumentError, WaitTimeout) as error:
             context.tell("not_kept", name=name, message=error.message)
 

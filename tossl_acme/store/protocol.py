@@ -28,6 +28,8 @@ _PART_CHARS = frozenset(_LETTERS + ".:")
 _VALUE_CHARS = frozenset(_LETTERS + ".")
 #: Characters of one part of a name, as file systems take it.
 MAX_PART_CHARS = 255
+#: Seconds that a store has for what is kept beside a call's own work, or behind its end.
+ASIDE_SECONDS = 10.0
 
 
 class Lock:
