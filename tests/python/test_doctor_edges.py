@@ -319,6 +319,20 @@ def test_answers_that_tell_their_cause(
     assert said in bad["advice"], bad
 
 
+def test_a_page_that_speaks_of_a_redirect_is_none(
+    doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int, tmp_path: Path
+) -> None:
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(HTTPStatus.OK)
+        handler.end_headers()
+        handler.wfile.write(b"You will be redirected to our new home")
+
+    with web_server(http_port, "127.0.0.1", answer):
+        found = doctor(["page.example.com"], webroot=tmp_path, resolvers=challtestsrv.dns)
+    assert "redirected" in one_of(found, "port")["message"]
+    assert one_of(found, "port")["status"] == "failed"
+
+
 def test_a_port_that_another_program_has(
     doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int
 ) -> None:

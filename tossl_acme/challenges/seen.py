@@ -44,13 +44,14 @@ class Seen:
     """The outcome of one look. trouble: why the response is not right, empty where it is.
 
     is_reached: whether anything accepted the connection. speaks: whether that then spoke HTTP, or TLS for acme-tls/1.
-    urls: where redirects led. server: what the answer called itself.
+    urls: where redirects led. is_misled: whether one leads where no CA follows. server: what the answer called itself.
     """
 
     trouble: str = ""
     is_reached: bool = True
     speaks: bool = True
     urls: tuple[str, ...] = ()
+    is_misled: bool = False
     server: str = ""
 
     @property
@@ -80,7 +81,8 @@ def see_by_http(context: Context, challenge: Challenge, at: AskedAt) -> Seen:
     except HttpError as error:
         is_reached = error.kind not in ("connect", "dns") or len(urls) > 1
         trouble = error.cause.replace(shown_url(urls[-1]), "it")
-        return Seen(trouble, is_reached, error.kind not in _NO_HTTP, tuple(urls[1:]))
+        is_misled, speaks = error.kind == "redirect", error.kind not in _NO_HTTP
+        return Seen(trouble, is_reached, speaks, tuple(urls[1:]), is_misled=is_misled)
     except WaitTimeout:
         context.check("answer")
         if len(urls) == 1 and not _accepts(context, at.address, port):

@@ -31,6 +31,10 @@ _MOST_NAMED = 8
 _WHAT = "propagation"
 
 
+class NotShownError(WaitTimeout):
+    """Servers do not show a record in time."""
+
+
 @dataclass(frozen=True)
 class PropagationCheck:
     """Waits until every server asked shows all values.
@@ -57,7 +61,7 @@ class PropagationCheck:
     def wait(self, context: Context, records: Iterable[tuple[str, str]], zones: Zones | None = None) -> None:
         """Returns once every server shows each value at its name. `zones` may know the zones already.
 
-        Warns of servers that gave no answer while the others show all. Raises WaitTimeout("propagation") naming the
+        Warns of servers that gave no answer while the others show all. Raises NotShownError "propagation" naming the
         servers that do not.
         """
         part = context.narrowed(self.timeout)
@@ -77,7 +81,7 @@ class PropagationCheck:
                     break
                 part.sleep(backoff.next(), _WHAT)
         except WaitTimeout:
-            raise WaitTimeout(_WHAT, watch.timeout_message(part.limit)) from None
+            raise NotShownError(_WHAT, watch.timeout_message(part.limit)) from None
         for server, answer in watch.mute():
             message = f"{server} gave no answer while the other DNS servers show the record: {answer}"
             context.warn("warning", warning="dns_server", message=message)

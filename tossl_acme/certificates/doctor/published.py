@@ -11,7 +11,7 @@ from ...challenges.solver import Solver, SolverOptions, is_together
 from ...context import Context
 from ...dns.delegation import Delegation, delegations
 from ...dns.failure import LookupFailed
-from ...dns.propagation import WAIT
+from ...dns.propagation import WAIT, NotShownError
 from ...dns.texts import seen_texts
 from ...dns.zones import zones_through
 from ...errors import Cancelled, DnsError, TosslError, WaitTimeout
@@ -29,8 +29,6 @@ _WRITE_SECONDS = 60.0
 #: Seconds that the zone's servers have to show it.
 _SHOWN_SECONDS = 20.0
 _MOST_SHOWN = 4
-#: How the error begins that servers do not show a record.
-_UNSEEN = "DNS propagation timeout"
 
 
 @runtime_checkable
@@ -196,7 +194,7 @@ def _written_at(context: Context, name: str, task: _Task) -> list[Diagnosis]:
         return [Diagnosis.of_error("credentials", name, error, silent)]
     facts = task.solver.describe(task.challenge)
     silent = resolver_advice(context, task.options.resolvers, name) if late is not None else ""
-    if late is not None and (silent or late.message.startswith(_UNSEEN)):
+    if late is not None and (silent or isinstance(late, NotShownError)):
         advice = silent or "look whether the zone's NS records name the provider's servers; some take minutes"
         return [Diagnosis.of_error("credentials", name, late, advice, **facts)]
     seen = ", seen" if task.looks and late is None else ""  # else the provider wants more time than is spent here

@@ -216,7 +216,7 @@ class _Look:
                     "the web server of the program that obtained it answers challenges, and this may be another program"
                 )
                 return Diagnosis.warned("port", name, f"{said}; {own}", hint, **facts)
-            check = "redirect" if seen.urls or "redirect" in seen.trouble else "port"
+            check = "redirect" if seen.urls or seen.is_misled else "port"
             return Diagnosis.failed(check, name, said, advice, **facts)
         return self._unreached(context, address, seen, others_are_right=others_are_right)
 
