@@ -205,6 +205,28 @@ def test_an_account_in_the_store_that_has_ended_is_replaced(
     assert tcl.failure("create_account", directory, key, "").code[:3] == ("TOSSL", "ACME", "unauthorized")
 
 
+@pytest.mark.parametrize("asked", ["newOrder", "authorization", "finalize"])
+def test_a_key_that_another_changes_in_the_midst_of_an_issuance(
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, certificates: Certificates, tmp_path: Path, asked: str
+) -> None:
+    """The CA refuses what the old one signs from then on; the order is taken up with the new key."""
+    directory, store = calm_proxy.directory, str(tmp_path)
+    options = {"directory": directory, "store": store, "port": calm_pebble.http_port}
+    tcl.acme("obtain_certificate", ["first.example"], **options)
+    key, successor = tcl.acme("get_account_key", directory, store=store), new_key()
+
+    def change(exchange: actions.Exchange) -> None:
+        Tcl(str(certificates.ca_bundle)).acme("change_account_key", directory, key, successor, store=store)
+        exchange.send(exchange.deliver())
+
+    calm_proxy.fault(change, path=asked)
+    got = tcl.dict("obtain_certificate", ["second.example"], **options)
+    assert (got["domains"], got["warnings"]) == ("second.example", "")
+    assert tcl.acme("get_account_key", directory, store=store) == successor
+    made = [seen.status for seen in calm_proxy.seen("newOrder")][1:]
+    assert made == ([400, 201] if asked == "newOrder" else [201])
+
+
 def test_a_key_without_an_account_has_none(tcl: Tcl, calm_pebble: Pebble) -> None:
     """RFC 8555 section 7.3.1: looking does not create one."""
     key = new_key()

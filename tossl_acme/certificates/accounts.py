@@ -41,6 +41,8 @@ _NEXT_ACCOUNT = "next.json"
 _OTHERS_WRITE = 0o022
 #: Seconds to wait for the lock of what can be asked for again: another process may change the account's key just now.
 KEEP_SECONDS = 10.0
+#: Statuses with which CAs refuse a signature by a key that is not the account's.
+_REFUSED_SIGNATURE = (400, 401, 403)
 _T = TypeVar("_T")
 
 
@@ -218,23 +220,45 @@ def put_key_aside(store: Store, context: Context, directory_url: str, thumbprint
 
 
 def with_account(context: Context, store: Store | None, issuance: Issuance, work: Callable[[Client], _T]) -> _T:
-    """Returns the work's result with the account of this issuance; once more with a new one where that has ended.
+    """Returns the work's result with the account of this issuance; once more where its key does not count any more.
 
-    The old key stays in the store, under another name. Raises AcmeError unauthorized for a key that was given.
+    With a new account where that has ended: the old key stays in the store, under another name. With the key that the
+    store has by now where another process has changed it meanwhile. Raises AcmeError unauthorized for a key that was
+    given.
     """
     client = client_of_issuance(store, context, issuance)
     try:
         return work(client)
     except AcmeError as error:
-        if not account_has_ended(client, context, error):
+        if account_has_ended(client, context, error):
+            _end_account(context, store, issuance, client, error)
+        elif not _has_changed_key(context, store, issuance, client, error):
             raise
-        named = f"the account at {shown_url(issuance.directory)}"
-        if store is None or issuance.account_key:
-            raise error.within(f"{named} of the key given by -account_key has ended; give another key") from None
-        aside = put_key_aside(store, context, issuance.directory, client.key.thumbprint)
+    return work(client_of_issuance(store, context, issuance))
+
+
+def _end_account(
+    context: Context, store: Store | None, issuance: Issuance, client: Client, error: AcmeError
+) -> None:  # fmt: skip
+    """Puts the key of an account that has ended aside. Raises AcmeError where it was given, or there is no store."""
+    named = f"the account at {shown_url(issuance.directory)}"
+    if store is None or issuance.account_key:
+        raise error.within(f"{named} of the key given by -account_key has ended; give another key") from None
+    aside = put_key_aside(store, context, issuance.directory, client.key.thumbprint)
     kept = f"; the key of the old one is kept as {aside}" if aside else ""
     context.warn("warning", warning="account", message=f"{named} has ended, a new one is made{kept}")
-    return work(client_of_issuance(store, context, issuance))
+
+
+def _has_changed_key(
+    context: Context, store: Store | None, issuance: Issuance, client: Client, error: AcmeError
+) -> bool:
+    """Returns whether another process has changed the account's key since: the CA refuses what the old one signs."""
+    if store is None or issuance.account_key or error.status not in _REFUSED_SIGNATURE:
+        return False
+    with contextlib.suppress(ArgumentError, WaitTimeout, AcmeError, HttpError):
+        complete_key_change(store, context, client.server)  # the one that may be in the midst of it comes first
+        return _thumbprint(account_key(store, issuance.directory)) not in ("", client.key.thumbprint)
+    return False
 
 
 def _thumbprint(pem: str) -> str:
