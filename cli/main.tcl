@@ -13,6 +13,8 @@ namespace eval ::cli {
     variable plugins {check}
     # Those that are wanted where the configuration file or the log is broken: they get on without.
     variable undeterred {support}
+    # The options of the sub-command that runs.
+    variable known {}
     # The configuration file that was read, and whether its faults are only reported.
     variable conf ""
     variable is_undeterred 0
@@ -96,7 +98,8 @@ proc ::cli::perform {name words} {
     try {
         load_package
         source_command $name
-        lassign [read_words $words [options_of $name]] arguments options
+        variable known [options_of $name]
+        lassign [read_words $words $known] arguments options
         if {!$is_undeterred} open_log
         run_$name $arguments $options
     } on error {message details} {

@@ -6,7 +6,7 @@
 } acme::obtain_certificate {
     -csr_file {FILE "a file with the certificate request, instead of its text in -csr"}
 } {names options} {
-    set file [take options -csr_file ""]
+    set file [take_place options -csr_file]
     if {$file ne ""} {
         if {[dict exists $options -csr]} {
             misuse "give only one of --csr and --csr-file"

@@ -80,7 +80,7 @@ proc ::cli::line {what value} {
 # mail is to know of it.
 proc ::cli::show_warnings {result} {
     foreach warning [dict get $result warnings] {
-        say "tossl: [dict get $warning message]"
+        say "tossl: [in_words [dict get $warning message]]"
         if {[dict get $warning warning] eq "deploy"} {
             raise_status 1
         }
@@ -133,7 +133,7 @@ proc ::cli::failed {message details} {
         say "tossl: interrupted"
         return [expr {128 + [trap_signals]}]
     }
-    say "tossl: $message"
+    say "tossl: [in_words $message]"
     if {[dict get $settings json]} {
         catch {puts [json [dict create error $message errorcode $code] {errorcode list}]}
     }
@@ -145,7 +145,7 @@ proc ::cli::unknown {message details} {
     if {[regexp {^error (?:writing|flushing) "stdout": } $message] || [is_json]} {
         failed $message $details
     } else {
-        catch {puts "TOSSL UNKNOWN - [string map {| / \n " "} [printable $message]]"}
+        catch {puts "TOSSL UNKNOWN - [string map {| / \n " "} [printable [in_words $message]]]"}
     }
     return 3
 }

@@ -47,7 +47,7 @@ proc ::cli::renew_all {options} {
     foreach kind {failed waiting} {
         foreach one [dict get $result $kind] {
             if {$kind eq "failed" || ![is_quiet]} {
-                say "tossl: [dict get $one name]: [dict get $one message]"
+                say "tossl: [dict get $one name]: [in_words [dict get $one message]]"
             }
             raise_status [exit_status [dict get $one errorcode]]
         }

@@ -40,7 +40,7 @@ proc ::cli::packed {options} {
             } else {
                 return -options $details $message
             }
-            say "tossl: $message"
+            say "tossl: [in_words $message]"
         }
     }
 }

@@ -54,6 +54,17 @@ proc ::cli::plain_options {declared} {
     }]
 }
 
+# The message of a package's command, with its options as they are written here: --key-type for -key_type.
+proc ::cli::in_words {message} {
+    variable known
+    foreach {- option} [regexp -all -inline {(?:^|[\s("'])(-[a-z][a-z0-9_]*)(?![\w-])} $message] {
+        if {[dict exists $known $option]} {
+            set message [regsub "(^|\[\\s(\"'\])${option}(?!\[\\w-\])" $message "\\1[long_name $option]"]
+        }
+    }
+    return $message
+}
+
 proc ::cli::described {command} {
     lassign [::tossl::call Describe $command] options about
     return -level 0 {*}$options [expr {$options eq "" ? [dict get $about options] : $about}]
@@ -163,6 +174,18 @@ proc ::cli::take {variable name args} {
     return [lindex $args 0]
 }
 
+# Removes an option that says where something is, and returns the place; empty without the option. An empty place, as of a
+# shell's variable that is not set, is refused: something else would be taken in its place.
+proc ::cli::take_place {variable name} {
+    upvar 1 $variable options
+    if {![dict exists $options $name]} return
+    set place [take options $name]
+    if {$place eq ""} {
+        misuse "[long_name $name] is empty"
+    }
+    return $place
+}
+
 proc ::cli::take_directory {variable} {
     upvar 1 $variable options
     if {[info exists ::env(TOSSL_DIRECTORY)]} {
@@ -181,8 +204,8 @@ proc ::cli::take_account_key {variable directory args} {
     upvar 1 $variable options
     set store [dict filter $options key -store -seal_key_*]
     set options [dict remove $options {*}[dict keys $store]]
-    set file [take options -account_key_file ""]
-    set name [take options -account_key_env ""]
+    set file [take_place options -account_key_file]
+    set name [take_place options -account_key_env]
     if {$file ne "" && $name ne ""} {
         misuse "give only one of --account-key-file and --account-key-env"
     }

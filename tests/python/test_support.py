@@ -9,6 +9,7 @@ import secrets
 import stat
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -263,3 +264,14 @@ def test_an_archive_that_cannot_be_written(tcl: Tcl, tmp_path: Path) -> None:
         assert cause in failed and "TOSSL VALUE output" in failed
     assert (tmp_path / "there").read_text() == "mine"
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_usual_archives_of_one_second_have_names_of_their_own(
+    tcl: Tcl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda *_: "20261126-120000")
+    made = [tcl.eval("dict get [tossl::support -store {} -output {}] file") for _ in range(3)]
+    assert made == [f"{tmp_path}/tossl-support-20261126-120000{end}.tar.gz" for end in ("", "-2", "-3")]
+    refused = tcl.eval("catch {tossl::support -store {} -output tossl-support-20261126-120000-3.tar.gz} m; set m")
+    assert refused == f'"{made[2]}" is there already, and is not overwritten'

@@ -19,7 +19,7 @@ from ..errors import ArgumentError, TosslError
 from ..files import FilePath, Folder, refusals
 from ..log import without_secrets
 from ..store.protocol import Store
-from ..text import HIDDEN, masked
+from ..text import HIDDEN, clean, masked
 from . import listing, settings
 
 _MODE = 0o600
@@ -75,8 +75,10 @@ def pack_support(path: FilePath, asked: Asked) -> list[dict[str, object]]:
 
 
 def name_of_today() -> str:
-    """Returns the name of an archive that is made now."""
-    return f"tossl-support-{time.strftime('%Y%m%d-%H%M%S')}.tar.gz"
+    """Returns the path of an archive that is made now, in the current folder, where no file is."""
+    name = f"./tossl-support-{time.strftime('%Y%m%d-%H%M%S')}"
+    ends = (f"{end}.tar.gz" for end in ("", *(f"-{number}" for number in range(2, 100))))
+    return next((f"{name}{end}" for end in ends if not os.path.lexists(f"{name}{end}")), f"{name}.tar.gz")
 
 
 def end_of_log(path: str) -> str:
@@ -159,7 +161,7 @@ def _readme(created: str, members: Iterable[Member]) -> str:
 def _check_free(path: FilePath) -> None:
     with refusals("output", path):
         if os.path.lexists(path):
-            raise ArgumentError("output", f"{path.shown} is there already, and is not overwritten")
+            raise ArgumentError("output", f'"{clean(path.word)}" is there already, and is not overwritten')
 
 
 def _write(path: FilePath, members: Iterable[Member], secrets: Sequence[str]) -> list[dict[str, object]]:
