@@ -526,6 +526,82 @@ def test_the_systems_roots_are_trusted(
         ask()
 
 
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A system's bundle, which is not there yet, and its folder."""
+    bundle, folder = tmp_path / "bundle.crt", tmp_path / "certs"
+    folder.mkdir()
+    monkeypatch.setattr(trust, "SYSTEM_BUNDLES", [str(bundle)])
+    monkeypatch.setattr(trust, "SYSTEM_FOLDERS", [str(folder)])
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: SimpleNamespace(openssl_cafile=str(bundle)))
+    trust.reset()
+    return bundle, folder
+
+
+def hashed(folder: Path, root: bytes) -> Path:
+    """Puts a root into the folder, and returns the link by its hash."""
+    (folder / "root.pem").write_bytes(root)
+    subprocess.run(["openssl", "rehash", str(folder)], check=True, capture_output=True)
+    (link,) = folder.glob("*.0")
+    return link
+
+
+@pytest.mark.parametrize(
+    ("kind", "loaded"),
+    [("same", 0), ("one more", 2), ("unlinked", 1), ("gap", 1), ("gap of no certificate", 1), ("two", 1), ("bom", 1)],
+)
+def test_openssl_reads_the_systems_roots_where_it_finds_them_by_itself(
+    secure: Site, certificates: Certificates, tmp_path: Path, system: tuple[Path, Path], kind: str, loaded: int
+) -> None:
+    """Reading a bundle of 140 takes 30 ms. If it would not find all of it in the folder, all of it is loaded.
+
+    The other root has the same subject, of which OpenSSL would look for no second one.
+    """
+    root, (bundle, folder) = certificates.ca_bundle.read_bytes(), system
+    link = hashed(folder, root)
+    other = make_certificates(tmp_path / "other").ca_bundle.read_bytes()
+    bundle.write_bytes(root + other if kind == "one more" else root)
+    if kind == "unlinked":
+        link.rename(folder / "0123abcd.1")
+    elif kind.startswith("gap"):
+        link.rename(link.with_suffix(".1"))
+        if kind == "gap of no certificate":
+            link.write_bytes(b"no certificate")
+    elif kind in ("two", "bom"):
+        (folder / "root.pem").write_bytes(other + root if kind == "two" else b"\xef\xbb\xbf" + root)
+    found = trust.Trust()
+    assert found.context().cert_store_stats()["x509"] == loaded
+    assert found.places == (str(bundle), str(folder))
+    assert fetched(secure.url)["status_code"] == 200
+
+
+def test_a_root_that_leaves_the_folder_comes_from_the_bundle(
+    secure: Site, certificates: Certificates, system: tuple[Path, Path]
+) -> None:
+    """While a system's roots are renewed, their links are missing for a moment."""
+    bundle, folder = system
+    bundle.write_bytes(certificates.ca_bundle.read_bytes())
+    link = hashed(folder, bundle.read_bytes())
+    found = trust.trust_in()
+    assert found.context().cert_store_stats()["x509"] == 0
+    link.unlink()
+    os.utime(folder, (1, 1))  # it may have changed twice in one tick of the clock
+    assert fetched(secure.url)["status_code"] == 200
+    assert found.context().cert_store_stats()["x509"] == 1
+
+
+def test_a_root_whose_link_has_the_hash_of_another_name_is_trusted(
+    secure: Site, certificates: Certificates, system: tuple[Path, Path]
+) -> None:
+    """An administrator has replaced it under its file's name. One more connection is made, once in a process."""
+    bundle, folder = system
+    bundle.write_bytes(certificates.ca_bundle.read_bytes())
+    hashed(folder, bundle.read_bytes()).rename(folder / "0123abcd.0")
+    for loaded in (0, 1):
+        assert trust.trust_in().context().cert_store_stats()["x509"] == loaded
+        assert fetched(secure.url)["status_code"] == 200
+
+
 def test_all_connections_share_the_roots(certificates: Certificates, tmp_path: Path) -> None:
     """Threads that need them at the same time, and clients of one after the other: reading them takes 30 ms."""
     bundle = tmp_path / "many.pem"

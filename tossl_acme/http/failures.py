@@ -15,6 +15,7 @@ from ..context import Context
 from ..errors import Cancelled, HttpError, WaitTimeout
 from ..text import clean
 from .dial import CONNECT_SECONDS
+from .trust import NO_ROOT
 from .urls import shown_url
 
 _ours = requests.exceptions
@@ -23,8 +24,6 @@ _theirs = urllib3.exceptions
 _MAX_REASON_CHARS = 200
 #: Seconds by which a socket's timeout may end before the context that set it.
 _CLOCK_SECONDS = 0.05
-#: OpenSSL's codes of a chain that leads to nobody who is trusted.
-_NO_ROOT = (2, 18, 19, 20, 21)
 _TIMEOUTS = (_ours.Timeout, _theirs.TimeoutError)
 
 
@@ -132,7 +131,7 @@ def explained(
     said = row.sentence.format(
         url=shown_url(url), reason=_reason(causes[-1], secrets), connect_seconds=CONNECT_SECONDS
     )
-    if roots and any(getattr(cause, "verify_code", 0) in _NO_ROOT for cause in causes):
+    if roots and any(getattr(cause, "verify_code", 0) in NO_ROOT for cause in causes):
         said += f"; it was looked for in {', '.join(roots)}; -ca_bundle names the CA certificates of another"
     return HttpError(row.kind, said)
 

@@ -31,7 +31,7 @@ from .ahead import take_opened
 from .connect import connected
 from .dial import CONNECT_SECONDS, IDLE_SECONDS
 from .socks import connected_through
-from .trust import Trust
+from .trust import NO_ROOT, Trust
 from .urls import shown_url
 
 #: Seconds to the first byte of an answer on a reused connection; then the connection counts as lost.
@@ -384,15 +384,32 @@ class _TlsConnection(_Kept, HTTPSConnection):
 
     def connect(self) -> None:
         exchange = current_exchange.get()
+        if exchange.trust is None:
+            self._connect(exchange)
+            return
+        # urllib3 forgets the way through a proxy when it fails: there is no second attempt.
+        trusted = exchange.trust.whole() if self._tunnel_host else exchange.trust.context()
+        self._trust(trusted)
+        if not self.proxy_config and self._take_opened(exchange):
+            return
+        try:
+            self._connect(exchange)
+        except ssl.SSLCertVerificationError as error:
+            whole = exchange.trust.whole() if error.verify_code in NO_ROOT else trusted
+            if whole is trusted:
+                raise
+            self.close()
+            self._trust(whole)
+            self._connect(exchange)
+
+    def _trust(self, trusted: ssl.SSLContext) -> None:
+        trusted.sslsocket_class = _TlsSocket
+        self.ssl_context = _naming(trusted, self._tunnel_host or self.host)
+        if self.proxy_config:
+            self.proxy_config = self.proxy_config._replace(ssl_context=_naming(trusted, self.host))
+
+    def _connect(self, exchange: Exchange) -> None:
         context = exchange.context
-        if exchange.trust is not None:
-            trusted = exchange.trust.context()
-            trusted.sslsocket_class = _TlsSocket
-            self.ssl_context = _naming(trusted, self._tunnel_host or self.host)
-            if self.proxy_config:
-                self.proxy_config = self.proxy_config._replace(ssl_context=_naming(trusted, self.host))
-            elif self._take_opened(exchange):
-                return
         context.add_interrupt(self._shut_down)
         try:
             super().connect()

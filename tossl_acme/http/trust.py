@@ -1,6 +1,7 @@
 """Whom to trust: the roots of a file or folder, else the system's, else certifi's.
 
-They are read once in a process and again when they change, not for each connection: the usual bundle takes 30 ms.
+They are read once in a process and again when they change, not for each connection: the usual bundle takes 30 ms and
+3 MB. Where its certificates all stand in a folder by their hashes as well, OpenSSL reads there the few that it needs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import count
 from pathlib import Path
 
 from ..context import in_forked_child
@@ -31,9 +34,14 @@ SYSTEM_BUNDLES = [
 #: Folders of roots by hash, into which OpenSSL looks by itself.
 SYSTEM_FOLDERS = ["/etc/ssl/certs", "/etc/pki/tls/certs"]
 
+#: OpenSSL's codes of a chain that leads to nobody who is trusted.
+NO_ROOT = (2, 18, 19, 20, 21)
+
 #: Python checks more of RFC 5280 from this version on, unless it is asked not to.
 _IS_STRICT = sys.version_info >= (3, 13)
 _MOST_BYTES = 1 << 25
+#: Of a file with one certificate.
+_MOST_ALONE_BYTES = 1 << 13
 _BEGIN = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 _BLOCK = re.compile(
     rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[A-Za-z0-9+/= \t\r\n]*-----END \1-----", re.MULTILINE
@@ -59,6 +67,8 @@ class Trust:
         self._path: str = absolute(named) if named else ""
         self._folders = tuple(map(absolute, folders))
         self._made: tuple[object, ssl.SSLContext, tuple[str, ...]] | None = None
+        #: Whether OpenSSL may look roots up by itself, and whether it has to.
+        self._may_look_up, self._looks_up = True, False
         #: Of several connections at once, one reads and the others wait.
         self._reading = threading.Lock()
         if named:
@@ -74,6 +84,16 @@ class Trust:
                 made = self._made = (state, context, tuple(self._fill(context)))
             return made[1]
 
+    def whole(self) -> ssl.SSLContext:
+        """Returns the context with all roots loaded, for a server whose issuer OpenSSL has not found by itself.
+
+        The link to a root that was replaced by one with another name may still have the hash of the old name.
+        """
+        with self._reading:
+            if self._looks_up:
+                self._may_look_up, self._made = False, None
+        return self.context()
+
     def file(self) -> str:
         """Returns the file or folder for a library that takes one alone."""
         self.context()
@@ -86,14 +106,16 @@ class Trust:
         return self._made[2] if self._made else ()
 
     def _sources(self) -> tuple[str, ...]:
-        return (*((self._path,) if self._path else (*SYSTEM_BUNDLES, *_own_file())), *self._folders)
+        if self._path:
+            return self._path, *self._folders
+        return *SYSTEM_BUNDLES, *_own_file(), *(self._folders or SYSTEM_FOLDERS)
 
     def _fill(self, context: ssl.SSLContext) -> Iterator[str]:
         if self._path:
             self._load_named(context)
             yield self._path
         else:
-            yield from _load_first(context, SYSTEM_BUNDLES)
+            yield from _load_first(context, SYSTEM_BUNDLES, self._looked_up())
             yield from _load_first(context, _own_file())
         for folder in self._folders:
             with contextlib.suppress(_Unusable, OSError):
@@ -107,6 +129,17 @@ class Trust:
         if not context.cert_store_stats()["x509"] and not any(map(_has_hashed, SYSTEM_FOLDERS)):
             context.load_verify_locations(_of_certifi())
             yield _of_certifi()
+
+    def _looked_up(self) -> set[bytes]:
+        """Returns the PEM blocks of the certificates that OpenSSL finds in the system's first folder by itself.
+
+        None where others are loaded: of those with one subject it looks for no more once it has one.
+        """
+        may = self._may_look_up and not self._folders and not any(Path(path).exists() for path in _own_file())
+        folders = [*filter(_has_hashed, SYSTEM_FOLDERS)][: int(may)]
+        found = {block for folder in folders for block in _looked_up(folder)}
+        self._looks_up = bool(found)
+        return found
 
     def _load_named(self, context: ssl.SSLContext) -> None:
         cause = ""
@@ -203,10 +236,35 @@ def _state(path: str) -> object:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _load_first(context: ssl.SSLContext, paths: Iterable[str]) -> Iterator[str]:
+def _looked_up(folder: str) -> Iterator[bytes]:
+    """Yields the PEM blocks of the certificates that OpenSSL finds in a folder, by HASH.0, HASH.1 and so on."""
+    with contextlib.suppress(OSError):
+        with os.scandir(folder) as entries:
+            names = {entry.name for entry in entries if _HASHED.fullmatch(entry.name) and entry.is_file()}
+        for first in [name for name in names if name.endswith(".0")]:
+            for number in count():
+                name = f"{first[:-1]}{number}"
+                block = _only_block(f"{folder}/{name}") if name in names else b""
+                if not block:  # there OpenSSL ends its search, too
+                    break
+                yield block
+
+
+def _only_block(path: str) -> bytes:
+    """Returns the block of a file with one certificate, at the beginning of a line; empty for any other file."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - of hundreds
+        content = file.read(_MOST_ALONE_BYTES)
+    found = [*_BLOCK.finditer(content)]
+    is_plain = len(found) == len(_BEGIN.findall(content)) == 1 and content[: found[0].start()][-1:] in (b"", b"\n")
+    return found[0][0] if is_plain else b""
+
+
+def _load_first(
+    context: ssl.SSLContext, paths: Iterable[str], known: AbstractSet[bytes] = frozenset()
+) -> Iterator[str]:
     for path in paths:
         with contextlib.suppress(_Unusable, OSError):
-            _load_file(context, path)
+            _load_file(context, path, known)
             yield path
             return
 
@@ -229,7 +287,8 @@ def _load_folder(context: ssl.SSLContext, folder: str, *, is_strict: bool) -> No
         raise _Unusable(f"it has no file of PEM certificates ({' '.join(_SUFFIXES)})")
 
 
-def _load_file(context: ssl.SSLContext, path: str) -> None:
+def _load_file(context: ssl.SSLContext, path: str, known: AbstractSet[bytes] = frozenset()) -> None:
+    """Loads a file, unless it has no others than the known PEM blocks. Raises _Unusable where one of its is damaged."""
     content = _content(Path(path))
     blocks = [found[0] for found in _BLOCK.finditer(content)]
     if not blocks:
@@ -239,7 +298,7 @@ def _load_file(context: ssl.SSLContext, path: str) -> None:
     try:
         if b"-----BEGIN TRUSTED" in content:  # of which only this way of loading keeps the restrictions
             context.load_verify_locations(path)
-        else:
+        elif not set(blocks) <= known:
             # Without what stands around the blocks: OpenSSL would pass over a block behind a byte order mark.
             context.load_verify_locations(cadata=b"\n".join(blocks).decode("ascii"))
     except (ssl.SSLError, ValueError):
