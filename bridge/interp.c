@@ -1,20 +1,12 @@
-/* A Tcl interpreter as a Python object, with methods of tkinter's: createcommand, call, eval, createfilehandler, ... */
+/* A Tcl interpreter as a Python object, with methods of tkinter's: createcommand, call, eval, splitlist, ... */
 #include "tossl.h"
-
-#define FOREIGN_MS 10 /* between two checks of the parent's pipe */
-
-typedef struct {
-    PyObject_HEAD
-    Tcl_Interp *interp; /* NULL once the interpreter is deleted */
-    Tcl_ThreadId thread;
-} Interp;
 
 static PyObject *TclError;
 static PyTypeObject *InterpType;
 
 /* ---- checks before each use ---- */
 
-static int inThread(Interp *self)
+int TosslInThread(TosslInterp *self)
 {
     if (self->thread != Tcl_GetCurrentThread()) {
         PyErr_SetString(PyExc_RuntimeError, "a Tcl interpreter can be used in its own thread only");
@@ -23,9 +15,9 @@ static int inThread(Interp *self)
     return 1;
 }
 
-static int usable(Interp *self)
+int TosslUsable(TosslInterp *self)
 {
-    if (!inThread(self)) {
+    if (!TosslInThread(self)) {
         return 0;
     }
     if (self->interp == NULL || Tcl_InterpDeleted(self->interp)) {
@@ -41,7 +33,7 @@ static void forget(void *client, Tcl_Interp *interp)
 
     (void)interp;
     if (TosslEnter(&gil)) {
-        ((Interp *)client)->interp = NULL;
+        ((TosslInterp *)client)->interp = NULL;
         Py_DECREF((PyObject *)client);
         TosslLeave(gil);
     }
@@ -190,12 +182,12 @@ static void dropCommand(void *client)
 
 /* ---- methods ---- */
 
-static PyObject *createCommand(Interp *self, PyObject *args)
+static PyObject *createCommand(TosslInterp *self, PyObject *args)
 {
     PyObject *name, *function;
     Tcl_Obj *word;
 
-    if (!PyArg_ParseTuple(args, "UO:createcommand", &name, &function) || !usable(self) ||
+    if (!PyArg_ParseTuple(args, "UO:createcommand", &name, &function) || !TosslUsable(self) ||
         (word = TosslToTcl(name)) == NULL) {
         return NULL;
     }
@@ -212,11 +204,11 @@ static PyObject *createCommand(Interp *self, PyObject *args)
  * Sets a global variable, also in an interpreter that is deleted and has a script below this call: a vwait there waits for
  * nothing else.
  */
-static PyObject *setVar(Interp *self, PyObject *args)
+static PyObject *setVar(TosslInterp *self, PyObject *args)
 {
     const char *name, *value;
 
-    if (!PyArg_ParseTuple(args, "ss:setvar", &name, &value) || !inThread(self)) {
+    if (!PyArg_ParseTuple(args, "ss:setvar", &name, &value) || !TosslInThread(self)) {
         return NULL;
     }
     if (self->interp != NULL) {
@@ -232,7 +224,7 @@ static PyObject *setVar(Interp *self, PyObject *args)
 }
 
 /* Evaluates a script, or a list of words as one command, at global level. */
-static PyObject *evaluate(Interp *self, Tcl_Obj *script)
+static PyObject *evaluate(TosslInterp *self, Tcl_Obj *script)
 {
     Tcl_Interp *interp = self->interp;
     PyObject *result;
@@ -250,33 +242,33 @@ static PyObject *evaluate(Interp *self, Tcl_Obj *script)
     return result;
 }
 
-static PyObject *callWords(Interp *self, PyObject *args)
+static PyObject *callWords(TosslInterp *self, PyObject *args)
 {
     Tcl_Obj *script;
 
-    if (!usable(self) || (script = TosslToTcl(args)) == NULL) {
+    if (!TosslUsable(self) || (script = TosslToTcl(args)) == NULL) {
         return NULL;
     }
     return evaluate(self, script);
 }
 
-static PyObject *evalScript(Interp *self, PyObject *text)
+static PyObject *evalScript(TosslInterp *self, PyObject *text)
 {
     Tcl_Obj *script;
 
-    if (!usable(self) || (script = TosslToTcl(text)) == NULL) {
+    if (!TosslUsable(self) || (script = TosslToTcl(text)) == NULL) {
         return NULL;
     }
     return evaluate(self, script);
 }
 
-static PyObject *splitList(Interp *self, PyObject *text)
+static PyObject *splitList(TosslInterp *self, PyObject *text)
 {
     Tcl_Obj *list, **words;
     Tcl_Size count;
     PyObject *result;
 
-    if (!usable(self) || (list = TosslToTcl(text)) == NULL) {
+    if (!TosslUsable(self) || (list = TosslToTcl(text)) == NULL) {
         return NULL;
     }
     Tcl_IncrRefCount(list);
@@ -287,162 +279,6 @@ static PyObject *splitList(Interp *self, PyObject *text)
     }
     Tcl_DecrRefCount(list);
     return result;
-}
-
-/* ---- descriptors that the event loop watches: not channels, so that no script sees, renames or closes them ---- */
-
-typedef struct Watch {
-    Interp *owner;
-    pid_t process; /* that made it: a forked child has its parent's too */
-    int descriptor;
-    PyObject *function;
-    struct Watch *next;
-} Watch;
-
-/* All threads' watches, under the GIL. */
-static Watch *watches;
-
-/*
- * Ends a handler, and returns whether Tcl has stopped calling it. Tcl 9 keeps handlers in an epoll set, which a child
- * shares with its parent: a handler that the child removed would be removed for the parent too.
- */
-static int endHandler(const Watch *watch)
-{
-#if TCL_MAJOR_VERSION >= 9
-    if (watch->process != getpid()) {
-        return 0;
-    }
-#endif
-    Tcl_DeleteFileHandler(watch->descriptor);
-    return 1;
-}
-
-static void callFunctionOf(Watch *watch, int mask)
-{
-    PyObject *function = Py_NewRef(watch->function); /* it may end this watch */
-    PyObject *result = PyObject_CallFunction(function, "ii", watch->descriptor, mask);
-
-    if (result == NULL) {
-        PyErr_Clear(); /* functions given here raise nothing */
-    }
-    Py_XDECREF(result);
-    Py_DECREF(function);
-}
-
-static void callWatch(void *client, int mask)
-{
-    PyGILState_STATE gil;
-    Watch *watch = client;
-
-    if (watch->process != getpid()) { /* the parent's pipe is the parent's */
-        if (!endHandler(watch)) {
-            Tcl_Sleep(FOREIGN_MS); /* it rings until the parent has read */
-        }
-        return;
-    }
-    if (!TosslEnter(&gil)) {
-        return;
-    }
-    for (watch = watches; watch != NULL && watch != client; watch = watch->next) {
-    }
-    if (watch != NULL) {
-        callFunctionOf(watch, mask);
-    }
-    TosslLeave(gil);
-}
-
-static Watch **findWatch(Interp *owner, int descriptor)
-{
-    Watch **found = &watches;
-
-    while (*found != NULL && ((*found)->owner != owner || (*found)->descriptor != descriptor)) {
-        found = &(*found)->next;
-    }
-    return found;
-}
-
-static PyObject *createFileHandler(Interp *self, PyObject *args)
-{
-    int descriptor, mask;
-    PyObject *function;
-    Watch *watch;
-
-    if (!PyArg_ParseTuple(args, "iiO:createfilehandler", &descriptor, &mask, &function) || !usable(self)) {
-        return NULL;
-    }
-    if (*findWatch(self, descriptor) != NULL) {
-        PyErr_SetString(PyExc_ValueError, "the descriptor has a handler");
-        return NULL;
-    }
-    watch = PyMem_Malloc(sizeof(*watch));
-    if (watch == NULL) {
-        return PyErr_NoMemory();
-    }
-    *watch = (Watch){.owner = self, .process = getpid(), .descriptor = descriptor, .function = Py_NewRef(function), .next = watches};
-    watches = watch;
-    Py_BEGIN_ALLOW_THREADS
-    Tcl_CreateFileHandler(descriptor, mask, callWatch, watch);
-    Py_END_ALLOW_THREADS
-    Py_RETURN_NONE;
-}
-
-/* Removes a descriptor's handler, if it has one, also after the interpreter was deleted. */
-static PyObject *deleteFileHandler(Interp *self, PyObject *number)
-{
-    int descriptor = (int)PyLong_AsLong(number);
-    Watch **found, *watch;
-    int isEnded;
-
-    if (PyErr_Occurred() || !inThread(self)) {
-        return NULL;
-    }
-    found = findWatch(self, descriptor);
-    watch = *found;
-    if (watch != NULL) {
-        *found = watch->next;
-        Py_BEGIN_ALLOW_THREADS
-        isEnded = endHandler(watch);
-        Py_END_ALLOW_THREADS
-        Py_DECREF(watch->function);
-        if (isEnded) {
-            PyMem_Free(watch);
-        }
-    }
-    Py_RETURN_NONE;
-}
-
-/* ---- timers that `after` knows nothing of: no script cancels them ---- */
-
-static void callTimer(void *client)
-{
-    PyGILState_STATE gil;
-    PyObject *result;
-
-    if (TosslEnter(&gil)) {
-        result = PyObject_CallNoArgs((PyObject *)client);
-        if (result == NULL) {
-            PyErr_Clear();
-        }
-        Py_XDECREF(result);
-        Py_DECREF((PyObject *)client);
-        TosslLeave(gil);
-    }
-}
-
-/* Calls the function once, from the event loop of this thread. */
-static PyObject *createTimerHandler(Interp *self, PyObject *args)
-{
-    int milliseconds;
-    PyObject *function;
-
-    if (!PyArg_ParseTuple(args, "iO:createtimerhandler", &milliseconds, &function) || !usable(self)) {
-        return NULL;
-    }
-    Py_INCREF(function);
-    Py_BEGIN_ALLOW_THREADS
-    (void)Tcl_CreateTimerHandler(milliseconds, callTimer, function);
-    Py_END_ALLOW_THREADS
-    Py_RETURN_NONE;
 }
 
 static void deallocate(PyObject *self)
@@ -460,9 +296,9 @@ static PyMethodDef methods[] = {
     {"eval", (PyCFunction)evalScript, METH_O, "eval(script) -> its result"},
     {"environment", TosslEnvironment, METH_NOARGS, "environment() -> the process's, each NAME=VALUE with a NUL behind it"},
     {"splitlist", (PyCFunction)splitList, METH_O, "splitlist(text) -> its elements"},
-    {"createfilehandler", (PyCFunction)createFileHandler, METH_VARARGS, "createfilehandler(descriptor, mask, function)"},
-    {"createtimerhandler", (PyCFunction)createTimerHandler, METH_VARARGS, "createtimerhandler(milliseconds, function)"},
-    {"deletefilehandler", (PyCFunction)deleteFileHandler, METH_O, "deletefilehandler(descriptor)"},
+    {"createfilehandler", (PyCFunction)TosslCreateFileHandler, METH_VARARGS, "createfilehandler(descriptor, mask, function)"},
+    {"createtimerhandler", (PyCFunction)TosslCreateTimerHandler, METH_VARARGS, "createtimerhandler(milliseconds, function)"},
+    {"deletefilehandler", (PyCFunction)TosslDeleteFileHandler, METH_O, "deletefilehandler(descriptor)"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -475,7 +311,7 @@ static PyType_Slot slots[] = {
 
 static PyType_Spec spec = {
     .name = "tossl.Interp",
-    .basicsize = sizeof(Interp),
+    .basicsize = sizeof(TosslInterp),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = slots,
 };
@@ -497,9 +333,9 @@ static int makeTypes(void)
 
 PyObject *TosslNewInterp(Tcl_Interp *interp)
 {
-    Interp *self;
+    TosslInterp *self;
 
-    if (!makeTypes() || (self = PyObject_New(Interp, InterpType)) == NULL) {
+    if (!makeTypes() || (self = PyObject_New(TosslInterp, InterpType)) == NULL) {
         return NULL;
     }
     self->interp = interp;

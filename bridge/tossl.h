@@ -6,6 +6,7 @@
  *   others.c  refuses a Python of others that keeps its lock
  *   fork.c    the way into Python, closed in a forked child where Python cannot work
  *   interp.c  a Tcl interpreter as a Python object
+ *   events.c  its methods for descriptors and timers of the event loop
  *   environment.c  the process's environment, for Python to read
  *   value.c   Tcl values to Python values and back
  *
@@ -23,12 +24,28 @@ typedef int Tcl_Size;
 #define TCL_SIZE_MAX INT_MAX
 #endif
 
+/* A Tcl interpreter as a Python object. */
+typedef struct {
+    PyObject_HEAD
+    Tcl_Interp *interp; /* NULL once the interpreter is deleted */
+    Tcl_ThreadId thread;
+} TosslInterp;
+
+/* Checks before each use: 0 with a Python exception set in another thread; usable: also where it is deleted. */
+int TosslInThread(TosslInterp *self);
+int TosslUsable(TosslInterp *self);
+
+/* Methods. */
+PyObject *TosslCreateFileHandler(TosslInterp *self, PyObject *args);
+PyObject *TosslDeleteFileHandler(TosslInterp *self, PyObject *number);
+PyObject *TosslCreateTimerHandler(TosslInterp *self, PyObject *args);
+PyObject *TosslEnvironment(PyObject *self, PyObject *unused);
+
 /* All of these need the GIL, and return NULL with a Python exception set when they fail. */
 PyObject *TosslToPython(Tcl_Obj *value);
 PyObject *TosslTupleToPython(Tcl_Size count, Tcl_Obj *const values[]);
 Tcl_Obj *TosslToTcl(PyObject *value);
 PyObject *TosslNewInterp(Tcl_Interp *interp);
-PyObject *TosslEnvironment(PyObject *self, PyObject *unused); /* a method */
 
 /* The way into Python, with the GIL. TosslEnter() returns 0 if Python cannot work; report TosslForked then. */
 extern const char TosslForked[];
