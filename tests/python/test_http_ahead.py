@@ -317,6 +317,15 @@ def test_whoever_must_ask_connects_before_it_looks_into_the_store(tmp_path: Path
     assert (done.stdout, done.stderr) == (f"('127.0.0.1', 9) {early}\n", "")
 
 
+def test_what_follows_an_order_is_not_loaded_before_it() -> None:
+    """It loads while the CA places the order."""
+    later = {"certificates.finish", "certificates.solve", "acme.authorization", "acme.renewal", "pki.chain"}
+    names = {f"tossl_acme.{name}" for name in later}
+    code = f"import sys, tossl_acme.certificates.obtain; print(*sorted({names} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=TREE)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
 def test_a_store_that_cannot_be_used_closes_the_connection(tcl: Tcl, server: Counting, tmp_path: Path) -> None:
     (tmp_path / "format").write_text("99\n")
     words = {"directory": server.url, "store": tmp_path, "http01_response": 1}

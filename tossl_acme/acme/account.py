@@ -14,11 +14,9 @@ from ..text import Secret, clean, quoted
 from .answer import Answer
 from .client import Client
 from .encoding import b64url_bytes
-from .ended import ENDED, ended_account
 from .jws import AccountKey, hmac_signed
 from .known_keys import check_account_key
 from .mailed_binding import mailed_binding, may_be_mailed, unusable_binding
-from .orders_list import read_order_urls
 from .public_cas import binding_url, needs_binding
 
 #: Of an external account binding's signature (section 7.3.4): a MAC-based JWS.
@@ -232,6 +230,8 @@ def _brought_up_to_date(client: Client, context: Context, account: Account, want
 
     Raises AcmeError unauthorized for an account that has ended.
     """
+    from .ended import ENDED, ended_account
+
     if account.status in ENDED:
         client.forget_account()
         raise ended_account(account.url, account.status)
@@ -309,6 +309,8 @@ def _account_of(client: Client, context: Context, key: AccountKey) -> str:
 
 def list_orders(client: Client, context: Context, most: int) -> list[str]:
     """Returns the URLs of the account's orders, over all pages, `most` at most (section 7.1.2.1)."""
+    from .orders_list import read_order_urls
+
     account = get_account(client, context)
     if not account.orders:
         cause = f"the CA offers no list of orders for the account {shown_url(account.url)}"

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from ..acme.account import ensure_account
 from ..acme.client import Client
 from ..acme.clients import account_key_of, client_for
-from ..acme.ended import account_has_ended
 from ..acme.server import Server
 from ..acme.servers import server_for
 from ..context import Context
@@ -230,6 +229,8 @@ def with_account(context: Context, store: Store | None, issuance: Issuance, work
     try:
         return work(client)
     except AcmeError as error:
+        from ..acme.ended import account_has_ended
+
         if account_has_ended(client, context, error):
             _end_account(context, store, issuance, client, error)
         elif not _has_changed_key(context, store, issuance, client, error):

@@ -8,28 +8,31 @@ from dataclasses import dataclass, field, replace
 
 from ..acme.account import ensure_account
 from ..acme.client import Client
-from ..acme.renewal import cert_id
 from ..context import Context
 from ..errors import AcmeError, ArgumentError, HttpError, TosslError
 from ..files import FilePath
 from ..http.dial import WIDTH
 from ..identifiers import Identifier
-from ..pki.chain import CertificateChain
 from ..store.protocol import Store
 from . import due
 from .accounts import keep_known
 from .ca_limits import SharedLimits
 from .files import CertificateFolder
 from .issuance import Issuance
-from .issue import Work, issue, take_up
+from .issue import issue
 from .kept import Attempt
 from .key import kind_of
-from .pem_file import keep_pem_file
-from .permission import CaaLook, caa_look
+from .permission import caa_look
 from .persisted import standing_ends, warn_of_end
 from .sharing import SharedAnswers
-from .solve import Solvers
-from .traces import Trace, remove_traces
+from .work import Work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..pki.chain import CertificateChain
+    from .permission import CaaLook
+    from .solve import Solvers
+    from .traces import Trace
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,6 +105,8 @@ def acquire(
             )
             context.tell("stored", folder=folder.path)
         if issuance.pem_file is not None:
+            from .pem_file import keep_pem_file
+
             keep_pem_file(issuance.pem_file, found.private_key, chain.fullchain)
             found = replace(found, files=found.files | {"pem_file": issuance.pem_file})
         if folder is not None:
@@ -112,6 +117,10 @@ def acquire(
 def clear_up(attempt: Attempt, dead: Sequence[Trace], solvers: Solvers, context: Context) -> None:
     """Removes what an attempt left presented that died, unless this one has presented and removed it as well."""
     left = [trace for trace in dead if trace in attempt.traces]
+    if not left:
+        return
+    from .traces import remove_traces
+
     present = [solver for chosen in solvers.values() for solver in chosen]
     failed = remove_traces(left, present, context)
     attempt.drop_traces(trace for trace in left if trace not in failed)
@@ -132,6 +141,8 @@ def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over:
                 keep_known(store, work.context, work.client)
             known = _known_of(work.client)
             if has_left_over:
+                from .finish import take_up
+
                 chain = take_up(work, solvers)
                 if chain is not None:
                     return work, chain
@@ -211,6 +222,8 @@ def _is_exempt(work: Work) -> bool:
 
 def _of_itself(certificate: Certificate, issuance: Issuance, solvers: Solvers) -> dict[str, object]:
     """Returns the members of the record that spare reading the certificate."""
+    from ..acme.renewal import cert_id  # loaded by now: see issue.py
+
     public_key = certificate.chain.public_key
     try:
         name = cert_id(certificate.chain)

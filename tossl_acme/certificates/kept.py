@@ -21,7 +21,10 @@ from ..pki.csr import Csr
 from ..pki.pem import certificate_blocks
 from .files import CertificateFolder, with_key_aside
 from .record import ATTEMPT, FILES, PENDING
-from .traces import Trace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .traces import Trace
 
 _ISSUED = "issued.pem"
 _KEY = FILES["private_key"]
@@ -274,6 +277,10 @@ class Attempt:
 
 def _read_traces(record: Mapping[str, Any]) -> dict[tuple[object, ...], Trace]:
     presented = record.get("presented")
+    if not presented:
+        return {}
+    from .traces import Trace
+
     found = [Trace.from_json(item) for item in presented] if isinstance(presented, list) else []
     return {trace.key: trace for trace in found if trace is not None}
 

@@ -12,7 +12,6 @@ from ..errors import Cancelled, RetryError, TosslError
 from ..http.urls import shown_url
 from ..identifiers import Identifier
 from ..log import ERROR, INFO, WARNING, wants
-from .advice import advice_for
 from .issuance import Issuance
 
 NAME = "tossl.certificates"
@@ -60,6 +59,8 @@ def _log_failure(context: Context, name: str, error: TosslError, begun: float) -
     if isinstance(error, Cancelled):
         context.event(NAME, WARNING, f"{name}: the issuance was cancelled", **facts)
         return
+    from .advice import advice_for
+
     level = WARNING if isinstance(error, RetryError) else ERROR
     context.event(NAME, level, f"{name}: no certificate: {error.message}", **facts, to_do=advice_for(error))
 

@@ -32,7 +32,6 @@ from .logged import logged_issuance
 from .nodes import node_name
 from .options import keep_options, renewed_with
 from .owners import check_certificate_owner
-from .pem_file import check_pem_file
 from .record import KeptCertificate, read_kept
 from .revoked import check_key_unrevoked
 from .suggested import failure_kept, renewal_name
@@ -212,6 +211,8 @@ def _first_issued(
 ) -> Obtained:  # fmt: skip
     solvers = choose(issuance.solvers, issuance.identifiers, _dns_accounts(place.store, context))
     if issuance.pem_file is not None:
+        from .pem_file import check_pem_file
+
         check_pem_file(issuance.pem_file, has_key=not issuance.key.csr)
     for one in issuance.at_each:
         _check_keys(place.store, one)

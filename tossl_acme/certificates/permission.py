@@ -11,11 +11,11 @@ from ..context.threads import start_thread
 from ..errors import AcmeError, TosslError, WaitTimeout, foreign_error
 from ..identifiers import Identifier
 from ..text import clean
-from .solve import Solvers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..dns.caa import CaaSet
+    from .solve import Solvers
 
 #: Seconds for all names of an order.
 CAA_SECONDS = 3.0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from ..acme.authorization import Challenge
 from ..acme.client import Client
 from ..challenges.solver import is_standing
 from ..context import Context
 from ..identifiers import Identifier
 from . import due
-from .solve import Solvers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .solve import Solvers
 
 
 def check_standing(context: Context, client: Client, solvers: Solvers) -> None:
@@ -20,6 +22,8 @@ def check_standing(context: Context, client: Client, solvers: Solvers) -> None:
     standing = {identifier: solver for identifier, solver in only.items() if is_standing(solver)}
     if not standing:
         return
+    from ..acme.authorization import Challenge
+
     issuers, account = tuple(client.directory(context).caa_identities), client.account_url(context)
 
     def check(identifier: Identifier) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 
 from ..context import Context
 from ..errors import AcmeError, ArgumentError
-from ..pki.chain import CertificateChain
 from ..store.protocol import Store
 from ..store.sealed import check_sealing_key
 from . import due
 from .files import certificate_folder
-from .listed import names_of
 from .record import KeptCertificate, read_kept, set_name, sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..pki.chain import CertificateChain
 
 
 @contextlib.contextmanager
@@ -56,6 +58,8 @@ def is_key_revoked(store: Store, public_key: bytes) -> bool:
 
 def _issued_as(store: Store, issuer: str, serial: str) -> list[str]:
     """Returns the names of the kept certificates with this issuer and serial number."""
+    from .listed import names_of  # an issuance looks for one key alone
+
     return [name for name in names_of(store) if _is(_readable(store, name), issuer, serial)]
 
 

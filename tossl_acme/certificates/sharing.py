@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from ..acme.authorization import Challenge
 from ..challenges.elsewhere import BY_TOKEN, ElsewhereAnswer, look_away, look_in
 from ..challenges.registry import TYPES
 from ..challenges.solver import Solver, is_serving
@@ -22,6 +21,7 @@ from .record import folder_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..acme.authorization import Challenge
     from .served import Served
 
 _WHAT = "the other nodes"

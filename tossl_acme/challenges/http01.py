@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..acme.authorization import Challenge
 from ..context import Context
 from ..errors import ArgumentError
 from .elsewhere import BY_TOKEN
@@ -18,6 +17,7 @@ from .webroot import Webroot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..acme.authorization import Challenge
     from .seen import AskedAt, Seen
 
 

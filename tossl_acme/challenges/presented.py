@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 
-from ..acme.authorization import Challenge
 from ..context import Context, cleanup_seconds, in_forked_child
 from ..context.farewell import fall_due, owe
 from ..errors import TosslError
 from . import elsewhere, responses
 from .responders import ResponderPool
 from .solver import Solver
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..acme.authorization import Challenge
 
 #: Seconds that presenting or cleaning up by a single command may take.
 _COMMAND_SECONDS = 30

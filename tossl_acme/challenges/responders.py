@@ -7,11 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from ..acme.authorization import Challenge
 from ..context import Context
 from .listener import Connection, Listener
 from .ports import Port, address_of
 from .shown import Shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..acme.authorization import Challenge
 
 
 class Responder:

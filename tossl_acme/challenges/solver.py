@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeGuard
 
-from ..acme.authorization import Challenge
 from ..context import Context
 from ..dns.options import ProviderOptions
 from ..files import FilePath
@@ -14,6 +13,7 @@ from .ports import Port, check_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..acme.authorization import Challenge
     from ..dns.provider import AccountKeeper
     from .seen import AskedAt, Seen
 

@@ -9,10 +9,13 @@ import stat
 import threading
 from collections.abc import Iterator, Mapping
 
-from ..acme.authorization import Challenge
 from ..context import Context
 from ..errors import ArgumentError
 from ..files import Folder, absolute, is_temporary, refusals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..acme.authorization import Challenge
 
 _WELL_KNOWN, _ACME = ".well-known", "acme-challenge"
 #: The web server's user must be able to read, whatever the umask is.
