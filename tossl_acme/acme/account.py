@@ -25,7 +25,7 @@ BINDING_ALGORITHMS = ("HS256", "HS384", "HS512")
 _OF_BINDING = ("externalAccountRequired", "malformed", "unauthorized")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Account:
     """An account object (section 7.1.2); `raw` is the CA's whole object.
 
@@ -42,7 +42,7 @@ class Account:
         return {**self.raw, "url": self.url, "status": self.status, "contact": list(self.contact)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ExternalAccountBinding:
     """A key from the CA's website (section 7.3.4); hmac_key is base64url, as CAs show it."""
 
@@ -75,7 +75,7 @@ class ExternalAccountBinding:
         return hmac_signed(b64url_bytes(self.hmac_key.value), self.alg, {"kid": self.kid, "url": url}, key.jwk)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NewAccount:
     """The payload of newAccount (section 7.3): contacts as URLs, agreement to the CA's terms, an external binding.
 

@@ -16,7 +16,7 @@ from .urls import joined_url, server_url
 _MAX_ITEMS = 1000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Answer:
     """A JSON object from a CA, `raw`: the whole answer, or an object in it. Ignores unknown members (RFC 8555
     section 7.1).

@@ -25,7 +25,7 @@ _MOST_ISSUERS = 10
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Challenge:
     """A challenge object (section 8) with everything that presenting it needs; `raw` is the CA's whole object.
 
@@ -81,7 +81,7 @@ def is_provable(identifier: Identifier, challenge_type: str) -> bool:
     return identifier.is_provable_by_dns or not challenge_type.startswith("dns-")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Authorization:
     """An authorization object (section 7.1.4)."""
 

@@ -31,7 +31,7 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DownloadedChain:
     """A PEM chain as the CA sent it, and the URLs of alternate chains for the same certificate."""
 

@@ -18,7 +18,7 @@ _REQUIRED = ("newNonce", "newAccount", "newOrder")
 _KNOWN = (*_REQUIRED, "newAuthz", "revokeCert", "keyChange", "renewalInfo")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Directory:
     """A CA's URLs for requests. `urls` maps the RFC's names to https URLs; `meta` is as the CA sent it."""
 

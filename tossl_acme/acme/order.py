@@ -30,7 +30,7 @@ ANY_ANCESTOR = "*"
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Order:
     """An order object (section 7.1.3); `raw` is the CA's whole object."""
 
@@ -47,7 +47,7 @@ class Order:
         return {**self.raw, "url": self.url, "status": self.status}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OrderOptions:
     """The options of an order. Times are RFC 3339 texts; empty options are not sent.
 
@@ -84,7 +84,7 @@ def ancestors(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(named.value for named in found)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class NewOrder:
     """The payload of newOrder (section 7.4): the names, and the options of the order."""
 
@@ -209,7 +209,7 @@ def _settled(
     return order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class FinishedOrder:
     """A valid order. by_another: it was finalized before this was to be done, perhaps with another CSR."""
 

@@ -24,7 +24,7 @@ _MAX_WAIT_SECONDS = 86400.0
 _USUAL_WAIT_SECONDS = 21600.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RenewalInfo:
     """Times are epoch seconds; `retry_after` is the seconds until the next request."""
 

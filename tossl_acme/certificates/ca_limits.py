@@ -52,7 +52,7 @@ _WORDINGS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ToldToAll:
     """A refusal that holds up others than the names that were refused.
 

@@ -24,7 +24,7 @@ from .plain import has_literal, plain, read_plain
 _FORMAT = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Authority:
     """A CA with the options that are for it alone.
 
@@ -68,7 +68,7 @@ def beside(
     return own
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Issuance:
     """The request for one certificate.
 

@@ -42,7 +42,7 @@ def names_of_key_types() -> tuple[str, ...]:
     return tuple(_KEY_TYPES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CertificateKey:
     """The source of a certificate's key: the user's CSR, else the given key, else a new key.
 

@@ -46,7 +46,7 @@ def pause_seconds(failures: int, life_left: float | None) -> float:
     return min(pause, max(_LEAST_PAUSE_SECONDS, _LIFE_SHARE * abs(life_left)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Limits:
     """The failures of one set of names at one CA since its last certificate.
 

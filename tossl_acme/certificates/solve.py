@@ -33,7 +33,7 @@ from .sharing import SharedAnswers
 from .traces import Trace
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Task:
     authorization: Authorization
     challenge: Challenge

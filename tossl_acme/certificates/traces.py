@@ -16,7 +16,7 @@ from ..identifiers import Identifier
 _TEXTS = ("type", "token", "key_authorization", "account_url")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """A challenge that is or may be presented.
 

@@ -111,7 +111,7 @@ def keeps_accounts(solver: Solver) -> TypeGuard[AccountKeeper]:
     return hasattr(solver, "keep_accounts")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Aliases:
     """How CNAME records at records' names are found. follow: whether they are followed."""
 
@@ -119,7 +119,7 @@ class Aliases:
     follow: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Propagation:
     """How a published record is waited for. mode: of PropagationCheck, "none", or "" for the usual one."""
 
@@ -133,7 +133,7 @@ class Propagation:
         return self.timeout > 0 and self.mode != "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SolverOptions:
     """How challenges can be presented, plain data.
 
@@ -183,7 +183,7 @@ class SolverOptions:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ChallengeType:
     """The declaration of a challenge type, in its file.
 

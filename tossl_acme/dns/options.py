@@ -13,7 +13,7 @@ from ..text import Secret, quoted
 DEFAULT_NAME = "default"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProviderOptions:
     """A script's options for its DNS provider, plain data.
 

@@ -58,7 +58,7 @@ class HttpRequest:
     address: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Followed:
     """The last answer, and the URLs that led to it, the first one included."""
 

@@ -22,7 +22,7 @@ _PROXIES = tuple(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConnectionOptions:
     """How to reach a peer. The environment decides where ca_bundle or proxy is empty.
 

@@ -27,7 +27,7 @@ _JSON_NAMES = {"NoneType": "null", "bool": "boolean", "list": "array", "str": "s
 _CODINGS = ("gzip", "x-gzip", "deflate")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Response:
     """An answer, complete and within its limits.
 

@@ -38,7 +38,7 @@ _MOST_SKEW_SECONDS = 86400.0
 _KEY_IDENTIFIER = 0x80
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CertificateChain:
     """A leaf certificate and its issuers, towards a root. All facts are the leaf's.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Csr:
     """A certificate request.
 

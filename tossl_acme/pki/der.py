@@ -31,7 +31,7 @@ class DerError(ValueError):
     """The reason why a structure cannot be read, without any part of it."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Element:
     """One element. Its repr hides the content, which may be a private key."""
 
@@ -105,7 +105,7 @@ def _header(data: bytes, at: int) -> tuple[int, int, int]:
 # ---- private keys ----
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Curve:
     """A curve: its OID, and the numbers that identify it in explicit parameters (SEC 2)."""
 

@@ -23,7 +23,7 @@ class PemError(ValueError):
     """The reason why a text cannot be read, without any part of it."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Block:
     """One encapsulated structure. Its repr hides the DER, which may be a private key."""
 
