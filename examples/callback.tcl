@@ -6,6 +6,10 @@
 
 package require tossl
 
+if {$argc < 2} {
+    puts stderr "usage: callback.tcl DIRECTORY NAMES ?OPTION VALUE ...?"
+    exit 2
+}
 set options [lassign $argv directory names]
 
 proc done {name job} {

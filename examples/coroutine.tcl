@@ -5,6 +5,10 @@
 
 package require tossl
 
+if {$argc < 2} {
+    puts stderr "usage: coroutine.tcl DIRECTORY NAMES ?OPTION VALUE ...?"
+    exit 2
+}
 set options [lassign $argv directory names]
 
 proc get {directory names options} {

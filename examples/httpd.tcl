@@ -7,6 +7,10 @@
 package require httpd
 package require tossl
 
+if {$argc < 5} {
+    puts stderr "usage: httpd.tcl DIRECTORY NAMES FOLDER HTTPS_PORT HTTP_PORT ?OPTION VALUE ...?"
+    exit 2
+}
 set options [lassign $argv directory names folder https_port http_port]
 
 httpd::server create site port $http_port myaddr all doc_root [file normalize $folder]

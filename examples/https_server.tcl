@@ -12,6 +12,10 @@
 package require tls
 package require tossl
 
+if {$argc < 4} {
+    puts stderr "usage: https_server.tcl DIRECTORY NAMES HTTP_PORT HTTPS_PORT ?OPTION VALUE ...?"
+    exit 2
+}
 set options [lassign $argv directory names http_port https_port]
 set name [lindex $names 0]
 

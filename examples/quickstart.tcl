@@ -6,13 +6,16 @@
 #
 #     tclsh quickstart.tcl letsencrypt-staging "example.com www.example.com" -webroot /var/www/html
 #
-# Without arguments it uses the local test CA that `make demo` started.
+# `make demo` runs it without arguments, beside a test CA.
 
 package require tossl
 
 if {$argc >= 2} {
     set options [lassign $argv directory names]
     set trust {}
+} elseif {![info exists env(TOSSL_TEST_DIRECTORY)]} {
+    puts stderr "usage: quickstart.tcl DIRECTORY NAMES ?OPTION VALUE ...?"
+    exit 2
 } else {
     set directory $env(TOSSL_TEST_DIRECTORY)
     set names {example.com www.example.com}

@@ -7,6 +7,10 @@
 
 package require tossl
 
+if {$argc < 3} {
+    puts stderr "usage: steps.tcl DIRECTORY NAME WEBROOT ?-ca_bundle file?"
+    exit 2
+}
 set trust [lassign $argv directory name webroot]
 
 # An account is a key that the CA knows. Keep it secret: it controls the account.

@@ -67,6 +67,10 @@ proc accept {channel host port} {
     chan event $channel readable [list read_header $channel $host ""]
 }
 
+if {$argc < 5} {
+    puts stderr "usage: wapp.tcl DIRECTORY NAMES HTTPS_PORT HTTP_PORT SCGI_PORT ?OPTION VALUE ...?"
+    exit 2
+}
 set options [lassign $argv directory names https_port http_port scgi_port]
 tossl::tls::socket -server accept -domains $names -directory $directory -http_port $http_port {*}$options $https_port
 wapp-start [list -scgi $scgi_port]
