@@ -67,6 +67,17 @@ def test_a_store_that_nobody_can_read(
     assert one_of(found, "port")["status"] == "ok"
 
 
+def test_no_advice_takes_rights_from_what_is_everybodys_or_no_store(
+    doctor: Callable[..., Found], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o1777)
+    assert not [one for one in doctor([], store=tmp_path / "file") if "chmod" in one["advice"]]
+    (rights,) = [one for one in doctor([], store=tmp_path / "open") if one["check"] == "rights"]
+    assert rights["advice"] == "name a folder of its own (-store)"
+
+
 def test_another_node_answers(context: Context, challtestsrv: ChallTestSrv, http_port: int) -> None:
     """The name leads to it; it looks in the store that both have. Nothing is left there."""
     store = MemoryStore(is_shared=True)

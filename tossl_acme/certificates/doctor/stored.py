@@ -108,6 +108,8 @@ def _space(where: FilePath) -> list[Diagnosis]:
 
 def _owners(store: Store, where: FilePath) -> Iterator[Diagnosis]:
     """Whose the folder and the keys are, and who else can read or change them."""
+    if not os.path.isdir(where):  # noqa: PTH112 - writing tells
+        return
     said = False
     for path, what in _of_an_owner(store, where):
         try:
@@ -154,7 +156,9 @@ def _rights(path: FilePath) -> tuple[str, str] | None:
     except OSError:
         return None
     if stat.S_ISDIR(mode) and mode & _OTHERS_WRITE:
-        return "can be written to by others, who can put keys of theirs there", "take the right from them: chmod go-w"
+        is_everybodys = bool(mode & stat.S_ISVTX)  # as /tmp is
+        advice = "name a folder of its own (-store)" if is_everybodys else "take the right from them: chmod go-w"
+        return "can be written to by others, who can put keys of theirs there", advice
     if stat.S_ISREG(mode) and mode & _OTHERS_READ:
         return "can be read by everybody", "take the right from them: chmod o-rwx; the key may be known already"
     return None
