@@ -72,14 +72,14 @@ def beside(
 class Issuance:
     """The request for one certificate.
 
-    directory: the CA's directory URL. account_key: PEM; None where the store's is used, or a new one.
-    preferred_chain: an issuer's common name. fallbacks: the CAs that are asked where this one fails repeatedly, in this
-    order; what one issued counts as asked for. deploy_command: for sh, once a certificate is there; deploy_timeout: how
-    long it may take, in seconds.
+    directory: the CA's directory URL; empty where at() is to say it. account_key: PEM; None where the store's is used,
+    or a new one. preferred_chain: an issuer's common name. fallbacks: the CAs that are asked where this one fails
+    repeatedly, in this order; what one issued counts as asked for. deploy_command: for sh, once a certificate is there;
+    deploy_timeout: how long it may take, in seconds.
     """
 
     identifiers: tuple[Identifier, ...]
-    directory: str
+    directory: str = ""
     account: NewAccount = field(default_factory=NewAccount)
     account_key: Secret | None = None
     key: CertificateKey = field(default_factory=CertificateKey)
@@ -95,19 +95,20 @@ class Issuance:
     @property
     def at_each(self) -> tuple[Issuance, ...]:
         """Returns the request to each CA, in order; without fallbacks."""
-        others = (
-            replace(
-                self,
-                directory=authority.directory,
-                account=authority.account,
-                account_key=authority.account_key,
-                order=replace(self.order, profile=authority.profile),
-                preferred_chain=authority.preferred_chain,
-                fallbacks=(),
-            )
-            for authority in self.fallbacks
+        return (replace(self, fallbacks=()), *(self.at([authority]) for authority in self.fallbacks))
+
+    def at(self, authorities: Sequence[Authority]) -> Issuance:
+        """Returns the same request to the first of these CAs; the others are asked where that one fails."""
+        first, *others = authorities
+        return replace(
+            self,
+            directory=first.directory,
+            account=first.account,
+            account_key=first.account_key,
+            order=replace(self.order, profile=first.profile),
+            preferred_chain=first.preferred_chain,
+            fallbacks=tuple(others),
         )
-        return (replace(self, fallbacks=()), *others)
 
     @property
     def at_staging(self) -> Issuance:

@@ -698,8 +698,6 @@ def managed(
     TOSSL VALUE not_before
                          given; like -not_after, it is for one certificate, and this one is renewed
     """
-    from dataclasses import replace
-
     from ..certificates.issuance import Issuance
     from ..certificates.managed import Managed
     from ..certificates.node_files import check_has_files
@@ -710,7 +708,7 @@ def managed(
         raise ArgumentError("timeout", "-timeout: must be a positive number of seconds")
     if store is None:
         raise ArgumentError("store", "-store must not be empty here: certificates are kept in the store")
-    (first, *others), wishes = authorities
+    cas, wishes = authorities
     if wishes.not_before or wishes.not_after:
         name = "not_before" if wishes.not_before else "not_after"
         raise ArgumentError(name, f"-{name} is for one certificate, and this one is renewed")
@@ -719,19 +717,14 @@ def managed(
     files, pem_file = places
     issuance = Issuance(
         identifiers,
-        first.directory,
-        first.account,
-        first.account_key,
-        key,
-        replace(wishes, profile=first.profile),
-        solvers,
-        first.preferred_chain,
-        connection,
-        tuple(others),
-        pem_file,
-        hooks.command,
-        hooks.limit,
-    )
+        key=key,
+        order=wishes,
+        solvers=solvers,
+        connection=connection,
+        pem_file=pem_file,
+        deploy_command=hooks.command,
+        deploy_timeout=hooks.limit,
+    ).at(cas)
     made = Managed(issuance, store, hooks, self_signed, timeout, files)
     check_stand_in(made)
     check_has_files(store, files or pem_file, hooks)

@@ -69,7 +69,7 @@ def _unread(
     if names and _OF_SOLVERS & given.words.keys():
         subjects = [_wanted(context, None, names, given)]
     elif names:
-        subjects = [Subject(names[0], Issuance(_identifiers(names), "", solvers=given.solvers()), trouble=error)]
+        subjects = [Subject(names[0], Issuance(_identifiers(names), solvers=given.solvers()), trouble=error)]
     issuances = (_issuance((), given),) if given.names_a_ca else ()
     return Examination(store, given.connection, tuple(subjects), issuances, tcl=tcl, is_unread=True)
 
@@ -142,20 +142,8 @@ def _wanted(context: Context, store: Store | None, names: Sequence[str], given: 
 
 
 def _issuance(identifiers: tuple[Identifier, ...], given: Given) -> Issuance:
-    base = Issuance(identifiers, "", solvers=given.solvers(), connection=given.connection)
-    return _at(base, given) if given.names_a_ca else base
-
-
-def _at(issuance: Issuance, given: Given) -> Issuance:
-    (first, *others), _order = given.authorities()
-    return replace(
-        issuance,
-        directory=first.directory,
-        account=first.account,
-        account_key=first.account_key,
-        order=replace(issuance.order, profile=first.profile),
-        fallbacks=tuple(others),
-    )
+    base = Issuance(identifiers, solvers=given.solvers(), connection=given.connection)
+    return base.at(given.authorities()[0]) if given.names_a_ca else base
 
 
 def _with_solvers(context: Context, store: Store | None, subject: Subject) -> Subject:

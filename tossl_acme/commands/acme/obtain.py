@@ -143,27 +143,22 @@ def obtain_certificate(
         certificate = told_of(context, kept_in, kept, pem_file)
     else:
         _begin_ahead(context, words, connecting, connection, kept_in, len(domains))
-        from dataclasses import replace
-
+        from ...certificates.deploy import Hooks
         from ...certificates.issuance import Issuance
         from ...certificates.obtain import obtain, prove
 
         identifiers = key().identifiers(domains)
-        (first, *others), wishes = authorities()
+        (cas, wishes), own = authorities(), hooks or Hooks()
         issuance = Issuance(
             identifiers,
-            first.directory,
-            first.account,
-            first.account_key,
-            key(),
-            replace(wishes, profile=first.profile),
-            solvers(),
-            first.preferred_chain,
-            connection(),
-            tuple(others),
-            pem_file,
-            *((hooks.command, hooks.limit) if hooks is not None else ()),
-        )
+            key=key(),
+            order=wishes,
+            solvers=solvers(),
+            connection=connection(),
+            pem_file=pem_file,
+            deploy_command=own.command,
+            deploy_timeout=own.limit,
+        ).at(cas)
         with context.naming("clean_up_failed"), error_context("Certificate not obtained", AcmeError):
             if dry_run:
                 found = prove(context, issuance, kept_in, name)
