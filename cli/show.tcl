@@ -10,7 +10,7 @@
     set found [tossl::acme::get_certificate [lindex $names 0] {*}$options]
     source_command list
     # The key stays in its file.
-    show [dict remove $found private_key certificate chain fullchain] $::cli::kept_types {
+    show [summary $found] $::cli::kept_types {
         line name [dict get $result name]
         line names [join [dict get $result domains]]
         line issuer [dict get $result issuer]
