@@ -127,7 +127,7 @@ def report_on_store(store: Store | None, thresholds: Thresholds) -> Report:
     where = Verdict("store", report.place)
     try:
         told: list[dict[str, Any]] = all_told(store) if store is not None else []
-        failing = _failing(store) if store is not None else {}
+        all_failing = _failing(store) if store is not None else {}
         nodes = read_nodes(store) if store is not None else []
         at = due.now_in(store) if nodes and store is not None and store.is_shared else clock.wall()
     except ArgumentError as error:
@@ -135,12 +135,12 @@ def report_on_store(store: Store | None, thresholds: Thresholds) -> Report:
         report.others.append(where)
         return report
     for facts in told:
-        limits = failing.get(_names(facts.get("domains", ())))
-        report.certificates.append(_kept(facts, limits, thresholds, report.at))
+        failing = all_failing.get(_names(facts.get("domains", ())))
+        report.certificates.append(_kept(facts, failing, thresholds, report.at))
     held = {_names(facts.get("domains", ())) for facts in told}
-    for names, limits in failing.items():
+    for names, failing in all_failing.items():
         if names not in held:
-            report.others += _never_obtained(limits, report.at)
+            report.others += _never_obtained(failing, report.at)
     is_any_alive = any(at - node.at <= thresholds.silent for node in nodes if not node.has_ended)
     report.nodes += [_node(node, at - node.at, thresholds.silent, is_alone=not is_any_alive) for node in nodes]
     if not report.verdicts:
@@ -165,19 +165,20 @@ def report_on_files(paths: Sequence[FilePath], thresholds: Thresholds) -> Report
 # ---- one certificate ----
 
 
-def _kept(told: dict[str, Any], limits: _Failing | None, thresholds: Thresholds, at: float) -> Verdict:
+def _kept(told: dict[str, Any], failing: _Failing | None, thresholds: Thresholds, at: float) -> Verdict:
     """Returns what is found of a certificate that all_told() told of."""
     if "damaged" in told:
         found = Verdict("name", told["name"])
         found.add(UNKNOWN, told["damaged"])
         return found
     error, owed = told["last_error"], _owed(told)
-    is_failing = limits is not None and limits.failed_at > told["issued_at"]
+    if failing is not None and failing.failed_at <= told["issued_at"]:
+        failing = None
     found = Verdict(
         "name", told["name"], domains=told["domains"], not_before=told["not_before"], not_after=told["not_after"],
         due=told["due"], last_success=told["issued_at"],
-        failures=limits.failures if limits is not None and is_failing else int(bool(error)),
-        paused=limits is not None and is_failing and limits.paused, last_error=error.get("message", ""),
+        failures=failing.failures if failing is not None else int(bool(error)),
+        paused=failing is not None and failing.paused, last_error=error.get("message", ""),
         deploy_owed=bool(owed), persist_until=told["persist_until"],
     )  # fmt: skip
     _judge_life(found, thresholds, at)
@@ -185,7 +186,7 @@ def _kept(told: dict[str, Any], limits: _Failing | None, thresholds: Thresholds,
         found.add(CRITICAL, "it was revoked")
     if told["self_signed"]:
         found.add(WARNING, "it is self-signed, in the place of one that has not come yet")
-    _judge_renewal(found, limits if is_failing else None, error, at)
+    _judge_renewal(found, failing, error, at)
     for problem in owed:
         found.add(WARNING, problem)
     for warning in told["warnings"]:
@@ -214,17 +215,17 @@ def _judge_life(found: Verdict, thresholds: Thresholds, at: float) -> None:
         found.add(CRITICAL if left < critical else WARNING, f"it ends in {_span(left)}, at {_moment(end)}")
 
 
-def _judge_renewal(found: Verdict, limits: _Failing | None, error: dict[str, Any], at: float) -> None:
+def _judge_renewal(found: Verdict, failing: _Failing | None, error: dict[str, Any], at: float) -> None:
     facts = found.facts
     late = at - facts["due"]
     life = facts["not_after"] - facts["not_before"]
     if late > max(_LEAST_LATE_SECONDS, min(_MOST_LATE_SECONDS, _LATE_SHARE * life)):
         found.add(WARNING, f"its renewal has been due for {_span(late)}")
-    said = str(error.get("message") or (limits.message if limits is not None else ""))
-    if limits is not None and limits.paused:
-        where = f": open {limits.visit}" if limits.visit else ""
+    said = str(error.get("message") or (failing.message if failing is not None else ""))
+    if failing is not None and failing.paused:
+        where = f": open {failing.visit}" if failing.visit else ""
         found.add(WARNING, f"the CA has paused its renewal{where}")
-    if limits is not None or error:
+    if failing is not None or error:
         count = f" ({facts['failures']} times in a row)" if facts["failures"] > 1 else ""
         found.add(WARNING, f"its renewal fails{count}{': ' if said else ''}{said}")
 
@@ -308,13 +309,13 @@ def _names(names: Iterable[Any]) -> frozenset[str]:
     return frozenset(str(name).lower().removesuffix(".") for name in names)
 
 
-def _never_obtained(limits: _Failing, at: float) -> list[Verdict]:
+def _never_obtained(failing: _Failing, at: float) -> list[Verdict]:
     """Returns what is found of names that were asked for lately, and are in no certificate here."""
-    if not 0 <= at - limits.failed_at < _LATELY_SECONDS:
+    if not 0 <= at - failing.failed_at < _LATELY_SECONDS:
         return []
-    found = Verdict("name", limits.names[0] if limits.names else "?")
-    count = f" ({limits.failures} times in a row)" if limits.failures > 1 else ""
-    found.add(WARNING, f"no certificate comes for {' '.join(limits.names[:3])}{count}: {limits.message}")
+    found = Verdict("name", failing.names[0] if failing.names else "?")
+    count = f" ({failing.failures} times in a row)" if failing.failures > 1 else ""
+    found.add(WARNING, f"no certificate comes for {' '.join(failing.names[:3])}{count}: {failing.message}")
     return [found]
 
 
