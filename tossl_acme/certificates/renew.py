@@ -255,8 +255,7 @@ def _why_not(kept: KeptCertificate) -> str:
 
 
 def _told(name: str, error: TosslError) -> dict[str, object]:
-    told: dict[str, object] = {"name": name, "message": error.message, "errorcode": list(error.errorcode)}
-    return told | {fact: error.details[fact] for fact in ("retry_after", "visit") if fact in error.details}
+    return {"name": name, **error.as_dict("retry_after", "visit")}
 
 
 def _read_runs(store: Store) -> Runs:

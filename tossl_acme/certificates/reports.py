@@ -42,7 +42,7 @@ class Teller:
         if "issuance" not in error.details:
             said = f"{name}: {error.message}" if name else error.message
             self._context.event("tossl.manage", ERROR, said, errorcode=" ".join(error.errorcode), **more)
-        self._reports.failed({**_told(name, error), **more})
+        self._reports.failed({"name": name, **error.as_dict("retry_after", "visit", "clean_up_failed"), **more})
 
     def tell_set(self, error: TosslError | None) -> None:
         """Tells why the set cannot be read; None: it was read."""
@@ -76,9 +76,3 @@ class Teller:
                 said = due.record_warning(entry.held.persist_until, entry.held.due, at)
                 if said:
                     self.tell_failed(entry.name, TosslError(said, "WARNING", "persist_until"))
-
-
-def _told(name: str, error: TosslError) -> dict[str, object]:
-    told: dict[str, object] = {"name": name, "message": error.message, "errorcode": list(error.errorcode)}
-    facts = ("retry_after", "visit", "clean_up_failed")
-    return told | {fact: error.details[fact] for fact in facts if fact in error.details}

@@ -48,7 +48,7 @@ class Renewal:
     """The renewal of a certificate: its CA's suggestion, and the last failure.
 
     cert_id: the certificate of which `suggestion` tells. last_error: of the last attempt, empty after one that did not
-    fail: message, errorcode (a list), at (epoch seconds), visit (a URL or empty).
+    fail: message, errorcode (a list), at (epoch seconds), visit (a URL or empty), node (where that was).
     """
 
     __slots__ = ("cert_id", "last_error", "suggestion")
@@ -134,8 +134,7 @@ def _keep_failure(context: Context, store: Store, name: str, error: TosslError |
     told: dict[str, Any] = {}
     if error is not None:
         visit = str(error.details.get("visit") or "")
-        told = {"message": error.message, "errorcode": list(error.errorcode), "at": due.now(), "visit": visit}
-        told["node"] = node_name()
+        told = {**error.as_dict(), "at": due.now(), "visit": visit, "node": node_name()}
     Renewal(known.cert_id, known.suggestion, told).write(store, context, name)
 
 

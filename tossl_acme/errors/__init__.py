@@ -67,6 +67,11 @@ class TosslError(Exception):
         self.message = f"{context}: {self.message}"
         return self
 
+    def as_dict(self, *details: str) -> dict[str, object]:
+        """Returns it for a result: message, errorcode (a list), and these of its details, as far as it has them."""
+        found = {name: self.details[name] for name in details if name in self.details}
+        return {"message": self.message, "errorcode": list(self.errorcode), **found}
+
 
 class ArgumentError(TosslError):
     """A wrong value, found before anything is sent."""
