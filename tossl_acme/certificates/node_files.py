@@ -13,9 +13,9 @@ import os
 from ..errors import ArgumentError, TosslError
 from ..files import Folder, refusals
 from ..store.folder import FolderStore
-from ..store.options import Access
-from ..store.sets import FILES as LAYOUT_FILES
-from ..store.sets import LINKS, POINTER
+from ..store.options import FILES as LAYOUT_FILES
+from ..store.options import LINKS, Access
+from ..store.sets import POINTER
 from .record import FILES, folder_name, sha256
 
 TYPE_CHECKING = False

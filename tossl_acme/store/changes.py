@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Mapping
 
 from ..errors import ArgumentError
 from ..files import Folder, is_temporary
-from .options import Access
-from .sets import DELETED, FILES, LINKS, POINTER, Sets, is_set, value_names
+from .options import FILES, LINKS, Access
+from .sets import DELETED, POINTER, Sets, is_set, value_names
 
 _POINTER_MODE = 0o600
 #: What a file system answers that has no links.

@@ -6,7 +6,6 @@ import os
 
 from ..errors import ArgumentError
 from ..text import quoted
-from .sets import FILES, LINKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 FORMAT_FILE = "format"
 #: How the files of a set may be written.
-LAYOUTS = (LINKS, FILES)
+LINKS, FILES = LAYOUTS = ("links", "files")
 #: Where root's store is, unless there is one in root's home already.
 SYSTEM_STORE = "/var/lib/tossl"
 

@@ -15,6 +15,7 @@ import stat
 import time
 
 from ..errors import ArgumentError
+from .options import FILES, LINKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from ..files import Folder
 
-LINKS, FILES = "links", "files"
 #: The name that leads to the set in force, and what stands there while a set is being deleted.
 POINTER, DELETED = "..data", "deleted"
 #: How often a set may be replaced by others while one reader reads it.

@@ -15,9 +15,8 @@ from ..files import FilePath, Folder, refusals
 from ..log import DEBUG, wants
 from . import earlier, locks
 from .changes import ChangingSets, NoLinksError, Written
-from .options import FORMAT, FORMAT_FILE, Access, FolderOptions, check_format
+from .options import FILES, FORMAT, FORMAT_FILE, LINKS, Access, FolderOptions, check_format
 from .protocol import Lock, check_name
-from .sets import FILES, LINKS
 
 #: How old a temporary file beside the store's version is that nobody writes any more, in seconds.
 _LEFT_SECONDS = 60
