@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 #: What the names of these sets begin with.
 ANSWERS = "answers"
 _ENDING = ".json"
+#: Those of an ElsewhereAnswer.
+_MEMBERS = ("asked_by", "domain", "token", "key_authorization")
 #: Answers that are older are nobody's any more, in seconds: no proof takes a day.
 STALE_SECONDS = 86400.0
 #: What was read from a store is as good as new for so many seconds: a scanner's requests read it no more often. Whoever
@@ -61,7 +63,7 @@ class Batch:
             if not isinstance(data, dict) or not is_time(data["at"]):
                 return None
             found = [
-                ElsewhereAnswer(*(str(one[key]) for key in ("asked_by", "domain", "token", "key_authorization")))
+                ElsewhereAnswer(*(str(one[member]) for member in _MEMBERS))
                 for one in data["answers"]
                 if one["asked_by"] in (BY_TOKEN, BY_NAME)
             ]
@@ -76,8 +78,7 @@ class Batch:
         return f"{self.id}{_ENDING}"
 
     def as_json(self) -> dict[str, object]:
-        members = ("asked_by", "domain", "token", "key_authorization")
-        answers = [{member: getattr(one, member) for member in members} for one in self.answers]
+        answers = [{member: getattr(one, member) for member in _MEMBERS} for one in self.answers]
         return {"by": self.by, "at": self.at, "answers": answers}
 
     def is_stale(self, at: float) -> bool:
