@@ -272,7 +272,7 @@ class Folder:
             return False
 
     def status(self, name: str = "") -> os.stat_result | None:
-        """What has this name (a link itself), None where nothing has; without a name, this folder."""
+        """Returns what has this name (a link itself), None where nothing has; without a name, this folder."""
         try:
             return os.stat(name or ".", dir_fd=self._descriptor, follow_symlinks=False)
         except FileNotFoundError:
@@ -282,7 +282,7 @@ class Folder:
             raise
 
     def link_target(self, name: str) -> str:
-        """Where a link leads, by its own words; empty where the name is not that of a link."""
+        """Returns where a link leads, by its own words; empty where the name is not that of a link."""
         try:
             return os.readlink(name, dir_fd=self._descriptor)
         except OSError as error:

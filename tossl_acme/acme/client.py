@@ -100,7 +100,7 @@ class Client:
 
     @property
     def binding(self) -> Binding | None:
-        """The binding that was taken last, if one was."""
+        """Returns the binding that was taken last, if one was."""
         return self._binding
 
     def take_binding(self, binding: Binding | None) -> None:
@@ -135,7 +135,7 @@ class Client:
 
     @property
     def known_account(self) -> tuple[str, tuple[str, ...] | None]:
-        """The account's URL, empty where it is not known, and its contacts where these are known."""
+        """Returns the account's URL, empty where it is not known, and its contacts where these are known."""
         return self._account_url, self._contact
 
     def know_contact(self, contact: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ _SAID = ("notBefore", "notAfter", "profile")
 
 
 def find_lost_order(client: Client, context: Context, wanted: NewOrder) -> Order | None:
-    """The only open order of the account for this, not finalized; None where the CA has none, several, or no list.
+    """Returns the only open order of the account for this, not finalized; None for several, or a CA without a list.
 
     Of several, some are of others with this account, and nobody can tell which. One request at a CA without a list.
     What the CA refuses is no error, nor that its list is long or slow.
@@ -43,7 +43,7 @@ def find_lost_order(client: Client, context: Context, wanted: NewOrder) -> Order
 
 
 def is_open(order: Order, now: float) -> bool:
-    """Whether a certificate can come of the order: it is neither invalid nor expired (section 7.1.6)."""
+    """Returns whether a certificate can come of the order: it is neither invalid nor expired (section 7.1.6)."""
     if order.status in ("processing", "valid"):
         return True
     return order.status in ("pending", "ready") and not _has_expired(order, now)

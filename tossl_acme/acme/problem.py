@@ -55,13 +55,13 @@ def problem_type(value: object) -> str:
 
 
 def _when(headers: Mapping[str, str]) -> dict[str, object]:
-    """The seconds after which to come back, never too few, where the CA names them."""
+    """Returns the seconds after which to come back, never too few, where the CA names them."""
     after = retry_after(headers)
     return {} if after is None else {"retry_after": math.ceil(after)}
 
 
 def _visit(document: Mapping[str, Any], kind: str) -> str:
-    """Where a person has to go: the instance (RFC 8555 section 7.3.3), or the https URL at the end of the CA's text."""
+    """Returns where a person has to go: the instance (RFC 8555 section 7.3.3), or the https URL at the text's end."""
     instance = document.get("instance")
     if kind == "userActionRequired" and isinstance(instance, str) and (url := final_url(instance)) == instance:
         return url
@@ -78,7 +78,7 @@ def _status(document: Mapping[str, Any], status: int) -> int:
 
 
 def _message(document: Mapping[str, Any], kind: str, details: Mapping[str, object]) -> str:
-    """The detail, the subproblems by identifier (section 6.7.1), a page to visit (7.3.3), when to come back (6.6)."""
+    """Returns detail, subproblems by identifier (section 6.7.1), a page to visit (7.3.3), when to come back (6.6)."""
     message, end = clean_with_url(_said(document, kind)), ""
     if kind == "userActionRequired" and "instance" in details:
         end += f"; visit {clean(details['instance'], MAX_URL_CHARS)}"

@@ -41,7 +41,7 @@ STAGED_CAS = tuple(ca.name.removesuffix(_STAGING) for ca in PUBLIC_CAS if ca.nam
 
 
 def staging_url(url: str) -> str:
-    """The directory URL of the CA's staging end, which may be this one; empty where none is known."""
+    """Returns the directory URL of the CA's staging end, which may be this one; empty where none is known."""
     for name in (ca.name for ca in PUBLIC_CAS if ca.url == url):
         staged = name if name.endswith(_STAGING) else f"{name}{_STAGING}"
         return next((ca.url for ca in PUBLIC_CAS if ca.name == staged), "")
@@ -70,7 +70,7 @@ def likely_url(text: str) -> str:
 
 
 def is_staging(url: str) -> bool:
-    """Whether this directory is known to be of a CA that issues for trying only."""
+    """Returns whether this directory is known to be of a CA that issues for trying only."""
     return any(ca.url == url and ca.name.endswith("-staging") for ca in PUBLIC_CAS)
 
 

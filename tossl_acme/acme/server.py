@@ -60,7 +60,7 @@ class Server:
 
     @property
     def known_directory(self) -> Directory | None:
-        """The directory as it is known here; None where it has not been asked for."""
+        """Returns the directory as it is known here; None where it has not been asked for."""
         return self._directory[1] if self._directory else None
 
     def take_directory(self, directory: Directory) -> None:

@@ -289,7 +289,7 @@ class Manager:
     # ---- what time it is ----
 
     def _try_again(self) -> None:
-        """The clock was set: what failed by the old time is tried again, and the CAs are asked what time it is."""
+        """Tries again what failed by the old time, and asks the CAs what time it is: the clock was set."""
         self._clock_at = -NEVER
         self._rounds.begin_anew()
         for entry in self._entries.values():

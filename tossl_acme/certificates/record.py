@@ -157,7 +157,7 @@ class KeptCertificate:
 
     @property
     def is_self_signed(self) -> bool:
-        """Whether it stands in for a certificate that is not there yet."""
+        """Returns whether it stands in for a certificate that is not there yet."""
         return bool(self.record["self_signed"])
 
     @property
@@ -187,7 +187,7 @@ class KeptCertificate:
 
     @property
     def persist_until(self) -> int:
-        """When the first of its permanent records ends (dns-persist-01), epoch seconds; 0 without an end."""
+        """Returns when the first of its permanent records ends (dns-persist-01), epoch seconds; 0 without an end."""
         return int(self.record["persist_until"])
 
     # ---- its files ----

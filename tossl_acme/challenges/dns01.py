@@ -102,7 +102,7 @@ class Dns01:
         return _WIDTH if habits_of(self._provider_of(challenge)).side_by_side else 1
 
     def place_of(self, challenge: Challenge) -> Mapping[str, str]:
-        """The provider, its endpoint, which has no credentials in it, and the name if it is not the record's own."""
+        """Returns the provider, its endpoint, which has no credentials in it, and the name if it is another."""
         provider, at = self._provider_of(challenge), self.published_name(challenge)
         place = {"provider": provider.name, "endpoint": provider.endpoint}
         return place if at == self.name_for(challenge) else {**place, "published_name": at}

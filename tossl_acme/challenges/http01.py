@@ -39,7 +39,7 @@ class OwnServerSolver:
         self._presented: set[Challenge] = set()
 
     def place_of(self, challenge: Challenge) -> Mapping[str, str]:
-        """None: it ends with the process."""
+        """Returns nothing: it ends with the process."""
         return {}
 
     def present(self, context: Context, challenge: Challenge) -> None:

@@ -155,7 +155,7 @@ class ResponderSolver:
         self._ended: set[Challenge] = set()
 
     def place_of(self, challenge: Challenge) -> Mapping[str, str]:
-        """None: the server ends with the process."""
+        """Returns nothing: the server ends with the process."""
         return {}
 
     def present(self, context: Context, challenge: Challenge) -> None:

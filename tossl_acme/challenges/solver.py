@@ -25,7 +25,7 @@ class Solver(Protocol):
     def challenge_type(self) -> str: ...
 
     def place_of(self, challenge: Challenge) -> Mapping[str, str]:
-        """Where it presents the challenge, as plain data, which tells it from another of its type.
+        """Returns where it presents the challenge, as plain data, which tells it from another of its type.
 
         Empty where nothing outlives the process.
         """
@@ -78,7 +78,7 @@ class ServingSolver(Solver, Protocol):
 
     @property
     def place(self) -> tuple[object, ...]:
-        """What tells its server from another."""
+        """Returns what tells its server from another."""
 
     @property
     def address(self) -> tuple[str, int]:

@@ -64,7 +64,7 @@ class Wanted:
 
     @property
     def values(self) -> list[str]:
-        """The values of which one is enough."""
+        """Returns the values of which one is enough."""
         return [standing_value(one, self.account_url, wildcard=self.wildcard, until=self.until) for one in self.issuers]
 
 

@@ -45,7 +45,7 @@ class Webroot:
 
     @classmethod
     def at_place(cls, place: Mapping[str, str]) -> Webroot:
-        """The one to clean up with what an earlier process wrote there. The folder may be gone."""
+        """Returns the one to clean up with what an earlier process wrote there. The folder may be gone."""
         return cls(place.get("webroot", "/"), check=False)
 
     def present(self, context: Context, challenge: Challenge) -> None:

@@ -44,7 +44,7 @@ class Csr:
 
     @cached_property
     def der(self) -> bytes:
-        """The request in DER."""
+        """Returns the request in DER."""
         return self.make()
 
     def prepare(self) -> None:

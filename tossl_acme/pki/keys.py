@@ -122,7 +122,7 @@ def key_bits(key: AnyPrivateKey) -> int:
 
 
 def public_kind(der: bytes) -> tuple[str, int]:
-    """Type and size of a key (SubjectPublicKeyInfo, DER), as key_type() and key_bits() say them; ("", 0) of others."""
+    """Returns type and size of a key (SubjectPublicKeyInfo, DER) as key_type() and key_bits(); ("", 0) of others."""
     try:
         key = load_der_public_key(der)
     except UNREADABLE:

@@ -259,7 +259,7 @@ def _secret_or_dict(host: TclHost, name: str, word: str) -> Secret | None:
 
 
 def _file_secret(host: TclHost, name: str, word: str) -> Secret:
-    """What the file holds, without the newline at its end, and the file's path."""
+    """Returns what the file holds, without the newline at its end, and the file's path."""
     from ..files import read_secret
     from ..text import Secret
 

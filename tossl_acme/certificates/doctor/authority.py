@@ -129,7 +129,7 @@ def _terms(subject: str, directory: Directory, one: Issuance) -> Diagnosis:
 
 
 def _binding(subject: str, directory: Directory, one: Issuance, examined: Examination) -> Diagnosis:
-    """Whether an account can be had here: it is known, or nothing is missing for a new one. Makes none."""
+    """Says whether an account can be had here: it is known, or nothing is missing for a new one. Makes none."""
     account = known_account(examined.store, one)
     facts = {"account": account, "required": directory.needs_eab}
     if account:

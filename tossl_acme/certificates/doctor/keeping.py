@@ -27,7 +27,7 @@ _GIVE = "mend what the message names, or give another option"
 
 
 def option_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """Whether each certificate's options can be used: its secrets can be read, its folder is there."""
+    """Says whether each certificate's options can be used: its secrets can be read, its folder is there."""
     found: list[Diagnosis] = []
     for subject in examined.subjects:
         if subject.trouble is not None:
@@ -73,7 +73,7 @@ def _no_public_name(subject: Subject, identifier: Identifier) -> str:
 
 
 def held_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """What is held, and when it is due."""
+    """Says what is held, and when it is due."""
     if examined.is_unread:
         return []
     return [finding for subject in examined.subjects for finding in _of_subject(examined, subject)]
@@ -108,7 +108,7 @@ def _held(name: str, facts: dict[str, object]) -> Diagnosis:
 
 
 def _notes(subject: Subject, facts: dict[str, object]) -> list[Diagnosis]:
-    """What else is known of a kept certificate that keeps it from being renewed and used."""
+    """Says what else is known of a kept certificate that keeps it from being renewed and used."""
     found = []
     error = facts["last_error"]
     if isinstance(error, dict) and error:
@@ -142,7 +142,7 @@ def _notes(subject: Subject, facts: dict[str, object]) -> list[Diagnosis]:
 
 
 def _failures(examined: Examination, subject: Subject) -> list[Diagnosis]:
-    """What failed lately for this set of names, and whether the CA wants no request now."""
+    """Says what failed lately for this set of names, and whether the CA wants no request now."""
     found = []
     for one in subject.issuance.at_each:
         if examined.store is None or not one.directory:
@@ -170,7 +170,7 @@ def _failures(examined: Examination, subject: Subject) -> list[Diagnosis]:
 
 
 def _told_to_all(store: Store, subject: Subject, one: Issuance) -> list[Diagnosis]:
-    """Whether the CA has told anybody with this store to wait, which holds for these names too."""
+    """Says whether the CA has told anybody with this store to wait, which holds for these names too."""
     client = known_client(store, one)
     try:
         if client is not None:

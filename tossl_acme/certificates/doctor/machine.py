@@ -20,7 +20,7 @@ _LIBRARIES = ("cryptography", "requests", "urllib3", "dnspython", "idna", "certi
 
 
 def python_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """Which Python it is, and whether its libraries are there and new enough."""
+    """Says which Python it is, and whether its libraries are there and new enough."""
     from importlib.metadata import PackageNotFoundError, version
 
     libraries = {"tossl": __version__, "OpenSSL": ssl.OPENSSL_VERSION.removeprefix("OpenSSL ")}
@@ -39,7 +39,7 @@ def python_findings(context: Context, examined: Examination) -> list[Diagnosis]:
 
 
 def tcl_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """Which Tcl it is, and how Python came into its process."""
+    """Says which Tcl it is, and how Python came into its process."""
     if not examined.tcl:
         return []
     patchlevel, program = examined.tcl["patchlevel"], examined.tcl["executable"]

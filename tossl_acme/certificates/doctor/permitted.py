@@ -19,7 +19,7 @@ from .subjects import Examination, Subject, known_account
 
 
 def caa_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """Whether CAA records allow each CA for each name."""
+    """Says whether CAA records allow each CA for each name."""
     asked = [(subject, one) for subject in examined.subjects for one in subject.issuance.at_each if one.directory]
     look = lambda part, one: _caa_of(part, examined, *one)  # noqa: E731
     return each_finding(context, "caa", look, asked, lambda one: one[0].name)

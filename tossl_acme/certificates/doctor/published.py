@@ -44,7 +44,7 @@ class _RecordSolver(Protocol):
 
 
 def alias_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """Where CNAME records lead from the names of the records, and what already stands there."""
+    """Says where CNAME records lead from the names of the records, and what already stands there."""
     look = lambda part, one: _alias_of(part, examined, one)  # noqa: E731
     return each_finding(context, "cname", look, examined.subjects, lambda one: one.name)
 

@@ -21,7 +21,7 @@ from .subjects import Examination, Subject, known_account
 
 
 def standing_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """Whether the permanent record of each name stands, and when it ends."""
+    """Says whether the permanent record of each name stands, and when it ends."""
     wanted = [
         (subject, one)
         for subject in examined.subjects

@@ -31,7 +31,7 @@ _SPACE = "make space on this disk, or give another -store: without space a certi
 
 
 def store_findings(context: Context, examined: Examination) -> list[Diagnosis]:
-    """Whether a certificate could be kept here."""
+    """Says whether a certificate could be kept here."""
     store = examined.store
     if store is None:
         return [Diagnosis.ok("store", "", "-store is empty: nothing is kept")]
@@ -107,7 +107,7 @@ def _space(where: FilePath) -> list[Diagnosis]:
 
 
 def _owners(store: Store, where: FilePath) -> Iterator[Diagnosis]:
-    """Whose the folder and the keys are, and who else can read or change them."""
+    """Says whose the folder and the keys are, and who else can read or change them."""
     if not os.path.isdir(where):  # noqa: PTH112 - writing tells
         return
     said = False
