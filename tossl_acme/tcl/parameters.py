@@ -168,25 +168,30 @@ class Parameters:
                 )
                 continue
             names.append(name)
-            if annotation in _INJECTED:
-                self.injected[name] = annotation
-            elif annotation == "Words":
-                self.words.append(name)
-            elif annotation == "Context":
-                pass
-            elif annotation == "MoreOptions":
-                self.more.setdefault(name, MoreOptions(default, functions, optional))  # type: ignore[arg-type]
-            else:
-                found = Parameter(
-                    name, annotation, default, functions, is_option=is_option, optional=optional,
-                    convert=self._several(annotation),
-                )  # fmt: skip
-                options = self._options_of_arguments if is_late else self._options
-                (options if is_option else self._arguments).append(found)
+            self._add_own(name, annotation, default, functions, optional, is_option=is_option, is_late=is_late)
         recipe = self._recipes.setdefault(function, Recipe(function))
         recipe.names, recipe.lazy = names, lazy
         recipe.groups = dict(sorted(nested.items(), key=lambda item: item[1].depth))
         return recipe
+
+    def _add_own(
+        self, name: str, annotation: str, default: object, functions: tuple[FunctionType, ...],
+        optional: tuple[Recipe, ...], *, is_option: bool, is_late: bool,
+    ) -> None:  # fmt: skip
+        """Adds a parameter that no group makes."""
+        if annotation in _INJECTED:
+            self.injected[name] = annotation
+        elif annotation == "Words":
+            self.words.append(name)
+        elif annotation == "MoreOptions":
+            self.more.setdefault(name, MoreOptions(default, functions, optional))  # type: ignore[arg-type]
+        elif annotation != "Context":
+            found = Parameter(
+                name, annotation, default, functions, is_option=is_option, optional=optional,
+                convert=self._several(annotation),
+            )  # fmt: skip
+            options = self._options_of_arguments if is_late else self._options
+            (options if is_option else self._arguments).append(found)
 
     def _several(self, annotation: str) -> Converter | None:
         """Returns the converter of a list or dict of what a group makes, None for anything else."""
