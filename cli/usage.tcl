@@ -93,7 +93,7 @@ proc ::cli::wrapped {text indent {further ""}} {
     return [join [lappend lines $line] \n]
 }
 
-# Columns: those that COLUMNS of the environment says, else the terminal's, else 80.
+# Columns: those that COLUMNS of the environment says, else the terminal's, else 80; 1000 at most.
 proc ::cli::screen_width {} {
     set known [expr {[info exists ::env(COLUMNS)] ? $::env(COLUMNS) : ""}]
     if {![string is integer -strict $known] && [is_terminal stdout]} {
@@ -102,5 +102,5 @@ proc ::cli::screen_width {} {
             catch {set known [lindex [exec stty size < /dev/tty 2> /dev/null] 1]}
         }
     }
-    return [expr {[string is integer -strict $known] && $known > 0 ? $known : 80}]
+    return [expr {[string is integer -strict $known] && $known > 0 ? min($known, 1000) : 80}]
 }
