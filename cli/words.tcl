@@ -160,6 +160,22 @@ proc ::cli::check_option {word option known} {
     }
 }
 
+# Returns names of hosts as they were typed. In a locale without letters beyond ASCII, as cron has it, Tcl 8 takes each
+# byte for a character; what is UTF-8 was typed as that.
+proc ::cli::typed {names} {
+    if {[encoding system] ne "iso8859-1"} {
+        return $names
+    }
+    return [lmap name $names {
+        set bytes [encoding convertto iso8859-1 $name]
+        if {![catch {encoding convertfrom utf-8 $bytes} text] && [encoding convertto utf-8 $text] eq $bytes} {
+            set text
+        } else {
+            set name
+        }
+    }]
+}
+
 # Removes an option from the dict and returns its value, else the default. Raises an error without either.
 proc ::cli::take {variable name args} {
     upvar 1 $variable options
