@@ -5,6 +5,8 @@
     "keeps the certificates that FILE declares: name {domains {a b} ?-option value ...?}; runs until it is ended"
 } acme::manage {} {files options} {
     variable status
+    # Messages are about the file, where options are written as the package's commands have them.
+    variable known {}
     if {[llength $files] != 1} {
         misuse "manage needs one file, which declares the certificates"
     }

@@ -154,7 +154,8 @@ def check_may_ask(limits: Limits, at: float, not_after: float | None, *, by_itse
         raise RetryError(0, _told("the CA has paused this account or these names", limits), limits.visit)
     wait = limits.pause_left(at, not_after) if by_itself else limits.hourly_wait(at)
     if wait > 0:
-        count = f"{limits.failures} failures in a row" if by_itself else f"{_MOST_FAILURES} failures within an hour"
+        in_a_row = "1 failure" if limits.failures == 1 else f"{limits.failures} failures in a row"
+        count = in_a_row if by_itself else f"{_MOST_FAILURES} failures within an hour"
         raise RetryError(math.ceil(wait), _told(count, limits), limits.visit)
 
 
