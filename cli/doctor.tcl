@@ -39,9 +39,9 @@ proc ::cli::print_finding {one} {
     if {$subject ne "" && ![string match "*$subject*" $message]} {
         set message "$subject: $message"
     }
-    print_hanging [format "%-8s %-12s " [dict get $one status] [dict get $one check]] $message
+    print_hanging [format "%-8s %-12s " [dict get $one status] [dict get $one check]] [in_words $message]
     if {[dict get $one advice] ne ""} {
-        print_hanging "" [dict get $one advice]
+        print_hanging "" [in_words [dict get $one advice]]
     }
 }
 

@@ -22,7 +22,7 @@ from .subjects import Examination, known_account
 
 #: A clock that differs by less is right enough, in seconds.
 _MOST_SECONDS = 300.0
-_NO_CA = "name it: -directory (--directory), or TOSSL_DIRECTORY in the environment"
+_NO_CA = "name it: -directory, or TOSSL_DIRECTORY in the environment"
 _SET_CLOCK = "set the machine's clock, and keep it right by NTP (timedatectl set-ntp true)"
 _PROXY = (
     "give the proxy's user and password: http://user:password@host:port as -proxy, or in HTTPS_PROXY; or except the "
