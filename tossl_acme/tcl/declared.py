@@ -74,7 +74,12 @@ class Declared:
                 raise ArgumentError(argument, f"{self._shown(name)} is declared twice")
             known = self._known.get(name)
             is_same = known is not None and known[0] == element
-            found[name] = known if is_same and known else (element, self._made(name, element, same))
+            try:
+                found[name] = known if is_same and known else (element, self._made(name, element, same))
+            except ArgumentError as error:
+                if error.errorcode[-1]:
+                    raise
+                raise ArgumentError(argument, error.message) from None  # it is in no option's place
         self._known = found
         return {name: made for name, (_, made) in found.items()}
 

@@ -62,6 +62,7 @@ proc ::tossl::DefineScripted {name script} {
             return -options $options $value
         }
         if {[catch {%1$s {*}$args} value options]} {
+            set value [string map {%1$s %3$s} $value]
             set trace "$value\n    while executing\n\"%3$s\""
             tailcall ::return -level 0 {*}[dict filter $options key -code -errorcode -tossl] \
                 -errorinfo $trace -errorstack {} $value
