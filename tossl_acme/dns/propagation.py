@@ -173,6 +173,7 @@ class _Watch:
         return list(found.values())
 
     def timeout_message(self, limit: float) -> str:
+        """Returns which servers do not show the first of the missing values after `limit` seconds, and why."""
         name, *more = self.open_names or list(self._wanted)
         late = [(each, answer) for each, answer in self._of(name) if not self._passes(each, answer)]
         late = [pair for pair in late if not pair[1].no_route] or late

@@ -193,6 +193,10 @@ class _Look:
         return self.asked.kind.see(context, self.challenge, replace(self.at, address=address, port=port))
 
     def finding(self, context: Context, address: str, seen: Seen, *, hint: str, others_are_right: bool) -> Diagnosis:
+        """Returns what one address shows. hint: why nobody may have asked for the token; empty if that is not known.
+
+        others_are_right: whether the response is right at another address of the name.
+        """
         name, port = self.asked.domain.value, self.asked.port
         record = "AAAA" if ":" in address else "A"
         where = f"port {port} at {address} ({record})"
