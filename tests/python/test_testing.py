@@ -124,6 +124,11 @@ def test_openssl_says_the_same_of_each_kind(kinds: dict[str, dict[str, dict[str,
     assert re.search(verdict, said.stdout + said.stderr, re.IGNORECASE), said
 
 
+def test_one_name_is_no_list_of_letters(tmp_path: Path) -> None:
+    with start_ca("localhost", folder=str(tmp_path)) as ca:
+        assert ca.as_dict()["server"]["domains"] == ["localhost"]  # type: ignore[index]
+
+
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
     """The dict of a CA made by Python."""

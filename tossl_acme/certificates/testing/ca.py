@@ -142,9 +142,9 @@ def issue_throwaway(
 
 
 def read_names(names: Sequence[str]) -> tuple[Identifier, ...]:
-    """Returns the names of a certificate. Raises ArgumentError "names"."""
+    """Returns the names of a certificate, or the one name. Raises ArgumentError "names"."""
     try:
-        return parse_identifiers(names)
+        return parse_identifiers([names] if isinstance(names, str) else names)
     except ArgumentError as error:
         raise ArgumentError("names", error.message.replace("parse domains", "parse names", 1)) from None
 
