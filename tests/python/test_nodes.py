@@ -13,13 +13,15 @@ from tests.memory_store import MemoryStore
 from tossl_acme import version
 from tossl_acme.certificates import clock
 from tossl_acme.certificates.check import Thresholds, report_on_store
-from tossl_acme.certificates.deploy import Hooks
+from tossl_acme.certificates.deploy import Hooks, forget_hooks
 from tossl_acme.certificates.heartbeat import BEAT_SECONDS, Heartbeat
 from tossl_acme.certificates.issuance import Issuance
 from tossl_acme.certificates.manage import Manager
 from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.nodes import Node, machine, node_name, read_node, read_nodes
+from tossl_acme.certificates.renew import renew_all
 from tossl_acme.certificates.reports import Reports
+from tossl_acme.certificates.timers import read_timers
 from tossl_acme.certificates.upkeep import Upkeep
 from tossl_acme.context import Context
 from tossl_acme.context.workers import Works
@@ -288,3 +290,30 @@ def test_what_is_kept_of_a_node_that_has_left_is_removed(world: World, monkeypat
     own.sets = {"nodes/gone": {"node.json": json.dumps(Node("gone", at=1.0).as_json()).encode()}}
     beat(world, on_machine(monkeypatch, world, "app", "1"), own)
     assert set(own.sets) == {"nodes/gone", "nodes/app"}
+
+
+def test_what_is_kept_of_a_node_whose_timer_has_run_no_more_is_removed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a node has no heartbeat. One that went from manage to a timer is not gone, nor one that has both."""
+    store, days = Shared(), 86400.0
+    for name, ran in {"gone": 0.0, "timer": 31.0, "moved": 31.0, "both": 0.0}.items():
+        monkeypatch.setenv("TOSSL_NODE", name)
+        at, store.at = store.at, store.at + ran * days
+        renew_all(Context(60).begin(), store)
+        store.at = at
+        store.sets[f"deploy.{name}/a.example"] = {"command": b"1 2"}
+    store.at += 32 * days
+    for name, age in {"moved": 31.0, "both": 1.0}.items():
+        told = json.dumps(Node(name, at=store.at - age * days).as_json())
+        store.sets[f"nodes/{name}"] = {"node.json": told.encode()}
+    left = {f"deploy.{name}/a.example" for name in ("timer", "moved", "both")} | {"nodes/both", "nodes/app"}
+    beat(world, on_machine(monkeypatch, world, "app", "1"), store)
+    assert set(store.sets) == {*left, "runs/renew_certificates"}
+    assert read_timers(store).keys() == {"timer", "moved"}
+    forget_hooks(Context(60).begin(), store, "a.example")
+    assert not [name for name in store.sets if name.startswith("deploy.")]
+    store.sets["runs/renew_certificates"]["nodes.json"] = b"[1"
+    assert read_timers(store) == {}
+    renew_all(Context(60).begin(), store)
+    assert read_timers(store) == {"both": store.at}

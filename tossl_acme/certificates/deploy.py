@@ -254,8 +254,10 @@ def is_command_text(command: str) -> bool:
 def forget_hooks(context: Context, store: Store, name: str) -> None:
     """Removes what is kept of a certificate's hooks, on all nodes. Raises ArgumentError store."""
     from .nodes import read_nodes
+    from .timers import read_timers
 
-    rooms = [DEPLOYMENTS, own_room(store), *(room_of_node(node.name) for node in read_nodes(store))]
+    nodes = [node.name for node in read_nodes(store)] + list(read_timers(store))
+    rooms = [DEPLOYMENTS, own_room(store), *map(room_of_node, nodes)]
     for place in dict.fromkeys(f"{room}/{folder_name(name)}" for room in rooms):
         if store.read(place) is not None:
             with store.locked(context, place) as lock:

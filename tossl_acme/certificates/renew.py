@@ -22,6 +22,7 @@ from .pem_file import holds_pem_file
 from .questions import due_time
 from .record import ABOVE, RECORD, KeptCertificate, certificate_name, kept_of, read_kept
 from .suggested import failure_kept
+from .timers import RUNS, with_own_timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .node_files import NodeFiles
     from .obtain import Obtained
 
-_RUNS, _VALUE = "runs/renew_certificates", "runs.json"
+_VALUE = "runs.json"
 #: Seconds that one certificate of many may take.
 _EACH_SECONDS = 600.0
 _NEEDS_SERVER = (
@@ -261,14 +262,14 @@ def _told(name: str, error: TosslError) -> dict[str, object]:
 def _read_runs(store: Store) -> Runs:
     """Returns the times of the runs so far; ignores a damaged record."""
     try:
-        return Runs.from_json(json.loads((store.read(_RUNS) or {}).get(_VALUE, b"[]")))
+        return Runs.from_json(json.loads((store.read(RUNS) or {}).get(_VALUE, b"[]")))
     except (ValueError, RecursionError, ArgumentError):
         return Runs()
 
 
 def _keep_runs(context: Context, store: Store, runs: Runs) -> None:
     try:
-        with store.locked(context.for_cleanup(ASIDE_SECONDS), _RUNS) as lock:
-            store.write(lock, {_VALUE: json.dumps(runs.as_json()).encode()})
+        with store.locked(context.for_cleanup(ASIDE_SECONDS), RUNS) as lock:
+            store.write(lock, with_own_timer(store, {_VALUE: json.dumps(runs.as_json()).encode()}))
     except (ArgumentError, WaitTimeout) as error:
-        context.tell("not_kept", name=_RUNS, message=error.message)
+        context.tell("not_kept", name=RUNS, message=error.message)
