@@ -196,8 +196,8 @@ kill-table: all .venv/tests
 	TOSSL_TEST_ALL=1 TOSSL_TEST_STORE="$(STORE)" $(VENV) -m pytest -q -s tests/python/test_resume.py
 
 test-postgresql: all .venv/tests
-	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_store_postgresql.py tests/python/test_store_postgresql_history.py \
-		tests/python/test_store_protocol.py tests/python/test_store_postgresql_cuts.py
+	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_store_postgresql.py tests/python/test_store_postgresql_refused.py \
+		tests/python/test_store_postgresql_history.py tests/python/test_store_protocol.py tests/python/test_store_postgresql_cuts.py
 
 fleet-nodes: all .venv/tests
 	TOSSL_TEST_ALL=1 $(VENV) -m pytest -q -s tests/python/test_fleet.py tests/python/test_fleet_manage.py tests/python/test_docs_fleet.py

@@ -104,6 +104,17 @@ def pgbouncer(postgresql: PostgreSQL) -> Iterator[PgBouncer]:
 
 
 @pytest.fixture
+def own_postgresql() -> Iterator[PostgreSQL]:
+    """A server of the test's own, which it may end."""
+    from tests.servers.postgresql import PostgreSQL
+    from tossl_acme.store.postgresql import database
+
+    with PostgreSQL() as server:
+        yield server
+        database.reset()
+
+
+@pytest.fixture
 def database_url(postgresql: PostgreSQL) -> str:
     """The URL, with a password in it, of a database without any set."""
     postgresql.empty()
