@@ -43,7 +43,7 @@ _tossl_add_kinds() {
 
 _tossl() {
     local commands='@names@'
-    local cur= front= pending= ended= word lead kinds flags options
+    local cur= front= pending= ended= word lead kinds= flags= options=
     local -a words=() places
     local -i at place=0
     COMPREPLY=()

@@ -27,7 +27,7 @@ SETUP = {
         zstyle ':completion:all-matches:*' insert yes
     """,
 }
-START = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"]}
+START = {"bash": ["bash", "--norc", "--noprofile", "-i", "-u"], "zsh": ["zsh", "-f", "-i"]}
 SECONDS = 60
 
 
@@ -140,6 +140,7 @@ KEPT = ["*.example.com", "::1", "example.com", "example.org"]
         (f"obtain --ca-bundle=ca{TAB}", ["obtain", "--ca-bundle=ca.pem"]),
         (f"obtain --webroot ot{TAB} --webroot ca{TAB}", ["obtain", "--webroot", "other", "--webroot", "ca"]),
         (f"obtain --email {ALL}", ["obtain", "--email"]),
+        (f"no-such {ALL}", ["no-such"]),
     ],
     ids=repr,
 )
