@@ -164,3 +164,12 @@ def test_each_step_of_a_call_is_where_the_page_says(files: list[str], functions:
     for function in functions:
         for name in re.split(r"::|\.", function.removeprefix("::tossl::")):
             assert re.search(rf"^ *(def|class|proc) (::tossl::)?{name}\b", text, re.MULTILINE), function
+
+
+def test_what_an_error_has_besides_is_on_the_page_of_errors() -> None:
+    page = (DOCS / "errors.md").read_text("utf-8").partition("The `-tossl` return option")[2]
+    told = {name for names in re.findall(r"^- (`.*?):", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", names)}
+    code = "".join(path.read_text("utf-8") for path in (DOCS.parent / "tossl_acme").rglob("*.py"))
+    given = set(re.findall(r"\.details\[\"(\w+)\"\] = ", code))
+    assert {"certificate", "scope", "status"} <= given
+    assert given <= told
