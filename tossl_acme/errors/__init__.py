@@ -88,7 +88,7 @@ class LateArgumentError(TosslError):
 
 
 class KeyFormatError(TosslError):
-    """A key or CSR that cannot be used; kind: format, public, encrypted, weak, type, curve."""
+    """A key or CSR that cannot be used; kind: format, public, encrypted, weak, size, type, curve."""
 
     def __init__(self, kind: str, cause: str) -> None:
         super().__init__(f"Invalid key format: {cause}", "KEY", kind)
@@ -176,7 +176,7 @@ class ForkedError(TosslError):
 
 
 class ResourceError(TosslError):
-    """The process is out of something; kind: descriptors, threads, files, memory."""
+    """The process lacks something; kind: descriptors, threads, files, memory, processes, pebble."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message, "RESOURCE", kind)
