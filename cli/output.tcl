@@ -158,7 +158,7 @@ proc ::cli::exit_status {code} {
     switch [lindex $code 1] {
         VALUE - KEY {return 2}
         HTTP - TIMEOUT - RETRY {return 75}
-        ACME {return [expr {[lindex $code 2] eq "rateLimited" || [lindex $code 3] >= 500 ? 75 : 1}]}
+        ACME {return [expr {[lindex $code 2] in {rateLimited serverInternal} || [lindex $code 3] >= 500 ? 75 : 1}]}
     }
     return 1
 }
