@@ -3,8 +3,8 @@
 One Context goes down with every call, from the command to the socket. A blocking call and a background job differ only
 in which thread carries it.
 
-threads.py starts the threads of this package, farewell.py undoes the work of calls if the process ends first. Neither
-is loaded before it is needed.
+threads.py and beside.py start the threads of this package, farewell.py undoes the work of calls if the process ends
+first. None is loaded before it is needed.
 """
 
 from __future__ import annotations
