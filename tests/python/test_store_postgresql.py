@@ -495,6 +495,26 @@ def test_whoever_died_holds_nothing_for_as_long_as_the_clock_was_ahead(
     assert store.read(NAME) == SET
 
 
+def test_a_statement_that_was_given_up_undoes_nothing_that_came_since(
+    store: PostgreSQLStore, database_url: str
+) -> None:
+    """The server's process stands still, or the network; the value is put by another connection, and a newer one too."""
+    store.put(context(), NAME, {"cert.pem": b"0"})
+    made = database.database_of(DatabaseUrl(database_url))
+    ((pid,),) = made.within(5, lambda context, wire: wire.execute(context, "SELECT pg_backend_pid()::text"))
+    os.kill(int(pid), signal.SIGSTOP)
+    try:
+        store.put(context(0.5), NAME, {"cert.pem": b"1"})
+        assert store.read(NAME) == {"cert.pem": b"1"}
+        store.put(context(), NAME, {"cert.pem": b"2"})
+    finally:
+        os.kill(int(pid), signal.SIGCONT)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        while connection.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (int(pid),)).fetchone():
+            connection.execute("SELECT pg_sleep(0.02)")
+    assert store.read(NAME) == {"cert.pem": b"2"}
+
+
 def test_a_holder_whose_machine_has_an_odd_name(postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
     postgresql.run("CREATE DATABASE latin OWNER tossl ENCODING LATIN1 TEMPLATE template0")
     monkeypatch.setattr(socket, "gethostname", lambda: "h\u2603\udce9")

@@ -96,15 +96,17 @@ held AS (
 HELD = _held("writes = $4::text::bigint")
 #: The same for the last change of a block, which releases the lease.
 HELD_AT_LAST = _held(f"writes = $4::text::bigint, expires = {_RELEASED}")
-#: The same for a change in one statement, by whoever has no lease: `held` has one row if nobody else has it.
+_IN_TIME = "extract(epoch FROM clock_timestamp()) < $4::text::float8"
+#: The same for a change in one statement, by whoever has no lease: `held` has one row if nobody else has it. A statement
+#: that was given up, and is done all the same once its connection moves again, must not undo what came since.
 FREE = f"""
 held AS (
     INSERT INTO tossl.leases AS lease (name, epoch, claim, holder, writes, expires)
-    VALUES ($1::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $2::text, $3::text, $4::text::bigint,
-            {_RELEASED})
+    SELECT $1::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $2::text, $3::text, 1, {_RELEASED}
+    WHERE {_IN_TIME}
     ON CONFLICT (name) DO UPDATE SET epoch = greatest(lease.epoch + 1, excluded.epoch), claim = excluded.claim,
         holder = excluded.holder, writes = excluded.writes, expires = excluded.expires
-    WHERE {_IS_FREE} AND lease.claim <> excluded.claim
+    WHERE {_IS_FREE} AND lease.claim <> excluded.claim AND {_IN_TIME}
     RETURNING epoch, writes)"""
 #: Whether that was done, by this statement or, where it is sent again, by the first one.
 WAS_FREE = """(EXISTS (SELECT FROM held)
@@ -355,10 +357,10 @@ def change_at_once(database: Database, context: Context, name: str, statement: s
     """
     context.check(_AWAITED)
     database.prepare(context)
-    own = (name, secrets.token_hex(16), _holder(), "1")
+    own = (name, secrets.token_hex(16), _holder())
 
     def work(context: Context, wire: Wire) -> bool:
-        return wire.execute(context, statement, *own, *values) == [(b"true",)]
+        return wire.execute(context, statement, *own, f"{wire.gives_up_at(context)}", *values) == [(b"true",)]
 
     try:
         return database.call(work, context, lasts=True)

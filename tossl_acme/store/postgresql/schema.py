@@ -48,17 +48,21 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO tossl.format VALUES (1)",
     ),
 )
-_VERSION = "SELECT max(version)::text FROM tossl.format"
+_VERSION = "SELECT max(version)::text, extract(epoch FROM clock_timestamp())::text FROM tossl.format"
 
 
 def version_of(context: Context, wire: Wire, url: DatabaseUrl, steps: tuple[tuple[str, ...], ...] = STEPS) -> int:
-    """Returns the version of the tables, 0 without any. Raises ArgumentError "store" for a later one."""
+    """Returns the version of the tables, 0 without any; the wire knows the server's time then.
+
+    Raises ArgumentError "store" for a later one.
+    """
     try:
         rows = wire.execute(context, _VERSION)
     except RefusedError as error:
         if error.is_missing:
             return 0
         raise
+    wire.take_time(float(rows[0][1]))
     text = rows[0][0].decode("ascii", "replace") or "0"
     if not text.isdigit():
         raise ArgumentError("store", f"the store in {url.shown} is damaged: its schema tossl has format {quoted(text)}")
@@ -108,3 +112,4 @@ def make_tables(context: Context, wire: Wire, url: DatabaseUrl, steps: tuple[tup
     except (RefusedError, ArgumentError):
         wire.execute(context, "ROLLBACK")
         raise
+    version_of(context, wire, url, steps)

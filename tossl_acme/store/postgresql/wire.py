@@ -40,6 +40,8 @@ class Wire:
         self._connection = connection
         #: When it was last used, for whoever keeps it.
         self.used_at = time.monotonic()
+        #: How far the server's clock is ahead of the monotonic one; infinite where the server has not told its time.
+        self._ahead = float("inf")
 
     @property
     def is_free(self) -> bool:
@@ -47,6 +49,14 @@ class Wire:
         connection = self._connection
         idle = pq.TransactionStatus.IDLE
         return connection.status == pq.ConnStatus.OK and connection.transaction_status == idle
+
+    def take_time(self, at: float) -> None:
+        """Takes what the server's clock says just now, epoch seconds."""
+        self._ahead = at - time.monotonic()
+
+    def gives_up_at(self, context: Context) -> float:
+        """Returns until when the answer to a statement is awaited that is sent now, by the server's clock."""
+        return time.monotonic() + min(_ANSWER_SECONDS, context.remaining()) + self._ahead
 
     def execute(self, context: Context, statement: str, *values: str | bytes) -> Rows:
         """Returns the rows of one statement; a text is sent as text, bytes as bytea.
