@@ -498,7 +498,7 @@ def test_whoever_died_holds_nothing_for_as_long_as_the_clock_was_ahead(
 def test_a_statement_that_was_given_up_undoes_nothing_that_came_since(
     store: PostgreSQLStore, database_url: str
 ) -> None:
-    """The server's process stands still, or the network; the value is put by another connection, and a newer one too."""
+    """The server's process stands still, or the network; the value is put by another connection, and a newer one."""
     store.put(context(), NAME, {"cert.pem": b"0"})
     made = database.database_of(DatabaseUrl(database_url))
     ((pid,),) = made.within(5, lambda context, wire: wire.execute(context, "SELECT pg_backend_pid()::text"))

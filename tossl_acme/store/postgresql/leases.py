@@ -97,8 +97,8 @@ HELD = _held("writes = $4::text::bigint")
 #: The same for the last change of a block, which releases the lease.
 HELD_AT_LAST = _held(f"writes = $4::text::bigint, expires = {_RELEASED}")
 _IN_TIME = "extract(epoch FROM clock_timestamp()) < $4::text::float8"
-#: The same for a change in one statement, by whoever has no lease: `held` has one row if nobody else has it. A statement
-#: that was given up, and is done all the same once its connection moves again, must not undo what came since.
+#: The same for a change in one statement, by whoever has no lease: `held` has one row if nobody else has it. One that
+#: was given up, and is done all the same once its connection moves again, must not undo what came since.
 FREE = f"""
 held AS (
     INSERT INTO tossl.leases AS lease (name, epoch, claim, holder, writes, expires)
