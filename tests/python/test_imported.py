@@ -133,9 +133,11 @@ def test_the_first_renewal_is_of_the_same_account(
     assert renewed["issued"] == "1"
     # A URL that is not known is asked for: 200 is an account that there was.
     assert [request.status for request in ari_proxy.seen("newAccount", "POST")] == ([] if knows_url else [200])
-    ((head, order),) = sent(ari_proxy, "newOrder")
-    assert head["kid"] == left.account_url
-    assert order["replaces"] == replaced
+    # Pebble answers 500 while it does not find the order of a certificate that it has just issued.
+    assert [request.status for request in ari_proxy.seen("newOrder", "POST")] in ([201], [500, 201])
+    for head, order in sent(ari_proxy, "newOrder"):
+        assert head["kid"] == left.account_url
+        assert order["replaces"] == replaced
     if program == "naviserver":
         assert (tree / f"{left.name}.pem").read_text().endswith(renewed["fullchain"])
     else:
