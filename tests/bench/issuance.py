@@ -24,7 +24,9 @@ from .table import Table, compared, cpu, ratio_aim
 from .timing import Command, Took, in_turn, run
 
 _NUMBERS = itertools.count()
-_SIDE_BY_SIDE = 8
+#: Jobs at a time, at hand; the first number is compared. Python computes in one thread at a time: while one job does,
+#: the other waits for the CA or the disk. More than these wait for each other, and are woken in vain.
+_AT_A_TIME = (2, 8)
 #: Why no figure of these is there for a certificate of many names.
 _NOT_FOR_MANY = {
     "dehydrated": "it opens a connection for each request, and would take minutes",
@@ -123,7 +125,7 @@ def at_once(ground: Ground, runs: int, count: int) -> Table:
 def in_one_process(ground: Ground, runs: int, count: int) -> Table:
     """Many certificates at hand, in one process each."""
     commands: dict[str, tuple[Client, Callable[[Place], Command]]] = {
-        "tossl, jobs": (TOSSL, lambda place: jobs(place, _SIDE_BY_SIDE, count)),
+        **{f"tossl, {number} jobs at a time": (TOSSL, _jobs(number, count)) for number in _AT_A_TIME},
         "tossl, in turn": (TOSSL, lambda place: _in_turn(place, count)),
         FLOOR.name: (FLOOR, lambda place: FLOOR.many(place, [[name] for name in new_names(count)])),
     }
@@ -131,15 +133,22 @@ def in_one_process(ground: Ground, runs: int, count: int) -> Table:
     subject = f"{count} in one tclsh, at hand"
     aims = [*ratio_aim(subject, found, FLOOR.name, 0.7), *ratio_aim(subject, found, FLOOR.name, 2.0, cpu)]
     text = (
-        f"{count} certificates of one name in one process: {_SIDE_BY_SIDE} jobs at a time, or one after the other. "
-        f"The figures are of one certificate; median of {runs} rounds."
+        f"{count} certificates of one name in one process: as jobs (8 at a time unless `tossl::job::configure "
+        "-parallel` says otherwise), or one after the other. Python computes in one thread at a time: at hand, more "
+        "than two jobs wait for each other; far away, more are faster. The figures are of one certificate; "
+        f"median of {runs} rounds."
     )
     return compared(subject, text, found, aims=aims, left_out=left_out, each=count)
 
 
-def jobs(place: Place, parallel: int, count: int) -> Command:
-    """Returns what gets so many certificates side by side, and says the longest gap of the event loop."""
-    return Command([TCLSH, str(HERE / "jobs.tcl"), *tossl_words(place), str(parallel), *new_names(count)])
+def jobs(place: Place, parallel: int, count: int, *, ticks: bool = False) -> Command:
+    """Returns what gets so many certificates side by side. ticks: it says the longest gap of the event loop."""
+    words = [*tossl_words(place), str(parallel), str(int(ticks))]
+    return Command([TCLSH, str(HERE / "jobs.tcl"), *words, *new_names(count)])
+
+
+def _jobs(parallel: int, count: int) -> Callable[[Place], Command]:
+    return lambda place: jobs(place, parallel, count)
 
 
 def _in_turn(place: Place, count: int) -> Command:

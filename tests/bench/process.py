@@ -139,7 +139,7 @@ def memory(ground: Ground, runs: int) -> Table:
 def gap(ground: Ground, runs: int, count: int) -> Table:
     """The event loop's longest gap while jobs run."""
     place = settled(ground)
-    contenders = {"tossl": lambda: run(jobs(ground.place(TOSSL.name), count, count), environment(place))}
+    contenders = {"tossl": lambda: run(jobs(ground.place(TOSSL.name), count, count, ticks=True), environment(place))}
     found, _ = in_turn(contenders, runs, ground.restart)
     worst = statistics.median(_number(_GAP, took.output) for took in found["tossl"])
     text = (

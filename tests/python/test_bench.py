@@ -32,7 +32,9 @@ def test_one_certificate_far_away_beside_the_floors(ground: Ground) -> None:
 
 def test_several_in_one_process(ground: Ground) -> None:
     table = issuance.in_one_process(ground, 1, 2)
-    assert [row[0] for row in table.rows] == ["tossl, jobs", "tossl, in turn", "floor"]
+    assert [row[0] for row in table.rows] == [
+        "tossl, 2 jobs at a time", "tossl, 8 jobs at a time", "tossl, in turn", "floor",
+    ]  # fmt: skip
     assert [aim.unit for aim in table.aims] == ["x the wall of floor", "x the CPU of floor"]
 
 
