@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from ..acme.account import NewAccount
@@ -123,7 +124,7 @@ class Issuance:
         """Returns the request for the next certificate: without the dates, which were for this one."""
         return replace(self, order=replace(self.order, not_before="", not_after=""))
 
-    @property
+    @cached_property
     def is_renewable(self) -> bool:
         """Returns whether its JSON is enough to repeat it: every secret has a reference."""
         return not has_literal(self)

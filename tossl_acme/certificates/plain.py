@@ -20,11 +20,13 @@ _SECRET_SECONDS = 2.0
 
 def has_literal(value: object) -> bool:
     """Returns whether any secret in the options is a literal value."""
-    if isinstance(value, Secret):
-        return bool(value.value) and not value.file and not value.env
     if isinstance(value, str):
         # A proxy's user and password.
         return "@" in value.partition("://")[2].partition("/")[0]
+    if value is None or isinstance(value, int | float):
+        return False
+    if isinstance(value, Secret):
+        return bool(value.value) and not value.file and not value.env
     if dataclasses.is_dataclass(value):
         return any(has_literal(getattr(value, member.name)) for member in dataclasses.fields(value))
     if isinstance(value, tuple):
@@ -40,6 +42,8 @@ def plain(value: object, option: str = "") -> Any:
         return {"file": str(value.file)} if value.file else {"env": value.env} if value.env else {"literal": False}
     if isinstance(value, FilePath):
         return {"path": str(value), "word": value.word}
+    if value is None or isinstance(value, int | float):
+        return value
     if dataclasses.is_dataclass(value):
         return {member.name: plain(getattr(value, member.name), member.name) for member in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -48,8 +52,6 @@ def plain(value: object, option: str = "") -> Any:
         return [plain(member, option) for member in value]
     if isinstance(value, str):
         return _text(value, option)
-    if value is None or isinstance(value, int | float | bool):
-        return value
     raise TypeError(f"an option of type {type(value).__name__} cannot be stored")
 
 

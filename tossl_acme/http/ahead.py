@@ -112,12 +112,14 @@ def _open_all(
 ) -> bool:
     try:
         parts = split_url(url, ("https",))
+        host = parts.hostname or ""
+        peer = options.in_force(), host, parts.port or 443
+        if peer in _opened:
+            return False
         trust = None if options.proxies(url) else options.trust()
     except (TosslError, UrlError):
         return False
-    host = parts.hostname or ""
-    peer = options.in_force(), host, parts.port or 443
-    if trust is None or not _is_plain(host) or peer in _opened:
+    if trust is None or not _is_plain(host):
         return False
     know_peer(*peer[1:])
     part, begun = context.aside().narrowed(IDLE_SECONDS), iter(connecting)

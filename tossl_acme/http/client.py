@@ -184,7 +184,8 @@ class HttpClient:
         if self._session.cookies:
             prepared.prepare_cookies(self._session.cookies)
         prepared.prepare_body(request.data, None)
-        prepared.prepare_auth(None, request.url)
+        if "@" in request.url:
+            prepared.prepare_auth(None, request.url)
         return prepared
 
     def _bound_cookies(self) -> None:

@@ -130,7 +130,7 @@ def connect_ahead(context: Context, url: str, proxy: str, count: int = 1) -> lis
     Only for a URL in its plainest form: what else can be one is taken apart by modules that load slowly.
     """
     peer = plain_peer(url)
-    if peer is None or proxy or may_have_proxy() or peer in _known:
+    if peer is None or proxy or peer in _known or may_have_proxy():
         return []
     _known.add(peer)
     part = context.aside().narrowed(IDLE_SECONDS)

@@ -22,7 +22,7 @@ def split_url(url: str, schemes: tuple[str, ...] = ("https", "http")) -> SplitRe
     """Returns the parts of an absolute URL with a host and one of the schemes. Raises UrlError."""
     if len(url) > _MAX_URL_CHARS:
         raise UrlError(f"is longer than {_MAX_URL_CHARS} characters")
-    if not url.isprintable() or any(map(str.isspace, url)):
+    if not url.isprintable() or " " in url:  # no other white space is printable
         raise UrlError("contains white space or control characters")
     try:
         parts = urlsplit(url)

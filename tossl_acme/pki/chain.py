@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -188,6 +188,7 @@ def _read(pem: str, public_key: bytes) -> CertificateChain:
     )
     path = _path(leaf, readable)
     try:
+        extensions = _extensions(leaf)
         return CertificateChain(
             certificates=tuple(certificate.public_bytes(Encoding.PEM).decode() for certificate in path),
             dropped=count - len(path),
@@ -195,9 +196,9 @@ def _read(pem: str, public_key: bytes) -> CertificateChain:
             not_after=_epoch(leaf, "not_valid_after"),
             issuer=_issuer(leaf),
             serial=leaf.serial_number,
-            identifiers=alternative_names(_extensions(leaf).get(ALTERNATIVE_NAMES, b"")),
+            identifiers=alternative_names(extensions.get(ALTERNATIVE_NAMES, b"")),
             public_key=_public_key(leaf),
-            authority_key_id=_authority_key_id(leaf),
+            authority_key_id=_authority_key_id(extensions),
             parsed=path,
         )
     except unreadable() as error:
@@ -291,9 +292,9 @@ def _issuer(certificate: x509.Certificate) -> str:
     return next(iter(common_names(certificate.issuer)), certificate.issuer.rfc4514_string())
 
 
-def _authority_key_id(certificate: x509.Certificate) -> bytes | None:
+def _authority_key_id(extensions: Mapping[bytes, bytes]) -> bytes | None:
     try:
-        parts = sequence(_extensions(certificate).get(AUTHORITY_KEY_ID, EMPTY_SEQUENCE))
+        parts = sequence(extensions.get(AUTHORITY_KEY_ID, EMPTY_SEQUENCE))
     except unreadable():
         return None
     return next((part.content for part in parts if part.tag == _KEY_IDENTIFIER), None)
