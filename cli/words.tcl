@@ -54,12 +54,14 @@ proc ::cli::plain_options {declared} {
     }]
 }
 
-# The message of a package's command, with its options as they are written here: --key-type for -key_type.
+# The message of a package's command, with its options as they are written here: --key-type for -key_type, and
+# --overwrite for -overwrite 1.
 proc ::cli::in_words {message} {
     variable known
     foreach {- option} [regexp -all -inline {(?:^|[\s("'])(-[a-z][a-z0-9_]*)(?![\w-])} $message] {
         if {[dict exists $known $option]} {
-            set message [regsub "(^|\[\\s(\"'\])${option}(?!\[\\w-\])" $message "\\1[long_name $option]"]
+            set value [expr {[is_flag $option $known] ? {(?: 1(?![\w-]))?} : ""}]
+            set message [regsub "(^|\[\\s(\"'\])${option}${value}(?!\[\\w-\])" $message "\\1[long_name $option]"]
         }
     }
     return $message
