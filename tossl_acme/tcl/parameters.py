@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from ..errors import ArgumentError, error_context
 from .call import Call, Calls, NamedCalls, Recipe, waiting
 from .callbacks import Callback
@@ -202,15 +200,11 @@ class Parameters:
         if group is None or not annotation.startswith(form):
             return None
 
-        @cache
-        def parameters() -> Parameters:
-            return Parameters(group, self._groups, waits=False)
-
         def calls(host: TclHost, name: str, elements: Sequence[str]) -> Iterator[Call]:
             found = [split(host, name.lstrip("-"), element) for element in elements]
             if not all(found):
                 raise ArgumentError(name.lstrip("-"), f"{name}: one of its elements is empty")
-            taken = parameters()
+            taken = Parameters(group, self._groups, waits=False)
             with error_context(name, ArgumentError):
                 for words in found:
                     try:
