@@ -18,6 +18,7 @@ from tossl_acme.dns.credentials import credential_values, read_lines
 from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.dns.provider import Habits, habits_of
 from tossl_acme.dns.registry import (
+    kept_credentials,
     open_provider,
     open_providers,
     provider_credentials,
@@ -159,6 +160,41 @@ def test_the_request_keeps_it_by_reference(tmp_path: Path) -> None:
     request = request_for(literal)
     assert not request.is_renewable
     assert KEY not in json.dumps(request.as_json())
+
+
+@pytest.mark.parametrize(
+    ("provider", "given", "is_renewable"),
+    [
+        ("rfc2136", {"server": Secret("192.0.2.1"), "key_file": "tsig.key"}, True),
+        ("RFC2136", {"server": "192.0.2.1", "key_name": "k", "key_secret": Secret(KEY, env="TSIG")}, True),
+        ("rfc2136", {"server": "192.0.2.1", "key_name": "k", "key_secret": Secret(KEY)}, False),
+        ("rfc2136", {"server": "192.0.2.1", "key_secret": KEY}, False),
+        ("rfc2136", {"server": Secret("192.0.2.1", env="SERVER"), "key_file": FilePath("/k", "/k")}, True),
+        ("route53", {"aws_profile": "web", "region": "eu-central-1", "zone_id": Secret("Z1")}, True),
+        ("route53", {"access_key_id": "AKID", "secret_access_key": Secret(KEY)}, False),
+        ("acme-dns", {"subdomain": "s", "password": KEY}, False),
+        ("lexicon:dummy", {"server": "192.0.2.1", "auth_token": KEY}, False),
+        ("unknown", {"server": KEY}, False),
+    ],
+    ids=[
+        "file", "reference", "literal", "as text", "all by reference", "profile", "key id", "acme-dns", "lexicon",
+        "unknown",
+    ],
+)  # fmt: skip
+def test_what_is_no_secret_is_kept(
+    provider: str, given: dict[str, Secret | str], is_renewable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server's name or a profile's beside a reference to the secret: the certificate is renewed by its name."""
+    monkeypatch.setenv("TSIG", KEY)
+    monkeypatch.setenv("SERVER", "192.0.2.1")
+    request = request_for(ProviderOptions(provider, kept_credentials(provider, given)))
+    assert request.is_renewable is is_renewable
+    kept = json.dumps(request.as_json())
+    assert KEY not in kept
+    if is_renewable:
+        again = Issuance.from_json(json.loads(kept))
+        assert again == request
+        assert again.is_renewable
 
 
 # ---- in Tcl ----

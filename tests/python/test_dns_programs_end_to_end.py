@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import boto3
 import pytest
@@ -18,6 +19,7 @@ from tests.servers.pebble import Pebble
 from tests.servers.route53 import Route53
 from tests.servers.sinks import TxtReceiver
 from tests.tclhost import Tcl
+from tossl_acme.acme import clients
 from tossl_acme.dns import registered
 
 ZONES = ("example.com", "example.org")
@@ -126,6 +128,28 @@ def test_a_name_its_wildcard_and_a_delegated_one(tcl: Tcl, order: Order) -> None
     result = tcl.dict("obtain_certificate", order.names, **order.words)
     assert result["certificate"].startswith("-----BEGIN CERTIFICATE-----")
     assert order.left() == []
+
+
+@pytest.mark.parametrize("form", ["options", "dict"])
+def test_a_servers_name_and_a_keys_file_are_enough_to_renew(
+    form: str, tcl: Tcl, world: Bind, authority: Pebble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are no secrets, and are kept. The file's path is of the folder in which the certificate was asked for."""
+    (tmp_path / "tsig.key").write_text(world.key_file.read_text())
+    (tmp_path / "elsewhere").mkdir()
+    name, store = f"{secrets.token_hex(6)}.example.com", tmp_path / "store"
+    fields = {"server": world.address, "key_file": "tsig.key"}
+    words: dict[str, object] = {"credentials": [word for pair in fields.items() for word in pair]}
+    if form == "options":
+        words = dict(fields)
+    common = {"directory": authority.directory, "propagation_timeout": 20, **COMMON, "store": store}
+    tcl.eval(f"cd {{{tmp_path}}}")
+    monkeypatch.chdir(tmp_path)
+    assert tcl.dict("obtain_certificate", name, provider="rfc2136", **words, **common)["renewable"] == "1"
+    tcl.eval(f"cd {{{tmp_path / 'elsewhere'}}}")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    clients.reset()
+    assert tcl.dict("renew_certificate", name, store=store, force=1)["issued"] == "1"
 
 
 @unseen

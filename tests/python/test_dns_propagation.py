@@ -340,7 +340,7 @@ def test_aliases_without_end(context: Context, ask_at: Callable[[int], None], na
 
     with ScriptedDns(answer) as server, pytest.raises(WaitTimeout) as caught:
         ask_at(server.port)
-        PropagationCheck(timeout=0.7).wait(context, [("_acme-challenge.example.com", ONE)])
+        PropagationCheck(timeout=2.0).wait(context, [("_acme-challenge.example.com", ONE)])
     assert said in caught.value.message
 
 

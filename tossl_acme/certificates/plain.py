@@ -66,6 +66,8 @@ def _text(text: str, option: str) -> str:
 def read_plain(kind: Any, data: Any) -> Any:
     """Returns the value of this type for data from plain(). Raises ValueError, TypeError, KeyError; ArgumentError."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if isinstance(data, dict) and set(data) == {"path", "word"} and (kind is FilePath or str in (kind, *inner)):
+        return FilePath(str(data["path"]), str(data["word"]))
     if origin in (types.UnionType, typing.Union):
         kinds = [one for one in inner if one is not types.NoneType]
         return None if data is None else read_plain(next((one for one in kinds if type(data) is one), kinds[0]), data)
@@ -75,8 +77,6 @@ def read_plain(kind: Any, data: Any) -> Any:
         if not isinstance(data, dict):
             raise TypeError(str(kind))
         return _read_secret(data)
-    if kind is FilePath or (kind is str and isinstance(data, dict) and set(data) == {"path", "word"}):
-        return FilePath(str(data["path"]), str(data["word"]))
     if dataclasses.is_dataclass(kind):
         assert isinstance(kind, type)
         if not isinstance(data, dict):

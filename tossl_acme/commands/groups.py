@@ -277,7 +277,7 @@ def declared_credentials() -> dict[str, tuple[str, str]]:
     from ..dns.registry import provider_credentials
 
     return {
-        credential.field: ("Secret" if credential.secret else "str", "")
+        credential.field: ("Secret" if credential.secret else "FilePath" if credential.is_path else "str", "")
         for credentials in provider_credentials().values()
         for credential in credentials
         if credential.field not in ("api_key", "zone_id", "endpoint")
@@ -302,10 +302,10 @@ def one_provider(
     -credentials dict  as for a single provider
     """
     from ..dns.options import ProviderOptions
-    from ..dns.registry import takes_fields
+    from ..dns.registry import kept_credentials, takes_fields
     from ..text import Secret
 
-    given = {name: value if isinstance(value, Secret) else Secret(value) for name, value in fields.items() if value}
+    given = {name: value for name, value in fields.items() if value}
     if api_key is not None and takes_fields(provider, api_key.pairs[::2]):
         given |= {name: Secret(value) for name, value in zip(api_key.pairs[::2], api_key.pairs[1::2], strict=True)}
     elif api_key is not None:
@@ -313,6 +313,7 @@ def one_provider(
     if isinstance(credentials, dict):
         given |= credentials
     text = credentials if isinstance(credentials, Secret) else None
+    given = kept_credentials(provider, given)
     return ProviderOptions(provider, given, zone_id, endpoint, credentials_text=text)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from ..errors import ArgumentError
-from ..files import check_private
+from ..files import FilePath, check_private
 from ..text import Secret
 from .options import ProviderOptions
 from .provider import Credential
@@ -26,7 +26,7 @@ def credential_values(
     the field that is missing, that the provider does not take or that has a wrong character; "credentials" for a file
     or text that cannot be used.
     """
-    given = {field: secret.value.strip() for field, secret in options.credentials.items()}
+    given = {field: _text_of(value) for field, value in options.credentials.items()}
     beside = {"endpoint": options.endpoint.strip(), "zone_id": options.zone_id.strip()}
     given |= {field: value for field, value in beside.items() if value}
     lines = _lines_of(options.credentials_text)
@@ -55,6 +55,12 @@ def read_lines(text: str) -> dict[str, str]:
             value = value[1:-1]
         found[match[1]] = value
     return found
+
+
+def _text_of(value: Secret | str) -> str:
+    if isinstance(value, FilePath):
+        return value
+    return (value if isinstance(value, str) else value.value).strip()
 
 
 def _check_declared(name: str, credentials: tuple[Credential, ...], given: Mapping[str, str]) -> None:

@@ -17,12 +17,13 @@ DEFAULT_NAME = "default"
 class ProviderOptions:
     """A script's options for its DNS provider, plain data.
 
-    credentials: by field. credentials_text: lines KEY=value, of a file or a variable. by_name: the providers of single
-    names and zones, by these; DEFAULT_NAME is for all others, and `name` is empty then.
+    credentials: by field; those that are no secrets as text. credentials_text: lines KEY=value, of a file or a
+    variable. by_name: the providers of single names and zones, by these; DEFAULT_NAME is for all others, and `name` is
+    empty then.
     """
 
     name: str
-    credentials: Mapping[str, Secret] = field(default_factory=dict)
+    credentials: Mapping[str, Secret | str] = field(default_factory=dict)
     zone_id: str = ""
     endpoint: str = ""
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)

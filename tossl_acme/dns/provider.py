@@ -19,8 +19,9 @@ class Credential:
     """A credential that a provider's class declares.
 
     field: its name in -credentials. text: for help. environment: variables that replace a missing value; the first set
-    variable counts. pattern: a regular expression that the whole value must match. The fields "endpoint" and "zone_id"
-    are the options of these names, which the environment can replace then.
+    variable counts. secret: a certificate's request keeps no value of it. is_path: it names a file. pattern: a regular
+    expression that the whole value must match. The fields "endpoint" and "zone_id" are the options of these names,
+    which the environment can replace then.
     """
 
     field: str
@@ -28,6 +29,7 @@ class Credential:
     environment: tuple[str, ...] = ()
     secret: bool = True
     required: bool = True
+    is_path: bool = False
     pattern: str = _HEADER_VALUE
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from ..errors import ArgumentError, DnsError
+from ..files import absolute
 from ..http.clients import http_client
-from ..text import quoted
+from ..text import Secret, quoted
 from . import providers
 from .credentials import credential_values
 from .hosted import ascii_name
@@ -70,6 +71,27 @@ def provider_credentials() -> dict[str, tuple[Credential, ...]]:
     """Returns the declared credentials of each provider, by its name; a registered one has none."""
     files = _file_names()
     return {name: provider_type(name).credentials if name in files else () for name in provider_names()}
+
+
+def kept_credentials(name: str, given: Mapping[str, Secret | str]) -> dict[str, Secret | str]:
+    """Returns the values as ProviderOptions.credentials has them: text where the provider declares no secret.
+
+    A reference stays one. A path becomes absolute: a renewal may run in another folder.
+    """
+    base = name.strip().lower().partition(":")[0].replace("-", "")
+    is_file = bool(given) and base in _file_names()
+    declared = {one.field: one for one in (provider_type(base).credentials if is_file else ())}
+    return {field: _as_declared(value, declared.get(field)) for field, value in given.items()}
+
+
+def _as_declared(value: Secret | str, declared: Credential | None) -> Secret | str:
+    if declared is None or declared.secret:
+        return value if isinstance(value, Secret) else Secret(value)
+    if isinstance(value, Secret):
+        if value.file or value.env:
+            return value
+        value = value.value
+    return absolute(value) if declared.is_path and value else value
 
 
 def add_provider(provider: RegisteredProvider) -> None:

@@ -77,7 +77,7 @@ class Rfc2136:
         ),
         Credential(
             "key_file", "a file with the key, as tsig-keygen writes it, in place of the three above",
-            ("RFC2136_TSIG_FILE",), secret=False, required=False, pattern=r"[^\0\n]*",
+            ("RFC2136_TSIG_FILE",), secret=False, required=False, is_path=True, pattern=r"[^\0\n]*",
         ),
     )  # fmt: skip
     habits = Habits(side_by_side=True)
