@@ -197,6 +197,20 @@ def test_what_is_no_secret_is_kept(
         assert again.is_renewable
 
 
+def test_a_file_is_kept_by_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renewal runs in another folder, where acme-dns would get another account for want of the file."""
+    monkeypatch.chdir(tmp_path)
+    files = {
+        (provider, one.field)
+        for provider, credentials in provider_credentials().items()
+        for one in credentials
+        if one.field.endswith("_file")
+    }
+    assert files == {("acmedns", "accounts_file"), ("rfc2136", "key_file")}
+    for provider, field in files:
+        assert kept_credentials(provider, {field: "a file"}) == {field: f"{tmp_path}/a file"}
+
+
 # ---- in Tcl ----
 
 

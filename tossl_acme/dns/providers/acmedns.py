@@ -75,7 +75,7 @@ class AcmeDns:
         Credential("subdomain", "its subdomain", ("ACMEDNS_SUBDOMAIN",), secret=False, required=False),
         Credential(
             "accounts_file", "lego's file of accounts, which is only read", ("ACME_DNS_STORAGE_PATH",),
-            secret=False, required=False, pattern=r"[^\0\n]*",
+            secret=False, required=False, is_path=True, pattern=r"[^\0\n]*",
         ),
         Credential(
             "allow_from", "addresses from which a new account may be updated, as 192.0.2.0/24,2001:db8::/32",
