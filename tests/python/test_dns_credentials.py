@@ -162,6 +162,11 @@ def test_the_request_keeps_it_by_reference(tmp_path: Path) -> None:
     assert KEY not in json.dumps(request.as_json())
 
 
+def test_names_that_are_also_a_paths_members_are_kept() -> None:
+    request = request_for(ProviderOptions("", by_name=dict.fromkeys(("path", "word"), ProviderOptions("cloudflare"))))
+    assert Issuance.from_json(json.loads(json.dumps(request.as_json()))) == request
+
+
 @pytest.mark.parametrize(
     ("provider", "given", "is_renewable"),
     [

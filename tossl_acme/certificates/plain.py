@@ -66,9 +66,11 @@ def _text(text: str, option: str) -> str:
 def read_plain(kind: Any, data: Any) -> Any:
     """Returns the value of this type for data from plain(). Raises ValueError, TypeError, KeyError; ArgumentError."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if isinstance(data, dict) and set(data) == {"path", "word"} and (kind is FilePath or str in (kind, *inner)):
+    is_union = origin in (types.UnionType, typing.Union)
+    may_be_path = kind in (FilePath, str) or (is_union and str in inner)
+    if may_be_path and isinstance(data, dict) and set(data) == {"path", "word"}:
         return FilePath(str(data["path"]), str(data["word"]))
-    if origin in (types.UnionType, typing.Union):
+    if is_union:
         kinds = [one for one in inner if one is not types.NoneType]
         return None if data is None else read_plain(next((one for one in kinds if type(data) is one), kinds[0]), data)
     if isinstance(data, dict) and data.get("literal") and kind in (Secret, str):
