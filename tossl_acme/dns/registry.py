@@ -51,12 +51,17 @@ def provider_type(name: str) -> ProviderType:
     return found
 
 
+def _type_named(name: str) -> ProviderType | None:
+    """Returns the class of the provider that a script names so; None where it is no file."""
+    base = name.strip().lower().partition(":")[0].replace("-", "")  # acme-dns
+    return provider_type(base) if base in _file_names() else None
+
+
 def takes_fields(name: str, fields: Collection[str]) -> bool:
     """Returns whether a value with these names in it is a dict of the provider's credentials, not a single one."""
-    base = name.strip().lower().partition(":")[0].replace("-", "")
-    if not fields or base not in _file_names():
+    kind = _type_named(name) if fields else None
+    if kind is None:
         return False
-    kind = provider_type(base)
     declared = {credential.field for credential in kind.credentials}
     # One of several secrets is no value for the only one.
     return has_variants(kind) or bool(declared & set(fields)) or "api_key" not in declared
@@ -78,9 +83,8 @@ def kept_credentials(name: str, given: Mapping[str, Secret | str]) -> dict[str, 
 
     A reference stays one. A path becomes absolute: a renewal may run in another folder.
     """
-    base = name.strip().lower().partition(":")[0].replace("-", "")
-    is_file = bool(given) and base in _file_names()
-    declared = {one.field: one for one in (provider_type(base).credentials if is_file else ())}
+    kind = _type_named(name) if given else None
+    declared = {one.field: one for one in (kind.credentials if kind is not None else ())}
     return {field: _as_declared(value, declared.get(field)) for field, value in given.items()}
 
 
@@ -129,13 +133,12 @@ def open_provider(options: ProviderOptions, resolvers: Sequence[str] = ()) -> Pr
     Raises DnsError "unsupported", and ArgumentError naming the credential, "credentials", "zone_id" or "endpoint".
     """
     named = options.name.strip().lower()
-    name, colon, variant = named.partition(":")
+    _name, colon, variant = named.partition(":")
     registered = registered_provider(named)
     if registered is not None:
         credential_values(named, (), options)
         return registered
-    name = name.replace("-", "")  # acme-dns
-    kind = provider_type(name) if name in _file_names() else None
+    kind = _type_named(named)
     if kind is None or bool(colon) != has_variants(kind):
         # An API key given in the provider's place must not be shown.
         shown = named if re.fullmatch(r"[a-z0-9_-]{1,24}(:[a-z0-9_-]{1,24})?", named) else "unknown"
