@@ -337,6 +337,20 @@ def test_a_process_takes_keys_that_change_while_it_runs(
     assert "does not have" in message
 
 
+def test_keys_that_others_could_read_count_once_they_cannot(tmp_path: Path) -> None:
+    """Whoever writes the file, and then takes the rights from others, changes nothing in it any more."""
+    file = tmp_path / "keys"
+    file.write_text(f"{KEY}\n")
+    file.chmod(0o600)
+    runs = SealKey("-seal_key_file", path=str(file))
+    old = runs.keys().ids
+    file.write_text(f"{OTHER}\n")
+    file.chmod(0o644)
+    assert runs.keys().ids == old
+    file.chmod(0o600)
+    assert runs.keys().ids == SealKey("-seal_key", OTHER).keys().ids
+
+
 # ---- sealed anew ----
 
 

@@ -115,8 +115,10 @@ class SealKey:
             status = os.stat(absolute(self._path))  # noqa: PTH116 - pathlib loads slowly
         except OSError:
             return ()
-        is_file = stat.S_ISREG(status.st_mode)  # a pipe can be read once
-        return (status.st_ino, status.st_size, status.st_mtime_ns) if is_file else ()
+        if not stat.S_ISREG(status.st_mode):  # a pipe can be read once
+            return ()
+        # Also its rights: what others could read is refused, and counts once they cannot.
+        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode
 
     @property
     def shown(self) -> str:
