@@ -216,6 +216,15 @@ def test_a_file_is_kept_by_its_absolute_path(tmp_path: Path, monkeypatch: pytest
         assert kept_credentials(provider, {field: "a file"}) == {field: f"{tmp_path}/a file"}
 
 
+def test_providers_and_fields_whose_names_are_a_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stored path has two members of these names."""
+    fields: dict[str, Secret | str] = {"path": Secret(KEY, env="TSIG"), "word": Secret(KEY, env="TSIG")}
+    one = ProviderOptions("lexicon:dummy", fields)
+    monkeypatch.setenv("TSIG", KEY)
+    request = request_for(ProviderOptions("", by_name={"path": one, "word": one}))
+    assert Issuance.from_json(json.loads(json.dumps(request.as_json()))) == request
+
+
 # ---- in Tcl ----
 
 
