@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,31 @@ def suggest_windows(earth: Earth) -> None:
 
 
 # ---- what happens otherwise ----
+
+
+def test_a_question_to_a_ca_that_fails_here_is_put_off(earth: Earth) -> None:
+    """As where the store cannot be read: it would be asked again at each look, without an end."""
+
+    class Away(MemoryStore):
+        is_away = False
+
+        def read(self, name: str, only: Collection[str] | None = None) -> dict[str, bytes] | None:
+            if self.is_away:
+                raise ArgumentError("store", "no permission")
+            return super().read(name, only)
+
+    earth.store = store = Away()
+    earth.ca.script.renewal = True
+    earth.obtain()
+    manager = earth.manager()
+    earth.questions.is_at_once = False
+    manager.look()
+    store.is_away = True
+    earth.questions.finish()
+    manager.look()
+    assert earth.errors == [["TOSSL", "VALUE", "store"]]
+    assert not earth.questions.left
+    assert manager.next_at() >= earth.at + MINUTE
 
 
 class Full:
