@@ -495,16 +495,22 @@ def test_whoever_died_holds_nothing_for_as_long_as_the_clock_was_ahead(
     assert store.read(NAME) == SET
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["in time", "cancelled"])
 def test_a_statement_that_was_given_up_undoes_nothing_that_came_since(
-    store: PostgreSQLStore, database_url: str
+    is_cancelled: bool, store: PostgreSQLStore, database_url: str
 ) -> None:
-    """The server's process stands still, or the network; the value is put by another connection, and a newer one."""
+    """The server's process stands still, or the network; the value is put by another connection, and a newer one.
+
+    Where the call was cancelled, its time is not over when the statement is done.
+    """
     store.put(context(), NAME, {"cert.pem": b"0"})
     made = database.database_of(DatabaseUrl(database_url))
     ((pid,),) = made.within(5, lambda context, wire: wire.execute(context, "SELECT pg_backend_pid()::text"))
     os.kill(int(pid), signal.SIGSTOP)
     try:
-        store.put(context(0.5), NAME, {"cert.pem": b"1"})
+        first = context(60 if is_cancelled else 0.5)
+        threading.Timer(1.0, first.cancel if is_cancelled else lambda: None).start()
+        store.put(first, NAME, {"cert.pem": b"1"})
         assert store.read(NAME) == {"cert.pem": b"1"}
         store.put(context(), NAME, {"cert.pem": b"2"})
     finally:

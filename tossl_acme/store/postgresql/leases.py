@@ -75,6 +75,7 @@ WHERE lease.name = own.name AND lease.claim = own.claim AND lease.expires > cloc
 RETURNING lease.claim"""
 #: Long before now: what is released stays so where the database's clock is set back, or another server takes over.
 _RELEASED = "clock_timestamp() - interval '23 hours'"
+_RELEASED_AT = "extract(epoch FROM lease.expires + interval '23 hours')"
 _RELEASE = f"""
 UPDATE tossl.leases SET expires = {_RELEASED}
 WHERE name = $1::text AND claim = $2::text"""
@@ -96,9 +97,12 @@ held AS (
 HELD = _held("writes = $4::text::bigint")
 #: The same for the last change of a block, which releases the lease.
 HELD_AT_LAST = _held(f"writes = $4::text::bigint, expires = {_RELEASED}")
-_IN_TIME = "extract(epoch FROM clock_timestamp()) < $4::text::float8"
+_IN_TIME = "extract(epoch FROM clock_timestamp()) < ($4::text::float8[])[1]"
+#: Whether nobody has changed the set since a statement was sent, or holds it: it was released before.
+_IS_AS_SENT = f"lease.expires <= clock_timestamp() AND {_RELEASED_AT} <= ($4::text::float8[])[2]"
 #: The same for a change in one statement, by whoever has no lease: `held` has one row if nobody else has it. One that
-#: was given up, and is done all the same once its connection moves again, must not undo what came since.
+#: was given up, and is done all the same once its connection moves again, must not undo what came since. $4: until when
+#: it counts, and when it was sent.
 FREE = f"""
 held AS (
     INSERT INTO tossl.leases AS lease (name, epoch, claim, holder, writes, expires)
@@ -106,7 +110,7 @@ held AS (
     WHERE {_IN_TIME}
     ON CONFLICT (name) DO UPDATE SET epoch = greatest(lease.epoch + 1, excluded.epoch), claim = excluded.claim,
         holder = excluded.holder, writes = excluded.writes, expires = excluded.expires
-    WHERE {_IS_FREE} AND lease.claim <> excluded.claim AND {_IN_TIME}
+    WHERE {_IS_AS_SENT} AND lease.claim <> excluded.claim AND {_IN_TIME}
     RETURNING epoch, writes)"""
 #: Whether that was done, by this statement or, where it is sent again, by the first one.
 WAS_FREE = """(EXISTS (SELECT FROM held)
@@ -360,7 +364,8 @@ def change_at_once(database: Database, context: Context, name: str, statement: s
     own = (name, secrets.token_hex(16), _holder())
 
     def work(context: Context, wire: Wire) -> bool:
-        return wire.execute(context, statement, *own, f"{wire.gives_up_at(context)}", *values) == [(b"true",)]
+        times = f"{{{wire.gives_up_at(context)},{wire.sends_at()}}}"
+        return wire.execute(context, statement, *own, times, *values) == [(b"true",)]
 
     try:
         return database.call(work, context, lasts=True)

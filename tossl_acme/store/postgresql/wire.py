@@ -40,8 +40,9 @@ class Wire:
         self._connection = connection
         #: When it was last used, for whoever keeps it.
         self.used_at = time.monotonic()
-        #: How far the server's clock is ahead of the monotonic one; infinite where the server has not told its time.
-        self._ahead = float("inf")
+        #: How far the server's clock is ahead of the monotonic one, at least and at most; infinite where the server has
+        #: not told its time.
+        self._ahead = self._most_ahead = float("inf")
 
     @property
     def is_free(self) -> bool:
@@ -51,8 +52,12 @@ class Wire:
         return connection.status == pq.ConnStatus.OK and connection.transaction_status == idle
 
     def take_time(self, at: float) -> None:
-        """Takes what the server's clock says just now, epoch seconds."""
-        self._ahead = at - time.monotonic()
+        """Takes what the server's clock said in the last answer, epoch seconds."""
+        self._ahead, self._most_ahead = at - time.monotonic(), at - self.used_at
+
+    def sends_at(self) -> float:
+        """Returns the time now by the server's clock, or a little later: by what an answer takes."""
+        return time.monotonic() + self._most_ahead
 
     def gives_up_at(self, context: Context) -> float:
         """Returns until when the answer to a statement is awaited that is sent now, by the server's clock."""
