@@ -5,6 +5,7 @@ runs/renew_certificates/nodes.json    epoch seconds by node, in a store that sev
 
 from __future__ import annotations
 
+from ..store.protocol import is_part
 from .due import is_time, now_in
 from .nodes import node_name
 from .record import read_json
@@ -28,7 +29,7 @@ def read_timers(store: Store) -> dict[str, float]:
     except ValueError:
         return {}
     found = data.items() if isinstance(data, dict) else ()
-    return {name: float(at) for name, at in found if is_time(at)}
+    return {name: float(at) for name, at in found if is_time(at) and is_part(name)}
 
 
 def with_timers(values: Mapping[str, bytes], timers: Mapping[str, float]) -> dict[str, bytes]:
