@@ -313,7 +313,7 @@ def test_what_is_kept_of_a_node_whose_timer_has_run_no_more_is_removed(
     assert read_timers(store).keys() == {"timer", "moved"}
     forget_hooks(Context(60).begin(), store, "a.example")
     assert not [name for name in store.sets if name.startswith("deploy.")]
-    for damaged in (b"[1", b'{"../away": 1, "": 1, "timer": -1}'):
+    for damaged in (b"[1", b'{"../away": 1, "": 1, "timer": "1"}'):
         store.sets["runs/renew_certificates"]["nodes.json"] = damaged
         assert read_timers(store) == {}
     renew_all(Context(60).begin(), store)
