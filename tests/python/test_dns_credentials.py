@@ -177,13 +177,14 @@ def test_names_that_are_also_a_paths_members_are_kept() -> None:
         ("rfc2136", {"server": Secret("192.0.2.1", env="SERVER"), "key_file": FilePath("/k", "/k")}, True),
         ("route53", {"aws_profile": "web", "region": "eu-central-1", "zone_id": Secret("Z1")}, True),
         ("route53", {"access_key_id": "AKID", "secret_access_key": Secret(KEY)}, False),
+        ("route53", {"api_key": Secret(KEY)}, False),
         ("acme-dns", {"subdomain": "s", "password": KEY}, False),
         ("lexicon:dummy", {"server": "192.0.2.1", "auth_token": KEY}, False),
         ("unknown", {"server": KEY}, False),
     ],
     ids=[
-        "file", "reference", "literal", "as text", "all by reference", "profile", "key id", "acme-dns", "lexicon",
-        "unknown",
+        "file", "reference", "literal", "as text", "all by reference", "profile", "key id",
+        "in an id's place", "acme-dns", "lexicon", "unknown",
     ],
 )  # fmt: skip
 def test_what_is_no_secret_is_kept(

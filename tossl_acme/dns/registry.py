@@ -81,7 +81,8 @@ def provider_credentials() -> dict[str, tuple[Credential, ...]]:
 def kept_credentials(name: str, given: Mapping[str, Secret | str]) -> dict[str, Secret | str]:
     """Returns the values as ProviderOptions.credentials has them: text where the provider declares no secret.
 
-    A reference stays one. A path becomes absolute: a renewal may run in another folder.
+    A reference stays one. A path becomes absolute: a renewal may run in another folder. An api_key is a secret wherever
+    it is given: some provider's is a key's id, in whose place the key itself may stand.
     """
     kind = _type_named(name) if given else None
     declared = {one.field: one for one in (kind.credentials if kind is not None else ())}
@@ -89,7 +90,7 @@ def kept_credentials(name: str, given: Mapping[str, Secret | str]) -> dict[str, 
 
 
 def _as_declared(value: Secret | str, declared: Credential | None) -> Secret | str:
-    if declared is None or declared.secret:
+    if declared is None or declared.secret or declared.field == "api_key":
         return value if isinstance(value, Secret) else Secret(value)
     if isinstance(value, Secret):
         if value.file or value.env:
