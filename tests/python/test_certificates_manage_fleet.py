@@ -81,7 +81,7 @@ def run_nodes(earth: Earth, nodes: Iterable[Node], seconds: float, step: float =
 
 
 def test_one_node_issues_and_all_have_files_and_hooks(shared: Earth, tmp_path: Path) -> None:
-    """Also one that was down meanwhile, at its start; and one whose server is down, once it is up."""
+    """A node that was down gets them at its start; a node whose server is down, once the server is up."""
     nodes = [Node(shared, f"www{number}", tmp_path) for number in range(5)]
     nodes[3].failures = 2
     run_nodes(shared, nodes[:4], 10 * MINUTE)
@@ -211,7 +211,7 @@ def test_one_node_asks_for_renewal_information_for_all(shared: Earth, tmp_path: 
 
 
 def test_a_node_does_not_wait_for_another_at_work(shared: Earth, tmp_path: Path) -> None:
-    """It lets go after a second, and looks again within a minute."""
+    """The node gives up the lock after a second, and tries again within a minute."""
 
     class Held(MemoryStore):
         is_held = True

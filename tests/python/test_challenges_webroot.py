@@ -178,20 +178,20 @@ def test_a_link_of_another_user_is_refused(
     assert mode(private) == 0o700
 
 
-@pytest.mark.parametrize("target", ["{shared}", "../shared/./x/..", "{root}/hop", "{shared}/"])
+@pytest.mark.parametrize("target", ["{beside}", "../beside/./x/..", "{root}/hop", "{beside}/"])
 def test_a_link_of_our_own_is_followed(tmp_path: Path, context: Context, target: str) -> None:
-    root, shared = tmp_path / "root", tmp_path / "shared"
+    root, beside = tmp_path / "root", tmp_path / "beside"
     root.mkdir()
-    shared.mkdir(mode=0o750)
-    (shared / "x").mkdir()
-    (root / "hop").symlink_to("../shared")
-    (root / ".well-known").symlink_to(target.format(root=root, shared=shared))
+    beside.mkdir(mode=0o750)
+    (beside / "x").mkdir()
+    (root / "hop").symlink_to("../beside")
+    (root / ".well-known").symlink_to(target.format(root=root, beside=beside))
     webroot = Webroot(root)
     webroot.present(context, ONE)
-    assert (shared / "acme-challenge" / ONE.token).read_text() == ONE.key_authorization
-    assert mode(shared) == 0o750
+    assert (beside / "acme-challenge" / ONE.token).read_text() == ONE.key_authorization
+    assert mode(beside) == 0o750
     webroot.clean_up(context, ONE)
-    assert [path.name for path in shared.iterdir()] == ["x"]
+    assert [path.name for path in beside.iterdir()] == ["x"]
 
 
 def test_links_in_a_circle(tmp_path: Path) -> None:

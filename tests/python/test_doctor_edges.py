@@ -75,7 +75,7 @@ def test_no_advice_takes_rights_from_what_is_everybodys_or_no_store(
     (tmp_path / "open").chmod(0o1777)
     assert not [one for one in doctor([], store=tmp_path / "file") if "chmod" in one["advice"]]
     (rights,) = [one for one in doctor([], store=tmp_path / "open") if one["check"] == "rights"]
-    assert rights["advice"] == "name a folder of its own (-store)"
+    assert rights["advice"] == "name a folder for tossl alone: -store"
 
 
 def test_another_node_answers(context: Context, challtestsrv: ChallTestSrv, http_port: int) -> None:

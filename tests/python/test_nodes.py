@@ -295,7 +295,7 @@ def test_what_is_kept_of_a_node_that_has_left_is_removed(world: World, monkeypat
 def test_what_is_kept_of_a_node_whose_timer_has_run_no_more_is_removed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such a node has no heartbeat. One that went from manage to a timer is not gone, nor one that has both."""
+    """A node with a timer has no heartbeat. A node that went from manage to a timer, or has both, is not gone."""
     store, days = Shared(), 86400.0
     for name, ran in {"gone": 0.0, "timer": 31.0, "moved": 31.0, "both": 0.0}.items():
         monkeypatch.setenv("TOSSL_NODE", name)

@@ -56,32 +56,14 @@ def _strict_backend(sink: str, looks: list[int]) -> list[str]:
     answer_change = responses.Route53.change_resource_record_sets
     answer_get = responses.Route53.get_change
 
-    def current(zone: Any, name: str, kind: str) -> Any:
-        found = [one for one in zone.rrsets if one.name.rstrip(".") == name.rstrip(".") and one.type == kind]
-        return found[0] if found else None
-
     def change(self: Any, zoneid: str, change_list: list[dict[str, Any]]) -> None:
         zone = self.get_hosted_zone(zoneid)
-        gone = set()
+        gone: set[str] = set()
         for value in change_list:
-            wanted = value["ResourceRecordSet"]
-            held = current(zone, wanted["Name"], wanted["Type"])
-            about = f"[name='{wanted['Name']}', type='{wanted['Type']}']"
+            if refusal := _refusal(zone, value, gone):
+                raise Route53ClientError("InvalidChangeBatch", refusal)
             if value["Action"] == "DELETE":
-                values = sorted(record["Value"] for record in wanted["ResourceRecords"])
-                tried = f"[Tried to delete resource record set {about} but "
-                if held is None:
-                    raise Route53ClientError("InvalidChangeBatch", f"{tried}it was not found]")
-                if sorted(held.records) != values or str(held.ttl) != str(wanted["TTL"]):
-                    message = f"{tried}the values provided do not match the current values]"
-                    raise Route53ClientError("InvalidChangeBatch", message)
-                gone.add(wanted["Name"])
-            elif value["Action"] == "CREATE" and held is not None and wanted["Name"] not in gone:
-                message = f"[Tried to create resource record set {about} but it already exists]"
-                raise Route53ClientError("InvalidChangeBatch", message)
-            elif current(zone, wanted["Name"], "CNAME") is not None:
-                message = f"[RRSet of type {wanted['Type']} with DNS name {wanted['Name']} is not permitted because a"
-                raise Route53ClientError("InvalidChangeBatch", f"{message} conflicting RRSet of type CNAME exists]")
+                gone.add(value["ResourceRecordSet"]["Name"])
         names = {value["ResourceRecordSet"]["Name"] for value in change_list}
         # moto checks a deletion by its journal: only the set in force may stand there.
         zone.rr_changes[:] = [one for one in zone.rr_changes if one["ResourceRecordSet"]["Name"] not in names] + [
@@ -89,7 +71,7 @@ def _strict_backend(sink: str, looks: list[int]) -> list[str]:
         ]
         change_sets(self, zoneid, change_list)
         for name in names:
-            held = current(zone, name, "TXT")
+            held = _current(zone, name, "TXT")
             _publish(sink, name, held.records if held is not None else [])
 
     def changed(self: Any) -> Any:
@@ -112,6 +94,31 @@ def _strict_backend(sink: str, looks: list[int]) -> list[str]:
     responses.Route53.change_resource_record_sets = changed
     responses.Route53.get_change = looked
     return calls
+
+
+def _current(zone: Any, name: str, kind: str) -> Any:
+    found = [one for one in zone.rrsets if one.name.rstrip(".") == name.rstrip(".") and one.type == kind]
+    return found[0] if found else None
+
+
+def _refusal(zone: Any, value: dict[str, Any], gone: set[str]) -> str:
+    """Return what Route 53 says of a change that it refuses, else nothing. gone: names deleted in the same batch."""
+    wanted = value["ResourceRecordSet"]
+    held = _current(zone, wanted["Name"], wanted["Type"])
+    about = f"[name='{wanted['Name']}', type='{wanted['Type']}']"
+    if value["Action"] == "DELETE":
+        tried = f"[Tried to delete resource record set {about} but "
+        if held is None:
+            return f"{tried}it was not found]"
+        values = sorted(record["Value"] for record in wanted["ResourceRecords"])
+        is_same = sorted(held.records) == values and str(held.ttl) == str(wanted["TTL"])
+        return "" if is_same else f"{tried}the values provided do not match the current values]"
+    if value["Action"] == "CREATE" and held is not None and wanted["Name"] not in gone:
+        return f"[Tried to create resource record set {about} but it already exists]"
+    if _current(zone, wanted["Name"], "CNAME") is not None:
+        said = f"[RRSet of type {wanted['Type']} with DNS name {wanted['Name']} is not permitted because a"
+        return f"{said} conflicting RRSet of type CNAME exists]"
+    return ""
 
 
 def _publish(sink: str, name: str, contents: Sequence[str]) -> None:

@@ -282,7 +282,7 @@ class Manager:
         self._teller.tell_failed(entry.name, error, next=round(again_at))
 
     def _not_answering(self, error: TosslError) -> None:
-        """Tells why other nodes' answers are not given, unless it is what is told of the store already."""
+        """Tells why this node cannot give other nodes' answers, unless the same was told of the store already."""
         if not self._loader.has_told(error.message):
             self._teller.tell_failed("", error)
 

@@ -11,13 +11,13 @@ from ..log import ERROR
 from . import clock, due
 from .upkeep import Upkeep
 
-#: A clock that is wrong by more than this is told of, in seconds.
+#: Seconds; manage tells of a clock that is wrong by more.
 _MOST_WRONG_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class Reports:
-    """Who is told: renewed of a certificate that is new (its dict), failed of what went wrong (a dict)."""
+    """The functions that hear of events: `renewed` gets the dict of a new certificate, `failed` that of a failure."""
 
     renewed: Callable[[dict[str, object]], None]
     failed: Callable[[dict[str, object]], None]

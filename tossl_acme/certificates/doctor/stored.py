@@ -157,7 +157,7 @@ def _rights(path: FilePath) -> tuple[str, str] | None:
         return None
     if stat.S_ISDIR(mode) and mode & _OTHERS_WRITE:
         is_everybodys = bool(mode & stat.S_ISVTX)  # as /tmp is
-        advice = "name a folder of its own (-store)" if is_everybodys else "take the right from them: chmod go-w"
+        advice = "name a folder for tossl alone: -store" if is_everybodys else "take the right from them: chmod go-w"
         return "can be written to by others, who can put keys of theirs there", advice
     if stat.S_ISREG(mode) and mode & _OTHERS_READ:
         return "can be read by everybody", "take the right from them: chmod o-rwx; the key may be known already"
