@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..context import Context
@@ -36,7 +36,7 @@ class Account:
     status: str
     contact: tuple[str, ...]
     orders: str
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, object]:
         return {**self.raw, "url": self.url, "status": self.status, "contact": list(self.contact)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import HttpError
@@ -25,7 +25,7 @@ class Answer:
     HttpError malformed with its name.
     """
 
-    response: Response = field(repr=False)
+    response: Response
     raw: Mapping[str, Any]
 
     @classmethod

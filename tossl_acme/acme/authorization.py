@@ -38,14 +38,14 @@ class Challenge:
 
     type: str
     identifier: Identifier
-    token: str = field(default="", repr=False)
-    key_authorization: str = field(default="", repr=False)
+    token: str = ""
+    key_authorization: str = ""
     wildcard: bool = False
     account_url: str = ""
     issuers: tuple[str, ...] = ()
     url: str = ""
     status: str = "pending"
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if self.token:
@@ -90,7 +90,7 @@ class Authorization:
     status: str
     wildcard: bool
     challenges: tuple[Challenge, ...]
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any]
     retry_after: float | None = None
 
     def challenge(self, kind: str) -> Challenge | None:

@@ -40,7 +40,7 @@ class Order:
     authorizations: tuple[str, ...]
     finalize: str
     certificate: str
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any]
     retry_after: float | None = None
 
     def as_dict(self) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..context import Context
@@ -33,7 +33,7 @@ class RenewalInfo:
     chosen: int
     explanation_url: str
     retry_after: int
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, object]:
         return {

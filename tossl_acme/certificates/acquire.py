@@ -41,7 +41,7 @@ class Certificate:
 
     identifiers: tuple[Identifier, ...]
     chain: CertificateChain
-    private_key: str = field(repr=False)
+    private_key: str
     directory_url: str
     files: dict[str, FilePath] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from ..acme.account import check_binding
@@ -45,7 +45,7 @@ class Obtained:
     """A certificate, issued just now or held. facts: what obtain_certificate returns of it."""
 
     issued: bool
-    facts: dict[str, object] = field(repr=False)
+    facts: dict[str, object]
 
     def as_dict(self) -> dict[str, object]:
         return dict(self.facts)

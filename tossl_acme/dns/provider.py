@@ -53,12 +53,12 @@ class ProviderAccess:
     what stands behind the colon of its name. resolvers: the DNS servers that the script named for look-ups.
     """
 
-    values: Mapping[str, str] = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
+    values: Mapping[str, str]
+    secrets: tuple[str, ...]
     zone_id: str
     endpoint: str
-    http: HttpClient = field(repr=False)
-    connection: ConnectionOptions = field(default_factory=ConnectionOptions, repr=False)
+    http: HttpClient
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
     variant: str = ""
     resolvers: tuple[str, ...] = ()
 

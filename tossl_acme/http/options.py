@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..errors import ArgumentError
 from ..version import __version__
@@ -32,7 +32,7 @@ class ConnectionOptions:
     """
 
     ca_bundle: str = ""
-    proxy: str = field(default="", repr=False)
+    proxy: str = ""
     verify: bool = True
 
     def __post_init__(self) -> None:

@@ -58,7 +58,7 @@ class CertificateChain:
     identifiers: tuple[Identifier, ...]
     public_key: bytes
     authority_key_id: bytes | None
-    parsed: tuple[x509.Certificate, ...] = field(repr=False, compare=False)
+    parsed: tuple[x509.Certificate, ...] = field(compare=False)
 
     @property
     def certificate(self) -> str:

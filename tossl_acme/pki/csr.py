@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from cryptography.hazmat.primitives import hashes
@@ -38,9 +38,9 @@ class Csr:
     """
 
     identifiers: tuple[Identifier, ...]
-    public_key: bytes = field(repr=False)
-    make: Callable[[], bytes] = field(repr=False, compare=False)
-    private_key: str = field(default="", repr=False)
+    public_key: bytes
+    make: Callable[[], bytes]
+    private_key: str = ""
 
     @cached_property
     def der(self) -> bytes:
