@@ -99,7 +99,7 @@ COMPLETIONS = build/completion/tossl build/completion/_tossl
     test-install test-debian13 check-memory demo docs man completion bench bench-short soak tls-load test-servers wheel bundle cross install uninstall deb clean FORCE
 .DELETE_ON_ERROR:
 
-all: build/libraries $(if $(SYSTEM_PYTHON),,.venv/compiled)
+all: build/libraries modules $(if $(SYSTEM_PYTHON),,.venv/compiled)
 
 # These files change only if the choice does.
 build/for-library build/for-python build/for-extras: build/chosen ;
@@ -109,6 +109,10 @@ build/chosen: FORCE
 # The names of what was built, in this folder.
 build/libraries: build/for-library
 	sh build-aux/build.sh all . >$@
+
+# The packages as Tcl modules. Where they lie, the folder above is the package's.
+modules: build-aux/module.tcl build-aux/modules.sh pyproject.toml
+	sh build-aux/modules.sh .
 
 # An older Python adds setuptools, which every start of that Python would load a part of.
 .venv/pyvenv.cfg: build/for-python
@@ -285,5 +289,5 @@ uninstall:
 	sh build-aux/install.sh uninstall
 
 clean:
-	rm -rf .venv build libtossl.* libtcl9tossl.* tossl-tcl*-python*.* python.cfg .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build modules libtossl.* libtcl9tossl.* tossl-tcl*-python*.* python.cfg .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

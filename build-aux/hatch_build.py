@@ -76,6 +76,7 @@ def fill(folder):
         names += run("build.sh", "bridges", str(folder), python=python)
     for name in ("pkgIndex.tcl", "mounted.tcl"):
         shutil.copy(name, folder)
+    run("modules.sh", str(folder))
     shutil.copytree("cli", folder / "cli")
     (folder / "python.cfg").write_text(PYTHON_CFG)
     return names

@@ -2,8 +2,8 @@
 # install.sh install|uninstall: the package folder, and bin/tossl, man pages, completions, units and share/tossl below
 # $PREFIX.
 #
-# The folder contains libraries, python.cfg, pkgIndex.tcl, cli/ and .venv (with a copy of the package), as the tree after
-# make. Its file `installed` lists the files elsewhere. No file contains the path of the tree or $DESTDIR. Nothing is
+# The folder contains libraries, python.cfg, pkgIndex.tcl, modules/, cli/ and .venv (with a copy of the package), as the
+# tree after make. Its file `installed` lists the files elsewhere. No file contains the path of the tree or $DESTDIR. Nothing is
 # downloaded. With SYSTEM_PYTHON=1 there is no .venv, but tossl_acme, for the system's Python; SYSTEM_PYTHON=all expects
 # that to have tossl_acme too.
 set -eu
@@ -33,11 +33,25 @@ puts [expr {$env(PREFIX) eq "/usr/local" ? [file dirname [info library]] : $pref
 END
 }
 
+# The folder below PREFIX/lib with the folders where each Tcl looks for modules (tcl8/8.6, tcl9/9.0), or nothing: where the
+# tclsh looks for none there.
+module_folder() {
+    "$TCLSH" <<'END'
+set prefix [file normalize $env(PREFIX)]/lib/
+foreach folder [::tcl::tm::path list] {
+    if {[string equal -length [string length $prefix] $prefix $folder] && [file tail $folder] eq [info tclversion]} {
+        puts [file dirname [file dirname $folder]]
+        exit
+    }
+}
+END
+}
+
 remove() {
     if [ -f "$1/installed" ]; then
         while IFS= read -r file; do
             rm -f "$stage$file"
-            case $file in */share/tossl/*) rmdir "$stage${file%/*}" 2>/dev/null || true ;; esac
+            case $file in */tossl/*) rmdir "$stage${file%/*}" 2>/dev/null || true ;; esac
         done <"$1/installed"
     fi
     rm -rf "$1"
@@ -48,6 +62,13 @@ add() {
     install -d "$stage$3"
     install -m "$1" "$2" "$stage$3/"
     printf '%s\n' "$3/$(basename "$2")" >>"$new/installed"
+}
+
+# link FILE PATH: makes a link outside the package folder, to a file in it
+link() {
+    install -d "$stage$(dirname "$2")"
+    ln -sf "$folder/$1" "$stage$2"
+    printf '%s\n' "$2" >>"$new/installed"
 }
 
 # Whether a path has characters that mean something to Tcl, sed or systemd.
@@ -107,6 +128,7 @@ while IFS= read -r name; do
 done <build/libraries
 [ -z "${SYSTEM_PYTHON:-}" ] || sh "$(dirname "$0")/build.sh" config "$new" >/dev/null
 install -m 644 pkgIndex.tcl mounted.tcl LICENSE "$new/"
+sh "$(dirname "$0")/modules.sh" "$new"
 install -d "$new/cli"
 install -m 644 cli/* "$new/cli/"
 
@@ -130,6 +152,12 @@ if is_odd "$program"; then
         *) program=$quoted ;;
     esac
 fi
+known=$(module_folder)
+for tcl in ${known:+libtossl:tcl8/8.6 libtcl9tossl:tcl9/9.0}; do
+    [ -z "$(find "$new" -maxdepth 1 -name "${tcl%:*}.*")" ] || for module in tossl tossl/acme tossl/testing; do
+        link "modules/$module-$version.tm" "$known/${tcl#*:}/$module-$version.tm"
+    done
+done
 for unit in tossl tossl-manage; do
     sed "s|^ExecStart=[^ ]*|ExecStart=$(printf %s "$program" | sed 's/[\\&|]/\\&/g')|" "share/$unit.service" >"$made/$unit.service"
     add 644 "$made/$unit.service" "$PREFIX/lib/systemd/system"

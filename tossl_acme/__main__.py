@@ -1,7 +1,7 @@
 """A tclsh hosted by Python, on tkinter: no compiler, no bridge. Or lets other tclsh find the package.
 
     python -m tossl_acme ?script.tcl ?arg ...??
-    python -m tossl_acme --tcl                       prints the line for a shell that lets tclsh find tossl
+    python -m tossl_acme --tcl                       prints the lines for a shell that let tclsh find tossl
     python -m tossl_acme --tcl-install ?FOLDER?      lets tclsh find it always: a pkgIndex.tcl where tclsh looks
     python -m tossl_acme --tcl-uninstall ?FOLDER?    removes that again
 

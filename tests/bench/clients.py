@@ -188,6 +188,8 @@ class Caddy:
 FLOOR = Floor("floor", "requests")
 CURL = Floor("floor, by libcurl", "curl")
 TOSSL = Tossl()
+#: As tclsh finds it where it is installed by Debian's packages.
+AS_MODULE = dict.fromkeys(("TCL8_6_TM_PATH", "TCL9_0_TM_PATH"), str(TREE / "modules"))
 LEGO = Lego()
 #: Programs that a user would take instead.
 OTHERS: Sequence[Client] = (LEGO, AcmeTiny(), Certbot(), Uacme(), Dehydrated(), Caddy())
@@ -215,7 +217,8 @@ def environment(place: Place) -> dict[str, str]:
         ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LEGO_CA_CERTIFICATES", "SSL_CERT_FILE"), place.ca_bundle
     )
     own = {"HOME": str(place.folder), "TCLLIBPATH": f"{{{TREE}}}", "TOSSL_HOME": str(place.folder / "store")}
-    return {name: value for name, value in os.environ.items() if "proxy" not in name.lower()} | trusted | own
+    outer = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    return outer | trusted | own | AS_MODULE
 
 
 def quietly(argv: Sequence[str], more: dict[str, str] | None = None) -> None:

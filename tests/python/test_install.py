@@ -94,6 +94,28 @@ def test_it_lies_where_the_tclsh_looks(stage: Path, package: Path) -> None:
     assert f"/{package.parent.relative_to(stage)}" in known
 
 
+def test_modules_lie_where_the_tclsh_looks_and_lead_to_the_package(tmp_path: Path) -> None:
+    """For the PREFIX of a tclsh that looks for modules below it, as a distribution's."""
+    stage, outer = tmp_path / "stage", "puts [info library]; puts [info tclversion]"
+    library, version = run([TCLSH], script=outer).splitlines()
+    prefix = next((str(place.parent) for place in Path(library).parents if place.name in ("lib", "share")), "")
+    settings = {"DESTDIR": str(stage), "PREFIX": prefix}
+    make("install", **settings)
+    looks = run([TCLSH], script="foreach folder [::tcl::tm::path list] {puts $folder}").splitlines()
+    number = tossl_acme.__version__
+    links = {f"/{path.relative_to(stage)}": path.readlink() for path in files(stage) if path.is_symlink()}
+    modules = {path: target for path, target in links.items() if path.endswith(".tm")}
+    (folder,) = (path for path in looks if f"{path}/tossl-{number}.tm" in modules)
+    assert folder.startswith(f"{prefix}/lib/") and folder.endswith(f"/{version}")
+    for name in ("tossl", "tossl/acme", "tossl/testing"):
+        target = modules[f"{folder}/{name}-{number}.tm"]
+        assert target.name == f"{Path(name).name}-{number}.tm"
+        assert (stage / target.relative_to("/")).is_file()
+    make("uninstall", **settings)
+    assert files(stage) == []
+    assert not list(stage.rglob("tcl8/*/*"))
+
+
 def test_the_manual_lies_where_man_looks(stage: Path) -> None:
     pages = sorted((TREE / "build" / "man").glob("*.n"))
     assert pages
@@ -238,7 +260,7 @@ def test_the_libraries_of_the_system(tmp_path: Path) -> None:
     (folder,) = tmp_path.glob("root/lib/tossl*")
     assert not (folder / ".venv").exists()
     assert {path.suffix for path in files(folder)} == {
-        ".py", ".pyc", ".tcl", ".so", ".cfg", ".typed", ".bash", ".sh", ".zsh", "",
+        ".py", ".pyc", ".tcl", ".so", ".cfg", ".typed", ".bash", ".sh", ".tm", ".zsh", "",
     }  # fmt: skip
     assert f"program = {python}\npackages = .\n" in (folder / "python.cfg").read_text()
     assert f"{tossl_acme.__version__}\nec\n" in run([TCLSH], script=USE, path=str(folder.parent))

@@ -79,6 +79,7 @@ def test_a_wheel_has_what_tcl_needs_and_names_what_it_is_for(wheel: Path) -> Non
     }
     assert all(path.startswith(tcl) for path in libraries)
     commands = {f"{tcl}/cli/{path.name}" for path in (TREE / "cli").iterdir()}
+    assert files >= {f"{tcl}/modules/{name}-{VERSION}.tm" for name in ("tossl", "tossl/acme", "tossl/testing")}
     assert files >= commands | {f"{tcl}/pkgIndex.tcl", f"{tcl}/python.cfg", f"{name}.data/scripts/tossl"}
     share = f"{name}.data/data/share"
     assert files >= {f"{share}/bash-completion/completions/tossl", f"{share}/zsh/site-functions/_tossl"}
@@ -105,6 +106,17 @@ def test_a_shell_takes_the_line_that_lets_tclsh_find_it(python: Path) -> None:
     said = run(["sh", "-c", script], script=f"{USE}; puts $auto_path", TCLLIBPATH="/one {/an other}").stdout
     assert said.split()[:2] == [VERSION, "ec"]
     assert "/one {/an other}" in said
+
+
+def test_the_module_that_a_shell_is_told_of_is_found_without_a_search(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "pkgIndex.tcl").write_text("puts searched")
+    script = f'eval "$("{python}" -m tossl_acme --tcl)" && exec "{TCLSH}"'
+    settings = {"TCLLIBPATH": str(tmp_path), "TCL8_6_TM_PATH": "/no/such", "TCL9_0_TM_PATH": "/no/such"}
+    use = f"{USE}; puts [lsearch [::tcl::tm::path list] /no/such]; catch {{package require no-such-package}}"
+    said = run(["sh", "-c", script], script=use, **settings).stdout.split()
+    assert said[:2] == [VERSION, "ec"]
+    assert int(said[2]) >= 0
+    assert said[3:] == ["searched"]
 
 
 def test_nothing_is_written_where_no_tclsh_can_load_it(python: Path, tmp_path: Path) -> None:

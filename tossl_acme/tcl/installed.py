@@ -21,6 +21,8 @@ __all__ = ["add_index", "remove_index", "show_path"]
 _MARK = "# tossl of "
 # tclsh itself reads on after an error.
 _LOAD = "if {[catch {package require tossl} message]} {puts stderr $message; exit 1}"
+#: The oldest Tcl of each kind; younger ones heed it too.
+_MODULE_PATHS = ("TCL8_6_TM_PATH", "TCL9_0_TM_PATH")
 _NAMES = ("tclsh", "tclsh8.6", "tclsh9.0", "tclsh9.1")
 
 
@@ -71,7 +73,8 @@ def _shells() -> list[str]:
 
 
 def _ask(shell: str, script: str, path: str = "") -> subprocess.CompletedProcess[bytes]:
-    environment = {name: value for name, value in os.environ.items() if name not in ("TCLLIBPATH", "TOSSL_PYTHON")}
+    left_out = ("TCLLIBPATH", "TOSSL_PYTHON", *_MODULE_PATHS)
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
     return subprocess.run(  # noqa: S603 - a tclsh of the user's PATH
         [shell], input=script.encode(), env=environment | {"TCLLIBPATH": path}, capture_output=True, cwd="/"
     )
@@ -172,13 +175,20 @@ def _write(place: Path, folder: Path) -> None:
 
 
 def show_path() -> None:
-    """Prints the line for a shell that lets tclsh find the package: `eval "$(... --tcl)"`."""
+    """Prints the lines for a shell that let tclsh find the package: `eval "$(... --tcl)"`."""
     folder = _files_for_tcl()
     _name_python(folder)
-    others = os.environ.get("TCLLIBPATH", "")
-    path = _library_path(folder)
-    text = path if not others or path in others.split() else f"{path} {others}"
-    sys.stdout.buffer.write(os.fsencode(f"export TCLLIBPATH={shlex.quote(text)}\n"))
+    _export("TCLLIBPATH", _library_path(folder), " ")
+    modules = str(folder / "modules")
+    if os.pathsep not in modules:
+        for name in _MODULE_PATHS:
+            _export(name, modules, os.pathsep)
+
+
+def _export(name: str, path: str, separator: str) -> None:
+    others = os.environ.get(name, "")
+    text = path if not others or path in others.split(separator) else f"{path}{separator}{others}"
+    sys.stdout.buffer.write(os.fsencode(f"export {name}={shlex.quote(text)}\n"))
 
 
 def add_index(place: Path | None) -> None:
