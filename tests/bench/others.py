@@ -36,7 +36,9 @@ def connections(swaps: int, rate: float) -> Table:
         with Pebble(dns=dns.dns, certificates=make_certificates(home), nonce_reject=0, authz_reuse=0) as pebble:
             root = home / "root.pem"
             root.write_text(pebble.root())
-            load, _ = tls_load.run(swaps, rate, pebble, root, home, browse=False)
+            load, said = tls_load.run(swaps, rate, pebble, root, home, browse=False)
+    if found := tls_load.faults(said):
+        raise RuntimeError("; ".join(found))
     row = (str(swaps), str(load.count), f"{load.count / load.seconds:.0f}", str(len(load.failures)))
     head = ("renewals", "connections", "connections a second", "dropped")
     return Table("tossl::tls::socket under load", "Renewed one after the other; tcltls.", head, [row])

@@ -99,9 +99,9 @@ def run(
     with subprocess.Popen(command, env=environment, text=True, **pipes) as server:
         assert server.stdout is not None
         assert server.stdin is not None
-        port = next(line.split()[1] for line in server.stdout if line.startswith("port "))
+        port = awaited_port(server)
         over, said, loads = threading.Event(), [], []
-        presser = threading.Thread(target=lambda: loads.append(press(int(port), root, rate, over)))
+        presser = threading.Thread(target=lambda: loads.append(press(port, root, rate, over)))
         presser.start()
         for line in server.stdout:
             said.append(line.strip())
@@ -109,10 +109,32 @@ def run(
                 break
         over.set()
         presser.join()
-        said += [f"{name}: {verdict}" for name, verdict in visits(int(port), root, home, browse=browse)]
+        said += [f"{name}: {verdict}" for name, verdict in visits(port, root, home, browse=browse)]
         server.stdin.close()
         said += [line.strip() for line in server.stdout]
-    return loads[0], [line for line in said if not line.startswith("certificate: ")]
+    return loads[0], [line for line in said if not line.startswith("certificate: issued by ")]
+
+
+def faults(said: Sequence[str]) -> list[str]:
+    """The lines that `run` returns and that no working server and visitor says."""
+    return [line for line in said if not line.startswith("swap ") and not line.endswith(": seen")]
+
+
+def awaited_port(server: subprocess.Popen[str]) -> int:
+    """The port on which the server shows the CA's certificate; raises RuntimeError that quotes the server otherwise."""
+    assert server.stdout is not None
+    said: list[str] = []
+    limit = threading.Timer(_WITHIN, server.kill)
+    limit.start()
+    try:
+        for line in server.stdout:
+            said.append(line)
+            if line.startswith("port "):
+                return int(line.split()[1])
+    finally:
+        limit.cancel()
+    words = "".join(said).strip() or "nothing"
+    raise RuntimeError(f"the server ended, or was without a certificate for {_WITHIN:.0f} s. It said: {words}")
 
 
 def visits(port: int, root: Path, home: Path, *, browse: bool) -> list[tuple[str, str]]:
@@ -160,11 +182,10 @@ def main(swaps: str = "200", rate: str = "200", example: str = "") -> int:
             root = home / "root.pem"
             root.write_text(pebble.root())
             load, said = run(int(swaps), float(rate), pebble, root, home, example=bool(example))
-    bad = [line for line in said if not line.startswith("swap") and not line.endswith(": seen")]
-    print(*[line for line in said if not line.startswith("swap")], sep="\n")
+    print(*[line for line in said if not line.startswith("swap ")], sep="\n")
     print(f"{load.count} connections, {load.count / load.seconds:.0f} a second; {len(load.seen)} certificates seen")
     print(f"{len(load.failures)} dropped", *load.failures[:10], sep="\n")
-    return 1 if load.failures or bad or len(load.seen) < 2 else 0
+    return 1 if load.failures or faults(said) or len(load.seen) < 2 else 0
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ chan event stdin readable {if {[gets stdin line] < 0 && [eof stdin]} exit}
 set trust [list -ca_bundle $env(TOSSL_TEST_CA_BUNDLE) -deploy issued]
 if {$argc == 2} {
     set argv [list $env(TOSSL_TEST_DIRECTORY) $names $env(TOSSL_TEST_HTTP_PORT) 0 {*}$trust]
+    set argc [llength $argv]
     source [file join [file dirname [file normalize [info script]]] .. .. examples https_server.tcl]
 } else {
     set listener [tossl::tls::socket -server serve -domains $names -directory $env(TOSSL_TEST_DIRECTORY) \

@@ -18,5 +18,6 @@ proc print_serial {job} {
 chan configure stdin -blocking 0
 chan event stdin readable command
 set argv [lassign $argv script]
+set argc [llength $argv]
 set argv0 $script
 source $script

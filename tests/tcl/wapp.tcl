@@ -112,4 +112,5 @@ namespace eval ::imitation {
 
 package provide wapp 1.0
 set argv [lassign $argv example]
+set argc [llength $argv]
 source $example
