@@ -205,26 +205,32 @@ def test_an_account_in_the_store_that_has_ended_is_replaced(
     assert tcl.failure("create_account", directory, key, "").code[:3] == ("TOSSL", "ACME", "unauthorized")
 
 
-@pytest.mark.parametrize("asked", ["newOrder", "authorization", "finalize"])
+@pytest.mark.parametrize(
+    ("asked", "orders"), [(["newOrder"], [400, 201]), (["newOrder", "authorization", "finalize"], [400, 201])],
+    ids=["once", "thrice"],
+)  # fmt: skip
 def test_a_key_that_another_changes_in_the_midst_of_an_issuance(
-    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, certificates: Certificates, tmp_path: Path, asked: str
-) -> None:
-    """The CA refuses what the old one signs from then on; the order is taken up with the new key."""
+    tcl: Tcl, calm_proxy: FaultProxy, calm_pebble: Pebble, certificates: Certificates, tmp_path: Path,
+    asked: list[str], orders: list[int],
+) -> None:  # fmt: skip
+    """The CA refuses what the old one signs from then on; the order is taken up with the new key, each time."""
     directory, store = calm_proxy.directory, str(tmp_path)
     options = {"directory": directory, "store": store, "port": calm_pebble.http_port}
     tcl.acme("obtain_certificate", ["first.example"], **options)
-    key, successor = tcl.acme("get_account_key", directory, store=store), new_key()
+    keys = [tcl.acme("get_account_key", directory, store=store)]
 
     def change(exchange: actions.Exchange) -> None:
-        Tcl(str(certificates.ca_bundle)).acme("change_account_key", directory, key, successor, store=store)
+        keys.append(new_key())
+        Tcl(str(certificates.ca_bundle)).acme("change_account_key", directory, keys[-2], keys[-1], store=store)
         exchange.send(exchange.deliver())
 
-    calm_proxy.fault(change, path=asked)
+    for path in asked:
+        calm_proxy.fault(change, path=path)
     got = tcl.dict("obtain_certificate", ["second.example"], **options)
     assert (got["domains"], got["warnings"]) == ("second.example", "")
-    assert tcl.acme("get_account_key", directory, store=store) == successor
-    made = [seen.status for seen in calm_proxy.seen("newOrder")][1:]
-    assert made == ([400, 201] if asked == "newOrder" else [201])
+    assert tcl.acme("get_account_key", directory, store=store) == keys[-1]
+    assert len(keys) == 1 + len(asked)
+    assert [seen.status for seen in calm_proxy.seen("newOrder")][1:] == orders
 
 
 def test_a_key_without_an_account_has_none(tcl: Tcl, calm_pebble: Pebble) -> None:

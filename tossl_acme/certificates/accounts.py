@@ -221,21 +221,23 @@ def put_key_aside(store: Store, context: Context, directory_url: str, thumbprint
 def with_account(context: Context, store: Store | None, issuance: Issuance, work: Callable[[Client], _T]) -> _T:
     """Returns the work's result with the account of this issuance; once more where its key does not count any more.
 
-    With a new account where that has ended: the old key stays in the store, under another name. With the key that the
-    store has by now where another process has changed it meanwhile. Raises AcmeError unauthorized for a key that was
-    given.
+    With a new account where that has ended, once: the old key stays in the store, under another name. With the key that
+    the store has by now where another process has changed it meanwhile, each time. Raises AcmeError unauthorized for a
+    key that was given.
     """
-    client = client_of_issuance(store, context, issuance)
-    try:
-        return work(client)
-    except AcmeError as error:
-        from ..acme.ended import account_has_ended
+    has_ended = False
+    while True:
+        client = client_of_issuance(store, context, issuance)
+        try:
+            return work(client)
+        except AcmeError as error:
+            from ..acme.ended import account_has_ended
 
-        if account_has_ended(client, context, error):
-            _end_account(context, store, issuance, client, error)
-        elif not _has_changed_key(context, store, issuance, client, error):
-            raise
-    return work(client_of_issuance(store, context, issuance))
+            if not has_ended and account_has_ended(client, context, error):
+                has_ended = True
+                _end_account(context, store, issuance, client, error)
+            elif not has_changed_key(context, store, issuance, client, error):
+                raise
 
 
 def _end_account(
@@ -250,7 +252,7 @@ def _end_account(
     context.warn("warning", warning="account", message=f"{named} has ended, a new one is made{kept}")
 
 
-def _has_changed_key(
+def has_changed_key(
     context: Context, store: Store | None, issuance: Issuance, client: Client, error: AcmeError
 ) -> bool:
     """Returns whether another process has changed the account's key since: the CA refuses what the old one signs."""

@@ -86,12 +86,12 @@ def acquire(
     client.server.fetch_nonces(context, min(WIDTH, len(issuance.identifiers)))
     with attempt.not_lost(), limits.kept():
         csr = issuance.key.request(issuance.identifiers, attempt.left_over_key())
-        work = Work(client, context, issuance, csr, attempt, limits, answers)
+        work = Work(client, context, place.store, issuance, csr, attempt, limits, answers)
         if not has_left_over:
             attempt.keep_key(csr, made_here=issuance.key.is_new)
         dead = attempt.traces
         try:
-            work, chain = _issued(work, solvers, place.store, has_left_over=has_left_over)
+            work, chain = _issued(work, solvers, has_left_over=has_left_over)
             warn_of_end(context, solvers, due.life_due_at(chain.not_before, chain.not_after))
         finally:
             clear_up(attempt, dead, solvers, context)
@@ -126,13 +126,13 @@ def clear_up(attempt: Attempt, dead: Sequence[Trace], solvers: Solvers, context:
     attempt.drop_traces(trace for trace in left if trace not in failed)
 
 
-def _issued(work: Work, solvers: Solvers, store: Store | None, *, has_left_over: bool) -> tuple[Work, CertificateChain]:
+def _issued(work: Work, solvers: Solvers, *, has_left_over: bool) -> tuple[Work, CertificateChain]:
     """Returns the certificate, and the work that it came of.
 
     A CA may lose an account that has been known for months; the key can have another, and orders once more. It may
     move what its directory names: that is read anew where it was kept by an earlier process.
     """
-    may_be_lost = work.client.knows_account
+    may_be_lost, store = work.client.knows_account, work.store
     while True:
         try:
             look = None if has_left_over else _caa_look(work)

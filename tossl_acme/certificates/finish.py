@@ -23,6 +23,7 @@ from ..pki.chain import (
 from ..pki.csr import Csr
 from ..text import clean
 from . import due
+from .accounts import has_changed_key
 from .ancestors import with_ancestors
 from .solve import Solvers, deactivate_pending, get_authorizations, solve
 from .work import Work
@@ -110,6 +111,8 @@ def _completed(work: Work, solvers: Solvers) -> CertificateChain | None:
             return None
         return complete(work, order, may_be_taken=True)
     except (AcmeError, HttpError) as error:
+        if isinstance(error, AcmeError) and _is_of_changed_key(work, error):
+            raise  # the order stands, and goes on with the new key
         if not work.attempt.may_have_certificate:
             if work.attempt.has_left_over and not _is_final(error):
                 raise
@@ -124,6 +127,10 @@ def _completed(work: Work, solvers: Solvers) -> CertificateChain | None:
         aside = work.attempt.put_aside()
         work.warn("put_aside", f"{message}; its files were put aside in {aside}" if aside else message)
         return None
+
+
+def _is_of_changed_key(work: Work, error: AcmeError) -> bool:
+    return has_changed_key(work.context, work.store, work.issuance, work.client, error)
 
 
 def _left_over_order(work: Work) -> Order | None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ..acme.client import Client
     from ..context import Context
     from ..pki.csr import Csr
+    from ..store.protocol import Store
     from .ca_limits import SharedLimits
     from .issuance import Issuance
     from .kept import Attempt
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 class Work:
     """One certificate under way: the client at its CA, the request, the attempt that stores it, the CA's limits.
 
-    answers: to its challenges, for other nodes.
+    store: where accounts are kept. answers: to its challenges, for other nodes.
     """
 
     client: Client
     context: Context
+    store: Store | None
     issuance: Issuance
     csr: Csr
     attempt: Attempt
