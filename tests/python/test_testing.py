@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 import shutil
@@ -14,11 +15,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 import tossl_acme.certificates.testing.pebble
-from tossl_acme.certificates.testing.ca import start_ca
+from tossl_acme.certificates.testing.ca import issue_throwaway, start_ca
 from tossl_acme.certificates.testing.guard import Guard
-from tossl_acme.errors import TosslError
+from tossl_acme.errors import ArgumentError, TosslError
+from tossl_acme.pki.keys import private_pem
+from tossl_acme.pki.throwaway import Life
+from tossl_acme.pki.usages import key_usage
 
 TREE = Path(__file__).parents[2]
 TCLSH = os.environ.get("TCLSH", "tclsh")
@@ -241,6 +249,35 @@ def test_no_folder_is_the_usual_one_and_one_that_was_removed_is_made_anew(place:
     assert [made[0].parent.parent.parent, made[1].parent] == [place] * 2
     assert [path.parent.parent.parent for path in made[2:]] == [place / "mine"] * 2
     assert list(place.iterdir()) == []
+
+
+def ca_of(uses: tuple[str, ...] | None, path_length: int | None) -> dict[str, str]:
+    """A CA made elsewhere, with this key usage and path length."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "made elsewhere")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(1))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+    if uses is not None:
+        builder = builder.add_extension(key_usage(*uses), critical=True)
+    pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    return {"certificate": pem, "private_key": private_pem(key)}
+
+
+def test_a_ca_issues_only_what_it_may() -> None:
+    """RFC 5280 section 4.2.1.3 (key usage) and 4.2.1.9 (path length)."""
+    life = Life.of()
+    for may in (ca_of(None, None), ca_of(("key_cert_sign",), 0)):
+        assert issue_throwaway(["a.example"], may, life=life).above
+    with pytest.raises(ArgumentError, match=r"^-issuer cannot issue: its key usage .*keyCertSign"):
+        issue_throwaway(["a.example"], ca_of(("crl_sign", "digital_signature"), None), life=life)
+    above = ca_of(("key_cert_sign",), 1)
+    inner = issue_throwaway(None, above, life=life, is_authority=True).as_dict()
+    issuer = {name: str(inner[name]) for name in ("certificate", "private_key", "root")}
+    assert len(issue_throwaway(["a.example"], issuer, life=life).above) == 2
+    for refused in (ca_of(None, 0), issuer):
+        with pytest.raises(ArgumentError, match=r"^-issuer .*: the CAs below CN=made elsewhere .* allows [01]$"):
+            issue_throwaway(None, refused, life=life, is_authority=True)
 
 
 BAD = {

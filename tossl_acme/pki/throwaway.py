@@ -90,10 +90,11 @@ class Throwaway:
         return {**facts, "private_key": private_pem(self.key), "root": self.root}
 
 
-def read_issuer(issuer: dict[str, str]) -> Throwaway:
+def read_issuer(issuer: dict[str, str], *, is_authority: bool = False) -> Throwaway:
     """Returns the CA in a dict of PEM texts: certificate and private_key; chain and root may be missing.
 
-    Raises ArgumentError "issuer" unless the certificate is a CA's and the key is its own.
+    is_authority: a CA is to be issued, not a certificate with names.
+    Raises ArgumentError "issuer" unless the certificate is a CA's that may issue that, and the key is its own.
     """
     lacking = [name for name in ("certificate", "private_key") if not issuer.get(name, "").strip()]
     if lacking:
@@ -107,7 +108,15 @@ def read_issuer(issuer: dict[str, str]) -> Throwaway:
         raise _unfit("its private_key is not the key of its certificate")
     if not _is_authority(parsed[0]):
         raise _unfit("its certificate is not a CA's, which alone can issue: -ca 1 makes one")
+    if not _may_sign(parsed[0]):
+        raise _unfit("its key usage does not allow to sign certificates (keyCertSign)")
     certificate, *above = dict.fromkeys(parsed)
+    # RFC 5280 section 4.2.1.9: how many CAs may stand below each.
+    for below, each in enumerate((certificate, *above), start=int(is_authority)):
+        most = _path_length(each)
+        if most is not None and below > most:
+            name = each.subject.rfc4514_string()
+            raise _unfit(f"the CAs below {name} would be {below}, and its path length allows {most}")
     return Throwaway(certificate, key, tuple(above))
 
 
@@ -195,6 +204,23 @@ def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except (ValueError, x509.ExtensionNotFound):
+        return False
+
+
+def _path_length(certificate: x509.Certificate) -> int | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+    except (ValueError, x509.ExtensionNotFound):
+        return None
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    """Whether its key may sign certificates, by its key usage; without one it may."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True
+    except ValueError:
         return False
 
 

@@ -128,7 +128,7 @@ def issue_throwaway(
     Raises ArgumentError names, client, key_type or issuer.
     """
     kind = CertificateKey(key_type)
-    above = read_issuer(dict(issuer)) if issuer is not None else None
+    above = read_issuer(dict(issuer), is_authority=is_authority) if issuer is not None else None
     if is_authority:
         if names:
             raise ArgumentError("names", "-names: a CA's certificate (-ca 1) has no names")

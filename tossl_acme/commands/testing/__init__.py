@@ -63,7 +63,8 @@ def certificate(
                  read
 
     Errors:
-    TOSSL VALUE issuer      not such a dict, no CA's, or a private key that is not the certificate's
+    TOSSL VALUE issuer      not such a dict, no CA's, or a private key that is not the certificate's; or its key usage
+                            or path length forbids to issue this
     TOSSL VALUE client      beside -ca 1
     TOSSL VALUE not_before  not in the years from 1950 to 9999
     TOSSL VALUE not_after   likewise, or not later than the begin
