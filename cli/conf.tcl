@@ -30,53 +30,76 @@ proc ::cli::conf_path {options} {
     return ""
 }
 
-# {option {value line}} for each option that the file gives. Those of the tool itself are without "-".
+# {found faults}: {option {value line}} for each option that the file gives, those of the tool itself without "-"; and what
+# is wrong with its lines.
 proc ::cli::read_conf {path} {
     variable settings
-    set found {}
+    lassign {} found faults
     set number 0
-    foreach line [split [read_file $path] \n] {
+    try {
+        set text [read_file $path]
+    } trap {TOSSL USAGE} message {
+        return [list {} [list $message]]
+    }
+    foreach line [split $text \n] {
         incr number
         set line [string trim $line]
         if {$line eq "" || [string index $line 0] eq "#"} continue
         if {![regexp {^([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(.*)$} $line - name value]} {
-            misuse "$path:$number: expected a line \"name = value\""
+            lappend faults "$path:$number: expected a line \"name = value\""
+            continue
         }
         set name [string map {- _} $name]
         if {![dict exists $settings $name]} {
             set name -$name
-        } else {
-            set value [truth $name $value "$path:$number: "]
+        } elseif {[catch {truth $name $value "$path:$number: "} value]} {
+            lappend faults $value
+            continue
         }
         if {[dict exists $found $name]} {
-            misuse "$path:$number: [string trimleft $name -] stands in line [lindex [dict get $found $name] 1] already"
+            lappend faults "$path:$number: [string trimleft $name -] stands in line [lindex [dict get $found $name] 1] already"
+            continue
         }
         dict set found $name [list $value $number]
     }
-    return $found
+    return [list $found $faults]
 }
 
-# The options with those of the file added that this sub-command knows. The command line overrides the file: also a
-# secret by the one way that by another.
+# Those of the tool that say yes or no: the command line or the file may do so.
+proc ::cli::take_settings {found} {
+    variable settings
+    dict for {name value} $settings {
+        if {[dict exists $found $name]} {
+            dict set settings $name [expr {$value || [lindex [dict get $found $name] 0]}]
+        }
+    }
+}
+
+# {options faults}: the options with those of the file added that this sub-command knows. The command line overrides the
+# file: also a secret by the one way that by another.
 proc ::cli::add_conf {path options known} {
     variable settings
     variable log
     set given [lmap option [dict keys $options] {secret_of $option}]
-    dict for {option value} [read_conf $path] {
+    lassign [read_conf $path] found faults
+    take_settings $found
+    dict for {option value} [dict remove $found {*}[dict keys $settings]] {
         lassign $value value number
-        if {[dict exists $settings $option]} {
-            dict set settings $option [expr {[dict get $settings $option] || $value}]
-        } elseif {$option in {-log_file -log_level}} {
-            set log [dict merge [list -[string range $option 5 end] $value] $log]
-        } elseif {![dict exists $known $option]} {
-            check_known $option $path:$number
-        } elseif {[dict get $known $option is_secret]} {
-            refuse_secret $option $path:$number
-        } elseif {[secret_of $option] ni $given} {
-            dict set options $option $value
+        try {
+            if {$option in {-log_file -log_level}} {
+                set log [dict merge [list -[string range $option 5 end] $value] $log]
+            } elseif {![dict exists $known $option]} {
+                check_known $option $path:$number
+            } elseif {[dict get $known $option is_secret]} {
+                refuse_secret $option $path:$number
+            } elseif {[secret_of $option] ni $given} {
+                dict set options $option $value
+            }
+        } trap {TOSSL USAGE} message {
+            lappend faults $message
         }
     }
-    return $options
+    return [list $options $faults]
 }
 
 proc ::cli::refuse_secret {option where} {

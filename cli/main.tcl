@@ -13,6 +13,8 @@ namespace eval ::cli {
     variable plugins {check}
     # Those that are wanted where the configuration file or the log is broken: they get on without.
     variable undeterred {support}
+    # Those that serve until they are ended: to end one is no failure.
+    variable serving {manage}
     # The options of the sub-command that runs.
     variable known {}
     # The configuration file that was read, and whether its faults are only reported.
@@ -56,21 +58,18 @@ proc ::cli::main {words} {
     try {
         return [run $words]
     } on error {message details} {
-        return [failed $message $details]
+        return [unanswered $words $message $details]
     }
 }
 
 proc ::cli::run {words} {
     variable commands
+    variable serving
     set name [lindex $words 0]
     if {$name in $commands && ("--help" in $words || "-h" in $words)} {
-        return [try {
-            load_package
-            puts [command_usage $name]
-            string cat 0
-        } on error {message details} {
-            failed $message $details
-        }]
+        load_package
+        puts [command_usage $name]
+        return 0
     }
     if {$words eq "" || "--help" in $words || "-h" in $words} {
         puts [usage]
@@ -82,11 +81,12 @@ proc ::cli::run {words} {
         return 0
     }
     if {[string match -* $name]} {
-        return [wrong "options stand behind a command: tossl COMMAND $name"]
+        misuse "options stand behind a command: tossl COMMAND $name"
     }
     if {$name ni $commands} {
-        return [wrong "unknown command \"$name\": must be [join [lrange $commands 0 end-1] ", "] or [lindex $commands end]"]
+        misuse "unknown command \"$name\": must be [join [lrange $commands 0 end-1] ", "] or [lindex $commands end]"
     }
+    load_package {*}[expr {$name in $serving ? "serve" : ""}]
     return [perform $name [lrange $words 1 end]]
 }
 
@@ -95,26 +95,25 @@ proc ::cli::perform {name words} {
     variable status
     variable undeterred
     variable is_undeterred [expr {$name in $undeterred}]
-    try {
-        load_package
-        source_command $name
-        variable known [options_of $name]
-        lassign [read_words $words $known] arguments options
-        if {!$is_undeterred} open_log
-        run_$name $arguments $options
-    } on error {message details} {
-        return [unanswered $name $message $details]
-    }
+    source_command $name
+    variable known [options_of $name]
+    lassign [read_words $words $known] arguments options
+    if {!$is_undeterred} open_log
+    run_$name $arguments $options
     return $status
 }
 
-# Tells why a sub-command could not do its work; returns its exit status.
-proc ::cli::unanswered {name message details} {
+# Tells why the words were refused, or a sub-command could not do its work; returns the exit status.
+proc ::cli::unanswered {words message details} {
     variable plugins
-    if {$name in $plugins && [dict get $details -errorcode] ne "TOSSL CANCELLED"} {
+    variable are_read
+    if {!$are_read} {
+        catch {read_settings $words}
+    }
+    if {[lindex $words 0] in $plugins && [dict get $details -errorcode] ne "TOSSL CANCELLED"} {
         return [unknown $message $details]
     }
-    if {[dict get $details -errorcode] eq "CLI WRONG"} {
+    if {[dict get $details -errorcode] eq "TOSSL USAGE"} {
         return [wrong $message]
     }
     return [failed $message $details]
@@ -135,12 +134,13 @@ proc ::cli::source_command {name} {
     source [file join $folder $name.tcl]
 }
 
-proc ::cli::load_package {} {
+proc ::cli::load_package {args} {
     package require tossl 0.1
-    trap_signals
+    trap_signals {*}$args
 }
 
-# Makes Ctrl-C and the like cancel a call, which then cleans up. Returns the number of the signal received, or 0.
-proc ::cli::trap_signals {} {
-    return [lindex [::tossl::call Trap] 1]
+# Makes Ctrl-C and the like cancel a call, which then cleans up. With "serve", one that comes before the first call ends the
+# process with status 0, and SIGHUP reads files again. Returns the number of the signal received, or 0.
+proc ::cli::trap_signals {args} {
+    return [lindex [::tossl::call Trap {*}$args] 1]
 }

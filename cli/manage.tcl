@@ -16,8 +16,6 @@
     if {[file pathtype $path] eq "relative"} {
         set path [file join [pwd] $path]
     }
-    # From here on SIGHUP reads the file again: it ends nothing, also where it comes before the first certificate.
-    ::tossl::call Trap reload
     set job [tossl::acme::manage $path {*}$options -progress ::cli::progress -on_renewed ::cli::managed_one \
         -on_error ::cli::managed_failure -command {set ::cli::managed}]
     if {![is_quiet]} {

@@ -115,11 +115,11 @@ proc ::cli::json_string {text} {
 proc ::cli::wrong {message} {
     say "tossl: $message"
     say "tossl --help describes the usage"
+    show_failure $message {TOSSL USAGE}
     return 2
 }
 
 proc ::cli::failed {message details} {
-    variable settings
     end_line
     set code [dict get $details -errorcode]
     if {[regexp {^error (?:writing|flushing) "stdout": (.*)} $message - cause]} {
@@ -131,13 +131,19 @@ proc ::cli::failed {message details} {
     }
     if {$code eq "TOSSL CANCELLED"} {
         say "tossl: interrupted"
+        show_failure interrupted $code
         return [expr {128 + [trap_signals]}]
     }
     say "tossl: [in_words $message]"
-    if {[dict get $settings json]} {
+    show_failure $message $code
+    return [exit_status $code]
+}
+
+# The same for a program that reads JSON: whatever kept a sub-command from its result, it finds an object.
+proc ::cli::show_failure {message code} {
+    if {[is_json]} {
         catch {puts [json [dict create error $message errorcode $code] {errorcode list}]}
     }
-    return [exit_status $code]
 }
 
 # What a plugin could not find out, where its monitoring system looks for that. Returns its exit status.

@@ -10,8 +10,9 @@ namespace eval ::cli {
         -log_level {LEVEL {the least that is logged: error, warning, info (the default), debug}}
         -help {{} {shows this}}
     }
-    # The state of those without a value.
+    # The state of those without a value, and whether all words were read for it.
     variable settings {json 0 quiet 0}
+    variable are_read 0
     # Those with a value, and where the log goes: an option of tossl::log::configure each.
     variable valued {config log_file log_level}
     variable log {}
@@ -79,14 +80,45 @@ proc ::cli::long_name {option} {
 
 # {arguments options}: --ca-bundle F becomes -ca_bundle F, and so does --ca-bundle=F. One that says yes or no, and is no
 # without it, takes no value: --force. Behind "--" no word is an option. What the configuration file gives besides is among
-# the options.
+# the options. All is read before the first fault is told: whether that is to be JSON may stand at the end.
 proc ::cli::read_words {words known} {
+    variable conf
+    variable are_read
+    variable is_undeterred
+    lassign [parse_words $words $known] arguments options own faults
+    set conf [conf_path $own]
+    if {$conf ne ""} {
+        lassign [add_conf $conf $options $known] options wrong
+        if {$is_undeterred && [llength $wrong] && ![llength $faults]} {
+            say "tossl: [lindex $wrong 0]"
+        } elseif {!$is_undeterred} {
+            lappend faults {*}$wrong
+        }
+    }
+    set are_read 1
+    if {[dict exists $options -store] && [dict get $options -store] eq ""} {
+        lappend faults "--store is empty, and nothing would be kept: give a folder, or leave --store out"
+    }
+    if {[llength $faults]} {
+        misuse [lindex $faults 0]
+    }
+    return [list $arguments $options]
+}
+
+# Reads the settings alone, of words for a command that is not known, or whose options are not.
+proc ::cli::read_settings {words} {
+    set conf [conf_path [lindex [parse_words $words {}] 2]]
+    if {$conf ne ""} {
+        take_settings [lindex [read_conf $conf] 0]
+    }
+}
+
+# {arguments options own faults}: own are those options of the tool that have a value, but for the log's.
+proc ::cli::parse_words {words known} {
     variable settings
     variable valued
     variable log
-    set arguments {}
-    set options {}
-    set own {}
+    lassign {} arguments options own faults
     while {[llength $words]} {
         set words [lassign $words word]
         if {$word eq "--"} {
@@ -99,20 +131,25 @@ proc ::cli::read_words {words known} {
         }
         set has_value [regexp {^(--[^=]+)=(.*)$} $word - word value]
         set name [string map {- _} [string range $word 2 end]]
-        if {[dict exists $settings $name]} {
-            dict set settings $name [expr {$has_value ? [truth $word $value] : 1}]
-            continue
-        }
-        if {$name ni $valued} {
-            check_option $word -$name $known
-        }
-        if {!$has_value && [is_flag -$name $known]} {
-            set value 1
-        } elseif {!$has_value} {
-            if {![llength $words]} {
-                misuse "value for $word missing"
+        try {
+            if {[dict exists $settings $name]} {
+                dict set settings $name [expr {$has_value ? [truth $word $value] : 1}]
+                continue
             }
-            set words [lassign $words value]
+            if {$name ni $valued} {
+                check_option $word -$name $known
+            }
+            if {!$has_value && [is_flag -$name $known]} {
+                set value 1
+            } elseif {!$has_value} {
+                if {![llength $words]} {
+                    misuse "value for $word missing"
+                }
+                set words [lassign $words value]
+            }
+        } trap {TOSSL USAGE} message {
+            lappend faults $message
+            continue
         }
         if {$name eq "config"} {
             dict set own config $value
@@ -122,20 +159,7 @@ proc ::cli::read_words {words known} {
             dict set options -$name $value
         }
     }
-    variable conf [conf_path $own]
-    if {$conf ne ""} {
-        try {
-            set options [add_conf $conf $options $known]
-        } trap {CLI WRONG} message {
-            variable is_undeterred
-            if {!$is_undeterred} {misuse $message}
-            say "tossl: $message"
-        }
-    }
-    if {[dict exists $options -store] && [dict get $options -store] eq ""} {
-        misuse "--store is empty, and nothing would be kept: give a folder, or leave --store out"
-    }
-    return [list $arguments $options]
+    return [list $arguments $options $own $faults]
 }
 
 # The value of one that says yes or no.
@@ -261,5 +285,5 @@ proc ::cli::read_file {path {most 0}} {
 }
 
 proc ::cli::misuse {message} {
-    return -code error -errorcode {CLI WRONG} $message
+    return -code error -errorcode {TOSSL USAGE} $message
 }

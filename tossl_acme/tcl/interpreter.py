@@ -117,10 +117,10 @@ class Interpreter:
 
             return to_tcl(Manual(self._load(words[0])).as_dict(lambda: self.commands))
         if name == "Trap":
-            from .signals import on_hangup, trap_signals
+            from .signals import serve, trap_signals
 
             if words:
-                on_hangup(self.jobs.reload)
+                serve(self._reload_jobs)
             return str(trap_signals())
         if name in ("Keep", "Remove"):
             from .temporary import TemporaryFiles
@@ -129,6 +129,10 @@ class Interpreter:
             (files.keep if name == "Keep" else files.remove)(words[0].partition(" ")[0])
             return ""
         raise KeyError(name)
+
+    def _reload_jobs(self) -> None:
+        if self._jobs is not None:  # else none has read a file
+            self._jobs.reload()
 
     @property
     def events(self) -> Events:

@@ -1,6 +1,6 @@
 """Signals, for programs that trap them: the first cancels all calls, the second ends the process at once.
 
-A program that serves may take SIGHUP for something else.
+A program that serves may take SIGHUP for something else, and is ended by the others without a failure.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _installed: list[bool] = []
 def trap_signals() -> int:
     """Makes SIGINT, SIGTERM and SIGHUP, unless they are ignored, cancel the calls at work. For the main thread.
 
-    Without a call the process ends as usual. Returns the number of the signal received, or 0.
+    Without a call the process ends as usual, with status 0 where it serves. Returns the number of the signal, or 0.
     """
     if not _installed:
         _installed.append(True)
@@ -35,9 +35,12 @@ def trap_signals() -> int:
     return _caught[0] if _caught else 0
 
 
-def on_hangup(action: Callable[[], None]) -> None:
-    """Has SIGHUP, where there is one, call `action`, in another thread, from now on: it cancels nothing any more."""
-    _reloads[:] = [action]
+def serve(reload: Callable[[], None]) -> None:
+    """Has SIGHUP, where there is one, call `reload`, in another thread, from now on: it cancels nothing any more.
+
+    The others end the process with status 0 where nothing is at work yet.
+    """
+    _reloads[:] = [reload]
 
 
 def _install() -> None:
@@ -61,5 +64,5 @@ def _watch(reader: int) -> None:
                 _reloads[0]()
             continue
         if _caught or not cancel_running():
-            os._exit(_STATUS + number)
+            os._exit(0 if _reloads and not _caught else _STATUS + number)
         _caught.append(number)
