@@ -15,15 +15,18 @@ import pytest
 from tests.earth import BEGAN, DAY, HOUR, MINUTE, NAME, PROBLEM, Earth
 from tests.memory_store import MemoryStore
 from tests.servers.web import Reply, Request
-from tossl_acme.certificates.deploy import Hooks
+from tossl_acme.certificates.deploy import Hooks, deploy_obtained
+from tossl_acme.certificates.gone import forget_gone_nodes
 from tossl_acme.certificates.key import CertificateKey
 from tossl_acme.certificates.listed import all_told
 from tossl_acme.certificates.manage import Manager
+from tossl_acme.certificates.managed import facts_of
 from tossl_acme.certificates.node_files import NodeFiles
-from tossl_acme.certificates.renew import renew_all
+from tossl_acme.certificates.renew import renew, renew_all
 from tossl_acme.certificates.reports import Reports
 from tossl_acme.certificates.serving import AnswerServer
 from tossl_acme.certificates.stand_in import put_stand_in
+from tossl_acme.certificates.timers import read_timers
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, WaitTimeout
 from tossl_acme.files import absolute
@@ -190,6 +193,39 @@ def test_a_timer_on_each_node_writes_files_and_calls_hooks(
     assert called == [shared.kept().serial] * 2
     lines = [f"{node} {pem_file} {tmp_path}/{node}/{NAME}/fullchain.pem\n" for node in ("www1", "www2")]
     assert told.read_text() == "".join(lines)
+
+
+@pytest.mark.parametrize("way", ["renew", "obtain"])
+def test_a_node_that_asks_for_one_certificate_alone_is_not_gone(
+    shared: Earth, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """It leaves marks as well: they are removed once it asks no more, and not while it does. Kept once a day."""
+    asked, called = shared.context, list[str]()
+    shared.obtain()
+
+    def script(_context: Context, _found: Mapping[str, object]) -> None:
+        called.append(os.environ["TOSSL_NODE"])
+
+    def ask(node: str) -> None:
+        monkeypatch.setenv("TOSSL_NODE", node)
+        if way == "renew":
+            renew(asked, shared.store, NAME, script=script)
+        else:
+            deploy_obtained(asked, shared.store, facts_of(shared.store, NAME) or {}, Hooks(script))
+
+    def rooms() -> set[str]:
+        forget_gone_nodes(asked, shared.store, "none")
+        return {name.partition("/")[0] for name in shared.store.names() if name.startswith("deploy.")}
+
+    ask("left")
+    for _ in range(20):
+        ask("stays")
+        shared.pass_time(DAY / 8)
+    assert read_timers(shared.store) == {"left": BEGAN, "stays": BEGAN + 2 * DAY}
+    shared.pass_time(29 * DAY)
+    assert rooms() == {"deploy.stays"}
+    assert called == ["left", "stays"]
+    assert shared.orders == 1
 
 
 def test_one_node_asks_for_renewal_information_for_all(shared: Earth, tmp_path: Path) -> None:

@@ -99,7 +99,19 @@ def deploy_obtained(context: Context, store: Store | None, certificate: Mapping[
     name = str(certificate["name"])
     if store is not None and not certificate["issued"] and not hooks.command:
         hooks = Hooks(hooks.script, *kept_command(store, name))
-    return deploy(context, store, name, certificate, hooks)
+    return deploy_one(context, store, name, certificate, hooks)
+
+
+def deploy_one(
+    context: Context, store: Store | None, name: str, certificate: Mapping[str, object], hooks: Hooks
+) -> bool:  # fmt: skip
+    """Does what deploy() does, and keeps that this node is there: it may have no manage, and no run over all."""
+    is_done = deploy(context, store, name, certificate, hooks)
+    if store is not None and hooks.kinds():
+        from .timers import keep_own_timer
+
+        keep_own_timer(context, store)
+    return is_done
 
 
 def _deployed(
