@@ -11,8 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...acme.server import Server
     from ...certificates.deploy import Hooks
+    from ...certificates.issuance import Issuance
     from ...certificates.key import CertificateKey
     from ...challenges.solver import SolverOptions
+    from ...files import FilePath
     from ...http.dial import Connecting
     from ...http.options import ConnectionOptions
     from ...store.protocol import Store
@@ -143,22 +145,9 @@ def obtain_certificate(
         certificate = told_of(context, kept_in, kept, pem_file)
     else:
         _begin_ahead(context, words, connecting, connection, kept_in, len(domains))
-        from ...certificates.deploy import Hooks
-        from ...certificates.issuance import Issuance
         from ...certificates.obtain import obtain, prove
 
-        identifiers = key().identifiers(domains)
-        (cas, wishes), own = authorities(), hooks or Hooks()
-        issuance = Issuance(
-            identifiers,
-            key=key(),
-            order=wishes,
-            solvers=solvers(),
-            connection=connection(),
-            pem_file=pem_file,
-            deploy_command=own.command,
-            deploy_timeout=own.limit,
-        ).at(cas)
+        issuance = _issuance(domains, authorities, key, solvers, connection, pem_file, hooks)
         with context.naming("clean_up_failed"), error_context("Certificate not obtained", AcmeError):
             if dry_run:
                 found = prove(context, issuance, kept_in, name)
@@ -177,6 +166,28 @@ def obtain_certificate(
 
             deploy_obtained(context, kept_in, certificate, hooks or Hooks())
     return certificate | {"clean_up_failed": context.told("clean_up_failed"), "warnings": context.told("warning")}
+
+
+def _issuance(
+    domains: list[str], authorities: Lazy[Authorities], key: Lazy[CertificateKey], solvers: Lazy[SolverOptions],
+    connection: Lazy[ConnectionOptions], pem_file: FilePath | None, hooks: Hooks | None,
+) -> Issuance:  # fmt: skip
+    """Returns the request to the first of these CAs; makes its parts, which tells the mistakes in them."""
+    from ...certificates.deploy import Hooks
+    from ...certificates.issuance import Issuance
+
+    identifiers = key().identifiers(domains)
+    (cas, wishes), own = authorities(), hooks or Hooks()
+    return Issuance(
+        identifiers,
+        key=key(),
+        order=wishes,
+        solvers=solvers(),
+        connection=connection(),
+        pem_file=pem_file,
+        deploy_command=own.command,
+        deploy_timeout=own.limit,
+    ).at(cas)
 
 
 def _check_places(store: Store | None, name: str, places: Places, hooks: Hooks | None) -> None:
