@@ -15,6 +15,9 @@ apply {folder {
                 ::tossl::Require $package
                 return
             }
+            if {[interp issafe]} {
+                return -code error -errorcode {TOSSL SAFE} "package tossl cannot be loaded into a safe interpreter"
+            }
             if {![file exists [file join $folder $mine]]} {
                 return -code error -errorcode {TOSSL TCL} "tossl in $folder is not built for Tcl [info tclversion]:\
                     $mine is not there[expr {[file exists [file join $folder $other]] ? ", only $other" : ""}]; install\

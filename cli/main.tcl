@@ -134,7 +134,14 @@ proc ::cli::source_command {name} {
     source [file join $folder $name.tcl]
 }
 
+# Loads the package beside it, without Tcl's search of all of them; args are trap_signals'.
 proc ::cli::load_package {args} {
+    variable folder
+    set dir [file dirname $folder]
+    if {[catch {source [file join $dir pkgIndex.tcl]} message] || [package versions tossl] eq ""} {
+        return -code error -errorcode {TOSSL TCL} "[file join $dir pkgIndex.tcl] does not load\
+            tossl[expr {$message eq "" ? "" : ": $message"}]; install tossl again"
+    }
     package require tossl 0.1
     trap_signals {*}$args
 }

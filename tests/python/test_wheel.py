@@ -119,6 +119,17 @@ def test_the_module_that_a_shell_is_told_of_is_found_without_a_search(python: Pa
     assert said[3:] == ["searched"]
 
 
+def test_a_shell_is_told_of_no_module_path_that_tcl_would_refuse_or_has_no_library_for(python: Path) -> None:
+    """Tcl's module path takes no folders within each other: with these, the first `package require` would fail."""
+    (modules,) = python.parents[1].glob("lib/tcltk/tossl/modules")
+    built = {place.name for place in modules.parent.glob("lib*tossl.*")}
+    for other, taken in ((python.parents[1], False), (modules / "x", False), (modules, True), (Path("/one"), True)):
+        others = f"/two:{other}"
+        said = run([python, "-m", "tossl_acme", "--tcl"], TCL8_6_TM_PATH=others, TCL9_0_TM_PATH=others).stdout
+        for name, library in (("TCL8_6_TM_PATH", "libtossl.so"), ("TCL9_0_TM_PATH", "libtcl9tossl.so")):
+            assert (name in said) == (taken and library in built)
+
+
 def test_nothing_is_written_where_no_tclsh_can_load_it(python: Path, tmp_path: Path) -> None:
     (bridge,) = python.parents[1].glob("lib/tcltk/tossl/tossl-tcl*")
     bridge.rename(tmp_path / bridge.name)

@@ -19,10 +19,10 @@ from pathlib import Path
 __all__ = ["add_index", "remove_index", "show_path"]
 
 _MARK = "# tossl of "
-# tclsh itself reads on after an error.
-_LOAD = "if {[catch {package require tossl} message]} {puts stderr $message; exit 1}"
-#: The oldest Tcl of each kind; younger ones heed it too.
-_MODULE_PATHS = ("TCL8_6_TM_PATH", "TCL9_0_TM_PATH")
+# tclsh itself reads on after an error. Without the version it would prefer a module of another to this package.
+_LOAD = "if {[catch {package require -exact tossl VERSION} message]} {puts stderr $message; exit 1}"
+#: The oldest Tcl of each kind, which younger ones heed too, and its library.
+_MODULE_PATHS = {"TCL8_6_TM_PATH": "libtossl", "TCL9_0_TM_PATH": "libtcl9tossl"}
 _NAMES = ("tclsh", "tclsh8.6", "tclsh9.0", "tclsh9.1")
 
 
@@ -103,8 +103,9 @@ def _places(shell: str) -> list[Path]:
 def _try(shells: list[str], folder: Path) -> list[str]:
     """Returns those that can load the package; says why the others cannot. Stops without any."""
     good = []
+    script = _LOAD.replace("VERSION", metadata.version("tossl-acme"))
     for shell in shells:
-        said = _ask(shell, _LOAD, _library_path(folder))
+        said = _ask(shell, script, _library_path(folder))
         if said.returncode == 0:
             good.append(shell)
         else:
@@ -179,10 +180,18 @@ def show_path() -> None:
     folder = _files_for_tcl()
     _name_python(folder)
     _export("TCLLIBPATH", _library_path(folder), " ")
-    modules = str(folder / "modules")
-    if os.pathsep not in modules:
-        for name in _MODULE_PATHS:
-            _export(name, modules, os.pathsep)
+    modules = folder / "modules"
+    for name, library in _MODULE_PATHS.items():
+        if any(folder.glob(f"{library}.*")) and _may_be_in(modules, os.environ.get(name, "")):
+            _export(name, str(modules), os.pathsep)
+
+
+def _may_be_in(modules: Path, others: str) -> bool:
+    """Returns whether a module path takes the folder: Tcl refuses folders within each other, and loads nothing then."""
+    return os.pathsep not in str(modules) and not any(
+        modules != (other := Path(text)) and (modules.is_relative_to(other) or other.is_relative_to(modules))
+        for text in others.split(os.pathsep)
+    )
 
 
 def _export(name: str, path: str, separator: str) -> None:
