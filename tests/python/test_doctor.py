@@ -338,9 +338,9 @@ def test_an_aaaa_that_leads_nowhere_is_no_nat(
 @pytest.mark.parametrize(
     ("location", "said"),
     [
-        ("http://{host}:8081{path}", "it redirects to port 8081"),
-        ("http://{host}:{port}{path}", "redirects more than 10 times"),
-        ("ftp://{host}{path}", "which is no http or https URL"),
+        ("http://me:sesame@{host}:8081{path}?sesame", "it redirects to port 8081"),
+        ("http://me:sesame@{host}:{port}{path}?sesame", "redirects more than 10 times"),
+        ("ftp://me:sesame@{host}{path}?sesame", "which is no http or https URL"),
         ("http://127.0.0.1:{port}{path}", "to an IP address"),
     ],
     ids=["port", "loop", "scheme", "address"],
@@ -348,6 +348,7 @@ def test_an_aaaa_that_leads_nowhere_is_no_nat(
 def test_redirects_that_no_ca_follows(
     doctor: Callable[..., Found], challtestsrv: ChallTestSrv, http_port: int, tmp_path: Path, location: str, said: str
 ) -> None:
+    """A user and a query that the web server names there are not shown."""
     host = "redirects.example.com"
 
     def redirect(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -360,6 +361,7 @@ def test_redirects_that_no_ca_follows(
         found = doctor([host], webroot=tmp_path, resolvers=challtestsrv.dns)
     assert said in one_of(found, "redirect")["message"]
     assert one_of(found, "redirect")["status"] == "failed"
+    assert "sesame" not in str(found)
 
 
 def test_a_redirect_is_followed_to_the_token(

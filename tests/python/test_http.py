@@ -252,6 +252,23 @@ def test_credentials_are_not_sent_to_another_host(site: Site, other: Site) -> No
     assert SECRET in json.dumps(site.seen[0])
 
 
+def test_a_user_that_a_redirect_names_is_sent_to_nobody_and_not_shown(site: Site, other: Site) -> None:
+    """Nor one of before: who redirects does not choose whom this process is."""
+    steps: list[dict[str, object]] = []
+    strange = f"//me:{SECRET}@".join(other.url.split("//"))
+    at_home = f"//me:{SECRET}@".join(site.url.split("//"))
+    for target, asked in ((f"{strange}/to", other), (f"{at_home}/to", site)):
+        context = Context(20).begin(listener=steps.append)
+        result = fetched(site.redirect("/r", target), context=context, return_details=True)
+        assert result["url"] == f"{asked.url}/to"
+        assert "authorization" not in seen(result)
+        assert SECRET not in json.dumps([result, steps, site.seen, other.seen])
+    assert "authorization" in seen(fetched(site.redirect("/r", f"{at_home}/to"), auth="u:p"))
+    for target in (f"{strange}0/x", f"ftp://me:{SECRET}@127.0.0.1/", f"http://me:{SECRET}@127.0.0.1:{free_port()}/"):
+        result = fetched(site.redirect("/r", target), return_details=True)
+        assert (result["status_code"], SECRET in json.dumps(result)) == (0, False)
+
+
 @pytest.mark.parametrize("user", ["", "x@", "x\\y@"])
 def test_a_backslash_does_not_make_another_host_of_it(site: Site, other: Site, user: str) -> None:
     """Some read `other\\@site` as a user at the site, others as the host `other`."""

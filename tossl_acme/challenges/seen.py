@@ -19,7 +19,7 @@ from ..http.options import ConnectionOptions
 from ..http.response import Response
 from ..http.urls import UrlError, shown_url, split_url
 from ..identifiers import is_address
-from ..text import clean
+from ..text import clean, without_credentials
 
 #: The ports at which CAs ask (RFC 8555 section 8.3, RFC 8737 section 3), and to which they follow redirects.
 PORTS = {"http": 80, "https": 443}
@@ -82,16 +82,20 @@ def see_by_http(context: Context, challenge: Challenge, at: AskedAt) -> Seen:
         is_reached = error.kind not in ("connect", "dns") or len(urls) > 1
         trouble = error.cause.replace(shown_url(urls[-1]), "it")
         is_misled, speaks = error.kind == "redirect", error.kind not in _NO_HTTP
-        return Seen(trouble, is_reached, speaks, tuple(urls[1:]), is_misled=is_misled)
+        return Seen(trouble, is_reached, speaks, _shown(urls), is_misled=is_misled)
     except WaitTimeout:
         context.check("answer")
         if len(urls) == 1 and not _accepts(context, at.address, port):
             return Seen(f"no connection within {part.limit:g} s", is_reached=False)
-        return Seen(f"no answer within {part.limit:g} s", speaks=False, urls=tuple(urls[1:]))
+        return Seen(f"no answer within {part.limit:g} s", speaks=False, urls=_shown(urls))
     finally:
         http.close()
     server = clean(response.headers.get("Server", ""), _MOST_SHOWN_CHARS)
-    return Seen(_difference(response, challenge), urls=tuple(urls[1:]), server=server)
+    return Seen(_difference(response, challenge), urls=_shown(urls), server=server)
+
+
+def _shown(urls: list[str]) -> tuple[str, ...]:
+    return tuple(map(shown_url, urls[1:]))
 
 
 def _accepts(context: Context, address: str, port: int) -> bool:
@@ -126,7 +130,7 @@ def _followed(http: HttpClient, context: Context, at: AskedAt, urls: list[str]) 
 
 def _target(url: str, location: str, own_port: int) -> SplitResult:
     """Returns where a redirect leads. Raises HttpError "redirect" for one that no CA follows."""
-    shown = clean(location, _MOST_SHOWN_CHARS)
+    shown = clean(without_credentials(location), _MOST_SHOWN_CHARS)
     try:
         parts = split_url(urljoin(url, location.encode("latin-1", "ignore").decode().strip()))
     except (ValueError, UrlError):

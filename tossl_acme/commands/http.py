@@ -36,8 +36,8 @@ def get(
     -follow_redirects boolean
                          whether to follow redirects: at most 10, and never from https to http. Credentials (-auth,
                          -cookies, and every header with auth, cookie, token, key, secret or password in its name) are
-                         not sent to another host, port or scheme, except from http to https on the same host. With 0
-                         the redirect is the result
+                         not sent to another host, port or scheme, except from http to https on the same host; a
+                         user and password that a redirect names are sent to nobody. With 0 the redirect is the result
     -verify_ssl boolean  whether to verify the server's certificate; with 0 anyone on the way can read and change the
                          exchange
     -auth user:password  basic authentication

@@ -184,8 +184,6 @@ class HttpClient:
         if self._session.cookies:
             prepared.prepare_cookies(self._session.cookies)
         prepared.prepare_body(request.data, None)
-        if "@" in request.url:
-            prepared.prepare_auth(None, request.url)
         return prepared
 
     def _bound_cookies(self) -> None:
