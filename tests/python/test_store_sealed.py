@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,7 +36,7 @@ from tossl_acme.store.options import FolderOptions
 from tossl_acme.store.postgresql.store import PostgreSQLStore
 from tossl_acme.store.protocol import Store
 from tossl_acme.store.reseal import seal_anew
-from tossl_acme.store.sealed import MARK, SealedStore, SealKey
+from tossl_acme.store.sealed import MARK, SealedStore, SealKey, SealKeyFile
 from tossl_acme.text import Secret
 
 NAME = "certificates/example.com"
@@ -342,12 +344,35 @@ def test_keys_that_others_could_read_count_once_they_cannot(tmp_path: Path) -> N
     file = tmp_path / "keys"
     file.write_text(f"{KEY}\n")
     file.chmod(0o600)
-    runs = SealKey("-seal_key_file", path=str(file))
+    runs = SealKeyFile("-seal_key_file", str(file))
     old = runs.keys().ids
     file.write_text(f"{OTHER}\n")
     file.chmod(0o644)
     assert runs.keys().ids == old
     file.chmod(0o600)
+    assert runs.keys().ids == SealKey("-seal_key", OTHER).keys().ids
+
+
+def test_keys_that_cannot_be_read_just_now_are_read_by_the_next_use(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process has no descriptor left; also a file that was wrong when its text was given."""
+    file = tmp_path / "keys"
+    file.write_text(f"{KEY}\n")
+    file.chmod(0o600)
+    runs = SealKeyFile("-seal_key_file", str(file), KEY[:20])
+    assert "no sealing key" in refused(runs.keys)
+    assert runs.keys().ids == SealKey("-seal_key", KEY).keys().ids
+    file.write_text(f"{OTHER}\n")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with caplog.at_level(logging.WARNING, "tossl.store"):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, limits[1]))
+        try:
+            found = [runs.keys().ids for _ in range(3)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert found == [SealKey("-seal_key", KEY).keys().ids] * 3
+    assert [record.getMessage()[:34] for record in caplog.records] == ["the sealing keys stay as they were"]
     assert runs.keys().ids == SealKey("-seal_key", OTHER).keys().ids
 
 

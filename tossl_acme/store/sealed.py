@@ -46,67 +46,98 @@ _MOST_KNOWN = 256
 
 
 class SealKey:
-    """The sealing keys, read when they are first needed, and again once their file has changed.
+    """The sealing keys of an option or a variable, `source`; made when they are first needed."""
 
-    source: the option or variable they are from.
-    """
+    __slots__ = ("_keys", "_text", "source")
 
-    __slots__ = ("_keys", "_path", "_stamp", "_text", "source")
-
-    def __init__(self, source: str, text: str = "", path: str = "") -> None:
-        """text: the keys, or else `path`: the file that has them."""
+    def __init__(self, source: str, text: str) -> None:
         self.source = source
         self._text = text
-        self._path = path
         self._keys: SealingKeys | None = None
-        #: What changes when somebody changes the file; empty where that is not known.
-        self._stamp: tuple[int, ...] = ()
 
-    @classmethod
-    def given(cls, secret: Secret | None, option: str = "seal_key") -> SealKey | None:
+    @staticmethod
+    def given(secret: Secret | None, option: str = "seal_key") -> SealKey | None:
         """Returns the keys of an option, else those of the environment; None without both."""
         if secret is not None and secret.value:
             form = "_file" if secret.file else "_env" if secret.env else ""
-            return cls(f"-{option}{form}", secret.value, secret.file)
+            source = f"-{option}{form}"
+            return SealKeyFile(source, secret.file, secret.value) if secret.file else SealKey(source, secret.value)
         path = os.environ.get(VARIABLE, "")
-        return cls(VARIABLE, "", os.path.expanduser(path)) if path else None  # noqa: PTH111 - pathlib loads slowly
+        return SealKeyFile(VARIABLE, os.path.expanduser(path)) if path else None  # noqa: PTH111 - pathlib loads slowly
 
     def keys(self) -> SealingKeys:
-        """Returns the keys. Raises ArgumentError "seal_key" where they cannot be read, or others can read them.
-
-        A process outlives a change of keys: it takes what its file says by now. One that is half written, or gone,
-        leaves it those that it has.
-        """
-        stamp = self._stamp_of_file()
+        """Returns the keys. Raises ArgumentError "seal_key" where they cannot be read, or others can read them."""
         if self._keys is None:
-            self._keys = self._read_keys(self._text or self._read())
-            self._stamp = () if self._text else stamp
-        elif stamp not in ((), self._stamp):
-            self._stamp = stamp
-            try:
-                self._keys = self._read_keys(self._read())
-            except ArgumentError as error:
-                from ..log import WARNING, event
-
-                event("tossl.store", WARNING, f"the sealing keys stay as they were: {error.message}")
+            self._keys = self._parsed(self._text)
         return self._keys
 
-    def _read_keys(self, text: str) -> SealingKeys:
+    @property
+    def shown(self) -> str:
+        """Returns where the keys are from, for a message."""
+        return self.source
+
+    def _parsed(self, text: str) -> SealingKeys:
         from ..pki.sealing import SealError, SealingKeys
 
         try:
-            keys = SealingKeys(text)
+            return SealingKeys(text)
         except SealError as error:
             raise ArgumentError("seal_key", f"{self.shown}: {error}") from None
-        if self._path:
-            from ..files import absolute, check_private
 
-            check_private(absolute(self._path), "seal_key", self.source)
+
+class SealKeyFile(SealKey):
+    """The sealing keys in a file, read anew once that has changed: a process outlives a change of keys."""
+
+    __slots__ = ("_path", "_stamp", "_told")
+
+    def __init__(self, source: str, path: str, text: str = "") -> None:
+        """text: what was read of it already."""
+        super().__init__(source, text)
+        self._path = path
+        #: What changes when somebody changes the file, as it was for the keys at hand; empty where that is not known.
+        self._stamp: tuple[int, ...] = ()
+        #: The fault of the file that was logged last.
+        self._told = ""
+
+    def keys(self) -> SealingKeys:
+        """Returns the keys that the file has by now. One that is half written, or gone, leaves those of before."""
+        stamp = self._stamp_of_file()
+        if self._keys is None:
+            text, self._text = self._text, ""  # if that is wrong, the file may be mended by the next time
+            self._stamp = () if text else stamp
+            self._keys = self._parsed(text or self._read())
+        elif stamp not in ((), self._stamp):
+            self._read_anew(stamp)
+        return self._keys
+
+    @property
+    def shown(self) -> str:
+        from ..files import absolute
+
+        return f"{self.source} {absolute(self._path).shown}"
+
+    def _read_anew(self, stamp: tuple[int, ...]) -> None:
+        """Takes what the file has, or logs why not: once, for what cannot be read just now is tried again."""
+        try:
+            text = self._read()
+            self._stamp = stamp
+            self._keys = self._parsed(text)
+            self._told = ""
+        except ArgumentError as error:
+            if error.message != self._told:
+                from ..log import WARNING, event
+
+                self._told = error.message
+                event("tossl.store", WARNING, f"the sealing keys stay as they were: {error.message}")
+
+    def _parsed(self, text: str) -> SealingKeys:
+        from ..files import absolute, check_private
+
+        keys = super()._parsed(text)
+        check_private(absolute(self._path), "seal_key", self.source)
         return keys
 
     def _stamp_of_file(self) -> tuple[int, ...]:
-        if not self._path:
-            return ()
         import stat
 
         from ..files import absolute
@@ -119,13 +150,6 @@ class SealKey:
             return ()
         # Also its rights: what others could read is refused, and counts once they cannot.
         return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode
-
-    @property
-    def shown(self) -> str:
-        """Returns where the keys are from, for a message."""
-        from ..files import absolute
-
-        return f"{self.source} {absolute(self._path).shown}" if self._path else self.source
 
     def _read(self) -> str:
         from ..files import absolute, read_secret
