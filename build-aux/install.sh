@@ -3,9 +3,9 @@
 # $PREFIX.
 #
 # The folder contains libraries, python.cfg, pkgIndex.tcl, modules/, cli/ and .venv (with a copy of the package), as the
-# tree after make. Its file `installed` lists the files elsewhere. No file contains the path of the tree or $DESTDIR. Nothing is
-# downloaded. With SYSTEM_PYTHON=1 there is no .venv, but tossl_acme, for the system's Python; SYSTEM_PYTHON=all expects
-# that to have tossl_acme too.
+# tree after make. Its file `installed` lists the files elsewhere, and the folders that were made for them. No file contains
+# the path of the tree or $DESTDIR. Nothing is downloaded. With SYSTEM_PYTHON=1 there is no .venv, but tossl_acme, for the
+# system's Python; SYSTEM_PYTHON=all expects that to have tossl_acme too.
 set -eu
 umask 022
 
@@ -33,8 +33,8 @@ puts [expr {$env(PREFIX) eq "/usr/local" ? [file dirname [info library]] : $pref
 END
 }
 
-# The folder below PREFIX/lib with the folders where each Tcl looks for modules (tcl8/8.6, tcl9/9.0), or nothing: where the
-# tclsh looks for none there.
+# The folder below PREFIX/lib that has the folders where each Tcl looks for modules, tcl8/8.6 and tcl9/9.0. Nothing where
+# the tclsh looks for none there.
 module_folder() {
     "$TCLSH" <<'END'
 set prefix [file normalize $env(PREFIX)]/lib/
@@ -48,27 +48,45 @@ END
 }
 
 remove() {
-    if [ -f "$1/installed" ]; then
-        while IFS= read -r file; do
-            rm -f "$stage$file"
-            case $file in */tossl/*) rmdir "$stage${file%/*}" 2>/dev/null || true ;; esac
-        done <"$1/installed"
-    fi
+    listed=
+    [ ! -f "$1/installed" ] || listed=$(sed '1!G;h;$!d' "$1/installed") # what is in a folder before the folder
     rm -rf "$1"
+    printf '%s\n' "$listed" | while IFS= read -r path; do
+        case $path in
+            '') ;;
+            */) rmdir "$stage$path" 2>/dev/null || true ;;
+            *) rm -f "$stage$path" ;;
+        esac
+    done
+}
+
+# note PATH: lists what is outside the package folder; "/" at the end is a folder
+note() { printf '%s\n' "$1" >>"$made/installed"; }
+
+# make_folder PATH: makes it, and lists those that were not there
+make_folder() {
+    [ ! -d "$stage$1" ] || return 0
+    make_folder "$(dirname "$1")"
+    mkdir "$stage$1"
+    note "$1/"
 }
 
 # add MODE FILE FOLDER: installs a file outside the package folder
 add() {
-    install -d "$stage$3"
+    make_folder "$3"
     install -m "$1" "$2" "$stage$3/"
-    printf '%s\n' "$3/$(basename "$2")" >>"$new/installed"
+    note "$3/$(basename "$2")"
 }
 
-# link FILE PATH: makes a link outside the package folder, to a file in it
-link() {
-    install -d "$stage$(dirname "$2")"
-    ln -sf "$folder/$1" "$stage$2"
-    printf '%s\n' "$2" >>"$new/installed"
+# link_modules LIBRARY FOLDER: makes links to the modules in a folder where the Tcl of that library looks, if it was built
+link_modules() {
+    [ -n "$(find "$new" -maxdepth 1 -name "$1.*")" ] || return 0
+    for module in tossl tossl/acme tossl/testing; do
+        path=$2/$module-$version.tm
+        make_folder "$(dirname "$path")"
+        ln -sf "$folder/modules/$module-$version.tm" "$stage$path"
+        note "$path"
+    done
 }
 
 # Whether a path has characters that mean something to Tcl, sed or systemd.
@@ -116,7 +134,10 @@ new=$stage$folder.new
 made=$(mktemp -d)
 trap 'rm -rf "$new" "$made"' EXIT
 rm -rf "$new"
-install -d "$new"
+[ ! -f "$stage$folder/installed" ] || grep '/$' "$stage$folder/installed" >"$made/installed" || true
+[ -z "$stage" ] || install -d "$stage"
+make_folder "$(dirname "$folder")"
+mkdir "$new"
 case ${SYSTEM_PYTHON:-} in
     '') add_environment ;;
     all) ;;
@@ -134,7 +155,6 @@ install -m 644 cli/* "$new/cli/"
 
 # Remove the earlier installation only now.
 remove "$stage$folder"
-: >"$new/installed"
 for page in build/man/*.n; do
     [ ! -f "$page" ] || add 644 "$page" "$PREFIX/share/man/mann"
 done
@@ -142,6 +162,11 @@ add 644 build/man/tossl.1 "$PREFIX/share/man/man1"
 add 644 share/tossl.conf "$PREFIX/share/tossl"
 add 644 build/completion/tossl "$PREFIX/share/bash-completion/completions"
 add 644 build/completion/_tossl "$PREFIX/share/zsh/site-functions"
+known=$(module_folder)
+if [ -n "$known" ]; then
+    link_modules libtossl "$known/tcl8/8.6"
+    link_modules libtcl9tossl "$known/tcl9/9.0"
+fi
 # Its own path stands in the services. systemd starts no program with a quote or a backslash in its path; env does. In
 # quotes it reads a backslash as C does, "%" begins one of its variables, and behind the program "$" one of the environment.
 program=$PREFIX/bin/tossl
@@ -152,12 +177,6 @@ if is_odd "$program"; then
         *) program=$quoted ;;
     esac
 fi
-known=$(module_folder)
-for tcl in ${known:+libtossl:tcl8/8.6 libtcl9tossl:tcl9/9.0}; do
-    [ -z "$(find "$new" -maxdepth 1 -name "${tcl%:*}.*")" ] || for module in tossl tossl/acme tossl/testing; do
-        link "modules/$module-$version.tm" "$known/${tcl#*:}/$module-$version.tm"
-    done
-done
 for unit in tossl tossl-manage; do
     sed "s|^ExecStart=[^ ]*|ExecStart=$(printf %s "$program" | sed 's/[\\&|]/\\&/g')|" "share/$unit.service" >"$made/$unit.service"
     add 644 "$made/$unit.service" "$PREFIX/lib/systemd/system"
@@ -172,6 +191,7 @@ if is_odd "$cli"; then
 fi
 sed -e "1s|.*|#!$tclsh|" -e "s|^set cli .*|set cli $cli|" bin/tossl >"$made/tossl"
 add 755 "$made/tossl" "$PREFIX/bin"
+install -m 644 "$made/installed" "$new/installed"
 mv "$new" "$stage$folder"
 
 printf '%s\n' "tossl: installed $stage$folder"

@@ -14,7 +14,9 @@ try() {
     inside busybox tar -xJf "/tmp/$name.tar.xz" -C "$1" || stop "cannot unpack it"
     inside busybox sh -c 'cd "$1" && busybox sha256sum -c -s SHA256SUMS' sh "$1/$name" || stop "checksums differ"
     TCLLIBPATH="{$1}" inside "$tclsh" /tmp/use.tcl
-    unset TCLLIBPATH
+    export TCL8_6_TM_PATH="$1/$name/modules" TCL9_0_TM_PATH="$1/$name/modules"
+    TCLLIBPATH=/tmp/searched inside "$tclsh" /tmp/use.tcl
+    unset TCLLIBPATH TCL8_6_TM_PATH TCL9_0_TM_PATH
     inside "$tclsh" "$1/$name/bin/tossl" list || stop "tossl list failed"
     completes "$1/$name/share/bash-completion/completions/tossl"
     inside busybox sh -c 'cd "$1" && busybox sha256sum -c -s SHA256SUMS' sh "$1/$name" || stop "using it changed it"
@@ -31,6 +33,7 @@ for release in bookworm trixie; do
         tcl=${tclsh%sh*}${tclsh#*sh}
         debian extract "$release" "bare-$release-$tcl" "$tcl" "lib$tcl" libc6 zlib1g libgcc-s1 busybox-static
         cp "$archive" tests/install/use.tcl "$root/tmp/"
+        forbid_search
         chmod 1777 "$root/tmp"
         for gone in python3 openssl gcc perl; do
             [ ! -e "$root/usr/bin/$gone" ] || stop "$gone is in $root"

@@ -46,6 +46,12 @@ completes() {
         bash "$root$1" || stop "bash completes nothing by $1"
 }
 
+# forbid_search: makes $root/tmp/searched: where TCLLIBPATH names it, a tclsh that reads the index of each package fails
+forbid_search() {
+    mkdir -p "$root/tmp/searched"
+    echo 'puts stderr "tclsh searches all packages"; exit 1' >"$root/tmp/searched/pkgIndex.tcl"
+}
+
 # let_load: gives $root the machine's settings for its network
 let_load() {
     for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do
@@ -62,7 +68,7 @@ loading() { outside chroot "$root" env DEBIAN_FRONTEND=noninteractive "$@"; }
 # inside WORD...: runs a program in $root, as root, or as the user of number $user, without this machine's environment
 inside() {
     # shellcheck disable=SC2016 # the inner shell's own words
-    settings=$(env | sed -n -E '/^(https?_proxy|no_proxy|PIP_[A-Z_]+|TOSSL_TEST_[A-Z_]+|TCLLIBPATH)=/p')
+    settings=$(env | sed -n -E '/^(https?_proxy|no_proxy|PIP_[A-Z_]+|TOSSL_TEST_[A-Z_]+|TCLLIBPATH|TCL[0-9]_[0-9]_TM_PATH)=/p')
     if [ -n "${TOSSL_TEST_CA_BUNDLE:-}" ]; then
         cp "$TOSSL_TEST_CA_BUNDLE" "$root/tmp/test-ca.pem"
         chmod 644 "$root/tmp/test-ca.pem"

@@ -38,7 +38,7 @@ list() {
         grep -v '/__pycache__\|^./etc/ld.so.cache' | sort)
 }
 
-# use: the command, the package in each tclsh, the demo and the store of 0.1.0, as $user with the home $home
+# use: the command, the package in each tclsh as a module, the demo and the store of 0.1.0, as $user with the home $home
 use() {
     say "as user $user in $home, $release"
     rm -rf "${root:?}$home"
@@ -47,8 +47,9 @@ use() {
     chown -R "$user:$user" "$root$home"
     [ "$(inside tossl --version)" = "tossl $version" ] || stop "it is of another version"
     for tclsh in $shells; do
-        inside "$tclsh" /tmp/use.tcl
+        TCLLIBPATH=/tmp/searched inside "$tclsh" /tmp/use.tcl
     done
+    unset TCLLIBPATH
     inside "$tclsh" /tmp/quickstart.tcl >"$root.demo" || { cat "$root.demo"; stop "the demo failed"; }
     rm "$root.demo"
     rm -rf "${root:?}$home/.local/share/tossl"
@@ -79,6 +80,7 @@ try() {
     mkdir "$root/debs"
     cp "$chroots/debs-$release/once"/*.deb "$root/debs/"
     cp tests/install/use.tcl tests/install/upgrade.tcl examples/quickstart.tcl "$root/tmp/"
+    forbid_search
     loading apt-get -qq update
     # shellcheck disable=SC2086 # some words
     loading apt-get -qq -y --no-install-recommends install $more >/dev/null 2>&1

@@ -66,8 +66,10 @@ as_user() {
     expect "may not write where" "$home/my tossl/bin/python" -m tossl_acme --tcl-install
     for tclsh in $shells; do
         # shellcheck disable=SC2016 # the inner shell's own words
-        inside sh -c 'eval "$("$1" -m tossl_acme --tcl)" && "$2" /tmp/use.tcl' sh "$home/my tossl/bin/python" "$tclsh"
+        TCLLIBPATH=/tmp/searched \
+            inside sh -c 'eval "$("$1" -m tossl_acme --tcl)" && "$2" /tmp/use.tcl' sh "$home/my tossl/bin/python" "$tclsh"
     done
+    unset TCLLIBPATH
     inside "$home/my tossl/bin/tossl" list
     rm -r "${root:?}${home:?}"
 }
@@ -83,6 +85,7 @@ for release in bookworm trixie; do
     debian minbase $release wheel-$release python3-minimal python3-venv "libpython$python" tcl $more
     [ ! -e "$root/usr/bin/cc" ] && [ ! -e "$root/usr/include/tcl.h" ] || stop "$root has a compiler or headers"
     cp tests/install/use.tcl "$root/tmp/"
+    forbid_search
     fetch $python
     user=0 home=/root as_root
     user=1000 home="/home/mü ller" as_user

@@ -65,7 +65,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     make("install", DESTDIR=str(folder))
     yield folder
     make("uninstall", DESTDIR=str(folder))
-    assert files(folder) == []
+    assert not list(folder.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +112,7 @@ def test_modules_lie_where_the_tclsh_looks_and_lead_to_the_package(tmp_path: Pat
         assert target.name == f"{Path(name).name}-{number}.tm"
         assert (stage / target.relative_to("/")).is_file()
     make("uninstall", **settings)
-    assert files(stage) == []
-    assert not list(stage.rglob("tcl8/*/*"))
+    assert not list(stage.iterdir())
 
 
 def test_the_manual_lies_where_man_looks(stage: Path) -> None:
@@ -266,7 +265,7 @@ def test_the_libraries_of_the_system(tmp_path: Path) -> None:
     assert f"{tossl_acme.__version__}\nec\n" in run([TCLSH], script=USE, path=str(folder.parent))
     assert run([TCLSH, tmp_path / "root/bin/tossl", "--version"]) == f"tossl {tossl_acme.__version__}\n"
     make("uninstall", **settings)
-    assert files(tmp_path / "root") == []
+    assert not (tmp_path / "root").exists()
 
 
 def test_nothing_is_installed_for_make_where_that_is_not_wanted(tmp_path: Path) -> None:
@@ -297,4 +296,4 @@ def test_a_prefix_of_ones_own(prefix: Path) -> None:
     assert version == f"tossl {tossl_acme.__version__}\n"
     (prefix / "bin" / "other").touch()
     make("uninstall", PREFIX=str(prefix))
-    assert files(prefix) == [prefix / "bin" / "other"]
+    assert [*prefix.rglob("*")] == [prefix / "bin", prefix / "bin" / "other"]
