@@ -69,6 +69,12 @@ class Dispatcher:
 
     def _require(self, package: str) -> str:
         """Adds the commands of a package to the Tcl interpreter."""
+        wanted = self._host.call("package", "provide", package)  # by a module, before it is loaded
+        if wanted not in ("", __version__):
+            raise TosslError(
+                f"tossl {wanted} is asked for, and tossl_acme of this Python is {__version__}: install both of one version",
+                "PYTHON",
+            )
         _asked.add(package)
         table: list[tuple[str, TclValue, str]] = []
         for module in self._packages[package]:
