@@ -21,6 +21,8 @@ class Host:
         if words[0] == "::tossl::Require":
             options, _value = self.function("Require", words[1])
             assert not options, options
+        if words[0] == "package":
+            return ""
         return words[1].encode().hex() + " " + words[1] if words[1:] else ""
 
 host = Host()

@@ -71,10 +71,8 @@ class Dispatcher:
         """Adds the commands of a package to the Tcl interpreter."""
         wanted = self._host.call("package", "provide", package)  # by a module, before it is loaded
         if wanted not in ("", __version__):
-            raise TosslError(
-                f"tossl {wanted} is asked for, and tossl_acme of this Python is {__version__}: install both of one version",
-                "PYTHON",
-            )
+            text = f"tossl {wanted} is asked for, and tossl_acme of this Python is {__version__}"
+            raise TosslError(f"{text}: install both of one version", "PYTHON")
         _asked.add(package)
         table: list[tuple[str, TclValue, str]] = []
         for module in self._packages[package]:
