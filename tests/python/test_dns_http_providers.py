@@ -19,7 +19,7 @@ from tests.servers.ovh import Ovh
 from tests.servers.rrsets import Desec, Gandi, RecordSetApi
 from tests.servers.web import LookAlike, Reply, Request, json_reply
 from tossl_acme.acme.authorization import Challenge
-from tossl_acme.challenges.dns01 import dns01_solver
+from tossl_acme.challenges.dns01 import Dns01, dns01_solver
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.dns import api, hosted, zones
@@ -263,6 +263,29 @@ def test_an_answer_that_was_lost(account: Account, context: Context) -> None:
     account.server.lose_changes = 1
     account.provider.remove(context, account.name, ONE)
     assert account.server.txt(account.name) == [TWO]
+
+
+@pytest.mark.parametrize("name", ["desec", "digitalocean", "gandi", "hetzner", "ovh"])
+def test_what_follows_a_change_is_refused(name: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record stands by then: it is not left behind."""
+    with KINDS[name](zones=zones_of(name)) as server:
+        server.lose_changes = int(name == "digitalocean")
+        route, allowed = server.route, threading.Event()
+
+        def refusing(request: Request, parts: list[str]) -> Reply:
+            if server.held and not allowed.is_set():
+                raise server.refuse(403, "forbidden", "not for you")
+            return route(request, parts)
+
+        monkeypatch.setattr(server, "route", refusing)
+        solver = Dns01(account_of(name, server).provider)
+        challenge = Challenge("dns-01", Identifier("dns", "example.com"), "token", "token.thumbprint")
+        with pytest.raises(DnsError, match="not for you"):
+            solver.present(context, challenge)
+        allowed.set()
+        assert len(server.held) == 1
+        solver.clean_up(context, challenge)
+        assert server.held == []
 
 
 def test_a_page_in_place_of_an_answer(each: Account) -> None:

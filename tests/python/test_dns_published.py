@@ -11,7 +11,7 @@ from tests.servers.cloudflare import Cloudflare as Account
 from tossl_acme.context import Context
 from tossl_acme.dns.provider import Provider
 from tossl_acme.dns.published import PublishedRecords, check_removed
-from tossl_acme.errors import DnsError
+from tossl_acme.errors import DnsError, HttpError, TosslError
 
 NAME = "_acme-challenge.example.com"
 OWN, OTHER, FOREIGN = "o" * 43, "p" * 43, "f" * 43
@@ -90,3 +90,42 @@ def test_what_could_not_be_removed_is_remembered(account: Account, provider: Pro
     with pytest.raises(DnsError):
         published.remove(context, provider, NAME)
     assert published.values(provider, NAME) == (OWN,)
+
+
+class _Refusing:
+    """A provider that publishes nothing, as far as anybody knows."""
+
+    name, endpoint = "refusing", "https://dns.example"
+
+    def __init__(self, error: TosslError) -> None:
+        self.error = error
+
+    def publish(self, context: Context, fqdn: str, value: str) -> None:
+        raise self.error
+
+    def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
+        return []
+
+
+def _refusal(status: int) -> DnsError:
+    error = DnsError("refusing", "refused", f"it answered {status}")
+    error.details["status"] = status
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "is_remembered"),
+    [
+        (_refusal(400), False),
+        (_refusal(429), False),
+        (_refusal(503), True),  # the last of its attempts, or an earlier one, may have done it
+        (DnsError("refusing", "answer", "it answered no JSON"), True),
+        (HttpError("reset", "lost"), True),
+    ],
+    ids=["400", "429", "503", "answer", "lost"],
+)
+def test_what_may_stand_is_remembered(error: TosslError, is_remembered: bool, context: Context) -> None:
+    published, provider = PublishedRecords(), _Refusing(error)
+    with pytest.raises(TosslError):
+        published.publish(context, provider, NAME, OWN)
+    assert published.values(provider, NAME) == ((OWN,) if is_remembered else ())

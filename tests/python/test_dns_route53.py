@@ -17,6 +17,7 @@ from tossl_acme.context import Context
 from tossl_acme.dns import hosted, library
 from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.dns.provider import Provider
+from tossl_acme.dns.published import PublishedRecords
 from tossl_acme.dns.registry import open_provider
 from tossl_acme.errors import ArgumentError, Cancelled, DnsError, WaitTimeout
 from tossl_acme.text import Secret
@@ -217,6 +218,23 @@ def test_the_change_is_awaited(server: Route53, aws: Any, example: str) -> None:
         mine.publish(Context(0.4).begin(), name, VALUE)
     assert caught.value.message.startswith("Failed to create DNS record: ")
     server.keep_pending(0)
+
+
+def test_a_change_that_may_not_be_looked_at_is_undone(
+    server: Route53, aws: Any, example: str, context: Context
+) -> None:
+    """The policy lacks route53:GetChange: the value stands by then."""
+    name = "_acme-challenge.denied.example.com"
+    server.deny_looks()
+    mine, published = provider(server), PublishedRecords()
+    with pytest.raises(DnsError, match="GetChange") as caught:
+        published.publish(context, mine, name, VALUE)
+    server.keep_pending(0)
+    assert caught.value.errorcode[-1] == "credentials"
+    assert values(aws, example, name) == [f'"{VALUE}"']
+    assert published.values(mine, name) == (VALUE,)
+    assert published.remove(context, mine, name) == [VALUE]
+    assert values(aws, example, name) == []
 
 
 # ---- credentials ----

@@ -16,6 +16,9 @@ import requests
 from .process import Process, free_port, tcp_answers
 from .program import ServerProgram, local_session
 
+#: The looks at a change that may not be looked at.
+_DENIED = 1000
+
 
 class Route53(ServerProgram):
     """`url` is for clients: any access key will do."""
@@ -38,6 +41,10 @@ class Route53(ServerProgram):
     def keep_pending(self, looks: int) -> None:
         """Have changes PENDING for so many calls of GetChange from now on, at first for none."""
         local_session().post(f"{self.url}/test-looks/{looks}", timeout=5)
+
+    def deny_looks(self) -> None:
+        """Refuse GetChange from now on, until keep_pending(); changes are PENDING."""
+        self.keep_pending(_DENIED)
 
     def calls(self) -> list[str]:
         """Return the names of the operations that were called, the oldest first."""
@@ -84,6 +91,8 @@ def _strict_backend(sink: str, looks: list[int]) -> list[str]:
 
     def looked(self: Any) -> Any:
         calls.append("get_change")
+        if looks[-1] == _DENIED:
+            raise Route53ClientError("AccessDenied", "User is not authorized to perform: route53:GetChange")
         answer = answer_get(self)
         change_id = "/change/" + answer.result["ChangeInfo"]["Id"].rpartition("/")[2]
         pending[change_id] = pending.get(change_id, 0) - 1

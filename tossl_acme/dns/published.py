@@ -29,8 +29,8 @@ class PublishedRecords:
     def publish(self, context: Context, provider: Provider, fqdn: str, value: str, at: str = "") -> None:
         """Publishes one value. Remembers it first: a provider may have acted although its answer was lost.
 
-        Forgets the value again if the provider plainly refused it, or had changed nothing yet. Raises as
-        Provider.publish() does.
+        Forgets the value again if the provider plainly refused it, or had changed nothing yet; not where what follows
+        the change was refused, as a look whether its servers have it. Raises as Provider.publish() does.
         """
         place = _Place.of(provider, fqdn, at)
         is_new = self._add(place, value)
@@ -40,8 +40,7 @@ class PublishedRecords:
         except TosslError as error:
             said = f"could not publish a TXT value: {error.message}"
             context.event("tossl.dns", DEBUG, said, record=place.at, provider=provider.name)
-            is_refused = isinstance(error, DnsError) and error.errorcode[-1] != "answer"
-            if is_new and (is_refused or error.has_changed_nothing):
+            if is_new and not _may_have_changed(error):
                 self._discard(place, value)
             raise
 
@@ -98,6 +97,14 @@ class PublishedRecords:
             left = [v for v in self._values.pop(place, []) if v != value]
             if left:
                 self._values[place] = left
+
+
+def _may_have_changed(error: TosslError) -> bool:
+    if error.has_changed is not None:
+        return error.has_changed
+    status = error.details.get("status")
+    has_failed = isinstance(status, int) and status >= 500
+    return not isinstance(error, DnsError) or error.errorcode[-1] == "answer" or has_failed
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ What others put at the name is left alone, and a value that stands already is no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..context import Backoff, Context
-from ..errors import DnsError, HttpError, TosslError, before_change
+from ..errors import DnsError, HttpError, TosslError, after_change, before_change
 from .api import may_pass
 from .hosted import RecordPlace
 from .txt import quoted_txt, txt_value
@@ -62,7 +61,7 @@ def add_record(context: Context, api: SingleRecords, place: RecordPlace, value: 
     backoff = Backoff(*_PAUSES_SECONDS)
     failure: TosslError | None = None
     for left in reversed(range(_MOST_WRITES)):
-        with before_change() if failure is None else nullcontext():
+        with before_change() if failure is None else after_change():
             listed = api.listed(context, place)
         if any(txt_value(content) == value for _record_id, content in listed):
             return
@@ -94,7 +93,7 @@ def add_to_set(context: Context, api: RecordSets, place: RecordPlace, value: str
     """
     backoff = Backoff(*_PAUSES_SECONDS)
     for written in range(_MOST_WRITES + 1):
-        with nullcontext() if written else before_change():
+        with after_change() if written else before_change():
             held = api.read(context, place)
         if value in map(txt_value, held.contents):
             return

@@ -39,8 +39,9 @@ _MOST_CAUSES = 20
 class TosslError(Exception):
     """The base of all errors that this package raises; any other exception is a defect in it."""
 
-    #: Whether the failed action had changed nothing yet, so that nothing is to be undone. See before_change.
-    has_changed_nothing = False
+    #: Whether the failed action had changed something already, so that it is to be undone: see before_change and
+    #: after_change. None where neither says so.
+    has_changed: bool | None = None
     #: Whether it came of asking for an account binding, which only those ask for that have no account yet.
     is_of_binding = False
 
@@ -235,7 +236,9 @@ class ScriptError(TosslError):
 
 
 class before_change:
-    """A `with` around the part of an action that changes nothing yet: marks its errors (has_changed_nothing)."""
+    """A `with` around the part of an action that changes nothing yet: marks its errors (has_changed)."""
+
+    _has_changed = False
 
     def __enter__(self) -> None:
         pass
@@ -244,7 +247,13 @@ class before_change:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, TosslError):
-            error.has_changed_nothing = True
+            error.has_changed = self._has_changed
+
+
+class after_change(before_change):
+    """The same around the part after a change that was made, or may have been: what is refused there undoes nothing."""
+
+    _has_changed = True
 
 
 class error_context:

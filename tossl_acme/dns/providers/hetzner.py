@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...context import Backoff, Context
-from ...errors import DnsError
+from ...errors import DnsError, after_change
 from ..api import CREATING, DELETING, NO_ZONE, ApiStyle, JsonApi, bearer, context_of
 from ..hosted import HostedZone, HostedZones, RecordPlace, ascii_name
 from ..provider import Credential, Habits, ProviderAccess
@@ -100,8 +100,9 @@ class Hetzner:
             if state.get("status") != "running":
                 raise DnsError(self.name, "refused", f"Hetzner's action {action} failed: {_words(state)}")
             path = f"/actions/{self._api.number(state)}"
-            context.sleep(backoff.next(), "provider")
-            status, answer = self._api.call(context, "GET", path)
+            with after_change():
+                context.sleep(backoff.next(), "provider")
+                status, answer = self._api.call(context, "GET", path)
 
 
 def _set_path(place: RecordPlace) -> str:

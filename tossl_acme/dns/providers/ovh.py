@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ...context import Context
-from ...errors import DnsError
+from ...errors import DnsError, after_change
 from ..api import CREATING, DELETING, NO_ZONE, ApiStyle, JsonApi, context_of, words_of
 from ..hosted import HostedZone, HostedZones, RecordPlace, ascii_name
 from ..provider import Credential, Habits, ProviderAccess
@@ -74,7 +74,8 @@ class Ovh:
         """Adds one TXT value beside the existing ones. Succeeds if the value exists already."""
         with context_of(CREATING), self._zones.locked(context, fqdn) as place:
             add_record(context, self, place, value)
-            self._apply(context, place)
+            with after_change():
+                self._apply(context, place)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
         """Deletes this TXT value, or with None every TXT value at the name. Returns the deleted values."""

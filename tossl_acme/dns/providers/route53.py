@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...context import Backoff, Context
-from ...errors import ArgumentError, DnsError, TosslError
+from ...errors import ArgumentError, DnsError, TosslError, after_change
 from ...text import clean
 from ..api import CREATING, DELETING, context_of, endpoint_url
 from ..hosted import HostedZone, HostedZones, RecordPlace, ascii_name
@@ -84,7 +84,8 @@ class Route53:
             sets = _Sets(self)
             with self._zones.locked(context, fqdn) as place:
                 add_to_set(context, sets, place, value)
-            self._wait(context, place, sets.change)
+            with after_change():
+                self._wait(context, place, sets.change)
 
     def remove(self, context: Context, fqdn: str, value: str | None) -> list[str]:
         """Removes this TXT value, or with None every TXT value at the name. Returns the removed values."""
