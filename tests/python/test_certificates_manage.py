@@ -11,15 +11,20 @@ from typing import Any
 
 import pytest
 
-from tests.earth import BEGAN, DAY, HOUR, MINUTE, NAME, Earth
+from tests.earth import BEGAN, DAY, HOUR, MINUTE, NAME, PROBLEM, Earth
 from tests.memory_store import MemoryStore
+from tests.servers.web import Reply
 from tossl_acme.certificates import clock
+from tossl_acme.certificates.declaration import DeclaredFile
 from tossl_acme.certificates.deploy import Hooks
+from tossl_acme.certificates.due import Suggestion
+from tossl_acme.certificates.key import CertificateKey
 from tossl_acme.certificates.listed import forget_kept
 from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.node_files import NodeFiles
 from tossl_acme.certificates.obtain import obtain
 from tossl_acme.certificates.record import read_kept
+from tossl_acme.certificates.upkeep import Upkeep
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, TosslError
 from tossl_acme.files import FilePath, absolute
@@ -402,6 +407,96 @@ def test_a_clock_that_was_wrong_and_is_set_right_ends_the_pauses(earth: Earth) -
     earth.run(manager, 2 * HOUR)
     assert len(earth.failed) == failed
     assert len(earth.renewed) == 1
+
+
+def test_what_was_due_by_a_clock_that_was_ahead_begins_once_it_is_right(
+    earth: Earth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No CA says the time: by such a clock TLS refuses its certificate."""
+    earth.obtain()
+    earth.pass_time(70 * DAY)
+    clock.reset()
+    with monkeypatch.context() as unheard:
+        unheard.setattr(clock, "take_date", lambda _date: None)
+        earth.ahead, earth.ca.is_away = YEAR, True
+        manager = earth.manager()
+        earth.run(manager, 3 * MINUTE)
+    assert earth.orders == 1
+    earth.ahead, earth.ca.is_away = 0.0, False
+    earth.run(manager, 2 * MINUTE)
+    assert (earth.orders, len(earth.renewed)) == (2, 1)
+
+
+def test_a_deployment_that_failed_by_a_clock_that_was_ahead_is_tried_again(
+    earth: Earth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earth.obtain()
+    clock.reset()
+    monkeypatch.setattr(clock, "take_date", lambda _date: None)
+    earth.ahead = 30 * DAY
+    called: list[float] = []
+
+    def hook(_context: Context, _certificate: Mapping[str, object]) -> None:
+        called.append(earth.at)
+        if earth.ahead:
+            raise TosslError("the server is away", "HOOK")
+
+    manager = earth.manager({NAME: earth.managed(hooks=Hooks(hook))})
+    manager.look()
+    manager.look()
+    assert len(called) == 1
+    earth.ahead = 0.0
+    earth.run(manager, 2 * MINUTE)
+    assert len(called) == 2
+
+
+def refuse_orders(earth: Earth, seconds: int) -> None:
+    """The CA takes the next order not, nor others of this account for so long."""
+    kind = "urn:ietf:params:acme:error:rateLimited"
+    document = json.dumps({"type": kind, "detail": "too many new orders recently", "status": 429}).encode()
+    earth.ca.answers["/new-order"].append(Reply(429, document, {**PROBLEM, "Retry-After": str(seconds)}))
+
+
+@pytest.mark.parametrize("what", ["leaves", "clock"])
+def test_first_certificates_that_wait_begin_once_each(earth: Earth, tmp_path: Path, what: str) -> None:
+    """Also where the one that tries leaves the set meanwhile, or the clock is set: else they waited for ever."""
+    declared = {name: earth.managed(name) for name in ("n0.example", "n1.example", "n2.example", "n3.example")}
+
+    class Changing(DeclaredFile):
+        def read(self, context: Context) -> Mapping[str, Managed] | None:
+            return dict(declared)
+
+    refuse_orders(earth, 600)
+    manager = earth.manager(dict(declared), Changing(absolute(tmp_path), lambda _context, _text: {}))
+    manager.look()
+    manager.look()
+    earth.queue.is_at_once = False
+    earth.pass_time(700)
+    manager.look()
+    assert len(earth.queue.left) == 1
+    if what == "leaves":
+        del declared["n0.example"]
+    else:
+        earth.ahead = 600.0
+    manager.look()
+    begun = 0
+    while earth.queue.left:
+        begun += len(earth.queue.left)
+        earth.queue.finish()
+        manager.look()
+    assert begun == 4
+    assert {one["name"] for one in earth.renewed} == set(declared)
+
+
+def test_one_that_is_to_be_another_stays_due_whatever_window_its_ca_tells(earth: Earth) -> None:
+    """As where the CA takes no order just now, but answers questions."""
+    earth.obtain()
+    entry = Upkeep(NAME, earth.managed(key=CertificateKey("rsa")))
+    entry.load(1)
+    assert entry.is_due(earth.at)
+    start = earth.at + 50 * DAY
+    entry.take(Suggestion(start, start + DAY, start + HOUR, earth.at, earth.at + HOUR))
+    assert entry.is_due(earth.at)
 
 
 def test_the_end_of_a_permanent_record_is_told_once_a_day(earth: Earth) -> None:

@@ -6,7 +6,7 @@ order more. Renewals are not among them: a CA like Let's Encrypt exempts them.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from ..errors import RetryError, TosslError
@@ -20,11 +20,14 @@ _SPREAD_SECONDS = 5.0
 
 @dataclass
 class _Queue:
-    """until: epoch seconds. may_begin: how many may begin; None for all, as long as none is refused."""
+    """until: epoch seconds. may_begin: how many may begin; None for all, as long as none is refused.
+
+    left: those that wait, each once, the first first.
+    """
 
     until: float = 0.0
     may_begin: int | None = None
-    left: deque[Upkeep] = field(default_factory=deque)
+    left: OrderedDict[Upkeep, None] = field(default_factory=OrderedDict)
 
 
 class HeldUp:
@@ -41,7 +44,7 @@ class HeldUp:
         if queue.until <= at and queue.may_begin:
             queue.may_begin -= 1
             return False
-        queue.left.append(entry)
+        queue.left[entry] = None
         return True
 
     def failed(self, entry: Upkeep, error: TosslError) -> None:
@@ -65,10 +68,16 @@ class HeldUp:
         found: list[Upkeep] = []
         for queue in self._queues.values():
             while queue.left and queue.until <= at and (queue.may_begin is None or queue.may_begin > len(found)):
-                entry = queue.left.popleft()
+                entry, _ = queue.left.popitem(last=False)
                 if not entry.is_gone and not entry.is_busy and entry.is_due(at):
                     found.append(entry)
         return found
+
+    def begin_anew(self) -> None:
+        """Has one of each CA's try soon: the clock was set, and the moment that they wait for may be far ahead."""
+        at = due.now()
+        for queue in self._queues.values():
+            queue.until = min(queue.until, at)
 
     def next_at(self) -> float:
         """Returns when ready() is to be asked, epoch seconds; infinite where nobody waits for a moment."""

@@ -125,7 +125,7 @@ class Manager:
             self._clock_at = at + _CLOCK_SECONDS
             self._ask_clocks()
             self._teller.tell_ends(self._entries.values(), at)
-        for entry in [*self._agenda.ready(at), *self._held_up.ready(at)]:
+        for entry in dict.fromkeys([*self._agenda.ready(at), *self._held_up.ready(at)]):
             self._begin(entry, at)
         questions = self._rounds.begin(at, self._context, self._silent)
         if questions is not None:
@@ -289,11 +289,12 @@ class Manager:
     # ---- what time it is ----
 
     def _try_again(self) -> None:
-        """Tries again what failed by the old time, and asks the CAs what time it is: the clock was set."""
+        """Plans anew what was planned by the old time, and asks the CAs what time it is: the clock was set."""
         self._clock_at = -NEVER
         self._rounds.begin_anew()
+        self._held_up.begin_anew()
         for entry in self._entries.values():
-            entry.hurry()
+            entry.hurry(len(self._entries))
             if not entry.is_busy:
                 self._agenda.plan(entry)
 
@@ -322,7 +323,9 @@ class Manager:
 
     def _end(self, entry: Upkeep, then: Callable[[], None]) -> None:
         entry.is_busy = False
-        if not entry.is_gone:
+        if entry.is_gone:
+            self._held_up.ended(entry, is_issued=False)  # others may wait for its end
+        else:
             then()
         if entry.is_stale and not entry.is_busy:
             self._loader.load(entry)

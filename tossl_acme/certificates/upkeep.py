@@ -45,13 +45,14 @@ class Upkeep:
     what it is to be has changed while it was busy. is_hurried: the next attempt is made in spite of pauses after
     failures. is_news: the script is yet to be told of the certificate in force. whole: what was read of it, keys and
     all, and when, by the monotonic clock, for whoever delivers it at once. was_as_declared: the certificate was, at
-    some time, as it is to be; other: the option in which it is not since, and the node that obtained it.
+    some time, as it is to be; other: the option in which it is not since, and the node that obtained it. is_other: it
+    is not as it is to be, and another one is to take its place.
     """
 
     __slots__ = (
         "ask_at", "at", "deploy_at", "deploy_failures", "due", "failures", "files_stamp", "held", "is_busy", "is_gone",
-        "is_hurried", "is_news", "is_stale", "known", "managed", "name", "other", "retry_at", "suggested", "told",
-        "version", "was_as_declared", "whole",
+        "is_hurried", "is_news", "is_other", "is_stale", "known", "managed", "name", "other", "retry_at", "suggested",
+        "told", "version", "was_as_declared", "whole",
     )  # fmt: skip
 
     def __init__(self, name: str, managed: Managed) -> None:
@@ -73,7 +74,7 @@ class Upkeep:
         self.at = self.due = self.retry_at = 0.0
         self.ask_at = self.deploy_at = NEVER
         self.failures = self.deploy_failures = 0
-        self.is_busy = self.is_stale = self.is_gone = self.is_hurried = self.is_news = False
+        self.is_busy = self.is_stale = self.is_gone = self.is_hurried = self.is_news = self.is_other = False
 
     @property
     def next(self) -> float:
@@ -132,7 +133,8 @@ class Upkeep:
             self.deploy_at = at
         self.files_stamp = managed.files_stamp(self.name)
         self.whole = (time.monotonic(), kept) if is_whole else None
-        self._plan(at, count, is_other=self._is_to_be_other(difference(kept, managed.issuance), kept.node))
+        self.is_other = self._is_to_be_other(difference(kept, managed.issuance), kept.node)
+        self._plan(at, count)
 
     def take_whole(self) -> KeptCertificate | None:
         """Returns the certificate in force where it was read whole a moment ago, once."""
@@ -179,13 +181,13 @@ class Upkeep:
             self._plan_question(at)
             self.ask_at = max(self.ask_at, at + LEAST_SECONDS)
 
-    def _plan(self, at: float, count: int, *, is_other: bool = False) -> None:
-        """Says when a held certificate is renewed, and when its CA is asked. is_other: it is not as it is to be."""
+    def _plan(self, at: float, count: int) -> None:
+        """Says when a held certificate is renewed, and when its CA is asked."""
         held = self.held
         assert held is not None
         self.suggested = held.due
         left = held.not_after - at
-        if left <= 0 or is_other:
+        if left <= 0 or self.is_other:
             self.due = at + self._turn()
         elif held.due <= at:
             self.due = at + max(self._turn(), spread(count, left))
@@ -210,10 +212,20 @@ class Upkeep:
         """Forgets that something has failed."""
         self.failures, self.retry_at = 0, 0.0
 
-    def hurry(self) -> None:
-        """Has it tried again at once, if something has failed: the reason may be gone."""
+    def hurry(self, count: int) -> None:
+        """Plans it anew, for the clock was set; what has failed is tried again: the reason may be gone.
+
+        What was to begin at once by the old time may be far ahead by the new one. count: as in load().
+        """
+        at = due.now()
         self.is_hurried = bool(self.failures)
         self.retry_at = 0.0
+        if self.held is not None:
+            self._plan(at, count)
+        else:
+            self.due = min(self.due, at)
+        if self.deploy_at < NEVER:
+            self.deploy_at = min(self.deploy_at, at)
 
     def fail(self, error: TosslError) -> bool:
         """Says when it is tried again; returns whether somebody has to know of this failure."""
