@@ -40,7 +40,7 @@ foreach authorization [dict get $order authorizations] {
 
 # The certificate's key must differ from the account's.
 set key [dict get [tossl::key::generate -type ec] private]
-tossl::acme::finalize_order $directory $account_key [dict get $order url] -key $key {*}$trust
+tossl::acme::finalize_order $directory $account_key [dict get $order url] -private_key $key {*}$trust
 set order [tossl::acme::wait_order $directory $account_key [dict get $order url] {*}$trust]
 set certificate [tossl::acme::download_certificate $directory $account_key [dict get $order certificate] {*}$trust]
 

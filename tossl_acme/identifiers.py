@@ -174,7 +174,9 @@ def _check_label(label: str, name: str) -> None:
     if len(label) > _MAX_LABEL_CHARS:
         raise _unusable(f"{quoted(name)} has a label of more than {_MAX_LABEL_CHARS} characters")
     if not set(label) <= _LDH:
-        raise _unusable(f"{quoted(name)} contains a character that is not allowed in a domain name")
+        odd = next(char for char in label if char not in _LDH)
+        hint = ": names are the words of a list, separated by spaces" if odd in ",;" else ""
+        raise _unusable(f"{quoted(name)} contains {quoted(odd)}, which is not allowed in a domain name{hint}")
     if label.startswith("-") or label.endswith("-"):
         raise _unusable(f"{quoted(name)} has a label that begins or ends with a hyphen")
 

@@ -62,7 +62,7 @@ def renew(
     """
     kept = read_kept(store, name)
     if kept is None:
-        raise ArgumentError("name", f"no certificate {quoted(name)} is kept in the store")
+        raise ArgumentError("name", f"no certificate {quoted(name)} is kept: list_certificates tells those that are")
     if files is not None:
         files.check(store, name)
     found = _renewed(context, store, kept, http01_response, force=force, by_itself=by_itself, within=within)

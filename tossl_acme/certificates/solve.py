@@ -218,7 +218,8 @@ def _task(authorization: Authorization, solvers: Solvers) -> _Task:
             return _Task(authorization, challenge, solver)
     offered = ", ".join(challenge.type for challenge in authorization.challenges) or "none"
     wanted = ", ".join(solver.challenge_type for solver in chosen) or "none"
-    raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}", "unsupportedChallenge", 0)
+    advice = "; a wildcard is proven through the DNS, with -provider" if authorization.wildcard else ""
+    raise AcmeError(f"{shown}: the CA offers the challenges {offered}, not {wanted}{advice}", "unsupportedChallenge", 0)
 
 
 def _present_all(

@@ -23,8 +23,12 @@ def choose(
     dns-01 if a provider is given, else http-01. Makes the solver of each type once. accounts: for DNS providers that
     register accounts.
 
-    Raises ArgumentError "challenge", and the errors of each type's from_options().
+    Raises ArgumentError "challenge", "webroot" without any way, and the errors of each type's from_options().
     """
+    ways = options.challenge, options.provider, options.webroot, options.port is not None, options.http01_response
+    if not any(ways):
+        cause = "nothing says how to prove the names: give -webroot or -port for http-01, or -provider for dns-01"
+        raise ArgumentError("webroot", cause)
     words = _words(options.challenge, has_provider=options.provider is not None)
     chosen = dict.fromkeys(identifiers, tuple(words)) if words[0] in TYPES else _types_by_name(words, identifiers)
     opened: dict[str, Solver] = {}

@@ -14,6 +14,8 @@ _WIDTH = 80
 _INDENT = "    "
 #: The rightmost column for texts beside their terms; the text of a longer term is below it.
 _DEEPEST = 32
+#: Commands that the error for a wrong name lists.
+_MOST_NEAR = 5
 
 
 def help_text(commands: Mapping[str, Command], wanted: str) -> str:
@@ -107,6 +109,8 @@ def _hung(lead: str, text: str, indent: int | None = None) -> list[str]:
 def _no_such(commands: Mapping[str, Command], name: str, wanted: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name.rpartition("::")[2], [key.rpartition("::")[2] for key in commands], 3)
+    word, known = name.rpartition("::")[2], [key.rpartition("::")[2] for key in commands]
+    within = [key for key in known if len(word) > 2 and word in key]
+    near = [*within, *difflib.get_close_matches(word, known, 3)][:_MOST_NEAR]
     hint = f" (near: {', '.join(dict.fromkeys(near))})" if near else ""
     return f"no command is named {quoted(wanted)}{hint}: tossl::help without an argument lists them"
