@@ -114,6 +114,15 @@ def test_nonces_of_several_names_are_fetched_side_by_side(certificates: Certific
         assert [request.method for request in ca.requests] == ["GET", "HEAD", "HEAD", "HEAD"]
 
 
+def test_a_nonce_is_for_the_thread_that_has_fetched_it(
+    certificates: Certificates, scripted_ca: ScriptedCa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one takes each that is kept, at once."""
+    server = Server(scripted_ca.directory, HttpClient(ConnectionOptions(ca_bundle=str(certificates.ca_bundle))))
+    monkeypatch.setattr(Server, "keep_nonce", lambda *_: None)
+    assert server.nonce(Context(60).begin())
+
+
 def test_an_order_on_a_known_account_costs_one_request(tcl: Tcl, calm_proxy: FaultProxy) -> None:
     """On an account that is known to the CA alone, two and a nonce."""
     key = new_key()

@@ -9,7 +9,7 @@ import pytest
 
 from tossl_acme.context import Context
 from tossl_acme.errors import Cancelled, HttpError
-from tossl_acme.http.response import Response
+from tossl_acme.http.response import Response, http_date
 from tossl_acme.http.retry import MAX_RETRY_AFTER_SECONDS, Retries, with_retries
 
 URL = "https://ca.example/"
@@ -54,6 +54,18 @@ def test_a_date_is_seconds_from_now() -> None:
     context = Quick()
     with_retries(retries(context), lambda: busy(email.utils.formatdate(time.time() + 100, usegmt=True)))
     assert all(98 <= seconds <= 101 for seconds in context.slept)
+
+
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"])
+def test_a_date_is_in_gmt_in_each_of_its_forms(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 9110 section 5.6.7: asctime's names no zone, and this machine is elsewhere."""
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        assert http_date(time.strftime(form, time.gmtime(784111777))) == 784111777
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("asked", ["301", "999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import email.utils
 import re
 import time
 
@@ -12,7 +11,7 @@ from ..context import Context
 from ..context.beside import Beside
 from ..errors import HttpError, TosslError
 from ..http.client import HttpClient, HttpRequest, follow
-from ..http.response import Response
+from ..http.response import Response, http_date
 from ..http.retry import with_retries
 from .directory import Directory, read_directory
 from .problem import problem_error
@@ -87,13 +86,12 @@ class Server:
                 self._coming.popleft().wait(context, "request")
             except IndexError:
                 break
-        response = self.fetch(context, "HEAD", self.directory(context).url_of("newNonce"))
+        response = self._asked(context, "HEAD", self.directory(context).url_of("newNonce"))
         if response.status // 100 != 2:
             raise problem_error(response)
-        try:
-            return self._nonces.pop()
-        except IndexError:
-            raise HttpError("malformed", "newNonce answered without a Replay-Nonce") from None
+        if nonce := self.nonce_of(response):  # which is not kept: another thread would take it
+            return nonce
+        raise HttpError("malformed", "newNonce answered without a Replay-Nonce")
 
     def fetch_nonces(self, context: Context, count: int) -> None:
         """Begins to fetch nonces, in threads, each over a connection of its own, until there are `count` of them.
@@ -120,13 +118,13 @@ class Server:
 
     def fetch(self, context: Context, method: str, url: str) -> Response:
         """Returns the answer to an unsigned request, whatever its status; repeats it after temporary failures."""
+        response = self._asked(context, method, url)
+        self.keep_nonce(response)
+        return response
 
-        def send() -> Response:
-            response = follow(self.http, context, HttpRequest(method, url, LANGUAGE), _MAX_REDIRECTS).response
-            self.keep_nonce(response)
-            return response
-
-        return with_retries(ca_retries(context), send)
+    def _asked(self, context: Context, method: str, url: str) -> Response:
+        request = HttpRequest(method, url, LANGUAGE)
+        return with_retries(ca_retries(context), lambda: follow(self.http, context, request, _MAX_REDIRECTS).response)
 
     def keep_nonce(self, response: Response) -> None:
         """Keeps an answer's nonce, also an error's (RFC 8555 section 6.5), and its time."""
@@ -144,9 +142,4 @@ class Server:
 def _date_of(response: Response) -> float | None:
     """Returns what time the server says that it is; None for an answer that says none, or comes from a cache."""
     date = response.headers.get("Date")
-    if not date or response.headers.get("Age"):
-        return None
-    try:
-        return email.utils.parsedate_to_datetime(date).timestamp()
-    except (ValueError, OverflowError, TypeError):
-        return None
+    return http_date(date) if date and not response.headers.get("Age") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import email.utils
 import json
 import time
@@ -99,8 +100,18 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After", "").strip()[:100]
     if text.isascii() and text.isdigit():
         return float(min(int(text), 10**9))
+    moment = http_date(text)
+    return None if moment is None else max(0.0, moment - time.time())
+
+
+def http_date(text: str) -> float | None:
+    """Returns epoch seconds for a date in a header, None for another text (RFC 9110 section 5.6.7).
+
+    The form of asctime() names no zone: each date is in GMT.
+    """
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time()) if text else None
+        moment = email.utils.parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, OSError):
         return None
 
