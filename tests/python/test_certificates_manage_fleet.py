@@ -108,6 +108,25 @@ def test_one_node_issues_and_all_have_files_and_hooks(shared: Earth, tmp_path: P
     assert {node.called[-1] for node in nodes} == {shared.kept().serial}
 
 
+@pytest.mark.parametrize("is_shared", [True, False], ids=["nodes", "machine"])
+def test_what_comes_while_a_hook_is_at_work_is_told_as_well(shared: Earth, tmp_path: Path, is_shared: bool) -> None:
+    """As a hook that hangs lets it come. Each is told once, and none is left out."""
+    shared.store, came = MemoryStore(is_shared=is_shared), list[str]()
+
+    class Slow(Node):
+        def _call(self, context: Context, found: Mapping[str, object]) -> None:
+            super()._call(context, found)
+            if len(came) < 2:
+                shared.obtain(force=True)
+                came.append(shared.kept().serial)
+
+    node = Slow(shared, "www1", tmp_path)
+    run_nodes(shared, [node], 5 * MINUTE)
+    assert node.called[1:] == came
+    assert [one["serial"] for one in node.renewed] == node.called
+    assert node.files.holds(shared.kept())
+
+
 def declare_key_type(earth: Earth, node: Node, key_type: str) -> None:
     """Starts manage on a node anew, with another declaration."""
     managed = replace(earth.managed(), files=node.files)

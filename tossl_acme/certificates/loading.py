@@ -163,5 +163,5 @@ class Loader:
         """Has a certificate delivered that is another than the one before."""
         if entry.serial not in ("", before):
             entry.begin_anew()
-            entry.is_news, entry.deploy_at = True, due.now()
+            entry.is_news, entry.deploy_at = entry.serial != entry.told, due.now()
             self._agenda.plan(entry)

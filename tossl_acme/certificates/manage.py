@@ -244,7 +244,8 @@ class Manager:
         """Takes what became of files and hooks. The script is told once its files are there."""
         failed = done.not_deployed if done is not None else ""
         if done is not None and done.has_files and entry.is_news:
-            entry.is_news, entry.told = False, entry.serial
+            entry.is_news, entry.told = False, str(done.facts["serial"])
+            entry.is_stale |= entry.serial != entry.told  # another node has got the next one meanwhile
             self._teller.tell_renewed(done.facts)
             self._mark_told(entry, done)
         entry.deployed(well=not failed)

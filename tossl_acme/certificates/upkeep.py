@@ -128,7 +128,7 @@ class Upkeep:
             return
         self.held = Held(kept, Renewal.read(read, self.name).of(kept))
         marks = Marks(read, self.name)
-        self.is_news = self.is_news or (marks.is_news(kept) and kept.serial != self.told)
+        self.is_news = self.is_news or (kept.serial != self.told and (bool(self.told) or marks.is_news(kept)))
         if self.is_news or marks.owes(kept, managed.hooks) or managed.lacks_files(kept):
             self.deploy_at = at
         self.files_stamp = managed.files_stamp(self.name)
