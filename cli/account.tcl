@@ -12,10 +12,12 @@
     set email [take_email options]
     set key [take_account_key options $directory -generate [expr {$action eq "create"}]]
     set account [switch $action {
-        show {tossl::acme::get_account $directory $key {*}$options}
-        create {tossl::acme::create_account $directory $key $email {*}$options -return_details 1}
+        show {tossl::acme::get_account $directory $key {*}[fitting acme::get_account $options]}
+        create {
+            tossl::acme::create_account $directory $key $email {*}[fitting acme::create_account $options] -return_details 1
+        }
         deactivate {
-            tossl::acme::deactivate_account $directory $key {*}$options
+            tossl::acme::deactivate_account $directory $key {*}[fitting acme::deactivate_account $options]
             dict create status deactivated
         }
     }]

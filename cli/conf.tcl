@@ -65,12 +65,12 @@ proc ::cli::read_conf {path} {
     return [list $found $faults]
 }
 
-# Those of the tool that say yes or no: the command line or the file may do so.
+# Those of the tool that say yes or no, where the command line has not said it.
 proc ::cli::take_settings {found} {
     variable settings
     dict for {name value} $settings {
-        if {[dict exists $found $name]} {
-            dict set settings $name [expr {$value || [lindex [dict get $found $name] 0]}]
+        if {$value eq "" && [dict exists $found $name]} {
+            dict set settings $name [lindex [dict get $found $name] 0]
         }
     }
 }
@@ -80,6 +80,7 @@ proc ::cli::take_settings {found} {
 proc ::cli::add_conf {path options known} {
     variable settings
     variable log
+    variable spare
     set given [lmap option [dict keys $options] {secret_of $option}]
     lassign [read_conf $path] found faults
     take_settings $found
@@ -94,6 +95,7 @@ proc ::cli::add_conf {path options known} {
                 refuse_secret $option $path:$number
             } elseif {[secret_of $option] ni $given} {
                 dict set options $option $value
+                lappend spare $option
             }
         } trap {TOSSL USAGE} message {
             lappend faults $message

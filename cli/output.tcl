@@ -1,11 +1,12 @@
 # Results on standard output, for people or as JSON; errors on standard error, with an exit status.
 
 namespace eval ::cli {
-    # Of a certificate's members, those that are no strings.
+    # Of a certificate's members, those that are no strings: number, list, dict or dicts, the last two perhaps with the types
+    # of the members in them.
     variable kept_types {
         domains list files dict last_error dict not_before number not_after number due number issued number
-        renewable number revoked number deploy_owed number persist_until number clean_up_failed dicts warnings dicts
-        nodes nodes
+        issued_at number renewable number revoked number self_signed number deploy_owed number persist_until number
+        clean_up_failed dicts warnings dicts nodes {dicts {has number at number deploy_owed number}}
     }
     # Characters that steer a terminal, or show a text as another one: the controls of ASCII and of C1, those of
     # direction, and those without width. The end of a line and a tab are not among them.
@@ -30,12 +31,12 @@ proc ::cli::say {text} {
 
 proc ::cli::is_quiet {} {
     variable settings
-    return [dict get $settings quiet]
+    return [expr {[dict get $settings quiet] eq "1"}]
 }
 
 proc ::cli::is_json {} {
     variable settings
-    return [dict get $settings json]
+    return [expr {[dict get $settings json] eq "1"}]
 }
 
 # Epoch seconds as text.
@@ -64,8 +65,7 @@ proc ::cli::summary {certificate} {
 
 # A result: as JSON, with the types of those members that are no strings, or as `lines` prints it.
 proc ::cli::show {result types lines} {
-    variable settings
-    if {[dict get $settings json]} {
+    if {[is_json]} {
         puts [json $result $types]
     } else {
         eval $lines
@@ -90,26 +90,43 @@ proc ::cli::show_warnings {result} {
 proc ::cli::json {result types} {
     set members {}
     dict for {name value} $result {
-        set type [expr {[dict exists $types $name] ? [dict get $types $name] : "string"}]
+        lassign [expr {[dict exists $types $name] ? [dict get $types $name] : "string"}] type inner
         lappend members "[json_string $name]: [switch $type {
             list {string cat \[ [join [lmap item $value {json_string $item}] ", "] \]}
-            dict {json $value {}}
-            dicts {string cat \[ [join [lmap item $value {json $item {}}] ", "] \]}
-            nodes {string cat \[ [join [lmap item $value {json $item {has number at number deploy_owed number}}] ", "] \]}
-            number {set value}
+            dict {json $value $inner}
+            dicts {string cat \[ [join [lmap item $value {json $item $inner}] ", "] \]}
+            number {json_number $value}
             default {json_string $value}
         }]"
     }
     return "{[join $members ", "]}"
 }
 
+# What is not known is an empty text.
+proc ::cli::json_number {value} {
+    if {[regexp {^-?(0|[1-9]\d*)(\.\d+)?$} $value]} {
+        return $value
+    }
+    return [json_string $value]
+}
+
+# JSON is UTF-8 (RFC 8259 section 8.1): what standard output has in another encoding is escaped, and so is half a character.
 proc ::cli::json_string {text} {
     variable unsafe
-    set escaped [string map {\\ \\\\ \" \\\" \n \\n \r \\r \t \\t} $text]
-    foreach char [lsort -unique [regexp -all -inline $unsafe $escaped]] {
-        set escaped [string map [list $char [format \\u%04x [scan $char %c]]] $escaped]
+    set escaped [string map {\\ \\\\ \" \\\" \n \\n \r \\r \t \\t} [lindex [typed [list $text]] 0]]
+    set foreign [expr {[chan configure stdout -encoding] eq "utf-8" ? {[\ud800-\udfff]} : {[^\x00-\x7f]}}]
+    foreach char [lsort -unique [regexp -all -inline $unsafe|$foreign $escaped]] {
+        set escaped [string map [list $char [json_escape [scan $char %c]]] $escaped]
     }
     return "\"$escaped\""
+}
+
+proc ::cli::json_escape {code} {
+    if {$code <= 0xffff} {
+        return [format \\u%04x $code]
+    }
+    incr code -0x10000
+    return [format \\u%04x\\u%04x [expr {0xd800 + ($code >> 10)}] [expr {0xdc00 + ($code & 0x3ff)}]]
 }
 
 proc ::cli::wrong {message} {

@@ -5,10 +5,9 @@ namespace eval ::cli {
 }
 
 proc ::cli::progress {step} {
-    variable settings
     variable width
     # Warnings are in the result.
-    if {[dict get $settings quiet] || [dict get $step step] eq "warning"} return
+    if {[is_quiet] || [dict get $step step] eq "warning"} return
     set text [dict get $step step]
     foreach name {name check subject domain type what status seconds folder} {
         if {[dict exists $step $name]} {

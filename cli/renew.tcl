@@ -5,8 +5,9 @@
     "renews the certificates that are due, or those with these names; runs what is to be run with them"
 } {acme::renew_certificates acme::renew_certificate} {} {names options} {
     if {[llength $names]} {
-        renew_by_name $names $options
+        renew_by_name $names [fitting acme::renew_certificate $options]
     } else {
+        set options [fitting acme::renew_certificates $options]
         if {[dict exists $options -force]} {
             misuse "--force needs the name of a certificate"
         }
@@ -53,9 +54,9 @@ proc ::cli::renew_all {options} {
         }
     }
     dict set result renewed [lmap one [dict get $result renewed] {summary $one}]
-    show $result {
-        renewed dicts failed dicts waiting dicts skipped dicts warnings dicts next number
-    } {
+    variable kept_types
+    show $result [dict create renewed [list dicts $kept_types] failed dicts waiting dicts skipped dicts warnings dicts \
+        clean_up_failed dicts next number] {
         foreach one [dict get $result renewed] {
             show_kept $one
         }

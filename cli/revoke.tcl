@@ -10,6 +10,6 @@
     set certificate [read_file [lindex $files 0]]
     set directory [take_directory options]
     set key [take_account_key options $directory]
-    tossl::acme::revoke_certificate $directory $key $certificate {*}$options
+    tossl::acme::revoke_certificate $directory $key $certificate {*}[fitting acme::revoke_certificate $options]
     show [dict create revoked [lindex $files 0]] {} {line revoked [dict get $result revoked]}
 }

@@ -18,13 +18,13 @@
             puts [tossl::store::generate_key]
         }
         reseal {
-            show [tossl::store::reseal {*}$options] {sets number sealed number} {
+            show [tossl::store::reseal {*}[fitting store::reseal $options]] {sets number sealed number} {
                 line sets [dict get $result sets]
                 line "written anew" [dict get $result sealed]
             }
         }
         copy {
-            show [tossl::store::copy {*}$arguments {*}[dict remove $options -store]] {copied number same number} {
+            show [tossl::store::copy {*}$arguments {*}[fitting store::copy $options]] {copied number same number} {
                 line copied [dict get $result copied]
                 line "the same before" [dict get $result same]
             }

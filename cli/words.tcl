@@ -10,9 +10,15 @@ namespace eval ::cli {
         -log_level {LEVEL {the least that is logged: error, warning, info (the default), debug}}
         -help {{} {shows this}}
     }
-    # The state of those without a value, and whether all words were read for it.
-    variable settings {json 0 quiet 0}
+    # The state of those without a value, empty where nothing was said; and whether all words were read for it.
+    variable settings {json "" quiet ""}
     variable are_read 0
+    # Options of the package's commands that are not for a terminal, or that a sub-command gives by itself.
+    variable unused {
+        -command -progress -deploy -return_details -http01_response -on_renewed -on_error -config -log -names
+    }
+    # Options that have served, or that the configuration file gives to whoever takes them.
+    variable spare {}
     # Those with a value, and where the log goes: an option of tossl::log::configure each.
     variable valued {config log_file log_level}
     variable log {}
@@ -39,7 +45,7 @@ proc ::cli::options_of {name} {
     set found [plain_options [dict get $declared $name own]]
     foreach command [dict get $declared $name over] {
         dict for {option about} [described $command] {
-            if {$option ni {-command -progress -deploy -return_details -http01_response -on_renewed -on_error -config -log} && ![dict exists $found $option]} {
+            if {$option ni $::cli::unused && ![dict exists $found $option]} {
                 dict set found $option $about
             }
         }
@@ -71,6 +77,13 @@ proc ::cli::in_words {message} {
 proc ::cli::described {command} {
     lassign [::tossl::call Describe $command] options about
     return -level 0 {*}$options [expr {$options eq "" ? [dict get $about options] : $about}]
+}
+
+# Returns those of a sub-command's options that are for one of the package's commands: a spare one that it lacks is left out.
+proc ::cli::fitting {command options} {
+    variable spare
+    set taken [described $command]
+    return [dict filter $options script {option value} {expr {$option ni $spare || [dict exists $taken $option]}}]
 }
 
 # Returns --key-type for -key_type.
@@ -186,19 +199,19 @@ proc ::cli::check_option {word option known} {
     }
 }
 
-# Returns names of hosts as they were typed. In a locale without letters beyond ASCII, as cron has it, Tcl 8 takes each
-# byte for a character; what is UTF-8 was typed as that.
-proc ::cli::typed {names} {
+# Returns texts as they were typed, or as files are named. In a locale without letters beyond ASCII, as cron has it, Tcl 8
+# takes each byte for a character; what is UTF-8 was typed as that.
+proc ::cli::typed {texts} {
     if {[encoding system] ne "iso8859-1"} {
-        return $names
+        return $texts
     }
-    return [lmap name $names {
-        set bytes [encoding convertto iso8859-1 $name]
-        if {![catch {encoding convertfrom utf-8 $bytes} text] && [encoding convertto utf-8 $text] eq $bytes} {
-            set text
-        } else {
-            set name
+    return [lmap text $texts {
+        set bytes [encoding convertto iso8859-1 $text]
+        if {[encoding convertfrom iso8859-1 $bytes] eq $text && ![catch {encoding convertfrom utf-8 $bytes} other]
+                && [encoding convertto utf-8 $other] eq $bytes} {
+            set text $other
         }
+        set text
     }]
 }
 
@@ -241,11 +254,13 @@ proc ::cli::take_email {variable} {
     return [take options -email [expr {[info exists ::env(TOSSL_EMAIL)] ? $::env(TOSSL_EMAIL) : ""}]]
 }
 
-# Returns the account key: from its file or the environment, else from the store. args: options of get_account_key.
+# Returns the account key: from its file or the environment, else from the store, whose options stay, for commands that take
+# them. args: options of get_account_key.
 proc ::cli::take_account_key {variable directory args} {
     upvar 1 $variable options
+    variable spare
     set store [dict filter $options key -store -seal_key_*]
-    set options [dict remove $options {*}[dict keys $store]]
+    lappend spare {*}[dict keys $store]
     set file [take_place options -account_key_file]
     set name [take_place options -account_key_env]
     if {$file ne "" && $name ne ""} {
@@ -268,7 +283,7 @@ proc ::cli::read_file {path {most 0}} {
     variable most_chars
     set most [expr {$most ? $most : $most_chars}]
     try {
-        set channel [open $path {RDONLY NONBLOCK}]
+        set channel [open [file join . $path] {RDONLY NONBLOCK}] ;# a path may begin with "|"
         chan configure $channel -blocking 1 -encoding utf-8
         set text [read $channel [expr {$most + 1}]]
     } trap POSIX {- details} {

@@ -121,7 +121,7 @@ proc ::tossl::naviserver::Kept {name options} {
 # The text of a file. what: what names it.
 proc ::tossl::naviserver::ReadFile {what path} {
     try {
-        set channel [open $path]
+        set channel [open [file join . $path]] ;# a path may begin with "|"
         try {
             chan configure $channel -encoding utf-8
             return [read $channel]
@@ -135,7 +135,7 @@ proc ::tossl::naviserver::ReadFile {what path} {
 
 # Writes a file whole, for nobody else to read.
 proc ::tossl::naviserver::WritePem {path pem} {
-    set new $path.[pid].new
+    set new [file join . $path.[pid].new]
     try {
         file delete $new
         set channel [open $new {WRONLY CREAT EXCL} 0o600]
