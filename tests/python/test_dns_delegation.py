@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import dns.message
 import dns.name
+import dns.rrset
 import dns.update
 import pytest
 
 from tests.providers import provider_at
 from tests.servers.bind import Bind
 from tests.servers.cloudflare import Cloudflare as Account
+from tests.servers.scripted_dns import ScriptedDns, lame, of_zone
 from tests.tclhost import Tcl, new_key
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.certificates.traces import Trace, remove_traces
@@ -179,6 +182,22 @@ def test_no_answer_of_the_dns_is_told(
     dns01.present(context, challenge_for("one.example.com"))
     assert [step["step"] for step in steps] == ["dns_cname_unknown"]
     assert account.txt("_acme-challenge.one.example.com")
+
+
+def test_a_server_that_does_not_know_the_zone_says_nothing_of_its_aliases(
+    ask_at: Callable[[int], None], context: Context
+) -> None:
+    def sound(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message:
+        response = of_zone(query)
+        if query.question[0].name.labels[0] == b"_acme-challenge":
+            response.answer.append(dns.rrset.from_text(query.question[0].name, 0, "IN", "CNAME", "x.example.com."))
+        return response
+
+    name = "_acme-challenge.one.example.com"
+    with ScriptedDns(lame) as server, ScriptedDns(sound, "127.0.0.2", server.port):
+        ask_at(server.port)
+        found = delegations(context, Zones(resolver_for()), [name])[name]
+    assert (found.published_name, found.trouble) == ("x.example.com", "")
 
 
 # ---- at which provider, and what an earlier process left ----

@@ -13,7 +13,7 @@ import dns.rrset
 import pytest
 
 from tests.servers.bind import Bind
-from tests.servers.scripted_dns import ScriptedDns, of_zone
+from tests.servers.scripted_dns import ScriptedDns, lame, of_zone
 from tossl_acme.context import Context
 from tossl_acme.dns import resolver, zones
 from tossl_acme.dns.failure import LookupFailed
@@ -95,6 +95,17 @@ def test_a_zone_to_which_the_servers_above_refer(ask_at: Callable[[int], None], 
     with ScriptedDns(answer) as server:
         ask_at(server.port)
         assert zone_name(context, "_acme-challenge.example.com") == "_acme-challenge.example.com"
+
+
+def test_a_server_that_does_not_know_the_zone_says_nothing_of_those_below(
+    ask_at: Callable[[int], None], context: Context
+) -> None:
+    with (
+        ScriptedDns(lame) as server,
+        ScriptedDns(lambda query, _by_tcp: of_zone(query, "validation.cut.example.com."), "127.0.0.2", server.port),
+    ):
+        ask_at(server.port)
+        assert zone_name(context, "validation.cut.example.com") == "validation.cut.example.com"
 
 
 def test_a_record_to_come_is_not_asked_for_at_the_resolver(

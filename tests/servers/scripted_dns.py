@@ -88,3 +88,18 @@ def of_zone(query: dns.message.Message, zone: str = "example.com.") -> dns.messa
     else:
         response.authority.append(soa)
     return response
+
+
+def lame(query: dns.message.Message, _by_tcp: bool) -> dns.message.Message:
+    """A resolver that names itself and 127.0.0.2 as servers of example.com, and does not know that zone."""
+    question = query.question[0]
+    if not query.flags & dns.flags.RD:
+        return dns.message.make_response(query)
+    response = of_zone(query)
+    if question.rdtype == dns.rdatatype.NS:
+        names = (f"ns{number}.example.com." for number in (1, 2))
+        response.answer[:] = [dns.rrset.from_text("example.com.", 0, "IN", "NS", *names)]
+    elif question.rdtype == dns.rdatatype.A:
+        address = "127.0.0.2" if question.name.labels[0] == b"ns2" else "127.0.0.1"
+        response.answer[:] = [dns.rrset.from_text(question.name, 0, "IN", "A", address)]
+    return response

@@ -15,7 +15,7 @@ from ..context import Context
 from ..errors import WaitTimeout
 from .failure import LookupFailed
 from .resolver import QUERY_SECONDS, Nameserver, ask, dns_name, name_text
-from .zones import Zones, referral_in
+from .zones import Zones, is_lame, referral_in
 
 #: Seconds for all names of an order.
 DELEGATION_SECONDS = 5.0
@@ -119,6 +119,9 @@ def _answer(
                 trouble = LookupFailed(f"{server} answered {dns.rcode.to_text(response.rcode())}")
                 continue
             referral = referral_in(response, zone, name)
+            if referral is None and is_lame(response):
+                trouble = LookupFailed(f"{server} is not authoritative for the zone")
+                continue
             if referral is None:
                 return server, response
             zone, servers = referral.zone, zones.located(context, referral.hosts)

@@ -135,6 +135,8 @@ class Zones:
                 if response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
                     referred = referral_in(response, zone, name)
                     found = referred.zone if referred is not None else zone_in(response, name)
+                    if found is None and is_lame(response):
+                        continue
                     return found if found is not None and found.is_subdomain(zone) and found != zone else None
         raise trouble
 
@@ -174,6 +176,11 @@ def referral_in(response: dns.message.Message, zone: dns.name.Name, name: dns.na
         if found.rdtype == dns.rdatatype.NS and is_between:
             return Referral(found.name, tuple(sorted(str(record.target) for record in found)))
     return None
+
+
+def is_lame(response: dns.message.Message) -> bool:
+    """Returns whether one of a zone's servers that refers to no others does not know the zone."""
+    return not (response.answer or response.flags & dns.flags.AA)
 
 
 def zone_in(response: dns.message.Message, name: dns.name.Name) -> dns.name.Name | None:
