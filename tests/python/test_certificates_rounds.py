@@ -18,7 +18,7 @@ from tossl_acme.certificates import clock
 from tossl_acme.certificates.due import Suggestion
 from tossl_acme.certificates.questions import Asking, ask_round, bucket_of, bucket_set, due_time
 from tossl_acme.certificates.rounds import Rounds
-from tossl_acme.certificates.suggested import Renewal
+from tossl_acme.certificates.suggested import Renewal, renewal_name
 from tossl_acme.certificates.upkeep import Upkeep
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, Cancelled, HttpError
@@ -226,7 +226,7 @@ def test_what_an_older_tossl_was_told_counts(ca: Ca) -> None:
     known = ask(store, [held])[held.name]
     ca.at += PAUSE + HOUR
     later = known.asked(ca.at, ca.at + PAUSE)
-    Renewal(held.cert_id, later).write(store, context(), held.name)
+    store.put(context(), renewal_name(held.name), Renewal(held.cert_id, later).as_values())
     upkeep = Upkeep(held.name, SimpleNamespace(store=store))  # type: ignore[arg-type]
     upkeep.held = SimpleNamespace(**vars(held), suggestion=known, due=upkeep.suggested)  # type: ignore[assignment]
     upkeep.read_suggestion(store)

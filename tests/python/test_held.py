@@ -27,9 +27,11 @@ from tossl_acme.acme.public_cas import PublicCa
 from tossl_acme.certificates import due
 from tossl_acme.certificates.held import words_digests
 from tossl_acme.certificates.record import FILES
+from tossl_acme.certificates.revoked import kept_as_revoked
 from tossl_acme.commands.acme.obtain import obtain_certificate
 from tossl_acme.commands.groups import GROUPS
 from tossl_acme.context import Context
+from tossl_acme.errors import WaitTimeout
 from tossl_acme.files import absolute
 from tossl_acme.identifiers import parse_identifiers
 from tossl_acme.pki.chain import read_chain
@@ -606,6 +608,14 @@ def test_one_that_the_ca_does_not_revoke_stays_held(world: World) -> None:
     world.ca.answers["/revoke"].append(reply)
     assert isinstance(revoke(world, first), Failure)
     assert world.got()["issued"] == "0"
+
+
+def test_where_it_cannot_be_marked_in_time_the_error_says_that_it_is_revoked(world: World) -> None:
+    chain, store = read_chain(world.got()["certificate"]), FolderStore(absolute(world.store))
+    with pytest.raises(WaitTimeout, match="the certificate is revoked"), kept_as_revoked(
+        Context(0).begin(), store, chain
+    ):
+        pass
 
 
 def test_another_certificate_that_was_revoked_marks_nothing(world: World) -> None:

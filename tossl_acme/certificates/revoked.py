@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 
 from ..context import Context
-from ..errors import AcmeError, ArgumentError
+from ..errors import AcmeError, ArgumentError, WaitTimeout
 from ..store.protocol import Store
 from ..store.sealed import check_sealing_key
 from . import due
@@ -28,7 +28,7 @@ def kept_as_revoked(context: Context, store: Store | None, chain: CertificateCha
 
     Raises ArgumentError before the block: "store" where the store cannot be read, "seal_key" where the certificate
     cannot be marked without the sealing key. Raises ArgumentError "store" after it where the store cannot be written
-    to: then the message says that the certificate is revoked.
+    to, and WaitTimeout where another is at work on it: then the message says that the certificate is revoked.
     """
     found: list[str] = []
     if store is not None:
@@ -84,8 +84,9 @@ def _mark(context: Context, store: Store, names: list[str], chain: CertificateCh
                 kept = read_kept(store, name)
                 if kept is not None and _is(kept, chain.issuer, f"{chain.serial:x}"):
                     folder.write_record(kept.texts, {**kept.record, "revoked": int(due.now())})
-    except ArgumentError as error:
-        raise ArgumentError("store", f"the certificate is revoked, but that cannot be kept: {error.message}") from None
+    except (ArgumentError, WaitTimeout) as error:
+        error = error if isinstance(error, WaitTimeout) else ArgumentError("store", error.message)
+        raise error.within("the certificate is revoked, but that cannot be kept") from None
 
 
 def _set_name(public_key: bytes) -> str:

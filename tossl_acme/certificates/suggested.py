@@ -78,13 +78,6 @@ class Renewal:
         suggestion = Suggestion.from_json(data.get("ari"))
         return cls(str(data.get("cert_id") or ""), suggestion, error if isinstance(error, dict) else {})
 
-    def write(self, store: Store, context: Context, name: str) -> None:
-        """Keeps it. Nothing fails if the store cannot be written: the CA is asked once more."""
-        try:
-            store.put(context.for_cleanup(ASIDE_SECONDS), renewal_name(name), self.as_values())
-        except (ArgumentError, WaitTimeout) as error:
-            context.tell("not_kept", name=name, message=error.message)
-
     def as_values(self) -> dict[str, bytes]:
         """Returns the set that of_values() reads."""
         from .lines import json_lines  # json loads slowly
@@ -127,15 +120,19 @@ class failure_kept:
 
 
 def _keep_failure(context: Context, store: Store, name: str, error: TosslError | None) -> None:
-    """Keeps the error of the last renewal; None after a success."""
-    known = Renewal.read(store, name)
-    if error is None and not known.last_error:
-        return
+    """Keeps the error of the last renewal; None after a success. What another keeps of the CA's answer stays."""
     told: dict[str, Any] = {}
     if error is not None:
         visit = str(error.details.get("visit") or "")
         told = {**error.as_dict(), "at": due.now(), "visit": visit, "node": node_name()}
-    Renewal(known.cert_id, known.suggestion, told).write(store, context, name)
+    elif not Renewal.read(store, name).last_error:
+        return
+    try:
+        with store.locked(context.for_cleanup(ASIDE_SECONDS), renewal_name(name)) as lock:
+            known = Renewal.read(store, name)
+            store.write(lock, Renewal(known.cert_id, known.suggestion, told).as_values(), ends=True)
+    except (ArgumentError, WaitTimeout) as refused:
+        context.tell("not_kept", name=name, message=refused.message)
 
 
 def renewal_name(name: str) -> str:
