@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +25,19 @@ from tossl_acme.acme import clients
 from tossl_acme.acme.certificate import revoke_certificate
 from tossl_acme.certificates import due
 from tossl_acme.certificates.accounts import client_of_issuance
+from tossl_acme.certificates.deploy import Hooks
+from tossl_acme.certificates.due import Suggestion
+from tossl_acme.certificates.files import CertificateFolder, certificate_folder
+from tossl_acme.certificates.history import issuances_of
 from tossl_acme.certificates.issuance import Authority, Issuance
-from tossl_acme.certificates.listed import all_told
-from tossl_acme.certificates.obtain import obtain
+from tossl_acme.certificates.key import CertificateKey
+from tossl_acme.certificates.listed import all_told, forget_kept
+from tossl_acme.certificates.managed import Managed
+from tossl_acme.certificates.obtain import obtain, obtain_locked
 from tossl_acme.certificates.record import KeptCertificate, read_kept
 from tossl_acme.certificates.renew import Renewals, renew, renew_all
-from tossl_acme.certificates.suggested import Renewal
+from tossl_acme.certificates.stand_in import put_stand_in
+from tossl_acme.certificates.suggested import Renewal, failure_kept, renewal_name
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
 from tossl_acme.errors import AcmeError, ArgumentError, RetryError, WaitTimeout
@@ -617,6 +627,85 @@ def test_two_runs_at_once_renew_once(world: World) -> None:
     results = [result for _, result in world.context.run_each(lambda _: world.renew_all(), range(4), "renewal")]
     assert sorted(len(result.renewed) for result in results) == [0, 0, 0, 1]
     assert world.orders == 2
+
+
+def meets_a_lock(world: World, meanwhile: Callable[[CertificateFolder], object]) -> dict[str, object]:
+    """Returns what a renewal does that waits while somebody else does something under the certificate's lock."""
+    waits = threading.Event()
+
+    def heard(step: dict[str, object]) -> None:
+        if step["step"] == "lock":
+            waits.set()
+
+    def renewal() -> dict[str, object]:
+        return renew(Context(60).begin(listener=heard), world.store, NAME).as_dict()
+
+    with ThreadPoolExecutor(1) as pool:
+        with certificate_folder(world.store, world.context, NAME) as folder:
+            done = pool.submit(renewal)
+            assert waits.wait(60)
+            meanwhile(folder)
+        return done.result(60)
+
+
+def test_a_renewal_asks_as_the_last_call_did_also_one_for_which_it_had_to_wait(world: World) -> None:
+    """Else it would put a certificate of the old kind in the place of the new one."""
+    world.obtain()
+    world.at += 70 * DAY
+    asked = replace(Issuance.from_json(world.held.issuance), key=CertificateKey("rsa"))
+    got = meets_a_lock(world, lambda folder: obtain_locked(world.context, asked, world.store, folder, world.held))
+    assert got["issued"] is False
+    assert world.orders == 2
+    assert world.held.asked("key_type") == "rsa"
+
+
+def test_a_renewal_brings_nothing_back_that_was_forgotten_meanwhile(world: World) -> None:
+    world.obtain()
+    world.at += 70 * DAY
+    with pytest.raises(ArgumentError, match="not kept any more") as raised:
+        meets_a_lock(world, lambda folder: folder.write({}))
+    assert raised.value.errorcode == ("TOSSL", "VALUE", "name")
+    assert world.orders == 1
+
+
+def test_one_that_is_self_signed_is_due_and_was_issued_by_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.obtain()
+    asked = Issuance.from_json(world.held.issuance)
+    forget_kept(world.context, world.store, NAME)
+    world.at = time.time()
+    assert put_stand_in(world.context, NAME, Managed(asked, world.store, Hooks(), stand_in=True))
+    assert issuances_of(world.held) == []
+    assert [got["name"] for got in world.renew_all().renewed] == [NAME]
+    assert not world.held.is_self_signed
+    assert len(issuances_of(world.held)) == 1
+
+
+class AnsweredStore(FolderStore):
+    """Another process has kept the CA's answer just before this one has the lock."""
+
+    answer: Renewal | None = None
+
+    def locked(
+        self, context: Context, name: str, within: float | None = None
+    ) -> contextlib.AbstractContextManager[Lock]:
+        found, self.answer = self.answer, None
+        if found is not None and name == renewal_name(NAME):
+            self.put(context, name, found.as_values())
+        return super().locked(context, name, within)
+
+
+def test_a_failure_that_is_kept_leaves_what_the_ca_has_told_another(world: World, tmp_path: Path) -> None:
+    world.obtain()
+    store = AnsweredStore(FilePath(str(tmp_path / "store")))
+    known = Suggestion(world.at + DAY, world.at + 2 * DAY, world.at + 1.5 * DAY, world.at, world.at + HOUR)
+    with pytest.raises(AcmeError), failure_kept(world.context, store, NAME):
+        store.answer = Renewal(world.held.cert_id, known)
+        raise AcmeError("no", "serverInternal", 500)
+    kept = Renewal.read(store, NAME)
+    assert kept.of(world.held) == known
+    assert kept.last_error["message"]
 
 
 def test_those_for_which_no_time_is_left_have_not_failed_at_their_ca(world: World) -> None:

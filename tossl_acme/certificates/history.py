@@ -23,12 +23,15 @@ def issuances_before(kept: KeptCertificate | None) -> list[dict[str, object]]:
 
 
 def issuances_of(kept: KeptCertificate) -> list[dict[str, object]]:
-    """Returns the known issuances of this name, the last one included, that are not too long ago."""
+    """Returns the known issuances of this name, the last one included, that are not too long ago.
+
+    What no CA has issued, but stands in for the first, is none.
+    """
     found = [_read(one) for one in _listed(kept.record.get("history"))]
     about = {"directory": kept.directory, "domains": kept.domains, "exempt": bool(kept.record.get("exempt"))}
-    last = {"at": kept.record["issued_at"], **about}
+    last = [] if kept.is_self_signed else [{"at": kept.record["issued_at"], **about}]
     recent = due.now() - HISTORY_SECONDS
-    return [one for one in (*found, last) if one is not None and float(str(one["at"])) > recent]
+    return [one for one in (*found, *last) if one is not None and float(str(one["at"])) > recent]
 
 
 def _listed(value: object) -> list[object]:

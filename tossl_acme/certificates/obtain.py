@@ -14,6 +14,7 @@ from ..challenges.choice import choose
 from ..context import Context
 from ..errors import ArgumentError, WaitTimeout
 from ..store.protocol import Store
+from ..text import quoted
 from .accounts import account_key, make_accounts, with_account
 from .acquire import Place, acquire, clear_up, wanted_of
 from .authorities import ask_each, read_limits
@@ -62,6 +63,7 @@ def obtain(
     by_itself: bool = False,
     within: float = 0.0,
     said: Mapping[str, str] | None = None,
+    renews: KeptCertificate | None = None,
 ) -> Obtained:
     """Returns the certificate that is held, if it is as asked for and not due; else gets one and keeps it in the store.
 
@@ -76,7 +78,9 @@ def obtain(
     waited for whoever was at work on it; and through all pauses but what the CA told, unless that one has failed.
     replace_names: also in the place of one with other names. by_itself: as ask_each() has it. within: seconds until the
     next call; it is due where it is before that. said: what words_digests() returns of the words that ask for it: a
-    held certificate is renewed with these from now on. None for those of the kept one.
+    held certificate is renewed with these from now on. None for those of the kept one. renews: the certificate of whose
+    record the request is: what counts is how it is asked for once its lock is held. Raises ArgumentError "name" where
+    it is forgotten by then.
     """
     context.issuance = ""
     name = name or issuance.identifiers[0].value
@@ -91,6 +95,8 @@ def obtain(
         # Whoever had it until now may have got one: this call takes that, also where it would replace the one before.
         before, kept = kept, read_kept(store, name)
         force = force and not _is_another(before, kept)
+        if renews is not None:
+            issuance = _asked_by_now(issuance, renews, kept)
         return obtain_locked(
             context, issuance, store, folder, kept,
             force=force, replace_names=replace_names, by_itself=by_itself, within=within, said=said,
@@ -130,6 +136,18 @@ def _looked_at(issuance: Issuance, name: str) -> list[str]:
     accounts = [account_set(one.directory) for one in each]
     limits = [limits_name(one.directory, one.identifiers) for one in each]
     return [renewal_name(name), *accounts, *limits, *(ca_limits_name(one.directory) for one in each)]
+
+
+def _asked_by_now(issuance: Issuance, renews: KeptCertificate, kept: KeptCertificate | None) -> Issuance:
+    """Returns the request for a renewal, that of the record if another call has changed that since `renews` was read.
+
+    Raises ArgumentError "name" where the certificate is not kept any more.
+    """
+    if kept is None:
+        raise ArgumentError("name", f"{quoted(renews.name)} is not kept any more: it was forgotten just now")
+    if kept.issuance == renews.issuance:
+        return issuance
+    return Issuance.from_json(kept.issuance).for_renewal
 
 
 def _is_another(before: KeptCertificate | None, kept: KeptCertificate | None) -> bool:

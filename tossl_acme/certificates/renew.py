@@ -100,7 +100,9 @@ def _renewed(
         raise ArgumentError("http01_response", f"{kept.name}: {_NEEDS_SERVER}")
     with failure_kept(context, store, kept.name):
         issuance = Issuance.from_json(kept.issuance).for_renewal
-        return obtain(context, issuance, store, name=kept.name, force=force, by_itself=by_itself, within=within)
+        return obtain(
+            context, issuance, store, name=kept.name, force=force, by_itself=by_itself, within=within, renews=kept
+        )
 
 
 @dataclass
@@ -171,7 +173,7 @@ def _renew_if_due(context: Context, store: Store, kept: KeptCertificate, run: _R
             why = "it was revoked" if kept.is_revoked else _why_not(kept)
             result.skipped.append({"name": kept.name, "message": why, "due": round(due_at)})
             return
-        if not due.is_due(due_at, due.now(), run.within):
+        if not kept.is_self_signed and not due.is_due(due_at, due.now(), run.within):
             result.next = min(result.next or due_at, due_at)
             _deploy_owed(context, store, kept, run)
             return
