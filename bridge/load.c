@@ -40,14 +40,16 @@ static int failed(Tcl_Interp *interp, const char *what)
 /* Names the Python that does not find the package, or cannot load it, and what is to be done. */
 static int failedToImport(Tcl_Interp *interp, const char *mend)
 {
-    PyObject *prefix = PySys_GetObject("prefix"); /* borrowed */
-    const char *folder = prefix && PyUnicode_Check(prefix) ? PyUnicode_AsUTF8(prefix) : NULL;
+    PyObject *prefix = PySys_GetObject("prefix"), *folder; /* the first is borrowed */
     Tcl_Obj *message;
 
     (void)failed(interp, "cannot load the Python package tossl_acme");
+    folder = prefix ? PyUnicode_EncodeFSDefault(prefix) : NULL;
     message = Tcl_DuplicateObj(Tcl_GetObjResult(interp));
     Tcl_AppendPrintfToObj(message, "; Python %.*s is that of %s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion(),
-                          folder ? folder : "an unknown folder");
+                          folder ? PyBytes_AsString(folder) : "an unknown folder");
+    Py_XDECREF(folder);
+    PyErr_Clear();
     if (TosslOwnsPython()) {
         Tcl_AppendPrintfToObj(message, "; %s", mend);
     } else {

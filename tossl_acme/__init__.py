@@ -23,8 +23,8 @@ def register(interp: Any, package: str = "tossl") -> None:
     """Adds the package's commands to `interp`.
 
     `interp` is tkinter.Tcl(), Tk(), either's `.tk`, or the bridge's object for a tclsh. The package
-    "tossl::acme" is ::tossl::acme and ::tossl::job alone, beside another `tossl`. Without a name it is what this
-    process asked for before: an interpreter made from another's saved state gets `load {} Tossl` alone.
+    "tossl::acme" is ::tossl::acme, ::tossl::dns and ::tossl::job alone, beside another `tossl`. Without a name it is
+    what this process asked for before: an interpreter made from another's saved state gets `load {} Tossl` alone.
     """
     from .commands import PACKAGES
     from .commands.index import INDEX

@@ -53,6 +53,8 @@ def _source(tcl: _tkinter.TkappType, script: str) -> None:
         tcl.evalfile(script)
     except _tkinter.TclError as error:
         tcl.call("::tossl::shell::Fail", str(error))
+    except UnicodeEncodeError:
+        tcl.call("::tossl::shell::Fail", f'couldn\'t read file "{script}": its name is not UTF-8')
 
 
 def _run_word(word: str, places: list[Path]) -> None:

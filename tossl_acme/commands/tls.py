@@ -56,7 +56,8 @@ def socket(
 
     Errors: those of manage and tls::socket, and
     TOSSL PACKAGE tls                the package tls (tcltls) is not installed
-    TOSSL VALUE server               missing
+    TOSSL VALUE server               missing, or no list
+    TOSSL VALUE deploy               no list
     TOSSL VALUE domains              missing, or a name that no certificate has
     TOSSL VALUE port                 it cannot be listened on
     TOSSL VALUE http_port            likewise

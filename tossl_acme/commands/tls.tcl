@@ -47,6 +47,11 @@ proc ::tossl::tls::Sorted {options} {
     }
     set defaults {-name "" -http_port "" -handshake_timeout 10 -deploy ""}
     dict set sorted own [dict merge $defaults [dict get $sorted own]]
+    foreach option {-server -domains -deploy} {
+        if {![string is list [dict get $sorted own $option]]} {
+            Refuse [list VALUE [string range $option 1 end]] "$option must be a list"
+        }
+    }
     CheckLimit [dict get $sorted own -handshake_timeout]
     CheckConfigured [dict get $sorted fconfigure]
     return $sorted

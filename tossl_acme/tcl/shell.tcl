@@ -51,19 +51,25 @@ proc ::tossl::shell::Converse {} {
 proc ::tossl::shell::Evaluate {command} {
     if {[catch {uplevel #0 $command} result]} {
         puts stderr $result
-    } elseif {$::tcl_interactive && $result ne ""} {
+    } elseif {[IsInteractive] && $result ne ""} {
         puts $result
     }
 }
 
 proc ::tossl::shell::Prompt {variable default} {
-    if {!$::tcl_interactive} {
+    if {![IsInteractive]} {
         return
     }
-    if {[info exists ::$variable]} {
-        uplevel #0 [set ::$variable]
-    } else {
+    if {![info exists ::$variable]} {
+        puts -nonewline $default
+    } elseif {[catch {uplevel #0 [set ::$variable]} message]} {
+        puts stderr $message
         puts -nonewline $default
     }
     flush stdout
+}
+
+# Scripts may set it to anything.
+proc ::tossl::shell::IsInteractive {} {
+    return [expr {[info exists ::tcl_interactive] && [string is true -strict $::tcl_interactive]}]
 }
