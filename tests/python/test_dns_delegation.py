@@ -259,6 +259,24 @@ def nothing_published() -> Iterator[PublishedRecords]:
     PUBLISHED.reset()
 
 
+def test_what_a_killed_call_left_is_removed_with_its_own_account(
+    zones: Zones, account: Account, context: Context
+) -> None:
+    """Of several at one provider, and whatever one has, if none is given for the name now."""
+    challenge = challenge_for("one.example.com")
+    given = options(account, example__com="x" * 40, example__org=account.token)
+    dead = Dns01(open_providers(given), zones=zones)
+    dead.present(context, challenge)
+    trace = Trace.of(dead, challenge)
+    assert trace is not None
+    assert remove_traces([trace], [Dns01(open_providers(given), published=PublishedRecords())], context) == []
+    assert account.txt("one.acme.example.org") == []
+    dead.present(context, challenge)
+    others = Dns01(open_providers(options(account, example__net=account.token)), published=PublishedRecords())
+    assert remove_traces([trace], [others], context) == []
+    assert account.txt("one.acme.example.org") == []
+
+
 @pytest.mark.usefixtures("zones")
 def test_a_script_that_cleans_up(
     account: Account, aliased: Bind, context: Context, nothing_published: PublishedRecords

@@ -109,12 +109,12 @@ class Dns01:
 
     def at(self, place: Mapping[str, str]) -> Dns01 | None:
         """Returns a solver that cleans up where an earlier process published; None without access to its provider."""
-        for provider in self._providers:
-            if (provider.name, provider.endpoint) == (place.get("provider"), place.get("endpoint")):
-                found = type(self)(provider, published=self._published)
-                found._only_at = place.get("published_name", "")
-                return found
-        return None
+        providers = self._providers.at(place.get("provider", ""), place.get("endpoint", ""))
+        if providers is None:
+            return None
+        found = type(self)(providers, published=self._published)
+        found._only_at = place.get("published_name", "")
+        return found
 
     def name_for(self, challenge: Challenge) -> str:
         """Returns the name of the challenge's TXT record."""

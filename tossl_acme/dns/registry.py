@@ -158,9 +158,16 @@ def open_provider(options: ProviderOptions, resolvers: Sequence[str] = ()) -> Pr
 class Providers:
     """The providers of some options, each opened once: one, or those of single names and zones."""
 
-    def __init__(self, options: ProviderOptions, opened: Sequence[tuple[ProviderOptions, Provider]]) -> None:
+    def __init__(
+        self,
+        options: ProviderOptions,
+        opened: Sequence[tuple[ProviderOptions, Provider]],
+        other: Provider | None = None,
+    ) -> None:
+        """other: the one of all names that have none of these."""
         self._options = options
         self._opened = opened
+        self._other = other
 
     @classmethod
     def of(cls, provider: Provider) -> Self:
@@ -170,8 +177,18 @@ class Providers:
 
     def for_name(self, *names: str) -> Provider:
         """Returns the provider of the first of these names that has one, as ProviderOptions.for_name() does."""
-        wanted = self._options.for_name(*names)
-        return next(provider for options, provider in self._opened if options is wanted)
+        try:
+            wanted = self._options.for_name(*names)
+            return next(provider for options, provider in self._opened if options is wanted)
+        except (ArgumentError, StopIteration):
+            if self._other is None:
+                raise
+            return self._other
+
+    def at(self, name: str, endpoint: str) -> Self | None:
+        """Returns those of one service, which may be several accounts there; None without any."""
+        there = [each for each in self._opened if (each[1].name, each[1].endpoint) == (name, endpoint)]
+        return type(self)(self._options, there, there[0][1]) if there else None
 
     def keep_accounts(self, accounts: MutableMapping[str, str]) -> None:
         """Gives those that register accounts a place for them."""
