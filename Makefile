@@ -289,5 +289,5 @@ uninstall:
 	sh build-aux/install.sh uninstall
 
 clean:
-	rm -rf .venv build modules libtossl.* libtcl9tossl.* tossl-tcl*-python*.* python.cfg .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build modules modules.new libtossl.* libtcl9tossl.* tossl-tcl*-python*.* python.cfg .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

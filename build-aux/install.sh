@@ -204,3 +204,15 @@ if {$place ni $auto_path} {
 END
 )
 [ -z "$known" ] || printf '%s\n' "tossl: $TCLSH does not look there by itself; $known makes it do so"
+# It is preferred, whatever its version.
+other=$(version=$version "$TCLSH" <<'END'
+set found {}
+foreach folder [::tcl::tm::path list] {
+    catch {lappend found {*}[glob -nocomplain -directory $folder tossl-*.tm]}
+}
+if {[lsearch -glob $found */tossl-$env(version).tm] < 0} {
+    puts [join $found ", "]
+}
+END
+)
+[ -z "$other" ] || printf '%s\n' "tossl: $TCLSH prefers $other; package require tossl $version asks for this one"

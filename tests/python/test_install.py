@@ -286,14 +286,18 @@ def test_nothing_is_installed_for_make_where_that_is_not_wanted(tmp_path: Path) 
     assert asked.exists()
 
 
-def test_a_prefix_of_ones_own(prefix: Path) -> None:
-    said = make("install", PREFIX=str(prefix))  # over itself
+def test_a_prefix_of_ones_own(prefix: Path, tmp_path: Path) -> None:
+    other = tmp_path / "tossl-0.1.0.tm"
+    other.touch()
+    modules = dict.fromkeys(("TCL8_6_TM_PATH", "TCL9_0_TM_PATH"), str(tmp_path))
+    said = make("install", PREFIX=str(prefix), **modules)  # over itself
+    version = tossl_acme.__version__
+    assert f"{TCLSH} prefers {other}; package require tossl {version} asks for this one\n" in said
     path = said.partition("look there by itself; ")[2].partition(" makes it do so")[0]
     known = ["sh", "-c", f"{path} exec {TCLSH}"]
-    assert run(known, script="puts [package require tossl]") == f"{tossl_acme.__version__}\n"
+    assert run(known, script="puts [package require tossl]") == f"{version}\n"
     assert list((prefix / "lib" / NAME).glob("lib*tossl.so"))
-    version = run([TCLSH, prefix / "bin" / "tossl", "--version"])
-    assert version == f"tossl {tossl_acme.__version__}\n"
+    assert run([TCLSH, prefix / "bin" / "tossl", "--version"]) == f"tossl {version}\n"
     (prefix / "bin" / "other").touch()
     make("uninstall", PREFIX=str(prefix))
     assert [*prefix.rglob("*")] == [prefix / "bin", prefix / "bin" / "other"]
