@@ -54,11 +54,11 @@ proc ::tossl::DefineEnsemble {namespace commands} {
 }
 
 # A command that is written in Tcl: its file has the proc of the same name with a capital, and is sourced when the command
-# is first called. Its errors show no words of the call either.
+# is first called, where its variables are none of the script's. Its errors show no words of the call either.
 proc ::tossl::DefineScripted {name script} {
     set inner ::tossl::[namespace qualifiers $name]::[string totitle [namespace tail $name]]
     proc ::tossl::$name args [format {
-        if {![llength [info commands %1$s]] && [catch {uplevel #0 {source -encoding utf-8 %2$s}} value options]} {
+        if {![llength [info commands %1$s]] && [catch {apply {script {source -encoding utf-8 $script} ::} %2$s} value options]} {
             return -options $options $value
         }
         if {[catch {%1$s {*}$args} value options]} {
