@@ -163,7 +163,8 @@ class Jobs:
         """Returns the job with this token. Raises ArgumentError."""
         job = self._jobs.get(token)
         if job is None:
-            raise ArgumentError("job", "unknown job: tossl::job::list tells those of this interpreter that were not forgotten")
+            cause = "unknown job: tossl::job::list tells those of this interpreter that were not forgotten"
+            raise ArgumentError("job", cause)
         if job.is_finished:
             self._end_silent()
             self._part()
