@@ -28,7 +28,9 @@ proc accept_http {channel address port} {
 }
 
 proc read_request {channel} {
-    if {[chan gets $channel line] < 0} {
+    if {[catch {chan gets $channel line} length]} {
+        drop $channel
+    } elseif {$length < 0} {
         if {[chan eof $channel] || [chan pending input $channel] > 4096} {
             drop $channel
         }
@@ -77,10 +79,10 @@ proc certificate_options {} {
 proc say_nothing {args} {}
 
 proc accept_https {channel address port} {
+    after 10000 [list drop $channel]
     chan configure $channel -blocking 0
     tls::import $channel -server 1 -request 0 -require 0 -command say_nothing {*}[certificate_options]
     chan event $channel readable [list shake_hands $channel]
-    after 10000 [list drop $channel]
 }
 
 proc shake_hands {channel} {

@@ -134,7 +134,7 @@ proc draw_certificate {one y} {
 proc draw_life {one y colour} {
     set name [dict get $one name]
     set end [expr {[winfo width .lives] - $::right}]
-    lassign [lmap time [list [clock seconds] [dict get $one due]] {place $one $time $end}] now due
+    lassign [lmap time [list [clock seconds] [dict get $one due]] {position $one $time $end}] now due
     box $::left $y $end 22 left left-$name
     box $::left $y $now 22 $colour past-$name
     box [expr {$due - 1}] [expr {$y - 4}] [expr {$due + 1}] 30 mark due-$name
@@ -152,7 +152,7 @@ proc draw_life {one y colour} {
 }
 
 # Where a time is on the bar.
-proc place {one time end} {
+proc position {one time end} {
     set from [dict get $one not_before]
     set share [expr {($time - $from) / double(max(1, [dict get $one not_after] - $from))}]
     return [expr {$::left + ($end - $::left) * min(1.0, max(0.0, $share))}]

@@ -56,7 +56,8 @@ def configure(
         if file and place is not STDERR:
             path = native_path(interpreter.host, "-file", "-file", file)
             place = LogPlace(path, path.word, path.shown)
-    LOG.configure(words.get("level"), place)
+    if "level" in words or place is not None:  # to ask for the settings changes none
+        LOG.configure(words.get("level"), place)
     if "prefix" in words:
         interpreter.log_to(prefix, words["prefix"])
     return {"level": LOG.level, "file": LOG.file, "prefix": interpreter.log_prefix}
