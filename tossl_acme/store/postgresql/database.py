@@ -22,8 +22,9 @@ from .wire import AWAITED, Wire, open_wire
 
 #: Connections of this process to one database at the same time.
 _MOST_WIRES = 4
-#: Seconds until a connection that nobody uses is closed.
-_IDLE_SECONDS = 20.0
+#: Seconds until a connection that nobody uses is closed: far less than between two looks of manage, so that many nodes
+#: share a server's few connections.
+_IDLE_SECONDS = 5.0
 #: Seconds that a call waits for a database to come back, and for one that this process has never reached.
 _PATIENCE_SECONDS = 60.0
 _FIRST_PATIENCE_SECONDS = 2.0
