@@ -71,9 +71,28 @@ def test_another_users_link_is_refused(path: FilePath, tmp_path: Path) -> None:
     assert (tmp_path / "passwd").read_text() == "precious"
 
 
-def test_what_an_earlier_writer_left_is_taken_again(path: FilePath) -> None:
-    (Path(path).parent / ".site.pem.tossl").write_text("half a k")
+def test_what_an_earlier_writer_left_is_removed_once_it_must_have_died(path: FilePath) -> None:
+    of_another = Path(path).parent / ".site.pem.0123abcd.tossl"
+    for name in (".site.pem.tossl", ".site.pem.89abcdef.tossl"):
+        (left := Path(path).parent / name).write_text("half a k")
+        os.utime(left, (1, 1))
+    of_another.write_text("half a k")
     keep_pem_file(path, "key", "leaf\n")
+    assert sorted(Path(path).parent.iterdir()) == [of_another, Path(path)]
+
+
+def test_two_processes_that_write_it_at_once_do_not_meet(path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where one renews, and another has seen that already."""
+    sync, others = os.fsync, iter(["key"])
+
+    def other_comes(handle: int) -> None:
+        for key in others:
+            assert keep_pem_file(path, key, "leaf\n")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", other_comes)
+    assert keep_pem_file(path, "key", "leaf\n")
+    assert Path(path).read_text() == "key\nleaf\n"
     assert list(Path(path).parent.iterdir()) == [Path(path)]
 
 
@@ -86,6 +105,7 @@ def test_a_writer_that_fails_leaves_the_old_one(path: FilePath, monkeypatch: pyt
     monkeypatch.setattr(os, "fsync", full)
     assert "No space left" in refused(lambda: keep_pem_file(path, "key", "new\n"))
     assert Path(path).read_text() == "key\nold\n"
+    assert list(Path(path).parent.iterdir()) == [Path(path)]
 
 
 def test_what_cannot_be_written_is_said_at_first(path: FilePath, tmp_path: Path) -> None:
@@ -98,7 +118,7 @@ def test_what_cannot_be_written_is_said_at_first(path: FilePath, tmp_path: Path)
     assert "no plain file" in refused(lambda: check_pem_file(path, has_key=True))
 
 
-@pytest.mark.parametrize(("length", "fits"), [(248, True), (249, False), (255, False), (256, False)])
+@pytest.mark.parametrize(("length", "fits"), [(239, True), (240, False), (255, False), (256, False)])
 def test_a_name_that_is_too_long_is_said_at_first(tmp_path: Path, length: int, fits: bool) -> None:
     """The file is written under a longer one first."""
     path = absolute(tmp_path / ("n" * length))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 
 from ..errors import ArgumentError
 from ..files import FilePath, Folder, refusals
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MODE = 0o600
+#: Of the names of files on their way.
+_ENDING = ".tossl"
 #: Of one name, as file systems take it.
 _MOST_NAME_BYTES = 255
+#: How old in seconds a file is at least whose writer has died.
+_LEFT_SECONDS = 60
 
 
 def check_pem_file(path: FilePath, *, has_key: bool) -> None:
@@ -47,12 +52,16 @@ def keep_pem_file(path: FilePath, private_key: str, fullchain: str) -> bool:
         before = opened.status(name)
         if before is not None and opened.read(name, follow=False) == content:
             return False
+        _remove_left(opened, name)
         temporary = _temporary(name)
-        opened.remove(temporary)
-        opened.write_new(temporary, content, _MODE)
-        if before is not None:
-            opened.give(temporary, before.st_gid, stat.S_IMODE(before.st_mode) & 0o777, before.st_uid)
-        opened.rename(temporary, opened, name)
+        try:
+            opened.write_new(temporary, content, _MODE)
+            if before is not None:
+                opened.give(temporary, before.st_gid, stat.S_IMODE(before.st_mode) & 0o777, before.st_uid)
+            opened.rename(temporary, opened, name)
+        except BaseException:
+            opened.remove(temporary)
+            raise
         opened.sync()
     return True
 
@@ -72,8 +81,17 @@ def holds_pem_file(path: FilePath, digests: Mapping[str, str]) -> bool:
 
 
 def _temporary(name: str) -> str:
-    """Returns a name that both servers pass over, and that the next writer takes again."""
-    return f".{name}.tossl"
+    """Returns a name that both servers pass over, and that no other writer has."""
+    return f".{name}.{os.urandom(4).hex()}{_ENDING}"
+
+
+def _remove_left(opened: Folder, name: str) -> None:
+    """Removes what writers of this file left that have died."""
+    for left in opened.names():
+        if left.startswith(f".{name}.") and left.endswith(_ENDING):
+            status = opened.status(left)
+            if status is not None and status.st_mtime < time.time() - _LEFT_SECONDS:
+                opened.remove(left)
 
 
 def _keyless() -> ArgumentError:
