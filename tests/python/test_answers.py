@@ -354,6 +354,28 @@ def test_what_a_killed_node_left_is_removed_by_its_next_start(
     assert list(well_known(tmp_path).iterdir()) == []
 
 
+@pytest.mark.parametrize("process", [99999999, os.getpid()], ids=["another", "the same number"])
+def test_what_a_killed_node_left_is_removed_before_answers_are_shown(
+    store: Counting, server: AnswerServer, tmp_path: Path, process: int
+) -> None:
+    """Those that it had shown, too, for which a CA may still ask. In a container each process has the same number."""
+    well_known(tmp_path).mkdir(parents=True)
+    files = [
+        {"type": "http-01", "place": {"webroot": str(tmp_path)}, "domain": NAME, "token": token,
+         "key_authorization": f"{token}.thumbprint"}
+        for token in (HTTP.token, "token-left")
+    ]  # fmt: skip
+    for file in files:
+        (well_known(tmp_path) / str(file["token"])).write_text(str(file["key_authorization"]))
+    before = Served(f"{process_name().rpartition(':')[0]}:{process}", time.time() - 3600, ("x",), {}, tuple(files))
+    with store.locked(Context(10).begin(), served_name(before.by)) as lock:
+        write_served(store, lock, before)
+    with by_another_node(store, HTTP):
+        server.take({"a": managed(store, NAME, webroot=FilePath(str(tmp_path)))})
+        wait_for(lambda: [one.by for one in read_served(store) if "x" not in one.seen] == [process_name()])
+        assert files_below(tmp_path) == {HTTP.token}
+
+
 #: Another node may have put anything into the store, or somebody else.
 _STRANGE: tuple[object, ...] = (
     None, 7, "", "x", "../../x", "a/b", "\0", "\ud800", "é", [], [[]], [{}], {}, {"a": 1}, 1e308, "x" * 9999

@@ -125,11 +125,12 @@ class AnswerServer:
                 wanted[key].hold()
                 self._held[key] = wanted[key]
         for where, mirror in mirrors.items():
+            if not mirror.is_swept:  # first: of what is shown from now on, nothing is removed
+                with self._telling((where, "swept")):
+                    _sweep(mirror)
+                    mirror.is_swept = True
             with self._telling(where):
                 _mirror(mirror)
-                if not mirror.is_swept:
-                    _sweep(mirror.store)
-                    mirror.is_swept = True
 
     def _end(self) -> None:
         for solver in self._held.values():
@@ -280,20 +281,27 @@ def _tell(mirror: _Mirror) -> None:
 # ---- what others left ----
 
 
-def _sweep(store: Store) -> None:
-    """Removes what a manage of this node left that died, with its files; and what is a day old, whose ever it is."""
-    at = due.now_in(store)
+def _sweep(mirror: _Mirror) -> None:
+    """Removes what a manage of this node left that died, with its files; and what is a day old, whose ever it is.
+
+    One with the number of this process has died as well, where this one has told nothing yet: in a container each has
+    the same number.
+    """
+    store, at = mirror.store, due.now_in(mirror.store)
+    shown = [challenge.token for found in mirror.shown.values() for _solver, challenge in found]
     for batch in read_batches(store):
         if batch.is_stale(at):
             _remove_stale(store, batch)
     own = Served(process_name())
     for served in read_served(store):
-        is_own = served.node == own.node and not (served.process == own.process or _is_running(served.process))
+        is_over = mirror.told_at < 0 if served.process == own.process else not _is_running(served.process)
+        is_own = served.node == own.node and is_over
         if not is_own and at - served.at < STALE_SECONDS:
             continue
         if is_own:
             for file in served.files:
-                _remove_file(file)
+                if file.get("token") not in shown:
+                    _remove_file(file)
         with store.locked(_soon(), served_name(served.by)) as lock:
             store.delete(lock)
 
