@@ -114,7 +114,8 @@ def _refusal(zone: Any, value: dict[str, Any], gone: set[str]) -> str:
     """Return what Route 53 says of a change that it refuses, else nothing. gone: names deleted in the same batch."""
     wanted = value["ResourceRecordSet"]
     held = _current(zone, wanted["Name"], wanted["Type"])
-    about = f"[name='{wanted['Name']}', type='{wanted['Type']}']"
+    name = wanted["Name"]
+    about = f"[name='{name}', type='{wanted['Type']}']"
     if value["Action"] == "DELETE":
         tried = f"[Tried to delete resource record set {about} but "
         if held is None:
@@ -122,6 +123,9 @@ def _refusal(zone: Any, value: dict[str, Any], gone: set[str]) -> str:
         values = sorted(record["Value"] for record in wanted["ResourceRecords"])
         is_same = sorted(held.records) == values and str(held.ttl) == str(wanted["TTL"])
         return "" if is_same else f"{tried}the values provided do not match the current values]"
+    if value["Action"] == "UPSERT" and wanted["Name"] in gone:
+        # An UPSERT of a set that is there deletes it, and no batch may delete it twice.
+        return f"[The request contains an invalid set of changes for a resource record set '{wanted['Type']} {name}']"
     if value["Action"] == "CREATE" and held is not None and wanted["Name"] not in gone:
         return f"[Tried to create resource record set {about} but it already exists]"
     if _current(zone, wanted["Name"], "CNAME") is not None:

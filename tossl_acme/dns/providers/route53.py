@@ -115,8 +115,8 @@ class Route53:
         if held.contents:
             changes.append(_change("DELETE", place, held.contents, held.ttl))
         if contents:
-            action = "UPSERT" if held.contents else "CREATE"
-            changes.append(_change(action, place, contents, held.ttl or TTL_SECONDS))
+            # An UPSERT would delete the set a second time, which no batch may.
+            changes.append(_change("CREATE", place, contents, held.ttl or TTL_SECONDS))
         batch = {"Comment": "ACME validation", "Changes": changes}
         try:
             answer = self._call(
