@@ -16,6 +16,7 @@ from tests.servers.faults import FaultProxy
 from tests.servers.issuer import Issuer
 from tests.servers.pebble import Pebble
 from tests.tclhost import Failure, Tcl, new_key
+from tossl_acme.acme.account import contact_urls
 from tossl_acme.commands import PACKAGES
 from tossl_acme.commands.groups import GROUPS
 from tossl_acme.identifiers import parse_identifiers
@@ -233,6 +234,11 @@ def test_what_is_no_address_is_refused(tcl: Tcl, proxy: FaultProxy, command: str
     assert refused(tcl, proxy, command, email=email).code == ("TOSSL", "VALUE", "email")
     good = [proxy.directory, GOOD["account_key"], "a@example.com"]
     assert tcl.failure(command, *good, [f"mailto:{email}"]).code == ("TOSSL", "VALUE", "contact")
+
+
+@pytest.mark.parametrize("address", ["a@example.com", "mailto:a@example.com", "MailTo:a@example.com"])
+def test_an_address_may_have_its_scheme_in_any_case(address: str) -> None:
+    assert contact_urls(address, [address]) == ("mailto:a@example.com",)
 
 
 @pytest.mark.parametrize("command", commands_with("certificate"))

@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests.servers.process import free_port
+from tests.servers.web import LookAlike, Reply, Request
 from tossl_acme.acme.authorization import Challenge
 from tossl_acme.acme.jws import AccountKey
 from tossl_acme.challenges import listener
 from tossl_acme.challenges.http01 import HttpServerSolver
 from tossl_acme.challenges.http_server import HttpResponder
 from tossl_acme.challenges.responders import ResponderPool
+from tossl_acme.challenges.seen import AskedAt, see_by_http
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError
 from tossl_acme.identifiers import Identifier
@@ -346,3 +348,26 @@ def test_jobs_side_by_side_on_one_port(responders: ResponderPool, context: Conte
         list(pool.map(job, range(8)))
     with pytest.raises(ConnectionRefusedError):
         get(port, "/")
+
+
+@pytest.mark.parametrize(
+    ("reply", "trouble"),
+    [
+        (Reply(200, b"token-one.thumbprint \t\r\n"), ""),
+        (Reply(200, b"\ntoken-one.thumbprint"), "before the token's response"),
+        (Reply(203, b"token-one.thumbprint"), "HTTP status 203"),
+    ],
+    ids=["at-the-end", "before-it", "status"],
+)
+def test_a_response_is_seen_as_cas_see_it(reply: Reply, trouble: str, context: Context) -> None:
+    """RFC 8555 section 8.3: space at its end alone is ignored; Boulder and Pebble take the status 200 alone."""
+
+    class Web(LookAlike):
+        def answer(self, request: Request) -> Reply:
+            return reply
+
+    with Web() as web:
+        at = AskedAt("127.0.0.1", lambda _host: "127.0.0.1", int(web.origin.rpartition(":")[2]))
+        seen = see_by_http(context, ONE, at)
+    assert seen.is_right == (not trouble)
+    assert trouble in seen.trouble

@@ -23,6 +23,7 @@ from .public_cas import binding_url, needs_binding
 BINDING_ALGORITHMS = ("HS256", "HS384", "HS512")
 #: Refusals after which no binding is used again: CAs do not agree on that of one that they do not know.
 _OF_BINDING = ("externalAccountRequired", "malformed", "unauthorized")
+_MAILTO = "mailto:"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -174,7 +175,7 @@ def _with_contacts(
     try:
         return post(contact)
     except AcmeError as error:
-        left = tuple(one for one in contact if one.lower().startswith("mailto:"))
+        left = tuple(one for one in contact if one.lower().startswith(_MAILTO))
         if error.kind != "unsupportedContact" or left == contact:
             raise
         response = post(left)
@@ -320,21 +321,22 @@ def list_orders(client: Client, context: Context, most: int) -> list[str]:
 
 def contact_urls(email: str, contact: Sequence[str] = ()) -> tuple[str, ...]:
     """Returns contacts as URLs (section 7.3); a bare address becomes mailto:. Raises ArgumentError email, contact."""
-    found = [_mailto(email.removeprefix("mailto:"), "email")] if email.strip() else []
+    found = [_mailto(email, "email")] if email.strip() else []
     for item in contact:
         scheme = item.partition(":")[0].lower()
         if any(char.isspace() or not char.isprintable() for char in item):
             raise ArgumentError("contact", "contact contains white space or a control character")
-        found.append(item if ":" in item and scheme != "mailto" else _mailto(item.removeprefix("mailto:"), "contact"))
+        found.append(item if ":" in item and scheme != "mailto" else _mailto(item, "contact"))
     return tuple(dict.fromkeys(found))
 
 
-def _mailto(address: str, argument: str) -> str:
+def _mailto(given: str, argument: str) -> str:
+    address = given[len(_MAILTO) :] if given.lower().startswith(_MAILTO) else given
     local, _, domain = address.rpartition("@")
     bad = any(char.isspace() or not char.isprintable() or char in ',?<>"' for char in address)
     if bad or not local or not domain or "@" in local:
         raise ArgumentError(argument, f"{argument} is not one mail address: {quoted(address)}")
-    return f"mailto:{address}"
+    return f"{_MAILTO}{address}"
 
 
 def _read_account(response: Response, url: str) -> Account:

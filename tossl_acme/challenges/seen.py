@@ -34,6 +34,8 @@ _MOST_REDIRECTS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_BODY_BYTES = 1 << 16
 _MOST_SHOWN_CHARS = 60
+#: What CAs ignore at the end of a response, and at no other place (RFC 8555 section 8.3).
+_SPACE = b" \t\r\n"
 
 #: Returns an address of the host that a redirect names; raises HttpError where it has none.
 Locate = Callable[[str], str]
@@ -149,10 +151,13 @@ def _target(url: str, location: str, own_port: int) -> SplitResult:
 
 def _difference(response: Response, challenge: Challenge) -> str:
     """Returns how the answer differs from the response to the challenge; empty if it is that."""
-    if response.status // 100 != 2:
+    if response.status != 200:
         return f"HTTP status {response.status} in the place of the token's response"
-    if response.body.strip() == challenge.key_authorization.encode():
+    wanted = challenge.key_authorization.encode()
+    if response.body.rstrip(_SPACE) == wanted:
         return ""
+    if response.body.strip() == wanted:
+        return "space or line ends before the token's response, which CAs do not pass over"
     begin = clean(response.body[:_MOST_SHOWN_CHARS].decode("utf-8", "replace"), _MOST_SHOWN_CHARS)
     return f"another content than the token's response: {begin!r}" if begin else "an empty body"
 
