@@ -28,7 +28,11 @@ proc ::tossl::naviserver::Init {certificates args} {
         Refuse init "tossl::naviserver::init belongs into NaviServer's configuration file"
     }
     if {[llength $args] % 2} {
-        Refuse [string trimleft [lindex $args end] -] "[lindex $args end]: it has no value"
+        set last [lindex $args end]
+        if {![regexp {^-[a-z]\w{0,23}$} $last]} { # perhaps a key in a wrong place
+            Refuse {} "expected -option value pairs behind the certificates"
+        }
+        Refuse [string trimleft $last -] "$last: it has no value"
     }
     if {[ns_config $section certificates] ne ""} {
         Refuse init "tossl::naviserver::init was called already: give all certificates to one call"

@@ -33,12 +33,21 @@ proc ::tossl::tls::Refuse {code message} {
     return -code error -errorcode [list TOSSL {*}$code] $message
 }
 
+# A message without that word where it may be a key, in a wrong place.
+proc ::tossl::tls::Masked {word message} {
+    if {[string length $word] <= 24} {
+        return $message
+    }
+    set shown "a value of [string length $word] characters"
+    return [string map [list \"$word\" $shown $word $shown] $message]
+}
+
 # A dict of the options, by kind: own, tls, socket, fconfigure, manage.
 proc ::tossl::tls::Sorted {options} {
     set kinds [Kinds]
     set sorted [dict map {kind names} $kinds {dict create}]
     foreach {option value} $options {
-        dict set sorted [KindOf $option $kinds] $option $value
+        dict set sorted [KindOf $option $kinds [dict exists $options -provider]] $option $value
     }
     foreach option {-server -domains} {
         if {![dict exists $sorted own $option] || [string trim [dict get $sorted own $option]] eq ""} {
@@ -85,20 +94,25 @@ proc ::tossl::tls::Without {names others} {
     return [lmap name $names {expr {$name in $others ? [continue] : $name}}]
 }
 
-proc ::tossl::tls::KindOf {option kinds} {
+# has_provider: then the provider's own fields are options of manage, too, which describes none of them.
+proc ::tossl::tls::KindOf {option kinds has_provider} {
     variable kept
+    variable unused
     dict for {kind names} $kinds {
         if {$option in $names} {
             return $kind
         }
     }
-    set code [list VALUE [string trimleft $option -]]
+    set name [string trimleft $option -]
     if {$option in $kept} {
-        Refuse $code "$option is for the command itself, which shows the certificate that it keeps; the CAs of clients'\
+        Refuse [list VALUE $name] "$option is for the command itself, which shows the certificate that it keeps; the CAs of clients'\
             certificates are given as -cadir"
     }
+    if {$has_provider && $option ni $unused && [regexp {^-[a-z]\w*$} $option]} {
+        return manage
+    }
     dict with kinds {
-        Refuse $code "unknown option \"$option\": must be [join $own {, }]; for the connection\
+        Refuse [list VALUE [expr {[string length $name] > 24 ? "" : $name}]] "[Masked $option "unknown option \"$option\""]: must be [join $own {, }]; for the connection\
             [join [lsort [concat $tls $socket $fconfigure]] {, }]; for the certificate [join [lsort $manage] {, }]"
     }
 }
@@ -117,7 +131,7 @@ proc ::tossl::tls::CheckConfigured {options} {
             # What only a socket has is a boolean.
             set like [expr {$option in {-keepalive -nodelay} ? "-blocking" : $option}]
             if {[catch {chan configure $channel $like $value} message]} {
-                Refuse [list VALUE [string trimleft $option -]] "$option: $message"
+                Refuse [list VALUE [string trimleft $option -]] "$option: [Masked $value $message]"
             }
         }
     } finally {

@@ -15,7 +15,8 @@ proc ::tossl::tls::Judge {what args} {
 # Listens; `argument` names the port in the error.
 proc ::tossl::tls::Open {argument port options command} {
     if {[catch {::socket -server $command {*}$options $port} result]} {
-        Refuse [list VALUE $argument] "port $port cannot be used: [regsub {^couldn't open socket: } $result {}]"
+        set message "port $port cannot be used: [regsub {^couldn't open socket: } $result {}]"
+        Refuse [list VALUE $argument] [Masked $port $message]
     }
     return $result
 }
