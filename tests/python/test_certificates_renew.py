@@ -413,6 +413,22 @@ def test_a_name_that_is_not_held(world: World) -> None:
     assert world.renew_all().as_dict() == {"renewed": [], "failed": [], "waiting": [], "skipped": [], "next": 0}
 
 
+@pytest.mark.parametrize(
+    ("command", "is_kept"),
+    [
+        ("git push ssh://git@host/repo && curl https://$NAME:$PASSWORD@host/", True),
+        ("curl https://host/ https://name:0123456789@host/", False),
+    ],
+)
+def test_a_password_in_a_command_is_a_literal_secret_and_a_user_s_name_is_none(
+    world: World, command: str, is_kept: bool
+) -> None:
+    world.obtain(deploy_command=command)
+    assert world.held.is_renewable is is_kept
+    assert (world.held.deploy_command == command) is is_kept
+    assert "0123456789" not in json.dumps(world.held.issuance)
+
+
 def test_a_literal_secret_makes_it_not_renewable(world: World) -> None:
     got = world.obtain(account_key=Secret(new_key()))
     assert got["renewable"] is False
@@ -682,30 +698,43 @@ def test_one_that_is_self_signed_is_due_and_was_issued_by_nobody(
     assert len(issuances_of(world.held)) == 1
 
 
-class AnsweredStore(FolderStore):
-    """Another process has kept the CA's answer just before this one has the lock."""
+class WatchedStore(FolderStore):
+    """Another process does something just before this one has the lock of what the CA has told."""
 
-    answer: Renewal | None = None
+    meanwhile: Callable[[], object] | None = None
 
     def locked(
         self, context: Context, name: str, within: float | None = None
     ) -> contextlib.AbstractContextManager[Lock]:
-        found, self.answer = self.answer, None
-        if found is not None and name == renewal_name(NAME):
-            self.put(context, name, found.as_values())
+        if name == renewal_name(NAME) and self.meanwhile is not None:
+            does, self.meanwhile = self.meanwhile, None
+            does()
         return super().locked(context, name, within)
 
 
 def test_a_failure_that_is_kept_leaves_what_the_ca_has_told_another(world: World, tmp_path: Path) -> None:
     world.obtain()
-    store = AnsweredStore(FilePath(str(tmp_path / "store")))
+    store = WatchedStore(FilePath(str(tmp_path / "store")))
     known = Suggestion(world.at + DAY, world.at + 2 * DAY, world.at + 1.5 * DAY, world.at, world.at + HOUR)
+    answer = Renewal(world.held.cert_id, known).as_values()
     with pytest.raises(AcmeError), failure_kept(world.context, store, NAME):
-        store.answer = Renewal(world.held.cert_id, known)
+        store.meanwhile = lambda: world.store.put(world.context, renewal_name(NAME), answer)
         raise AcmeError("no", "serverInternal", 500)
     kept = Renewal.read(store, NAME)
     assert kept.of(world.held) == known
     assert kept.last_error["message"]
+
+
+def test_a_held_one_takes_no_newer_one_s_place_in_a_file(world: World, tmp_path: Path) -> None:
+    """It asks the CA whether it is due, while another process gets a new one."""
+    pem_file, by_another = FilePath(str(tmp_path / "site.pem")), world.store
+    world.suggest(0.6, 0.7)
+    world.obtain(pem_file=pem_file)
+    world.store = store = WatchedStore(FilePath(str(tmp_path / "store")))
+    store.meanwhile = lambda: renew(world.context, by_another, NAME, force=True)
+    assert world.obtain(pem_file=pem_file)["issued"] is False
+    assert world.orders == 2
+    assert Path(pem_file).read_text() == world.held.texts["privkey.pem"] + world.held.texts["fullchain.pem"]
 
 
 def test_those_for_which_no_time_is_left_have_not_failed_at_their_ca(world: World) -> None:

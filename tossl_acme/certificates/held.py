@@ -78,6 +78,8 @@ def held_as_said(
 def told_of(context: Context, store: Store, kept: KeptCertificate, pem_file: FilePath | None) -> dict[str, object]:
     """Returns obtain_certificate's result for a held certificate, and writes it to pem_file."""
     context.tell("held", name=kept.name, not_after=kept.not_after)
+    if pem_file is not None:  # its CA may have been asked meanwhile, and another process have renewed it
+        kept = read_kept(store, kept.name) or kept
     facts = kept.as_dict(store)
     if pem_file is not None:
         from .pem_file import keep_pem_file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -16,19 +17,23 @@ from ..text import Secret
 #: Bytes of a secret's file: no key is larger.
 _MOST_SECRET_BYTES = 1 << 20
 _SECRET_SECONDS = 2.0
+#: A shell's command, and what in it is a secret: a URL's password. A user's name alone is none, as in ssh://git@host.
+_COMMAND = "deploy_command"
+_PASSWORD = re.compile(r"://[^/@\s]*:(?!\$)[^/@\s]+@")
 
 
-def has_literal(value: object) -> bool:
-    """Returns whether any secret in the options is a literal value."""
+def has_literal(value: object, option: str = "") -> bool:
+    """Returns whether any secret in the options is a literal value. option: whose value that is."""
     if isinstance(value, str):
         # A proxy's user and password.
-        return "@" in value.partition("://")[2].partition("/")[0]
+        is_user = "@" in value.partition("://")[2].partition("/")[0]
+        return bool(_PASSWORD.search(value)) if option == _COMMAND else is_user
     if value is None or isinstance(value, int | float):
         return False
     if isinstance(value, Secret):
         return bool(value.value) and not value.file and not value.env
     if dataclasses.is_dataclass(value):
-        return any(has_literal(getattr(value, member.name)) for member in dataclasses.fields(value))
+        return any(has_literal(getattr(value, member.name), member.name) for member in dataclasses.fields(value))
     if isinstance(value, tuple):
         return any(map(has_literal, value))
     return isinstance(value, Mapping) and any(map(has_literal, value.values()))
@@ -36,7 +41,7 @@ def has_literal(value: object) -> bool:
 
 def plain(value: object, option: str = "") -> Any:
     """Returns the value as plain data. Raises ArgumentError for a text with half of a character."""
-    if isinstance(value, Secret | str) and has_literal(value):
+    if isinstance(value, Secret | str) and has_literal(value, option):
         return {"literal": True}
     if isinstance(value, Secret):
         return {"file": str(value.file)} if value.file else {"env": value.env} if value.env else {"literal": False}

@@ -517,7 +517,7 @@ def hooks(*, deploy: Callback | None = None, deploy_command: str = "", deploy_ti
     -deploy_command text  run by /bin/sh after that, with TOSSL_NAME, TOSSL_DOMAINS, TOSSL_FULLCHAIN, TOSSL_CERTIFICATE,
                           TOSSL_CHAIN, TOSSL_PRIVATE_KEY, TOSSL_PEM_FILE (paths), TOSSL_ISSUER, TOSSL_SERIAL,
                           TOSSL_NOT_BEFORE and TOSSL_NOT_AFTER in its environment. It is kept with the certificate, for
-                          its renewals; -deploy is not
+                          its renewals, and a URL's password in it is a literal secret; -deploy is not kept
     -deploy_timeout seconds
                           how long -deploy_command may take; then it is ended, with all processes that it started. A job
                           waits as long for -deploy
