@@ -4,7 +4,7 @@ namespace eval ::cli {
     variable folder [file dirname [file normalize [info script]]]
     # Each is a file beside this one. They are listed in this order.
     variable commands {
-        obtain renew manage list show doctor check import store persist revoke account directory support
+        obtain renew manage list show doctor check import store persist revoke forget account directory support
         completion help
     }
     # What the files say of themselves, by sub-command.
@@ -114,7 +114,7 @@ proc ::cli::unanswered {words message details} {
         return [unknown $message $details]
     }
     if {[dict get $details -errorcode] eq "TOSSL USAGE"} {
-        return [wrong $message]
+        return [wrong [lindex $words 0] $message]
     }
     return [failed $message $details]
 }

@@ -129,9 +129,11 @@ proc ::cli::json_escape {code} {
     return [format \\u%04x\\u%04x [expr {0xd800 + ($code >> 10)}] [expr {0xdc00 + ($code & 0x3ff)}]]
 }
 
-proc ::cli::wrong {message} {
+# Tells of wrong use of a sub-command, or of the tool; returns the exit status.
+proc ::cli::wrong {name message} {
+    variable commands
     say "tossl: $message"
-    say "tossl --help describes the usage"
+    say "tossl [expr {$name in $commands ? "$name " : ""}]--help describes the usage"
     show_failure $message {TOSSL USAGE}
     return 2
 }

@@ -62,9 +62,10 @@ proc ::cli::plain_options {declared} {
 }
 
 # The message of a package's command, with its options as they are written here: --key-type for -key_type, and
-# --overwrite for -overwrite 1.
+# --overwrite for -overwrite 1; and its commands, as far as there are sub-commands for them.
 proc ::cli::in_words {message} {
     variable known
+    set message [regsub -all {\m(?:tossl::)?(?:acme::)?(obtain|renew|list|forget|import)_certificates?\M} $message {tossl \1}]
     foreach {- option} [regexp -all -inline {(?:^|[\s("'])(-[a-z][a-z0-9_]*)(?![\w-])} $message] {
         if {[dict exists $known $option]} {
             set value [expr {[is_flag $option $known] ? {(?: 1(?![\w-]))?} : ""}]
