@@ -8,7 +8,7 @@
     if {[is_terminal stderr]} {
         dict set options -progress ::cli::progress
     }
-    set found [tossl::doctor [typed $names] {*}$options]
+    set found [tossl::doctor [host_names $names] {*}$options]
     end_line
     if {[is_json]} {
         puts \[[join [lmap one $found {finding_json $one}] ", "]\]

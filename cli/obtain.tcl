@@ -16,7 +16,7 @@
     if {![llength $names] && ![dict exists $options -csr]} {
         misuse "obtain needs a name"
     }
-    set certificate [tossl::acme::obtain_certificate [typed $names] {*}$options -progress ::cli::progress]
+    set certificate [tossl::acme::obtain_certificate [host_names $names] {*}$options -progress ::cli::progress]
     end_line
     show_warnings $certificate
     show_kept $certificate

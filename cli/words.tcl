@@ -216,6 +216,15 @@ proc ::cli::typed {texts} {
     }]
 }
 
+# Returns names of hosts as they were typed. Refuses what is meant as an option: no name begins with a hyphen.
+proc ::cli::host_names {words} {
+    set wrong [lsearch -inline $words -?*]
+    if {$wrong ne ""} {
+        misuse "unknown option $wrong: options begin with --"
+    }
+    return [typed $words]
+}
+
 # Removes an option from the dict and returns its value, else the default. Raises an error without either.
 proc ::cli::take {variable name args} {
     upvar 1 $variable options
