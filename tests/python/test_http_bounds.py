@@ -129,6 +129,11 @@ def test_a_chunk_is_as_long_as_it_says(raw: Raw, body: bytes) -> None:
         b"Transfer-Encoding: gzip, chunked",
         b"Transfer-Encoding: identity",
         b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        b"X : y\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding : chunked",
+        b"x\r\nContent-Length: 10",
+        b"X: y\rTransfer-Encoding: chunked",
+        b"X: y\r\r\nContent-Length: 10",
     ],
 )
 def test_framing_that_is_read_in_two_ways_is_refused(raw: Raw, fields: bytes) -> None:
@@ -153,6 +158,10 @@ def test_framing_that_is_read_in_two_ways_is_refused(raw: Raw, fields: bytes) ->
 def test_an_answer_that_is_cut_off_is_none(raw: Raw, answer: bytes) -> None:
     """The connection broke, so the request may be sent again."""
     assert refused(raw, [answer]) == "reset"
+
+
+def test_a_line_that_is_no_header_takes_nothing_else_away(raw: Raw) -> None:
+    assert get(raw.serve([OK + b"X: y\r\nnonsense\r\n\r\nabc"])).body == b"abc"
 
 
 def test_chunks_are_put_together(raw: Raw) -> None:

@@ -44,6 +44,7 @@ _TRAILER_LINES = 100
 #: RFC 9112 section 7.1: digits alone, no sign, no prefix. No size needs more digits.
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 _LENGTH = re.compile(r"[0-9]{1,19}")
+_LOST = re.compile(r"^(content-length|transfer-encoding)\s*:", re.IGNORECASE | re.MULTILINE)
 
 
 class Exchange:
@@ -148,9 +149,17 @@ class _SocketReader(io.RawIOBase):
 class _Closing(io.BufferedReader):
     """A buffer over a reader; closing it also closes the file that it replaced."""
 
-    def __init__(self, raw: io.RawIOBase, replaced: Any) -> None:
+    def __init__(self, raw: io.RawIOBase, replaced: Any, exchange: Exchange) -> None:
         super().__init__(raw)
         self._replaced = replaced
+        self._exchange = exchange
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Returns a line. Refuses a CR in it (RFC 9112 section 2.2), which would end it for some readers."""
+        line = super().readline(size)
+        if b"\r" in line[:-2]:
+            raise self._exchange.broken("malformed", "answered with a CR within a line")
+        return line
 
     def close(self) -> None:
         super().close()
@@ -165,7 +174,7 @@ class _Response(http.client.HTTPResponse):
         self._exchange = current_exchange.get()
         self._reader = _SocketReader(sock, self._exchange)
         # http.client releases the socket when fp is closed, so the original is closed with its replacement.
-        self.fp = _Closing(self._reader, self.fp)
+        self.fp = _Closing(self._reader, self.fp, self._exchange)
 
     def begin(self, **options: Any) -> None:
         self._exchange.context.work_meanwhile()
@@ -182,10 +191,13 @@ class _Response(http.client.HTTPResponse):
         self._reader.allow(2 * self._exchange.most_bytes + HEAD_BYTES)
         if self.chunked and self.fp is not None:
             self.chunked = False
-            self.fp = _Closing(_Chunks(self.fp, self._exchange), self.fp)
+            self.fp = _Closing(_Chunks(self.fp, self._exchange), self.fp, self._exchange)
 
     def _check_framing(self) -> None:
         """Refuses a length that two readers may read differently (RFC 9112 section 6.3)."""
+        # Behind a line that is no header Python's parser takes the rest of the head for a body.
+        if _LOST.search(str(self.headers.get_payload())):
+            raise self._exchange.broken("malformed", "answered with a line that is no header before its length")
         lengths = set(self.headers.get_all("Content-Length", []))
         coding = ", ".join(self.headers.get_all("Transfer-Encoding", [])).strip().lower()
         if coding:
