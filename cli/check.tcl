@@ -27,9 +27,9 @@
     set status [dict get $result status]
 }
 
-# The seconds of "10d", "12h", "30m", "30s" and "30".
+# The seconds of "10d", "12h", "30m", "30s" and "30"; digits behind a 0 are decimal ones.
 proc ::cli::duration {option text} {
-    if {![regexp {^(\d{1,9}(?:\.\d{1,6})?)([smhd]?)$} $text - count unit]} {
+    if {![regexp {^0*(\d{1,9}(?:\.\d{1,6})?)([smhd]?)$} $text - count unit]} {
         misuse "[long_name $option]: expected a duration, as 10d, 12h, 30m or seconds, but got \"$text\""
     }
     return [expr {$count * [dict get {s 1 "" 1 m 60 h 3600 d 86400} $unit]}]

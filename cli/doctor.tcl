@@ -36,7 +36,7 @@ proc ::cli::finding_json {one} {
 proc ::cli::print_finding {one} {
     set subject [dict get $one subject]
     set message [dict get $one message]
-    if {$subject ne "" && ![string match "*$subject*" $message]} {
+    if {$subject ne "" && [string first $subject $message] < 0} {
         set message "$subject: $message"
     }
     print_hanging [format "%-8s %-12s " [dict get $one status] [dict get $one check]] [in_words $message]

@@ -61,7 +61,7 @@ proc ::tossl::tls::Sorted {options} {
             Refuse [list VALUE [string range $option 1 end]] "$option must be a list"
         }
     }
-    CheckLimit [dict get $sorted own -handshake_timeout]
+    dict set sorted own -handshake_timeout [Limit [dict get $sorted own -handshake_timeout]]
     CheckConfigured [dict get $sorted fconfigure]
     return $sorted
 }
@@ -117,10 +117,13 @@ proc ::tossl::tls::KindOf {option kinds has_provider} {
     }
 }
 
-proc ::tossl::tls::CheckLimit {seconds} {
+# Digits behind a 0 are decimal ones, as in all numbers of this package.
+proc ::tossl::tls::Limit {seconds} {
+    set seconds [regsub {^\s*0+(?=\d)} $seconds {}]
     if {![string is double -strict $seconds] || !($seconds > 0 && $seconds <= 86400)} {
         Refuse {VALUE handshake_timeout} "-handshake_timeout: must be a number of seconds, more than 0, a day at most"
     }
+    return $seconds
 }
 
 # Raises the error of a value that a channel cannot have.
