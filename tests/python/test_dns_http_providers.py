@@ -19,6 +19,7 @@ from tests.servers.ovh import Ovh
 from tests.servers.rrsets import Desec, Gandi, RecordSetApi
 from tests.servers.web import LookAlike, Reply, Request, json_reply
 from tossl_acme.acme.authorization import Challenge
+from tossl_acme.challenges import dns01
 from tossl_acme.challenges.dns01 import Dns01, dns01_solver
 from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
@@ -267,7 +268,7 @@ def test_an_answer_that_was_lost(account: Account, context: Context) -> None:
 
 @pytest.mark.parametrize("name", ["desec", "digitalocean", "gandi", "hetzner", "ovh"])
 def test_what_follows_a_change_is_refused(name: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The record stands by then: it is not left behind."""
+    """The record stands by then: it is not left behind, and not given up at the first trouble."""
     with KINDS[name](zones=zones_of(name)) as server:
         server.lose_changes = int(name == "digitalocean")
         route, allowed = server.route, threading.Event()
@@ -284,6 +285,9 @@ def test_what_follows_a_change_is_refused(name: str, context: Context, monkeypat
             solver.present(context, challenge)
         allowed.set()
         assert len(server.held) == 1
+        monkeypatch.setattr(api, "PAUSES_SECONDS", ())
+        monkeypatch.setattr(dns01, "CLEAN_UP_PAUSES_SECONDS", (0.01, 0.01))
+        server.misbehave("503")
         solver.clean_up(context, challenge)
         assert server.held == []
 

@@ -142,8 +142,9 @@ class Dns01:
         try:
             at = self.published_name(challenge)
             self._published.publish(context, self._provider_of(challenge), name, value, at)
-        except (DnsError, HttpError):
-            self._doubtful.add(challenge)
+        except (DnsError, HttpError) as error:
+            if not error.has_changed:
+                self._doubtful.add(challenge)
             raise
 
     def wait(self, context: Context, challenge: Challenge) -> None:
