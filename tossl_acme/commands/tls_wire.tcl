@@ -112,7 +112,10 @@ proc ::tossl::tls::WriteRest args {
     }
 }
 
-trace add execution ::exit enter ::tossl::tls::WriteRest
+# A program may have renamed it.
+if {[llength [info commands ::exit]]} {
+    trace add execution ::exit enter ::tossl::tls::WriteRest
+}
 # Whoever deletes the namespace has an `exit` without it.
 trace add command ::tossl::tls::WriteRest delete {apply {args {
     catch {trace remove execution ::exit enter ::tossl::tls::WriteRest}
