@@ -55,6 +55,20 @@ def test_nothing_to_do_is_done() -> None:
     assert list(Context(10).begin().run_each(str, [], "work")) == []
 
 
+def test_a_hundred_pieces_of_work_are_done_at_a_time() -> None:
+    """The DNS servers of a hundred zones are 800: a host has neither so many threads to spare nor descriptors."""
+    before, seen, meeting = threading.active_count(), [], threading.Barrier(100)
+
+    def work(item: int) -> int:
+        if item < 100:
+            meeting.wait(20)
+        seen.append(threading.active_count() - before)
+        return item
+
+    assert sorted(item for item, _ in Context(60).begin().run_each(work, range(250), "work")) == list(range(250))
+    assert max(seen) <= 100
+
+
 def test_no_thread_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process may be out of them."""
 

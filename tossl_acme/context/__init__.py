@@ -41,6 +41,8 @@ ATTEND_SECONDS = 0.1
 #: The limit of a call that has none: 95 years, the most that every system can wait.
 LIMITLESS_SECONDS = 3e9
 _FOREVER = float("inf")
+#: Threads of one run_each() at a time, each with a socket: the host's program needs threads and descriptors, too.
+_MOST_THREADS = 100
 #: Items of a list in a step: no certificate has more names.
 _MOST_ITEMS = 100
 
@@ -311,18 +313,24 @@ class Context:
     def run_each(
         self, work: Callable[[_S], _T], items: Iterable[_S], what: str, limit: float = _FOREVER
     ) -> Iterator[tuple[_S, _T]]:
-        """Yields each item with the result of `work`, as they finish, each in a new thread. Raises as run()."""
+        """Yields each item with the result of `work`, as they finish, each in a new thread, a hundred at a time.
+
+        Raises as run().
+        """
         from _queue import SimpleQueue
+        from itertools import islice
 
         from .threads import join_thread, start_work
 
         done: SimpleQueue[tuple[threading.Thread, _S, _T | None, Exception | None]] = SimpleQueue()
-        ends = time.monotonic() + limit
-        for _ in [start_work(work, item, done) for item in items]:
+        ends, left = time.monotonic() + limit, iter(items)
+        running = len([start_work(work, item, done) for item in islice(left, _MOST_THREADS)])
+        while running:
             thread, item, result, error = self._taken(done, what, ends)
             join_thread(thread)  # it ends now; a later fork finds one thread less
             if error is not None:
                 raise error
+            running += len([start_work(work, each, done) for each in islice(left, 1)]) - 1
             yield item, result  # type: ignore[misc]
 
     def _taken(self, done: SimpleQueue[_T], what: str, ends: float) -> _T:
