@@ -559,6 +559,9 @@ def test_the_machine_s_own_files_are_written_and_linked_to(tcl: Tcl, tmp_path: P
     path = tree / "live/a.example/privkey.pem"
     assert path.readlink() == own / "a.example" / "privkey.pem"
     assert path.read_text() == one.private_key
+    newer = _issued()
+    _import(tcl, "certbot", certbot(tmp_path / "newer", newer), tmp_path / "store", port=8080, replace=1, files=own)
+    assert path.read_text() == newer.private_key
     folder = tmp_path / "another"
     assert "has the certificate's files itself" in _cause(tcl, "certbot", tree, folder, port=8080, files=folder)
 

@@ -261,8 +261,7 @@ def _put_in_place(context: Context, store: Store, ready: _Ready, wishes: Wishes)
     """Writes the files that servers read, outside the store."""
     chain = ready.chain
     if wishes.files is not None:
-        parts = {"certificate": chain.certificate, "chain": chain.issuers, "fullchain": chain.fullchain}
-        wishes.files.keep(context, {"name": ready.name, **parts, "private_key": ready.private_key})
+        wishes.files.keep(context, {**chain.as_dict(), "name": ready.name, "private_key": ready.private_key})
     if wishes.links:
         put_links(ready.found.files, _server_files(store, ready.name, wishes))
     if wishes.pem_file is not None:
