@@ -212,7 +212,7 @@ def _stored(folder: CertificateFolder, certificate: Certificate, about: Mapping[
     texts = {name: str(values[name]) for name in ("certificate", "chain", "fullchain")}
     left_out = (*texts, "private_key", "files")
     record = {name: value for name, value in values.items() if name not in left_out}
-    return folder.keep(texts, {**record, **about}, has_key=bool(certificate.private_key), ends=False)
+    return folder.keep(texts, {**record, **about}, has_key=bool(certificate.private_key))
 
 
 def _is_exempt(work: Work) -> bool:

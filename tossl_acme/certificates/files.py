@@ -62,10 +62,6 @@ class CertificateFolder:
         write_texts(self._store, self._lock, texts, part, ends=ends)
         self._texts[part] = dict(texts)
 
-    def left_over_key(self) -> str:
-        """Returns the key (PEM) of an attempt that did not end; empty without one. A certificate may exist for it."""
-        return self.read(PENDING).get(FILES["private_key"], "")
-
     def keep_key(self, pem: str) -> None:
         """Stores the private key before its CSR leaves. Puts another one that is there already aside."""
         texts = self.pending_with(pem)
@@ -79,22 +75,17 @@ class CertificateFolder:
             return pending
         return with_key_aside(pending) | {FILES["private_key"]: pem}
 
-    def keep(
-        self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True, ends: bool = True
-    ) -> dict[str, FilePath]:
+    def keep(self, texts: Mapping[str, str], record: Mapping[str, Any], *, has_key: bool = True) -> dict[str, FilePath]:
         """Stores certificate, chain and fullchain beside the key from keep_key(); returns the paths of all four.
 
-        Without has_key only the user has the key: stores none, and removes an older one. ends: whether to remove the
-        key from what is being obtained; else the attempt's end does.
+        Without has_key only the user has the key: stores none, and removes an older one. The attempt's end removes the
+        key from what is being obtained.
         """
         key = FILES["private_key"]
-        pending = self.read(PENDING)
         values = {FILES[name]: text for name, text in texts.items()}
         if has_key:
-            values[key] = pending.get(key) or self.read().get(key, "")
+            values[key] = self.read(PENDING)[key]
         self.write_record(values, {"format": FORMAT, **record, "has_key": has_key, "digests": digests_of(values)})
-        if ends and has_key and key in pending:
-            self.write({name: text for name, text in pending.items() if name != key}, PENDING)
         return paths_of(self._store, self.name, has_key)
 
     def write_record(self, texts: Mapping[str, str], record: Mapping[str, Any]) -> None:
