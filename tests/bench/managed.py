@@ -1,6 +1,7 @@
 """What manage costs the program around it: a share of a core when nothing is due, and gaps in its event loop.
 
 The CA of the first is the scripted one, for it has renewal information: it is asked every six hours, per certificate.
+`python -m tests.bench.managed CERTIFICATES SECONDS` prints the first alone.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def gap(folder: Path, tclsh: str, directory: str, port: str, bundle: str) -> str
 
 
 def output(command: list[str], environment: Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+    given = {**os.environ, "TCLLIBPATH": f"{{{HERE.parents[1]}}}", **(environment or {})}
+    done = subprocess.run(command, capture_output=True, text=True, env=given)
     if done.returncode or done.stderr:
         raise RunFailed(f"{command[0]} failed: {done.stdout}{done.stderr}")
     return done.stdout.strip()
