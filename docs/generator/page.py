@@ -22,7 +22,7 @@ _MARKER = re.compile(r"<!-- (SYNOPSIS|COMMANDS|OPTIONS|ERRORS) -->\n")
 _MADE = "<!-- Made by `make docs` from docs/source/{} and the docstrings of the commands: change those. -->\n"
 #: In a docstring's prose: code, an option, a name with an underscore, a character of markup.
 _PROSE = re.compile(
-    r"(?P<code>`[^`]*`)|(?<![\w-])(?P<option>-[a-z][a-z_0-9]+)(?![\w-])"
+    r"(?P<code>`[^`]*`)|(?<![\w-])(?P<option>-[a-z][a-z_0-9]+(?:\.\d)?)(?![\w-])"
     r"|(?<![\w/.-])(?P<name>[a-z0-9]+(?:_[a-z0-9]+)+)(?![\w/.-])|(?P<markup>[*<|\[\]\\])"
 )
 _AS = {"code": "{}", "option": "**{}**", "name": "`{}`", "markup": "\\{}"}

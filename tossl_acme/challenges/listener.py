@@ -196,7 +196,8 @@ def _unusable(port: Port, error: OSError | RuntimeError) -> ArgumentError | Reso
     if number in (errno.EMFILE, errno.ENFILE):
         return ResourceError("descriptors", f"port {port} cannot be used: {reason}")
     if number == errno.EADDRINUSE:
-        return ArgumentError("port", f"port {port} is in use already")
+        advice = "free it, or prove the names without it (-webroot, -provider)"
+        return ArgumentError("port", f"port {port} is in use already: {advice}")
     if number in (errno.EACCES, errno.EPERM):
         return ArgumentError("port", f"port {port} is not permitted: {reason} (ports below 1024 need a privilege)")
     return ArgumentError("port", f"port {port} cannot be used: {reason}")

@@ -63,7 +63,8 @@ def manage(
     -on_error prefix    called with a dict for each failure: name (empty if it concerns all), message, errorcode, next
                         (when it is tried again, epoch seconds), retry_after and visit where the CA said so, and
                         clean_up_failed where a challenge could not be removed again; and once a day for
-                        a permanent DNS record that is about to end (TOSSL WARNING persist_until)
+                        a permanent DNS record that is about to end (TOSSL WARNING persist_until). Without it nothing
+                        is written or called: list_certificates and the log tell of failures
     -parallel count     number of certificates that are obtained at the same time
     -progress prefix    called with a dict for each step, whose keys step and name say what is done for which
                         certificate; step unmanaged: a certificate has left the set
