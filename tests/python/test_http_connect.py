@@ -177,15 +177,30 @@ def test_resolving_ends_with_the_time_given(
     assert error.kind == "connect"
 
 
-def test_the_addresses_are_tried_in_turn(
+def test_an_address_is_tried_beside_those_before_it(
     names: Names, greeter: Greeter, full: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that refuses or is silent does not hide the next."""
-    monkeypatch.setattr(sockets, "CONNECT_SECONDS", 1.0)
-    monkeypatch.setattr(connecting, "LEAST_SHARE_SECONDS", 0.1)
-    port = int(greeter.origin.rpartition(":")[2])
-    names(free_port(), full, port)
+    """One that refuses or is silent does not hide the next (RFC 8305), nor does it take its time."""
+    monkeypatch.setattr(connecting, "AHEAD_SECONDS", 0.01)
+    names(free_port(), *[full] * 30, int(greeter.origin.rpartition(":")[2]))
     assert outcome(Context(60).begin(), URLS[0]) == b"hello"
+
+
+def test_families_take_turns(full: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    real = connecting.socket_beyond_standard
+
+    def opened(sock: socket.socket) -> socket.socket:
+        tried.append(sock.family)
+        return real(sock)
+
+    v6 = (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("::1", free_port(), 0, 0))
+    v4 = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", free_port()))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [v6, v6, v6, v4])
+    monkeypatch.setattr(connecting, "socket_beyond_standard", opened)
+    with pytest.raises(OSError):
+        connecting.connected(Context(60).begin(), NAME, 443, 30)
+    assert tried == [socket.AF_INET6, socket.AF_INET, socket.AF_INET6, socket.AF_INET6]
 
 
 @pytest.mark.parametrize("options", ROUTES, ids=["direct", "proxy"])
