@@ -27,7 +27,7 @@ proc ::cli::completed_options {name} {
     variable everywhere
     set shared [plain_options $everywhere]
     dict set shared -log_level choices [dict get [described log::configure] -level choices]
-    return [dict merge [options_of $name] $shared]
+    return [dict merge [options_of $name described] $shared]
 }
 
 # The kinds of an option's value: words that it may have, and @file, @folder, @variable. Options of the same name have the

@@ -10,7 +10,7 @@
     set directory [take_directory options]
     set email [take_email options]
     set key [take_account_key options $directory -generate 1]
-    set own [described acme::create_account]
+    set own [outlined acme::create_account]
     set asked [list tossl::acme::dns_persist01_record $directory $key [lindex [host_names $names] 0] \
         {*}[fitting acme::dns_persist01_record $options] -progress ::cli::progress]
     # A wrong name is refused before an account is made for it.

@@ -26,7 +26,7 @@ proc ::cli::command_usage {name} {
     foreach {form text} [forms_of $name] {
         lappend lines [wrapped "[expr {[llength $lines] ? "      " : "usage:"}] tossl $form" 0 13] [wrapped $text 11]
     }
-    set options [dict filter [options_of $name] script {option about} {expr {![dict get $about is_secret]}}]
+    set options [dict filter [options_of $name described] script {option about} {expr {![dict get $about is_secret]}}]
     if {[dict size $options]} {
         lappend lines "" "options:" {*}[option_lines $options]
     }

@@ -39,12 +39,13 @@ namespace eval ::cli {
     variable most_chars 1048576
 }
 
-# Returns the options of a sub-command: dicts of word, text, default, is_secret and choices, by name.
-proc ::cli::options_of {name} {
+# Returns the options of a sub-command: dicts of word, default and is_secret by name; with "described" for `how` of text and
+# choices, too.
+proc ::cli::options_of {name {how outlined}} {
     variable declared
     set found [plain_options [dict get $declared $name own]]
     foreach command [dict get $declared $name over] {
-        dict for {option about} [described $command] {
+        dict for {option about} [$how $command] {
             if {$option ni $::cli::unused && ![dict exists $found $option]} {
                 dict set found $option $about
             }
@@ -75,6 +76,12 @@ proc ::cli::in_words {message} {
     return $message
 }
 
+proc ::cli::outlined {command} {
+    lassign [::tossl::call Outline $command] options about
+    return -level 0 {*}$options $about
+}
+
+# Takes longer: texts and choices have all DNS providers, for one.
 proc ::cli::described {command} {
     lassign [::tossl::call Describe $command] options about
     return -level 0 {*}$options [expr {$options eq "" ? [dict get $about options] : $about}]
@@ -83,7 +90,7 @@ proc ::cli::described {command} {
 # Returns those of a sub-command's options that are for one of the package's commands: a spare one that it lacks is left out.
 proc ::cli::fitting {command options} {
     variable spare
-    set taken [described $command]
+    set taken [outlined $command]
     return [dict filter $options script {option value} {expr {$option ni $spare || [dict exists $taken $option]}}]
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -125,3 +127,18 @@ def test_the_words_that_an_option_may_have_are_those_of_its_text() -> None:
         assert all(choice in options[name]["text"] for choice in options[name]["choices"]), name
     assert "letsencrypt-staging" in options["-directory"]["choices"]
     assert not options["-email"]["choices"]
+
+
+def test_the_outline_of_a_command_asks_no_provider() -> None:
+    words = (
+        "import sys, tossl_acme.commands.groups as groups\n"
+        "from tossl_acme.tcl.command import load_commands\n"
+        "from tossl_acme.tcl.manual import Manual\n"
+        "commands = load_commands(['tossl_acme.commands.acme.obtain'], groups.GROUPS)\n"
+        "outline = Manual(commands['acme::obtain_certificate']).outline()\n"
+        "print(outline['-api_key'], outline['-force'], [name for name in sys.modules if '.dns' in name])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=True)
+    described: Any = Manual(COMMANDS["acme::obtain_certificate"]).as_dict(lambda: COMMANDS)["options"]
+    same = [{key: described[name][key] for key in ("word", "default", "is_secret")} for name in ("-api_key", "-force")]
+    assert done.stdout == f"{same[0]} {same[1]} []\n"

@@ -272,12 +272,12 @@ def new_account(*, binding: Binding, agree_tos: bool = True, shared_key: bool = 
     return NewAccount(agree_tos=agree_tos, binding=binding, shared_key=shared_key)
 
 
-def declared_credentials() -> dict[str, tuple[str, str]]:
-    """Returns the DNS providers' credentials by name, as options that help does not list: there are many."""
+def declared_credentials() -> dict[str, str]:
+    """Returns the annotations of the DNS providers' credentials by name, as options that help does not list."""
     from ..dns.registry import provider_credentials
 
     return {
-        credential.field: ("Secret" if credential.secret else "FilePath" if credential.is_path else "str", "")
+        credential.field: "Secret" if credential.secret else "FilePath" if credential.is_path else "str"
         for credentials in provider_credentials().values()
         for credential in credentials
         if credential.field not in ("api_key", "zone_id", "endpoint")

@@ -71,14 +71,14 @@ proc ::tossl::tls::Kinds {} {
     variable kept
     variable unused
     set is_new [package vsatisfies [package provide Tcl] 9-]
-    lassign [::tossl::call Describe acme::manage] - manage
+    lassign [::tossl::call Outline acme::manage] - manage
     return [dict create \
         own {-server -domains -name -http_port -handshake_timeout -deploy} \
         tls [Without [TlsOptions] $kept] \
         socket [concat -myaddr [expr {$is_new ? {-backlog -reuseaddr -reuseport} : {}}]] \
         fconfigure [concat {-blocking -buffering -buffersize -encoding -eofchar -translation} \
             [expr {$is_new ? {-profile -keepalive -nodelay} : {}}]] \
-        manage [Without [dict keys [dict get $manage options]] $unused]]
+        manage [Without [dict keys $manage] $unused]]
 }
 
 # The options of this version of tcltls, which only its errors tell.

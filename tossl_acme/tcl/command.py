@@ -22,7 +22,7 @@ options is given. Words are converted when the command is called; objects are ma
     cas: list[Group]                  is a list: each of its elements is a list of the words that the group takes
     cloud: Named[Group]               is a word, or a dict of such lists of words by name
     fields: MoreOptions = ask         is a dict of options that are known only when asked for: ask() returns
-                                      {name: (annotation, text)}; without a text help does not list it
+                                      {name: annotation}; help lists none of them
 """
 
 from __future__ import annotations

@@ -112,10 +112,11 @@ class Interpreter:
             return ""
         if name == "Awaited":
             return self.jobs.awaited(*words)
-        if name == "Describe":
+        if name in ("Describe", "Outline"):
             from .manual import Manual
 
-            return to_tcl(Manual(self._load(words[0])).as_dict(lambda: self.commands))
+            manual = Manual(self._load(words[0]))
+            return to_tcl(manual.outline() if name == "Outline" else manual.as_dict(lambda: self.commands))
         if name == "Trap":
             from .signals import serve, trap_signals
 

@@ -36,7 +36,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from types import FunctionType
 
 from .command import Command
@@ -155,8 +155,14 @@ class Manual:
         taken = command.parameters
         parameters = (*taken.arguments, *taken.all_options().values())
         self._groups = dict.fromkeys(group for each in parameters for group in each.functions[1:])
-        self.arguments = [self._entry(parameter) for parameter in taken.arguments]
-        self.options = [self._entry(parameter) for parameter in parameters[len(taken.arguments) :]]
+
+    @cached_property
+    def arguments(self) -> list[Entry]:
+        return [self._entry(parameter) for parameter in self.command.parameters.arguments]
+
+    @cached_property
+    def options(self) -> list[Entry]:
+        return [self._entry(parameter) for parameter in self.command.parameters.all_options().values()]
 
     @property
     def namespace(self) -> str:
@@ -204,8 +210,7 @@ class Manual:
 
         commands: returns all that there are. A text that leads to another command begins with that one's text here.
         """
-        options = self.command.parameters.all_options()
-        secrets = {name for name, each in options.items() if each.annotation.startswith("Secret")}
+        outline = self.outline()
         return {
             "summary": self.text.summary,
             "arguments": {
@@ -213,14 +218,23 @@ class Manual:
             },
             "options": {
                 entry.name: {
-                    "word": entry.word,
+                    **outline[entry.name],
                     "text": _led_to(entry.text, commands),
-                    "default": entry.default,
-                    "is_secret": entry.name in secrets,
                     "choices": list(entry.choices),
                 }
                 for entry in self.options
             },
+        }
+
+    def outline(self) -> dict[str, dict[str, object]]:
+        """Returns what it takes to read options, by name: word, default, is_secret. It asks no DNS provider."""
+        return {
+            name: {
+                "word": self._word(option, self._found(option)[0]),
+                "default": self._default(option),
+                "is_secret": option.annotation.startswith("Secret"),
+            }
+            for name, option in self.command.parameters.all_options().items()
         }
 
     def _takes(self, name: str) -> bool:
@@ -231,9 +245,13 @@ class Manual:
         texts, choices = _named_in("TEXTS", parameter), _named_in("CHOICES", parameter)
         text = _BRACES.sub(lambda found: ", ".join(texts[found[1]]()) if found[1] in texts else found[0], text)
         words = tuple(choices[parameter.name]()) if parameter.name in choices else ()
+        return Entry(parameter.shown, self._word(parameter, term), self._default(parameter), text, shared, words)
+
+    @staticmethod
+    def _word(parameter: Parameter, term: str) -> str:
+        """Returns the word for an option's value."""
         usual = "list" if parameter.annotation.startswith("list[") else "value"
-        word = term.partition(" ")[2] or _WORDS.get(parameter.annotation.removesuffix(" | None"), usual)
-        return Entry(parameter.shown, word, self._default(parameter), text, shared, words)
+        return term.partition(" ")[2] or _WORDS.get(parameter.annotation.removesuffix(" | None"), usual)
 
     def _found(self, parameter: Parameter) -> tuple[str, str, bool]:
         """Returns a parameter's term and text, and whether other commands share them."""

@@ -86,26 +86,21 @@ class Parameter:
 
 
 class MoreOptions:
-    """Options that are looked up only when needed."""
+    """Options that are looked up only when needed, which may take long: no help lists them."""
 
     __slots__ = ("_ask", "_functions", "_optional")
 
     def __init__(
-        self, ask: Callable[[], Mapping[str, tuple[str, str]]], functions: tuple[FunctionType, ...],
-        optional: tuple[Recipe, ...],
-    ) -> None:  # fmt: skip
+        self, ask: Callable[[], Mapping[str, str]], functions: tuple[FunctionType, ...], optional: tuple[Recipe, ...]
+    ) -> None:
         self._ask = ask
         self._functions = functions
         self._optional = optional
 
     def parameters(self) -> Iterator[Parameter]:
-        for name, (annotation, text) in self._ask().items():
-            parameter = Parameter(
-                name, annotation, None, self._functions, is_option=True, optional=self._optional, text=text
-            )
-            for form in parameter.forms():
-                form.text = form.text if text else ""
-                yield form
+        for name, annotation in self._ask().items():
+            found = Parameter(name, annotation, None, self._functions, is_option=True, optional=self._optional)
+            yield from found.forms()
 
 
 class Parameters:
@@ -352,11 +347,11 @@ class Parameters:
         return [parameter for parameter in found if parameter.shown not in self.options]
 
     def all_options(self) -> dict[str, Parameter]:
-        """Returns every option with a text by its name: also those of declarations, and those looked up when needed."""
+        """Returns every option by its name, also those of declarations, but for those looked up when needed."""
         found = dict(self.options)
         for each in self.declared.values():
             found |= each.all_options()
-        return found | {parameter.shown: parameter for parameter in self.more_options() if parameter.text}
+        return found
 
 
 def _signature(function: FunctionType) -> Iterator[tuple[str, str, object, bool]]:
