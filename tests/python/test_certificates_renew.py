@@ -28,6 +28,7 @@ from tossl_acme.certificates.accounts import client_of_issuance
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.due import Suggestion
 from tossl_acme.certificates.files import CertificateFolder, certificate_folder
+from tossl_acme.certificates.held import words_digests
 from tossl_acme.certificates.history import issuances_of
 from tossl_acme.certificates.issuance import Authority, Issuance
 from tossl_acme.certificates.key import CertificateKey
@@ -580,9 +581,11 @@ def test_a_defect_met_by_one_does_not_stop_the_rest(world: World, monkeypatch: p
 class BusyStore(FolderStore):
     """Another process holds these locks, and does not run: it was stopped."""
 
+    held: tuple[str, ...] = ("runs/", "renewal/")
+
     @contextlib.contextmanager
     def locked(self, context: Context, name: str, within: float | None = None) -> Iterator[Lock]:
-        if name.startswith(("runs/", "renewal/")):
+        if name.startswith(self.held):
             raise WaitTimeout("timed out", "store")
         with super().locked(context, name, within) as lock:
             yield lock
@@ -598,6 +601,19 @@ def test_what_cannot_be_kept_beside_does_not_lose_the_result(world: World, tmp_p
     assert [failed["errorcode"] for failed in world.renew_all().failed] == [["TOSSL", "ACME", "serverInternal", "400"]]
     world.at += DAY
     assert [got["name"] for got in world.renew_all().renewed] == [NAME]
+
+
+def test_options_that_cannot_be_kept_just_now_are_a_warning(world: World, tmp_path: Path) -> None:
+    """Else its renewals would have the old ones, and nobody would know."""
+    world.obtain()
+    store = BusyStore(FilePath(str(tmp_path / "store")))
+    store.held = ("certificates/",)
+    asked = Issuance.from_json(world.held.issuance)
+    for solvers, kinds in ((asked.solvers, []), (SolverOptions(("http-01",), port=8080), ["options"])):
+        found = obtain(world.context, replace(asked, solvers=solvers), store, said=words_digests({}))
+        warnings = found.facts["warnings"]
+        assert isinstance(warnings, list)
+        assert [one["warning"] for one in warnings] == kinds
 
 
 def test_damaged_runs_are_no_error(world: World) -> None:

@@ -200,6 +200,9 @@ def _held(
             if issuance.deploy_command not in ("", kept.deploy_command):
                 cause = f"the command is not kept with {kept.name}: {error.message}"
                 context.warn("warning", warning="deploy", message=cause)
+            elif "issuance" in options and isinstance(error, WaitTimeout):  # else it is another's to write to the store
+                cause = f"the options of this call are not kept for the renewals of {kept.name}: {error.message}"
+                context.warn("warning", warning="options", message=cause)
     return Obtained(False, told_of(context, store, kept, issuance.pem_file))
 
 

@@ -90,8 +90,9 @@ def obtain_certificate(
                  issuer), alternate_chain (another chain of the CA cannot be used), chain (it came without its issuer's
                  certificate), deploy (a deployment is owed), put_aside (a certificate of an earlier call cannot serve),
                  fallback (another CA of -directory is asked, or has given no account), account (that of the store has
-                 ended; a new one was made), contact (the CA takes no such contact), layout (no links can be made in
-                 the store) or store (root's is in its home folder still, or others can write to it).
+                 ended; a new one was made), contact (the CA takes no such contact), options (another call is at
+                 work on the certificate, so its renewals do not have those of this call: repeat it), layout (no links
+                 can be made in the store) or store (root's is in its home folder still, or others can write to it).
                  -progress tells each as the step warning
 
     Once the CA has issued a certificate, no error loses it: it stays in the store, in the folder pending beside the
