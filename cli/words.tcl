@@ -214,9 +214,8 @@ proc ::cli::typed {texts} {
         return $texts
     }
     return [lmap text $texts {
-        set bytes [encoding convertto iso8859-1 $text]
-        if {[encoding convertfrom iso8859-1 $bytes] eq $text && ![catch {encoding convertfrom utf-8 $bytes} other]
-                && [encoding convertto utf-8 $other] eq $bytes} {
+        if {![catch {encoding convertto iso8859-1 $text} bytes] && [encoding convertfrom iso8859-1 $bytes] eq $text
+                && ![catch {encoding convertfrom utf-8 $bytes} other] && [encoding convertto utf-8 $other] eq $bytes} {
             set text $other
         }
         set text
