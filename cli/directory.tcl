@@ -10,7 +10,9 @@
         misuse "directory takes one directory URL or short name of a CA"
     }
     set directory [expr {[llength $arguments] ? [lindex $arguments 0] : [take_directory options]}]
-    show [tossl::acme::directory $directory {*}[dict remove $options -directory]] {meta dict} {
+    show [tossl::acme::directory $directory {*}[dict remove $options -directory]] {
+        meta {dict {caaIdentities list profiles dict externalAccountRequired number subdomainAuthAllowed number}}
+    } {
         dict for {what value} $result {line $what $value}
     }
 }
