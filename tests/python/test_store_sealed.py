@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -393,6 +394,47 @@ def test_no_byte_of_an_open_key_is_left_in_the_folder(plain: FolderStore, folder
     assert not [path for path in folder.rglob("*") if path.is_file() and b"wE4kPass" in path.read_bytes()]
     assert sealed(plain, KEY).read(f"{NAME}/pending") == {"privkey.pem": PEM.encode()}
     assert seal_anew(context, SealedStore(MemoryStore(), SealKey("-seal_key", KEY))) == (0, 0)
+
+
+class LateStore(FolderStore):
+    """Another process writes to it once its sets are counted."""
+
+    then: Callable[[], object] | None = None
+
+    def names(self) -> list[str]:
+        found, then = super().names(), self.then
+        self.then = None
+        if then is not None:
+            then()
+        return found
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_what_others_add_while_a_store_is_sealed_is_sealed_or_refused(
+    folder: Path, context: Context, has_begun: bool
+) -> None:
+    """has_begun: whether the other has written a part of it before."""
+    store, other = LateStore(absolute(folder)), SealedStore(FolderStore(absolute(folder)))
+    refused: list[ArgumentError] = []
+    with ExitStack() as held:
+        lock = held.enter_context(other.locked(context, "certificates/late"))
+        if has_begun:
+            other.write(lock, {"privkey.pem": b"-----BEGIN PRIVATE KEY-----"}, "pending")
+            other.delete(lock, "pending")
+
+        def add() -> None:
+            with held:
+                try:
+                    other.write(lock, {"privkey.pem": b"-----BEGIN PRIVATE KEY-----"})
+                except ArgumentError as error:
+                    refused.append(error)
+
+        store.then = add
+        seal_anew(context, SealedStore(store, SealKey("-seal_key", generate_sealing_key())))
+    assert [error.errorcode[-1] for error in refused] == ([] if has_begun else ["seal_key"])
+    found = store.read("certificates/late")
+    assert (found is not None) is has_begun
+    assert b"PRIVATE KEY" not in (found or {}).get("privkey.pem", b"")
 
 
 def test_a_store_is_opened_for_good(plain: FolderStore, folder: Path, context: Context) -> None:

@@ -24,15 +24,20 @@ def seal_anew(context: Context, store: SealedStore, *, unseal: bool = False) -> 
     if unseal:
         _check_all(context, store)
         writer.mark_anew(context)  # first: nothing that is open is written to a store that is marked
-    names = store.names()
+    else:
+        with writer.locked(context, MARK):  # which marks it: from now on nobody begins to write open secrets
+            pass
     written = 0
-    for name in sets_of(names):
-        context.check(_WAITED_FOR)
-        if name != MARK:
+    seen: set[str] = set()
+    # Whoever had begun before that may add sets meanwhile: they are listed again, once at least.
+    while new := {*store.names(), MARK} - seen:
+        for name in sets_of(new - {MARK}):
+            context.check(_WAITED_FOR)
             written += _sealed_anew(context, store, writer, name)
+        seen |= new
     if not unseal:
         writer.mark_anew(context)
-    return len([name for name in names if name != MARK]), written
+    return len(seen - {MARK}), written
 
 
 def sets_of(names: Iterable[str]) -> list[str]:
