@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import SimpleNamespace
 
 import dns.message
@@ -151,6 +152,31 @@ def test_a_silent_resolver_gets_less_time_from_then_on(context: Context, monkeyp
     asked.query(context, name, dns.rdatatype.SOA)
     asked.query(context, name, dns.rdatatype.SOA)
     assert [round(seconds) for seconds in given[4:]] == [4, 4]
+
+
+def test_a_resolver_that_is_slow_is_found_again_after_its_silence(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is asked meanwhile: it gets its whole time once in a minute."""
+
+    def far(_server: object, name: dns.name.Name, _kind: object, seconds: float, _id: str) -> dns.message.Message:
+        clock[0] += min(seconds, 0.3)
+        if clock[0] < 20 or seconds < 0.3:
+            raise LookupFailed("did not answer")
+        return of_zone(dns.message.make_query(name, "SOA"))
+
+    clock = [0.0]
+    monkeypatch.setattr(resolver, "SILENCES", resolver.Silences())
+    monkeypatch.setattr(resolver, "ask", far)
+    monkeypatch.setattr(resolver, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(resolver, "_SILENCE_SECONDS", 0.3)
+    asked = resolver.Resolver([Nameserver("127.0.0.1", 53, "127.0.0.1")])
+    while clock[0] < 90:
+        clock[0] += 2
+        with suppress(LookupFailed):
+            asked.query(context, dns.name.from_text("example.com"), dns.rdatatype.SOA)
+            break
+    assert 20 < clock[0] < 70
 
 
 def test_no_answer_at_all(ask_at: Callable[[int], None], context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,32 +62,35 @@ class Silences:
     """The recursive servers of this process that gave no answer lately. Safe for several threads."""
 
     def __init__(self) -> None:
-        #: The last silence's monotonic time, and the silences in a row, by address and port.
-        self._last: dict[tuple[str, int], tuple[float, int]] = {}
+        #: The monotonic times of the first silence and of the last, and their number, by address and port.
+        self._silent: dict[tuple[str, int], tuple[float, float, int]] = {}
 
     def seconds(self, server: Nameserver) -> float:
         """Returns the seconds that the server may take for its next answer."""
-        at, count = self._last.get((server.address, server.port), (0.0, 0))
-        if not count or time.monotonic() - at > _SILENT_FOR_SECONDS:
+        first, _last, count = self._silent.get((server.address, server.port), (0.0, 0.0, 0))
+        # From the first on: one that answers late would never have its time again if it is asked often.
+        if not count or time.monotonic() - first > _SILENT_FOR_SECONDS:
             return LOOKUP_SECONDS
         return max(_LEAST_SILENT_SECONDS, LOOKUP_SECONDS * _SILENT_PART**count)
 
     def note_answer(self, server: Nameserver) -> None:
         """Remembers that it answers."""
-        self._last.pop((server.address, server.port), None)
+        self._silent.pop((server.address, server.port), None)
 
     def note_failure(self, server: Nameserver, asked_at: float) -> None:
         """Remembers that it gave no answer to what it was asked at this monotonic time, if that was long enough."""
         place, now = (server.address, server.port), time.monotonic()
         if now - asked_at < 0.95 * min(_SILENCE_SECONDS, self.seconds(server)):
             return
-        at, count = self._last.get(place, (0.0, 0))
+        first, last, count = self._silent.get(place, (now, 0.0, 0))
+        if now - first > _SILENT_FOR_SECONDS:
+            first, count = now, 0
         # What was asked side by side counts once.
-        self._last[place] = now, count + 1 if asked_at >= at else count
+        self._silent[place] = first, now, count + 1 if asked_at >= last else max(1, count)
 
     def reset(self) -> None:
         """Forgets them."""
-        self._last.clear()
+        self._silent.clear()
 
 
 #: Those of this process.
