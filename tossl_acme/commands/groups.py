@@ -244,7 +244,7 @@ def order_options(
 
     begin, end = rfc3339_time(not_before, "not_before"), rfc3339_time(not_after, "not_after")
     if begin and end and begin >= end:
-        raise ArgumentError("not_after", "not_after must be later than not_before")
+        raise ArgumentError("not_after", "-not_after: must be later than -not_before")
     return OrderOptions(begin, end, profile, subdomain_auth=ancestors(subdomain_auth))
 
 

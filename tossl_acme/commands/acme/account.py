@@ -186,7 +186,7 @@ def list_orders(
     from ...acme import account
 
     if limit < 1:
-        raise ArgumentError("limit", "limit must be at least 1")
+        raise ArgumentError("limit", "-limit: must be at least 1")
     return account.list_orders(client, context, limit)
 
 

@@ -134,7 +134,7 @@ def dns_persist01_record(
 
     check_provable_by_dns(identifier)
     if persist_until is not None and persist_until < 0:
-        raise ArgumentError("persist_until", "persist_until must be a time in epoch seconds")
+        raise ArgumentError("persist_until", "-persist_until: must be a time in epoch seconds")
     issuers = [_issuer_name(issuer)] if issuer else client.directory(context).caa_identities
     if not issuers:
         raise ArgumentError("issuer", "the CA's directory lists no caaIdentities; give -issuer")
