@@ -87,7 +87,7 @@ class Server:
             except IndexError:
                 break
         response = self._asked(context, "HEAD", self.directory(context).url_of("newNonce"))
-        if response.status // 100 != 2:
+        if not _is_well(response):
             raise problem_error(response)
         if nonce := self.nonce_of(response):  # which is not kept: another thread would take it
             return nonce
@@ -119,12 +119,20 @@ class Server:
     def fetch(self, context: Context, method: str, url: str) -> Response:
         """Returns the answer to an unsigned request, whatever its status; repeats it after temporary failures."""
         response = self._asked(context, method, url)
-        self.keep_nonce(response)
+        if _is_well(response):
+            self.keep_nonce(response)
         return response
 
     def _asked(self, context: Context, method: str, url: str) -> Response:
-        request = HttpRequest(method, url, LANGUAGE)
-        return with_retries(ca_retries(context), lambda: follow(self.http, context, request, _MAX_REDIRECTS).response)
+        """Does what fetch() does, and leaves the nonce of a 2xx answer to the caller."""
+
+        def send() -> Response:
+            response = follow(self.http, context, HttpRequest(method, url, LANGUAGE), _MAX_REDIRECTS).response
+            if not _is_well(response):
+                self.keep_nonce(response)
+            return response
+
+        return with_retries(ca_retries(context), send)
 
     def keep_nonce(self, response: Response) -> None:
         """Keeps an answer's nonce, also an error's (RFC 8555 section 6.5), and its time."""
@@ -137,6 +145,10 @@ class Server:
         self.date = _date_of(response) or self.date
         nonce = response.headers.get("Replay-Nonce", "")
         return nonce if _NONCE.fullmatch(nonce) else ""
+
+
+def _is_well(response: Response) -> bool:
+    return response.status // 100 == 2
 
 
 def _date_of(response: Response) -> float | None:
