@@ -10,11 +10,6 @@
     -prometheus {FILE "a file for node_exporter's textfile collector, written whole; - prints the metrics in place of the rest"}
 } {files options} {
     variable status
-    foreach option {-warn -critical -silent} {
-        if {[dict exists $options $option]} {
-            dict set options $option [duration $option [dict get $options $option]]
-        }
-    }
     # A file "-name" is no option.
     set result [tossl::acme::check_certificates [lmap file $files {file join [pwd] $file}] {*}$options]
     if {[is_json]} {
@@ -25,14 +20,6 @@
         puts [printable [dict get $result text]]
     }
     set status [dict get $result status]
-}
-
-# The seconds of "10d", "12h", "30m", "30s" and "30"; digits behind a 0 are decimal ones.
-proc ::cli::duration {option text} {
-    if {![regexp {^0*(\d{1,9}(?:\.\d{1,6})?)([smhd]?)$} $text - count unit]} {
-        misuse "[long_name $option]: expected a duration, as 10d, 12h, 30m or seconds, but got \"$text\""
-    }
-    return [expr {$count * [dict get {s 1 "" 1 m 60 h 3600 d 86400} $unit]}]
 }
 
 proc ::cli::check_json {result} {

@@ -123,7 +123,26 @@ proc ::cli::read_words {words known} {
     if {[llength $faults]} {
         misuse [lindex $faults 0]
     }
-    return [list $arguments $options]
+    return [list $arguments [in_seconds $options $known]]
+}
+
+# The options with those that are times in seconds; a number is the package's to judge.
+proc ::cli::in_seconds {options known} {
+    return [dict map {option text} $options {
+        set word [dict get $known $option word]
+        if {$word eq "DURATION" || ($word eq "seconds" && ![string is double -strict $text])} {
+            set text [duration $option $text]
+        }
+        set text
+    }]
+}
+
+# The seconds of "10d", "12h", "30m", "30s" and "30"; digits behind a 0 are decimal ones.
+proc ::cli::duration {option text} {
+    if {![regexp {^0*(\d{1,9}(?:\.\d{1,6})?)([smhd]?)$} $text - count unit]} {
+        misuse "[long_name $option]: expected a duration, as 10d, 12h, 30m or seconds, but got \"$text\""
+    }
+    return [expr {$count * [dict get {s 1 "" 1 m 60 h 3600 d 86400} $unit]}]
 }
 
 # Reads the settings alone, of words for a command that is not known, or whose options are not.

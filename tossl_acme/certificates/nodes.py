@@ -44,7 +44,7 @@ def node_name() -> str:
     given = os.environ.get(_VARIABLE, "")
     if given:
         if not is_part(given):
-            raise ArgumentError("node", f"{_VARIABLE} must be letters, digits and _ - . : alone, not first . or :")
+            raise ArgumentError("node", f"{_VARIABLE} may have letters, digits, _ - . and :, and may not begin with . or :")
         return given
     host = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
     name = "".join(char if is_part(f"x{char}") else "-" for char in host).lstrip(".:")[:MAX_PART_CHARS]
