@@ -44,7 +44,8 @@ def node_name() -> str:
     given = os.environ.get(_VARIABLE, "")
     if given:
         if not is_part(given):
-            raise ArgumentError("node", f"{_VARIABLE} may have letters, digits, _ - . and :, and may not begin with . or :")
+            cause = "must be of letters, digits, _ - . and : alone, and must not begin with . or :"
+            raise ArgumentError("node", f"{_VARIABLE} {cause}")
         return given
     host = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
     name = "".join(char if is_part(f"x{char}") else "-" for char in host).lstrip(".:")[:MAX_PART_CHARS]
