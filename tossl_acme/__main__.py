@@ -15,6 +15,7 @@ import atexit
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from . import register
@@ -41,20 +42,34 @@ def _prepare(tcl: _tkinter.TkappType, arguments: list[str]) -> None:
     script, *words = arguments or ["tclsh"]
     interactive = not arguments and os.isatty(0)
     tcl.eval(Path(__file__).with_name("tcl").joinpath("shell.tcl").read_text(encoding="utf-8"))
-    tcl.createcommand("::tossl::shell::Register", lambda package: register(tcl, package))
-    tcl.createcommand("::tossl::shell::Leave", atexit._run_exitfuncs)
-    tcl.call("::tossl::shell::Prepare", script, tuple(words), int(interactive), __version__)
+    tcl.createcommand("::tossl_shell::Register", lambda package: register(tcl, package))
+    tcl.createcommand("::tossl_shell::Leave", atexit._run_exitfuncs)
+    tcl.call("::tossl_shell::Prepare", script, tuple(words), int(interactive), __version__)
 
 
-def _source(tcl: _tkinter.TkappType, script: str) -> None:
+def _source(tcl: _tkinter.TkappType, script: str) -> int:
+    """Runs the script; returns the exit status."""
     import _tkinter
 
     try:
         tcl.evalfile(script)
     except _tkinter.TclError as error:
-        tcl.call("::tossl::shell::Fail", str(error))
+        message = str(error)
     except UnicodeEncodeError:
-        tcl.call("::tossl::shell::Fail", f'couldn\'t read file "{script}": its name is not UTF-8')
+        message = f'couldn\'t read file "{script}": its name is not UTF-8'
+    else:
+        return 0
+    tcl.call("::tossl_shell::Tell", message)
+    return 1
+
+
+def _end(tcl: _tkinter.TkappType, status: int) -> None:
+    """Ends the process, whatever the script has made of `exit`."""
+    import _tkinter
+
+    with suppress(_tkinter.TclError):
+        tcl.call("exit", status)
+    tcl.call("::tossl_shell::End", status)
 
 
 def _run_word(word: str, places: list[Path]) -> None:
@@ -73,18 +88,19 @@ def _run_word(word: str, places: list[Path]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the script; the process ends with Tcl's own `exit`."""
+    """Runs the script, or commands from standard input, and ends the process."""
     if arguments and arguments[0] in _WORDS:
         _run_word(arguments[0], [Path(word) for word in arguments[1:]])
         return
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     tcl = _create()
     _prepare(tcl, arguments)
-    if not arguments:
-        tcl.call("::tossl::shell::Converse")
+    if arguments:
+        status = _source(tcl, arguments[0])
     else:
-        _source(tcl, arguments[0])
-    tcl.eval("exit")
+        status = 0
+        tcl.call("::tossl_shell::Converse")
+    _end(tcl, status)
 
 
 if __name__ == "__main__":

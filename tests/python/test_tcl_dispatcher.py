@@ -187,6 +187,13 @@ def test_a_script_that_fails(tmp_path):
     assert done.stderr == f'ouch\n    while executing\n"error ouch"\n    (file "{script}" line 2)\n'
 
 
+def test_a_script_that_has_its_own_exit_and_deletes_the_namespace(tmp_path):
+    script = tmp_path / "script.tcl"
+    script.write_text("package require tossl; namespace delete ::tossl\nproc exit args {error no}; puts -nonewline hello")
+    done = run(script)
+    assert (done.stdout, done.stderr, done.returncode) == ("hello", "", 0)
+
+
 def test_commands_from_standard_input():
     done = run(input="error ouch\nputs {a\nb}\n")
     assert (done.stdout, done.stderr, done.returncode) == ("a\nb\n", "ouch\n", 0)

@@ -1,39 +1,42 @@
-# Does tclsh's work around a script, for `python -m tossl_acme`.
+# Does tclsh's work around a script, for `python -m tossl_acme`; apart from ::tossl, which a script may delete.
 
-namespace eval ::tossl::shell {}
+namespace eval ::tossl_shell {}
 
-proc ::tossl::shell::Prepare {script words interactive version} {
+proc ::tossl_shell::Prepare {script words interactive version} {
     set ::argv0 $script
     set ::argv $words
     set ::argc [llength $words]
     set ::tcl_interactive $interactive
     foreach package {tossl tossl::acme tossl::testing} {
-        package ifneeded $package $version [list ::tossl::shell::Register $package]
+        package ifneeded $package $version [list ::tossl_shell::Register $package]
     }
     # tkinter removes `exit`; a child interpreter still has it.
-    interp create ::tossl::shell::leaver
-    interp hide ::tossl::shell::leaver exit
+    interp create ::tossl_shell::leaver
+    interp hide ::tossl_shell::leaver exit
 }
 
 proc ::exit {{returnCode 0}} {
     if {![string is integer -strict $returnCode]} {
         return -code error -errorcode {TCL VALUE NUMBER} "expected integer but got \"$returnCode\""
     }
-    ::tossl::shell::Leave
-    interp invokehidden ::tossl::shell::leaver exit $returnCode
+    ::tossl_shell::End $returnCode
 }
 
-# Reports that the script failed, or could not be read, which leaves no trace.
-proc ::tossl::shell::Fail {message} {
+proc ::tossl_shell::End {status} {
+    ::tossl_shell::Leave
+    interp invokehidden ::tossl_shell::leaver exit $status
+}
+
+# Tells that the script failed, or could not be read, which leaves no trace.
+proc ::tossl_shell::Tell {message} {
     if {[info exists ::errorInfo] && [string first $message $::errorInfo] == 0} {
         set message $::errorInfo
     }
     puts stderr $message
-    exit 1
 }
 
 # Runs commands from standard input; reports an error, and goes on with the next command.
-proc ::tossl::shell::Converse {} {
+proc ::tossl_shell::Converse {} {
     set command ""
     Prompt tcl_prompt1 "% "
     while {[gets stdin line] >= 0} {
@@ -48,7 +51,7 @@ proc ::tossl::shell::Converse {} {
     }
 }
 
-proc ::tossl::shell::Evaluate {command} {
+proc ::tossl_shell::Evaluate {command} {
     if {[catch {uplevel #0 $command} result]} {
         puts stderr $result
     } elseif {[IsInteractive] && $result ne ""} {
@@ -56,7 +59,7 @@ proc ::tossl::shell::Evaluate {command} {
     }
 }
 
-proc ::tossl::shell::Prompt {variable default} {
+proc ::tossl_shell::Prompt {variable default} {
     if {![IsInteractive]} {
         return
     }
@@ -70,6 +73,6 @@ proc ::tossl::shell::Prompt {variable default} {
 }
 
 # Scripts may set it to anything.
-proc ::tossl::shell::IsInteractive {} {
+proc ::tossl_shell::IsInteractive {} {
     return [expr {[info exists ::tcl_interactive] && [string is true -strict $::tcl_interactive]}]
 }
