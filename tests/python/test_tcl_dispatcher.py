@@ -189,9 +189,9 @@ def test_a_script_that_fails(tmp_path):
 
 def test_a_script_that_has_its_own_exit_and_deletes_the_namespace(tmp_path):
     script = tmp_path / "script.tcl"
-    script.write_text("package require tossl; namespace delete ::tossl\nproc exit args {error no}; puts -nonewline hello")
+    script.write_text("package require tossl; namespace delete ::tossl; proc exit args {error no}; puts -nonewline hi")
     done = run(script)
-    assert (done.stdout, done.stderr, done.returncode) == ("hello", "", 0)
+    assert (done.stdout, done.stderr, done.returncode) == ("hi", "", 0)
 
 
 def test_commands_from_standard_input():
