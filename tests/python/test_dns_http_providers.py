@@ -520,6 +520,26 @@ def test_ovhs_clock_and_refresh(context: Context) -> None:
         assert server.application_secret not in "".join(f"{r.headers} {r.body!r} {r.target}" for r in server.requests)
 
 
+def test_ovhs_refresh_that_failed_is_made_up_for(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record is gone from the zone by then, and not from its servers."""
+    monkeypatch.setattr(api, "PAUSES_SECONDS", ())
+    with Ovh() as server:
+        account = account_of("ovh", server)
+        account.provider.publish(context, account.name, ONE)
+        route, failures = server.route, ["503"]
+
+        def failing(request: Request, parts: list[str]) -> Reply:
+            if parts[-1] == "refresh" and failures:
+                raise server.refuse(int(failures.pop()), "", "Try again later")
+            return route(request, parts)
+
+        monkeypatch.setattr(server, "route", failing)
+        account.error(context, None)
+        assert (server.held, server.txt(account.name)) == ([], [ONE])
+        account.provider.remove(context, account.name, ONE)
+        assert server.txt(account.name) == []
+
+
 def test_ovhs_consumer_key_without_a_right(context: Context) -> None:
     with Ovh() as server:
         server.granted = ("GET",)

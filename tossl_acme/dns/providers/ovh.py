@@ -64,6 +64,8 @@ class Ovh:
         self._keys = access.values
         #: Seconds by which OVHcloud's clock is ahead, once it was asked.
         self._ahead: int | None = None
+        #: The zones of which a record was deleted, and that were not refreshed since.
+        self._changed: set[str] = set()
         style = ApiStyle(self.name, "OVHcloud", self._signature, words_of("errorCode", "message"), denials=_DENIALS)
         endpoint = access.endpoint or "ovh-eu"
         self._api = JsonApi(access, style, ENDPOINTS.get(endpoint.lower(), endpoint))
@@ -81,7 +83,7 @@ class Ovh:
         """Deletes this TXT value, or with None every TXT value at the name. Returns the deleted values."""
         with context_of(DELETING), self._zones.locked(context, fqdn) as place:
             removed = remove_records(context, self, place, value)
-            if removed:
+            if place.zone.id in self._changed:
                 self._apply(context, place)
             return removed
 
@@ -107,11 +109,13 @@ class Ovh:
 
     def delete(self, context: Context, place: RecordPlace, record_id: str) -> None:
         """Deletes a record. Succeeds if it is gone already."""
+        self._changed.add(place.zone.id)
         self._call(context, "DELETE", f"{_records_path(place)}/{record_id}", also=404)
 
     def _apply(self, context: Context, place: RecordPlace) -> None:
         """Makes the name servers take the zone as it is now."""
         self._call(context, "POST", f"/domain/zone/{place.zone.id}/refresh")
+        self._changed.discard(place.zone.id)
 
     def _zone(self, context: Context, name: str) -> HostedZone | None:
         try:
