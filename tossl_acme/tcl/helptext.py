@@ -29,7 +29,7 @@ def help_text(commands: Mapping[str, Command], wanted: str) -> str:
     found = [command for key, command in commands.items() if name in (key, key.rpartition("::")[2])]
     if found:
         return "\n\n".join(command_text(Manual(command)) for command in found)
-    found = [command for key, command in commands.items() if key.rpartition("::")[0] == name]
+    found = [command for key, command in commands.items() if key.startswith(f"{name}::")]
     if not found:
         raise ArgumentError("command", _no_such(commands, name, wanted))
     return overview(found)
