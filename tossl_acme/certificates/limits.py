@@ -155,7 +155,8 @@ def check_may_ask(limits: Limits, at: float, not_after: float | None, *, by_itse
     wait = limits.pause_left(at, not_after) if by_itself else limits.hourly_wait(at)
     if wait > 0:
         in_a_row = "1 failure" if limits.failures == 1 else f"{limits.failures} failures in a row"
-        count = in_a_row if by_itself else f"{_MOST_FAILURES} failures within an hour"
+        by_name = f"{_MOST_FAILURES} failures within an hour (once their cause is mended, -force 1 asks at once)"
+        count = in_a_row if by_itself else by_name
         raise RetryError(math.ceil(wait), _told(count, limits), limits.visit)
 
 
