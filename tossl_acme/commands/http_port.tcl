@@ -12,12 +12,13 @@ namespace eval ::tossl::tls {
 }
 
 oo::class create ::tossl::tls::HttpPort {
-    variable server secure domains timers heads rests
+    variable server secure domains store timers heads rests
 
-    # secure: the port of the listener. domains: the names of its certificate.
-    constructor {port options listener_port names} {
+    # listener_port: the port of the listener. names: those of its certificate. where: its option -store, if it has one.
+    constructor {port options listener_port names where} {
         set secure $listener_port
         set domains $names
+        set store $where
         set timers {}
         set server [::tossl::tls::Open http_port $port $options [list [self] accept]]
     }
@@ -57,7 +58,11 @@ oo::class create ::tossl::tls::HttpPort {
         if {[catch {append heads($client) [chan read $client 4096]}]} {
             my Drop $client
         } elseif {[regexp {\r?\n\r?\n} $heads($client)]} {
-            my Send $client [my Answer $heads($client)]
+            set is_wrong [catch {my Answer $heads($client)} answer details]
+            my Send $client [expr {$is_wrong ? [my Response "500 Internal Server Error"] : $answer}]
+            if {$is_wrong} {
+                return -options $details $answer
+            }
         } elseif {[string length $heads($client)] > $::tossl::tls::most_head} {
             my Send $client [my Response "431 Request Header Fields Too Large"]
         } elseif {[chan eof $client]} {
@@ -93,7 +98,7 @@ oo::class create ::tossl::tls::HttpPort {
         }
         set body ""
         if {[regexp {^/\.well-known/acme-challenge/([^/?]+)(\?|$)} $path - token]} {
-            set body [::tossl::acme::http01_response $token]
+            set body [::tossl::acme::http01_response $token {*}$store]
         }
         if {$body eq ""} {
             return [my Redirect $method $named $path]

@@ -73,7 +73,8 @@ oo::class create ::tossl::tls::Listener {
         set server [::tossl::tls::Open port $port $socket [list [self] accept]]
         if {[dict get $own -http_port] ne ""} {
             set secure [lindex [chan configure $server -sockname] 2]
-            set web [::tossl::tls::HttpPort new [dict get $own -http_port] $socket $secure [dict get $made domains]]
+            set web [::tossl::tls::HttpPort new [dict get $own -http_port] $socket $secure [dict get $made domains] \
+                [dict filter $options key -store]]
         }
         set job [::tossl::acme::manage [dict create [my Name] [list domains [dict get $own -domains]]] {*}$options \
             -deploy [list [self] deploy] -command ::tossl::job::forget]
