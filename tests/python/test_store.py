@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 
 from tossl_acme.certificates.accounts import account_key, changing_account_key, keep_account_key
+from tossl_acme.certificates.deploy import node_state
 from tossl_acme.certificates.files import FILES, PENDING, CertificateFolder, certificate_folder
+from tossl_acme.certificates.known import is_fresh
+from tossl_acme.certificates.record import KeptCertificate
 from tossl_acme.context import Context
 from tossl_acme.errors import ArgumentError, WaitTimeout
 from tossl_acme.files import FilePath, absolute
@@ -360,3 +363,10 @@ def test_a_changed_account_key(store: FolderStore) -> None:
         assert account_key(store, "https://ca/dir") == "key"
     assert account_key(store, "https://ca/dir") == "third"
     assert sorted(path.read_text() for path in folder.glob("*.pem")) == ["second", "third"]
+
+
+def test_a_number_that_nobody_can_have_written_is_none() -> None:
+    """Python makes no number of thousands of digits, and no float of hundreds."""
+    assert not is_fresh({"read_at": 10**400}, 1.0)
+    kept = KeptCertificate("a", {"serial": "1", "not_after": 2, "issuance": {}}, {}, str)
+    assert node_state(kept, {"told": b"1 2", "told_at": b"9" * 5000})["at"] == 0

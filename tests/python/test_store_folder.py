@@ -367,7 +367,7 @@ def test_a_store_of_a_later_version_is_not_touched(place: Path, text: str) -> No
     assert shown(place / NAME) == OLD
 
 
-@pytest.mark.parametrize("content", [b"", b"two", b"\xff", b"-1"])
+@pytest.mark.parametrize("content", [b"", b"two", b"\xff", b"-1", b"1" * 5000], ids=["", "two", "ff", "-1", "long"])
 def test_a_damaged_version_is_named(place: Path, content: bytes) -> None:
     write(store_at(place), OLD)
     (place / "format").write_bytes(content)
@@ -477,6 +477,7 @@ def test_modes_whatever_the_umask(place: Path, layout: str, umask: int) -> None:
         ({"group": "no such group"}, "group"),
         ({"group": "-1"}, "group"),
         ({"group": "4294967295"}, "group"),
+        ({"group": "1" * 5000}, "group"),
         ({"layout": "tree"}, "layout"),
     ],
 )

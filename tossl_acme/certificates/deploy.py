@@ -36,6 +36,8 @@ DEPLOYMENTS = "deploy"
 _KINDS = ("script", "command")
 #: The mark of a certificate that manage on a node has told of, and when that was.
 _TOLD, _TOLD_AT = "told", "told_at"
+#: Digits of a time.
+_MOST_DIGITS = 18
 #: All marks, which are the values of their set.
 MARKS = (*_KINDS, "error", "failed_at", _TOLD, _TOLD_AT)
 _FILES = ("certificate", "chain", "fullchain", "private_key", "pem_file")
@@ -217,7 +219,8 @@ def node_state(kept: KeptCertificate, values: Mapping[str, bytes]) -> dict[str, 
     """
     marks = _texts(values)
     has, at = marks.get(_TOLD) == _identity_of(kept), marks.get(_TOLD_AT, "")
-    return {"has": has, "at": int(at) if has and at.isdecimal() else 0, **debts_of(kept, marks)}
+    is_number = at.isdecimal() and len(at) <= _MOST_DIGITS
+    return {"has": has, "at": int(at) if has and is_number else 0, **debts_of(kept, marks)}
 
 
 def has_own_marks(store: Readable) -> bool:

@@ -79,7 +79,7 @@ def take_kept_account(kept: Mapping[str, Mapping[str, Any]], client: Client) -> 
 def is_fresh(kept: Mapping[str, Any] | None, at: float) -> bool:
     """Returns whether a directory was read so recently that it need not be read again."""
     read_at = kept.get("read_at") if kept else None
-    return isinstance(read_at, int | float) and 0 <= at - read_at < _DIRECTORY_AGE_SECONDS
+    return due.is_time(read_at) and 0 <= at - read_at < _DIRECTORY_AGE_SECONDS
 
 
 def read_known(store: Store, directory_url: str) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,8 @@ FORMAT = 2
 FORMAT_FILE = "format"
 #: How the files of a set may be written.
 LINKS, FILES = LAYOUTS = ("links", "files")
+#: Digits of a number that is read: Python reads none of thousands.
+_MOST_DIGITS = 600
 #: Where root's store is, unless there is one in root's home already.
 SYSTEM_STORE = "/var/lib/tossl"
 
@@ -121,7 +123,7 @@ def _group_of(text: str) -> int | None:
         import grp
 
         return grp.getgrnam(text).gr_gid
-    if text.isascii() and text.isdigit() and int(text) < 2**32 - 1:
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) < 2**32 - 1:
         return int(text)
     raise ArgumentError("group", f"there is no group {quoted(text)}")
 
@@ -132,7 +134,7 @@ def check_format(store: Folder) -> None:
     if content is None:
         return
     version = content.strip()
-    if not version.isdigit():
+    if not version.isdigit() or len(version) > _MOST_DIGITS:
         raise ArgumentError("store", f"{(store.path / FORMAT_FILE).shown} is damaged: it holds no version number")
     if int(version) > FORMAT:
         cause = f"format {int(version)}, this tossl knows format {FORMAT} and those before"
