@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..acme.servers import server_for
 from ..context import Context
 from ..context.farewell import running
-from ..errors import Cancelled, ForkedError, TosslError, WaitTimeout
+from ..errors import ArgumentError, Cancelled, ForkedError, TosslError, WaitTimeout
 from ..files import FilePath
 from ..store.protocol import Store
+from ..text import quoted
 from . import clock, due
 from .deploy import Hooks, deploy
 from .due import Suggestion
@@ -84,6 +86,16 @@ class Managed:
             facts["files"] = {**dict(facts["files"]), "pem_file": self.issuance.pem_file}  # type: ignore[call-overload]
         if self.files is not None:
             self.files.place(context, facts)
+
+
+def check_apart(found: Mapping[str, Managed]) -> None:
+    """Raises ArgumentError "pem_file" where two certificates of a set have one: each would take the other's place."""
+    names: dict[str, str] = {}
+    for name, managed in found.items():
+        path = managed.issuance.pem_file
+        if path is not None and (other := names.setdefault(os.path.realpath(path), name)) != name:
+            cause = f"{quoted(other)} and {quoted(name)} have the same -pem_file {path.shown}"
+            raise ArgumentError("pem_file", f"{cause}: it is for one certificate, so give each its own")
 
 
 class Held:

@@ -75,6 +75,7 @@ def manage(
 
     Errors:
     TOSSL VALUE certificates  neither a dict nor a file that can be read
+    TOSSL VALUE pem_file      two certificates have the same -pem_file, as where it stands behind the set
     TOSSL VALUE parallel      less than 1
     TOSSL VALUE node          TOSSL_NODE cannot name this machine in a store
     TOSSL RESOURCE kind       no job was started: the process has no descriptors, or the system no threads left
@@ -82,6 +83,7 @@ def manage(
     from ...certificates.declaration import DeclaredFile
     from ...certificates.heartbeat import Heartbeat
     from ...certificates.manage import Manager
+    from ...certificates.managed import check_apart
     from ...certificates.nodes import node_name
     from ...certificates.record import folder_name
     from ...certificates.reports import Reports
@@ -94,7 +96,9 @@ def manage(
     path = wanted.path("certificates", certificates)
 
     def read(context: Context, text: str) -> Mapping[str, Managed]:
-        return wanted.read_from(context, "certificates", text)
+        found = wanted.read_from(context, "certificates", text)
+        check_apart(found)
+        return found
 
     source = DeclaredFile(path, read) if path is not None else None
     context = seconds(_BEGIN_SECONDS).begin()
