@@ -115,14 +115,19 @@ assert result[result.index("issued") + 1] == "0"
 {IMPORTED}"""
 
 
+def loaded_by_one_call(world: World, certificates: Certificates, name: str) -> set[str]:
+    """Returns the modules that a new process has loaded which gets what is held."""
+    words = [name, "-directory", world.ca.directory, "-challenge", "dns-persist-01", "-store", str(world.store)]
+    words += ["-ca_bundle", str(certificates.ca_bundle), "-propagation_timeout", "0"]
+    argv = [sys.executable, "-S", "-c", _ONE_CALL, str(PAGE.parents[2]), *words]
+    return set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
+
+
 def test_a_process_that_finds_it_held_loads_nothing_heavy(world: World, certificates: Certificates) -> None:
     """What takes longer to import than all that it does."""
     world.got()
     world.got()
-    words = [NAME, "-directory", world.ca.directory, "-challenge", "dns-persist-01", "-store", str(world.store)]
-    words += ["-ca_bundle", str(certificates.ca_bundle), "-propagation_timeout", "0"]
-    argv = [sys.executable, "-S", "-c", _ONE_CALL, str(PAGE.parents[2]), *words]
-    loaded = set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
+    loaded = loaded_by_one_call(world, certificates, NAME)
     assert "tossl_acme.certificates.held" in loaded
     heavy = {"threading", "contextlib", "functools", "collections", "json", "re", "dataclasses", "hashlib", "typing"}
     further = {f"tossl_acme.{name}" for name in ("certificates.deploy", "store.writing", "store.earlier", "http")}
@@ -133,6 +138,16 @@ def test_what_was_asked_for_in_other_words_is_held_too(world: World) -> None:
     world.got(NAME, "127.0.0.1", key_type="ec")
     assert world.got("A.Example.", "127.0.0.1")["issued"] == "0"
     assert world.got("127.0.0.1", NAME, key_type="ec256", name=NAME)["issued"] == "0"
+
+
+@pytest.mark.parametrize("name", ["A.Example.", "0::1"])
+def test_a_name_in_another_form_costs_no_acme_request(world: World, certificates: Certificates, name: str) -> None:
+    world.got(name)
+    world.got(name)
+    asked_since(world.ca)
+    loaded = loaded_by_one_call(world, certificates, name)
+    assert "tossl_acme.http" not in loaded
+    assert asked_since(world.ca) == []
 
 
 def test_renewal_information_that_cannot_be_had_is_no_error(world: World) -> None:

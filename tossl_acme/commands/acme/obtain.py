@@ -125,7 +125,7 @@ def obtain_certificate(
                              the CA issued an unusable certificate
     """
     files, pem_file = places
-    first_name = name or (domains[0] if domains else "")
+    first_name = name or _first_of(domains)
     must_ask = force or dry_run
     connecting = _connect(context, words, len(domains)) if must_ask or _is_unknown(words, first_name) else []
     try:
@@ -200,6 +200,19 @@ def _check_places(store: Store | None, name: str, places: Places, hooks: Hooks |
         check_has_files(store, files or pem_file, hooks)
     if files is not None and name:
         files.check(store, name)
+
+
+def _first_of(domains: list[str]) -> str:
+    """Returns the first domain as an order has it, which is what its certificate is kept as."""
+    first = domains[0] if domains else ""
+    if first.isascii() and first == first.lower() and first[-1:] != "." and ":" not in first:
+        return first
+    from ...identifiers import parse_identifier
+
+    try:
+        return parse_identifier(first).value
+    except ArgumentError:  # told in its place
+        return first
 
 
 def _is_unknown(words: Words, name: str) -> bool:
