@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rrset
 import dns.update
 import pytest
 
@@ -101,6 +103,20 @@ def test_no_answer_above_is_no_answer(context: Context) -> None:
     with ScriptedDns(answer) as server:
         found = caa_sets(context, resolver_for([server.address]), ["a.example.com"], {})
     assert "SERVFAIL" in str(found["a.example.com"])
+
+
+def test_a_part_of_the_records_is_no_answer(context: Context) -> None:
+    """The rest may allow what these forbid, and TCP, by which it would come, is blocked (RFC 2181 section 9)."""
+
+    def cut(query: dns.message.Message, by_tcp: bool) -> dns.message.Message | bytes:
+        response = dns.message.make_response(query)
+        response.answer.append(dns.rrset.from_text(query.question[0].name, 1, "IN", "CAA", '0 issue "other.example"'))
+        response.flags |= dns.flags.TC
+        return b"" if by_tcp else response
+
+    with ScriptedDns(cut) as server:
+        found = caa_sets(context, resolver_for([server.address]), ["a.example.com"], {})
+    assert "cut" in str(found["a.example.com"])
 
 
 def judged(*properties: str, wildcard: bool = False, methods: tuple[str, ...] = ("dns-01",)) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import dns.flags
 import dns.message
 import dns.name
 import dns.rdatatype
@@ -68,7 +69,10 @@ def relevant_set(context: Context, resolver: Resolver, domain: str, known: dict[
             found = known[text]
             break
         asked.append(text)
-        properties = _properties(resolver.query(context, name, dns.rdatatype.CAA), name)
+        response = resolver.query(context, name, dns.rdatatype.CAA)
+        if response.flags & dns.flags.TC:
+            raise LookupFailed(f"{text} CAA: the answer is cut, and the rest does not come by TCP")
+        properties = _properties(response, name)
         found = CaaSet(text, properties) if properties else found
         name = name.parent()
     known.update(dict.fromkeys(asked, found))
