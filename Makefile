@@ -145,11 +145,13 @@ modules: build-aux/module.tcl build-aux/modules.sh pyproject.toml
 
 # What checks types and style needs no library of an age. psycopg's takes the system's libpq, as in Debian: the lowest
 # version has no [binary]. packaging is only in its wheel yet: this is made beside .venv/tests, on another processor.
+# Tests install with its pip, and read what tossl-acme needs.
 build/lowest/tests: .venv/built
 	PYTHONPATH="$$(echo build/wheels/packaging-*.whl)" $(VENV) -c "$$LIST_LOWEST" >build/for-lowest
 	$(VENV) -c "$$LIST_FOR_TESTS" | grep -v -E '^(ruff|mypy|types-|psycopg)' >build/for-tests-lowest
 	"$(PYTHON)" -m venv --clear --without-pip build/lowest
-	$(VENV) -m pip --python $(LOWEST) install -q --disable-pip-version-check -r build/for-lowest -r build/for-tests-lowest
+	$(VENV) -m pip --python $(LOWEST) install -q --disable-pip-version-check -r build/for-lowest -r build/for-tests-lowest pip
+	cp -R .venv/lib/python3*/site-packages/tossl_acme-*.dist-info build/lowest/lib/python3*/site-packages/
 	$(LOWEST) -c 'import pathlib, sysconfig; \
 	    pathlib.Path(sysconfig.get_path("purelib"), "tossl_acme.pth").write_text(str(pathlib.Path.cwd()))'
 	touch $@

@@ -17,7 +17,9 @@ from tests.servers.pebble import Pebble
 
 #: Takes away what Windows has not.
 _PRELUDE = """
-import os, select, signal, sys
+import ctypes.util, os, select, signal, sys
+# Where psycopg has no libraries of its own, it looks for this system's, in this system's way.
+ctypes.util.find_library = {name: ctypes.util.find_library(name) for name in ("pq", "c")}.get
 for name in ("fcntl", "pwd", "grp", "resource", "termios", "syslog"):
     sys.modules[name] = None
 for name in (
