@@ -24,7 +24,7 @@ proc ::tossl::tls::Open {argument port options command} {
 # The channel that scripts see is a reflected one, for Tcl tells nobody that a listening socket was closed: its handler
 # is the object itself.
 oo::class create ::tossl::tls::Listener {
-    variable own tls configure certificate server web job channel pending fails
+    variable own tls configure kept_as certificate server web job channel pending fails
 
     # options: a dict of dicts own, tls, socket, fconfigure, manage.
     constructor {port options} {
@@ -69,6 +69,7 @@ oo::class create ::tossl::tls::Listener {
 
     method Begin {port socket options} {
         set made [my Made $options]
+        set kept_as [my Named [dict get $made domains]]
         my Choose [my Held $options] $made
         set server [::tossl::tls::Open port $port $socket [list [self] accept]]
         if {[dict get $own -http_port] ne ""} {
@@ -76,16 +77,20 @@ oo::class create ::tossl::tls::Listener {
             set web [::tossl::tls::HttpPort new [dict get $own -http_port] $socket $secure [dict get $made domains] \
                 [dict filter $options key -store]]
         }
-        set job [::tossl::acme::manage [dict create [my Name] [list domains [dict get $own -domains]]] {*}$options \
+        set job [::tossl::acme::manage [dict create $kept_as [list domains [dict get $own -domains]]] {*}$options \
             -deploy [list [self] deploy] -command ::tossl::job::forget]
         set channel [chan create read [self]]
     }
 
     # ---- the certificate ----
 
-    method Name {} {
-        set name [dict get $own -name]
-        return [expr {$name ne "" ? $name : [lindex [dict get $own -domains] 0]}]
+    # What it is kept as. domains: as orders have them; no store takes a name beyond ASCII.
+    method Named {domains} {
+        set first [lindex [dict get $own -domains] 0]
+        if {[dict get $own -name] ne ""} {
+            return [dict get $own -name]
+        }
+        return [expr {[string is ascii $first] ? $first : [lindex $domains 0]}]
     }
 
     # A self-signed one; its names are those of the certificate to come.
@@ -100,7 +105,7 @@ oo::class create ::tossl::tls::Listener {
 
     # What the store holds; empty without one.
     method Held {options} {
-        if {[catch {::tossl::acme::get_certificate [my Name] {*}[dict filter $options key -store -seal_key*]} held]} {
+        if {[catch {::tossl::acme::get_certificate $kept_as {*}[dict filter $options key -store -seal_key*]} held]} {
             return ""
         }
         return $held
