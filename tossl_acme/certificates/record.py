@@ -78,7 +78,8 @@ def folder_name(name: str) -> str:
     if not first or first in ".:-" or not _NAME_CHARS.issuperset(folder) or name.startswith("_."):
         from ..text import quoted
 
-        raise ArgumentError("name", f"{quoted(name)} cannot be the name of a certificate in the store")
+        allowed = "letters of ASCII, digits, and any of _.:- behind the first; of an internationalized name its A-label"
+        raise ArgumentError("name", f"{quoted(name)} cannot be the name of a certificate in the store: use {allowed}")
     if len(folder) > MAX_PART_CHARS:
         raise ArgumentError("name", f"a certificate's name in the store has at most {MAX_PART_CHARS} characters")
     return folder
