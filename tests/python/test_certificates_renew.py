@@ -698,6 +698,7 @@ def test_a_renewal_brings_nothing_back_that_was_forgotten_meanwhile(world: World
         meets_a_lock(world, lambda folder: folder.write({}))
     assert raised.value.errorcode == ("TOSSL", "VALUE", "name")
     assert world.orders == 1
+    assert Renewal.read(world.store, NAME).last_error == {}
 
 
 def test_one_that_is_self_signed_is_due_and_was_issued_by_nobody(

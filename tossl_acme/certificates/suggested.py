@@ -13,7 +13,7 @@ from ..store.protocol import ASIDE_SECONDS
 from . import due
 from .due import Suggestion
 from .nodes import node_name
-from .record import folder_name, read_json
+from .record import folder_name, read_json, set_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ def _keep_failure(context: Context, store: Store, name: str, error: TosslError |
     elif not Renewal.read(store, name).last_error:
         return
     try:
+        if not store.version(set_name(name)):  # it was forgotten meanwhile, and one of this name may come
+            return
         with store.locked(context.for_cleanup(ASIDE_SECONDS), renewal_name(name)) as lock:
             known = Renewal.read(store, name)
             store.write(lock, Renewal(known.cert_id, known.suggestion, told).as_values(), ends=True)

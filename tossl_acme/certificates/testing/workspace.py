@@ -10,10 +10,8 @@ from ...context import Context
 from ...context.farewell import owe
 from ...errors import Cancelled, ResourceError
 from ...files import FilePath
+from ..record import FILES
 from .guard import Guard
-
-#: Its files, as a store has them, by their names in a certificate's dict.
-FILES = {"certificate": "cert.pem", "chain": "chain.pem", "fullchain": "fullchain.pem", "private_key": "privkey.pem"}
 
 
 def temporary_folder() -> tuple[str, str]:
