@@ -250,6 +250,9 @@ class Parameters:
             for parameter, word in zip(self.arguments, words[:count], strict=False)
         }
         own = words[count:]
+        if own and not _may_be_option(own[0]) and self.arguments[-1:] and self.arguments[-1].annotation == "list[str]":
+            cause = f"{self.arguments[-1].name} is one list, as {{first second}}"
+            raise ArgumentError("", f"expected an option but got another value: {cause}")
         for name, each in self.declared.items():
             from .declared import Declared  # few commands declare
 
@@ -301,7 +304,7 @@ class Parameters:
         most = min(len(words), len(self.arguments))
         if self.options:
             for index in range(self.required, most):
-                if words[index][:1] == "-" and words[index][1:2].isalpha():
+                if _may_be_option(words[index]):
                     return index
         return most
 
@@ -334,7 +337,7 @@ class Parameters:
             return more[word]
         names = list(self.all_options())
         choice = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-        if word[:1] == "-" and word[1:2].isalpha():
+        if _may_be_option(word):
             from ..text import quoted
 
             argument = word[1:] if len(word) < _MAX_OPTION_CHARS else ""
@@ -352,6 +355,10 @@ class Parameters:
         for each in self.declared.values():
             found |= each.all_options()
         return found
+
+
+def _may_be_option(word: str) -> bool:
+    return word[:1] == "-" and word[1:2].isalpha()
 
 
 def _signature(function: FunctionType) -> Iterator[tuple[str, str, object, bool]]:
