@@ -26,8 +26,8 @@ CONNECT_SECONDS = 15.0
 #: Seconds after which an idle connection is not used again: a NAT on the way may have forgotten it.
 IDLE_SECONDS = 30.0
 
-#: Seconds that the first of several addresses gets: the request tries them all.
-_FIRST_SECONDS = 2.0
+#: Seconds that the first of several addresses gets: more than a round trip; the request tries them all.
+_FIRST_SECONDS = 0.75
 _MAX_HOST_CHARS, _MAX_PORT = 253, 65535
 _HOST_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 
