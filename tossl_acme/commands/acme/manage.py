@@ -97,6 +97,8 @@ def manage(
 
     def read(context: Context, text: str) -> Mapping[str, Managed]:
         found = wanted.read_from(context, "certificates", text)
+        for name in found:
+            folder_name(name)
         check_apart(found)
         return found
 
@@ -104,7 +106,6 @@ def manage(
     context = seconds(_BEGIN_SECONDS).begin()
     found = read(context, certificates) if source is None else source.read(context) or {}
     for name, one in found.items():
-        folder_name(name)
         if one.stand_in:
             put_stand_in(context, name, one)
     reports = Reports(_teller(on_renewed), _teller(on_error))
