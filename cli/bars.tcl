@@ -189,11 +189,6 @@ proc ::cli::left_text {seconds} {
 
 # ---- texts in columns ----
 
-# Words of others, on one line.
-proc ::cli::shown {text} {
-    return [string map {\n ? \t ?} [printable $text]]
-}
-
 # The columns of a terminal that a text takes.
 proc ::cli::columns_of {text} {
     variable wide

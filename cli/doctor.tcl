@@ -46,7 +46,7 @@ proc ::cli::print_finding {one} {
 }
 
 proc ::cli::print_hanging {head text} {
-    set text [string map {\n ? \t ?} [printable $text]]
+    set text [shown $text]
     if {[is_terminal stdout]} {
         puts "[format %-22s $head][string range [wrapped $text 22] 22 end]"
     } else {

@@ -19,9 +19,14 @@ proc ::cli::printable {text} {
     return [regsub -all $unsafe $text ?]
 }
 
+# The same on one line.
+proc ::cli::shown {text} {
+    return [string map {\n ? \t ?} [printable $text]]
+}
+
 # A line on standard output, whatever stands in it.
 proc ::cli::print {text} {
-    puts [string map {\n ? \t ?} [printable $text]]
+    puts [shown $text]
 }
 
 # Text on standard error. Where that is closed or full, there is nobody to tell.

@@ -14,7 +14,7 @@ proc ::cli::progress {step} {
             append text " " [dict get $step $name]
         }
     }
-    set text [string map {\n ? \t ?} [printable $text]]
+    set text [shown $text]
     if {[is_terminal stderr]} {
         catch {
             puts -nonewline stderr "\r[format %-${width}s $text]"
