@@ -13,6 +13,7 @@ import pytest
 
 from tests.earth import BEGAN, DAY, HOUR, MINUTE, NAME, PROBLEM, Earth
 from tests.memory_store import MemoryStore
+from tests.servers.httpreq import HttpReq
 from tests.servers.web import Reply
 from tossl_acme.certificates import clock
 from tossl_acme.certificates.declaration import DeclaredFile
@@ -23,14 +24,18 @@ from tossl_acme.certificates.listed import forget_kept
 from tossl_acme.certificates.managed import Managed
 from tossl_acme.certificates.node_files import NodeFiles
 from tossl_acme.certificates.obtain import obtain
+from tossl_acme.certificates.plain import read_anew
 from tossl_acme.certificates.record import read_kept
 from tossl_acme.certificates.upkeep import Upkeep
+from tossl_acme.challenges.solver import SolverOptions
 from tossl_acme.context import Context
+from tossl_acme.dns.options import ProviderOptions
 from tossl_acme.errors import ArgumentError, TosslError
 from tossl_acme.files import FilePath, absolute
 from tossl_acme.store.folder import FolderStore
 from tossl_acme.store.options import FolderOptions
 from tossl_acme.store.protocol import Lock, Store
+from tossl_acme.text import Secret
 
 YEAR = 365 * DAY
 IS_LONG = bool(os.environ.get("TOSSL_TEST_ALL"))
@@ -448,6 +453,32 @@ def test_a_deployment_that_failed_by_a_clock_that_was_ahead_is_tried_again(
     earth.ahead = 0.0
     earth.run(manager, 2 * MINUTE)
     assert len(called) == 2
+
+
+def test_credentials_are_those_that_their_file_has_by_now(earth: Earth, tmp_path: Path) -> None:
+    """Somebody has changed the key at the DNS service and in the file, and not the declaration."""
+    path, earth.ca.script.order = tmp_path / "key", "pending"
+    path.write_text("token-of-before\n")
+    with HttpReq() as service:
+        credentials = {"api_key": Secret("token-of-before", file=str(path))}
+        provider = ProviderOptions("generic", credentials, endpoint=service.url)
+        solvers = SolverOptions(("dns-01",), provider=provider, propagation_timeout=0, follow_cname=False)
+        managed = earth.managed()
+        manager = earth.manager({NAME: replace(managed, issuance=replace(managed.issuance, solvers=solvers))})
+        earth.run(manager, MINUTE / 2)
+        assert earth.errors == [["TOSSL", "DNS", "generic", "credentials"]]
+        path.write_text(f"{service.token}\n")
+        earth.run(manager, 2 * MINUTE)
+    assert len(earth.renewed) == 1
+
+
+def test_a_credential_that_can_be_read_no_more_stays_as_it_was(tmp_path: Path) -> None:
+    """As where a program has given up root's rights since."""
+    path = tmp_path / "key"
+    options = ProviderOptions("generic", {"api_key": Secret("known", file=str(path)), "user": Secret("literal")})
+    assert read_anew(options) == options
+    path.write_text("")
+    assert read_anew(options) == options
 
 
 def refuse_orders(earth: Earth, seconds: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..acme.servers import server_for
 from ..context import Context
@@ -23,6 +23,7 @@ from .known import take_directory
 from .node_files import NodeFiles
 from .obtain import Obtained, obtain, obtain_locked
 from .pem_file import holds_pem_file, keep_pem_file
+from .plain import read_anew
 from .questions import ask_once
 from .record import KeptCertificate, read_kept
 
@@ -59,6 +60,11 @@ class Managed:
     stand_in: bool = False
     limit: float = 600.0
     files: NodeFiles | None = None
+
+    @property
+    def request(self) -> Issuance:
+        """Returns the request, with the credentials of DNS providers as their files and variables have them by now."""
+        return replace(self.issuance.for_renewal, solvers=read_anew(self.issuance.solvers))
 
     def lacks_files(self, kept: KeptCertificate) -> bool:
         """Returns whether this machine's own files are not those of the certificate in force."""
@@ -159,8 +165,7 @@ def obtain_managed(
             got = _obtained_in_turn(part, name, managed, by_itself=by_itself, known=known)
         else:
             _check_ready(part, name, managed)
-            issuance = managed.issuance.for_renewal
-            got = obtain(part, issuance, store, name=name, replace_names=True, by_itself=by_itself)
+            got = obtain(part, managed.request, store, name=name, replace_names=True, by_itself=by_itself)
         if isinstance(got, KeptCertificate):
             return _delivered(context, name, managed, _facts(store, got))
     done = _delivered(context, name, managed, dict(got.facts))
@@ -197,8 +202,7 @@ def _obtained_in_turn(
         if has_come and kept is not None and not (kept.is_revoked or kept.is_self_signed):
             return kept
         _check_ready(context, name, managed)
-        issuance = managed.issuance.for_renewal
-        return obtain_locked(context, issuance, store, folder, kept, replace_names=True, by_itself=by_itself)
+        return obtain_locked(context, managed.request, store, folder, kept, replace_names=True, by_itself=by_itself)
 
 
 def deliver_managed(

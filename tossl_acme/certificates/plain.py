@@ -110,6 +110,25 @@ def read_plain(kind: Any, data: Any) -> Any:
     return data
 
 
+def read_anew(value: Any) -> Any:
+    """Returns options with each secret as its file or variable has it by now; one that is not there stays as it was."""
+    if isinstance(value, Secret):
+        if not value.file and not value.env:
+            return value
+        try:
+            found = _read_secret(plain(value))
+        except ArgumentError:  # as where the process may not read it any more
+            return value
+        return found if found.value else value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.replace(
+            value, **{member.name: read_anew(getattr(value, member.name)) for member in dataclasses.fields(value)}
+        )
+    if isinstance(value, Mapping):
+        return {name: read_anew(member) for name, member in value.items()}
+    return tuple(map(read_anew, value)) if type(value) is tuple else value
+
+
 def _read_secret(data: Mapping[str, str]) -> Secret:
     if "literal" in data:  # an empty one
         return Secret("")
