@@ -15,7 +15,7 @@
     }
     switch $action {
         key {
-            puts [tossl::store::generate_key]
+            show [dict create key [tossl::store::generate_key]] {} {puts [dict get $result key]}
         }
         reseal {
             show [tossl::store::reseal {*}[fitting store::reseal $options]] {sets number sealed number} {
