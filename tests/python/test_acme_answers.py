@@ -99,6 +99,9 @@ def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
     later = email.utils.formatdate(time.time() + 3600, usegmt=True)
     assert 3500 < (retry_after({"Retry-After": later}) or 0) <= 3600
     assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    at = {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:27:00 GMT"}
+    assert retry_after(at) == 60  # whatever time this machine has
+    assert retry_after({"Retry-After": "Fri, 31 Dec 9999 00:00:00 GMT"}) == 10**9
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1", "1.5", "Wed, 99 Foo 2015 07:28:00 GMT"])

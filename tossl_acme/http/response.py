@@ -21,6 +21,8 @@ _MAX_TYPE_CHARS = 255
 _MAX_DEPTH = 100
 #: Members of a gzip body, each decoded by itself (RFC 1952 section 2.2); no server sends more.
 _MAX_MEMBERS = 100
+#: Seconds of the longest Retry-After that is believed.
+_MOST_SECONDS = 10.0**9
 #: Bytes that are decoded at once.
 _MAX_PIECE_BYTES = 1 << 20
 #: RFC 8259 section 3.
@@ -96,12 +98,15 @@ def _parts(value: Any) -> list[Any]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Returns the seconds from now in Retry-After, a number or a date (RFC 9110 section 10.2.3), else None."""
+    """Returns the seconds from now in Retry-After, a number or a date (RFC 9110 section 10.2.3), else None.
+
+    A date is taken by the clock of the server that says it, where it says its time: this machine's may be wrong.
+    """
     text = headers.get("Retry-After", "").strip()[:100]
     if text.isascii() and text.isdigit():
-        return float(min(int(text), 10**9))
-    moment = http_date(text)
-    return None if moment is None else max(0.0, moment - time.time())
+        return min(float(int(text)), _MOST_SECONDS)
+    moment, now = http_date(text), http_date(headers.get("Date", "").strip()[:100])
+    return None if moment is None else min(max(0.0, moment - (time.time() if now is None else now)), _MOST_SECONDS)
 
 
 def http_date(text: str) -> float | None:
