@@ -3,7 +3,7 @@
 # make test       everything that is checked
 # make bench      what it costs, side by side with other clients, near and far: writes docs/BENCHMARKS.md; 12 min
 # make bench-short  prints the ratios that tell of a regression; 2 min
-# make test-lowest  the tests in Python, with the lowest versions of libraries that pyproject.toml allows; 20 min
+# make test-lowest  the tests in Python, with the lowest versions of libraries that pyproject.toml allows; 7 min
 # make soak       many threads, a CA that refuses nonces
 # make kill-table  kills an issuance at each request, before and after: prints what was spent; 3 min. STORE=postgresql:
 #                 with its certificates in a database
@@ -12,7 +12,7 @@
 # make fleet-nodes  ten nodes with one store in PostgreSQL ask at once, the CA asks another than the one that issues, and a
 #                 node killed at each request is taken over: prints what was spent; 5 min
 # make import-programs  takes over what certbot, lego and dehydrated made at Pebble, and renews it; a minute
-# make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 40 min, needs strace
+# make disk-faults  fails and kills each file operation of a renewal, as the kernel sees it; 11 min, needs strace
 # make test-tcl-often  forks of busy processes, ten times as often as in `make test`
 # make year       renews certificates of 12 hours to 90 days through a year, by a clock of its own, and has manage keep
 #                 them while the CA is away, the machine sleeps and the clock is set; 5 min
@@ -291,5 +291,5 @@ uninstall:
 	sh build-aux/install.sh uninstall
 
 clean:
-	rm -rf .venv build modules modules.new libtossl.* libtcl9tossl.* tossl-tcl*-python*.* python.cfg .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build modules modules.new libtossl.* libtcl9tossl.* tossl-tcl*-python*.* python.cfg .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
