@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 AHEAD_SECONDS = 0.25
 #: What connect() says where it goes on by itself; Windows, which has no poll(), says the second.
 _BEGUN = (errno.EINPROGRESS,) if hasattr(select, "poll") else (errno.EINPROGRESS, errno.EWOULDBLOCK)
+#: Errors of a family that this machine has no way for, as where IPv6 is missing.
+_NO_WAY = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 def connected(
@@ -36,8 +39,8 @@ def connected(
     """Returns a connection to that of the host's addresses which accepts one first; all together get `seconds`.
 
     Each is begun a quarter of a second after the one before, or once that has failed (RFC 8305).
-    Raises socket.gaierror if the host has no address, OSError for the address that failed last, TimeoutError, and
-    WaitTimeout or Cancelled when the context is over.
+    Raises socket.gaierror if the host has no address, OSError for the address that failed last (of those that have a
+    way from here, if any has), TimeoutError, and WaitTimeout or Cancelled when the context is over.
     """
     deadline = time.monotonic() + seconds
     race = _Race(_addresses(context, host, port, deadline), options)
@@ -75,17 +78,15 @@ def _is_known(host: str) -> bool:
 
 def await_writable(sock: socket.socket, seconds: float) -> bool:
     """Returns whether something can be sent, or the connection has failed; waits so many seconds at most."""
-    if not hasattr(select, "poll"):
-        return any(select.select([], [sock], [sock], seconds))
-    poll = select.poll()  # select() takes no descriptor beyond 1023
-    poll.register(sock, select.POLLOUT)
-    return bool(poll.poll(seconds * 1000))
+    return bool(_await_any([sock], seconds))
 
 
 def _await_any(socks: list[socket.socket], seconds: float) -> list[socket.socket]:
     """Returns those on which await_writable() ends, within so many seconds."""
     if not hasattr(select, "poll"):
-        return select.select([], socks, [], seconds)[1]
+        _, writable, failed = select.select([], socks, socks, seconds)  # Windows tells what failed as the third
+        return list(dict.fromkeys((*writable, *failed)))
+    # select() takes no descriptor beyond 1023.
     poll, by_number = select.poll(), {sock.fileno(): sock for sock in socks}
     for number in by_number:
         poll.register(number, select.POLLOUT)
@@ -105,12 +106,17 @@ class _Race:
     def begin_next(self) -> socket.socket | None:
         """Begins what is to be begun now; returns a connection that was there at once. Raises where all have failed."""
         while self._left and (not self._trying or time.monotonic() >= self._next):
-            self._next = time.monotonic() + AHEAD_SECONDS
             try:
-                sock, is_connected = _begun(self._left.pop(0), self._options)
+                sock, is_connected = _begun(self._left[0], self._options)
             except OSError as error:
-                self._failure = error
+                if self._trying and error.errno in _NO_DESCRIPTOR:
+                    self._trying.pop(0).close()  # the next has its descriptor
+                    continue
+                self._note(error)
+                del self._left[0]
                 continue
+            del self._left[0]
+            self._next = time.monotonic() + AHEAD_SECONDS
             if is_connected:
                 return sock
             self._trying.append(sock)
@@ -130,8 +136,13 @@ class _Race:
             if not failed:
                 return sock
             sock.close()
-            self._failure, self._next = OSError(failed, os.strerror(failed)), 0.0
+            self._note(OSError(failed, os.strerror(failed)))
+            self._next = 0.0
         return None
+
+    def _note(self, error: OSError) -> None:
+        if error.errno not in _NO_WAY or self._failure.errno is None:
+            self._failure = error
 
     def close(self) -> None:
         """Gives up those that are on their way."""
