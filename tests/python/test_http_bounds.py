@@ -134,6 +134,11 @@ def test_a_chunk_is_as_long_as_it_says(raw: Raw, body: bytes) -> None:
         b"x\r\nContent-Length: 10",
         b"X: y\rTransfer-Encoding: chunked",
         b"X: y\r\r\nContent-Length: 10",
+        b"Transfer-Encoding:",
+        b"Transfer-Encoding: chunked\v",
+        b"Transfer-Encoding: chunked \r\nContent-Length: 10",
+        b"Content-Type: multipart/mixed; boundary=z\r\nx\r\n--z\r\nTransfer-Encoding: chunked",
+        b"Content-Type: message/http\r\nx\r\nTransfer-Encoding: chunked",
     ],
 )
 def test_framing_that_is_read_in_two_ways_is_refused(raw: Raw, fields: bytes) -> None:
@@ -168,6 +173,12 @@ def test_chunks_are_put_together(raw: Raw) -> None:
     """With extensions, white space before those, and a trailer."""
     body = b"3;a=b\r\nabc\r\n2 \r\nde\r\n001\r\nf\r\n0\r\nX: y\r\nZ: w\r\n\r\n"
     assert get(raw.serve([CHUNKED, *(bytes([byte]) for byte in body)])).body == b"abcdef"
+
+
+@pytest.mark.parametrize("value", [b"chunked ", b"chunked\t", b"\r\n chunked"])
+def test_white_space_beside_the_coding_is_none_of_it(raw: Raw, value: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + value + b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    assert get(raw.serve([answer])).body == b"abc"
 
 
 def test_a_small_answer_in_chunks_of_a_byte_is_taken(raw: Raw) -> None:

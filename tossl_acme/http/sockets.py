@@ -15,6 +15,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from email.errors import MissingHeaderBodySeparatorDefect
 from typing import Any
 
 import requests
@@ -195,19 +196,28 @@ class _Response(http.client.HTTPResponse):
 
     def _check_framing(self) -> None:
         """Refuses a length that two readers may read differently (RFC 9112 section 6.3)."""
-        # Behind a line that is no header Python's parser takes the rest of the head for a body.
-        if _LOST.search(str(self.headers.get_payload())):
+        if _has_lost_length(self.headers):
             raise self._exchange.broken("malformed", "answered with a line that is no header before its length")
         lengths = set(self.headers.get_all("Content-Length", []))
-        coding = ", ".join(self.headers.get_all("Transfer-Encoding", [])).strip().lower()
-        if coding:
-            if coding != "chunked":
+        codings = self.headers.get_all("Transfer-Encoding", [])
+        if codings:
+            coding = ", ".join(codings).strip(" \t\r\n").lower()
+            if coding != "chunked" or (lengths and not self.chunked):
                 raise self._exchange.broken("malformed", "answered with a transfer coding that was not requested")
+            self.chunked = True  # http.client misses it beside white space
             self.will_close = self.will_close or bool(lengths)
         elif len(lengths) > 1 or not all(_LENGTH.fullmatch(length.strip()) for length in lengths):
             raise self._exchange.broken("malformed", "answered with a Content-Length that is not a number")
         if self.length is not None and self.length > self._exchange.most_bytes:
             raise self._exchange.broken("too_large", f"answered with more than {self._exchange.most_bytes} bytes")
+
+
+def _has_lost_length(headers: http.client.HTTPMessage) -> bool:
+    """Returns whether a length stands behind a line that is no header: Python's parser takes that for a body."""
+    body = headers.get_payload()
+    if isinstance(body, str):
+        return bool(_LOST.search(body))
+    return any(isinstance(each, MissingHeaderBodySeparatorDefect) for each in headers.defects)  # of several parts
 
 
 class _Chunks(io.RawIOBase):
