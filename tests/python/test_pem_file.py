@@ -77,8 +77,10 @@ def test_what_an_earlier_writer_left_is_removed_once_it_must_have_died(path: Fil
         (left := Path(path).parent / name).write_text("half a k")
         os.utime(left, (1, 1))
     of_another.write_text("half a k")
+    (folder := Path(path).parent / ".site.pem.d.tossl").mkdir()
+    os.utime(folder, (1, 1))
     keep_pem_file(path, "key", "leaf\n")
-    assert sorted(Path(path).parent.iterdir()) == [of_another, Path(path)]
+    assert sorted(Path(path).parent.iterdir()) == [of_another, folder, Path(path)]
 
 
 def test_two_processes_that_write_it_at_once_do_not_meet(path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:

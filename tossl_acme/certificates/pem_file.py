@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -86,12 +87,13 @@ def _temporary(name: str) -> str:
 
 
 def _remove_left(opened: Folder, name: str) -> None:
-    """Removes what writers of this file left that have died."""
+    """Removes what writers of this file left that have died, as far as it can be."""
     for left in opened.names():
         if left.startswith(f".{name}.") and left.endswith(_ENDING):
             status = opened.status(left)
             if status is not None and status.st_mtime < time.time() - _LEFT_SECONDS:
-                opened.remove(left)
+                with contextlib.suppress(OSError):  # another user's in a sticky folder, or a folder
+                    opened.remove(left)
 
 
 def _keyless() -> ArgumentError:

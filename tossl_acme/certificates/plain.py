@@ -19,7 +19,7 @@ _MOST_SECRET_BYTES = 1 << 20
 _SECRET_SECONDS = 2.0
 #: A shell's command, and what in it is a secret: a URL's password. A user's name alone is none, as in ssh://git@host.
 _COMMAND = "deploy_command"
-_PASSWORD = re.compile(r"://[^/@\s]*:(?!\$)[^/@\s]+@")
+_PASSWORD = re.compile(r"://[^/@:\s]*:(?!\$)[^/@\s]+@")
 
 
 def has_literal(value: object, option: str = "") -> bool:
