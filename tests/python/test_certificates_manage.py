@@ -19,6 +19,7 @@ from tossl_acme.certificates import clock
 from tossl_acme.certificates.declaration import DeclaredFile
 from tossl_acme.certificates.deploy import Hooks
 from tossl_acme.certificates.due import Suggestion
+from tossl_acme.certificates.issuance import Authority
 from tossl_acme.certificates.key import CertificateKey
 from tossl_acme.certificates.listed import forget_kept
 from tossl_acme.certificates.managed import Managed
@@ -470,6 +471,17 @@ def test_credentials_are_those_that_their_file_has_by_now(earth: Earth, tmp_path
         path.write_text(f"{service.token}\n")
         earth.run(manager, 2 * MINUTE)
     assert len(earth.renewed) == 1
+
+
+def test_an_account_s_key_is_the_one_that_its_file_has_by_now(earth: Earth, tmp_path: Path) -> None:
+    """As after a change of the account's key."""
+    path = tmp_path / "key"
+    path.write_text("new")
+    key, managed = Secret("old", file=str(path)), earth.managed()
+    fallbacks = (Authority(managed.issuance.directory, account_key=key),)
+    issuance = replace(managed.issuance, account_key=key, fallbacks=fallbacks)
+    request = replace(managed, issuance=issuance).request
+    assert [one.account_key and one.account_key.value for one in (request, *request.fallbacks)] == ["new", "new"]
 
 
 def test_a_credential_that_can_be_read_no_more_stays_as_it_was(tmp_path: Path) -> None:

@@ -63,8 +63,13 @@ class Managed:
 
     @property
     def request(self) -> Issuance:
-        """Returns the request, with the credentials of DNS providers as their files and variables have them by now."""
-        return replace(self.issuance.for_renewal, solvers=read_anew(self.issuance.solvers))
+        """Returns the request, with secrets of DNS providers and accounts as their files and variables have them now.
+
+        The certificate's own key stays as it was declared.
+        """
+        given = self.issuance.for_renewal
+        names = ("account", "account_key", "fallbacks", "solvers")
+        return replace(given, **{name: read_anew(getattr(given, name)) for name in names})
 
     def lacks_files(self, kept: KeptCertificate) -> bool:
         """Returns whether this machine's own files are not those of the certificate in force."""
