@@ -419,7 +419,9 @@ def test_a_name_that_is_not_held(world: World) -> None:
     [
         ("git push ssh://git@host/repo && curl https://$NAME:$PASSWORD@host/", True),
         ("curl https://host/ https://name:0123456789@host/", False),
+        ("://" + 300_000 * ":", True),
     ],
+    ids=["a user", "a password", "as long as a hang"],
 )
 def test_a_password_in_a_command_is_a_literal_secret_and_a_user_s_name_is_none(
     world: World, command: str, is_kept: bool
@@ -689,6 +691,25 @@ def test_a_renewal_asks_as_the_last_call_did_also_one_for_which_it_had_to_wait(w
     assert got["issued"] is False
     assert world.orders == 2
     assert world.held.asked("key_type") == "rsa"
+
+
+def test_a_renewal_that_had_to_wait_runs_the_command_of_the_last_call(world: World, tmp_path: Path) -> None:
+    world.obtain(deploy_command=f"echo old >>{tmp_path}/log")
+    world.at += 70 * DAY
+    new = f"echo new >>{tmp_path}/log"
+    asked = replace(Issuance.from_json(world.held.issuance), key=CertificateKey("rsa"), deploy_command=new)
+    meets_a_lock(world, lambda folder: obtain_locked(world.context, asked, world.store, folder, world.held))
+    assert (tmp_path / "log").read_text() == "new\n"
+
+
+def test_a_renewal_takes_one_that_was_obtained_meanwhile_with_a_literal_secret(world: World) -> None:
+    """No failure is told of a certificate that is new."""
+    world.obtain()
+    world.at += 70 * DAY
+    asked = replace(Issuance.from_json(world.held.issuance), key=CertificateKey("rsa"), account_key=Secret(new_key()))
+    got = meets_a_lock(world, lambda folder: obtain_locked(world.context, asked, world.store, folder, world.held))
+    assert (got["issued"], got["renewable"], world.orders) == (False, False, 2)
+    assert not Renewal.read(world.store, NAME).last_error
 
 
 def test_a_renewal_brings_nothing_back_that_was_forgotten_meanwhile(world: World) -> None:

@@ -17,6 +17,7 @@ from ..store.protocol import Store
 from ..text import quoted
 from .accounts import account_key, make_accounts, with_account
 from .acquire import Place, acquire, clear_up, wanted_of
+from .asked import pem_file_of
 from .authorities import ask_each, read_limits
 from .ca_limits import ca_limits_name
 from .dns_accounts import DnsAccounts
@@ -96,6 +97,8 @@ def obtain(
         before, kept = kept, read_kept(store, name)
         force = force and not _is_another(before, kept)
         if renews is not None:
+            if kept is not None and not kept.is_renewable and _is_another(before, kept):  # it was renewed
+                return Obtained(False, told_of(context, store, kept, pem_file_of(kept.issuance)))
             issuance = _asked_by_now(issuance, renews, kept)
         return obtain_locked(
             context, issuance, store, folder, kept,

@@ -15,7 +15,7 @@ from ..store.protocol import ASIDE_SECONDS, Store
 from ..text import quoted
 from . import due
 from .ahead import begin_renewal
-from .deploy import Hooks, Marks, deploy, deploy_one, has_own_marks, owed
+from .deploy import Hooks, Marks, deploy, deploy_one, has_own_marks, kept_command, owed
 from .due import Runs
 from .held import is_usable, told_of
 from .pem_file import holds_pem_file
@@ -70,8 +70,10 @@ def renew(
         files.place(context, found.facts)
     from .asked import deployment_of
 
+    is_same = found.facts["serial"] == kept.serial  # else another call may have changed the command meanwhile
+    command = deployment_of(kept.issuance) if is_same else kept_command(store, kept.name)
     deploys = deploy if by_itself else deploy_one  # a run over all keeps that this node is there
-    deploys(context, store, kept.name, found.facts, Hooks(script, *deployment_of(kept.issuance)))
+    deploys(context, store, kept.name, found.facts, Hooks(script, *command))
     return found
 
 
