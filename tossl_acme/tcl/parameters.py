@@ -250,9 +250,8 @@ class Parameters:
             for parameter, word in zip(self.arguments, words[:count], strict=False)
         }
         own = words[count:]
-        if own and not _may_be_option(own[0]) and self.arguments[-1:] and self.arguments[-1].annotation == "list[str]":
-            cause = f"{self.arguments[-1].name} is one list, as {{first second}}"
-            raise ArgumentError("", f"expected an option but got another value: {cause}")
+        if count and own and self.arguments[-1].annotation == "list[str]":
+            self._check_list(words[count - 1], own[0])
         for name, each in self.declared.items():
             from .declared import Declared  # few commands declare
 
@@ -282,6 +281,15 @@ class Parameters:
         for name in self.words:
             values[name] = self._said(words, count)
         return values, left_out
+
+    def _check_list(self, given: str, next_word: str) -> None:
+        """Raises ArgumentError if the word behind the last argument, a list, begins no option."""
+        if next_word.startswith("-"):
+            return
+        name = self.arguments[-1].name
+        if given in self.options:
+            raise ArgumentError(name, f"{name} is missing: it stands before {given}")
+        raise ArgumentError("", f"expected an option but got another value: {name} is one list, as {{first second}}")
 
     def _divided(self, words: Sequence[str], each: Parameters) -> tuple[list[str], list[str]]:
         """Returns the command's own options, and those that the elements of a declaration take."""
