@@ -10,7 +10,7 @@ from ..errors import ArgumentError
 from . import due
 from .owners import check_certificate_owner
 from .questions import due_time
-from .record import ATTEMPT, PENDING, paths_of, read_kept, said_digest, set_name, sha256
+from .record import ATTEMPT, FILES, PENDING, paths_of, read_kept, said_digest, set_name, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,13 +78,15 @@ def held_as_said(
 def told_of(context: Context, store: Store, kept: KeptCertificate, pem_file: FilePath | None) -> dict[str, object]:
     """Returns obtain_certificate's result for a held certificate, and writes it to pem_file."""
     context.tell("held", name=kept.name, not_after=kept.not_after)
-    if pem_file is not None:  # its CA may have been asked meanwhile, and another process have renewed it
-        kept = read_kept(store, kept.name) or kept
+    if pem_file is not None:
+        from .pem_file import holds_pem_file, keep_pem_file
+
+        if not holds_pem_file(pem_file, kept.record["digests"]):
+            # Its CA may have been asked meanwhile, and another process have renewed it.
+            kept = read_kept(store, kept.name) or kept
+            keep_pem_file(pem_file, *(kept.texts.get(FILES[name], "") for name in ("private_key", "fullchain")))
     facts = kept.as_dict(store)
     if pem_file is not None:
-        from .pem_file import keep_pem_file
-
-        keep_pem_file(pem_file, str(facts["private_key"]), str(facts["fullchain"]))
         facts["files"] = {**paths_of(store, kept.name, kept.has_key), "pem_file": pem_file}
     return {"issued": False, **facts, "renewable": kept.is_renewable, "warnings": context.told("warning")}
 
