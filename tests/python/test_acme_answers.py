@@ -101,6 +101,7 @@ def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
     assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
     at = {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:27:00 GMT"}
     assert retry_after(at) == 60  # whatever time this machine has
+    assert retry_after({**at, "Age": "60"}) == 0  # a cache's answer has the time of then
     assert retry_after({"Retry-After": "Fri, 31 Dec 9999 00:00:00 GMT"}) == 10**9
 
 

@@ -11,7 +11,7 @@ from ..context import Context
 from ..context.beside import Beside
 from ..errors import HttpError, TosslError
 from ..http.client import HttpClient, HttpRequest, follow
-from ..http.response import Response, http_date
+from ..http.response import Response, server_time
 from ..http.retry import with_retries
 from .directory import Directory, read_directory
 from .problem import problem_error
@@ -142,16 +142,10 @@ class Server:
 
     def nonce_of(self, response: Response) -> str:
         """Returns an answer's nonce, empty without a valid one (section 6.5.1), and keeps its time."""
-        self.date = _date_of(response) or self.date
+        self.date = server_time(response.headers) or self.date
         nonce = response.headers.get("Replay-Nonce", "")
         return nonce if _NONCE.fullmatch(nonce) else ""
 
 
 def _is_well(response: Response) -> bool:
     return response.status // 100 == 2
-
-
-def _date_of(response: Response) -> float | None:
-    """Returns what time the server says that it is; None for an answer that says none, or comes from a cache."""
-    date = response.headers.get("Date")
-    return http_date(date) if date and not response.headers.get("Age") else None

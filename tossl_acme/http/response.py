@@ -105,8 +105,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After", "").strip()[:100]
     if text.isascii() and text.isdigit():
         return min(float(int(text)), _MOST_SECONDS)
-    moment, now = http_date(text), http_date(headers.get("Date", "").strip()[:100])
+    moment, now = http_date(text), server_time(headers)
     return None if moment is None else min(max(0.0, moment - (time.time() if now is None else now)), _MOST_SECONDS)
+
+
+def server_time(headers: Mapping[str, str]) -> float | None:
+    """Returns the epoch seconds that an answer's server says; None where it says none, or a cache has answered."""
+    return None if headers.get("Age") else http_date(headers.get("Date", "").strip()[:100])
 
 
 def http_date(text: str) -> float | None:
