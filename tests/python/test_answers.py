@@ -376,6 +376,19 @@ def test_what_a_killed_node_left_is_removed_before_answers_are_shown(
         assert files_below(tmp_path) == {HTTP.token}
 
 
+def test_what_another_of_this_process_shows_stays(store: Counting, server: AnswerServer, tmp_path: Path) -> None:
+    """As where a program has two sockets of tossl::tls::socket."""
+    (shown := well_known(tmp_path) / "token-shown").parent.mkdir(parents=True)
+    shown.write_text("token-shown.thumbprint")
+    file = {"type": "http-01", "place": {"webroot": str(tmp_path)}, "domain": NAME, "token": shown.name,
+            "key_authorization": "token-shown.thumbprint"}  # fmt: skip
+    with store.locked(Context(10).begin(), served_name(process_name())) as lock:
+        write_served(store, lock, Served(process_name(), time.time(), ("x",), {}, (file,)))
+    server.take({"a": managed(store, NAME, webroot=FilePath(str(tmp_path)))})
+    wait_for(lambda: [one.seen for one in read_served(store)] == [()])
+    assert shown.exists()
+
+
 #: Another node may have put anything into the store, or somebody else.
 _STRANGE: tuple[object, ...] = (
     None, 7, "", "x", "../../x", "a/b", "\0", "\ud800", "é", [], [[]], [{}], {}, {"a": 1}, 1e308, "x" * 9999

@@ -35,6 +35,8 @@ from .served import BEAT_SECONDS, Served, process_name, read_served, served_name
 LOOK_SECONDS = 1.0
 _REST_SECONDS = 60.0
 _MOST_MESSAGE_CHARS = 300
+#: When this process can have begun to serve, by the monotonic clock.
+_BEGAN = time.monotonic()
 #: Solvers by what tells them apart.
 _Folders = dict[tuple[object, ...], Solver]
 
@@ -284,17 +286,18 @@ def _tell(mirror: _Mirror) -> None:
 def _sweep(mirror: _Mirror) -> None:
     """Removes what a manage of this node left that died, with its files; and what is a day old, whose ever it is.
 
-    One with the number of this process has died as well, where this one has told nothing yet: in a container each has
-    the same number.
+    One with the number of this process has died as well, where it told that before this one began: in a container each
+    has the same number, and a process may have several that serve.
     """
     store, at = mirror.store, due.now_in(mirror.store)
+    began = at - (time.monotonic() - _BEGAN)
     shown = [challenge.token for found in mirror.shown.values() for _solver, challenge in found]
     for batch in read_batches(store):
         if batch.is_stale(at):
             _remove_stale(store, batch)
     own = Served(process_name())
     for served in read_served(store):
-        is_over = mirror.told_at < 0 if served.process == own.process else not _is_running(served.process)
+        is_over = served.at < began if served.process == own.process else not _is_running(served.process)
         is_own = served.node == own.node and is_over
         if not is_own and at - served.at < STALE_SECONDS:
             continue
