@@ -186,20 +186,20 @@ def test_an_address_is_tried_beside_those_before_it(
     assert outcome(Context(60).begin(), URLS[0]) == b"hello"
 
 
-def test_an_address_without_a_way_hides_no_other_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_without_a_route_hides_no_other_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """As IPv6 where that is missing, which comes last then."""
     v4 = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", free_port()))
-    no_way = (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("2001:db8::1", 443, 0, 0))
+    no_route = (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("2001:db8::1", 443, 0, 0))
     real = connecting.socket_beyond_standard
 
     def opened(sock: socket.socket) -> socket.socket:
         if sock.family == socket.AF_INET6:
             sock.close()
-            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+            raise OSError(errno.EHOSTUNREACH, "No route to host")
         return real(sock)
 
     monkeypatch.setattr(connecting, "socket_beyond_standard", opened)
-    for addresses in ([v4, no_way], [no_way, v4]):
+    for addresses in ([v4, no_route], [no_route, v4]):
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, found=addresses, **__: found)
         with pytest.raises(ConnectionRefusedError):
             connecting.connected(Context(60).begin(), NAME, 443, 30)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import socket
@@ -23,6 +22,7 @@ import dns.resolver
 from ..context import Context
 from ..errors import ArgumentError, DnsError, error_context
 from ..files import socket_beyond_standard
+from ..http.connect import NO_ROUTE
 from ..identifiers import MAX_NAME_CHARS, is_address
 from ..log import DEBUG, wants
 from ..log import event as log_event
@@ -38,8 +38,6 @@ _WITH_EDNS, _WITHOUT_EDNS = 0.3, 0.3
 #: A UDP answer's bytes that pass every network unfragmented.
 _PAYLOAD_BYTES = 1232
 _MOST_WORDS_CHARS = 300
-#: Errors of a machine without any route to the address, for example without IPv6.
-_NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 #: Answers of a server to which EDNS is a fault.
 _NO_EDNS = {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}
 _ANSWERED = {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
@@ -331,7 +329,7 @@ def _failure(error: Exception) -> LookupFailed:
     if isinstance(error, EOFError):
         return LookupFailed("closed the connection without an answer")
     if isinstance(error, OSError):
-        return LookupFailed(f"cannot be asked: {error_words(error)}", no_route=error.errno in _NO_ROUTE)
+        return LookupFailed(f"cannot be asked: {error_words(error)}", no_route=error.errno in NO_ROUTE)
     return LookupFailed(f"answered nonsense: {error_words(error)}")
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 AHEAD_SECONDS = 0.25
 #: What connect() says where it goes on by itself; Windows, which has no poll(), says the second.
 _BEGUN = (errno.EINPROGRESS,) if hasattr(select, "poll") else (errno.EINPROGRESS, errno.EWOULDBLOCK)
-#: Errors of a family that this machine has no way for, as where IPv6 is missing.
-_NO_WAY = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+#: Errors of a machine without any route to the address, for example without IPv6.
+NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
@@ -39,8 +39,8 @@ def connected(
     """Returns a connection to that of the host's addresses which accepts one first; all together get `seconds`.
 
     Each is begun a quarter of a second after the one before, or once that has failed (RFC 8305).
-    Raises socket.gaierror if the host has no address, OSError for the address that failed last (of those that have a
-    way from here, if any has), TimeoutError, and WaitTimeout or Cancelled when the context is over.
+    Raises socket.gaierror if the host has no address, OSError for the address that failed last (of those to
+    which there is a route, if any is), TimeoutError, and WaitTimeout or Cancelled when the context is over.
     """
     deadline = time.monotonic() + seconds
     race = _Race(_addresses(context, host, port, deadline), options)
@@ -141,7 +141,7 @@ class _Race:
         return None
 
     def _note(self, error: OSError) -> None:
-        if error.errno not in _NO_WAY or self._failure.errno is None:
+        if error.errno not in NO_ROUTE or self._failure.errno is None:
             self._failure = error
 
     def close(self) -> None:
