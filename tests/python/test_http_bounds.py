@@ -136,6 +136,7 @@ def test_a_chunk_is_as_long_as_it_says(raw: Raw, body: bytes) -> None:
         b"X: y\r\r\nContent-Length: 10",
         b"Transfer-Encoding:",
         b"Transfer-Encoding: chunked\v",
+        b"Content-Length: 10\v",
         b"Transfer-Encoding: chunked \r\nContent-Length: 10",
         b"Content-Type: multipart/mixed; boundary=z\r\nx\r\n--z\r\nTransfer-Encoding: chunked",
         b"Content-Type: message/http\r\nx\r\nTransfer-Encoding: chunked",

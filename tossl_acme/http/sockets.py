@@ -45,6 +45,8 @@ _TRAILER_LINES = 100
 #: RFC 9112 section 7.1: digits alone, no sign, no prefix. No size needs more digits.
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 _LENGTH = re.compile(r"[0-9]{1,19}")
+#: White space beside a value, also where it is folded (RFC 9112 section 5).
+_SPACE = " \t\r\n"
 _LOST = re.compile(r"^(content-length|transfer-encoding)\s*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -201,12 +203,12 @@ class _Response(http.client.HTTPResponse):
         lengths = set(self.headers.get_all("Content-Length", []))
         codings = self.headers.get_all("Transfer-Encoding", [])
         if codings:
-            coding = ", ".join(codings).strip(" \t\r\n").lower()
+            coding = ", ".join(codings).strip(_SPACE).lower()
             if coding != "chunked" or (lengths and not self.chunked):
                 raise self._exchange.broken("malformed", "answered with a transfer coding that was not requested")
             self.chunked = True  # http.client misses it beside white space
             self.will_close = self.will_close or bool(lengths)
-        elif len(lengths) > 1 or not all(_LENGTH.fullmatch(length.strip()) for length in lengths):
+        elif len(lengths) > 1 or not all(_LENGTH.fullmatch(length.strip(_SPACE)) for length in lengths):
             raise self._exchange.broken("malformed", "answered with a Content-Length that is not a number")
         if self.length is not None and self.length > self._exchange.most_bytes:
             raise self._exchange.broken("too_large", f"answered with more than {self._exchange.most_bytes} bytes")
