@@ -105,14 +105,15 @@ proc ::tossl::tls::KindOf {option kinds has_provider} {
     }
     set name [string trimleft $option -]
     if {$option in $kept} {
-        Refuse [list VALUE $name] "$option is for the command itself, which shows the certificate that it keeps; the CAs of clients'\
-            certificates are given as -cadir"
+        Refuse [list VALUE $name] "$option is for the command itself, which shows the certificate that it keeps; the CAs\
+            of clients' certificates are given as -cadir"
     }
     if {$has_provider && $option ni $unused && [regexp {^-[a-z]\w*$} $option]} {
         return manage
     }
     dict with kinds {
-        Refuse [list VALUE [expr {[string length $name] > 24 ? "" : $name}]] "[Masked $option "unknown option \"$option\""]: must be [join $own {, }]; for the connection\
+        set code [list VALUE [expr {[string length $name] > 24 ? "" : $name}]]
+        Refuse $code "[Masked $option "unknown option \"$option\""]: must be [join $own {, }]; for the connection\
             [join [lsort [concat $tls $socket $fconfigure]] {, }]; for the certificate [join [lsort $manage] {, }]"
     }
 }
