@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -263,6 +264,27 @@ def test_an_address_where_nobody_is_refuses(names: Names, options: ConnectionOpt
     error = outcome(Context(60).begin(), URLS[1], options)
     assert isinstance(error, HttpError)
     assert (error.kind, "Connection refused" in error.message) == ("connect", True)
+
+
+def test_a_refusal_is_heard_without_poll(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, which tells it as the third of select()."""
+    real = select.select
+
+    def has_peer(sock: socket.socket) -> bool:
+        try:
+            return bool(sock.getpeername())
+        except OSError:
+            return False
+
+    def told(_: Any, writable: list[socket.socket], odd: list[socket.socket], seconds: float) -> tuple[Any, Any, Any]:
+        ended = real([], writable, [], seconds)[1]
+        return [], [sock for sock in ended if has_peer(sock)], [s for s in odd if s in ended and not has_peer(s)]
+
+    monkeypatch.delattr(select, "poll")
+    monkeypatch.setattr(select, "select", told)
+    names(free_port())
+    with pytest.raises(ConnectionRefusedError):
+        connecting.connected(Context(60).begin(), NAME, 443, 2)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
