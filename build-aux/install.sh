@@ -60,8 +60,8 @@ remove() {
     done
 }
 
-# note PATH: lists what is outside the package folder; "/" at the end is a folder
-note() { printf '%s\n' "$1" >>"$made/installed"; }
+# note PATH: lists what is outside the package folder, once; "/" at the end is a folder
+note() { grep -qxF -e "$1" "$made/installed" 2>/dev/null || printf '%s\n' "$1" >>"$made/installed"; }
 
 # make_folder PATH: makes it, and lists those that were not there
 make_folder() {

@@ -291,6 +291,8 @@ def test_a_prefix_of_ones_own(prefix: Path, tmp_path: Path) -> None:
     other.touch()
     modules = dict.fromkeys(("TCL8_6_TM_PATH", "TCL9_0_TM_PATH"), str(tmp_path))
     said = make("install", PREFIX=str(prefix), **modules)  # over itself
+    listed = next(prefix.rglob("installed")).read_text().splitlines()
+    assert len(set(listed)) == len(listed)
     version = tossl_acme.__version__
     assert f"{TCLSH} prefers {other}; package require tossl {version} asks for this one\n" in said
     path = said.partition("look there by itself; ")[2].partition(" makes it do so")[0]
