@@ -15,6 +15,7 @@ import pytest
 from tossl_acme.context import Context
 from tossl_acme.errors import HttpError
 from tossl_acme.http.client import HttpClient, HttpRequest
+from tossl_acme.http.options import ConnectionOptions
 from tossl_acme.http.response import Response
 
 MOST = 100_000
@@ -164,6 +165,14 @@ def test_framing_that_is_read_in_two_ways_is_refused(raw: Raw, fields: bytes) ->
 def test_an_answer_that_is_cut_off_is_none(raw: Raw, answer: bytes) -> None:
     """The connection broke, so the request may be sent again."""
     assert refused(raw, [answer]) == "reset"
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n", b""])
+def test_a_proxy_that_does_not_speak_http_is_named(raw: Raw, answer: bytes) -> None:
+    """The server has not answered."""
+    http = HttpClient(ConnectionOptions(proxy=raw.serve([answer])))
+    with pytest.raises(HttpError, match=r"the proxy for https://ca\.example/ "):
+        http.exchange(Context(30).begin(), HttpRequest("GET", "https://ca.example/"))
 
 
 def test_a_line_that_is_no_header_takes_nothing_else_away(raw: Raw) -> None:

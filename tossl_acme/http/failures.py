@@ -128,8 +128,11 @@ def explained(
         row = _SILENT_PROXY
     if context.remaining() <= (_CLOCK_SECONDS if row.exceptions is _TIMEOUTS or row is _SILENT_PROXY else 0):
         return too_late(url, context)
+    shown = shown_url(url)
+    if not has_peer and any(isinstance(cause, http.client.HTTPException) for cause in causes):
+        shown = f"the proxy for {shown}"  # nobody else speaks HTTP before there is a peer
     said = row.sentence.format(
-        url=shown_url(url), reason=_reason(causes[-1], secrets), connect_seconds=CONNECT_SECONDS
+        url=shown, reason=_reason(causes[-1], secrets), connect_seconds=CONNECT_SECONDS
     )
     if roots and any(getattr(cause, "verify_code", 0) in NO_ROOT for cause in causes):
         said += f"; it was looked for in {', '.join(roots)}; -ca_bundle names the CA certificates of another"

@@ -95,7 +95,8 @@ class Exchange:
         return self.is_connected or not self.is_fresh
 
     def broken(self, kind: str, cause: str) -> HttpError:
-        return HttpError(kind, f"{shown_url(self._url)} {cause}")
+        shown = shown_url(self._url)
+        return HttpError(kind, f"{shown if self.has_peer else f'the proxy for {shown}'} {cause}")
 
 
 current_exchange: contextvars.ContextVar[Exchange] = contextvars.ContextVar("current_exchange")
