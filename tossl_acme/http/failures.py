@@ -129,7 +129,8 @@ def explained(
     if context.remaining() <= (_CLOCK_SECONDS if row.exceptions is _TIMEOUTS or row is _SILENT_PROXY else 0):
         return too_late(url, context)
     shown = shown_url(url)
-    if not has_peer and any(isinstance(cause, http.client.HTTPException) for cause in causes):
+    is_http = any(isinstance(cause, http.client.HTTPException) for cause in causes)
+    if is_http and not has_peer and row.exceptions is not _PROXY_ERRORS:
         shown = f"the proxy for {shown}"  # nobody else speaks HTTP before there is a peer
     said = row.sentence.format(
         url=shown, reason=_reason(causes[-1], secrets), connect_seconds=CONNECT_SECONDS
