@@ -171,7 +171,7 @@ def test_an_answer_that_is_cut_off_is_none(raw: Raw, answer: bytes) -> None:
 def test_a_proxy_that_does_not_speak_http_is_named(raw: Raw, answer: bytes) -> None:
     """The server has not answered."""
     http = HttpClient(ConnectionOptions(proxy=raw.serve([answer])))
-    with pytest.raises(HttpError, match=r"the proxy (for|did not connect to) https://ca\.example/ "):
+    with pytest.raises(HttpError, match=r"the proxy (for|did not connect to) https://ca\.example/"):
         http.exchange(Context(30).begin(), HttpRequest("GET", "https://ca.example/"))
 
 
