@@ -110,7 +110,7 @@ def test_one_node_issues_and_all_have_files_and_hooks(shared: Earth, tmp_path: P
 
 @pytest.mark.parametrize("is_shared", [True, False], ids=["nodes", "machine"])
 def test_what_comes_while_a_hook_is_at_work_is_told_as_well(shared: Earth, tmp_path: Path, is_shared: bool) -> None:
-    """As a hook that hangs lets it come. Each is told once, and none is left out."""
+    """A hook that hangs lets another certificate come. The script hears of each of them, once."""
     shared.store, came = MemoryStore(is_shared=is_shared), list[str]()
 
     class Slow(Node):

@@ -703,7 +703,7 @@ def test_a_renewal_that_had_to_wait_runs_the_command_of_the_last_call(world: Wor
 
 
 def test_a_renewal_takes_one_that_was_obtained_meanwhile_with_a_literal_secret(world: World) -> None:
-    """No failure is told of a certificate that is new."""
+    """A new certificate has no failure, whatever became of the renewal that waited."""
     world.obtain()
     world.at += 70 * DAY
     asked = replace(Issuance.from_json(world.held.issuance), key=CertificateKey("rsa"), account_key=Secret(new_key()))

@@ -18,7 +18,7 @@ from tests.servers.pebble import Pebble
 #: Takes away what Windows has not.
 _PRELUDE = """
 import ctypes.util, os, select, signal, sys
-# Where psycopg has no libraries of its own, it looks for this system's, in this system's way.
+# psycopg looks for libpq as this system does, unless it brings its own.
 ctypes.util.find_library = {name: ctypes.util.find_library(name) for name in ("pq", "c")}.get
 for name in ("fcntl", "pwd", "grp", "resource", "termios", "syslog"):
     sys.modules[name] = None

@@ -92,6 +92,16 @@ def packed_by(tcl: Tcl, tmp_path: Path) -> Pack:
     return pack
 
 
+def settings_with_secrets(marks: Marks, binding: Path) -> str:
+    """Returns a configuration file with a secret wherever one can stand."""
+    return (
+        f"# api-key = {marks.word()}\ndirectory = letsencrypt\napi-key = {marks.word()}\neab-kid = {marks.word()}\n"
+        f"proxy = http://me:{marks.word()}@proxy.example:3128\ndeploy-command = curl -u me:{marks.word()} localhost\n"
+        f"eab-hmac-key-file = {binding}\nno-such-option = {marks.word()}\n{marks.word()}\n"
+        f"endpoint = https://dns.example/api?key={marks.word()}\nresolvers = {marks.token()}\n"
+    )
+
+
 def test_no_secret_is_packed_wherever_it_stands(pebble: Pebble, tcl: Tcl, tmp_path: Path) -> None:
     """In the store of a real certificate, the configuration, the environment, and the log."""
     marks = Marks()
@@ -109,12 +119,7 @@ def test_no_secret_is_packed_wherever_it_stands(pebble: Pebble, tcl: Tcl, tmp_pa
     assert "certificates/support.example.com" in FolderStore(FilePath(str(store))).names()
     (store / "accounts/dns").mkdir()
     (store / "accounts/dns/acmedns.json").write_text(json.dumps({"password": marks.word(), "token": marks.token()}))
-    conf.write_text(
-        f"# api-key = {marks.word()}\ndirectory = letsencrypt\napi-key = {marks.word()}\neab-kid = {marks.word()}\n"
-        f"proxy = http://me:{marks.word()}@proxy.example:3128\ndeploy-command = curl -u me:{marks.word()} localhost\n"
-        f"eab-hmac-key-file = {binding}\nno-such-option = {marks.word()}\n{marks.word()}\n"
-        f"endpoint = https://dns.example/api?key={marks.word()}\nresolvers = {marks.token()}\n"
-    )
+    conf.write_text(settings_with_secrets(marks, binding))
     word, password = marks.word(), marks.word()
     environment = {
         "HTTPS_PROXY": f"http://me:{password}@127.0.0.1:3128", "CLOUDFLARE_API_TOKEN": word, "MY_SECRET": marks.word(),

@@ -111,7 +111,7 @@ def read_plain(kind: Any, data: Any) -> Any:
 
 
 def read_anew(value: Any) -> Any:
-    """Returns options with each secret as its file or variable has it by now; one that is not there stays as it was."""
+    """Returns options with each secret read anew from its file or variable; keeps a secret whose source is gone."""
     if isinstance(value, Secret):
         if not value.file and not value.env:
             return value

@@ -53,7 +53,7 @@ def with_own_timer(store: Store, values: Mapping[str, bytes]) -> dict[str, bytes
 def keep_own_timer(context: Context, store: Store) -> None:
     """Keeps that this node has asked for one certificate, once a day; nothing in a store of this machine alone.
 
-    What fails is told as progress: the next call keeps it.
+    Tells a failure as progress: the next call tries again.
     """
     try:
         if not store.is_shared or abs(now() - read_timers(store).get(node_name(), 0.0)) < _KEPT_SECONDS:

@@ -100,7 +100,7 @@ class SealKeyFile(SealKey):
         self._told = ""
 
     def keys(self) -> SealingKeys:
-        """Returns the keys that the file has by now. One that is half written, or gone, leaves those of before."""
+        """Returns the keys that the file has by now. Keeps those of before while it is half written, or gone."""
         stamp = self._stamp_of_file()
         if self._keys is None:
             text, self._text = self._text, ""  # if that is wrong, the file may be mended by the next time
