@@ -101,7 +101,7 @@ proc ::cli::long_name {option} {
 
 # {arguments options}: --ca-bundle F becomes -ca_bundle F, and so does --ca-bundle=F. One that says yes or no, and is no
 # without it, takes no value: --force. Behind "--" no word is an option. What the configuration file gives besides is among
-# the options. The first fault is told after all words are read: --json may stand at the end.
+# the options. It reads all words before it tells the first fault: --json may stand last.
 proc ::cli::read_words {words known} {
     variable conf
     variable are_read
